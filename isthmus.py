@@ -1,0 +1,64 @@
+"""The front door: one command, its sub-commands imported only when they are used."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from protos.errors import IsthmusError
+
+VERSION = "0.1.0"
+
+# name: (module whose `add_arguments(parser)` describes the command and sets `run`, one line of help, the extra it needs)
+_COMMANDS = {
+    "split": ("splitter.commands.split", "cut a model into an edge head and a cloud tail", "splitter"),
+    "bundle": ("splitter.commands.bundle", "show or verify what a split made", "edge"),
+    "cloud": ("cloud.commands", "serve bundles to devices", "cloud"),
+    "ask": ("edge.commands.ask", "answer a question about a picture", "edge"),
+    "edge": ("edge.commands.profile", "measure this device", "edge"),
+    "nano": ("splitter.commands.nano", "train or evaluate the built-in model", "splitter"),
+    "bench": ("deploy.bench.commands", "measure", "dev"),
+    "demo": ("deploy.demo.commands", "the whole chain on this machine, over good and bad links", "dev"),
+}
+_OURS = {"protos", "splitter", "edge", "cloud", "deploy"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0, or that of the error tree in protos/errors.py."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = words[0] if words and words[0] in _COMMANDS else None
+    try:
+        options = _parser(chosen).parse_args(words)
+        return int(options.run(options) or 0)
+    except IsthmusError as error:
+        return _say(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if chosen is None or not error.name or error.name.split(".")[0] in _OURS:
+            raise
+        return _say(f"this command needs the package {error.name!r}: pip install 'isthmus[{_COMMANDS[chosen][2]}]'", 1)
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+
+
+def _say(text: str, status: int) -> int:
+    print(f"isthmus: {text}", file=sys.stderr)
+    return status
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    description = "Cloud-edge split inference for vision-language models."
+    parser = argparse.ArgumentParser(prog="isthmus", description=description, epilog="isthmus COMMAND --help teaches each command.")
+    parser.add_argument("--version", action="version", version=f"isthmus {VERSION}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, (module, line, _) in _COMMANDS.items():
+        command = commands.add_parser(name, help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == chosen:
+            importlib.import_module(module).add_arguments(command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Manifest(_message.Message):
+    __slots__ = ("format", "model", "family", "recipe", "made_with", "preprocessing", "prompt", "pieces", "cuts", "uploads", "local", "cloud_cost", "limits", "accuracy", "files")
+    class MadeWithEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    MADE_WITH_FIELD_NUMBER: _ClassVar[int]
+    PREPROCESSING_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    UPLOADS_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    CLOUD_COST_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    format: int
+    model: str
+    family: str
+    recipe: str
+    made_with: _containers.ScalarMap[str, str]
+    preprocessing: Preprocessing
+    prompt: Prompt
+    pieces: _containers.RepeatedCompositeFieldContainer[Piece]
+    cuts: _containers.RepeatedCompositeFieldContainer[Cut]
+    uploads: _containers.RepeatedCompositeFieldContainer[Upload]
+    local: Local
+    cloud_cost: CloudCost
+    limits: Limits
+    accuracy: float
+    files: _containers.RepeatedCompositeFieldContainer[File]
+    def __init__(self, format: _Optional[int] = ..., model: _Optional[str] = ..., family: _Optional[str] = ..., recipe: _Optional[str] = ..., made_with: _Optional[_Mapping[str, str]] = ..., preprocessing: _Optional[_Union[Preprocessing, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., pieces: _Optional[_Iterable[_Union[Piece, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[Cut, _Mapping]]] = ..., uploads: _Optional[_Iterable[_Union[Upload, _Mapping]]] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., cloud_cost: _Optional[_Union[CloudCost, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., accuracy: _Optional[float] = ..., files: _Optional[_Iterable[_Union[File, _Mapping]]] = ...) -> None: ...
+
+class Preprocessing(_message.Message):
+    __slots__ = ("resizes", "rescale", "mean", "std")
+    RESIZES_FIELD_NUMBER: _ClassVar[int]
+    RESCALE_FIELD_NUMBER: _ClassVar[int]
+    MEAN_FIELD_NUMBER: _ClassVar[int]
+    STD_FIELD_NUMBER: _ClassVar[int]
+    resizes: _containers.RepeatedCompositeFieldContainer[Resize]
+    rescale: float
+    mean: _containers.RepeatedScalarFieldContainer[float]
+    std: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, resizes: _Optional[_Iterable[_Union[Resize, _Mapping]]] = ..., rescale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class Resize(_message.Message):
+    __slots__ = ("filter", "longest_edge", "height", "width")
+    class Filter(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FILTER_UNSPECIFIED: _ClassVar[Resize.Filter]
+        BILINEAR: _ClassVar[Resize.Filter]
+        BICUBIC: _ClassVar[Resize.Filter]
+        LANCZOS: _ClassVar[Resize.Filter]
+    FILTER_UNSPECIFIED: Resize.Filter
+    BILINEAR: Resize.Filter
+    BICUBIC: Resize.Filter
+    LANCZOS: Resize.Filter
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_EDGE_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    filter: Resize.Filter
+    longest_edge: int
+    height: int
+    width: int
+    def __init__(self, filter: _Optional[_Union[Resize.Filter, str]] = ..., longest_edge: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
+
+class Prompt(_message.Message):
+    __slots__ = ("template", "image_token", "image_tokens", "stop_tokens")
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    STOP_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    template: str
+    image_token: int
+    image_tokens: int
+    stop_tokens: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, template: _Optional[str] = ..., image_token: _Optional[int] = ..., image_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class TensorSpec(_message.Message):
+    __slots__ = ("name", "dtype", "shape")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    dtype: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Piece(_message.Message):
+    __slots__ = ("path", "cut", "inputs", "outputs", "milliseconds")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    cut: str
+    inputs: _containers.RepeatedCompositeFieldContainer[TensorSpec]
+    outputs: _containers.RepeatedCompositeFieldContainer[TensorSpec]
+    milliseconds: float
+    def __init__(self, path: _Optional[str] = ..., cut: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., milliseconds: _Optional[float] = ...) -> None: ...
+
+class Cut(_message.Message):
+    __slots__ = ("name", "boundary", "codecs", "cloud_milliseconds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BOUNDARY_FIELD_NUMBER: _ClassVar[int]
+    CODECS_FIELD_NUMBER: _ClassVar[int]
+    CLOUD_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    boundary: _containers.RepeatedCompositeFieldContainer[TensorSpec]
+    codecs: _containers.RepeatedCompositeFieldContainer[Codec]
+    cloud_milliseconds: float
+    def __init__(self, name: _Optional[str] = ..., boundary: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., codecs: _Optional[_Iterable[_Union[Codec, _Mapping]]] = ..., cloud_milliseconds: _Optional[float] = ...) -> None: ...
+
+class Codec(_message.Message):
+    __slots__ = ("name", "tensors", "receiver", "mean_bytes", "accuracy")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TENSORS_FIELD_NUMBER: _ClassVar[int]
+    RECEIVER_FIELD_NUMBER: _ClassVar[int]
+    MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    tensors: _containers.RepeatedCompositeFieldContainer[CodedTensor]
+    receiver: str
+    mean_bytes: float
+    accuracy: float
+    def __init__(self, name: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[CodedTensor, _Mapping]]] = ..., receiver: _Optional[str] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ...) -> None: ...
+
+class CodedTensor(_message.Message):
+    __slots__ = ("codes", "most_bytes")
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    MOST_BYTES_FIELD_NUMBER: _ClassVar[int]
+    codes: TensorSpec
+    most_bytes: int
+    def __init__(self, codes: _Optional[_Union[TensorSpec, _Mapping]] = ..., most_bytes: _Optional[int] = ...) -> None: ...
+
+class Upload(_message.Message):
+    __slots__ = ("format", "quality", "mean_bytes", "accuracy")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    format: str
+    quality: int
+    mean_bytes: float
+    accuracy: float
+    def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ...) -> None: ...
+
+class Local(_message.Message):
+    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "most_tokens", "accuracy", "prefill_milliseconds", "token_milliseconds")
+    DECODER_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZER_FIELD_NUMBER: _ClassVar[int]
+    PAST_SHAPE_FIELD_NUMBER: _ClassVar[int]
+    MOST_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    decoder: str
+    embeddings: str
+    tokenizer: str
+    past_shape: _containers.RepeatedScalarFieldContainer[int]
+    most_tokens: int
+    accuracy: float
+    prefill_milliseconds: float
+    token_milliseconds: float
+    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., most_tokens: _Optional[int] = ..., accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ...) -> None: ...
+
+class CloudCost(_message.Message):
+    __slots__ = ("vision_milliseconds", "prefill_milliseconds", "token_milliseconds")
+    VISION_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    vision_milliseconds: float
+    prefill_milliseconds: float
+    token_milliseconds: float
+    def __init__(self, vision_milliseconds: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("most_question_bytes", "most_prompt_tokens", "most_new_tokens", "most_picture_bytes", "most_picture_pixels")
+    MOST_QUESTION_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MOST_PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MOST_NEW_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MOST_PICTURE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MOST_PICTURE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    most_question_bytes: int
+    most_prompt_tokens: int
+    most_new_tokens: int
+    most_picture_bytes: int
+    most_picture_pixels: int
+    def __init__(self, most_question_bytes: _Optional[int] = ..., most_prompt_tokens: _Optional[int] = ..., most_new_tokens: _Optional[int] = ..., most_picture_bytes: _Optional[int] = ..., most_picture_pixels: _Optional[int] = ...) -> None: ...
+
+class File(_message.Message):
+    __slots__ = ("path", "size", "sha256")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    size: int
+    sha256: str
+    def __init__(self, path: _Optional[str] = ..., size: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,114 @@
+"""What can go wrong, and what to do about it.
+
+    IsthmusError                     exit  gRPC status
+    ├── BundleError                   4    FAILED_PRECONDITION   the files that a split made
+    │   ├── BundleMissing                                        no bundle at that path
+    │   ├── BundleDamaged                                        a file is not what the manifest says
+    │   └── BundleTooNew                                         made by a later version
+    ├── RequestError                  3    INVALID_ARGUMENT      what was asked for cannot be done
+    │   ├── PictureError                                         not a picture, or too large a one
+    │   ├── PromptError                                          a question that does not fit the model
+    │   ├── UnknownName                                          a cut, codec, route or format that is not there
+    │   ├── PayloadError                                         bytes that are not what the codec makes
+    │   └── TooLarge                       RESOURCE_EXHAUSTED    more bytes than are accepted
+    ├── WrongBundle                   4    FAILED_PRECONDITION   the cloud serves another digest
+    ├── UnknownFrame                  5    NOT_FOUND             features sent before are no longer kept
+    ├── CloudError                    5    UNAVAILABLE           the cloud did not answer
+    │   ├── DeadlineError                  DEADLINE_EXCEEDED     it did not answer in time
+    │   └── CloudBusy                      RESOURCE_EXHAUSTED    too many requests wait there
+    ├── NoRoute                       6    FAILED_PRECONDITION   the rules leave no way to answer
+    └── CheckpointError               7    INVALID_ARGUMENT      a model that cannot be split
+
+Every message names the object, why it does not work, and what to do instead. None of these is a bug; anything else that is
+raised is one. The status is a name of grpc.StatusCode, kept as text because this package does not import grpc.
+"""
+
+
+class IsthmusError(Exception):
+    """Something expected went wrong; the message says what to do. `facts` holds what it speaks of, by name."""
+
+    exit_code = 1
+    status = "UNKNOWN"
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class BundleError(IsthmusError):
+    exit_code = 4
+    status = "FAILED_PRECONDITION"
+
+
+class BundleMissing(BundleError):
+    pass
+
+
+class BundleDamaged(BundleError):
+    pass
+
+
+class BundleTooNew(BundleError):
+    pass
+
+
+class RequestError(IsthmusError):
+    exit_code = 3
+    status = "INVALID_ARGUMENT"
+
+
+class PictureError(RequestError):
+    pass
+
+
+class PromptError(RequestError):
+    pass
+
+
+class UnknownName(RequestError):
+    """A name that is not among those that exist; the message lists them."""
+
+    def __init__(self, what: str, name: str, known: list[str]) -> None:
+        listed = ", ".join(known) or "none"
+        super().__init__(f"there is no {what} {name!r}; choose one of: {listed}", name=name, known=known)
+
+
+class PayloadError(RequestError):
+    pass
+
+
+class TooLarge(RequestError):
+    status = "RESOURCE_EXHAUSTED"
+
+
+class WrongBundle(IsthmusError):
+    exit_code = 4
+    status = "FAILED_PRECONDITION"
+
+
+class UnknownFrame(IsthmusError):
+    exit_code = 5
+    status = "NOT_FOUND"
+
+
+class CloudError(IsthmusError):
+    exit_code = 5
+    status = "UNAVAILABLE"
+
+
+class DeadlineError(CloudError):
+    status = "DEADLINE_EXCEEDED"
+
+
+class CloudBusy(CloudError):
+    status = "RESOURCE_EXHAUSTED"
+
+
+class NoRoute(IsthmusError):
+    exit_code = 6
+    status = "FAILED_PRECONDITION"
+
+
+class CheckpointError(IsthmusError):
+    exit_code = 7
+    status = "INVALID_ARGUMENT"

@@ -1,0 +1,160 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class InferRequest(_message.Message):
+    __slots__ = ("id", "bundle", "question", "features", "picture", "seen", "generation")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    bundle: str
+    question: str
+    features: Features
+    picture: Picture
+    seen: str
+    generation: Generation
+    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., seen: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ...) -> None: ...
+
+class Features(_message.Message):
+    __slots__ = ("cut", "codec", "payloads")
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    PAYLOADS_FIELD_NUMBER: _ClassVar[int]
+    cut: str
+    codec: str
+    payloads: _containers.RepeatedCompositeFieldContainer[Payload]
+    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...) -> None: ...
+
+class Payload(_message.Message):
+    __slots__ = ("name", "data")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    data: bytes
+    def __init__(self, name: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class Picture(_message.Message):
+    __slots__ = ("data",)
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    def __init__(self, data: _Optional[bytes] = ...) -> None: ...
+
+class Generation(_message.Message):
+    __slots__ = ("most_tokens", "temperature", "top_p", "seed")
+    MOST_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    most_tokens: int
+    temperature: float
+    top_p: float
+    seed: int
+    def __init__(self, most_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class InferReply(_message.Message):
+    __slots__ = ("id", "text", "done", "failure")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    text: str
+    done: Done
+    failure: Failure
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class Done(_message.Message):
+    __slots__ = ("reason", "tokens", "stages", "load", "frame")
+    class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        REASON_UNSPECIFIED: _ClassVar[Done.Reason]
+        STOP: _ClassVar[Done.Reason]
+        LENGTH: _ClassVar[Done.Reason]
+    REASON_UNSPECIFIED: Done.Reason
+    STOP: Done.Reason
+    LENGTH: Done.Reason
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    reason: Done.Reason
+    tokens: int
+    stages: Stages
+    load: Load
+    frame: str
+    def __init__(self, reason: _Optional[_Union[Done.Reason, str]] = ..., tokens: _Optional[int] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[str] = ...) -> None: ...
+
+class Stages(_message.Message):
+    __slots__ = ("decode", "queue", "tail", "first_token", "generate", "total")
+    DECODE_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    TAIL_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    GENERATE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    decode: float
+    queue: float
+    tail: float
+    first_token: float
+    generate: float
+    total: float
+    def __init__(self, decode: _Optional[float] = ..., queue: _Optional[float] = ..., tail: _Optional[float] = ..., first_token: _Optional[float] = ..., generate: _Optional[float] = ..., total: _Optional[float] = ...) -> None: ...
+
+class Load(_message.Message):
+    __slots__ = ("waiting", "running", "queue_milliseconds")
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    waiting: int
+    running: int
+    queue_milliseconds: float
+    def __init__(self, waiting: _Optional[int] = ..., running: _Optional[int] = ..., queue_milliseconds: _Optional[float] = ...) -> None: ...
+
+class Failure(_message.Message):
+    __slots__ = ("code", "message")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+
+class DescribeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DescribeReply(_message.Message):
+    __slots__ = ("version", "device", "dtype", "bundles", "load", "most_request_bytes")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    BUNDLES_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    MOST_REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    device: str
+    dtype: str
+    bundles: _containers.RepeatedCompositeFieldContainer[Served]
+    load: Load
+    most_request_bytes: int
+    def __init__(self, version: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., bundles: _Optional[_Iterable[_Union[Served, _Mapping]]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., most_request_bytes: _Optional[int] = ...) -> None: ...
+
+class Served(_message.Message):
+    __slots__ = ("digest", "model", "cuts")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    model: str
+    cuts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, digest: _Optional[str] = ..., model: _Optional[str] = ..., cuts: _Optional[_Iterable[str]] = ...) -> None: ...

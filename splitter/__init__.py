@@ -1,0 +1,1 @@
+"""Offline: a checkpoint in, a bundle out, with what each cut costs and what it loses."""

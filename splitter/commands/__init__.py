@@ -1,0 +1,1 @@
+"""The splitter's commands."""

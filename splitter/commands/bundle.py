@@ -1,0 +1,101 @@
+"""`isthmus bundle show|verify`: what a split made, cut by cut, and whether it is whole. Needs no torch."""
+
+import argparse
+import json
+from pathlib import Path
+
+from google.protobuf import json_format
+from rich.console import Console
+from rich.table import Table
+
+from protos import bundle_pb2 as pb
+from protos.bundle import Bundle
+from protos.errors import BundleDamaged
+
+_EPILOG = """\
+examples:
+  isthmus bundle show bundle
+  isthmus bundle verify bundle && echo whole
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EPILOG
+    commands = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = (
+        ("show", "what it holds: cuts, tensors, bytes, losses", _show),
+        ("verify", "check the digest of every file; exit status 4 if one does not hold", _verify),
+    )
+    for name, line, run in actions:
+        command = commands.add_parser(name, help=line, description=line)
+        command.add_argument("bundle", type=Path, help="folder of the bundle")
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+        command.set_defaults(run=run)
+
+
+def _show(options: argparse.Namespace) -> None:
+    print_bundle(Bundle.open(options.bundle), as_json=options.json)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    bundle = Bundle.open(options.bundle)
+    checked = [(entry.path, entry.size, problem) for entry, problem in bundle.verify()]
+    wrong = [problem for _, _, problem in checked if problem]
+    if options.json:
+        files = [{"path": path, "bytes": size, "problem": problem} for path, size, problem in checked]
+        print(json.dumps({"digest": bundle.digest, "whole": not wrong, "files": files}, indent=1))
+    else:
+        table = _table(None, "file", "bytes", "state")
+        for path, size, problem in checked:
+            table.add_row(path, f"{size:,}", f"[red]{problem}[/]" if problem else "[green]as the manifest says[/]")
+        Console().print(table)
+    if wrong:
+        raise BundleDamaged(f"bundle {bundle.path}: {'; '.join(wrong)}; fetch or split it again", bundle=bundle.digest)
+
+
+def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
+    """Print what a bundle holds, as tables or as one JSON object."""
+    if as_json:
+        manifest = json_format.MessageToDict(bundle.manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        print(json.dumps({"path": str(bundle.path), "digest": bundle.digest, "manifest": manifest}, indent=1))
+        return
+    console, manifest = Console(), bundle.manifest
+    edge = sum(entry.size for entry in manifest.files if entry.path.startswith("edge/"))
+    cloud = sum(entry.size for entry in manifest.files if entry.path.startswith("cloud/"))
+    console.print(f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge {edge:,} bytes, cloud {cloud:,} bytes")
+    console.print(_cuts(manifest))
+    console.print(_rivals(manifest))
+
+
+def _cuts(manifest: pb.Manifest) -> Table:
+    table = _table("cuts, INT8 head in place", "cut", "codec", "crosses the wire", "bytes", "accuracy", "head ms", "tail ms")
+    head = 0.0
+    for piece, cut in zip(manifest.pieces, manifest.cuts, strict=True):
+        head += piece.milliseconds
+        for codec in cut.codecs:
+            tensors = ", ".join(f"{t.codes.name} {'x'.join(map(str, t.codes.shape))} {t.codes.dtype}" for t in codec.tensors)
+            row = (cut.name, codec.name, tensors, f"{codec.mean_bytes:,.0f}", _points(codec.accuracy, manifest))
+            table.add_row(*row, f"{head:.2f}", f"{cut.cloud_milliseconds:.2f}")
+    return table
+
+
+def _rivals(manifest: pb.Manifest) -> Table:
+    table = _table("the same pictures uploaded, or answered on the device", "route", "bytes", "accuracy")
+    table.add_row("whole model", "", f"{manifest.accuracy:.1f}%")
+    for upload in manifest.uploads:
+        table.add_row(f"{upload.format} quality {upload.quality}", f"{upload.mean_bytes:,.0f}", _points(upload.accuracy, manifest))
+    if manifest.HasField("local"):
+        table.add_row("local", "0", _points(manifest.local.accuracy, manifest))
+    return table
+
+
+def _points(accuracy: float, manifest: pb.Manifest) -> str:
+    return f"{accuracy:.1f}% ({accuracy - manifest.accuracy:+.1f})"
+
+
+def _table(title: str | None, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    numeric = {"bytes", "accuracy", "head ms", "tail ms"}
+    for column in columns:
+        table.add_column(column, justify="right" if column in numeric else "left")
+    return table

@@ -1,0 +1,84 @@
+"""The language model for the device: an ONNX decoder with its KV cache in and out, and the embedding table."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from protos import bundle_pb2 as pb
+from protos.errors import CheckpointError
+from splitter.export import export
+from splitter.families import Family
+from splitter.quantize import to_int8
+
+_TYPES = {"llama", "qwen2", "mistral"}
+
+
+def write_local(family: Family, model: PreTrainedModel, folder: Path) -> pb.Local:
+    """Write decoder.onnx (INT8) and embeddings.npy into a folder; returns the manifest's entry, paths relative to it."""
+    decoder = family.decoder(model)
+    if decoder.config.model_type not in _TYPES:
+        known = ", ".join(sorted(_TYPES))
+        raise CheckpointError(f"a {decoder.config.model_type} decoder cannot answer on the device yet ({known} can); leave out --with-local")
+    graph = _Decoder(family, model)
+    config = decoder.config
+    shape = (config.num_hidden_layers, 2, 1, config.num_key_value_heads, 3, graph.head_width)
+    arguments = (torch.zeros(1, 5, config.hidden_size), torch.zeros(shape))
+    length, past = torch.export.Dim("length", min=1, max=4096), torch.export.Dim("past", min=0, max=4096)
+    exported = export(graph, arguments, ["embeds", "past"], ["logits", "present"], {"embeds": {1: length}, "past": {4: past}})
+    onnx.save(to_int8(exported), folder / "decoder.onnx")
+    table = decoder.get_input_embeddings().weight.detach().numpy().astype(np.float16)
+    np.save(folder / "embeddings.npy", table)
+    return pb.Local(decoder="decoder.onnx", embeddings="embeddings.npy", past_shape=(*shape[:4], 0, shape[5]))
+
+
+class _Decoder(nn.Module):
+    """A Llama-like decoder on embeddings, with all keys and values in one tensor (layers, 2, 1, heads, length, width)."""
+
+    def __init__(self, family: Family, model: PreTrainedModel) -> None:
+        super().__init__()
+        self._family, self.model = family, model
+        self.decoder = family.decoder(model)
+        config = self.decoder.config
+        self.head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self._groups = config.num_attention_heads // config.num_key_value_heads
+
+    def forward(self, embeds: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """`embeds` (1, t, width), `past` with p positions -> logits (1, vocabulary) of the last position, `present` with p + t."""
+        before, length = past.shape[4], embeds.shape[1]
+        positions = torch.arange(before, before + length)[None]
+        allowed = torch.arange(before + length)[None, :] <= positions[0, :, None]
+        bias = torch.where(allowed, 0.0, -1e9)
+        rotary = self.decoder.rotary_emb(embeds, positions)
+        hidden, present = embeds, []
+        for index, layer in enumerate(self.decoder.layers):
+            mixed, cache = self._attend(layer, hidden, past[index], rotary, bias)
+            hidden = hidden + mixed
+            hidden = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
+            present.append(cache)
+        last = self.decoder.norm(hidden[:, -1])
+        return self._family.logits(self.model, last), torch.stack(present)
+
+    def _attend(self, layer: nn.Module, hidden: Tensor, past: Tensor, rotary: tuple[Tensor, Tensor], bias: Tensor) -> tuple[Tensor, Tensor]:
+        attention = layer.self_attn
+        normed = layer.input_layernorm(hidden)
+        query, key, value = (self._heads(p(normed)) for p in (attention.q_proj, attention.k_proj, attention.v_proj))  # type: ignore[operator,union-attr]
+        cosine, sine = (part[:, None] for part in rotary)
+        query, key = (part * cosine + _turned(part) * sine for part in (query, key))
+        cache = torch.stack([torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)])
+        keys, values = (part.repeat_interleave(self._groups, 1) for part in cache)
+        weights = torch.softmax(query @ keys.transpose(2, 3) * self.head_width**-0.5 + bias, -1)
+        mixed = (weights @ values).transpose(1, 2).flatten(2)
+        return attention.o_proj(mixed), cache  # type: ignore[operator,union-attr]
+
+    def _heads(self, projected: Tensor) -> Tensor:
+        return projected.unflatten(2, (-1, self.head_width)).transpose(1, 2)
+
+
+def _turned(part: Tensor) -> Tensor:
+    """The second half negated, before the first: how Llama pairs the channels of rotary embeddings."""
+    first, second = part.chunk(2, -1)
+    return torch.cat([-second, first], -1)

@@ -1,0 +1,1 @@
+"""The built-in model: a small VLM trained from scratch on scenes drawn by code."""

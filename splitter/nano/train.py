@@ -1,0 +1,349 @@
+"""Train the built-in model from scratch, in about half an hour on two cores.
+
+Three phases, because plain joint training stalls: vision alone with a label for every patch; then the decoder on frozen
+features, with first two, then three, then five objects in a scene; then both together. A run that is stopped goes on
+where it last saved.
+"""
+
+import ctypes
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import Idefics3ForConditionalGeneration
+
+from splitter.nano import pool as scenes_pool
+from splitter.nano.model import IMAGE_TOKENS, PATCH, WEIGHTS, processor, untrained
+from splitter.nano.pool import CELLS, GRID, Example
+from splitter.nano.questions import KINDS, ask
+from splitter.nano.scenes import BACKGROUNDS, COLOURS, SHAPES, SIDE, SIZES, Scene
+
+SCENES = 40_000
+_TEXT = 144  # text tokens a scene: as many packed questions and answers as fit
+_LENGTH = IMAGE_TOKENS + 3 + _TEXT
+_SAVE_EVERY = 100
+_MOST_ASKED = ("relation", "relation", "count", "position")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training: what is trained, on how many objects, how long, how fast."""
+
+    name: str
+    steps: int
+    batch: int
+    most_objects: int
+    rate: float
+    trains_vision: bool
+    trains_text: bool
+
+
+PHASES = (
+    Phase("vision", 900, 128, 5, 1.5e-3, trains_vision=True, trains_text=False),
+    Phase("two objects", 250, 64, 2, 1.2e-3, trains_vision=False, trains_text=True),
+    Phase("three objects", 250, 64, 3, 1.2e-3, trains_vision=False, trains_text=True),
+    Phase("five objects", 300, 64, 5, 1.2e-3, trains_vision=False, trains_text=True),
+    Phase("together", 1700, 64, 5, 8.0e-4, trains_vision=True, trains_text=True),
+)
+
+
+class Teacher(nn.Module):
+    """The model with the heads that only training needs: a label for every patch and every image token."""
+
+    def __init__(self, model: Idefics3ForConditionalGeneration) -> None:
+        super().__init__()
+        self.model = model
+        width = model.config.vision_config.hidden_size
+        self.patch_head = nn.Linear(width, len(COLOURS) + 1 + len(SHAPES) + len(SIZES) + len(BACKGROUNDS) + 2)
+        self.cell_head = nn.Linear(model.config.text_config.hidden_size, len(COLOURS) * len(SHAPES))
+
+    def see(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Patch features (n, 64, 192) and image tokens (n, 16, 192) of images (n, 3, 128, 128)."""
+        vision = self.model.model.vision_model
+        hidden = vision.embeddings.patch_embedding(images).flatten(2).transpose(1, 2)
+        hidden = hidden + vision.embeddings.position_embedding.weight
+        for layer in vision.encoder.layers:
+            hidden = layer(hidden, None)
+        hidden = vision.post_layernorm(hidden)
+        return hidden, self.model.model.connector(hidden)
+
+    def label_loss(self, patches: Tensor, tokens: Tensor, labels: "Labels") -> Tensor:
+        """How badly the patches name what they show, and the tokens what lies in their cell."""
+        sizes = [len(COLOURS) + 1, len(SHAPES), len(SIZES), len(BACKGROUNDS), 2]
+        colour, shape, size, ground, centre = self.patch_head(patches).float().split(sizes, -1)
+        owned = (labels.shape >= 0).float()[..., None]
+        entropy = nn.functional.cross_entropy
+        loss = entropy(colour.flatten(0, 1), labels.colour.flatten()) + entropy(ground.flatten(0, 1), labels.ground.flatten())
+        loss = loss + entropy(shape.flatten(0, 1), labels.shape.flatten(), ignore_index=-1)
+        loss = loss + entropy(size.flatten(0, 1), labels.size.flatten(), ignore_index=-1)
+        loss = loss + ((centre - labels.centre).square() * owned).mean()
+        cells = nn.functional.binary_cross_entropy_with_logits(self.cell_head(tokens).float(), labels.cells)
+        return loss + 10 * cells
+
+    def answer_loss(self, tokens: Tensor, text: "Text") -> Tensor:
+        """Weighted cross-entropy of the answers' tokens, all questions of a scene packed under one block mask."""
+        decoder = self.model.model.text_model
+        embedded = decoder.embed_tokens(text.ids)
+        hidden = torch.cat([embedded[:, :2], tokens.to(embedded.dtype), embedded[:, 2 + IMAGE_TOKENS :]], 1)
+        rotary = decoder.rotary_emb(hidden, text.positions)
+        for layer in decoder.layers:
+            hidden = layer(hidden, attention_mask=text.mask, position_ids=text.positions, position_embeddings=rotary)
+        logits = self.model.lm_head(decoder.norm(hidden)).float()
+        losses = nn.functional.cross_entropy(logits.flatten(0, 1), text.labels.flatten(), reduction="none")
+        return (losses * text.weights.flatten()).sum() / text.weights.sum()
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What every patch (n, 64) and image token (n, 16) shows; shape and size are -1 where nothing stands."""
+
+    colour: Tensor
+    shape: Tensor
+    size: Tensor
+    ground: Tensor
+    centre: Tensor
+    cells: Tensor
+
+
+@dataclass(frozen=True)
+class Text:
+    """Packed prompts: ids, positions, labels, weights (n, length) and an additive mask (n, 1, length, length)."""
+
+    ids: Tensor
+    positions: Tensor
+    labels: Tensor
+    weights: Tensor
+    mask: Tensor
+
+
+def labels_of(batch: list[Example]) -> Labels:
+    """The dense labels of a batch of scenes."""
+    count = len(batch)
+    words = np.full((count, 3, GRID, GRID), -1, np.int64)
+    words[:, 0] = len(COLOURS)
+    centre = np.zeros((count, GRID, GRID, 2), np.float32)
+    cells = np.zeros((count, CELLS, CELLS, len(COLOURS) * len(SHAPES)), np.float32)
+    middles = (np.arange(GRID) + 0.5) * PATCH
+    for n, example in enumerate(batch):
+        for i, thing in enumerate(example.scene.objects):
+            colour, shape = COLOURS.index(thing.colour), SHAPES.index(thing.shape)
+            rows, columns = np.nonzero(example.subject == i)
+            words[n, :, rows, columns] = (colour, shape, SIZES.index(thing.size))
+            centre[n, rows, columns] = np.stack([thing.x - middles[columns], thing.y - middles[rows]], -1) / PATCH
+            cells[n, ..., colour * len(SHAPES) + shape] = example.present[..., i]
+    ground = np.array([BACKGROUNDS.index(e.scene.background) for e in batch]).repeat(GRID * GRID).reshape(count, -1)
+    flat = torch.from_numpy(words.reshape(count, 3, -1))
+    return Labels(
+        flat[:, 0],
+        flat[:, 1],
+        flat[:, 2],
+        torch.from_numpy(ground),
+        torch.from_numpy(centre.reshape(count, -1, 2)),
+        torch.from_numpy(cells.reshape(count, IMAGE_TOKENS, -1)),
+    )
+
+
+class Packer:
+    """Writes as many random questions about a scene as fit into one sequence, each blind to the others."""
+
+    def __init__(self) -> None:
+        self._tokenizer = processor().tokenizer
+        around, self._end = (self._tokenizer.convert_tokens_to_ids(t) for t in ("<fake_token_around_image>", "<end_of_utterance>"))
+        picture_ids = self._tokenizer.convert_tokens_to_ids(["<global-img>", *["<image>"] * IMAGE_TOKENS])
+        self._prefix = [around, *picture_ids, around]
+        self._known: dict[str, list[int]] = {}
+
+    def pack(self, batch: list[Example], rng: np.random.Generator) -> Text:
+        """The packed questions and answers of a batch."""
+        ids = np.zeros((len(batch), _LENGTH), np.int64)
+        positions, labels = np.zeros_like(ids), np.zeros_like(ids)
+        segment = np.full_like(ids, -1)
+        weights = np.zeros(ids.shape, np.float32)
+        head = len(self._prefix)
+        ids[:, :head], positions[:, :head], segment[:, :head] = self._prefix, np.arange(head), 0
+        for n, example in enumerate(batch):
+            at = head
+            for number, (prompt, answer) in enumerate(self._dialogues(example.scene, rng), 1):
+                size = len(prompt) + len(answer)
+                if at + size > _LENGTH:
+                    continue
+                ids[n, at : at + size] = prompt + answer
+                positions[n, at : at + size] = head + np.arange(size)
+                segment[n, at : at + size] = number
+                spoken = slice(at + len(prompt) - 1, at + size - 1)
+                labels[n, spoken], weights[n, spoken] = answer, len(answer) ** -0.4
+                at += size
+        return Text(*(torch.from_numpy(part) for part in (ids, positions, labels, weights)), _block_mask(torch.from_numpy(segment)))
+
+    def _dialogues(self, scene: Scene, rng: np.random.Generator) -> Iterator[tuple[list[int], list[int]]]:
+        order = rng.permutation(np.array([*KINDS, *_MOST_ASKED, *rng.choice(KINDS[:-1], 4)]))
+        for kind in order:
+            question = ask(scene, str(kind), rng)
+            if question:
+                prompt = [*self._encode(question.text.rstrip("?.")), self._end]
+                yield prompt, [*self._encode(question.answer), self._tokenizer.eos_token_id]
+
+    def _encode(self, text: str) -> list[int]:
+        if text not in self._known:
+            self._known[text] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self._known[text]
+
+
+def _block_mask(segment: Tensor) -> Tensor:
+    """Causal, and only within one question or back to the picture."""
+    same = (segment[:, :, None] == segment[:, None, :]) | (segment[:, None, :] == 0)
+    allowed = same & torch.ones(segment.shape[1], segment.shape[1], dtype=torch.bool).tril()
+    return torch.where(allowed, 0.0, -1e9).to(torch.bfloat16)[:, None]
+
+
+def pixels(batch: list[Example]) -> Tensor:
+    """Images as the processor hands them to the model: (n, 3, 128, 128) float32 in -1..1."""
+    stacked = np.stack([example.image for example in batch])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+class Trainer:
+    """Runs the phases one after the other and saves where it stands."""
+
+    def __init__(self, folder: Path, processes: int, compile_model: bool) -> None:
+        self._state = folder / "state.safetensors"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._pool = scenes_pool.draw(SCENES, processes)
+        self.teacher = Teacher(untrained(0, _sample_patches(self._pool)))
+        self._packer = Packer()
+        self._compile: Callable[[Callable[..., Tensor]], Callable[..., Tensor]] = torch.compile if compile_model else lambda f: f
+
+    def run(self) -> None:
+        """Train through all phases, from the last saved step on if there is one."""
+        done, moments = self._restore()
+        with Progress(
+            TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
+        ) as progress:
+            for index, phase in enumerate(PHASES):
+                task = progress.add_task(phase.name, total=phase.steps, note="")
+                first = done[1] if index == done[0] else phase.steps if index < done[0] else 0
+                progress.update(task, completed=first)
+                if first < phase.steps:
+                    self._run_phase(index, first, moments if index == done[0] else {}, lambda n, t=task: progress.update(t, advance=1, note=n))
+
+    def _run_phase(self, index: int, first: int, moments: dict[str, Tensor], report: Callable[[str], None]) -> None:
+        phase = PHASES[index]
+        named = [(n, p) for n, p in self.teacher.named_parameters() if _is_trained(n, phase)]
+        optimiser = _optimiser(named, moments)
+        loss_of = self._compile(self._loss(phase))
+        stream = scenes_pool.skip(scenes_pool.batches(self._pool, phase.batch, phase.most_objects, index), first)
+        running: float | None = None
+        for step in range(first, phase.steps):
+            batch = next(stream)
+            text = self._packer.pack(batch, np.random.default_rng([index, step])) if phase.trains_text else None
+            for group in optimiser.param_groups:
+                group["lr"] = phase.rate * _schedule(step, phase)
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = loss_of(pixels(batch), labels_of(batch), text)
+            loss.backward()
+            nn.utils.clip_grad_norm_([p for _, p in named], 1.0)
+            optimiser.step()
+            optimiser.zero_grad()
+            running = loss.item() if running is None else 0.97 * running + 0.03 * loss.item()
+            report(f"loss {running:.3f}")
+            if (step + 1) % _SAVE_EVERY == 0 or step + 1 == phase.steps:
+                self._save(index, step + 1, named, optimiser)
+
+    def _loss(self, phase: Phase) -> Callable[[Tensor, Labels, Text | None], Tensor]:
+        teacher = self.teacher
+
+        def loss(images: Tensor, labels: Labels, text: Text | None) -> Tensor:
+            if not phase.trains_vision:
+                with torch.no_grad():
+                    _, tokens = teacher.see(images)
+                return teacher.answer_loss(tokens, text)  # type: ignore[arg-type]
+            patches, tokens = teacher.see(images)
+            named = teacher.label_loss(patches, tokens, labels)
+            return named if text is None else teacher.answer_loss(tokens, text) + 0.1 * named
+
+        return loss
+
+    def _save(self, index: int, step: int, named: list[tuple[str, nn.Parameter]], optimiser: torch.optim.Optimizer) -> None:
+        tensors = {f"model/{n}": p.data for n, p in self.teacher.named_parameters()}
+        for name, parameter in named:
+            state = optimiser.state[parameter]
+            tensors |= {f"{part}/{name}": state[part] for part in ("step", "exp_avg", "exp_avg_sq")}
+        aside = self._state.with_suffix(".aside")
+        save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"position": json.dumps([index, step])})
+        aside.replace(self._state)
+
+    def _restore(self) -> tuple[tuple[int, int], dict[str, Tensor]]:
+        if not self._state.exists():
+            return (0, 0), {}
+        with safe_open(self._state, "pt") as stored:
+            index, step = json.loads(stored.metadata()["position"])
+        tensors = load_file(self._state)
+        parameters = dict(self.teacher.named_parameters())
+        for name, parameter in parameters.items():
+            parameter.data.copy_(tensors[f"model/{name}"])
+        return (index, step), {k: v for k, v in tensors.items() if not k.startswith("model/")}
+
+
+def _is_trained(name: str, phase: Phase) -> bool:
+    is_text = "text_model" in name or "lm_head" in name
+    return phase.trains_text if is_text else phase.trains_vision
+
+
+def _optimiser(named: list[tuple[str, nn.Parameter]], moments: dict[str, Tensor]) -> torch.optim.Optimizer:
+    decayed = [p for n, p in named if p.dim() > 1 and "embed" not in n]
+    plain = [p for n, p in named if not (p.dim() > 1 and "embed" not in n)]
+    optimiser = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], betas=(0.9, 0.98), fused=True)
+    for name, parameter in named:
+        if f"exp_avg/{name}" in moments:
+            optimiser.state[parameter] = {part: moments[f"{part}/{name}"] for part in ("step", "exp_avg", "exp_avg_sq")}
+    return optimiser
+
+
+def _schedule(step: int, phase: Phase) -> float:
+    """Linear warm-up, then a cosine; down to 0 for what is trained last or only once, to a half for the curriculum."""
+    warm = min(1.0, (step + 1) / 60)
+    floor = 0.02 if phase.trains_vision else 0.5
+    return float(warm * (floor + (1 - floor) * 0.5 * (1 + np.cos(np.pi * step / phase.steps))))
+
+
+def _sample_patches(pool: list[Example]) -> Tensor:
+    images = pixels(pool[:1500])
+    unfolded = images.unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH).permute(0, 2, 3, 1, 4, 5)
+    return unfolded.reshape(-1, 3 * PATCH * PATCH)
+
+
+def export(teacher: Teacher, folder: Path) -> None:
+    """Write the trained model in the Hugging Face layout, FP16, aside first and then in place."""
+    aside = folder.with_name(folder.name + ".aside")
+    shutil.rmtree(aside, ignore_errors=True)
+    teacher.model.half().save_pretrained(aside)
+    processor().save_pretrained(aside)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep freed blocks: giving each large tensor back to the kernel takes half of every step in page faults."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1
+        libc.mallopt(mmap_threshold, most)
+        libc.mallopt(trim_threshold, most)
+
+
+def train(folder: Path, output: Path = WEIGHTS, threads: int = 2, compile_model: bool = True) -> None:
+    """Train in `folder` (resumable) and write the weights to `output`."""
+    torch.set_num_threads(threads)
+    _keep_freed_memory()
+    trainer = Trainer(folder, threads, compile_model)
+    trainer.run()
+    export(trainer.teacher, output)

@@ -1,0 +1,61 @@
+"""What a split is calibrated and measured on: pictures, and questions with known answers where there are any."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from PIL import ImageOps, UnidentifiedImageError
+
+from protos.errors import CheckpointError
+from splitter.nano.questions import Question, ask_all
+from splitter.nano.scenes import CALIBRATION_SEEDS, HELD_OUT_SEEDS, picture
+
+Image = NDArray[np.uint8]
+AGREEMENT = "agreement"
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_GENERIC = ("describe the image.", "what is in the image?")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`calibration` pictures that fitting may see; `pictures` that it may not, and questions about them by index.
+
+    Pictures are RGB uint8 (h, w, 3). A question of kind "agreement" has no answer of its own: the whole model's counts.
+    """
+
+    calibration: Sequence[Image]
+    pictures: Sequence[Image]
+    questions: Sequence[tuple[int, Question]]
+
+
+def scenes(calibration: int, pictures: int) -> Subject:
+    """Drawn scenes: the built-in model's subject. Calibration and held-out seeds never meet."""
+    seen = [picture(CALIBRATION_SEEDS + i).image for i in range(calibration)]
+    held_out = [picture(HELD_OUT_SEEDS + i) for i in range(pictures)]
+    rng = np.random.default_rng(HELD_OUT_SEEDS)
+    questions = [(i, question) for i, drawn in enumerate(held_out) for question in ask_all(drawn.scene, rng)]
+    return Subject(seen, [drawn.image for drawn in held_out], questions)
+
+
+def folder(path: Path, most_calibration: int, most_pictures: int) -> Subject:
+    """Any folder of pictures: every fourth is kept for measuring agreement with the whole model."""
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES) if path.is_dir() else []
+    if len(files) < 8:
+        message = f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better 200) of {', '.join(sorted(_SUFFIXES))}"
+        raise CheckpointError(message, path=str(path))
+    kept = files[::4][:most_pictures]
+    seen = [file for i, file in enumerate(files) if i % 4][:most_calibration]
+    questions = [(i, Question(AGREEMENT, text, "")) for i in range(len(kept)) for text in _GENERIC]
+    return Subject([read(file) for file in seen], [read(file) for file in kept], questions)
+
+
+def read(path: Path) -> Image:
+    """A picture file as RGB, turned as its EXIF says. Raises CheckpointError."""
+    try:
+        with PillowImage.open(path) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a picture that can be read ({error}); take it out of the folder", path=str(path)) from error

@@ -1,0 +1,96 @@
+"""Head, codec and tail against the whole model: the identity gate, and what each cut loses."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from protos.errors import CheckpointError
+from splitter.answers import Prompting, embed, greedy
+from splitter.families import Boundary, Family, enter
+from splitter.nano.questions import Question
+from splitter.subjects import AGREEMENT, Image
+
+GATE = 1e-4
+PICTURE_QUALITIES = {"jpeg": (95, 75, 50, 30, 15), "webp": (80, 50, 30, 15, 5)}
+_FLAGS = {"jpeg": (".jpg", cv2.IMWRITE_JPEG_QUALITY), "webp": (".webp", cv2.IMWRITE_WEBP_QUALITY)}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole model with what is needed to ask it."""
+
+    family: Family
+    model: PreTrainedModel
+    prompting: Prompting
+
+
+@dataclass(frozen=True)
+class Score:
+    """Share of right answers in percent, over all questions and by kind."""
+
+    accuracy: float
+    by_kind: Mapping[str, float]
+
+
+@torch.inference_mode()
+def identity_difference(whole: Whole, cut: str, pixels: Tensor, boundary: Boundary, questions: Sequence[str]) -> float:
+    """Largest difference of logits between the whole model and its tail entered at a cut, over prompt and greedy answer.
+
+    `pixels` (n, 3, h, w) go to the whole model, `boundary` is what the FP32 head made of them; one question a picture.
+    Raises CheckpointError where the difference reaches the gate or a greedy answer changes.
+    """
+    tokens = enter(whole.family, whole.model, cut, boundary)
+    worst = 0.0
+    for row, question in enumerate(questions):
+        prompt = torch.tensor([whole.prompting.ids(question)])
+        answer = whole.model.generate(
+            input_ids=prompt, pixel_values=pixels[None, row : row + 1], attention_mask=torch.ones_like(prompt), do_sample=False,
+            max_new_tokens=24, eos_token_id=list(whole.prompting.stop_tokens),
+        )  # fmt: skip
+        expected = whole.model(input_ids=answer, pixel_values=pixels[None, row : row + 1]).logits
+        embedded, mask = embed(whole.family, whole.model, whole.prompting, [answer[0].tolist()], tokens[row : row + 1])
+        hidden = whole.family.decoder(whole.model)(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        got = whole.family.logits(whole.model, hidden)
+        worst = max(worst, (got - expected).abs().max().item())
+        spoken = slice(prompt.shape[1] - 1, -1)
+        if not torch.equal(got[:, spoken].argmax(-1), answer[:, prompt.shape[1] :]):
+            raise CheckpointError(f"cut {cut}: head and tail answer {question!r} differently from the whole model", cut=cut)
+    if not worst < GATE:
+        message = f"cut {cut}: head and tail differ from the whole model by {worst:.1e} in the logits, at most {GATE:.0e} is allowed"
+        raise CheckpointError(message, cut=cut, difference=worst)
+    return worst
+
+
+def score(questions: Sequence[tuple[int, Question]], answers: Sequence[str], reference: Sequence[str]) -> Score:
+    """Compare answers with what is right, or with the `reference` answers where a question has none of its own."""
+    right: dict[str, list[bool]] = {}
+    for (_, question), answer, other in zip(questions, answers, reference, strict=True):
+        wanted = other if question.kind == AGREEMENT else question.answer
+        right.setdefault(question.kind, []).append(answer == wanted)
+    hits = [hit for hits in right.values() for hit in hits]
+    return Score(100 * float(np.mean(hits)), {kind: 100 * float(np.mean(kept)) for kind, kept in right.items()})
+
+
+def answers(whole: Whole, tokens: Tensor, questions: Sequence[tuple[int, Question]], advance: Callable[[int], None]) -> list[str]:
+    """Greedy answers of the language model to questions about pictures whose image tokens are given."""
+    asked = [(index, question.text) for index, question in questions]
+    return greedy(whole.family, whole.model, whole.prompting, tokens, asked, advance=advance)
+
+
+def recode(image: Image, form: str, quality: int) -> tuple[Image, int]:
+    """A picture after JPEG or WebP, and the bytes that it took."""
+    suffix, flag = _FLAGS[form]
+    _, coded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), [flag, quality])
+    decoded: NDArray[np.generic] = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return np.ascontiguousarray(decoded[..., ::-1]).astype(np.uint8), len(coded)
+
+
+def in_batches(rows: int, size: int = 32) -> Iterable[slice]:
+    """Slices that cover so many rows."""
+    return (slice(start, start + size) for start in range(0, rows, size))

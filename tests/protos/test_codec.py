@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protos import bundle_pb2 as pb
+from protos import codec as wire
+from protos.errors import IsthmusError, PayloadError, TooLarge, UnknownName
+
+SHAPE = (16, 12)
+
+
+def spec(name: str, dtype: str) -> pb.Codec:
+    codec = pb.Codec(name=name)
+    raw = int(np.prod(SHAPE)) * np.dtype(dtype).itemsize
+    codec.tensors.add(codes=pb.TensorSpec(name="hidden", dtype=dtype, shape=SHAPE), most_bytes=wire.most_bytes(raw))
+    return codec
+
+
+def int8() -> wire.Int8Zstd:
+    scales = {"hidden": np.linspace(0.1, 1.0, SHAPE[1]).astype(np.float32)}
+    zeros = {"hidden": np.full(SHAPE[1], 100.0, np.float32)}
+    return wire.Int8Zstd(spec("int8-zstd", "uint8"), scales, zeros)
+
+
+def fp16() -> wire.Fp16Zstd:
+    return wire.Fp16Zstd(spec("fp16-zstd", "float16"))
+
+
+def test_int8_codes_come_back_as_scaled_floats() -> None:
+    codes = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
+    half = int8()
+    decoded = half.decode(half.encode({"hidden": codes}))["hidden"]
+    np.testing.assert_array_equal(decoded, (codes.astype(np.float32) - 100) * np.linspace(0.1, 1.0, SHAPE[1]).astype(np.float32))
+
+
+def test_fp16_comes_back_exactly() -> None:
+    tensor = np.random.default_rng(0).normal(size=SHAPE).astype(np.float16)
+    np.testing.assert_array_equal(fp16().decode(fp16().encode({"hidden": tensor}))["hidden"], tensor.astype(np.float32))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused(value: float) -> None:
+    tensor = np.zeros(SHAPE, np.float16)
+    tensor[3, 4] = value
+    with pytest.raises(PayloadError, match="NaN or infinity"):
+        fp16().decode(fp16().encode({"hidden": tensor}))
+
+
+def test_a_bomb_is_refused_by_its_declared_size() -> None:
+    bomb = zstandard.ZstdCompressor(level=19).compress(bytes(100_000_000))
+    with pytest.raises((PayloadError, TooLarge), match=r"would unpack to 100000000 bytes|at most"):
+        int8().decode({"hidden": bomb})
+
+
+def test_a_bomb_that_hides_its_size_is_refused() -> None:
+    quiet = zstandard.ZstdCompressor(level=19, write_content_size=False).compress(bytes(10_000_000))
+    with pytest.raises(PayloadError):
+        int8().decode({"hidden": quiet})
+
+
+def test_a_tensor_of_another_cut_is_refused_by_its_size() -> None:
+    other = zstandard.compress(bytes(64 * 192))
+    with pytest.raises(PayloadError, match="uint8 16x12 has 192"):
+        int8().decode({"hidden": other})
+
+
+def test_more_bytes_than_the_codec_can_need_are_refused_unread() -> None:
+    with pytest.raises(TooLarge, match="at most"):
+        int8().decode({"hidden": bytes(10_000)})
+
+
+@pytest.mark.parametrize("names", [[], ["other"], ["hidden", "other"]])
+def test_the_tensors_must_be_those_of_the_cut(names: list[str]) -> None:
+    payload = int8().encode({"hidden": np.zeros(SHAPE, np.uint8)})["hidden"]
+    with pytest.raises(PayloadError, match=r"this cut has \['hidden'\]"):
+        int8().decode(dict.fromkeys(names, payload))
+
+
+def test_a_sender_with_the_wrong_shape_is_told_what_the_manifest_says() -> None:
+    with pytest.raises(PayloadError, match="the manifest says uint8 16x12"):
+        int8().encode({"hidden": np.zeros((16, 11), np.uint8)})
+
+
+def test_an_unknown_codec_is_named_with_those_that_exist() -> None:
+    with pytest.raises(UnknownName, match="int8-zstd, fp16-zstd"):
+        wire.sender(pb.Codec(name="jpeg2000"))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.binary(max_size=400))
+def test_random_bytes_give_a_typed_error(data: bytes) -> None:
+    with pytest.raises(IsthmusError):
+        int8().decode({"hidden": data})
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_a_damaged_payload_gives_a_typed_error_or_a_tensor_of_the_right_shape(data: st.DataObject) -> None:
+    codes = np.random.default_rng(1).integers(90, 110, SHAPE).astype(np.uint8)
+    payload = bytearray(int8().encode({"hidden": codes})["hidden"])
+    if data.draw(st.booleans()):
+        payload = payload[: data.draw(st.integers(0, len(payload) - 1))]
+    else:
+        payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        decoded = int8().decode({"hidden": bytes(payload)})
+    except IsthmusError:
+        return
+    assert decoded["hidden"].shape == SHAPE
