@@ -120,7 +120,7 @@ def _parse(folder: Path, raw: bytes) -> pb.Manifest:
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise BundleDamaged(f"{folder / MANIFEST} cannot be read ({error}); fetch or split it again", file=MANIFEST) from error
     if manifest.format > FORMAT:
-        message = f"bundle {folder} has format {manifest.format}, this version reads up to {FORMAT}: upgrade isthmus, or split again with this version"
+        message = f"bundle {folder} has format {manifest.format}, this version reads up to {FORMAT}: upgrade isthmus, or split again"
         raise BundleTooNew(message, format=manifest.format)
     if manifest.format < 1 or not manifest.pieces:
         raise BundleDamaged(f"{folder / MANIFEST} describes no head; split the model again", file=MANIFEST)

@@ -27,7 +27,9 @@ class Prompting:
         return list(self.tokenizer([self.template.replace("{question}", question)], add_special_tokens=False)["input_ids"][0])
 
 
-def embed(family: Family, model: PreTrainedModel, prompting: Prompting, prompts: Sequence[Sequence[int]], tokens: Tensor) -> tuple[Tensor, Tensor]:
+def embed(
+    family: Family, model: PreTrainedModel, prompting: Prompting, prompts: Sequence[Sequence[int]], tokens: Tensor
+) -> tuple[Tensor, Tensor]:
     """Left-padded embeddings (n, length, width) and mask (n, length) of prompts whose image tokens are `tokens` (n, m, width)."""
     length = max(map(len, prompts))
     ids = torch.zeros(len(prompts), length, dtype=torch.long)
@@ -58,7 +60,11 @@ def greedy(
         chosen = order[start : start + _BATCH]
         embedded, mask = embed(family, model, prompting, [prompts[i] for i in chosen], tokens[[questions[i][0] for i in chosen]])
         output = model.generate(
-            inputs_embeds=embedded, attention_mask=mask, do_sample=False, max_new_tokens=most_tokens, eos_token_id=list(prompting.stop_tokens)
+            inputs_embeds=embedded,
+            attention_mask=mask,
+            do_sample=False,
+            max_new_tokens=most_tokens,
+            eos_token_id=list(prompting.stop_tokens),
         )
         for i, row in zip(chosen, output, strict=True):
             answers[i] = prompting.decode(row, skip_special_tokens=True).strip()

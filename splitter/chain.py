@@ -8,21 +8,32 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from splitter.export import PIXELS
 
+_ERRORS_ONLY = 3
+
 Arrays = dict[str, NDArray[np.generic]]
+
+
+def open_session(model: bytes, threads: int) -> ort.InferenceSession:
+    """A session on the CPU with so many threads of its own, or with the process's where something has set those up before."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Fail:
+        options.use_per_session_threads = False
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class Chain:
     """Pieces in order, one session each."""
 
     def __init__(self, pieces: Sequence[onnx.ModelProto], threads: int = 1) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        providers = ["CPUExecutionProvider"]
-        self._sessions = [ort.InferenceSession(piece.SerializeToString(), options, providers=providers) for piece in pieces]
+        self._sessions = [open_session(piece.SerializeToString(), threads) for piece in pieces]
 
     def run(self, pixels: NDArray[np.float32], batch: int = 32) -> list[Arrays]:
         """Pixels (n, 3, h, w) to every output of each piece, by graph name."""
@@ -31,7 +42,7 @@ class Chain:
 
     def milliseconds(self, pixels: NDArray[np.float32], repetitions: int) -> list[float]:
         """Median time of each piece on one picture; `pixels` is (1, 3, h, w)."""
-        inputs = [{PIXELS: pixels}, *self._run(pixels)]
+        inputs: list[Arrays] = [{PIXELS: pixels}, *self._run(pixels)]
         times: list[list[float]] = [[] for _ in self._sessions]
         for _ in range(repetitions):
             for session, known, kept in zip(self._sessions, inputs, times, strict=False):

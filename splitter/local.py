@@ -1,6 +1,7 @@
 """The language model for the device: an ONNX decoder with its KV cache in and out, and the embedding table."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,9 @@ def write_local(family: Family, model: PreTrainedModel, folder: Path) -> pb.Loca
     decoder = family.decoder(model)
     if decoder.config.model_type not in _TYPES:
         known = ", ".join(sorted(_TYPES))
-        raise CheckpointError(f"a {decoder.config.model_type} decoder cannot answer on the device yet ({known} can); leave out --with-local")
+        raise CheckpointError(
+            f"a {decoder.config.model_type} decoder cannot answer on the device yet ({known} can); leave out --with-local"
+        )
     graph = _Decoder(family, model)
     config = decoder.config
     shape = (config.num_hidden_layers, 2, 1, config.num_key_value_heads, 3, graph.head_width)
@@ -54,7 +57,8 @@ class _Decoder(nn.Module):
         bias = torch.where(allowed, 0.0, -1e9)
         rotary = self.decoder.rotary_emb(embeds, positions)
         hidden, present = embeds, []
-        for index, layer in enumerate(self.decoder.layers):
+        layers: Any = self.decoder.layers
+        for index, layer in enumerate(layers):
             mixed, cache = self._attend(layer, hidden, past[index], rotary, bias)
             hidden = hidden + mixed
             hidden = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
@@ -62,20 +66,20 @@ class _Decoder(nn.Module):
         last = self.decoder.norm(hidden[:, -1])
         return self._family.logits(self.model, last), torch.stack(present)
 
-    def _attend(self, layer: nn.Module, hidden: Tensor, past: Tensor, rotary: tuple[Tensor, Tensor], bias: Tensor) -> tuple[Tensor, Tensor]:
+    def _attend(self, layer: Any, hidden: Tensor, past: Tensor, rotary: tuple[Tensor, Tensor], bias: Tensor) -> tuple[Tensor, Tensor]:
         attention = layer.self_attn
         normed = layer.input_layernorm(hidden)
-        query, key, value = (self._heads(p(normed)) for p in (attention.q_proj, attention.k_proj, attention.v_proj))  # type: ignore[operator,union-attr]
+        query, key, value = (self._heads(p(normed)) for p in (attention.q_proj, attention.k_proj, attention.v_proj))
         cosine, sine = (part[:, None] for part in rotary)
         query, key = (part * cosine + _turned(part) * sine for part in (query, key))
         cache = torch.stack([torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)])
         keys, values = (part.repeat_interleave(self._groups, 1) for part in cache)
         weights = torch.softmax(query @ keys.transpose(2, 3) * self.head_width**-0.5 + bias, -1)
         mixed = (weights @ values).transpose(1, 2).flatten(2)
-        return attention.o_proj(mixed), cache  # type: ignore[operator,union-attr]
+        return attention.o_proj(mixed), cache
 
     def _heads(self, projected: Tensor) -> Tensor:
-        return projected.unflatten(2, (-1, self.head_width)).transpose(1, 2)
+        return projected.reshape(*projected.shape[:2], -1, self.head_width).transpose(1, 2)
 
 
 def _turned(part: Tensor) -> Tensor:

@@ -4,10 +4,10 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -15,7 +15,7 @@ from torch import Tensor
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.answers import embed
-from splitter.chain import Arrays, Chain
+from splitter.chain import Arrays, Chain, open_session
 from splitter.cut import codes_name
 from splitter.export import graph_name
 from splitter.families import CONNECTOR, IMAGE_TOKENS, enter, walk
@@ -109,7 +109,9 @@ def _picture_row(book: _Book, form: str, quality: int) -> Row:
     """Every held-out picture, at the model's own resolution, through a picture codec and the whole model."""
     coded = [recode(picture, form, quality) for picture in book.work.resized]
     size = statistics.mean(taken for _, taken in coded)
-    return book.add(f"upload@{form}-{quality}", size, lambda: book.ask(book.see(torch.from_numpy(book.work.pixels([image for image, _ in coded])))))
+    return book.add(
+        f"upload@{form}-{quality}", size, lambda: book.ask(book.see(torch.from_numpy(book.work.pixels([image for image, _ in coded]))))
+    )
 
 
 def _local_row(book: _Book, local: pb.Local, staging: Path, arrays: Arrays) -> Row:
@@ -127,10 +129,8 @@ class _Device:
     """The decoder in onnxruntime, greedy: what an answer without the cloud is."""
 
     def __init__(self, work: Work, local: pb.Local, staging: Path) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = work.options.threads
-        self._session = ort.InferenceSession(staging / local.decoder, options, providers=["CPUExecutionProvider"])
-        self._table = np.load(staging / local.embeddings, allow_pickle=False).astype(np.float32)
+        self._session = open_session((staging / local.decoder).read_bytes(), work.options.threads)
+        self._table: NDArray[np.float32] = np.load(staging / local.embeddings, allow_pickle=False).astype(np.float32)
         self._past = np.zeros(tuple(local.past_shape), np.float32)
         self._prompting = work.whole.prompting
 
@@ -151,7 +151,7 @@ class _Device:
 
     def _prompt(self, tokens: NDArray[np.float32], question: str) -> NDArray[np.float32]:
         ids = np.array(self._prompting.ids(question))
-        embedded = self._table[ids]
+        embedded: NDArray[np.float32] = self._table[ids]
         embedded[ids == self._prompting.image_token] = tokens
         return embedded
 
@@ -167,7 +167,7 @@ def cloud_costs(work: Work, manifest: pb.Manifest) -> None:
     pixels = torch.from_numpy(work.held_out[:1])
     reached = dict(walk(whole.family, whole.model, pixels))
     for cut in manifest.cuts:
-        cut.cloud_milliseconds = median_milliseconds(lambda cut=cut: enter(whole.family, whole.model, cut.name, reached[cut.name]))
+        cut.cloud_milliseconds = median_milliseconds(partial(enter, whole.family, whole.model, cut.name, reached[cut.name]))
     costs = manifest.cloud_cost
     costs.vision_milliseconds = median_milliseconds(lambda: list(walk(whole.family, whole.model, pixels)))
     prompt = whole.prompting.ids(work.subject.questions[0][1].text)

@@ -31,7 +31,9 @@ from splitter.verify import identity_difference
 from splitter.work import Advance, Say, Work
 
 _GATE_QUESTIONS = 6
-_LIMITS = pb.Limits(most_question_bytes=2000, most_prompt_tokens=1024, most_new_tokens=64, most_picture_bytes=4 << 20, most_picture_pixels=40_000_000)
+_LIMITS = pb.Limits(
+    most_question_bytes=2000, most_prompt_tokens=1024, most_new_tokens=64, most_picture_bytes=4 << 20, most_picture_pixels=40_000_000
+)
 _REPETITIONS = 30
 
 
@@ -85,7 +87,8 @@ def _put_in_place(staging: Path, output: Path) -> None:
 
 def _gated_tower(work: Work) -> onnx.ModelProto:
     """The FP32 tower, proven at every published cut against the whole model."""
-    work.say(f"checkpoint {work.options.checkpoint.name}: {work.whole.family.name}, cuts {', '.join(work.cuts)}")
+    measured = f"{len(work.subject.calibration)} pictures to calibrate on, {len(work.subject.pictures)} to measure on"
+    work.say(f"checkpoint {work.options.checkpoint.name}: {work.whole.family.name}, cuts {', '.join(work.cuts)}; {measured}")
     tower = work.parts.model("tower-fp32", lambda: export_tower(work.whole.family, work.whole.model))
     differences = work.parts.value("identity", lambda: _identity(work, tower))
     worst = max(differences.values())
@@ -110,7 +113,7 @@ def _quantised_pieces(work: Work, tower: onnx.ModelProto) -> tuple[list[onnx.Mod
     """INT8 pieces that also give codes, and the quantisers of each cut by bare tensor name."""
     int8 = work.parts.model("tower-int8", lambda: to_int8(tower))
     pieces = cut(int8, work.graph_names())
-    work.say(f"calibrating codecs on {len(work.subject.calibration)} pictures")
+    work.say("INT8 pieces and codecs")
     seen = Chain(pieces, work.options.threads).run(work.pixels(list(work.subject.calibration)))
     quantisers = {}
     for name, piece, arrays in zip(work.cuts, pieces, seen, strict=True):

@@ -44,7 +44,9 @@ def folder(path: Path, most_calibration: int, most_pictures: int) -> Subject:
     """Any folder of pictures: every fourth is kept for measuring agreement with the whole model."""
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES) if path.is_dir() else []
     if len(files) < 8:
-        message = f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better 200) of {', '.join(sorted(_SUFFIXES))}"
+        message = (
+            f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better 200) of {', '.join(sorted(_SUFFIXES))}"
+        )
         raise CheckpointError(message, path=str(path))
     kept = files[::4][:most_pictures]
     seen = [file for i, file in enumerate(files) if i % 4][:most_calibration]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -87,8 +86,8 @@ def recode(image: Image, form: str, quality: int) -> tuple[Image, int]:
     """A picture after JPEG or WebP, and the bytes that it took."""
     suffix, flag = _FLAGS[form]
     _, coded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), [flag, quality])
-    decoded: NDArray[np.generic] = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(decoded[..., ::-1]).astype(np.uint8), len(coded)
+    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1]), len(coded)
 
 
 def in_batches(rows: int, size: int = 32) -> Iterable[slice]:

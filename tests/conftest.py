@@ -1,6 +1,10 @@
 """One bundle of the built-in model, split once a test run by the real splitter, shared by every test that needs one."""
 
+import os
 from pathlib import Path
+
+# One thread each: the models are tiny, and threads that wait for one another take a busy machine's tests from seconds to minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
@@ -29,7 +33,6 @@ def bundle(bundle_path: Path) -> Bundle:
 @pytest.fixture
 def damaged(bundle_path: Path, tmp_path: Path) -> Path:
     """A copy of the bundle that a test may break; its files are hard links, so replace them, do not write into them."""
-    import os
     import shutil
 
     return Path(shutil.copytree(bundle_path, tmp_path / "damaged", copy_function=os.link))

@@ -31,7 +31,7 @@ def imported(path: Path) -> set[str]:
 
 
 def ours(name: str) -> bool:
-    return name.split(".")[0] in {*PACKAGES, "isthmus"}
+    return name.split(".", maxsplit=1)[0] in {*PACKAGES, "isthmus"}
 
 
 def allowed(name: str, rules: set[str]) -> bool:

@@ -56,13 +56,15 @@ def _verify(options: argparse.Namespace) -> None:
 def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     """Print what a bundle holds, as tables or as one JSON object."""
     if as_json:
-        manifest = json_format.MessageToDict(bundle.manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-        print(json.dumps({"path": str(bundle.path), "digest": bundle.digest, "manifest": manifest}, indent=1))
+        held = json_format.MessageToDict(bundle.manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        print(json.dumps({"path": str(bundle.path), "digest": bundle.digest, "manifest": held}, indent=1))
         return
     console, manifest = Console(), bundle.manifest
     edge = sum(entry.size for entry in manifest.files if entry.path.startswith("edge/"))
     cloud = sum(entry.size for entry in manifest.files if entry.path.startswith("cloud/"))
-    console.print(f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge {edge:,} bytes, cloud {cloud:,} bytes")
+    console.print(
+        f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge {edge:,} bytes, cloud {cloud:,} bytes"
+    )
     console.print(_cuts(manifest))
     console.print(_rivals(manifest))
 

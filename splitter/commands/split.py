@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cuts", default="auto", help="comma-separated cuts, or `auto`: a third and two thirds of the layers, connector")
     parser.add_argument("--calibration", type=Path, metavar="DIR", help="folder of pictures like those the model will see")
     parser.add_argument("--with-local", action="store_true", help="also export the language model, so that the device can answer alone")
-    parser.add_argument("--report-pictures", type=_positive, default=60, metavar="N", help="held-out pictures to measure on (default: %(default)s)")
+    parser.add_argument(
+        "--report-pictures", type=_positive, default=60, metavar="N", help="held-out pictures to measure on (default: %(default)s)"
+    )
     parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of the timed head (default: %(default)s)")
     parser.add_argument("--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end instead of tables")

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
@@ -80,10 +81,10 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
         model = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, local_files_only=True, use_safetensors=True, attn_implementation="eager"
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         message = f"{folder} is not a checkpoint that can be read ({error}); give a folder with config.json and model.safetensors"
         raise CheckpointError(message, path=str(folder)) from error
-    return model.eval().requires_grad_(requires_grad=False)  # type: ignore[no-any-return]
+    return model.eval().requires_grad_(requires_grad=False)
 
 
 def load_processor(folder: Path) -> ProcessorMixin:

@@ -12,7 +12,7 @@ from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 from splitter.families import IMAGE_TOKENS, Boundary
 
-_FILTERS = {1: "LANCZOS", 2: "BILINEAR", 3: "BICUBIC"}  # Pillow's numbers
+_FILTERS = {1: pb.Resize.LANCZOS, 2: pb.Resize.BILINEAR, 3: pb.Resize.BICUBIC}  # Pillow's numbers
 
 
 class Idefics3:
@@ -52,7 +52,7 @@ class Idefics3:
         if images.do_image_splitting:
             raise CheckpointError("this processor splits pictures into tiles, which is not supported yet; set do_image_splitting to false")
         side = images.max_image_size["longest_edge"]
-        resample = pb.Resize.Filter.Value(_FILTERS[int(images.resample)])
+        resample = _FILTERS[int(images.resample)]
         return pb.Preprocessing(
             resizes=[
                 pb.Resize(filter=resample, longest_edge=images.size["longest_edge"]),

@@ -56,7 +56,9 @@ def evaluate(folder: Path = WEIGHTS, questions: int = 2000, advance: Callable[[i
     model, processor = load_model(folder), load_processor(folder)
     kind = family(model.config.model_type)
     tokenizer = processor.tokenizer
-    prompting = Prompting(kind.prompt_template(processor), tokenizer, model.config.image_token_id, (tokenizer.eos_token_id,), tokenizer.decode)
+    prompting = Prompting(
+        kind.prompt_template(processor), tokenizer, model.config.image_token_id, (tokenizer.eos_token_id,), tokenizer.decode
+    )
     images, asked = held_out(questions)
 
     def see(pictures: list[Image]) -> Tensor:

@@ -49,9 +49,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 def processor() -> Idefics3Processor:
     """The Idefics3 processor for one 128 x 128 picture without tiles."""
-    images = Idefics3ImageProcessorPil(
-        size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE}, do_image_splitting=False
-    )
+    images = Idefics3ImageProcessorPil(size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE}, do_image_splitting=False)
     return Idefics3Processor(images, tokenizer(), image_seq_len=IMAGE_TOKENS, chat_template=_CHAT_TEMPLATE)
 
 
@@ -116,7 +114,7 @@ def _whitening(patches: torch.Tensor, width: int) -> torch.Tensor:
     centred = (patches - patches.mean(0)).double()
     values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
     top = vectors[:, -width:] / (values[-width:] + 1e-3).sqrt()
-    return top.T.float().contiguous()
+    return torch.as_tensor(top.T.float().contiguous())
 
 
 def _sin_cos(side: int, width: int) -> torch.Tensor:

@@ -68,7 +68,7 @@ def _recompressed(image: Image, rng: np.random.Generator) -> Image:
         return image
     suffix, flag = ((".jpg", cv2.IMWRITE_JPEG_QUALITY), (".webp", cv2.IMWRITE_WEBP_QUALITY))[rng.integers(2)]
     _, coded = cv2.imencode(suffix, image[..., ::-1], [flag, int(rng.integers(15, 95))])
-    return np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1]).astype(np.uint8)
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
 def _seen(drawn: Picture, cell: int) -> NDArray[np.int64]:

@@ -60,7 +60,7 @@ def _pick(rng: np.random.Generator, options: list[str]) -> str:
 def _refer(scene: Scene, thing: Object, rng: np.random.Generator, without: str = "") -> str | None:
     """Words that mean this object and no other; `without` names the attribute that they must not give away."""
     phrases = []
-    if without != "colour" and without != "shape":
+    if without not in {"colour", "shape"}:
         phrases += [f"{thing.colour} {thing.shape}"] * 2
     if without != "shape" and sum(o.shape == thing.shape for o in scene.objects) == 1:
         phrases.append(thing.shape)

@@ -53,7 +53,7 @@ class Scene:
     seed: int
 
     def flipped(self, orientation: int) -> "Scene":
-        """This scene seen in one of the 8 orientations of a square; 0 leaves it as it is (see `flip`)."""
+        """The scene seen in one of the 8 orientations of a square; 0 leaves it as it is (see `flip`)."""
         return replace(self, objects=tuple(_flip_object(o, orientation) for o in self.objects))
 
 
@@ -150,7 +150,7 @@ def _mask(thing: Object) -> Image:
 
 def _polygon(radii: list[float], start: float) -> NDArray[np.float64]:
     angles = start + np.arange(len(radii)) * 2 * np.pi / len(radii)
-    return np.stack([np.cos(angles), np.sin(angles)], 1) * np.array(radii)[:, None]
+    return np.asarray(np.stack([np.cos(angles), np.sin(angles)], 1) * np.array(radii)[:, None])
 
 
 def _cross() -> NDArray[np.float64]:
@@ -212,7 +212,7 @@ def _speckle(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 _PATTERNS: dict[str, Callable[[np.random.Generator], NDArray[np.generic]]] = {
-    "plain": lambda rng: np.zeros((SIDE, SIDE)),
+    "plain": lambda _: np.zeros((SIDE, SIDE)),
     "gradient": lambda rng: (_ramp(rng) * 1.2 + 1) / 2,
     "striped": _stripes,
     "checkered": _checks,
@@ -224,6 +224,6 @@ def _photograph(image: NDArray[np.float32], rng: np.random.Generator) -> Image:
     """What a cheap camera would add: a little blur, uneven light, sensor noise."""
     if rng.uniform() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9)).astype(np.float32)
-    image = image * (1 + rng.uniform(-0.1, 0.1) * _ramp(rng))[..., None]
-    image = image + rng.normal(0, rng.uniform(0, 6), image.shape)
-    return np.clip(np.round(image), 0, 255).astype(np.uint8)
+    lit = image * (1 + rng.uniform(-0.1, 0.1) * _ramp(rng))[..., None]
+    noisy = lit + rng.normal(0, rng.uniform(0, 6), image.shape)
+    return np.clip(np.round(noisy), 0, 255).astype(np.uint8)

@@ -11,11 +11,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ from splitter.nano import pool as scenes_pool
 from splitter.nano.model import IMAGE_TOKENS, PATCH, WEIGHTS, processor, untrained
 from splitter.nano.pool import CELLS, GRID, Example
 from splitter.nano.questions import KINDS, ask
-from splitter.nano.scenes import BACKGROUNDS, COLOURS, SHAPES, SIDE, SIZES, Scene
+from splitter.nano.scenes import BACKGROUNDS, COLOURS, SHAPES, SIZES, Scene
 
 SCENES = 40_000
 _TEXT = 144  # text tokens a scene: as many packed questions and answers as fit
@@ -87,7 +88,7 @@ class Teacher(nn.Module):
         loss = loss + entropy(size.flatten(0, 1), labels.size.flatten(), ignore_index=-1)
         loss = loss + ((centre - labels.centre).square() * owned).mean()
         cells = nn.functional.binary_cross_entropy_with_logits(self.cell_head(tokens).float(), labels.cells)
-        return loss + 10 * cells
+        return torch.as_tensor(loss + 10 * cells)
 
     def answer_loss(self, tokens: Tensor, text: "Text") -> Tensor:
         """Weighted cross-entropy of the answers' tokens, all questions of a scene packed under one block mask."""
@@ -99,7 +100,7 @@ class Teacher(nn.Module):
             hidden = layer(hidden, attention_mask=text.mask, position_ids=text.positions, position_embeddings=rotary)
         logits = self.model.lm_head(decoder.norm(hidden)).float()
         losses = nn.functional.cross_entropy(logits.flatten(0, 1), text.labels.flatten(), reduction="none")
-        return (losses * text.weights.flatten()).sum() / text.weights.sum()
+        return torch.as_tensor((losses * text.weights.flatten()).sum() / text.weights.sum())
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ class Packer:
                 spoken = slice(at + len(prompt) - 1, at + size - 1)
                 labels[n, spoken], weights[n, spoken] = answer, len(answer) ** -0.4
                 at += size
-        return Text(*(torch.from_numpy(part) for part in (ids, positions, labels, weights)), _block_mask(torch.from_numpy(segment)))
+        ids_, positions_, labels_, weights_ = (torch.from_numpy(part) for part in (ids, positions, labels, weights))
+        return Text(ids_, positions_, labels_, weights_, _block_mask(torch.from_numpy(segment)))
 
     def _dialogues(self, scene: Scene, rng: np.random.Generator) -> Iterator[tuple[list[int], list[int]]]:
         order = rng.permutation(np.array([*KINDS, *_MOST_ASKED, *rng.choice(KINDS[:-1], 4)]))
@@ -226,14 +228,19 @@ class Trainer:
         """Train through all phases, from the last saved step on if there is one."""
         done, moments = self._restore()
         with Progress(
-            TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")
+            TextColumn("{task.description:>14}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
         ) as progress:
             for index, phase in enumerate(PHASES):
                 task = progress.add_task(phase.name, total=phase.steps, note="")
                 first = done[1] if index == done[0] else phase.steps if index < done[0] else 0
                 progress.update(task, completed=first)
                 if first < phase.steps:
-                    self._run_phase(index, first, moments if index == done[0] else {}, lambda n, t=task: progress.update(t, advance=1, note=n))
+                    report = partial(_tick, progress, task)
+                    self._run_phase(index, first, moments if index == done[0] else {}, report)
 
     def _run_phase(self, index: int, first: int, moments: dict[str, Tensor], report: Callable[[str], None]) -> None:
         phase = PHASES[index]
@@ -249,7 +256,7 @@ class Trainer:
                 group["lr"] = phase.rate * _schedule(step, phase)
             with torch.autocast("cpu", torch.bfloat16):
                 loss = loss_of(pixels(batch), labels_of(batch), text)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_([p for _, p in named], 1.0)
             optimiser.step()
             optimiser.zero_grad()
@@ -293,6 +300,10 @@ class Trainer:
         return (index, step), {k: v for k, v in tensors.items() if not k.startswith("model/")}
 
 
+def _tick(progress: Progress, task: TaskID, note: str) -> None:
+    progress.update(task, advance=1, note=note)
+
+
 def _is_trained(name: str, phase: Phase) -> bool:
     is_text = "text_model" in name or "lm_head" in name
     return phase.trains_text if is_text else phase.trains_vision
@@ -301,7 +312,9 @@ def _is_trained(name: str, phase: Phase) -> bool:
 def _optimiser(named: list[tuple[str, nn.Parameter]], moments: dict[str, Tensor]) -> torch.optim.Optimizer:
     decayed = [p for n, p in named if p.dim() > 1 and "embed" not in n]
     plain = [p for n, p in named if not (p.dim() > 1 and "embed" not in n)]
-    optimiser = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], betas=(0.9, 0.98), fused=True)
+    optimiser = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], betas=(0.9, 0.98), fused=True
+    )
     for name, parameter in named:
         if f"exp_avg/{name}" in moments:
             optimiser.state[parameter] = {part: moments[f"{part}/{name}"] for part in ("step", "exp_avg", "exp_avg_sq")}

@@ -43,7 +43,7 @@ def test_a_tampered_piece_is_named(damaged: Path) -> None:
 
 def test_a_missing_file_is_named(damaged: Path) -> None:
     (damaged / "cloud" / "config.json").unlink()
-    with pytest.raises(BundleDamaged, match="cloud/config.json cannot be read"):
+    with pytest.raises(BundleDamaged, match=r"cloud/config\.json cannot be read"):
         Bundle.open(damaged).folder("cloud")
 
 

@@ -1,0 +1,1 @@
+"""The service: features or pictures in, tokens out."""

@@ -1,0 +1,54 @@
+"""`isthmus cloud serve`: load bundles, listen, answer until told to stop."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from cloud.config import DEVICES, DTYPES, ServeConfig, listen_address
+from protos.bundle import Bundle
+
+_EPILOG = """\
+examples:
+  isthmus cloud serve bundle/                          answer on this machine only, port 7070
+  isthmus cloud serve bundle/ --listen 127.0.0.1:0     any free port; the line "listening on" names it
+  isthmus cloud serve a/ b/ --device cuda              two models from one service
+  isthmus cloud serve bundle/ --listen 0.0.0.0:7070    reachable from elsewhere: there is no TLS yet, use a private network
+
+SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain seconds. A second one stops at once.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `isthmus cloud serve`."""
+    standard = ServeConfig
+    parser.epilog = _EPILOG
+    parser.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE", help="folder made by `isthmus split`")
+    parser.add_argument("--listen", default="127.0.0.1:7070", metavar="HOST:PORT", help="where to listen (default %(default)s)")
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="auto takes a GPU where there is one")
+    parser.add_argument("--dtype", default="auto", choices=DTYPES, help="auto: float16 on a GPU, else the faster of bfloat16 and float32")
+    parser.add_argument(
+        "--most-batch", type=int, default=standard.most_batch, metavar="N", help="answers side by side (default %(default)s)"
+    )
+    parser.add_argument(
+        "--most-waiting", type=int, default=standard.most_waiting, metavar="N", help="requests that may wait (default %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=standard.threads, metavar="N", help="of torch on a CPU (default: torch's choice)")
+    parser.add_argument("--drain", type=float, default=standard.drain, metavar="SECONDS", help="for running answers (default %(default)s)")
+    parser.add_argument("--verbose", action="store_true", help="one log line a request")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal. Raises RequestError, BundleError or CheckpointError where it cannot start."""
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    config = _config(options)
+    bundles = [Bundle.open(path) for path in config.bundles]
+    from cloud.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
+
+    return serve(bundles, config)
+
+
+def _config(options: argparse.Namespace) -> ServeConfig:
+    host, port = listen_address(options.listen)
+    names = ("device", "dtype", "most_batch", "most_waiting", "threads", "drain")
+    return ServeConfig(tuple(options.bundles), host, port, **{name: getattr(options, name) for name in names})

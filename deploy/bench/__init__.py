@@ -1,0 +1,1 @@
+"""Benchmarks: ratios measured interleaved in one run, as a table and as JSON."""

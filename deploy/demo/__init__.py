@@ -1,0 +1,1 @@
+"""The demonstration: the whole chain on this machine, over good and bad links."""

@@ -1,0 +1,83 @@
+"""`isthmus demo`: the whole chain on this machine, over good and bad links."""
+
+import argparse
+import signal
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from deploy.demo import output, tables
+from deploy.demo import run as measurement
+from deploy.demo.bundles import prepare
+from deploy.demo.record import Outcome
+from protos.errors import RequestError
+
+_MOST_QUESTIONS = 200
+_WIDE = 160
+_EPILOG = """\
+examples:
+  isthmus demo                                   about half a minute; open demo/report.html afterwards
+  isthmus demo --questions 20 --json demo.json   more of it, and the figures for a program
+  isthmus demo --bundle my-bundle                another split of the built-in model (made with --with-local)
+
+The cloud service runs as a process of its own on this machine; a proxy between makes the link good, slow or poor.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `isthmus demo`."""
+    parser.epilog = _EPILOG
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a split of the built-in model (default: made once, kept in the cache)")
+    parser.add_argument("--output", type=Path, default=Path("demo"), metavar="DIR", help="where the report goes (default %(default)s)")
+    parser.add_argument("--questions", type=int, default=9, metavar="N", help="for each strategy on each link (default %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file; - for standard output")
+    parser.add_argument("--open", choices=("yes", "no"), default="no", help="open the report in a browser (default %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prepare, measure, tell. Raises RequestError, BundleError or CloudError where it cannot."""
+    if not 1 <= options.questions <= _MOST_QUESTIONS:
+        raise RequestError(f"--questions is {options.questions}; give a number from 1 to {_MOST_QUESTIONS}")
+    output.check(options.output, options.json)
+    console = _console(stderr=str(options.json) == "-")
+    with _termination_as_interrupt():
+        bundle = prepare(options.bundle)
+        with console.status("preparing") as status:
+            record = measurement.run(bundle, options.questions, lambda link, outcome: status.update(_now(link, outcome)))
+    tables.show(console, record)
+    page = output.write(record, options.output)
+    if options.json:
+        output.write_json(record, options.json)
+    console.print(f"[bold]{escape(str(page))}[/] shows all of it; the run took {record.seconds:.0f} s")
+    if options.open == "yes":
+        webbrowser.open(page.resolve().as_uri())
+    return 0
+
+
+def _console(*, stderr: bool) -> Console:
+    """As wide as the terminal; where there is none, as wide as the table wants to be."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
+
+
+def _now(link: str, outcome: Outcome | None) -> str:
+    return f"{link}: {outcome.strategy}, {outcome.verdict}" if outcome else link
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends the demonstration as Ctrl-C does, so that the cloud is stopped."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

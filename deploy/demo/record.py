@@ -1,0 +1,149 @@
+"""What the demonstration saw: plain values, and the figures that follow from them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+AUTO, REMOTE, FALLBACK = "auto", "auto-remote", "split-or-local"
+_CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture, a question about it, and the one right answer. Sizes are those of whole request messages, in bytes."""
+
+    name: str
+    png: bytes
+    kind: str
+    question: str
+    expected: str
+    jpeg_bytes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one question asked by one strategy. `stages` and `milliseconds` are the device's own clock."""
+
+    asked: Asked
+    strategy: str
+    answer: str = ""
+    failure: str = ""
+    route: str = ""
+    note: str = ""
+    bytes_up: int = 0
+    milliseconds: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
+    after_kill: bool = False
+
+    @property
+    def right(self) -> bool:
+        return not self.failure and self.answer.strip() == self.asked.expected
+
+    @property
+    def network(self) -> float:
+        return self.stages.get("network", 0.0) + self.stages.get("lost", 0.0)
+
+    @property
+    def cloud(self) -> float:
+        """Milliseconds by the cloud's own clock, 0 where the device answered."""
+        return 0.0 if "network" not in self.stages else sum(self.stages.get(stage, 0.0) for stage in _CLOUD_STAGES)
+
+    @property
+    def device(self) -> float:
+        return max(self.milliseconds - self.network - self.cloud, 0.0)
+
+    @property
+    def verdict(self) -> str:
+        return "failed" if self.failure else "right" if self.right else "wrong"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One strategy on one link. Bytes and milliseconds are over the answered requests; None where there are none."""
+
+    strategy: str
+    asked: int
+    answered: int
+    right: int
+    bytes_up: float | None
+    median_ms: float | None
+    p95_ms: float | None
+
+    @classmethod
+    def of(cls, strategy: str, outcomes: Sequence[Outcome]) -> "Summary":
+        mine = [o for o in outcomes if o.strategy == strategy]
+        done = [o for o in mine if not o.failure]
+        times = [o.milliseconds for o in done]
+        right = sum(o.right for o in mine)
+        if not done:
+            return cls(strategy, len(mine), 0, right, None, None, None)
+        return cls(strategy, len(mine), len(done), right, median(o.bytes_up for o in done), median(times), nearest_rank(times, 0.95))
+
+
+@dataclass(frozen=True)
+class LinkRun:
+    """One link, every strategy on it, and what each arm would have cost at the last decision there."""
+
+    name: str
+    words: str
+    outcomes: Sequence[Outcome]
+    columns: Sequence[str] = ()
+    arms: Sequence[Sequence[str]] = ()
+    wire_up: int = 0
+    wire_down: int = 0
+    killed: bool = False
+
+    @property
+    def summaries(self) -> list[Summary]:
+        return [Summary.of(strategy, self.outcomes) for strategy in dict.fromkeys(o.strategy for o in self.outcomes)]
+
+    @property
+    def orchestrated(self) -> list[Outcome]:
+        """What the orchestrator decided freely."""
+        return [o for o in self.outcomes if o.strategy in (AUTO, REMOTE)]
+
+    def summary(self, strategy: str) -> Summary | None:
+        """A strategy's figures, None where it was not there."""
+        return next((s for s in self.summaries if s.strategy == strategy), None)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A whole run. `setting` says where and how it was measured, a label and a value each."""
+
+    model: str
+    whole_accuracy: float
+    setting: Mapping[str, str]
+    links: Sequence[LinkRun]
+    warm_up: int = 0
+    seconds: float = 0.0
+
+    @property
+    def asked(self) -> list[Asked]:
+        return list({o.asked.name: o.asked for run in self.links for o in run.outcomes}.values())
+
+
+def nearest_rank(values: Sequence[float], part: float) -> float:
+    """The smallest value that at least this part of the values do not exceed."""
+    return sorted(values)[math.ceil(part * len(values)) - 1]
+
+
+def story(run: LinkRun) -> str:
+    """What happened on a link, in a few sentences, from its figures alone."""
+    told = [_told(run, AUTO, "The orchestrator"), _told(run, REMOTE, "On a device that cannot answer alone it")]
+    if run.killed:
+        lost = [f"{s.strategy} {s.asked - s.answered}" for s in run.summaries if s.answered < s.asked]
+        told = ["The cloud was killed half way.", *told, f"Not answered: {', '.join(lost) or 'nothing'}."]
+    return " ".join(filter(None, told))
+
+
+def _told(run: LinkRun, strategy: str, who: str) -> str:
+    """What a strategy did; empty where it was not there."""
+    figures = run.summary(strategy)
+    if figures is None:
+        return ""
+    routes = [o.route for o in run.outcomes if o.strategy == strategy and not o.failure]
+    ways = ", ".join(f"{routes.count(route)} by {route}" for route in dict.fromkeys(routes)) or "none"
+    middle = "" if figures.median_ms is None else f", half of them in {figures.median_ms:.0f} ms"
+    return f"{who} answered {figures.answered} of {figures.asked}, {figures.right} right{middle}: {ways}."

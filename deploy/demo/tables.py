@@ -1,0 +1,78 @@
+"""The demonstration on a terminal: aligned tables."""
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from deploy.demo.charts import size, time
+from deploy.demo.record import AUTO, Outcome, Record, Summary, story
+
+_LOOK: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+_COLOURS = {"right": "green", "wrong": "red", "failed": "bold red"}
+
+
+def show(console: Console, record: Record) -> None:
+    """Every request of the orchestrator, then a summary for each link, then how it was measured."""
+    console.print(_requests(record))
+    console.print(_summary(record))
+    for run in record.links:
+        console.print(f"[bold]{run.name}[/]: {escape(story(run))}", highlight=False)
+    console.print()
+    console.print(_setting(record))
+
+
+def _requests(record: Record) -> Table:
+    table = Table(title="Every request of the orchestrator; the report shows those of the other strategies too", expand=True, **_LOOK)
+    table.add_column("link", no_wrap=True)
+    table.add_column("question", ratio=4, min_width=12)
+    table.add_column("strategy", no_wrap=True)
+    table.add_column("answer", ratio=4, min_width=10)
+    table.add_column("", no_wrap=True)
+    table.add_column("route", overflow="fold", ratio=2, min_width=9)
+    for column in ("bytes up", "as JPEG", "device ms", "network ms", "cloud ms", "total ms"):
+        table.add_column(column, justify="right", min_width=5)
+    for run in record.links:
+        for outcome in run.orchestrated:
+            first = outcome is run.orchestrated[0]
+            table.add_row(run.name if first else "", *_request(outcome), end_section=outcome is run.orchestrated[-1])
+    return table
+
+
+def _request(o: Outcome) -> list[str]:
+    verdict = f"[{_COLOURS[o.verdict]}]{o.verdict}[/]"
+    said = "" if o.failure else o.answer
+    question = o.asked.question if o.strategy == AUTO else ""  # asked once, answered twice
+    texts = [escape(question), o.strategy, escape(said), verdict, escape(o.route.removesuffix("/int8-zstd"))]
+    sizes = ["" if o.failure else str(o.bytes_up), str(o.asked.jpeg_bytes)]
+    return [*texts, *sizes, *(f"{ms:.0f}" if ms else "" for ms in (o.device, o.network, o.cloud, o.milliseconds))]
+
+
+def _setting(record: Record) -> Table:
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    for label, value in record.setting.items():
+        table.add_row(escape(label), escape(value), style="dim")
+    return table
+
+
+def _summary(record: Record) -> Table:
+    table = Table(title="Each strategy on each link: bytes and times of answered requests", **_LOOK)
+    for column in ("link", "strategy"):
+        table.add_column(column, no_wrap=True)
+    for column in ("right", "failed", "bytes up, median", "time, median", "time, p95"):
+        table.add_column(column, justify="right")
+    for run in record.links:
+        rows = run.summaries
+        for row in rows:
+            table.add_row(run.name if row is rows[0] else "", row.strategy, *_figures(row), end_section=row is rows[-1])
+    return table
+
+
+def _figures(s: Summary) -> list[str]:
+    failed = s.asked - s.answered
+    lost = f"[bold red]{failed}[/]" if failed else "0"
+    if s.bytes_up is None or s.median_ms is None or s.p95_ms is None:
+        return [f"{s.right}/{s.asked}", lost, "none", "none", "none"]
+    return [f"{s.right}/{s.asked}", lost, size(s.bytes_up), time(s.median_ms), time(s.p95_ms)]

@@ -1,0 +1,1 @@
+"""On the device: picture and question in, answer out. Never imports torch, transformers or onnx."""

@@ -1,0 +1,28 @@
+"""What a device gives back for a question: the words, the way they came, and what that cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edge.policy import Decision
+
+STAGES = ("preprocess", "head", "encode", "network", "decode", "queue", "tail", "lost", "first_token", "generate", "total")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. Times are milliseconds by stage, only those that were passed through, in the order of STAGES.
+
+    `decode`, `queue`, `tail`, `first_token` and `generate` are the cloud's own times, or the device's where it answered;
+    `network` is the rest of the call; `lost` went into calls that failed.
+    """
+
+    text: str
+    route: str  # the arm that gave the text
+    decision: Decision
+    payload_bytes: int  # coded features or picture
+    bytes_up: int  # whole requests, failed ones included
+    tokens: int
+    stages: Mapping[str, float]
+    fallback: str | None  # why the arm that was decided on did not answer
+    late: bool  # the deadline had passed when the answer was complete
+    frame: str  # ask again about the same frame with this; empty if the cloud keeps nothing of it

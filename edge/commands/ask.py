@@ -1,0 +1,186 @@
+"""`isthmus ask IMAGE QUESTION`: answer a question about a picture, here or with a cloud, and say how."""
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from edge import config
+from edge.answer import Answer
+from edge.client import CloudClient
+from edge.link import Link, memory_file
+from edge.orchestrator import Orchestrator
+from edge.policy import COLUMNS, Rules, explain
+from edge.profile import DeviceProfile
+from edge.sources import read_picture
+from protos import inference_pb2 as pb
+from protos.bundle import Bundle
+
+_EXAMPLES = """\
+examples:
+  isthmus ask scene.png "what color is the circle?"                       answer on this device
+  isthmus ask photo.jpg "describe the image" --cloud 127.0.0.1:7070       take whichever way is best
+  isthmus ask photo.jpg "how many squares?" --cloud 127.0.0.1:7070 --deadline 200 --explain
+  isthmus ask photo.jpg "is there a dog?" --cloud 127.0.0.1:7070 --route split@connector --no-local
+
+Routes: auto, local, split, split@CUT, split@CUT/CODEC, upload, upload@FORMAT-QUALITY. A cloud that fails is replaced by a local
+answer, which says so; --no-local makes it an error. What is learned of the link is remembered for the next question.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `isthmus ask`."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="any picture file")
+    parser.add_argument("question", metavar="QUESTION")
+    parser.add_argument(
+        "--bundle", type=Path, metavar="DIR", help="what `isthmus split` made (default: $ISTHMUS_BUNDLE, or the built-in model's)"
+    )
+    parser.add_argument("--cloud", metavar="HOST:PORT", help="a service started with `isthmus cloud serve` (default: none)")
+    _add_rules(parser)
+    _add_generation(parser)
+    parser.add_argument("--threads", type=_at_least(1), default=1, metavar="N", help="threads for the model (default: 1)")
+    parser.add_argument("--explain", action="store_true", help="print what every way to answer would have cost, and why it lost")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Answer, print, and remember the link."""
+    picture = read_picture(options.image)
+    bundle = Bundle.open(options.bundle or config.bundle_folder())
+    with _orchestrator(bundle, options) as orchestrator:
+        show = not options.json
+        answer = orchestrator.answer(
+            picture,
+            options.question,
+            _rules(options),
+            generation=_generation(options),
+            on_text=_print if show else _ignore,
+            on_restart=_print_restart if show else _ignore,
+        )
+    if show:
+        _print_end(answer, explained=options.explain)
+    else:
+        print(json.dumps(_as_json(answer)))
+
+
+@contextmanager
+def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orchestrator]:
+    """One with everything loaded; what it learns of the link is kept, however it ends."""
+    profile = DeviceProfile.known(bundle)
+    if not options.cloud:
+        yield _prepared(Orchestrator(bundle, None, profile, threads=options.threads))
+        return
+    link, memory = Link(bundle, time.monotonic()), memory_file(config.cache_folder(), options.cloud)
+    link.load(memory, time.monotonic(), time.time())
+    with CloudClient(options.cloud) as client:
+        client.connect()
+        try:
+            yield _prepared(Orchestrator(bundle, client, profile, link, threads=options.threads))
+        finally:
+            link.save(memory, time.monotonic(), time.time())
+
+
+def _prepared(orchestrator: Orchestrator) -> Orchestrator:
+    orchestrator.prepare()
+    return orchestrator
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    rules = parser.add_argument_group("rules")
+    rules.add_argument("--route", default="auto", metavar="ROUTE", help="force a way to answer (default: auto)")
+    rules.add_argument("--deadline", type=_at_least(1), metavar="MS", help="when the answer must be complete")
+    rules.add_argument("--never-upload", action="store_true", help="no picture leaves the device; features may")
+    rules.add_argument("--never-leave-device", action="store_true", help="nothing leaves the device; beats every other rule")
+    rules.add_argument("--no-local", action="store_true", help="the device must not answer alone")
+
+
+def _add_generation(parser: argparse.ArgumentParser) -> None:
+    generation = parser.add_argument_group("generation")
+    generation.add_argument(
+        "--max-tokens", type=_at_least(1), default=0, metavar="N", help="length of the answer (default: the bundle's limit)"
+    )
+    generation.add_argument(
+        "--temperature", type=_temperature, default=0.0, metavar="T", help="0 is greedy (default); only a cloud samples"
+    )
+    generation.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="the same seed gives the same sampled answer")
+
+
+def _rules(options: argparse.Namespace) -> Rules:
+    return Rules(options.deadline, options.never_upload, options.never_leave_device, not options.no_local, options.route)
+
+
+def _generation(options: argparse.Namespace) -> pb.Generation:
+    return pb.Generation(most_tokens=options.max_tokens, temperature=options.temperature, seed=options.seed)
+
+
+def _print(text: str) -> None:
+    print(text, end="", flush=True)
+
+
+def _ignore(_: str) -> None:
+    """Under --json nothing is printed before the end."""
+
+
+def _print_restart(reason: str) -> None:
+    print(flush=True)
+    Console(stderr=True, soft_wrap=True).print(
+        f"that answer broke off, here is another: {reason}", style="dim", highlight=False, markup=False
+    )
+
+
+def _print_end(answer: Answer, *, explained: bool) -> None:
+    print(flush=True)
+    console = Console(soft_wrap=True)
+    if answer.fallback:
+        console.print(f"answered on the device: {answer.fallback}", style="yellow", highlight=False, markup=False)
+    console.print(_summary(answer), style="dim", highlight=False, markup=False)
+    if explained:
+        console.print(_table(answer))
+
+
+def _summary(answer: Answer) -> str:
+    stages = ", ".join(f"{name} {ms:.1f}" for name, ms in answer.stages.items() if name != "total")
+    late = " (late)" if answer.late else ""
+    return f"{answer.route} · {answer.bytes_up} bytes up · {answer.stages['total']:.1f} ms{late}: {stages}"
+
+
+def _table(answer: Answer) -> Table:
+    title = "no way was fast enough; this is the fastest" if answer.decision.late else None
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for column in COLUMNS:
+        words = column in {"way", "why"}
+        table.add_column(column, justify="left" if words else "right", no_wrap=column != "why", overflow="fold")
+    for row in explain(answer.decision):
+        table.add_row(*row)
+    return table
+
+
+def _as_json(answer: Answer) -> dict[str, object]:
+    fields = dataclasses.asdict(answer)
+    del fields["decision"]
+    arms = [{"arm": p.arm.name, **{k: v for k, v in dataclasses.asdict(p).items() if k != "arm"}} for p in answer.decision.arms]
+    return {**fields, "decided": answer.decision.arm.name, "decided_late": answer.decision.late, "arms": arms}
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not least <= int(text) < 1 << 31:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {(1 << 31) - 1}")
+        return int(text)
+
+    return number
+
+
+def _temperature(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
+    return number

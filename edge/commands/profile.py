@@ -1,0 +1,89 @@
+"""`isthmus edge profile BUNDLE`: measure what each part of an answer costs on this device."""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from edge import config
+from edge.measure import measure
+from edge.profile import DeviceProfile
+from protos.bundle import Bundle
+
+_EXAMPLE = """\
+The orchestrator predicts the time of every route from these numbers. Measure once on each device, while it does nothing else;
+until then it uses those of the machine that split the model.
+
+example:
+  isthmus edge profile nano.isthmus --threads 2
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    line = "measure what each part of an answer costs on this device"
+    command = commands.add_parser(
+        "profile", help=line, description=line, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made")
+    command.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads for the model (default: 1)")
+    command.add_argument("--seconds", type=_seconds, default=5.0, metavar="S", help="how long to measure (default: 5)")
+    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to keep the numbers (default: in the cache folder)")
+    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, save, print."""
+    bundle = Bundle.open(options.bundle)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("measuring", total=1.0)
+        profile = measure(bundle, options.threads, options.seconds, lambda done: bar.update(task, completed=done))
+    path = options.output or config.profile_file(bundle.digest)
+    profile.save(path)
+    if options.json:
+        print(json.dumps(dataclasses.asdict(profile), indent=1))
+        return
+    console = Console()
+    console.print(_table(profile))
+    console.print(f"saved to {path}", soft_wrap=True, highlight=False)
+
+
+def _table(profile: DeviceProfile) -> Table:
+    threads = "1 thread" if profile.threads == 1 else f"{profile.threads} threads"
+    table = Table(title=f"{profile.machine}, {threads}", title_justify="left")
+    table.add_column("part")
+    table.add_column("ms", justify="right")
+    for part, milliseconds in _rows(profile):
+        table.add_row(part, f"{milliseconds:.2f}")
+    return table
+
+
+def _rows(profile: DeviceProfile) -> Iterator[tuple[str, float]]:
+    yield "prepare a picture of 1280 x 960", profile.preprocess_ms
+    for cut, milliseconds in profile.pieces.items():
+        yield f"head to {cut}", milliseconds
+    for coding, milliseconds in profile.encode_ms.items():
+        yield f"encode {coding}", milliseconds
+    if profile.token_ms:
+        yield "local: prompt", profile.prefill_ms
+        yield "local: each token", profile.token_ms
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 3600")
+    return number

@@ -1,0 +1,123 @@
+"""A caller of the service for tests: a real server on a free port, and plain calls to it."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from cloud.config import ServeConfig
+from cloud.precision import Precision
+from cloud.service import Service, serving
+from cloud.tail import Tail
+from protos import codec as wire
+from protos import inference_pb2 as ip
+from protos.bundle import Bundle
+from protos.inference_pb2_grpc import InferenceStub
+from splitter.families import family, load_model, walk
+
+FP32 = Precision(torch.device("cpu"), torch.float32, "for tests")
+Pixels = NDArray[np.uint8]
+
+
+@dataclass
+class Answered:
+    """One answer as a caller sees it."""
+
+    pieces: list[str]
+    done: ip.Done
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+@dataclass
+class Caller:
+    """A client of one running service."""
+
+    service: Service
+    channel: grpc.aio.Channel
+    stub: Any
+
+    async def ask(self, request: ip.InferRequest, seconds: float = 60) -> Answered:
+        pieces: list[str] = []
+        async for reply in self.stub.Infer(request, timeout=seconds):
+            assert reply.id == request.id
+            if reply.HasField("done"):
+                return Answered(pieces, reply.done)
+            pieces.append(reply.text)
+        raise AssertionError("the stream ended without Done")
+
+    async def refusal(self, request: ip.InferRequest, seconds: float = 60) -> tuple[grpc.StatusCode, str]:
+        try:
+            answer = await self.ask(request, seconds)
+        except grpc.aio.AioRpcError as error:
+            return error.code(), error.details() or ""
+        raise AssertionError(f"answered {answer.text!r} instead of refusing")
+
+    async def until_idle(self) -> None:
+        """Wait until the engine has nothing to do; the caller of a test sets the patience."""
+        async with asyncio.timeout(30):
+            while (load := self.service.engine.load()).running or load.waiting:  # noqa: ASYNC110 - what a caller sees, it polls
+                await asyncio.sleep(0.01)
+
+    async def until_running(self, waiting: int = 0) -> None:
+        """Wait until a batch runs and so many wait behind it."""
+        async with asyncio.timeout(30):
+            while not (load := self.service.engine.load()).running or load.waiting < waiting:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def calling(*tails: Tail, **settings: Any) -> AsyncIterator[Caller]:
+    """A service for these tails on a free port of this machine, and a client of it."""
+    config = ServeConfig(tuple(tail.bundle.path for tail in tails), port=0, **settings)
+    async with serving({tail.digest: tail for tail in tails}, FP32, config) as service, connected(service.address) as channel:
+        yield Caller(service, channel, InferenceStub(channel))
+
+
+@asynccontextmanager
+async def connected(address: str) -> AsyncIterator[grpc.aio.Channel]:
+    options = [("grpc.max_send_message_length", -1), ("grpc.enable_retries", 0)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        yield channel
+
+
+def png(pixels: Pixels) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def picture_request(bundle: Bundle, pixels: Pixels, question: str, **fields: Any) -> ip.InferRequest:
+    return ip.InferRequest(bundle=bundle.digest, question=question, picture=ip.Picture(data=png(pixels)), **fields)
+
+
+class Head:
+    """What a device computes: the same vision layers in torch, FP32, packed by the bundle's own codec."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle, self._family = bundle, family(bundle.manifest.family)
+        self._model = load_model(bundle.folder("cloud"))
+
+    def codes(self, pixels: Pixels, cut: str) -> dict[str, NDArray[np.float16]]:
+        """The boundary of one picture at a cut as FP16."""
+        scaled = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255.0
+        with torch.inference_mode():
+            boundary = dict(walk(self._family, self._model, (scaled - 0.5) / 0.5))[cut]
+        return {name: tensor[0].numpy().astype(np.float16) for name, tensor in boundary.items()}
+
+    def features(self, pixels: Pixels, cut: str) -> ip.Features:
+        return self.pack(cut, self.codes(pixels, cut))
+
+    def pack(self, cut: str, codes: dict[str, NDArray[np.float16]]) -> ip.Features:
+        payloads = wire.sender(self._bundle.codec(cut, "fp16-zstd")).encode(codes)
+        return ip.Features(cut=cut, codec="fp16-zstd", payloads=[ip.Payload(name=name, data=data) for name, data in payloads.items()])

@@ -1,0 +1,93 @@
+"""A real gRPC server on a free port that plays a script: replies, delays, refusals, silence, death in mid-answer."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import grpc
+
+from protos import inference_pb2 as pb
+from protos.inference_pb2_grpc import InferenceServicer, add_InferenceServicer_to_server
+
+Context = grpc.ServicerContext
+Script = Callable[[pb.InferRequest, Context], Iterator[pb.InferReply]]
+
+
+class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated without types
+    """Plays `script` for every request; `requests` keeps what came."""
+
+    def __init__(self, script: Script) -> None:
+        self.script, self.address = script, ""
+        self.requests: list[pb.InferRequest] = []
+
+    def Infer(self, request: pb.InferRequest, context: Context) -> Iterator[pb.InferReply]:  # noqa: N802
+        self.requests.append(request)
+        yield from self.script(request, context)
+
+    def Converse(self, requests: Iterator[pb.InferRequest], context: Context) -> Iterator[pb.InferReply]:  # noqa: N802
+        for request in requests:
+            yield from self.Infer(request, context)
+
+    def Describe(self, request: pb.DescribeRequest, context: Context) -> pb.DescribeReply:  # noqa: N802
+        return pb.DescribeReply(version="scripted")
+
+
+@contextmanager
+def serving(script: Script, address: str = "127.0.0.1:0") -> Iterator[ScriptedCloud]:
+    """A scripted cloud that listens; its `address` says where."""
+    cloud = ScriptedCloud(script)
+    with ThreadPoolExecutor(4) as pool:
+        server = grpc.server(pool)
+        add_InferenceServicer_to_server(cloud, server)
+        cloud.address = f"127.0.0.1:{server.add_insecure_port(address)}"
+        server.start()
+        try:
+            yield cloud
+        finally:
+            server.stop(0).wait()
+
+
+def says(*words: str, frame: str = "", times: Mapping[str, float] | None = None) -> Script:
+    """Answers with these words at once."""
+
+    def script(request: pb.InferRequest, _: Context) -> Iterator[pb.InferReply]:
+        for word in words:
+            yield pb.InferReply(id=request.id, text=word)
+        stages = pb.Stages(**(times or {}))
+        yield pb.InferReply(id=request.id, done=pb.Done(reason=pb.Done.STOP, tokens=len(words), frame=frame, stages=stages))
+
+    return script
+
+
+def refuses(code: grpc.StatusCode, text: str, *before: str) -> Script:
+    """Says some words, then fails."""
+
+    def script(request: pb.InferRequest, context: Context) -> Iterator[pb.InferReply]:
+        for word in before:
+            yield pb.InferReply(id=request.id, text=word)
+        context.abort(code, text)
+
+    return script
+
+
+def falls_silent(*before: str) -> Script:
+    """Says some words, then nothing until the caller has gone."""
+
+    def script(request: pb.InferRequest, context: Context) -> Iterator[pb.InferReply]:
+        for word in before:
+            yield pb.InferReply(id=request.id, text=word)
+        while context.is_active():
+            time.sleep(0.01)
+
+    return script
+
+
+def breaks_off(*before: str) -> Script:
+    """Says some words and ends without an end."""
+
+    def script(request: pb.InferRequest, _: Context) -> Iterator[pb.InferReply]:
+        for word in before:
+            yield pb.InferReply(id=request.id, text=word)
+
+    return script

@@ -1,0 +1,179 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from protos import codec as wire
+from protos.bundle import Bundle
+from protos.errors import BundleError, CheckpointError, UnknownName
+from splitter.chain import Chain
+from splitter.cut import cut
+from splitter.families import cut_names, enter, family, load_model, load_processor, walk
+from splitter.nano.model import WEIGHTS
+from splitter.nano.scenes import CALIBRATION_SEEDS, picture
+from splitter.recipe import Options
+from splitter.split import split
+from splitter.verify import Whole, identity_difference
+from splitter.work import Work
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def test_the_report_holds_every_route_beside_pictures(bundle_path: Path) -> None:
+    report = json.loads((bundle_path / "report.json").read_text())
+    routes = {row["route"]: row for row in report["rows"]}
+    assert {"whole", "local", "split@vision.2/int8-zstd", "split@connector/fp16-zstd", "upload@jpeg-75", "upload@webp-30"} <= set(routes)
+    assert all(set(row["by_kind"]) == set(routes["whole"]["by_kind"]) for row in routes.values())
+    assert routes["split@connector/int8-zstd"]["bytes_mean"] < routes["split@connector/fp16-zstd"]["bytes_mean"]
+    assert max(report["identity"].values()) < 1e-4
+
+
+def test_the_pieces_chain_to_what_the_int8_graph_gives_and_codes_decode_near_it(bundle: Bundle) -> None:
+    pieces = [onnx.load(bundle.file(piece.path)) for piece in bundle.manifest.pieces]
+    processor = load_processor(WEIGHTS)
+    pixels = family("idefics3").pixels(processor, [picture(CALIBRATION_SEEDS + 3).image]).numpy()
+    for entry, arrays in zip(bundle.manifest.cuts, Chain(pieces).run(pixels), strict=True):
+        for spec in entry.codecs:
+            half = wire.receiver(spec, bundle.file(spec.receiver) if spec.receiver else None)
+            for tensor in spec.tensors:
+                name = tensor.codes.name
+                boundary, codes = arrays[f"{entry.name}/{name}"][0], arrays[f"codes/{spec.name}/{name}"][0]
+                decoded = half.decode(half.encode({name: codes}))[name]
+                error = np.abs(decoded - boundary).max() / np.ptp(boundary)
+                assert error < (0.005 if spec.name == "int8-zstd" else 0.001)
+
+
+def test_the_template_makes_the_processors_own_prompt(bundle: Bundle) -> None:
+    processor = load_processor(WEIGHTS)
+    question = "what color is the circle?"
+    content = [{"type": "image"}, {"type": "text", "text": question}]
+    text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False)
+    expected = processor(images=[picture(1).image], text=text)["input_ids"][0]
+    filled = bundle.manifest.prompt.template.replace("{question}", question)
+    assert processor.tokenizer(filled, add_special_tokens=False)["input_ids"] == list(expected)
+
+
+def test_entering_behind_any_layer_gives_the_whole_models_image_tokens() -> None:
+    model, kind = load_model(WEIGHTS), family("idefics3")
+    pixels = kind.pixels(load_processor(WEIGHTS), [picture(2).image, picture(3).image])
+    with torch.inference_mode():
+        expected = torch.stack(list(model.model.get_image_features(pixels[:, None]).pooler_output))
+        for name, boundary in walk(kind, model, pixels):
+            assert torch.equal(enter(kind, model, name, boundary), dict(walk(kind, model, pixels))["connector"]["image_tokens"])
+        torch.testing.assert_close(enter(kind, model, "vision.3", dict(walk(kind, model, pixels))["vision.3"]), expected, atol=1e-5, rtol=0)
+    assert cut_names(kind, model) == ["vision.1", "vision.2", "vision.3", "vision.4", "vision.5", "vision.6", "connector"]
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    from splitter.parts import Parts
+
+    options = Options(WEIGHTS, calibration_pictures=4, report_pictures=2)
+    return Work(options, Parts(tmp_path / "bundle", "recipe"), silent, lambda *_: None)
+
+
+def test_a_head_that_differs_does_not_pass_the_gate(work: Work) -> None:
+    whole: Whole = work.whole
+    pixels = torch.from_numpy(work.held_out[:1])
+    boundary = dict(walk(whole.family, whole.model, pixels))["vision.4"]
+    assert identity_difference(whole, "vision.4", pixels, boundary, ["describe the image."]) < 1e-4
+    bent = {
+        name: tensor + 0.01 * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)) for name, tensor in boundary.items()
+    }
+    with pytest.raises(CheckpointError, match=r"cut vision\.4"):
+        identity_difference(whole, "vision.4", pixels, bent, ["describe the image."])
+
+
+def test_a_boundary_that_leaks_is_refused() -> None:
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("pixels", "a", "b")]
+    nodes = [onnx.helper.make_node("Relu", ["pixels"], ["a"]), onnx.helper.make_node("Add", ["a", "pixels"], ["b"])]
+    model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "leak", values[:1], values[1:]))
+    with pytest.raises(CheckpointError, match=r"also needs \['pixels'\]"):
+        cut(model, [["a"], ["b"]])
+
+
+def test_a_cut_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"vision\.1, vision\.2"):
+        split(Options(WEIGHTS, cuts=("vision.9",)), tmp_path / "bundle", say=silent)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        split(Options(tmp_path), tmp_path / "bundle", say=silent)
+
+
+def test_weights_in_a_pickle_are_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(WEIGHTS, tmp_path / "checkpoint"))
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="safetensors"):
+        split(Options(folder), tmp_path / "bundle", say=silent)
+
+
+def test_truncated_weights_are_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(WEIGHTS, tmp_path / "checkpoint"))
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="cannot be read|not a checkpoint"):
+        split(Options(folder), tmp_path / "bundle", say=silent)
+
+
+def test_a_checkpoint_of_your_own_needs_pictures(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(WEIGHTS, tmp_path / "checkpoint"))
+    with pytest.raises(CheckpointError, match="--calibration DIR"):
+        split(Options(folder), tmp_path / "bundle", say=silent)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(CheckpointError, match="at least 8"):
+        split(Options(folder, calibration=tmp_path / "photos"), tmp_path / "bundle", say=silent)
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(BundleError, match="not a bundle"):
+        split(Options(WEIGHTS), tmp_path, say=silent)
+    assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def command(output: Path) -> list[str]:
+    return [sys.executable, "-m", "isthmus", "split", "-o", str(output), "--cuts", "vision.3", "--report-pictures", "2", "--json"]
+
+
+def test_an_interrupted_split_leaves_no_bundle_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    output, tower = tmp_path / "bundle", tmp_path / "bundle.parts" / "tower-fp32.onnx"
+    process = subprocess.Popen(command(output), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not tower.exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert "goes on from there" in said.replace("\n", " ")
+    assert not output.exists()
+    made = tower.stat().st_mtime_ns
+    os.utime(tower, ns=(made, made - 1))
+    kept = tower.stat().st_mtime_ns
+    link = tmp_path / "kept.onnx"
+    os.link(tower, link)
+
+    finished = subprocess.run(command(output), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert link.stat().st_mtime_ns == kept
+    assert link.stat().st_nlink == 1, "the finished step was reused and then thrown away with the rest"
+    shown = json.loads(finished.stdout)
+    assert [entry["name"] for entry in shown["manifest"]["cuts"]] == ["vision.3", "connector"]
+    assert not (tmp_path / "bundle.parts").exists()
+
+    again = subprocess.run(command(output), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "reused" in again.stderr
+    assert json.loads(again.stdout)["digest"] == shown["digest"]
