@@ -17,8 +17,8 @@ _COMMANDS = {
     "ask": ("edge.commands.ask", "answer a question about a picture", "edge"),
     "edge": ("edge.commands.profile", "measure this device", "edge"),
     "nano": ("splitter.commands.nano", "train or evaluate the built-in model", "splitter"),
-    "bench": ("deploy.bench.commands", "measure", "dev"),
-    "demo": ("deploy.demo.commands", "the whole chain on this machine, over good and bad links", "dev"),
+    "bench": ("deploy.bench.commands", "measure", "demo"),
+    "demo": ("deploy.demo.commands", "the whole chain on this machine, over good and bad links", "demo"),
 }
 _OURS = {"protos", "splitter", "edge", "cloud", "deploy"}
 

@@ -7,6 +7,7 @@ from tokenizers import Tokenizer
 
 from protos import bundle_pb2 as pb
 from protos.errors import PromptError
+from protos.limits import check_question
 
 _UNFINISHED = "\ufffd"  # what a tokenizer makes of a character whose last bytes have not come yet
 
@@ -20,7 +21,7 @@ class Prompts:
 
     def build(self, question: str) -> list[int]:
         """The prompt's token ids, with `image_tokens` times the image token. Raises PromptError."""
-        self._check_question(question)
+        check_question(question, self._limits)
         text = self._prompt.template.replace("{question}", question)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         if ids.count(self._prompt.image_token) != self._prompt.image_tokens:
@@ -34,13 +35,6 @@ class Prompts:
     def text(self, ids: Sequence[int]) -> str:
         """Token ids as text, special tokens left out."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
-
-    def _check_question(self, question: str) -> None:
-        if not question.strip():
-            raise PromptError("the question is empty; ask something about the picture")
-        size, most = len(question.encode()), self._limits.most_question_bytes
-        if size > most:
-            raise PromptError(f"the question has {size} bytes, at most {most} are accepted; ask a shorter one", bytes=size)
 
 
 class Speech:

@@ -81,8 +81,13 @@ async def serving(tails: Mapping[str, Tail], precision: Precision, config: Serve
 
 
 def _options(most_request_bytes: int) -> list[tuple[str, int]]:
-    # Without so_reuseport=0 a second service on the same port would start, and get half of the requests.
-    return [("grpc.max_receive_message_length", most_request_bytes), ("grpc.so_reuseport", 0)]
+    return [
+        ("grpc.max_receive_message_length", most_request_bytes),
+        ("grpc.so_reuseport", 0),  # else a second service on the same port would start, and get half of the requests
+        # Devices ping every 20 s to notice a lost link; by default gRPC takes more than one ping in 5 minutes for abuse and hangs up.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
 
 
 def _most_rpcs(config: ServeConfig) -> int:

@@ -12,11 +12,12 @@ from edge.policy import Rules
 from edge.preprocess import Preprocessor
 from edge.profile import DeviceProfile
 from edge.sources import encode_picture
-from edge.task import Task, check_question
+from edge.task import Task
 from protos import codec
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import PictureError
+from protos.limits import check_question
 
 
 class Device:

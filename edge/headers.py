@@ -6,7 +6,8 @@ understood here is not decoded at all.
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from protos.errors import PictureError
 
@@ -16,38 +17,49 @@ _Size = tuple[int, int]  # width, height
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
 _JPEG_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_EXTRA = 256, 257, 338
-_TIFF_STRAIGHT_ALPHA, _TIFF_PREMULTIPLIED = 2, 1
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _PPM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s")
 
 
-def size(data: bytes) -> _Size:
-    """Width and height that a picture file claims, before rotation. Raises PictureError where no claim can be read."""
+@contextmanager
+def complete() -> Iterator[None]:
+    """Within it, to read behind the end of a file is a PictureError."""
     try:
-        for magic, read in _READERS.items():
-            if data.startswith(magic):
-                return read(data)
-        if data[4:8] == b"ftyp":
-            return _avif(data)
-        if match := _PPM.match(data):
-            return int(match[1]), int(match[2])
+        yield
     except (struct.error, IndexError) as error:
         raise PictureError("the picture's file ends within its header; get it again") from error
+
+
+@complete()
+def size(data: bytes) -> _Size:
+    """Width and height that a picture file claims, before rotation. Raises PictureError where no claim can be read."""
+    for magic, read in _READERS.items():
+        if data.startswith(magic):
+            return read(data)
+    if is_avif(data):
+        return _avif(data)
+    if match := _PPM.match(data):
+        return int(match[1]), int(match[2])
     raise PictureError(f"this is not a picture of a known kind; save it as one of: {KINDS}")
 
 
-def keep_hidden_colours(data: bytes) -> bytes:
-    """A TIFF whose straight alpha is declared as premultiplied; any other file as it is.
+def is_avif(data: bytes) -> bool:
+    return data[4:8] == b"ftyp"
 
-    Decoders multiply straight alpha into the colours, which blackens what is transparent; every other kind of file is decoded by
-    dropping the alpha, as the models' own processors do. Colours that are declared premultiplied are left alone.
-    """
-    if not data.startswith((b"II*\0", b"MM\0*")):
-        return data
-    for tag, place, value in _tiff_entries(data):
-        if tag == _TIFF_EXTRA and value == _TIFF_STRAIGHT_ALPHA:
-            return data[:place] + struct.pack(_tiff_order(data) + "H", _TIFF_PREMULTIPLIED) + data[place + 2 :]
-    return data
+
+def is_tiff(data: bytes) -> bool:
+    return data.startswith((b"II*\0", b"MM\0*"))
+
+
+def tiff_values(data: bytes) -> Iterator[tuple[int, int]]:
+    """Tag and value, for every entry of a TIFF's first directory whose value is one number. EXIF is such a TIFF."""
+    order = "<" if data.startswith(b"II") else ">"
+    (start,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, start)
+    for place in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, length = struct.unpack_from(order + "HHI", data, place)
+        if length == 1 and kind in (3, 4):
+            yield tag, struct.unpack_from(order + ("H" if kind == 3 else "I"), data, place + 8)[0]
 
 
 def _png(data: bytes) -> _Size:
@@ -103,25 +115,8 @@ def _marker(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _tiff(data: bytes) -> _Size:
-    values = {tag: value for tag, _, value in _tiff_entries(data)}
+    values = dict(tiff_values(data))
     return values.get(_TIFF_WIDTH, 0), values.get(_TIFF_HEIGHT, 0)
-
-
-def _tiff_order(data: bytes) -> str:
-    return "<" if data.startswith(b"II") else ">"
-
-
-def _tiff_entries(data: bytes) -> list[tuple[int, int, int]]:
-    """Tag, place of the value and value, for every entry of the first directory whose value is one number."""
-    order = _tiff_order(data)
-    (start,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, start)
-    entries = []
-    for place in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, length = struct.unpack_from(order + "HHI", data, place)
-        if length == 1 and kind in (3, 4):
-            entries.append((tag, place + 8, struct.unpack_from(order + ("H" if kind == 3 else "I"), data, place + 8)[0]))
-    return entries
 
 
 def _avif(data: bytes) -> _Size:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edge import runtime
-from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, NoRoute, PromptError
+from protos.limits import check_question
 
 Floats = NDArray[np.float32]
 _UNFINISHED = "\ufffd"  # a character whose bytes have not all come yet
@@ -42,7 +42,7 @@ class LocalModel:
 
     def prompt(self, question: str) -> list[int]:
         """A question in the bundle's template, as tokens. Raises PromptError for one that does not fit the model."""
-        _check_question(question, self._limits)
+        check_question(question, self._limits)
         encoded = self._tokenizer.encode(self._prompt.template.replace("{question}", question), add_special_tokens=False)
         ids: list[int] = encoded.ids
         if ids.count(self._prompt.image_token) != self._prompt.image_tokens:
@@ -90,19 +90,6 @@ class LocalModel:
                 told = len(text)
         if len(text) > told:
             yield text[told:]
-
-
-def _check_question(question: str, limits: pb.Limits) -> None:
-    if not question.strip():
-        raise PromptError("the question is empty; ask something about the picture")
-    try:
-        length = len(question.encode())
-    except UnicodeEncodeError as error:
-        raise PromptError("the question is not whole text (a part of a character is missing); type it again") from error
-    if length > limits.most_question_bytes:
-        raise PromptError(
-            f"the question has {length} bytes, at most {limits.most_question_bytes} are accepted; ask more briefly", bytes=length
-        )
 
 
 def _table(bundle: Bundle, path: str) -> NDArray[np.float16]:

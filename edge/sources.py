@@ -1,7 +1,8 @@
 """Pictures from files and bytes, upright and RGB, as the models' own processors see them; and back into bytes for an upload.
 
-What Pillow does (`exif_transpose`, then `convert("RGB")`) is what OpenCV does here: EXIF rotation applied, alpha dropped, palettes and
-CMYK converted. One difference is meant: 16-bit grey is scaled to 8 bits, where Pillow clips nearly all of it to white.
+What Pillow does (`exif_transpose`) and then transformers (`convert_to_rgb`) is what OpenCV does here: rotation applied, transparency
+laid onto white, palettes and CMYK converted. One difference is meant: 16-bit grey is scaled to 8 bits, where Pillow clips nearly all
+of it to white.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import headers
+from edge import headers, orientation, transparency
 from protos.errors import PictureError, TooLarge, UnknownName
 
 Picture = NDArray[np.uint8]  # RGB (h, w, 3)
@@ -47,7 +48,7 @@ def decode_picture(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
         raise PictureError("the picture is empty (0 bytes); get it again")
     width, height = headers.size(data)
     _check_size(width, height, most_pixels)
-    picture = _decode(headers.keep_hidden_colours(data))
+    picture = _decode(transparency.first_frame(data))
     _check_size(picture.shape[1], picture.shape[0], most_pixels)
     return picture
 
@@ -74,10 +75,14 @@ def _check_size(width: int, height: int, most_pixels: int) -> None:
 
 
 def _decode(data: bytes) -> Picture:
+    transparent = transparency.possible(data)
+    how = cv2.IMREAD_UNCHANGED if transparent else cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        decoded, kinds, metadata = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), how)
     except cv2.error as error:
         raise PictureError("the picture cannot be decoded; save it again as JPEG or PNG") from error
-    if picture is None:
+    if decoded is None:
         raise PictureError("the picture is broken or cut off; get it again, or save it anew as JPEG or PNG")
-    return np.asarray(picture, np.uint8)
+    picture = transparency.on_white(decoded, data) if transparent else decoded
+    exif = next((found.tobytes() for kind, found in zip(kinds, metadata, strict=True) if kind == cv2.IMAGE_METADATA_EXIF), b"")
+    return orientation.turn(picture, orientation.declared(data, exif))

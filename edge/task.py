@@ -11,9 +11,7 @@ from edge.answer import STAGES, Answer
 from edge.head import Reached
 from edge.policy import Decision, Rules, Weights
 from edge.preprocess import Picture
-from protos import bundle_pb2
 from protos import inference_pb2 as pb
-from protos.errors import PromptError
 
 
 def silent(_: str) -> None:
@@ -85,16 +83,3 @@ class Task:
         stages = {name: self.stages[name] for name in STAGES if name in self.stages}
         text = "".join(self.text)
         return Answer(text, route, decision, self.payload_bytes, self.bytes_up, tokens, stages, self.fallback, late, frame)
-
-
-def check_question(question: str, limits: bundle_pb2.Limits) -> int:
-    """The length of a question in bytes. Raises PromptError for one that no model can take."""
-    if not question.strip():
-        raise PromptError("the question is empty; ask something about the picture")
-    try:
-        size = len(question.encode())
-    except UnicodeEncodeError as error:
-        raise PromptError("the question is not valid text (half a character in it); type it again") from error
-    if size > limits.most_question_bytes:
-        raise PromptError(f"the question has {size} bytes, at most {limits.most_question_bytes} are taken; ask it shorter", bytes=size)
-    return size

@@ -10,13 +10,14 @@ from rich.table import Table
 from deploy.demo.charts import size, time
 from deploy.demo.record import AUTO, Outcome, Record, Summary, story
 
-_LOOK: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0)}
+_LOOK: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "padding": 0}
+_FIXED = 53  # columns of characters that names and numbers take
 _COLOURS = {"right": "green", "wrong": "red", "failed": "bold red"}
 
 
 def show(console: Console, record: Record) -> None:
     """Every request of the orchestrator, then a summary for each link, then how it was measured."""
-    console.print(_requests(record))
+    console.print(_requests(record, console.width))
     console.print(_summary(record))
     for run in record.links:
         console.print(f"[bold]{run.name}[/]: {escape(story(run))}", highlight=False)
@@ -24,28 +25,27 @@ def show(console: Console, record: Record) -> None:
     console.print(_setting(record))
 
 
-def _requests(record: Record) -> Table:
-    table = Table(title="Every request of the orchestrator; the report shows those of the other strategies too", expand=True, **_LOOK)
-    table.add_column("link", no_wrap=True)
-    table.add_column("question", ratio=4, min_width=12)
+def _requests(record: Record, width: int) -> Table:
+    table = Table(title="Every request of the orchestrator (the report has those of the others)", **_LOOK)
+    room = max(width - _FIXED, 22)
+    route = min(max(room // 4, 7), 16)
+    table.add_column("question", width=min((room - route) // 2, 45))
     table.add_column("strategy", no_wrap=True)
-    table.add_column("answer", ratio=4, min_width=10)
-    table.add_column("", no_wrap=True)
-    table.add_column("route", overflow="fold", ratio=2, min_width=9)
-    for column in ("bytes up", "as JPEG", "device ms", "network ms", "cloud ms", "total ms"):
-        table.add_column(column, justify="right", min_width=5)
+    table.add_column("answer", width=min((room - route) // 2, 60))
+    table.add_column("route", overflow="fold", width=route)
+    for column in ("bytes\nup", "as\nJPEG", "device\nms", "net\nms", "cloud\nms", "total\nms"):
+        table.add_column(column, justify="right", no_wrap=True)
     for run in record.links:
+        table.add_row(f"[bold]{run.name}[/]")
         for outcome in run.orchestrated:
-            first = outcome is run.orchestrated[0]
-            table.add_row(run.name if first else "", *_request(outcome), end_section=outcome is run.orchestrated[-1])
+            table.add_row(*_request(outcome), end_section=outcome is run.orchestrated[-1])
     return table
 
 
 def _request(o: Outcome) -> list[str]:
-    verdict = f"[{_COLOURS[o.verdict]}]{o.verdict}[/]"
-    said = "" if o.failure else o.answer
     question = o.asked.question if o.strategy == AUTO else ""  # asked once, answered twice
-    texts = [escape(question), o.strategy, escape(said), verdict, escape(o.route.removesuffix("/int8-zstd"))]
+    said = f"[{_COLOURS[o.verdict]}]{o.verdict}[/]" + ("" if o.failure else f": {escape(o.answer)}")
+    texts = [escape(question), o.strategy, said, escape(o.route.removesuffix("/int8-zstd"))]
     sizes = ["" if o.failure else str(o.bytes_up), str(o.asked.jpeg_bytes)]
     return [*texts, *sizes, *(f"{ms:.0f}" if ms else "" for ms in (o.device, o.network, o.cloud, o.milliseconds))]
 
@@ -62,7 +62,7 @@ def _summary(record: Record) -> Table:
     for column in ("link", "strategy"):
         table.add_column(column, no_wrap=True)
     for column in ("right", "failed", "bytes up, median", "time, median", "time, p95"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for run in record.links:
         rows = run.summaries
         for row in rows:

@@ -1,11 +1,14 @@
+import io
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from deploy.demo.output import check, write
 from deploy.demo.page import render
 from deploy.demo.record import Asked, LinkRun, Outcome, Record, Summary, nearest_rank, story
+from deploy.demo.tables import show
 from protos.errors import RequestError
 
 HOSTILE = "<script>alert('&\"')</script><img src=x onerror=alert(1)>"
@@ -146,3 +149,12 @@ def test_time_is_divided_between_device_network_and_cloud() -> None:
     assert (sent.device, sent.network, sent.cloud) == (6.0, 20.0, 10.0)
     here = Outcome(asked(), "local", "red", milliseconds=9.0, stages={"head": 4.0, "first_token": 3.0, "generate": 2.0})
     assert (here.device, here.network, here.cloud) == (9.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_no_column_is_lost_on_a_narrow_terminal(width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), record=True)
+    show(console, record())
+    text = console.export_text()
+    assert all(word in text for word in ("question", "right: red", "failed", "JPEG", "2000", "device", "cloud", "total"))
+    assert all(len(line) <= width for line in text.splitlines())

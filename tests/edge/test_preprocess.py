@@ -1,11 +1,8 @@
-import io
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from transformers.image_utils import load_image
 from transformers.models.idefics3.image_processing_pil_idefics3 import get_resize_output_image_size
 
 from edge.preprocess import Preprocessor, resample, target_size
@@ -13,7 +10,7 @@ from edge.sources import decode_picture
 from protos import bundle_pb2 as pb
 from protos.errors import BundleDamaged
 from splitter.nano.model import processor
-from tests.edge.picture_files import Picture, files, grey16, saved, scene
+from tests.edge.picture_files import Picture, files, grey16, opened, saved, scene
 
 FILES = files()
 SPEC = pb.Preprocessing(
@@ -39,7 +36,7 @@ def reference():  # type: ignore[no-untyped-def] # noqa: ANN201 - transformers h
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_becomes_what_the_checkpoints_processor_makes_of_it(name: str, reference) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
-    expected = _before_normalisation(reference, load_image(Image.open(io.BytesIO(FILES[name]))))
+    expected = _before_normalisation(reference, opened(FILES[name]))
 
     resized = Preprocessor(SPEC).resize(decode_picture(FILES[name]))
 

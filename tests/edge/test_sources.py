@@ -9,19 +9,46 @@ from PIL import Image
 
 from edge.sources import decode_picture, encode_picture, read_picture
 from protos.errors import PictureError, TooLarge, UnknownName
-from tests.edge.picture_files import files, grey16, saved, scene, upright
+from tests.edge.picture_files import files, grey16, saved, scene, seen
 
 FILES = files()
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_picture_is_what_pillow_sees(name: str) -> None:
-    ours, reference = decode_picture(FILES[name]), upright(FILES[name])
+def test_a_picture_is_what_the_models_processors_see(name: str) -> None:
+    ours, reference = decode_picture(FILES[name]), seen(FILES[name])
 
     assert ours.shape == reference.shape
     assert ours.dtype == np.uint8
     rounding = 1 if "CMYK" in name else 0
     assert np.abs(ours.astype(int) - reference).max() <= rounding
+
+
+def test_every_colour_through_every_alpha_is_pillows() -> None:
+    colours, alpha = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    data = saved(Image.fromarray(np.dstack([colours, colours.T, colours[::-1], alpha])), "PNG")
+
+    assert np.array_equal(decode_picture(data), seen(data))
+
+
+def test_16_bit_grey_may_have_a_transparent_shade() -> None:
+    shade = int(grey16()[3, 3])
+
+    picture = decode_picture(saved(Image.fromarray(grey16()), "PNG", transparency=shade))
+
+    assert np.array_equal(picture[..., 0], np.where(grey16() == shade, 255, grey16() >> 8))
+
+
+def test_avif_of_10_bits_may_be_transparent() -> None:
+    alpha, options = scene(seed=1)[..., :1], [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 100]
+    _, data = cv2.imencode(".avif", np.dstack([scene()[..., ::-1], alpha]).astype(np.uint16) * 4, options)
+
+    assert np.abs(decode_picture(data.tobytes()).astype(int) - seen(data.tobytes())).max() <= 2
+
+
+def test_a_transparent_tiff_without_rgb_is_not_guessed_at() -> None:
+    with pytest.raises(PictureError, match="save it as PNG"):
+        decode_picture(saved(Image.fromarray(scene()).convert("LA"), "TIFF"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])

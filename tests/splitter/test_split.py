@@ -127,7 +127,7 @@ def test_truncated_weights_are_refused(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(WEIGHTS, tmp_path / "checkpoint"))
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(CheckpointError, match="cannot be read|not a checkpoint"):
+    with pytest.raises(CheckpointError, match=r"not a checkpoint that can be read"):
         split(Options(folder), tmp_path / "bundle", say=silent)
 
 
