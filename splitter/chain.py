@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from splitter.export import PIXELS
 
@@ -24,7 +23,9 @@ def open_session(model: bytes, threads: int) -> ort.InferenceSession:
     options.log_severity_level = _ERRORS_ONLY
     try:
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Fail:
+    except RuntimeError as error:
+        if "global thread pool" not in str(error):
+            raise
         options.use_per_session_threads = False
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 

@@ -87,8 +87,8 @@ def _put_in_place(staging: Path, output: Path) -> None:
 
 def _gated_tower(work: Work) -> onnx.ModelProto:
     """The FP32 tower, proven at every published cut against the whole model."""
-    measured = f"{len(work.subject.calibration)} pictures to calibrate on, {len(work.subject.pictures)} to measure on"
-    work.say(f"checkpoint {work.options.checkpoint.name}: {work.whole.family.name}, cuts {', '.join(work.cuts)}; {measured}")
+    work.say(f"checkpoint {work.options.checkpoint.name}: {work.whole.family.name}, cuts {', '.join(work.cuts)}")
+    work.say(f"{len(work.subject.calibration)} pictures to calibrate on, {len(work.subject.pictures)} to measure on")
     tower = work.parts.model("tower-fp32", lambda: export_tower(work.whole.family, work.whole.model))
     differences = work.parts.value("identity", lambda: _identity(work, tower))
     worst = max(differences.values())
