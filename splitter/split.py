@@ -22,7 +22,6 @@ from splitter.cut import Quantiser, add_fp16, add_int8, cut
 from splitter.export import PIXELS, export_tower, graph_name
 from splitter.families import load_model
 from splitter.local import write_local
-from splitter.nano.model import WEIGHTS
 from splitter.parts import Parts
 from splitter.quantize import to_int8
 from splitter.recipe import Options, recipe, versions
@@ -49,9 +48,7 @@ def split(options: Options, output: Path, *, replace: bool = False, say: Say = p
         return existing
     work = Work(options, Parts(output, cooked), say, advance)
     tower = _gated_tower(work)
-    manifest = pb.Manifest(format=FORMAT, model=options.checkpoint.name, family=work.whole.family.name, recipe=cooked, made_with=versions())
-    if options.checkpoint == WEIGHTS:
-        manifest.model = "nano"
+    manifest = pb.Manifest(format=FORMAT, model=work.name, family=work.whole.family.name, recipe=cooked, made_with=versions())
     staging = work.parts.staging()
     pieces, quantisers = _quantised_pieces(work, tower)
     _write_edge(work, manifest, staging, pieces)
@@ -87,7 +84,7 @@ def _put_in_place(staging: Path, output: Path) -> None:
 
 def _gated_tower(work: Work) -> onnx.ModelProto:
     """The FP32 tower, proven at every published cut against the whole model."""
-    work.say(f"checkpoint {work.options.checkpoint.name}: {work.whole.family.name}, cuts {', '.join(work.cuts)}")
+    work.say(f"{work.name}: {work.whole.family.name}, cuts {', '.join(work.cuts)}")
     work.say(f"{len(work.subject.calibration)} pictures to calibrate on, {len(work.subject.pictures)} to measure on")
     tower = work.parts.model("tower-fp32", lambda: export_tower(work.whole.family, work.whole.model))
     differences = work.parts.value("identity", lambda: _identity(work, tower))

@@ -21,6 +21,8 @@ from splitter.recipe import Options
 from splitter.subjects import Subject
 from splitter.verify import Whole
 
+BUILT_IN = "nano"
+
 Say = Callable[[str], None]
 Advance = Callable[[str, int, int], None]
 
@@ -33,6 +35,11 @@ class Work:
     parts: Parts
     say: Say
     advance: Advance
+
+    @property
+    def name(self) -> str:
+        """What the bundle calls the model."""
+        return BUILT_IN if self.options.checkpoint == WEIGHTS else self.options.checkpoint.resolve().name
 
     @cached_property
     def whole(self) -> Whole:
