@@ -13,6 +13,7 @@ VERSION = "0.1.0"
 _COMMANDS = {
     "split": ("splitter.commands.split", "cut a model into an edge head and a cloud tail", "splitter"),
     "bundle": ("splitter.commands.bundle", "show or verify what a split made", "edge"),
+    "plan": ("splitter.commands.plan", "choose where to cut: what every way to answer costs on a link", "edge"),
     "cloud": ("cloud.commands", "serve bundles to devices", "cloud"),
     "ask": ("edge.commands.ask", "answer a question about a picture", "edge"),
     "edge": ("edge.commands.profile", "measure this device", "edge"),

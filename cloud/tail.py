@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoProcessor
+from transformers import AutoConfig
 
 from cloud.decoder import Rows
 from cloud.pictures import open_picture
@@ -13,7 +13,8 @@ from cloud.prompts import Prompts
 from protos import codec as wire
 from protos.bundle import PICTURE_CUT, Bundle
 from protos.errors import BundleDamaged
-from splitter.families import enter, family, load_model, walk
+from protos.limits import check_elongation
+from splitter.families import enter, family, load_model, load_processor, walk
 
 
 class Tail:
@@ -28,13 +29,14 @@ class Tail:
         self.prompts = Prompts(folder / "tokenizer.json", bundle.manifest.prompt, self.limits)
         self._family = family(bundle.manifest.family)
         self._model = load_model(folder, precision.dtype).to(precision.device)
-        self._images = AutoProcessor.from_pretrained(folder, local_files_only=True).image_processor
+        self._images = load_processor(folder).image_processor
         self._codecs = _receivers(bundle)
         self._precision = precision
 
     def see(self, data: bytes) -> dict[str, Tensor]:
         """An encoded picture to pixels (3, h, w), as the checkpoint's own processor does it. Raises PictureError or TooLarge."""
         picture = open_picture(data, self.limits)
+        check_elongation(picture.height, picture.width, self.bundle.manifest.preprocessing)
         pixels = self._images(images=picture, return_tensors="pt", do_convert_rgb=True)["pixel_values"]
         return {PICTURE_CUT: pixels.reshape(self._family.pixel_shape(self._model))}
 

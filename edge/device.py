@@ -27,6 +27,7 @@ class Device:
         self._bundle, self._threads, self._clock = bundle, threads, clock
         self.profile, self.has_local = profile, available(bundle)
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
+        self._coders: dict[str, codec.Codec] = {}
 
     @cached_property
     def _head(self) -> Head:
@@ -91,9 +92,16 @@ class Device:
     def _features(self, task: Task, arm: Arm) -> pb.Features:
         codes = self._reach(task, arm.cut).codes[arm.coding]
         with task.stage("encode"):
-            payloads = codec.sender(self._bundle.codec(arm.cut, arm.coding)).encode(codes)
+            payloads = self._coder(arm).encode(codes)
         task.payload_bytes = sum(map(len, payloads.values()))
         return pb.Features(cut=arm.cut, codec=arm.coding, payloads=[pb.Payload(name=n, data=d) for n, d in payloads.items()])
+
+    def _coder(self, arm: Arm) -> codec.Codec:
+        """The sender's half of an arm's codec, its tables read once."""
+        if arm.name not in self._coders:
+            spec = self._bundle.codec(arm.cut, arm.coding)
+            self._coders[arm.name] = codec.sender(spec, self._bundle.file(spec.sender) if spec.sender else None)
+        return self._coders[arm.name]
 
     def _picture(self, task: Task, arm: Arm) -> bytes:
         with task.stage("encode"):

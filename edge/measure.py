@@ -49,6 +49,11 @@ class _Rounds:
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
         self._head = Head(bundle, threads)
         self._local = LocalModel(bundle, threads) if available(bundle) else None
+        self._coders = {
+            (cut.name, spec.name): codec.sender(spec, bundle.file(spec.sender) if spec.sender else None)
+            for cut in bundle.manifest.cuts
+            for spec in cut.codecs
+        }
         self._picture = _picture()
         self.times: _Times = defaultdict(list)
 
@@ -92,8 +97,9 @@ class _Rounds:
         for name, milliseconds in reached.milliseconds.items():
             self.times[name].append(milliseconds)
         for spec in self._bundle.cut(cut).codecs:
+            coder = self._coders[cut, spec.name]
             started = time.perf_counter()
-            codec.sender(spec).encode(reached.codes[spec.name])
+            coder.encode(reached.codes[spec.name])
             self._note(f"{cut}/{spec.name}", started)
         return reached
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from protos import bundle_pb2 as pb
 from protos.errors import BundleDamaged
+from protos.limits import check_elongation
 
 Picture = NDArray[np.uint8]  # RGB (h, w, 3)
 Pixels = NDArray[np.float32]  # normalised (1, 3, h, w)
@@ -27,16 +28,17 @@ class Preprocessor:
 
     def __init__(self, spec: pb.Preprocessing) -> None:
         _check(spec)
-        self._resizes = list(spec.resizes)
+        self._spec = spec
         mean, std = np.array(spec.mean), np.array(spec.std)
         self._scale = (spec.rescale / std).astype(np.float32).reshape(3, 1, 1)
         self._shift = (mean / std).astype(np.float32).reshape(3, 1, 1)
 
     def resize(self, picture: Picture) -> Picture:
-        """RGB (h, w, 3) of any size to the model's size, each step rounded to 8 bits."""
-        for step in self._resizes:
+        """RGB (h, w, 3) of any size to the model's size, each step rounded to 8 bits. Raises PictureError if it is too elongated."""
+        check_elongation(picture.shape[0], picture.shape[1], self._spec)
+        for step in self._spec.resizes:
             picture = resample(picture, target_size(step, *picture.shape[:2]), step.filter)
-        return picture
+        return crop(picture, self._spec.crop_height, self._spec.crop_width) if self._spec.crop_height else picture
 
     def pixels(self, resized: Picture) -> Pixels:
         """A resized picture (h, w, 3) to the first piece's input (1, 3, h, w)."""
@@ -45,13 +47,31 @@ class Preprocessor:
 
 
 def target_size(step: pb.Resize, height: int, width: int) -> tuple[int, int]:
-    """Height and width after a resize step; for `longest_edge` rounded as transformers' Idefics3 processor does it."""
+    """Height and width after a resize step, rounded as transformers does it: `longest_edge` is that of its Idefics3 processor."""
+    if step.shortest_edge:
+        other = int(step.shortest_edge * max(height, width) / min(height, width))
+        return (other, step.shortest_edge) if width <= height else (step.shortest_edge, other)
     if not step.longest_edge:
         return step.height, step.width
     ratio = width / height
     if width >= height:
         return _bounded(_even(int(step.longest_edge / ratio)), step.longest_edge)
     return _bounded(step.longest_edge, _even(int(step.longest_edge * ratio)))
+
+
+def crop(picture: Picture, height: int, width: int) -> Picture:
+    """The middle (height, width) of (h, w, 3); black around it where the picture is smaller. As transformers' `center_crop`."""
+    if picture.shape[0] < height or picture.shape[1] < width:
+        picture = _padded(picture, max(height, picture.shape[0]), max(width, picture.shape[1]))
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])
+
+
+def _padded(picture: Picture, height: int, width: int) -> Picture:
+    out = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - picture.shape[0] + 1) // 2, (width - picture.shape[1] + 1) // 2
+    out[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return out
 
 
 def resample(picture: Picture, size: tuple[int, int], kind: int) -> Picture:
@@ -141,5 +161,7 @@ def _check(spec: pb.Preprocessing) -> None:
     if len(spec.mean) != 3 or len(spec.std) != 3 or min(spec.std) <= 0:
         raise BundleDamaged("the manifest's preprocessing needs a mean and a positive std for each of 3 channels; split the model again")
     for step in spec.resizes:
-        if step.filter not in _FILTERS or not (step.longest_edge or (step.height and step.width)):
+        if step.filter not in _FILTERS or not (step.longest_edge or step.shortest_edge or (step.height and step.width)):
             raise BundleDamaged("the manifest's preprocessing has a resize without a known filter or size; upgrade isthmus, or split again")
+    if bool(spec.crop_height) != bool(spec.crop_width):
+        raise BundleDamaged("the manifest's preprocessing crops to a height without a width, or the other way round; split the model again")

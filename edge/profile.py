@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from edge import config
-from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
 
 _MOST_BYTES = 1 << 20
 _GUESSED_PREPROCESS_MS = 20.0
 _GUESSED_PICTURE_MS = 2.0
-_GUESSED_CODER_BYTES_PER_MS = 30_000  # zstd at the level that the codecs use, one thread
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class DeviceProfile:
     def from_manifest(cls, bundle: Bundle) -> Self:
         """The bundle's own numbers, from the machine that split it: a first guess."""
         manifest = bundle.manifest
-        encode = {f"{cut.name}/{codec.name}": _guessed_encode(codec) for cut in manifest.cuts for codec in cut.codecs}
+        encode = {f"{cut.name}/{codec.name}": codec.encode_milliseconds for cut in manifest.cuts for codec in cut.codecs}
         encode |= {f"{upload.format}-{upload.quality}": _GUESSED_PICTURE_MS for upload in manifest.uploads}
         return cls(
             pieces={piece.cut: piece.milliseconds for piece in manifest.pieces},
@@ -95,11 +91,6 @@ class DeviceProfile:
         except (ValueError, TypeError) as error:
             raise RequestError(f"{path} is not a device profile ({error}); {remedy}", path=str(path)) from error
         return profile
-
-
-def _guessed_encode(codec: pb.Codec) -> float:
-    raw = sum(np.dtype(t.codes.dtype).itemsize * int(np.prod(t.codes.shape, dtype=np.int64)) for t in codec.tensors)
-    return raw / _GUESSED_CODER_BYTES_PER_MS
 
 
 def _check(profile: DeviceProfile) -> None:

@@ -49,19 +49,23 @@ class Manifest(_message.Message):
     def __init__(self, format: _Optional[int] = ..., model: _Optional[str] = ..., family: _Optional[str] = ..., recipe: _Optional[str] = ..., made_with: _Optional[_Mapping[str, str]] = ..., preprocessing: _Optional[_Union[Preprocessing, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., pieces: _Optional[_Iterable[_Union[Piece, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[Cut, _Mapping]]] = ..., uploads: _Optional[_Iterable[_Union[Upload, _Mapping]]] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., cloud_cost: _Optional[_Union[CloudCost, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., accuracy: _Optional[float] = ..., files: _Optional[_Iterable[_Union[File, _Mapping]]] = ...) -> None: ...
 
 class Preprocessing(_message.Message):
-    __slots__ = ("resizes", "rescale", "mean", "std")
+    __slots__ = ("resizes", "rescale", "mean", "std", "crop_height", "crop_width")
     RESIZES_FIELD_NUMBER: _ClassVar[int]
     RESCALE_FIELD_NUMBER: _ClassVar[int]
     MEAN_FIELD_NUMBER: _ClassVar[int]
     STD_FIELD_NUMBER: _ClassVar[int]
+    CROP_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    CROP_WIDTH_FIELD_NUMBER: _ClassVar[int]
     resizes: _containers.RepeatedCompositeFieldContainer[Resize]
     rescale: float
     mean: _containers.RepeatedScalarFieldContainer[float]
     std: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, resizes: _Optional[_Iterable[_Union[Resize, _Mapping]]] = ..., rescale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ...) -> None: ...
+    crop_height: int
+    crop_width: int
+    def __init__(self, resizes: _Optional[_Iterable[_Union[Resize, _Mapping]]] = ..., rescale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ..., crop_height: _Optional[int] = ..., crop_width: _Optional[int] = ...) -> None: ...
 
 class Resize(_message.Message):
-    __slots__ = ("filter", "longest_edge", "height", "width")
+    __slots__ = ("filter", "longest_edge", "height", "width", "shortest_edge")
     class Filter(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         FILTER_UNSPECIFIED: _ClassVar[Resize.Filter]
@@ -76,11 +80,13 @@ class Resize(_message.Message):
     LONGEST_EDGE_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
+    SHORTEST_EDGE_FIELD_NUMBER: _ClassVar[int]
     filter: Resize.Filter
     longest_edge: int
     height: int
     width: int
-    def __init__(self, filter: _Optional[_Union[Resize.Filter, str]] = ..., longest_edge: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
+    shortest_edge: int
+    def __init__(self, filter: _Optional[_Union[Resize.Filter, str]] = ..., longest_edge: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ..., shortest_edge: _Optional[int] = ...) -> None: ...
 
 class Prompt(_message.Message):
     __slots__ = ("template", "image_token", "image_tokens", "stop_tokens")
@@ -131,18 +137,24 @@ class Cut(_message.Message):
     def __init__(self, name: _Optional[str] = ..., boundary: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., codecs: _Optional[_Iterable[_Union[Codec, _Mapping]]] = ..., cloud_milliseconds: _Optional[float] = ...) -> None: ...
 
 class Codec(_message.Message):
-    __slots__ = ("name", "tensors", "receiver", "mean_bytes", "accuracy")
+    __slots__ = ("name", "tensors", "receiver", "mean_bytes", "accuracy", "kind", "sender", "encode_milliseconds")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TENSORS_FIELD_NUMBER: _ClassVar[int]
     RECEIVER_FIELD_NUMBER: _ClassVar[int]
     MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    ENCODE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     tensors: _containers.RepeatedCompositeFieldContainer[CodedTensor]
     receiver: str
     mean_bytes: float
     accuracy: float
-    def __init__(self, name: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[CodedTensor, _Mapping]]] = ..., receiver: _Optional[str] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ...) -> None: ...
+    kind: str
+    sender: str
+    encode_milliseconds: float
+    def __init__(self, name: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[CodedTensor, _Mapping]]] = ..., receiver: _Optional[str] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., kind: _Optional[str] = ..., sender: _Optional[str] = ..., encode_milliseconds: _Optional[float] = ...) -> None: ...
 
 class CodedTensor(_message.Message):
     __slots__ = ("codes", "most_bytes")

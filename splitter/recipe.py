@@ -19,7 +19,7 @@ class Options:
     cuts: tuple[str, ...] = ()
     calibration: Path | None = None
     with_local: bool = False
-    calibration_pictures: int = 256
+    calibration_pictures: int = 512
     report_pictures: int = 60
     threads: int = 1
 

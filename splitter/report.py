@@ -16,9 +16,9 @@ from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.answers import embed
 from splitter.chain import Arrays, Chain, open_session
-from splitter.cut import codes_name
 from splitter.export import graph_name
 from splitter.families import CONNECTOR, IMAGE_TOKENS, enter, walk
+from splitter.senders import codes_name
 from splitter.verify import PICTURE_QUALITIES, Score, answers, in_batches, recode, score
 from splitter.work import Work
 
@@ -99,6 +99,7 @@ def _codec_row(book: _Book, cut: pb.Cut, codec: pb.Codec, staging: Path, arrays:
     names = [tensor.codes.name for tensor in codec.tensors]
     codes = {name: arrays[codes_name(codec.name, name)] for name in names}
     payloads = [half.encode({name: codes[name][row] for name in names}) for row in range(len(book.work.held_out))]
+    codec.encode_milliseconds = median_milliseconds(lambda: half.encode({name: codes[name][0] for name in names}))
     decoded = [half.decode(payload) for payload in payloads]
     boundary = {name: np.stack([tensors[name] for tensors in decoded]) for name in names}
     size = statistics.mean(sum(map(len, payload.values())) for payload in payloads)

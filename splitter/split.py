@@ -9,16 +9,16 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 
 from protos import bundle_pb2 as pb
-from protos import codec as wire
 from protos.bundle import FORMAT, MANIFEST, Bundle, write_manifest
 from protos.errors import BundleError
 from splitter import codecs
 from splitter.chain import Chain
-from splitter.cut import Quantiser, add_fp16, add_int8, cut
+from splitter.cut import cut
 from splitter.export import PIXELS, export_tower, graph_name
 from splitter.families import load_model
 from splitter.local import write_local
@@ -28,6 +28,8 @@ from splitter.recipe import Options, recipe, versions
 from splitter.report import cloud_costs, measure
 from splitter.verify import identity_difference
 from splitter.work import Advance, Say, Work
+
+Codings = dict[str, list[codecs.Coding]]
 
 _GATE_QUESTIONS = 6
 _LIMITS = pb.Limits(
@@ -50,9 +52,10 @@ def split(options: Options, output: Path, *, replace: bool = False, say: Say = p
     tower = _gated_tower(work)
     manifest = pb.Manifest(format=FORMAT, model=work.name, family=work.whole.family.name, recipe=cooked, made_with=versions())
     staging = work.parts.staging()
-    pieces, quantisers = _quantised_pieces(work, tower)
-    _write_edge(work, manifest, staging, pieces)
-    _write_cloud(work, manifest, staging, quantisers)
+    pieces, codings = _quantised_pieces(work, tower)
+    _write_edge(work, manifest, staging, pieces, codings)
+    _write_cloud(work, manifest, staging)
+    _write_codecs(manifest, staging, codings)
     _write_report(work, manifest, staging, pieces)
     write_manifest(staging, manifest)
     _put_in_place(staging, output)
@@ -106,22 +109,21 @@ def _identity(work: Work, tower: onnx.ModelProto) -> dict[str, float]:
     return differences
 
 
-def _quantised_pieces(work: Work, tower: onnx.ModelProto) -> tuple[list[onnx.ModelProto], dict[str, dict[str, Quantiser]]]:
-    """INT8 pieces that also give codes, and the quantisers of each cut by bare tensor name."""
+def _quantised_pieces(work: Work, tower: onnx.ModelProto) -> tuple[list[onnx.ModelProto], Codings]:
+    """INT8 pieces that also give codes, and the codecs fitted to each cut."""
     int8 = work.parts.model("tower-int8", lambda: to_int8(tower))
     pieces = cut(int8, work.graph_names())
-    work.say("INT8 pieces and codecs")
+    work.say("INT8 pieces; fitting the codecs of each cut")
     seen = Chain(pieces, work.options.threads).run(work.pixels(list(work.subject.calibration)))
-    quantisers = {}
+    codings = {}
     for name, piece, arrays in zip(work.cuts, pieces, seen, strict=True):
-        quantisers[name] = codecs.fit_int8(work.boundary(name, arrays))
-        graph_names = {graph_name(name, tensor): q for tensor, q in quantisers[name].items()}
-        add_int8(piece, wire.Int8Zstd.name, graph_names)
-        add_fp16(piece, wire.Fp16Zstd.name, list(graph_names))
-    return pieces, quantisers
+        codings[name] = codecs.fit(work.boundary(name, arrays))
+        for coding in codings[name]:
+            coding.add(piece, name)
+    return pieces, codings
 
 
-def _write_edge(work: Work, manifest: pb.Manifest, staging: Path, pieces: list[onnx.ModelProto]) -> None:
+def _write_edge(work: Work, manifest: pb.Manifest, staging: Path, pieces: list[onnx.ModelProto], codings: Codings) -> None:
     """The chain of pieces, their place and time in the manifest, and what the device needs to answer alone."""
     (staging / "edge").mkdir()
     chain = Chain(pieces, work.options.threads)
@@ -136,8 +138,7 @@ def _write_edge(work: Work, manifest: pb.Manifest, staging: Path, pieces: list[o
         manifest.pieces.add(path=path, cut=name, inputs=before, outputs=after, milliseconds=milliseconds)
         entry = manifest.cuts.add(name=name)
         entry.boundary.extend(pb.TensorSpec(name=t, dtype="float32", shape=v.shape[1:]) for t, v in boundary.items())
-        entry.codecs.append(codecs.describe(wire.Int8Zstd.name, boundary, "uint8"))
-        entry.codecs.append(codecs.describe(wire.Fp16Zstd.name, boundary, "float16"))
+        entry.codecs.extend(coding.describe(boundary) for coding in codings[name])
         before = after
     manifest.preprocessing.CopyFrom(work.whole.family.preprocessing(work.processor))
     if work.options.with_local:
@@ -158,15 +159,11 @@ def _write_local(work: Work, manifest: pb.Manifest, staging: Path) -> None:
     manifest.local.CopyFrom(local)
 
 
-def _write_cloud(work: Work, manifest: pb.Manifest, staging: Path, quantisers: dict[str, dict[str, Quantiser]]) -> None:
-    """The whole model as FP16 with its tokenizer and processor, and the receiver's half of the codecs."""
+def _write_cloud(work: Work, manifest: pb.Manifest, staging: Path) -> None:
+    """The whole model as FP16 with its tokenizer and processor."""
     cloud = staging / "cloud"
     load_model(work.options.checkpoint, torch.float16).save_pretrained(cloud)
     work.processor.save_pretrained(cloud)
-    for entry in manifest.cuts:
-        coded = next(codec for codec in entry.codecs if codec.name == wire.Int8Zstd.name)
-        coded.receiver = f"cloud/codec-{entry.name}-{coded.name}.npz"
-        codecs.write_receiver(staging / coded.receiver, quantisers[entry.name])
     prompting = work.whole.prompting
     manifest.prompt.CopyFrom(
         pb.Prompt(
@@ -177,6 +174,18 @@ def _write_cloud(work: Work, manifest: pb.Manifest, staging: Path, quantisers: d
         )
     )
     manifest.limits.CopyFrom(_LIMITS)
+
+
+def _write_codecs(manifest: pb.Manifest, staging: Path, codings: Codings) -> None:
+    """Both halves of every codec, where it has tables at all."""
+    for entry in manifest.cuts:
+        for coded, coding in zip(entry.codecs, codings[entry.name], strict=True):
+            if sender := coding.sender():
+                coded.sender = f"edge/codec-{entry.name}-{coded.name}.npz"
+                np.savez_compressed(staging / coded.sender, **sender)  # type: ignore[arg-type] # numpy's stub takes the names for allow_pickle
+            if receiver := coding.receiver():
+                coded.receiver = f"cloud/codec-{entry.name}-{coded.name}.npz"
+                np.savez_compressed(staging / coded.receiver, **receiver)  # type: ignore[arg-type]
 
 
 def _write_report(work: Work, manifest: pb.Manifest, staging: Path, pieces: list[onnx.ModelProto]) -> None:

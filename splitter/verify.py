@@ -48,11 +48,12 @@ def identity_difference(whole: Whole, cut: str, pixels: Tensor, boundary: Bounda
     worst = 0.0
     for row, question in enumerate(questions):
         prompt = torch.tensor([whole.prompting.ids(question)])
+        shown = whole.family.pixel_values(pixels[row : row + 1])
         answer = whole.model.generate(
-            input_ids=prompt, pixel_values=pixels[None, row : row + 1], attention_mask=torch.ones_like(prompt), do_sample=False,
+            input_ids=prompt, pixel_values=shown, attention_mask=torch.ones_like(prompt), do_sample=False,
             max_new_tokens=24, eos_token_id=list(whole.prompting.stop_tokens),
         )  # fmt: skip
-        expected = whole.model(input_ids=answer, pixel_values=pixels[None, row : row + 1]).logits
+        expected = whole.model(input_ids=answer, pixel_values=shown).logits
         embedded, mask = embed(whole.family, whole.model, whole.prompting, [answer[0].tolist()], tokens[row : row + 1])
         hidden = whole.family.decoder(whole.model)(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
         got = whole.family.logits(whole.model, hidden)

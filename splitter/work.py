@@ -48,7 +48,10 @@ class Work:
         tokenizer = AutoTokenizer.from_pretrained(self.options.checkpoint, local_files_only=True)
         stops = model.generation_config.eos_token_id
         stop_tokens = tuple(stops) if isinstance(stops, list) else (int(stops),)
-        template = kind.prompt_template(self.processor)
+        kind.preprocessing(self.processor)  # raises now, not after minutes, where a device could not do it
+        template = kind.prompt_template(model, self.processor)
+        if "{question}" not in template:
+            self.say(f"{self.name} has no chat template, so it is taken for a captioner: it says what it sees, whatever it is asked")
         prompting = Prompting(template, tokenizer, model.config.image_token_id, stop_tokens, tokenizer.decode)
         return Whole(kind, model, prompting)
 
@@ -95,8 +98,11 @@ class Work:
         return self.whole.family.resized(self.processor, self.subject.pictures)
 
     def pixels(self, pictures: list[subjects.Image]) -> NDArray[np.float32]:
-        """Pictures through the checkpoint's own processor."""
-        return self.whole.family.pixels(self.processor, pictures).numpy()
+        """Pictures through the checkpoint's own processor. Raises CheckpointError where it is not made for the model."""
+        made, taken = self.whole.family.pixels(self.processor, pictures).numpy(), self.whole.family.pixel_shape(self.whole.model)
+        if made.shape[1:] != taken:
+            raise CheckpointError(f"the processor makes pictures {made.shape[1:]}, the model takes {taken}; mend preprocessor_config.json")
+        return made
 
     def graph_names(self) -> list[list[str]]:
         """The boundary tensors of each published cut, as the graph calls them."""

@@ -75,7 +75,7 @@ def _cuts(manifest: pb.Manifest) -> Table:
     for piece, cut in zip(manifest.pieces, manifest.cuts, strict=True):
         head += piece.milliseconds
         for codec in cut.codecs:
-            tensors = ", ".join(f"{t.codes.name} {'x'.join(map(str, t.codes.shape))} {t.codes.dtype}" for t in codec.tensors)
+            tensors = ", ".join(f"{'x'.join(map(str, t.codes.shape))} {t.codes.dtype}" for t in codec.tensors)
             row = (cut.name, codec.name, tensors, f"{codec.mean_bytes:,.0f}", _points(codec.accuracy, manifest))
             table.add_row(*row, f"{head:.2f}", f"{cut.cloud_milliseconds:.2f}")
     return table

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from splitter.commands import wait_quietly
+
 _EPILOG = """\
 examples:
   isthmus nano eval
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    wait_quietly()
     from splitter.nano.train import train
 
     can_compile = not options.no_compile and any(shutil.which(name) for name in ("g++", "clang++"))
@@ -42,6 +45,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _eval(options: argparse.Namespace) -> None:
+    wait_quietly()
     from splitter.nano.evaluate import evaluate
     from splitter.nano.model import WEIGHTS
     from splitter.quiet import quiet

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from protos.bundle import Bundle
+from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 
 _EPILOG = """\
@@ -59,6 +60,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
     started = progress.add_task("loading torch", total=None)
+    wait_quietly()
     from splitter.nano.model import WEIGHTS
     from splitter.quiet import quiet
     from splitter.recipe import Options

@@ -7,17 +7,20 @@ through these functions, so that a cut means the same to both.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedModel
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError, UnknownName
+
+if TYPE_CHECKING:
+    from splitter.families.processors import Processor
 
 Boundary = dict[str, Tensor]
 CONNECTOR = "connector"
@@ -47,17 +50,23 @@ class Family(Protocol):
     def logits(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
         """The language model's head: (..., width) to (..., vocabulary)."""
 
-    def pixels(self, processor: ProcessorMixin, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    def pixel_values(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, 3, h, w) of n prompts with one picture each, in the shape that the model's own forward takes."""
+
+    def pixels(self, processor: "Processor", pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
         """RGB pictures (h, w, 3) through the checkpoint's own processor: (n, 3, h, w)."""
 
-    def resized(self, processor: ProcessorMixin, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    def resized(self, processor: "Processor", pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         """The same pictures at the size that the model sees, before rescaling: RGB (h, w, 3)."""
 
-    def preprocessing(self, processor: ProcessorMixin) -> pb.Preprocessing:
+    def preprocessing(self, processor: "Processor") -> pb.Preprocessing:
         """What that processor does, step by step, for a device without it. Raises CheckpointError where it cannot be said."""
 
-    def prompt_template(self, processor: ProcessorMixin) -> str:
-        """The chat template around one picture and `{question}`, the picture's tokens written out."""
+    def prompt_template(self, model: PreTrainedModel, processor: "Processor") -> str:
+        """The chat template around one picture and `{question}`, the picture's tokens written out.
+
+        A checkpoint without a chat template is a captioner: its template has no `{question}`. Raises CheckpointError.
+        """
 
     def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:
         """Channels, height and width of the pixels of one picture."""
@@ -65,9 +74,12 @@ class Family(Protocol):
 
 def family(name: str) -> Family:
     """The family of a transformers model_type. Raises CheckpointError with those that are known."""
-    from splitter.families.idefics3 import Idefics3
+    from splitter.families.idefics3 import Idefics3, SmolVLM
+    from splitter.families.internvl import InternVL
+    from splitter.families.llava import Llava
 
-    known: dict[str, Family] = {Idefics3.name: Idefics3()}
+    kinds: list[Family] = [Idefics3(), SmolVLM(), Llava(), InternVL()]
+    known = {kind.name: kind for kind in kinds}
     if name not in known:
         raise CheckpointError(f"models of type {name!r} cannot be split yet; known types: {', '.join(known)}", family=name)
     return known[name]
@@ -87,13 +99,29 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
     return model.eval().requires_grad_(requires_grad=False)
 
 
-def load_processor(folder: Path) -> ProcessorMixin:
-    """The processor of a checkpoint folder. Raises CheckpointError."""
+def load_processor(folder: Path) -> "Processor":
+    """The processor of a checkpoint folder; its files may be those of an image processor and a tokenizer. Raises CheckpointError."""
+    from splitter.families.processors import read_processor
+
     try:
-        return AutoProcessor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+        return read_processor(folder)
+    except (OSError, ValueError, KeyError, ImportError) as error:
         message = f"{folder} has no processor that can be read ({error}); copy tokenizer and processor files into it"
         raise CheckpointError(message, path=str(folder)) from error
+
+
+def feature_depth(layers: int, selected: object) -> int:
+    """How many of a tower's layers lie before the hidden state that a connector takes: `vision_feature_layer`.
+
+    0 is what the first layer takes, -1 what the last one gives. Raises CheckpointError for several, or one that is not there.
+    """
+    if not isinstance(selected, int):
+        message = f"this model takes the features of layers {selected} together; only one vision_feature_layer can be split yet"
+        raise CheckpointError(message, layers=selected)
+    depth = selected + (layers + 1 if selected < 0 else 0)
+    if not 0 <= depth <= layers:
+        raise CheckpointError(f"vision_feature_layer is {selected}, but the vision tower has {layers} layers; mend config.json")
+    return depth
 
 
 def cut_names(family: Family, model: PreTrainedModel) -> list[str]:

@@ -57,7 +57,7 @@ def evaluate(folder: Path = WEIGHTS, questions: int = 2000, advance: Callable[[i
     kind = family(model.config.model_type)
     tokenizer = processor.tokenizer
     prompting = Prompting(
-        kind.prompt_template(processor), tokenizer, model.config.image_token_id, (tokenizer.eos_token_id,), tokenizer.decode
+        kind.prompt_template(model, processor), tokenizer, model.config.image_token_id, (tokenizer.eos_token_id,), tokenizer.decode
     )
     images, asked = held_out(questions)
 

@@ -3,12 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from transformers.image_transforms import center_crop
+from transformers.image_transforms import get_resize_output_image_size as shortest_edge_size
 from transformers.models.idefics3.image_processing_pil_idefics3 import get_resize_output_image_size
 
-from edge.preprocess import Preprocessor, resample, target_size
+from edge.preprocess import Preprocessor, crop, resample, target_size
 from edge.sources import decode_picture
 from protos import bundle_pb2 as pb
-from protos.errors import BundleDamaged
+from protos.errors import BundleDamaged, PictureError
 from splitter.nano.model import processor
 from tests.edge.picture_files import Picture, files, grey16, opened, saved, scene
 
@@ -74,6 +76,34 @@ def test_the_longest_edge_rounds_as_the_processor_does(height: int, width: int, 
     assert target_size(pb.Resize(longest_edge=longest), height, width) == expected
 
 
+@given(height=st.integers(1, 6000), width=st.integers(1, 6000), shortest=st.sampled_from([56, 224, 336, 1021]))
+def test_the_shortest_edge_rounds_as_the_processor_does(height: int, width: int, shortest: int) -> None:
+    image = np.broadcast_to(np.uint8(0), (3, height, width))
+
+    expected = shortest_edge_size(image, shortest, default_to_square=False)
+
+    assert target_size(pb.Resize(shortest_edge=shortest), height, width) == expected
+
+
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    target=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+)
+def test_a_crop_is_the_processors(size: tuple[int, int], target: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(1, 256, (*size, 3), np.uint8)
+
+    expected = center_crop(picture, target, input_data_format="channels_last")
+
+    assert np.array_equal(crop(picture, *target), expected)
+
+
+def test_a_picture_that_would_grow_without_bound_is_refused() -> None:
+    growing = pb.Preprocessing(rescale=1.0, mean=[0] * 3, std=[1] * 3, resizes=[pb.Resize(filter=pb.Resize.BICUBIC, shortest_edge=224)])
+
+    with pytest.raises(PictureError, match="201 x 4"):
+        Preprocessor(growing).resize(scene(4, 201))
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
@@ -110,6 +140,7 @@ def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
         pb.Preprocessing(rescale=1.0, mean=[0.5], std=[0.5]),
         pb.Preprocessing(rescale=1.0, mean=[0, 0, 0], std=[1, 0, 1]),
         pb.Preprocessing(rescale=1.0, mean=[0, 0, 0], std=[1, 1, 1], resizes=[pb.Resize(height=8, width=8)]),
+        pb.Preprocessing(rescale=1.0, mean=[0, 0, 0], std=[1, 1, 1], crop_height=8),
         pb.Preprocessing(rescale=1.0, mean=[0, 0, 0], std=[1, 1, 1], resizes=[pb.Resize(filter=pb.Resize.BICUBIC, height=8)]),
     ],
 )

@@ -1,0 +1,97 @@
+"""`isthmus plan`: what every cut and codec costs on a link, beside uploads and local answers, and which to take."""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from protos.bundle import Bundle
+from protos.errors import RequestError
+from splitter.planning.choices import Work
+from splitter.planning.device import DeviceTimes, read_profile
+from splitter.planning.links import Link, Recorded, Steady
+from splitter.planning.page import save
+from splitter.planning.plan import Demands, Plan, plan
+from splitter.planning.tables import print_plan, record
+from splitter.planning.units import milliseconds, rate
+from splitter.traces import Trace
+
+_EPILOG = """\
+The total is what the device's own policy predicts: head + encode + round trip + 8 bytes / uplink + cloud + words. Preparing
+the picture is left out, being the same for every choice. Times of the cloud are those of the machine that split the model;
+times of the device too, until --device names a profile measured there.
+
+A trace has one line for each packet of 1500 bytes that may leave, in milliseconds (mahimahi's format). Times over it are exact
+over all instants at which a request may start; at its end it starts over.
+
+examples:
+  isthmus plan bundle                                        2 Mbit/s, 60 ms
+  isthmus plan bundle --uplink 64kbit/s --rtt 300ms --deadline 2s
+  isthmus plan bundle --trace lte.up --rtt 50ms --deadline 500ms
+  isthmus edge profile bundle -o jetson.json                 on the device; then here:
+  isthmus plan bundle --device jetson.json --html plan.html
+"""
+_PIPED_WIDTH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EPILOG
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made")
+    link = parser.add_mutually_exclusive_group()
+    link.add_argument("--uplink", type=rate, default="2Mbps", metavar="RATE", help="steady, as 64kbit/s or 1.5Mbps (default: %(default)s)")
+    link.add_argument("--trace", type=Path, metavar="FILE", help="recorded uplink in mahimahi's format, instead of a steady one")
+    parser.add_argument("--rtt", type=milliseconds, default="60ms", metavar="TIME", help="round trip (default: %(default)s)")
+    parser.add_argument("--deadline", type=milliseconds, metavar="TIME", help="what an answer may take, as 500ms or 2s")
+    parser.add_argument("--device", type=Path, metavar="PROFILE", help="what `isthmus edge profile BUNDLE -o PROFILE` wrote on the device")
+    parser.add_argument("--max-loss", type=_points, default=1.0, metavar="POINTS", help="accuracy that may be lost (default: 1 point)")
+    parser.add_argument("--tokens", type=_tokens, default=8.0, metavar="N", help="expected length of an answer (default: 8)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--html", type=Path, metavar="F", help="also write a page with pictures")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    bundle = Bundle.open(options.bundle)
+    made = _plan(bundle, options)
+    if options.html:
+        save(options.html, made, bundle.manifest.model)
+    if options.json:
+        print(json.dumps({"bundle": bundle.digest, **record(made)}, indent=1))
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PIPED_WIDTH)
+    print_plan(made, console)
+    if options.html:
+        console.print(f"page: {options.html}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
+    device = read_profile(options.device, bundle) if options.device else DeviceTimes.from_manifest(bundle.manifest)
+    demands = Demands(options.deadline, options.max_loss, Work(tokens=options.tokens))
+    return plan(bundle.manifest, device, _link(options), demands)
+
+
+def _link(options: argparse.Namespace) -> Link:
+    if options.trace:
+        return Recorded(Trace.read(options.trace), options.rtt, options.trace.name)
+    return Steady(options.uplink, options.rtt)
+
+
+def _points(text: str) -> float:
+    return _number(text, 0, 100, "points of accuracy")
+
+
+def _tokens(text: str) -> float:
+    return _number(text, 1, 100_000, "tokens")
+
+
+def _number(text: str, least: float, most: float, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not least <= number <= most:
+        raise RequestError(f"{text!r} is not a number of {what} from {least:g} to {most:g}", given=text)
+    return number

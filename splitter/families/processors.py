@@ -1,0 +1,141 @@
+"""Pictures and prompts of the families that see a picture as one tile: what is the same whatever the architecture."""
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTrainedModel
+
+from protos import bundle_pb2 as pb
+from protos.errors import CheckpointError
+from splitter.families import IMAGE_TOKENS, Family, walk
+
+FILTERS = {1: pb.Resize.LANCZOS, 2: pb.Resize.BILINEAR, 3: pb.Resize.BICUBIC}  # Pillow's numbers
+
+
+class Processor(Protocol):
+    """What is used of a transformers processor."""
+
+    image_processor: Any
+    tokenizer: Any
+
+    def save_pretrained(self, folder: Path) -> object:
+        """Write the files that `read_processor` reads."""
+
+
+@dataclass
+class Pair:
+    """An image processor and a tokenizer with nothing around them."""
+
+    image_processor: Any
+    tokenizer: Any
+
+    def save_pretrained(self, folder: Path) -> None:
+        self.image_processor.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def read_processor(folder: Path) -> Processor:
+    """A folder's processor, or a pair where it has none, or one for videos too that needs packages which are not there."""
+    # Pillow even where torchvision is: what a device does is measured against it, and torchvision has no Lanczos filter.
+    images = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+    with contextlib.suppress(OSError, ValueError, KeyError, ImportError):
+        processor: Processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        if hasattr(processor, "image_processor"):
+            processor.image_processor = images
+            return processor
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    older = folder / "chat_template.json"  # today's chat_template.jinja is read by the tokenizer itself
+    if not tokenizer.chat_template and older.exists():
+        tokenizer.chat_template = json.loads(older.read_text())["chat_template"]
+    return Pair(images, tokenizer)
+
+
+class OneTile(Family, Protocol):
+    """The part of a family that prepares pictures and prompts. Subclasses are whole families."""
+
+    def pixel_values(self, pixels: Tensor) -> Tensor:
+        return pixels
+
+    def pixels(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+        return _process(processor, pictures)
+
+    def resized(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        plain = _process(processor, pictures, do_rescale=False, do_normalize=False)
+        return list(plain.permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy())
+
+    def preprocessing(self, processor: Processor) -> pb.Preprocessing:
+        images = processor.image_processor
+        for option, what in (("do_pad", "pads pictures"), ("crop_to_patches", "cuts pictures into tiles")):
+            if getattr(images, option, None):
+                raise CheckpointError(f"this processor {what}, which is not supported yet; set {option} to false", option=option)
+        steps = pb.Preprocessing(resizes=_resizes(images), rescale=images.rescale_factor if images.do_rescale else 1.0)
+        steps.mean.extend(images.image_mean if images.do_normalize else [0.0] * 3)
+        steps.std.extend(images.image_std if images.do_normalize else [1.0] * 3)
+        if getattr(images, "do_center_crop", None):
+            steps.crop_height, steps.crop_width = images.crop_size["height"], images.crop_size["width"]
+            _check_crop(steps)
+        return steps
+
+    def prompt_template(self, model: PreTrainedModel, processor: Processor) -> str:
+        tokenizer = processor.tokenizer
+        image = tokenizer.convert_ids_to_tokens(model.config.image_token_id)
+        if image is None:
+            raise CheckpointError(f"the tokenizer has no token {model.config.image_token_id}, the model's image_token_id; mend config.json")
+        with torch.inference_mode():
+            *_, (_, last) = walk(self, model, torch.zeros(1, *self.pixel_shape(model)))
+        written = self.written(tokenizer, image * last[IMAGE_TOKENS].shape[1])
+        template = getattr(processor, "chat_template", None) or tokenizer.chat_template
+        if not template:
+            return written + (tokenizer.bos_token or "")
+        content = [{"type": "image"}, {"type": "text", "text": "{question}"}]
+        said = [{"role": "user", "content": content}]
+        text = tokenizer.apply_chat_template(said, chat_template=template, add_generation_prompt=True, tokenize=False)
+        if text.count(image) != 1:
+            raise CheckpointError(f"the chat template writes {text.count(image)} times {image} for a picture, not once; mend it")
+        return _begun(tokenizer, text.replace(image, written))
+
+    def written(self, _tokenizer: Any, tokens: str) -> str:
+        """A picture's tokens with what the family's processor writes around them."""
+        return tokens
+
+    def logits(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
+        return torch.as_tensor(model.lm_head(hidden))
+
+
+def _process(processor: Processor, pictures: Sequence[NDArray[np.uint8]], **options: bool) -> Tensor:
+    nested = [[picture] for picture in pictures]
+    prepared = processor.image_processor(nested, return_tensors="pt", input_data_format="channels_last", **options)["pixel_values"]
+    return torch.as_tensor(prepared.reshape(len(pictures), *prepared.shape[-3:]))
+
+
+def _resizes(images: Any) -> list[pb.Resize]:
+    """The one resize of a processor: to a height and width, or of the shortest edge."""
+    if not images.do_resize:
+        raise CheckpointError("this processor leaves pictures at any size, which is not supported yet; set do_resize to true")
+    sizes = {name: value for name, value in dict(images.size).items() if value}
+    if set(sizes) not in ({"height", "width"}, {"shortest_edge"}):
+        raise CheckpointError(f"this processor resizes to {sizes}; only height and width, or shortest_edge, are supported yet")
+    return [pb.Resize(filter=FILTERS[int(images.resample)], **sizes)]
+
+
+def _check_crop(steps: pb.Preprocessing) -> None:
+    """A device may upload what it has resized and cropped, and the cloud's own processor must then leave that as it is."""
+    crop, resize = (steps.crop_height, steps.crop_width), steps.resizes[0]
+    if min(crop) != resize.shortest_edge and crop != (resize.height, resize.width):
+        raise CheckpointError(
+            f"this processor crops to {crop} what it resized to more, which is not supported yet; make crop_size like size"
+        )
+
+
+def _begun(tokenizer: Any, text: str) -> str:
+    """A prompt with the beginning token in front, where the tokenizer would put one."""
+    begins = tokenizer(text)["input_ids"][:1] == [tokenizer.bos_token_id]
+    return tokenizer.bos_token + text if begins and not text.startswith(tokenizer.bos_token) else text

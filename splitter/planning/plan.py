@@ -1,0 +1,122 @@
+"""What every choice costs on a link, and which to take. Pure: it is handed what it needs and returns a value.
+
+    total = head + encode + round trip + 8 bytes / uplink + cloud entry + generate
+
+Recommended is the fastest choice whose accuracy stays within `max_loss` of the whole model; under a deadline over a recorded link,
+the one that is late least often. Preparing the picture is left out: it is the same for every choice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from protos import bundle_pb2 as pb
+from protos.errors import RequestError
+from splitter.planning.choices import TYPICAL, Choice, Work, choices
+from splitter.planning.device import DeviceTimes
+from splitter.planning.envelope import Stretch, fastest, least_uplink
+from splitter.planning.links import Always, Link
+
+TAIL = 0.95
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What is asked of an answer."""
+
+    deadline: float | None = None  # milliseconds
+    max_loss: float = 1.0  # points of accuracy against the whole model
+    work: Work = TYPICAL
+
+
+ORDINARY = Demands()
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice on the link of the plan. Milliseconds, points, parts of all starts."""
+
+    choice: Choice
+    network: float  # expected
+    total: float  # expected
+    tail: float  # total that 95% of the starts stay within
+    late: float  # part of the starts that miss the deadline, 0 if there is none
+    loss: float  # accuracy below the whole model's, at least 0
+    accurate: bool  # the loss is within what is allowed
+    front: bool = False  # no other choice is as good in time, bytes and accuracy, and better in one
+
+    @property
+    def name(self) -> str:
+        return self.choice.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every choice, the one to take, and how that changes with the uplink."""
+
+    options: tuple[Option, ...]
+    recommended: Option
+    stretches: tuple[Stretch, ...]  # the fastest of the accurate choices, by uplink, over a steady link
+    remote: tuple[Stretch, ...]  # the same of those through the cloud
+    enough: float | None  # the slowest steady uplink that meets the deadline; None without one, or if none does
+    accuracy: float  # of the whole model, percent
+    link: Link
+    device: DeviceTimes
+    demands: Demands
+
+    def option(self, name: str) -> Option:
+        """An option by its name. Raises StopIteration if there is none."""
+        return next(option for option in self.options if option.name == name)
+
+
+def plan(manifest: pb.Manifest, device: DeviceTimes, link: Link, demands: Demands = ORDINARY) -> Plan:
+    """Weigh every choice of a bundle on a link. Raises RequestError for a bundle that offers none."""
+    weighed = [_option(choice, link, manifest.accuracy, demands) for choice in choices(manifest, device, demands.work)]
+    if not weighed:
+        raise RequestError("the bundle offers no way to answer: no codec, no upload, no local model; split the model again")
+    options = _with_front(weighed)
+    sound = suitable(options)
+    among = [option.choice for option in sound]
+    return Plan(
+        options=tuple(options),
+        recommended=min(sound, key=_merit),
+        stretches=fastest(among, link.round_trip),
+        remote=fastest([choice for choice in among if choice.kind != "local"], link.round_trip),
+        enough=None if demands.deadline is None else least_uplink(among, link.round_trip, demands.deadline),
+        accuracy=manifest.accuracy,
+        link=link,
+        device=device,
+        demands=demands,
+    )
+
+
+def suitable(options: Sequence[Option]) -> list[Option]:
+    """The options that are accurate enough; if none is, the most accurate one."""
+    best = max(options, key=lambda option: (option.choice.accuracy, -option.total))
+    return [option for option in options if option.accurate] or [best]
+
+
+def dominates(one: Option, other: Option) -> bool:
+    """Whether one is at least as good in time, bytes and accuracy, and better in one of them."""
+    mine, theirs = _merits(one), _merits(other)
+    return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
+
+
+def _option(choice: Choice, link: Link, accuracy: float, demands: Demands) -> Option:
+    times = Always(0.0) if choice.kind == "local" else link.times(choice.bytes_up)
+    fixed, trip = choice.fixed(link.round_trip), 0.0 if choice.kind == "local" else link.round_trip
+    loss = max(0.0, accuracy - choice.accuracy)
+    late = 0.0 if demands.deadline is None else times.above(demands.deadline - fixed)
+    total, tail = fixed + times.mean, fixed + times.quantile(TAIL)
+    return Option(choice, trip + times.mean, total, tail, late, loss, loss <= demands.max_loss)
+
+
+def _with_front(options: Sequence[Option]) -> list[Option]:
+    return [replace(one, front=not any(dominates(other, one) for other in options)) for one in options]
+
+
+def _merits(option: Option) -> tuple[float, float, float]:
+    return option.total, option.choice.bytes_up, -option.choice.accuracy
+
+
+def _merit(option: Option) -> tuple[float, ...]:
+    return option.late, *_merits(option)

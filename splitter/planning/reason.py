@@ -1,0 +1,68 @@
+"""The recommendation, with its reason, in one sentence."""
+
+from splitter.planning.plan import Option, Plan, suitable
+from splitter.planning.units import say_bound, say_points, say_rate, say_size, say_time
+
+
+def reason(plan: Plan) -> str:
+    """Why the recommended choice is recommended."""
+    parts = [_opening(plan), *_rivals(plan), *_deadline(plan)]
+    return "; ".join(parts) + "."
+
+
+def _opening(plan: Plan) -> str:
+    best = plan.recommended
+    costs = f"{_time(best)}, sends {_size(best)} and loses {say_points(best.loss)} in accuracy"
+    if not best.accurate:
+        why = f"no choice stays within {say_bound(plan.demands.max_loss)} of the whole model's {plan.accuracy:.1f}%"
+        return f"take {best.name}, the most accurate, although {why}: over {plan.link.words} it takes {costs}"
+    how = "late least often" if plan.demands.deadline is not None and _spread(plan) else "the fastest"
+    return f"take {best.name}, {how} {_those(plan)}: over {plan.link.words} it takes {costs}"
+
+
+def _rivals(plan: Plan) -> list[str]:
+    """How far the best of each other kind is behind."""
+    best, said = plan.recommended, []
+    for kind, words in (("split", "the best split"), ("upload", "the best upload"), ("local", "answering on the device")):
+        rivals = [option for option in suitable(plan.options) if option.choice.kind == kind]
+        if rivals and best.choice.kind != kind:
+            rival = min(rivals, key=lambda option: option.total)
+            name = "" if kind == "local" else f", {rival.name},"
+            said.append(f"{words}{name} takes {_apart(rival.total - best.total)}")
+    return said
+
+
+def _deadline(plan: Plan) -> list[str]:
+    limit, best = plan.demands.deadline, plan.recommended
+    if limit is None:
+        return []
+    if best.late == 0:
+        spare = "whenever it starts" if _spread(plan) else f"with {say_time(limit - best.total)} to spare"
+        return [f"the deadline of {say_time(limit)} is met {spare}"]
+    if best.late < 1:
+        return [f"{best.late:.1%} of the requests miss the deadline of {say_time(limit)}"]
+    if plan.enough is None:
+        return [f"the deadline of {say_time(limit)} cannot be met over any uplink"]
+    return [f"the deadline of {say_time(limit)} needs an uplink of {say_rate(plan.enough)}"]
+
+
+def _those(plan: Plan) -> str:
+    bound = plan.demands.max_loss
+    return f"of those that lose at most {say_bound(bound)}" if bound else "of those that lose nothing"
+
+
+def _time(option: Option) -> str:
+    beyond = f" (95% within {say_time(option.tail)})" if option.tail != option.total else ""
+    return f"{say_time(option.total)}{beyond}"
+
+
+def _size(option: Option) -> str:
+    return say_size(option.choice.bytes_up) if option.choice.bytes_up else "nothing"
+
+
+def _apart(ms: float) -> str:
+    return f"{say_time(abs(ms))} {'more' if ms >= 0 else 'less on average'}"
+
+
+def _spread(plan: Plan) -> bool:
+    return any(option.tail != option.total for option in plan.options)

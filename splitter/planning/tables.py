@@ -1,0 +1,140 @@
+"""A plan for the terminal, and as plain values for JSON."""
+
+import dataclasses
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from splitter.planning.envelope import Stretch
+from splitter.planning.plan import Option, Plan
+from splitter.planning.reason import reason
+from splitter.planning.units import say_bound, say_rate
+
+BEST, FRONT = ">", "*"
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """The table, what it was made for, the crossovers, and the recommendation."""
+    console.print(table(plan))
+    for line in notes(plan):
+        console.print(escape(line), highlight=False)
+    console.print()
+    for title, stretches in crossovers(plan):
+        console.print(title, style="bold")
+        for low, high, name in spans(stretches):
+            console.print(f"  {low:>11} .. {high:<11} {escape(name)}", highlight=False)
+    console.print()
+    console.print(escape(reason(plan)), highlight=False)
+
+
+def table(plan: Plan) -> Table:
+    """Every choice in milliseconds, those of one kind together."""
+    shown = Table(title=f"over {escape(plan.link.words)}", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    shown.add_column("", no_wrap=True)
+    shown.add_column("choice", overflow="fold")
+    for name in columns(plan):
+        shown.add_column(name, justify="right", no_wrap=True)
+    kind = plan.options[0].choice.kind
+    for option in plan.options:
+        if option.choice.kind != kind:
+            shown.add_row()
+            kind = option.choice.kind
+        shown.add_row(*map(escape, row(plan, option)), style="bold" if option is plan.recommended else None)
+    return shown
+
+
+def columns(plan: Plan) -> list[str]:
+    """The numbers of a row: milliseconds, bytes up, percent of answers right, and points below the whole model."""
+    tail = ["95%"] if recorded(plan) else []
+    late = ["late"] if recorded(plan) and plan.demands.deadline is not None else []
+    return ["bytes", "device", "network", "cloud", "total", *tail, *late, "right", "loss"]
+
+
+def row(plan: Plan, option: Option) -> list[str]:
+    """The marks, the name and the numbers of one choice."""
+    choice = option.choice
+    times = [_ms(time) for time in (choice.here, option.network, choice.there, option.total)]
+    tail = [_ms(option.tail)] if recorded(plan) else []
+    late = [f"{option.late:.1%}"] if recorded(plan) and plan.demands.deadline is not None else []
+    marks = (BEST if option.name == plan.recommended.name else " ") + (FRONT if option.front else " ")
+    loss = f"{option.loss:.{2 if 0 < option.loss < 0.05 else 1}f}" + (" " if option.accurate else "!")
+    return [marks, choice.name, f"{choice.bytes_up:,}", *times, *tail, *late, f"{choice.accuracy:.1f}%", loss]
+
+
+def recorded(plan: Plan) -> bool:
+    """Whether times differ from start to start."""
+    return any(option.tail != option.total for option in plan.options)
+
+
+def notes(plan: Plan) -> list[str]:
+    """What the marks and the numbers mean."""
+    bound = say_bound(plan.demands.max_loss)
+    measured = "measured" if plan.device.measured else "a guess until measured: isthmus edge profile"
+    spread = ["95%: the total that 95% of all starts stay within"] if recorded(plan) else []
+    return [
+        f"{BEST} recommended   {FRONT} on the Pareto front of total, bytes and accuracy   ! loses more than {bound} in accuracy",
+        f"milliseconds for an answer of {plan.demands.work.tokens:g} tokens; device: {plan.device.machine} ({measured})",
+        *spread,
+        *([plan.link.outages.words] if plan.link.outages else []),
+    ]
+
+
+def crossovers(plan: Plan) -> list[tuple[str, tuple[Stretch, ...]]]:
+    """The lists of the fastest choices by uplink, titled; the second only where the first does not say it already."""
+    lists = [("fastest of the accurate choices, by uplink", plan.stretches)]
+    if plan.remote and plan.remote != plan.stretches:
+        lists.append(("fastest of those through the cloud", plan.remote))
+    return lists
+
+
+def spans(stretches: tuple[Stretch, ...]) -> list[tuple[str, str, str]]:
+    """From, to, and the name of the fastest choice between them."""
+    return [(say_rate(stretch.low), say_rate(stretch.high), stretch.choice.name) for stretch in stretches]
+
+
+def record(plan: Plan) -> dict[str, Any]:
+    """The plan as plain values: milliseconds, bytes, bits a second, percent."""
+    return {
+        "link": {"words": plan.link.words, "uplink_bps": plan.link.uplink, "round_trip_ms": plan.link.round_trip},
+        "outages": dataclasses.asdict(plan.link.outages) if plan.link.outages else None,
+        "demands": {"deadline_ms": plan.demands.deadline, "max_loss": plan.demands.max_loss, "tokens": plan.demands.work.tokens},
+        "device": {"machine": plan.device.machine, "measured": plan.device.measured},
+        "accuracy": plan.accuracy,
+        "choices": [_record(option) for option in plan.options],
+        "fastest": [_stretch(stretch) for stretch in plan.stretches],
+        "fastest_remote": [_stretch(stretch) for stretch in plan.remote],
+        "deadline_uplink_bps": plan.enough,
+        "recommended": plan.recommended.name,
+        "reason": reason(plan),
+    }
+
+
+def _record(option: Option) -> dict[str, Any]:
+    choice = option.choice
+    return {
+        "name": choice.name,
+        "kind": choice.kind,
+        "bytes": choice.bytes_up,
+        "head_ms": choice.head,
+        "encode_ms": choice.encode,
+        "network_ms": option.network,
+        "entry_ms": choice.entry,
+        "generate_ms": choice.generate,
+        "total_ms": option.total,
+        "p95_ms": option.tail,
+        "late": option.late,
+        "accuracy": choice.accuracy,
+        "loss": option.loss,
+        "accurate": option.accurate,
+        "front": option.front,
+    }
+
+
+def _stretch(stretch: Stretch) -> dict[str, Any]:
+    return {"from_bps": stretch.low, "to_bps": stretch.high, "name": stretch.choice.name}
+
+
+def _ms(time: float) -> str:
+    return f"{time:,.0f}" if time >= 100 else f"{time:.1f}"

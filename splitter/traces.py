@@ -1,0 +1,128 @@
+"""How long a payload takes over a recorded link, whenever it starts.
+
+A trace in mahimahi's format names the milliseconds at which a packet of 1500 bytes may leave; at its end it starts over. A payload
+of k packets that starts between two such moments leaves with the k-th after it, so over the starts of one gap its time is uniform
+between d and d + g: g is the gap, d the time from the gap's end to the moment of the last packet. All gaps together are the exact
+distribution over starts drawn uniformly; nothing is sampled.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protos.errors import RequestError
+
+PACKET_BYTES = 1500
+OUTAGE_MS = 1000.0  # a gap this long is an outage
+_MOST_FILE_BYTES = 64 << 20
+_MOST_MS = 10**10
+
+Milliseconds = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """The distribution of a payload's time on the link, in milliseconds: uniform over (least, least + gap), weighed by the gap."""
+
+    least: Milliseconds
+    gaps: Milliseconds
+
+    @cached_property
+    def mean(self) -> float:
+        return float(((self.least + self.gaps / 2) * self.gaps).sum() / self.gaps.sum())
+
+    def quantile(self, part: float) -> float:
+        """The time that this part of the starts (0 to 1) stays within."""
+        ends = np.concatenate([self.least, self.least + self.gaps])
+        order = np.argsort(ends, kind="stable")
+        ends, under_way = ends[order], np.cumsum(np.repeat([1.0, -1.0], len(self.gaps))[order])
+        mass = np.concatenate([[0.0], np.cumsum(under_way[:-1] * np.diff(ends))])
+        wanted = part * self.gaps.sum()
+        after = min(max(int(np.searchsorted(mass, wanted)), 1), len(mass) - 1)
+        return float(ends[after - 1] + (wanted - mass[after - 1]) / max(under_way[after - 1], 1.0))
+
+    def above(self, limit: float) -> float:
+        """The part of the starts (0 to 1) that take longer than a limit."""
+        return max(0.0, 1.0 - float(np.clip(limit - self.least, 0.0, self.gaps).sum() / self.gaps.sum()))
+
+
+@dataclass(frozen=True)
+class Outages:
+    """The gaps of a second or more in which nothing leaves."""
+
+    count: int
+    longest_ms: float
+    part: float  # of the trace's time
+
+    @property
+    def words(self) -> str:
+        if not self.count:
+            return "the trace has no outage of a second or more"
+        times = "once" if self.count == 1 else f"{self.count} times"
+        return f"outages: nothing leaves for a second or more {times}, {self.part:.1%} of the time, at most {self.longest_ms / 1000:.1f} s"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A recorded link: when packets may leave, in milliseconds, in order; the last one is the length of the trace."""
+
+    milliseconds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        moments = self.milliseconds
+        if not moments or moments[0] < 0 or not 1 <= moments[-1] <= _MOST_MS or any(a > b for a, b in pairwise(moments)):
+            raise RequestError("a trace needs one millisecond a line, none smaller than the one before, the last above 0")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a trace file. Raises RequestError where it is not one."""
+        try:
+            with path.open("rb") as stream:
+                raw = stream.read(_MOST_FILE_BYTES + 1)
+            return cls(_moments(raw))
+        except OSError as error:
+            raise RequestError(f"the trace {path} cannot be read ({error.strerror}); name a file in mahimahi's format") from error
+        except (ValueError, RequestError) as error:
+            raise RequestError(f"{path} is not a mahimahi trace ({error}); it needs one whole millisecond a line") from error
+
+    @cached_property
+    def rate(self) -> float:
+        """Mean bits a second."""
+        return 8000 * PACKET_BYTES * len(self.milliseconds) / self.milliseconds[-1]
+
+    @cached_property
+    def outages(self) -> Outages:
+        long = self._gaps[self._gaps >= OUTAGE_MS]
+        return Outages(len(long), float(long.max(initial=0.0)), float(long.sum() / self.milliseconds[-1]))
+
+    def times(self, size: int) -> Times:
+        """How long a payload of `size` bytes takes to leave, over all starts."""
+        packets = max(1, -(-size // PACKET_BYTES))
+        rounds, last = np.divmod(np.arange(len(self._moments)) + packets - 1, len(self._moments))
+        least = rounds * self._moments[-1] + self._moments[last] - self._moments
+        there = self._gaps > 0  # no start lies between two packets of the same millisecond
+        return Times(least[there], self._gaps[there])
+
+    @cached_property
+    def _moments(self) -> Milliseconds:
+        return np.array(self.milliseconds, np.float64)
+
+    @cached_property
+    def _gaps(self) -> Milliseconds:
+        """The gap before each moment; the one before the first begins with the last packet of the round before."""
+        return np.diff(self._moments, prepend=0.0)
+
+
+def _moments(raw: bytes) -> tuple[int, ...]:
+    if len(raw) > _MOST_FILE_BYTES:
+        raise ValueError(f"it is larger than {_MOST_FILE_BYTES} bytes")
+    lines = raw.decode("ascii").splitlines()
+    wrong = next((number for number, line in enumerate(lines, 1) if line.strip() and not line.strip().isdecimal()), None)
+    if wrong is not None:
+        raise ValueError(f"line {wrong} is {lines[wrong - 1][:20]!r}")
+    return tuple(int(line) for line in lines if line.strip())

@@ -1,0 +1,125 @@
+"""Every family: a checkpoint on disk is split, and whatever way a question goes, the whole model's answer comes back."""
+
+import json
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from cloud.tail import Tail
+from edge.preprocess import Preprocessor
+from protos import codec as wire
+from protos import inference_pb2 as ip
+from protos.errors import PictureError
+from splitter.answers import Prompting, embed, greedy
+from splitter.chain import Chain
+from splitter.export import export_tower
+from splitter.families import cut_names, enter, load_model, walk
+from splitter.nano.scenes import HELD_OUT_SEEDS, picture
+from splitter.quantize import to_int8
+from splitter.subjects import Image
+from tests.cloud.calling import FP32, calling, picture_request, png
+from tests.edge.picture_files import scene
+from tests.splitter.families.conftest import Made
+
+QUESTION = "what color is the circle"
+SIZES = ((57, 83), (131, 64), (56, 56), (41, 300), (23, 19), (601, 401))
+ANSWER = ip.Generation(most_tokens=12)
+
+
+def test_every_cut_passes_the_gate_on_the_way_to_a_bundle(made: Made) -> None:
+    identity = json.loads((made.bundle.path / "report.json").read_text())["identity"]
+    assert list(identity) == [cut.name for cut in made.bundle.manifest.cuts] == cut_names(made.family, made.model)
+    assert max(identity.values()) < 1e-4
+    assert [problem for _, problem in made.bundle.verify() if problem] == []
+
+
+def test_entering_at_any_cut_gives_the_whole_models_logits(made: Made) -> None:
+    prompting = prompts(made)
+    prompt = prompting.ids(QUESTION)
+    with torch.inference_mode():
+        expected = made.model(input_ids=torch.tensor([prompt] * 2), pixel_values=made.family.pixel_values(made.pixels)).logits
+        reached = dict(walk(made.family, made.model, made.pixels))
+        for name, boundary in reached.items():
+            tokens = enter(made.family, made.model, name, boundary)
+            embedded, mask = embed(made.family, made.model, prompting, [prompt] * 2, tokens)
+            hidden = made.family.decoder(made.model)(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+            torch.testing.assert_close(made.family.logits(made.model, hidden), expected, atol=1e-5, rtol=0)
+    assert list(reached) == cut_names(made.family, made.model)
+    assert (expected[0] - expected[1]).abs().max() > 0.01, "the picture should matter"
+
+
+def test_the_pieces_chain_to_what_the_uncut_int8_graph_gives(made: Made) -> None:
+    uncut = to_int8(export_tower(made.family, made.model))
+    (expected,) = Chain([uncut]).run(made.pixels.numpy())
+    for arrays in Chain([onnx.load(made.bundle.file(piece.path)) for piece in made.bundle.manifest.pieces]).run(made.pixels.numpy()):
+        boundary = arrays.keys() & expected.keys()
+        assert boundary
+        for name in boundary:
+            np.testing.assert_array_equal(arrays[name], expected[name])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_preprocessing_without_torch_is_the_processors(made: Made, size: tuple[int, int]) -> None:
+    preprocessor, seen = Preprocessor(made.family.preprocessing(made.processor)), scene(*size)
+
+    resized = preprocessor.resize(seen)
+
+    (expected,) = made.family.resized(made.processor, [seen])
+    assert np.abs(resized.astype(int) - expected).max() <= 2
+    pixels = preprocessor.pixels(expected)
+    np.testing.assert_allclose(pixels, made.family.pixels(made.processor, [seen]).numpy(), atol=1e-5)
+    assert np.array_equal(preprocessor.resize(resized), resized), "what a device uploads is not resized again by the cloud"
+
+
+@pytest.mark.parametrize("codec", ["fp16-zstd", "int8-zstd"])
+async def test_the_service_answers_about_features_as_the_tail_does_in_process(made: Made, codec: str) -> None:
+    pieces = [onnx.load(made.bundle.file(piece.path)) for piece in made.bundle.manifest.pieces]
+    pixels = made.family.pixels(made.processor, [scene_picture()])
+    async with calling(tail := Tail(made.bundle, FP32)) as caller:
+        for entry, arrays in zip(made.bundle.manifest.cuts, Chain(pieces).run(pixels.numpy()), strict=True):
+            codes = {spec.name: arrays[f"codes/{codec}/{spec.name}"][0] for spec in entry.boundary}
+            payloads = wire.sender(made.bundle.codec(entry.name, codec)).encode(codes)
+            boundary = {name: tensor[None] for name, tensor in tail.unpack(entry.name, codec, payloads).items()}
+            features = ip.Features(cut=entry.name, codec=codec, payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()])
+            got = await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=ANSWER))
+            assert got.text.strip() == answer(made, entry.name, boundary) != ""
+
+
+async def test_the_service_answers_about_a_picture_as_the_whole_model_does_in_process(made: Made) -> None:
+    pixels = made.family.pixels(made.processor, [scene_picture()])
+    with torch.inference_mode():
+        *_, (name, boundary) = walk(made.family, served(made), pixels)
+    async with calling(Tail(made.bundle, FP32)) as caller:
+        got = await caller.ask(picture_request(made.bundle, scene_picture(), QUESTION, generation=ANSWER))
+    assert got.text.strip() == answer(made, name, boundary) != ""
+
+
+def test_a_picture_whose_resize_has_no_bound_is_refused(made: Made) -> None:
+    grows = any(step.shortest_edge for step in made.bundle.manifest.preprocessing.resizes)
+    with pytest.raises(PictureError, match="up to 50 times as long as wide") if grows else nullcontext():
+        Tail(made.bundle, FP32).see(png(np.zeros((4, 201, 3), np.uint8)))
+
+
+def prompts(made: Made) -> Prompting:
+    tokenizer, sent = made.processor.tokenizer, made.bundle.manifest.prompt
+    return Prompting(sent.template, tokenizer, sent.image_token, tuple(sent.stop_tokens), tokenizer.decode)
+
+
+def served(made: Made) -> Any:
+    """The tail's model: FP16 weights."""
+    return load_model(made.bundle.folder("cloud"))
+
+
+def answer(made: Made, cut: str, boundary: dict[str, torch.Tensor]) -> str:
+    model = served(made)
+    with torch.inference_mode():
+        tokens = enter(made.family, model, cut, boundary)
+    return greedy(made.family, model, prompts(made), tokens, [(0, QUESTION)], most_tokens=ANSWER.most_tokens)[0]
+
+
+def scene_picture() -> Image:
+    return picture(HELD_OUT_SEEDS + 4).image[:90]

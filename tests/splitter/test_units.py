@@ -1,0 +1,69 @@
+import pytest
+
+from protos.errors import RequestError
+from splitter.planning.units import milliseconds, rate, say_bound, say_points, say_rate, say_size, say_time
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"),
+    [("2Mbps", 2e6), ("64kbit/s", 64e3), ("1.5 Mbit/s", 1.5e6), ("1Gbit/s", 1e9), ("9600bit/s", 9600), (" 5kbps ", 5e3)],
+)
+def test_rates_are_read_with_their_units(text: str, bits: float) -> None:
+    assert rate(text) == bits
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2", "it has no unit"),
+        ("2mbps", "write the unit as Mbps"),
+        ("2MB/s", "counts bytes; write 16Mbit/s"),
+        ("2KBps", "write 16kbit/s"),
+        ("2ms", "the unit ms is not known"),
+        ("fast", "write a number and a unit"),
+        ("-2Mbps", "write a number and a unit"),
+        ("1e6bps", "write a number and a unit"),
+        ("", "write a number and a unit"),
+        ("²Mbps", "write a number and a unit"),
+        ("0Mbps", "is not possible"),
+        ("101Gbps", "is not possible"),
+        ("9" * 400 + "bps", "write a number and a unit"),
+    ],
+)
+def test_a_rate_that_cannot_be_read_is_told_what_is_wrong(text: str, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        rate(text)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("60ms", 60), ("0.5s", 500), ("2 s", 2000), ("0ms", 0)])
+def test_times_are_read_with_their_units(text: str, expected: float) -> None:
+    assert milliseconds(text) == expected
+
+
+@pytest.mark.parametrize(("text", "words"), [("60", "no unit"), ("1min", "not known"), ("2h", "not known"), ("9999s", "too long")])
+def test_a_time_that_cannot_be_read_is_told_what_is_wrong(text: str, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        milliseconds(text)
+
+
+def test_quantities_are_written_in_three_digits() -> None:
+    assert [say_rate(bits) for bits in (64e3, 1.924e6, 999_990, 1e9, 10)] == [
+        "64 kbit/s",
+        "1.92 Mbit/s",
+        "1 Mbit/s",
+        "1 Gbit/s",
+        "10 bit/s",
+    ]
+    assert [say_time(ms) for ms in (0.04, 6.43, 60, 99.96, 1412)] == ["0 ms", "6.4 ms", "60 ms", "100 ms", "1.41 s"]
+    assert [say_size(size) for size in (0, 194, 1_958, 35_192, 2.1e6)] == ["0 B", "194 B", "1.96 kB", "35.2 kB", "2.1 MB"]
+
+
+def test_points_of_accuracy_are_written_as_people_say_them() -> None:
+    assert [say_points(points) for points in (0, 0.04, 0.5, 1.04, 11.8)] == [
+        "nothing",
+        "less than 0.1 points",
+        "0.5 points",
+        "1 point",
+        "11.8 points",
+    ]
+    assert [say_bound(points) for points in (0.0, 1.0, 0.25)] == ["0 points", "1 point", "0.25 points"]
