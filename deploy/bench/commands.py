@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
@@ -11,12 +13,19 @@ from rich.table import Table
 
 from deploy.bench.routes import Timing, routes, setting
 from deploy.demo.bundles import prepare
+from protos.bundle import Bundle
+
+if TYPE_CHECKING:  # it needs torch, which takes its time
+    from deploy.bench.head import HeadFigures
 
 _EPILOG = """\
 examples:
   isthmus bench routes
   isthmus bench routes --bundle my-bundle --repetitions 100 --json routes.json
+  isthmus bench head my-bundle --threads 2
+  isthmus bench head --config smolvlm-256m --repetitions 10 --json head.json
 """
+_CONFIG_HELP = "a model of true size with random weights instead, built for the measurement: smolvlm-256m, vit-b16-224"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +37,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("--repetitions", type=int, default=40, metavar="N", help="questions by each route (default: %(default)s)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     command.set_defaults(run=_routes)
+    _add_head(commands.add_parser("head", help="the head's time and memory, against FP32, one session and torch"))
+
+
+def _add_head(command: argparse.ArgumentParser) -> None:
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
+    what.add_argument("--config", metavar="NAME", help=_CONFIG_HELP)
+    command.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of each form (default: %(default)s)")
+    command.add_argument("--repetitions", type=_positive, default=20, metavar="N", help="turns (default: %(default)s)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
+    command.set_defaults(run=_head)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+def _head(options: argparse.Namespace) -> None:
+    from deploy.bench import head_tables
+    from splitter.quiet import quiet
+
+    progress = Progress(console=Console(stderr=True), transient=True)
+    with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder, progress, quiet():
+        figures = _measured(options, Path(folder), progress)
+    head_tables.show(figures, Console())
+    if options.json:
+        options.json.write_text(json.dumps(asdict(figures), indent=1) + "\n", encoding="utf-8")
+
+
+def _measured(options: argparse.Namespace, folder: Path, progress: Progress) -> "HeadFigures":
+    from deploy.bench import head, towers
+
+    task = progress.add_task("exporting", total=options.repetitions)
+    if options.config:
+        bundle, graphs = towers.build(options.config, folder / "bundle")
+    else:
+        bundle = Bundle.open(options.bundle)
+        graphs = towers.Towers.of(bundle.folder("cloud"))
+    progress.update(task, description="measuring")
+    return head.measure(bundle, graphs, folder, options.threads, options.repetitions, lambda: progress.advance(task))
 
 
 def _routes(options: argparse.Namespace) -> None:

@@ -1,0 +1,29 @@
+"""Measure in a process of its own: a thread pool belongs to a process for good, and memory is told apart only in a fresh one."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from protos.errors import IsthmusError
+
+
+def said(module: str, *arguments: object) -> Iterator[Any]:
+    """What `python -m MODULE ARGUMENTS` prints, a JSON value a line, as it comes. Raises IsthmusError where it fails."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        try:
+            assert process.stdout
+            for line in process.stdout:
+                yield json.loads(line)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise IsthmusError(f"the process that measures ({module}) stopped with status {process.returncode}; what went wrong stands above")
+
+
+def say(value: object) -> None:
+    """The other side: print a JSON value as a line."""
+    print(json.dumps(value), flush=True)

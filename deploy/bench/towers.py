@@ -1,0 +1,105 @@
+"""The uncut graphs that a chain is compared with, and bundles of true size with random weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import onnx
+import torch
+from transformers import Idefics3Config, Idefics3ForConditionalGeneration
+
+from deploy.bench.arithmetic import MultiplyAdds, multiply_adds
+from protos import bundle_pb2 as pb
+from protos.bundle import FORMAT, Bundle, write_manifest
+from protos.errors import UnknownName
+from splitter.cut import cut
+from splitter.export import export_tower
+from splitter.families import CONNECTOR, family, load_model
+from splitter.quantize import to_int8
+
+_LAYERS, _WIDTH, _MLP, _HEADS, _PATCH = 12, 768, 3072, 12, 16  # ViT-B/16, and SigLIP-B/16
+
+
+@dataclass(frozen=True)
+class Size:
+    """Pixels along an edge, and how many patches along an edge the connector puts into one image token."""
+
+    side: int
+    shuffle: int
+
+
+CONFIGS = {"smolvlm-256m": Size(512, 4), "vit-b16-224": Size(224, 2)}
+
+
+@dataclass(frozen=True)
+class Towers:
+    """A vision tower exported anew from a checkpoint folder: FP32 and INT8, every boundary an output."""
+
+    family: str
+    fp32: onnx.ModelProto
+    int8: onnx.ModelProto
+    arithmetic: MultiplyAdds
+
+    @classmethod
+    def of(cls, checkpoint: Path) -> Self:
+        """Raises CheckpointError."""
+        model = load_model(checkpoint)
+        kind = family(model.config.model_type)
+        tower = export_tower(kind, model)
+        arithmetic = multiply_adds(tower)  # before quantising, which drops the shapes
+        return cls(kind.name, tower, to_int8(tower), arithmetic)
+
+    def write_uncut(self, folder: Path, last: str) -> None:
+        """fp32.onnx and int8.onnx, from pixels to the cut `last` and nothing else."""
+        for name, tower in (("fp32", self.fp32), ("int8", self.int8)):
+            [piece] = cut(tower, [self.boundary(last)])
+            onnx.save(piece, folder / f"{name}.onnx")
+
+    def boundary(self, name: str) -> list[str]:
+        """A cut's tensors as the graph calls them."""
+        return [value.name for value in self.fp32.graph.output if value.name.startswith(f"{name}/")]
+
+
+def build(name: str, folder: Path) -> tuple[Bundle, Towers]:
+    """A bundle of a model of true size with random weights, cut in thirds, without codecs or report. Raises UnknownName."""
+    if name not in CONFIGS:
+        raise UnknownName("config", name, list(CONFIGS))
+    _write_checkpoint(CONFIGS[name], folder / "cloud")
+    towers = Towers.of(folder / "cloud")
+    manifest = pb.Manifest(format=FORMAT, model=name, family=towers.family)
+    _write_pieces(towers, [f"vision.{_LAYERS // 3}", f"vision.{2 * _LAYERS // 3}", CONNECTOR], manifest, folder)
+    write_manifest(folder, manifest)
+    return Bundle.open(folder), towers
+
+
+def _write_checkpoint(size: Size, folder: Path) -> None:
+    vision = {
+        "hidden_size": _WIDTH,
+        "intermediate_size": _MLP,
+        "num_hidden_layers": _LAYERS,
+        "num_attention_heads": _HEADS,
+        "image_size": size.side,
+        "patch_size": _PATCH,
+    }
+    heads = {"num_attention_heads": 9, "num_key_value_heads": 3, "num_hidden_layers": 1}
+    text = {"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "vocab_size": 64, "pad_token_id": 0, **heads}
+    config = Idefics3Config(vision_config=vision, text_config=text, scale_factor=size.shuffle, image_token_id=1)
+    torch.manual_seed(0)
+    Idefics3ForConditionalGeneration(config).half().save_pretrained(folder)
+
+
+def _write_pieces(towers: Towers, cuts: list[str], manifest: pb.Manifest, folder: Path) -> None:
+    (folder / "edge").mkdir()
+    pieces = cut(towers.int8, [towers.boundary(name) for name in cuts])
+    for number, (name, piece) in enumerate(zip(cuts, pieces, strict=True)):
+        path = f"edge/{number:02d}-{name}.onnx"
+        onnx.save(piece, folder / path)
+        takes, gives = ([_spec(value) for value in values] for values in (piece.graph.input, piece.graph.output))
+        manifest.pieces.add(path=path, cut=name, inputs=takes, outputs=gives)
+        boundary = [pb.TensorSpec(name=spec.name.rpartition("/")[2], dtype=spec.dtype, shape=spec.shape) for spec in gives]
+        manifest.cuts.add(name=name, boundary=boundary)
+
+
+def _spec(value: onnx.ValueInfoProto) -> pb.TensorSpec:
+    """Without the batch dimension."""
+    return pb.TensorSpec(name=value.name, dtype="float32", shape=[dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]])
