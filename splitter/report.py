@@ -19,7 +19,7 @@ from splitter.chain import Arrays, Chain, open_session
 from splitter.export import graph_name
 from splitter.families import CONNECTOR, IMAGE_TOKENS, enter, walk
 from splitter.senders import codes_name
-from splitter.verify import PICTURE_QUALITIES, Score, answers, in_batches, recode, score
+from splitter.verify import PICTURE_QUALITIES, Score, answers, image_tokens, in_batches, recode, score
 from splitter.work import Work
 
 _REPETITIONS = 15
@@ -77,12 +77,9 @@ class _Book:
         """Answers to all questions from image tokens (pictures, m, width)."""
         return answers(self.work.whole, tokens, self.work.subject.questions, lambda _: None)
 
-    @torch.inference_mode()
     def see(self, pixels: Tensor) -> Tensor:
         """Image tokens of pixels, by the whole model."""
-        whole = self.work.whole
-        parts = [dict(walk(whole.family, whole.model, pixels[rows]))[CONNECTOR][IMAGE_TOKENS] for rows in in_batches(len(pixels))]
-        return torch.cat(parts)
+        return image_tokens(self.work.whole.family, self.work.whole.model, pixels)
 
     @torch.inference_mode()
     def enter(self, cut: str, boundary: Mapping[str, NDArray[np.float32]]) -> Tensor:

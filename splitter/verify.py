@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from protos.errors import CheckpointError
 from splitter.answers import Prompting, embed, greedy
-from splitter.families import Boundary, Family, enter
+from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, enter, walk
 from splitter.nano.questions import Question
 from splitter.subjects import AGREEMENT, Image
 
@@ -89,6 +89,13 @@ def recode(image: Image, form: str, quality: int) -> tuple[Image, int]:
     _, coded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), [flag, quality])
     decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(decoded[..., ::-1]), len(coded)
+
+
+@torch.inference_mode()
+def image_tokens(family: Family, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+    """Pixels (n, 3, h, w) to image tokens (n, tokens, width) by the whole model, in batches."""
+    parts = [dict(walk(family, model, pixels[rows]))[CONNECTOR][IMAGE_TOKENS] for rows in in_batches(len(pixels))]
+    return torch.cat(parts)
 
 
 def in_batches(rows: int, size: int = 32) -> Iterable[slice]:

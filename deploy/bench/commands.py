@@ -14,6 +14,7 @@ from rich.table import Table
 from deploy.bench.routes import Timing, routes, setting
 from deploy.demo.bundles import prepare
 from protos.bundle import Bundle
+from splitter.commands import positive
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
     from deploy.bench.head import HeadFigures
@@ -44,17 +45,10 @@ def _add_head(command: argparse.ArgumentParser) -> None:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
     what.add_argument("--config", metavar="NAME", help=_CONFIG_HELP)
-    command.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of each form (default: %(default)s)")
-    command.add_argument("--repetitions", type=_positive, default=20, metavar="N", help="turns (default: %(default)s)")
+    command.add_argument("--threads", type=positive, default=1, metavar="N", help="threads of each form (default: %(default)s)")
+    command.add_argument("--repetitions", type=positive, default=20, metavar="N", help="turns (default: %(default)s)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     command.set_defaults(run=_head)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value
 
 
 def _head(options: argparse.Namespace) -> None:

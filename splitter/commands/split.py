@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from protos.bundle import Bundle
-from splitter.commands import wait_quietly
+from splitter.commands import positive, wait_quietly
 from splitter.commands.bundle import print_bundle
 
 _EPILOG = """\
@@ -31,19 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calibration", type=Path, metavar="DIR", help="folder of pictures like those the model will see")
     parser.add_argument("--with-local", action="store_true", help="also export the language model, so that the device can answer alone")
     parser.add_argument(
-        "--report-pictures", type=_positive, default=60, metavar="N", help="held-out pictures to measure on (default: %(default)s)"
+        "--report-pictures", type=positive, default=60, metavar="N", help="held-out pictures to measure on (default: %(default)s)"
     )
-    parser.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of the timed head (default: %(default)s)")
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads of the timed head (default: %(default)s)")
     parser.add_argument("--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end instead of tables")
     parser.set_defaults(run=_run)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from splitter.answers import Prompting, greedy
-from splitter.families import CONNECTOR, IMAGE_TOKENS, family, load_model, load_processor, walk
+from splitter.families import family, load_model, load_processor
 from splitter.nano.model import WEIGHTS
 from splitter.nano.questions import KINDS, Question, ask
 from splitter.nano.scenes import HELD_OUT_SEEDS, SIDE, Image, picture
-from splitter.verify import Score, in_batches, score
+from splitter.verify import Score, image_tokens, score
 
 DESCRIBE = "describe"
 
@@ -62,8 +62,7 @@ def evaluate(folder: Path = WEIGHTS, questions: int = 2000, advance: Callable[[i
     images, asked = held_out(questions)
 
     def see(pictures: list[Image]) -> Tensor:
-        pixels = kind.pixels(processor, pictures)
-        return torch.cat([dict(walk(kind, model, pixels[rows]))[CONNECTOR][IMAGE_TOKENS] for rows in in_batches(len(pixels))])
+        return image_tokens(kind, model, kind.pixels(processor, pictures))
 
     def scored(tokens: Tensor) -> Score:
         texts = [(index, question.text) for index, question in asked]
