@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cloud.decoder import Rows
 from cloud.job import Job, milliseconds_since
 from cloud.prompts import Speech
 from protos import inference_pb2 as ip
 from protos.errors import PayloadError
+from splitter.families import Rows
 
 
 @dataclass

@@ -14,7 +14,6 @@ from cloud.tail import Tail
 from protos import inference_pb2 as ip
 from protos.bundle import PICTURE_CUT
 from protos.errors import PayloadError, RequestError, WrongBundle
-from splitter.families import CONNECTOR, IMAGE_TOKENS
 
 
 class Intake:
@@ -52,7 +51,7 @@ def _prepare(tail: Tail, request: ip.InferRequest, seen: Tensor | None) -> Job:
 def _enter(tail: Tail, request: ip.InferRequest, seen: Tensor | None) -> tuple[str, Mapping[str, Tensor], str]:
     """Where the tail is entered, with what, and the digest of the frame."""
     if seen is not None:
-        return CONNECTOR, {IMAGE_TOKENS: seen}, request.seen
+        return *tail.seen(seen), request.seen
     if request.HasField("picture"):
         data = request.picture.data
         return PICTURE_CUT, tail.see(data), frame_digest(tail.digest, PICTURE_CUT, "", [("picture", data)])

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from torch import Tensor
 
-from cloud.decoder import Rows
 from cloud.prompts import Prompts
 from cloud.sampling import Sampler
 from protos import inference_pb2 as ip
 from protos.errors import DeadlineError
+from splitter.families import Rows
 
 Event = str | ip.Done
 NEVER = float("inf")

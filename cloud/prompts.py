@@ -24,7 +24,7 @@ class Prompts:
         check_question(question, self._limits)
         text = self._prompt.template.replace("{question}", question)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        if ids.count(self._prompt.image_token) != self._prompt.image_tokens:
+        if self._prompt.image_tokens and ids.count(self._prompt.image_token) != self._prompt.image_tokens:
             image = self._tokenizer.id_to_token(self._prompt.image_token)
             raise PromptError(f"the question contains {image}, which stands for the picture; leave it out")
         if len(ids) > self._limits.most_prompt_tokens:

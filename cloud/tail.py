@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig
 
-from cloud.decoder import Rows
 from cloud.pictures import open_picture
 from cloud.precision import Precision
 from cloud.prompts import Prompts
@@ -14,7 +13,8 @@ from protos import codec as wire
 from protos.bundle import PICTURE_CUT, Bundle
 from protos.errors import BundleDamaged
 from protos.limits import check_elongation
-from splitter.families import enter, family, load_model, load_processor, walk
+from splitter.families import Rows, enter, family, walk
+from splitter.families.loading import load_model, load_processor
 
 
 class Tail:
@@ -54,24 +54,22 @@ class Tail:
         *_, (last, reached) = walk(self._family, self._model, boundary[PICTURE_CUT])
         return enter(self._family, self._model, last, reached)
 
+    def seen(self, image_tokens: Tensor) -> tuple[str, dict[str, Tensor]]:
+        """Image tokens (tokens, width) of a frame that came before, as the last cut and its boundary."""
+        last = self.bundle.manifest.cuts[-1]
+        return last.name, {last.boundary[0].name: image_tokens}
+
     def rows(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
         """Prompts with each its image tokens (rows, tokens, width) in place, ready for the prefill."""
-        return Rows(self._family, self._model, [self._embed(p, image) for p, image in zip(prompts, image_tokens, strict=True)])
+        return self._family.rows(self._model, prompts, image_tokens)
 
     @torch.inference_mode()
     def warm(self) -> None:
         """One picture and one prompt through the model, so that no caller pays for what torch sets up at first use."""
-        prompt = self.bundle.manifest.prompt
         pixels = torch.zeros(self._family.pixel_shape(self._model))
-        rows = self.rows([[prompt.image_token] * prompt.image_tokens], self.enter(PICTURE_CUT, [{PICTURE_CUT: pixels}]))
+        rows = self.rows([self.prompts.build("?")], self.enter(PICTURE_CUT, [{PICTURE_CUT: pixels}]))
         rows.prefill()
         rows.advance([0])
-
-    def _embed(self, prompt: Sequence[int], image_tokens: Tensor) -> Tensor:
-        ids = torch.tensor(prompt, device=self._precision.device)
-        embeds: Tensor = self._family.decoder(self._model).get_input_embeddings()(ids)
-        embeds[ids == self.bundle.manifest.prompt.image_token] = image_tokens.to(embeds.dtype)
-        return embeds
 
     def _stack(self, rows: Sequence[Tensor]) -> Tensor:
         return torch.stack([row.to(self._precision.device, self._precision.dtype) for row in rows])

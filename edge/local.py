@@ -45,7 +45,7 @@ class LocalModel:
         check_question(question, self._limits)
         encoded = self._tokenizer.encode(self._prompt.template.replace("{question}", question), add_special_tokens=False)
         ids: list[int] = encoded.ids
-        if ids.count(self._prompt.image_token) != self._prompt.image_tokens:
+        if self._prompt.image_tokens and ids.count(self._prompt.image_token) != self._prompt.image_tokens:
             raise PromptError("the question contains the model's own mark for an image; leave it out")
         longest = min(self._limits.most_prompt_tokens, self._spec.most_tokens - 1)
         if len(ids) > longest:

@@ -1,13 +1,13 @@
 """Let a whole model, or its tail, answer many questions at once: what every accuracy in a report is measured with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from splitter.families import Family
+from splitter.families import Family, Rows
 
 _BATCH = 256
 
@@ -18,28 +18,18 @@ class Prompting:
 
     template: str
     tokenizer: Callable[..., dict[str, list[list[int]]]]
-    image_token: int
+    image_token: int | None
     stop_tokens: tuple[int, ...]
     decode: Callable[..., str]
+
+    @property
+    def image_tokens(self) -> int:
+        """How many image tokens a prompt holds."""
+        return 0 if self.image_token is None else self.ids("").count(self.image_token)
 
     def ids(self, question: str) -> list[int]:
         """The prompt's token ids."""
         return list(self.tokenizer([self.template.replace("{question}", question)], add_special_tokens=False)["input_ids"][0])
-
-
-def embed(
-    family: Family, model: PreTrainedModel, prompting: Prompting, prompts: Sequence[Sequence[int]], tokens: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Left-padded embeddings (n, length, width) and mask (n, length) of prompts whose image tokens are `tokens` (n, m, width)."""
-    length = max(map(len, prompts))
-    ids = torch.zeros(len(prompts), length, dtype=torch.long)
-    mask = torch.zeros(len(prompts), length, dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, length - len(prompt) :] = torch.tensor(prompt)
-        mask[row, length - len(prompt) :] = 1
-    embedded = family.decoder(model).get_input_embeddings()(ids)
-    places = (ids == prompting.image_token).unsqueeze(-1).expand_as(embedded)
-    return embedded.masked_scatter(places, tokens.to(embedded.dtype)), mask
 
 
 @torch.inference_mode()
@@ -58,15 +48,24 @@ def greedy(
     order = sorted(range(len(questions)), key=lambda i: (len(prompts[i]), questions[i][1]))
     for start in range(0, len(order), _BATCH):
         chosen = order[start : start + _BATCH]
-        embedded, mask = embed(family, model, prompting, [prompts[i] for i in chosen], tokens[[questions[i][0] for i in chosen]])
-        output = model.generate(
-            inputs_embeds=embedded,
-            attention_mask=mask,
-            do_sample=False,
-            max_new_tokens=most_tokens,
-            eos_token_id=list(prompting.stop_tokens),
-        )
-        for i, row in zip(chosen, output, strict=True):
-            answers[i] = prompting.decode(row, skip_special_tokens=True).strip()
+        rows = family.rows(model, [prompts[i] for i in chosen], tokens[[questions[i][0] for i in chosen]])
+        for i, ids in zip(chosen, _written(rows, len(chosen), prompting.stop_tokens, most_tokens), strict=True):
+            answers[i] = prompting.decode(ids, skip_special_tokens=True).strip()
         advance(len(chosen))
+    return answers
+
+
+def _written(rows: Rows, count: int, stop_tokens: Collection[int], most_tokens: int) -> list[list[int]]:
+    """The most likely tokens of each row, without the one that stops it."""
+    answers: list[list[int]] = [[] for _ in range(count)]
+    writing, best = list(range(count)), rows.prefill().argmax(-1).tolist()
+    for _ in range(most_tokens):
+        staying = [place for place, token in enumerate(best) if token not in stop_tokens]
+        writing, best = [writing[place] for place in staying], [best[place] for place in staying]
+        for row, token in zip(writing, best, strict=True):
+            answers[row].append(token)
+        if not writing or len(answers[writing[0]]) == most_tokens:
+            break
+        rows.keep(staying)
+        best = rows.advance(best).argmax(-1).tolist()
     return answers

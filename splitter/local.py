@@ -13,6 +13,7 @@ from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 from splitter.export import export
 from splitter.families import Family
+from splitter.families.causal import Causal
 from splitter.quantize import to_int8
 
 _TYPES = {"llama", "qwen2", "mistral"}
@@ -20,12 +21,12 @@ _TYPES = {"llama", "qwen2", "mistral"}
 
 def write_local(family: Family, model: PreTrainedModel, folder: Path) -> pb.Local:
     """Write decoder.onnx (INT8) and embeddings.npy into a folder; returns the manifest's entry, paths relative to it."""
-    decoder = family.decoder(model)
-    if decoder.config.model_type not in _TYPES:
+    if not isinstance(family, Causal) or family.decoder(model).config.model_type not in _TYPES:
         known = ", ".join(sorted(_TYPES))
         raise CheckpointError(
-            f"a {decoder.config.model_type} decoder cannot answer on the device yet ({known} can); leave out --with-local"
+            f"the language model of a {family.name} cannot answer on the device yet ({known} decoders can); leave out --with-local"
         )
+    decoder = family.decoder(model)
     graph = _Decoder(family, model)
     config = decoder.config
     shape = (config.num_hidden_layers, 2, 1, config.num_key_value_heads, 3, graph.head_width)
@@ -35,13 +36,18 @@ def write_local(family: Family, model: PreTrainedModel, folder: Path) -> pb.Loca
     onnx.save(to_int8(exported), folder / "decoder.onnx")
     table = decoder.get_input_embeddings().weight.detach().numpy().astype(np.float16)
     np.save(folder / "embeddings.npy", table)
-    return pb.Local(decoder="decoder.onnx", embeddings="embeddings.npy", past_shape=(*shape[:4], 0, shape[5]))
+    return pb.Local(
+        decoder="decoder.onnx",
+        embeddings="embeddings.npy",
+        past_shape=(*shape[:4], 0, shape[5]),
+        most_tokens=config.max_position_embeddings,
+    )
 
 
 class _Decoder(nn.Module):
     """A Llama-like decoder on embeddings, with all keys and values in one tensor (layers, 2, 1, heads, length, width)."""
 
-    def __init__(self, family: Family, model: PreTrainedModel) -> None:
+    def __init__(self, family: Causal, model: PreTrainedModel) -> None:
         super().__init__()
         self._family, self.model = family, model
         self.decoder = family.decoder(model)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
-from splitter.answers import embed
 from splitter.chain import Arrays, Chain, open_session
 from splitter.export import graph_name
 from splitter.families import CONNECTOR, IMAGE_TOKENS, enter, walk
@@ -169,10 +168,12 @@ def cloud_costs(work: Work, manifest: pb.Manifest) -> None:
     costs = manifest.cloud_cost
     costs.vision_milliseconds = median_milliseconds(lambda: list(walk(whole.family, whole.model, pixels)))
     prompt = whole.prompting.ids(work.subject.questions[0][1].text)
-    embedded, _ = embed(whole.family, whole.model, whole.prompting, [prompt], reached[CONNECTOR][IMAGE_TOKENS])
-    decoder = whole.family.decoder(whole.model)
-    costs.prefill_milliseconds = median_milliseconds(lambda: decoder(inputs_embeds=embedded))
-    costs.token_milliseconds = median_milliseconds(lambda: decoder(inputs_embeds=embedded[:, -1:]))
+    *_, last = reached
+    tokens = enter(whole.family, whole.model, last, reached[last])
+    costs.prefill_milliseconds = median_milliseconds(lambda: whole.family.rows(whole.model, [prompt], tokens).prefill())
+    rows = whole.family.rows(whole.model, [prompt], tokens)
+    rows.prefill()
+    costs.token_milliseconds = median_milliseconds(lambda: rows.advance(prompt[-1:]))
     torch.set_num_threads(threads)
 
 

@@ -20,7 +20,7 @@ from splitter import codecs
 from splitter.chain import Chain
 from splitter.cut import cut
 from splitter.export import PIXELS, export_tower, graph_name
-from splitter.families import load_model
+from splitter.families.loading import load_model
 from splitter.local import write_local
 from splitter.parts import Parts
 from splitter.quantize import to_int8
@@ -155,7 +155,6 @@ def _write_local(work: Work, manifest: pb.Manifest, staging: Path) -> None:
     shutil.rmtree(folder / "aside")
     local.decoder, local.embeddings = f"edge/local/{local.decoder}", f"edge/local/{local.embeddings}"
     local.tokenizer = "edge/local/tokenizer.json"
-    local.most_tokens = work.whole.family.decoder(work.whole.model).config.max_position_embeddings
     manifest.local.CopyFrom(local)
 
 
@@ -169,7 +168,7 @@ def _write_cloud(work: Work, manifest: pb.Manifest, staging: Path) -> None:
         pb.Prompt(
             template=prompting.template,
             image_token=prompting.image_token,
-            image_tokens=prompting.ids("").count(prompting.image_token),
+            image_tokens=prompting.image_tokens,
             stop_tokens=prompting.stop_tokens,
         )
     )

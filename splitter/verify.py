@@ -10,12 +10,13 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from protos.errors import CheckpointError
-from splitter.answers import Prompting, embed, greedy
-from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, enter, walk
+from splitter.answers import Prompting, greedy
+from splitter.families import Boundary, Family, enter, walk
 from splitter.nano.questions import Question
 from splitter.subjects import AGREEMENT, Image
 
 GATE = 1e-4
+_GATE_TOKENS = 24
 PICTURE_QUALITIES = {"jpeg": (95, 75, 50, 30, 15), "webp": (80, 50, 30, 15, 5)}
 _FLAGS = {"jpeg": (".jpg", cv2.IMWRITE_JPEG_QUALITY), "webp": (".webp", cv2.IMWRITE_WEBP_QUALITY)}
 
@@ -39,32 +40,31 @@ class Score:
 
 @torch.inference_mode()
 def identity_difference(whole: Whole, cut: str, pixels: Tensor, boundary: Boundary, questions: Sequence[str]) -> float:
-    """Largest difference of logits between the whole model and its tail entered at a cut, over prompt and greedy answer.
+    """Largest difference of logits between the whole model and its tail entered at a cut, over its greedy answers.
 
     `pixels` (n, 3, h, w) go to the whole model, `boundary` is what the FP32 head made of them; one question a picture.
     Raises CheckpointError where the difference reaches the gate or a greedy answer changes.
     """
     tokens = enter(whole.family, whole.model, cut, boundary)
+    options = {"max_new_tokens": _GATE_TOKENS, "eos_token_id": list(whole.prompting.stop_tokens)}
     worst = 0.0
     for row, question in enumerate(questions):
-        prompt = torch.tensor([whole.prompting.ids(question)])
-        shown = whole.family.pixel_values(pixels[row : row + 1])
-        answer = whole.model.generate(
-            input_ids=prompt, pixel_values=shown, attention_mask=torch.ones_like(prompt), do_sample=False,
-            max_new_tokens=24, eos_token_id=list(whole.prompting.stop_tokens),
-        )  # fmt: skip
-        expected = whole.model(input_ids=answer, pixel_values=shown).logits
-        embedded, mask = embed(whole.family, whole.model, whole.prompting, [answer[0].tolist()], tokens[row : row + 1])
-        hidden = whole.family.decoder(whole.model)(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
-        got = whole.family.logits(whole.model, hidden)
+        prompt = whole.prompting.ids(question)
+        expected = whole.family.generate(whole.model, prompt, pixels[row : row + 1], **options)
+        got = spoken(whole, prompt, tokens[row : row + 1], expected.argmax(-1).tolist())
         worst = max(worst, (got - expected).abs().max().item())
-        spoken = slice(prompt.shape[1] - 1, -1)
-        if not torch.equal(got[:, spoken].argmax(-1), answer[:, prompt.shape[1] :]):
+        if not torch.equal(got.argmax(-1), expected.argmax(-1)):
             raise CheckpointError(f"cut {cut}: head and tail answer {question!r} differently from the whole model", cut=cut)
     if not worst < GATE:
         message = f"cut {cut}: head and tail differ from the whole model by {worst:.1e} in the logits, at most {GATE:.0e} is allowed"
         raise CheckpointError(message, cut=cut, difference=worst)
     return worst
+
+
+def spoken(whole: Whole, prompt: Sequence[int], tokens: Tensor, answer: Sequence[int]) -> Tensor:
+    """The tail's logits (len(answer), vocabulary) of each token of an answer, from image tokens (1, tokens, width)."""
+    rows = whole.family.rows(whole.model, [prompt], tokens)
+    return torch.cat([rows.prefill(), *(rows.advance([token]) for token in answer[:-1])])
 
 
 def score(questions: Sequence[tuple[int, Question]], answers: Sequence[str], reference: Sequence[str]) -> Score:
@@ -94,8 +94,12 @@ def recode(image: Image, form: str, quality: int) -> tuple[Image, int]:
 @torch.inference_mode()
 def image_tokens(family: Family, model: PreTrainedModel, pixels: Tensor) -> Tensor:
     """Pixels (n, 3, h, w) to image tokens (n, tokens, width) by the whole model, in batches."""
-    parts = [dict(walk(family, model, pixels[rows]))[CONNECTOR][IMAGE_TOKENS] for rows in in_batches(len(pixels))]
-    return torch.cat(parts)
+    return torch.cat([_image_tokens(family, model, pixels[rows]) for rows in in_batches(len(pixels))])
+
+
+def _image_tokens(family: Family, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+    *_, (last, boundary) = walk(family, model, pixels)
+    return enter(family, model, last, boundary)
 
 
 def in_batches(rows: int, size: int = 32) -> Iterable[slice]:

@@ -14,7 +14,8 @@ from splitter import subjects
 from splitter.answers import Prompting
 from splitter.chain import Arrays
 from splitter.export import graph_name
-from splitter.families import CONNECTOR, cut_names, family, load_model, load_processor, walk
+from splitter.families import cut_names, family_of, walk
+from splitter.families.loading import load_model, load_processor
 from splitter.nano.model import WEIGHTS
 from splitter.parts import Parts
 from splitter.recipe import Options
@@ -44,15 +45,13 @@ class Work:
     @cached_property
     def whole(self) -> Whole:
         model = load_model(self.options.checkpoint)
-        kind = family(model.config.model_type)
+        kind = family_of(model.config)
         tokenizer = AutoTokenizer.from_pretrained(self.options.checkpoint, local_files_only=True)
-        stops = model.generation_config.eos_token_id
-        stop_tokens = tuple(stops) if isinstance(stops, list) else (int(stops),)
         kind.preprocessing(self.processor)  # raises now, not after minutes, where a device could not do it
         template = kind.prompt_template(model, self.processor)
         if "{question}" not in template:
             self.say(f"{self.name} has no chat template, so it is taken for a captioner: it says what it sees, whatever it is asked")
-        prompting = Prompting(template, tokenizer, model.config.image_token_id, stop_tokens, tokenizer.decode)
+        prompting = Prompting(template, tokenizer, kind.image_token(model), kind.stop_tokens(model), tokenizer.decode)
         return Whole(kind, model, prompting)
 
     @cached_property
@@ -70,15 +69,15 @@ class Work:
 
     @cached_property
     def cuts(self) -> list[str]:
-        """The published cuts in order; automatically: a third and two thirds of the layers, and the connector."""
+        """The published cuts in order; automatically: a third and two thirds of the layers, and the last cut there is."""
         possible = cut_names(self.whole.family, self.whole.model)
         if not self.options.cuts:
-            depth = len(possible) - 1
-            return list(dict.fromkeys([possible[max(0, depth // 3 - 1)], possible[max(0, 2 * depth // 3 - 1)], CONNECTOR]))
+            depth = self.whole.family.depth(self.whole.model)
+            return list(dict.fromkeys([possible[max(0, depth // 3 - 1)], possible[max(0, 2 * depth // 3 - 1)], possible[-1]]))
         for name in self.options.cuts:
             if name not in possible:
                 raise UnknownName("cut", name, possible)
-        return [name for name in possible if name in {*self.options.cuts, CONNECTOR}]
+        return [name for name in possible if name in {*self.options.cuts, possible[-1]}]
 
     @cached_property
     def boundaries(self) -> dict[str, list[str]]:

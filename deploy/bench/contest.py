@@ -24,7 +24,8 @@ from deploy.bench import child
 from edge import runtime
 from edge.head import Head
 from protos.bundle import Bundle
-from splitter.families import family, load_model, walk
+from splitter.families import family, walk
+from splitter.families.loading import load_model
 from splitter.quiet import quiet
 
 FILES = ("fp32", "int8", "matmul-fp32", "matmul-int8")

@@ -14,7 +14,8 @@ from protos.bundle import FORMAT, Bundle, write_manifest
 from protos.errors import UnknownName
 from splitter.cut import cut
 from splitter.export import export_tower
-from splitter.families import CONNECTOR, family, load_model
+from splitter.families import CONNECTOR, family
+from splitter.families.loading import load_model
 from splitter.quantize import to_int8
 
 _LAYERS, _WIDTH, _MLP, _HEADS, _PATCH = 12, 768, 3072, 12, 16  # ViT-B/16, and SigLIP-B/16

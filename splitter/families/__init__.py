@@ -5,16 +5,14 @@ is a boundary: named tensors, batch first. Both the splitter (to export) and the
 through these functions, so that a cut means the same to both.
 """
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError, UnknownName
@@ -23,14 +21,29 @@ if TYPE_CHECKING:
     from splitter.families.processors import Processor
 
 Boundary = dict[str, Tensor]
+Step = Callable[[Boundary], Boundary]
 CONNECTOR = "connector"
 IMAGE_TOKENS = "image_tokens"
+
+
+class Rows(Protocol):
+    """The language model writing answers side by side, one row a question. Rows may leave; none may join."""
+
+    def prefill(self) -> Tensor:
+        """Read all prompts; the logits (rows, vocabulary) of each row's next token."""
+
+    def advance(self, tokens: Sequence[int]) -> Tensor:
+        """Add one token to each row; the logits (rows, vocabulary) of the next."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Let all other rows leave, and what is kept of them."""
 
 
 class Family(Protocol):
     """What one architecture must tell. Tensors are batch first; one picture gives one row."""
 
-    name: str
+    name: str  # transformers' model_type; where one type has several tasks, the type and the task
+    auto: Any  # the class of transformers whose `from_pretrained` loads it
 
     def depth(self, model: PreTrainedModel) -> int:
         """How many vision layers there are."""
@@ -41,17 +54,20 @@ class Family(Protocol):
     def layer(self, model: PreTrainedModel, index: int, boundary: Boundary) -> Boundary:
         """Through vision layer `index`, counted from 0."""
 
-    def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
-        """From behind the last vision layer to `{"image_tokens": (n, tokens, width)}`."""
+    def behind(self, model: PreTrainedModel) -> Mapping[str, Step]:
+        """The cuts behind the last vision layer in order, each with the step to it from the one before.
 
-    def decoder(self, model: PreTrainedModel) -> PreTrainedModel:
-        """The language model without its head; takes inputs_embeds, attention_mask, position_ids, past_key_values."""
+        The last cut's boundary is one tensor, (n, tokens, width): what the language model takes of a picture.
+        """
 
-    def logits(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
-        """The language model's head: (..., width) to (..., vocabulary)."""
+    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
+        """Prompts of token ids, and each its image tokens (n, tokens, width), ready for the prefill."""
 
-    def pixel_values(self, pixels: Tensor) -> Tensor:
-        """Pixels (n, 3, h, w) of n prompts with one picture each, in the shape that the model's own forward takes."""
+    def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:
+        """The whole model's own greedy answer about one picture (1, 3, h, w), as the logits (steps, vocabulary) of its tokens.
+
+        What head and tail are held against: transformers' `generate`, with its `options`, and nothing of ours.
+        """
 
     def pixels(self, processor: "Processor", pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
         """RGB pictures (h, w, 3) through the checkpoint's own processor: (n, 3, h, w)."""
@@ -68,46 +84,42 @@ class Family(Protocol):
         A checkpoint without a chat template is a captioner: its template has no `{question}`. Raises CheckpointError.
         """
 
+    def image_token(self, model: PreTrainedModel) -> int | None:
+        """The token that stands for an image token in a prompt; None where the picture is not part of the prompt."""
+
+    def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
+        """The tokens that end an answer."""
+
     def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:
         """Channels, height and width of the pixels of one picture."""
 
 
+# Where each family lives, as module and class: a module is imported when its family is asked for.
+_FAMILIES = {
+    "idefics3": ("idefics3", "Idefics3"),
+    "smolvlm": ("idefics3", "SmolVLM"),
+    "llava": ("llava", "Llava"),
+    "internvl": ("internvl", "InternVL"),
+}
+# Architectures whose model_type has another task too.
+_TASKS: dict[str, str] = {}
+
+
 def family(name: str) -> Family:
-    """The family of a transformers model_type. Raises CheckpointError with those that are known."""
-    from splitter.families.idefics3 import Idefics3, SmolVLM
-    from splitter.families.internvl import InternVL
-    from splitter.families.llava import Llava
-
-    kinds: list[Family] = [Idefics3(), SmolVLM(), Llava(), InternVL()]
-    known = {kind.name: kind for kind in kinds}
-    if name not in known:
-        raise CheckpointError(f"models of type {name!r} cannot be split yet; known types: {', '.join(known)}", family=name)
-    return known[name]
+    """A family by its name. Raises CheckpointError with those that are known."""
+    if name not in _FAMILIES:
+        known = ", ".join(_FAMILIES)
+        message = f'models of type {name!r} cannot be split yet; known types: {known}. README, "Add a family", says how to add one'
+        raise CheckpointError(message, family=name)
+    module, kind = _FAMILIES[name]
+    found: Family = getattr(import_module(f"{__name__}.{module}"), kind)()
+    return found
 
 
-def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """A checkpoint folder in the Hugging Face layout as a model in evaluation mode. Raises CheckpointError."""
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        family(config.model_type)
-        model = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, attn_implementation="eager"
-        )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        message = f"{folder} is not a checkpoint that can be read ({error}); give a folder with config.json and model.safetensors"
-        raise CheckpointError(message, path=str(folder)) from error
-    return model.eval().requires_grad_(requires_grad=False)
-
-
-def load_processor(folder: Path) -> "Processor":
-    """The processor of a checkpoint folder; its files may be those of an image processor and a tokenizer. Raises CheckpointError."""
-    from splitter.families.processors import read_processor
-
-    try:
-        return read_processor(folder)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        message = f"{folder} has no processor that can be read ({error}); copy tokenizer and processor files into it"
-        raise CheckpointError(message, path=str(folder)) from error
+def family_of(config: PretrainedConfig) -> Family:
+    """The family of a checkpoint, by its model_type and, where one type has several tasks, its architecture. Raises CheckpointError."""
+    tasks = [_TASKS[name] for name in config.architectures or () if name in _TASKS]
+    return family(tasks[0] if tasks else config.model_type)
 
 
 def feature_depth(layers: int, selected: object) -> int:
@@ -126,7 +138,7 @@ def feature_depth(layers: int, selected: object) -> int:
 
 def cut_names(family: Family, model: PreTrainedModel) -> list[str]:
     """Every cut that a model can have, in order."""
-    return [*(f"vision.{k + 1}" for k in range(family.depth(model))), CONNECTOR]
+    return [*(f"vision.{k + 1}" for k in range(family.depth(model))), *family.behind(model)]
 
 
 def walk(family: Family, model: PreTrainedModel, pixels: Tensor) -> Iterator[tuple[str, Boundary]]:
@@ -141,7 +153,8 @@ def enter(family: Family, model: PreTrainedModel, cut: str, boundary: Boundary) 
         raise UnknownName("cut", cut, names)
     for _, reached in _onwards(family, model, names.index(cut) + 1, boundary):
         boundary = reached
-    return boundary[IMAGE_TOKENS]
+    (image_tokens,) = boundary.values()
+    return image_tokens
 
 
 def _onwards(family: Family, model: PreTrainedModel, done: int, boundary: Boundary) -> Iterator[tuple[str, Boundary]]:
@@ -150,5 +163,6 @@ def _onwards(family: Family, model: PreTrainedModel, done: int, boundary: Bounda
     for index in range(done, depth):
         boundary = family.layer(model, index, boundary)
         yield f"vision.{index + 1}", boundary
-    if done <= depth:
-        yield CONNECTOR, family.connect(model, boundary)
+    for name, step in list(family.behind(model).items())[max(0, done - depth) :]:
+        boundary = step(boundary)
+        yield name, boundary

@@ -8,10 +8,11 @@ from transformers import PreTrainedModel
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 from splitter.families import IMAGE_TOKENS, Boundary
+from splitter.families.causal import Causal
 from splitter.families.processors import FILTERS, OneTile, Processor
 
 
-class Idefics3(OneTile):
+class Idefics3(OneTile, Causal):
     name = "idefics3"
 
     def depth(self, model: PreTrainedModel) -> int:

@@ -6,10 +6,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from splitter.families import IMAGE_TOKENS, Boundary, feature_depth
+from splitter.families.causal import Causal
 from splitter.families.processors import OneTile
 
 
-class InternVL(OneTile):
+class InternVL(OneTile, Causal):
     name = "internvl"
 
     def depth(self, model: PreTrainedModel) -> int:

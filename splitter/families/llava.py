@@ -5,12 +5,13 @@ from transformers import PreTrainedModel
 
 from protos.errors import CheckpointError
 from splitter.families import IMAGE_TOKENS, Boundary, feature_depth
+from splitter.families.causal import Causal
 from splitter.families.processors import OneTile
 
 _TOWERS = ("clip_vision_model", "siglip_vision_model")
 
 
-class Llava(OneTile):
+class Llava(OneTile, Causal):
     name = "llava"
 
     def depth(self, model: PreTrainedModel) -> int:

@@ -2,8 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTr
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
-from splitter.families import IMAGE_TOKENS, Family, walk
+from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Step, walk
 
 FILTERS = {1: pb.Resize.LANCZOS, 2: pb.Resize.BILINEAR, 3: pb.Resize.BICUBIC}  # Pillow's numbers
 
@@ -61,9 +62,6 @@ def read_processor(folder: Path) -> Processor:
 class OneTile(Family, Protocol):
     """The part of a family that prepares pictures and prompts. Subclasses are whole families."""
 
-    def pixel_values(self, pixels: Tensor) -> Tensor:
-        return pixels
-
     def pixels(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
         return _process(processor, pictures)
 
@@ -86,9 +84,9 @@ class OneTile(Family, Protocol):
 
     def prompt_template(self, model: PreTrainedModel, processor: Processor) -> str:
         tokenizer = processor.tokenizer
-        image = tokenizer.convert_ids_to_tokens(model.config.image_token_id)
+        image = tokenizer.convert_ids_to_tokens(self.image_token(model))
         if image is None:
-            raise CheckpointError(f"the tokenizer has no token {model.config.image_token_id}, the model's image_token_id; mend config.json")
+            raise CheckpointError(f"the tokenizer has no token {self.image_token(model)}, the model's image_token_id; mend config.json")
         with torch.inference_mode():
             *_, (_, last) = walk(self, model, torch.zeros(1, *self.pixel_shape(model)))
         written = self.written(tokenizer, image * last[IMAGE_TOKENS].shape[1])
@@ -102,12 +100,15 @@ class OneTile(Family, Protocol):
             raise CheckpointError(f"the chat template writes {text.count(image)} times {image} for a picture, not once; mend it")
         return _begun(tokenizer, text.replace(image, written))
 
+    def behind(self, model: PreTrainedModel) -> Mapping[str, Step]:
+        return {CONNECTOR: partial(self.connect, model)}
+
+    def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
+        """From behind the last vision layer to `{"image_tokens": (n, tokens, width)}`."""
+
     def written(self, _tokenizer: Any, tokens: str) -> str:
         """A picture's tokens with what the family's processor writes around them."""
         return tokens
-
-    def logits(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
-        return torch.as_tensor(model.lm_head(hidden))
 
 
 def _process(processor: Processor, pictures: Sequence[NDArray[np.uint8]], **options: bool) -> Tensor:

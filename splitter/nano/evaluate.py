@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from splitter.answers import Prompting, greedy
-from splitter.families import family, load_model, load_processor
+from splitter.families import family
+from splitter.families.loading import load_model, load_processor
 from splitter.nano.model import WEIGHTS
 from splitter.nano.questions import KINDS, Question, ask
 from splitter.nano.scenes import HELD_OUT_SEEDS, SIDE, Image, picture

@@ -21,7 +21,8 @@ from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from protos.inference_pb2_grpc import InferenceStub
-from splitter.families import family, load_model, walk
+from splitter.families import family, walk
+from splitter.families.loading import load_model
 
 FP32 = Precision(torch.device("cpu"), torch.float32, "for tests")
 Pixels = NDArray[np.uint8]
@@ -119,5 +120,5 @@ class Head:
         return self.pack(cut, self.codes(pixels, cut))
 
     def pack(self, cut: str, codes: dict[str, NDArray[np.float16]]) -> ip.Features:
-        payloads = wire.sender(self._bundle.codec(cut, "fp16-zstd")).encode(codes)
+        payloads = wire.sender(self._bundle.codec(cut, "fp16-zstd"), self._bundle.file).encode(codes)
         return ip.Features(cut=cut, codec="fp16-zstd", payloads=[ip.Payload(name=name, data=data) for name, data in payloads.items()])

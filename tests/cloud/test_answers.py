@@ -14,7 +14,7 @@ from cloud.tail import Tail
 from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
-from splitter.families import load_model
+from splitter.families.loading import load_model
 from tests.cloud.calling import Head, Pixels, calling, picture_request, png
 
 QUESTIONS = ("describe the image", "what color is the background", "how many objects are there")
@@ -148,7 +148,7 @@ def test_int8_codes_come_back_as_the_boundary(cut: str, tail: Tail, head: Head, 
         scale, zero = tables[f"scale/{name}"], tables[f"zero/{name}"]
     exact = boundary / scale + zero
     codes = np.clip(np.round(exact), 0, 255).astype(np.uint8)
-    received = tail.unpack(cut, "int8-zstd", wire.sender(codec).encode({name: codes}))[name].numpy()
+    received = tail.unpack(cut, "int8-zstd", wire.sender(codec, tail.bundle.file).encode({name: codes}))[name].numpy()
     inside = (exact >= 0) & (exact <= 255)
     assert inside.mean() > 0.99
     assert np.abs(received - boundary)[inside].max() <= scale.max() * 0.51

@@ -9,7 +9,8 @@ from edge.local import Floats, LocalModel, available
 from edge.preprocess import Preprocessor
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, NoRoute, PromptError
-from splitter.families import family, load_model
+from splitter.families.idefics3 import Idefics3
+from splitter.families.loading import load_model
 from tests.edge.picture_files import scene
 
 QUESTION = "describe the image"
@@ -95,7 +96,7 @@ def test_a_bundle_without_a_local_part_says_how_to_get_one(bundle_path: Path) ->
 def _by_torch(bundle: Bundle, ids: list[int], image_tokens: Floats, most: int) -> list[int]:
     """Greedy decoding by the checkpoint itself, without a cache."""
     model = load_model(bundle.folder("cloud"))
-    architecture = family(bundle.manifest.family)
+    architecture = Idefics3()
     table, prompt = model.get_input_embeddings(), bundle.manifest.prompt
     embeds = table(torch.tensor([ids])).clone()
     embeds[0, torch.tensor(ids) == prompt.image_token] = torch.from_numpy(image_tokens)

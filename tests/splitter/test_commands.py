@@ -5,7 +5,8 @@ import pytest
 
 import isthmus
 from protos.errors import CheckpointError
-from splitter.families import family, load_processor
+from splitter.families import family
+from splitter.families.loading import load_processor
 from splitter.nano.model import WEIGHTS
 
 

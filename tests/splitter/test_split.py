@@ -18,7 +18,8 @@ from protos.bundle import Bundle
 from protos.errors import BundleError, CheckpointError, UnknownName
 from splitter.chain import Chain
 from splitter.cut import cut
-from splitter.families import cut_names, enter, family, load_model, load_processor, walk
+from splitter.families import cut_names, enter, family, walk
+from splitter.families.loading import load_model, load_processor
 from splitter.nano.model import WEIGHTS
 from splitter.nano.scenes import CALIBRATION_SEEDS, picture
 from splitter.recipe import Options

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from splitter.families import load_model
+from splitter.families.loading import load_model
 from splitter.nano import train as training
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from protos.bundle import Bundle
-from splitter.families import Family, cut_names, family, load_model, load_processor
+from splitter.families import Family, cut_names, family
+from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
 from splitter.nano.scenes import picture
 from splitter.quiet import quiet

@@ -14,19 +14,22 @@ from edge.preprocess import Preprocessor
 from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.errors import PictureError
-from splitter.answers import Prompting, embed, greedy
+from splitter.answers import Prompting, greedy
 from splitter.chain import Chain
 from splitter.export import export_tower
-from splitter.families import cut_names, enter, load_model, walk
+from splitter.families import cut_names, enter, walk
+from splitter.families.loading import load_model
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 from splitter.quantize import to_int8
 from splitter.subjects import Image
+from splitter.verify import Whole, image_tokens, spoken
 from tests.cloud.calling import FP32, calling, picture_request, png
 from tests.edge.picture_files import scene
 from tests.splitter.families.conftest import Made
 
 QUESTION = "what color is the circle"
 SIZES = ((57, 83), (131, 64), (56, 56), (41, 300), (23, 19), (601, 401))
+SIX = {"max_new_tokens": 6, "min_new_tokens": 6, "eos_token_id": 2}
 ANSWER = ip.Generation(most_tokens=12)
 
 
@@ -38,18 +41,34 @@ def test_every_cut_passes_the_gate_on_the_way_to_a_bundle(made: Made) -> None:
 
 
 def test_entering_at_any_cut_gives_the_whole_models_logits(made: Made) -> None:
-    prompting = prompts(made)
-    prompt = prompting.ids(QUESTION)
+    whole = Whole(made.family, made.model, prompts(made))
+    prompt = whole.prompting.ids(QUESTION)
     with torch.inference_mode():
-        expected = made.model(input_ids=torch.tensor([prompt] * 2), pixel_values=made.family.pixel_values(made.pixels)).logits
+        expected = [made.family.generate(made.model, prompt, made.pixels[row : row + 1], **SIX) for row in range(2)]
         reached = dict(walk(made.family, made.model, made.pixels))
         for name, boundary in reached.items():
             tokens = enter(made.family, made.model, name, boundary)
-            embedded, mask = embed(made.family, made.model, prompting, [prompt] * 2, tokens)
-            hidden = made.family.decoder(made.model)(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
-            torch.testing.assert_close(made.family.logits(made.model, hidden), expected, atol=1e-5, rtol=0)
+            for row, logits in enumerate(expected):
+                got = spoken(whole, prompt, tokens[row : row + 1], logits.argmax(-1).tolist())
+                torch.testing.assert_close(got, logits, atol=1e-5, rtol=0)
     assert list(reached) == cut_names(made.family, made.model)
-    assert (expected[0] - expected[1]).abs().max() > 0.01, "the picture should matter"
+    assert (expected[0][0] - expected[1][0]).abs().max() > 0.01, "the picture should matter"
+
+
+def test_rows_side_by_side_say_what_each_says_alone(made: Made) -> None:
+    whole, questions = Whole(made.family, made.model, prompts(made)), (QUESTION, "is there a red square", "what")
+    asked = [whole.prompting.ids(question) for question in questions]
+    with torch.inference_mode():
+        tokens = image_tokens(made.family, made.model, made.pixels)[[0, 1, 0]]
+        rows = made.family.rows(made.model, asked, tokens)
+        together = [rows.prefill(), rows.advance([5, 6, 7])]
+        rows.keep([2, 0])
+        together.append(rows.advance([8, 9]))
+        for row, said in enumerate(([5, 9], [6], [7, 8])):
+            alone = spoken(whole, asked[row], tokens[row : row + 1], [*said, 0])
+            place = {2: 0, 0: 1}.get(row)
+            got = [together[0][row], together[1][row], *([] if place is None else [together[2][place]])]
+            torch.testing.assert_close(torch.stack(got), alone, atol=1e-5, rtol=0)
 
 
 def test_the_pieces_chain_to_what_the_uncut_int8_graph_gives(made: Made) -> None:

@@ -11,7 +11,8 @@ from transformers import AutoProcessor, LlavaProcessor
 from transformers.models.internvl.processing_internvl import InternVLProcessor
 from transformers.models.smolvlm.processing_smolvlm import SmolVLMProcessor
 
-from splitter.families import family, load_model, load_processor
+from splitter.families import family
+from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Pair
 from splitter.nano.scenes import picture
 from tests.splitter.families.checkpoints import internvl, llava_clip, llava_siglip, smolvlm

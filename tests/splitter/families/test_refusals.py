@@ -11,7 +11,8 @@ from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2Im
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
 from protos.errors import CheckpointError
-from splitter.families import family, feature_depth, load_model, load_processor
+from splitter.families import family, feature_depth
+from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Pair
 from splitter.nano.model import tokenizer
 from splitter.nano.scenes import picture

@@ -1,0 +1,97 @@
+"""Families whose language model is a causal decoder on embeddings, with the image tokens in the places of their mark."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, DynamicCache, PreTrainedModel
+
+from splitter.families import Family, Rows
+
+
+@runtime_checkable
+class Causal(Family, Protocol):
+    """The part of a family that speaks. Subclasses are whole families, and say where their decoder is."""
+
+    auto: Any = AutoModelForImageTextToText
+
+    def decoder(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The language model without its head; takes inputs_embeds, attention_mask, position_ids, past_key_values."""
+
+    def logits(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
+        """The language model's head: (..., width) to (..., vocabulary)."""
+        return torch.as_tensor(model.lm_head(hidden))
+
+    def pixel_values(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, 3, h, w) of n prompts with one picture each, in the shape that the model's own forward takes."""
+        return pixels
+
+    def image_token(self, model: PreTrainedModel) -> int | None:
+        return int(model.config.image_token_id)
+
+    def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
+        stops = model.generation_config.eos_token_id
+        return tuple(stops) if isinstance(stops, list) else (int(stops),)
+
+    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
+        embeds = [self._embedded(model, prompt, tokens) for prompt, tokens in zip(prompts, image_tokens, strict=True)]
+        return CausalRows(self, model, embeds)
+
+    def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:
+        ids = torch.tensor([prompt])
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": self.pixel_values(pixels)}
+        return spoken_logits(model, inputs, options)
+
+    def _embedded(self, model: PreTrainedModel, prompt: Sequence[int], image_tokens: Tensor) -> Tensor:
+        ids = torch.tensor(prompt, device=image_tokens.device)
+        embeds: Tensor = self.decoder(model).get_input_embeddings()(ids)
+        embeds[ids == self.image_token(model)] = image_tokens.to(embeds.dtype)
+        return embeds
+
+
+class CausalRows:
+    """Prompts of different lengths side by side, padded on the left so that every row's next token is in the same column."""
+
+    def __init__(self, family: Causal, model: PreTrainedModel, embeds: Sequence[Tensor]) -> None:
+        """`embeds`: for each row its prompt as (length, width)."""
+        self._family, self._model = family, model
+        self._decoder = family.decoder(model)
+        self._embeds = _pad_left(embeds)
+        self._mask = _pad_left([torch.ones(len(row), 1, dtype=torch.long, device=row.device) for row in embeds])[..., 0]
+        self._cache = DynamicCache(config=self._decoder.config)
+
+    def prefill(self) -> Tensor:
+        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
+        return self._forward(self._embeds, positions)
+
+    def advance(self, tokens: Sequence[int]) -> Tensor:
+        ids = torch.tensor(tokens, device=self._mask.device)[:, None]
+        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
+        positions = self._mask.sum(1, keepdim=True) - 1
+        return self._forward(self._decoder.get_input_embeddings()(ids), positions)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        if len(rows) == len(self._mask):
+            return
+        chosen = torch.tensor(rows, device=self._mask.device)
+        self._mask = self._mask[chosen]
+        self._cache.batch_select_indices(chosen)
+
+    def _forward(self, embeds: Tensor, positions: Tensor) -> Tensor:
+        out = self._decoder(
+            inputs_embeds=embeds, attention_mask=self._mask, position_ids=positions, past_key_values=self._cache, use_cache=True
+        )
+        return self._family.logits(self._model, out.last_hidden_state[:, -1])
+
+
+def spoken_logits(model: PreTrainedModel, inputs: dict[str, Tensor], options: dict[str, Any]) -> Tensor:
+    """Greedy answers of transformers' own `generate` to one prompt: the raw logits (steps, vocabulary) of each token that it chose."""
+    out = model.generate(**inputs, do_sample=False, num_beams=1, return_dict_in_generate=True, output_logits=True, **options)
+    return torch.cat(list(out.logits))
+
+
+def _pad_left(rows: Sequence[Tensor]) -> Tensor:
+    """Rows (length, width) to (rows, longest, width), zeros in front."""
+    longest = max(len(row) for row in rows)
+    return torch.stack([torch.nn.functional.pad(row, (0, 0, longest - len(row), 0)) for row in rows])
