@@ -16,6 +16,7 @@ _COMMANDS = {
     "plan": ("splitter.commands.plan", "choose where to cut: what every way to answer costs on a link", "edge"),
     "cloud": ("cloud.commands", "serve bundles to devices", "cloud"),
     "ask": ("edge.commands.ask", "answer a question about a picture", "edge"),
+    "search": ("edge.commands.search", "find photos by what is on them", "edge"),
     "edge": ("edge.commands.profile", "measure this device", "edge"),
     "nano": ("splitter.commands.nano", "train or evaluate the built-in model", "splitter"),
     "bench": ("deploy.bench.commands", "measure", "demo"),

@@ -1,16 +1,18 @@
-"""Answers being written side by side: the torch work on the worker thread, the settling of each token on the loop."""
+"""Jobs done side by side: the torch work on the worker thread, the settling of what there is to say on the loop."""
 
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from cloud.job import Job, milliseconds_since
+from cloud.job import Job, Question, milliseconds_since
 from cloud.prompts import Speech
 from protos import inference_pb2 as ip
 from protos.errors import PayloadError
+from protos.tiles import spans
 from splitter.families import Rows
 
 
@@ -18,7 +20,7 @@ from splitter.families import Rows
 class Answer:
     """How far one job's answer has come."""
 
-    job: Job
+    job: Question
     speech: Speech
     token: int | None = None  # the last one; None where the model gave no number
     generating: float = 0.0  # since when
@@ -48,22 +50,18 @@ class Answer:
             self.job.say(piece)
 
 
-class Batch:
+class Batch(ABC):
     """Jobs at the same bundle and cut. `see`, `prefill` and `advance` run on the worker thread, one at a time."""
 
-    def __init__(self, jobs: list[Job]) -> None:
-        self._answers = [Answer(job, Speech(job.tail.prompts)) for job in jobs]
-        self._staying = list(range(len(jobs)))
-        self._image_tokens = torch.empty(0)
-        self._rows: Rows | None = None
+    _image_tokens: Tensor
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return len(self.jobs)
 
     @property
-    def jobs(self) -> list[Job]:
-        """Those whose answer is still being written."""
-        return [answer.job for answer in self._answers]
+    @abstractmethod
+    def jobs(self) -> Sequence[Job]:
+        """Those that are not done."""
 
     @torch.inference_mode()
     def see(self) -> None:
@@ -77,12 +75,37 @@ class Batch:
             job.stages.tail = taken
 
     def seen(self) -> Iterator[tuple[Job, Tensor]]:
-        """Each job with the image tokens (tokens, width) of its frame."""
-        yield from zip(self.jobs, self._image_tokens, strict=True)
+        """Each job with the image tokens (tiles, tokens, width) of its frame."""
+        for job, tiles in zip(self.jobs, spans(job.grid for job in self.jobs), strict=True):
+            yield job, self._image_tokens[tiles]
+
+    @abstractmethod
+    def prefill(self) -> None:
+        """What is read once: prompts, up to the first token of every answer, or texts."""
+
+    @abstractmethod
+    def advance(self) -> None:
+        """Another token for every answer that goes on."""
+
+    @abstractmethod
+    def settle(self) -> bool:
+        """Hand out what there is to say; drop the jobs that are done or wanted no more; whether any go on."""
+
+
+class Answers(Batch):
+    """Questions, their answers written side by side."""
+
+    def __init__(self, jobs: Sequence[Question]) -> None:
+        self._answers = [Answer(job, Speech(job.tail.prompts)) for job in jobs]
+        self._staying = list(range(len(jobs)))
+        self._rows: Rows | None = None
+
+    @property
+    def jobs(self) -> Sequence[Question]:
+        return [answer.job for answer in self._answers]
 
     @torch.inference_mode()
     def prefill(self) -> None:
-        """Read the prompts, up to the first token of every answer."""
         start = time.monotonic()
         self._rows = self.jobs[0].tail.rows([job.prompt for job in self.jobs], self._image_tokens)
         self._choose(self._rows.prefill())
@@ -92,14 +115,12 @@ class Batch:
 
     @torch.inference_mode()
     def advance(self) -> None:
-        """Another token for every answer that goes on."""
         if self._rows is None:
             raise RuntimeError("advance before prefill")
         self._rows.keep(self._staying)
         self._choose(self._rows.advance([answer.token or 0 for answer in self._answers]))
 
     def settle(self) -> bool:
-        """Hand out what the last tokens say; drop the answers that are done or wanted no more; whether any go on."""
         self._staying = [row for row, answer in enumerate(self._answers) if answer.settle()]
         self._answers = [self._answers[row] for row in self._staying]
         return bool(self._answers)

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from cloud.batch import Batch
+from cloud.batch import Answers, Batch
+from cloud.comparisons import Comparisons
 from cloud.frames import Frames
-from cloud.job import Job
+from cloud.job import Comparison, Job, Question
 from cloud.waiting import Waiting
 from protos import inference_pb2 as ip
 from protos.errors import CloudError
@@ -41,9 +42,9 @@ class Engine:
                 )
 
     async def step(self) -> None:
-        """Take the jobs that wait together at one cut, look, read their prompts, and write until every answer is done."""
+        """Take the jobs that wait together at one cut, look, read what they say, and go on until every one is done."""
         jobs = await self.waiting.take(self._most_batch)
-        with self._alone(Batch(jobs)) as batch:
+        with self._alone(_batch(jobs)) as batch:
             await self._work(batch.see)
             self._remember(batch)
             await self._work(batch.prefill)
@@ -81,11 +82,17 @@ class Engine:
 
     def _remember(self, batch: Batch) -> None:
         for job, image_tokens in batch.seen():
-            self._frames.put(job.frame, job.tail.digest, image_tokens)
+            self._frames.put(job.frame, job.tail.digest, image_tokens, job.grid)
 
-    def _unfinished(self) -> list[Job]:
+    def _unfinished(self) -> Sequence[Job]:
         return self._running.jobs if self._running else []
 
-    def _fail(self, jobs: list[Job], error: Exception) -> None:
+    def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
         for job in jobs:
             job.fail(error)
+
+
+def _batch(jobs: Sequence[Job]) -> Batch:
+    """Jobs of one bundle, which are all of one sort."""
+    questions = [job for job in jobs if isinstance(job, Question)]
+    return Answers(questions) if questions else Comparisons([job for job in jobs if isinstance(job, Comparison)])

@@ -4,25 +4,42 @@ import asyncio
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from torch import Tensor
 
-from cloud.frames import Frames, frame_digest
-from cloud.job import Job, milliseconds_since
+from cloud.comparisons import TEXTS
+from cloud.frames import Frame, Frames, frame_digest
+from cloud.job import Comparison, Job, Question, milliseconds_since
+from cloud.matcher import Matcher
 from cloud.sampling import sampler
-from cloud.tail import Tail
+from cloud.tail import Sight, Tail
 from protos import inference_pb2 as ip
 from protos.bundle import PICTURE_CUT
 from protos.errors import PayloadError, RequestError, WrongBundle
+from protos.limits import check_labels, check_question, check_texts
+from protos.matching import label_texts
+from protos.tiles import ONE_TILE, Grid, claimed_grid
+
+Request = ip.InferRequest | ip.EmbedRequest
+
+
+class _Entry(NamedTuple):
+    """Where the tail is entered, with what, the picture's grid of tiles, and the digest of the frame: fields of a job."""
+
+    cut: str
+    boundary: Mapping[str, Tensor]
+    grid: Grid
+    frame: str
 
 
 class Intake:
     """Checks and decodes requests for the bundles that are served."""
 
-    def __init__(self, tails: Mapping[str, Tail], frames: Frames, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, tails: Mapping[str, Tail | Matcher], frames: Frames, pool: ThreadPoolExecutor) -> None:
         self._tails, self._frames, self._pool = tails, frames, pool
 
-    async def admit(self, request: ip.InferRequest, deadline: float) -> Job:
+    async def admit(self, request: Request, deadline: float) -> Job:
         """A job ready for the engine. Raises what protos/errors.py has for each thing that can be wrong with a request."""
         arrived = time.monotonic()
         tail = self._tail(request.bundle)
@@ -32,7 +49,7 @@ class Intake:
         job.stages.decode = milliseconds_since(arrived)
         return job
 
-    def _tail(self, digest: str) -> Tail:
+    def _tail(self, digest: str) -> Tail | Matcher:
         if digest in self._tails:
             return self._tails[digest]
         served = ", ".join(self._tails)
@@ -40,26 +57,52 @@ class Intake:
         raise WrongBundle(message, bundle=digest, served=list(self._tails))
 
 
-def _prepare(tail: Tail, request: ip.InferRequest, seen: Tensor | None) -> Job:
+def _prepare(tail: Tail | Matcher, request: Request, seen: Frame | None) -> Job:
+    if isinstance(request, ip.EmbedRequest):
+        return _embedding(tail, request, seen)
+    check_labels(request.labels, tail.bundle.manifest)
+    if isinstance(tail, Matcher):
+        entry = _enter(tail, request, seen)
+        labels = tuple(request.labels or tail.matching.labels)
+        return Comparison(tail=tail, **entry._asdict(), labels=labels, texts=tuple(label_texts(tail.matching, labels)))
+    return _question(tail, request, seen)
+
+
+def _question(tail: Tail, request: ip.InferRequest, seen: Frame | None) -> Question:
     generation = request.generation
-    prompt, draw = tail.prompts.build(request.question), sampler(generation)
-    cut, boundary, frame = _enter(tail, request, seen)
+    check_question(request.question, tail.limits)
+    draw = sampler(generation)
+    entry = _enter(tail, request, seen)
+    prompt = tail.prompts.build(request.question, entry.grid)
     most = min(generation.most_tokens or tail.limits.most_new_tokens, tail.limits.most_new_tokens)
-    return Job(tail, cut, boundary, prompt, most, draw, frame, arrived=0.0)
+    return Question(tail=tail, **entry._asdict(), prompt=prompt, most_tokens=most, sampler=draw)
 
 
-def _enter(tail: Tail, request: ip.InferRequest, seen: Tensor | None) -> tuple[str, Mapping[str, Tensor], str]:
-    """Where the tail is entered, with what, and the digest of the frame."""
+def _embedding(tail: Tail | Matcher, request: ip.EmbedRequest, seen: Frame | None) -> Comparison:
+    if not isinstance(tail, Matcher):
+        raise RequestError(f"{tail.bundle.manifest.model} answers questions and has no embeddings to compare; ask it with Infer")
+    if request.HasField("texts"):
+        texts = tuple(request.texts.texts)
+        if not texts:
+            raise RequestError("the request holds no text; give at least one")
+        check_texts(texts, tail.matching)
+        return Comparison(tail=tail, cut=TEXTS, boundary={}, frame="", texts=texts)
+    return Comparison(tail=tail, **_enter(tail, request, seen)._asdict())
+
+
+def _enter(tail: Sight, request: Request, seen: Frame | None) -> _Entry:
     if seen is not None:
-        return *tail.seen(seen), request.seen
+        return _Entry(*tail.seen(seen.image_tokens), seen.grid, request.seen)
     if request.HasField("picture"):
         data = request.picture.data
-        return PICTURE_CUT, tail.see(data), frame_digest(tail.digest, PICTURE_CUT, "", [("picture", data)])
+        return _Entry(PICTURE_CUT, *tail.see(data), frame_digest(tail.digest, PICTURE_CUT, "", ONE_TILE, [("picture", data)]))
     if not request.HasField("features"):
         raise RequestError("the request holds no input; give features, a picture, or the digest of a frame sent before")
     features = request.features
     payloads = {payload.name: payload.data for payload in features.payloads}
     if len(payloads) != len(features.payloads):
         raise PayloadError("a tensor came twice in one request; send each tensor of the boundary once")
-    boundary = tail.unpack(features.cut, features.codec, payloads)
-    return features.cut, boundary, frame_digest(tail.digest, features.cut, features.codec, payloads.items())
+    grid = claimed_grid(features, tail.bundle.manifest.preprocessing)
+    boundary = tail.unpack(features.cut, features.codec, payloads, grid.tiles)
+    frame = frame_digest(tail.digest, features.cut, features.codec, grid, payloads.items())
+    return _Entry(features.cut, boundary, grid, frame)

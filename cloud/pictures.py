@@ -4,6 +4,7 @@ import io
 import warnings
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from protos import bundle_pb2 as pb
@@ -32,6 +33,14 @@ def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
     except Exception as error:  # PIL's parsers raise whatever they meet in broken bytes
         message = f"the picture cannot be decoded ({type(error).__name__}: {error}); send a whole JPEG, PNG or WebP file"
         raise PictureError(message) from error
+
+
+def on_white(picture: Image.Image) -> NDArray[np.uint8]:
+    """A picture as RGB (h, w, 3), what is transparent laid onto white as transformers' processors do it."""
+    if "A" in picture.getbands() or picture.info.get("transparency") is not None:
+        opaque = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
+    return np.array(picture.convert("RGB"))
 
 
 def _check_pixels(image: Image.Image, most: int) -> None:

@@ -9,6 +9,7 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from cloud.config import ServeConfig
+from cloud.matcher import Matcher, open_tail
 from cloud.precision import Precision, choose
 from cloud.service import Service, serving
 from cloud.tail import Tail, width
@@ -23,13 +24,13 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     if config.threads:
         torch.set_num_threads(config.threads)
     precision = choose(config.device, config.dtype, max(map(width, bundles)))
-    tails = {digest: Tail(bundle, precision) for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()}
+    tails = {digest: open_tail(bundle, precision) for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()}
     for tail in tails.values():
         tail.warm()
     return asyncio.run(_serve(tails, precision, config))
 
 
-async def _serve(tails: Mapping[str, Tail], precision: Precision, config: ServeConfig) -> int:
+async def _serve(tails: Mapping[str, Tail | Matcher], precision: Precision, config: ServeConfig) -> int:
     stops = _stop_signals()
     async with serving(tails, precision, config) as service:
         _announce(service, list(tails.values()), precision, config)
@@ -37,7 +38,7 @@ async def _serve(tails: Mapping[str, Tail], precision: Precision, config: ServeC
         return await _drain(service, config.drain, stops)
 
 
-def _announce(service: Service, tails: Sequence[Tail], precision: Precision, config: ServeConfig) -> None:
+def _announce(service: Service, tails: Sequence[Tail | Matcher], precision: Precision, config: ServeConfig) -> None:
     if not config.loopback:
         _log.warning("%s is reachable from other machines and there is no TLS yet: use it on a private network only", service.address)
     served = "; ".join(f"{t.bundle.manifest.model} {t.digest[:12]} at {', '.join(c.name for c in t.bundle.manifest.cuts)}" for t in tails)

@@ -8,6 +8,8 @@ from tokenizers import Tokenizer
 from protos import bundle_pb2 as pb
 from protos.errors import PromptError
 from protos.limits import check_question
+from protos.prompt import write_prompt
+from protos.tiles import ONE_TILE, Grid
 
 _UNFINISHED = "\ufffd"  # what a tokenizer makes of a character whose last bytes have not come yet
 
@@ -19,12 +21,12 @@ class Prompts:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._prompt, self._limits = prompt, limits
 
-    def build(self, question: str) -> list[int]:
-        """The prompt's token ids, with `image_tokens` times the image token. Raises PromptError."""
+    def build(self, question: str, grid: Grid = ONE_TILE) -> list[int]:
+        """The prompt's token ids, with `image_tokens` times the image token for each tile of the picture. Raises PromptError."""
         check_question(question, self._limits)
-        text = self._prompt.template.replace("{question}", question)
+        text = write_prompt(self._prompt.template, self._prompt.picture, question, grid)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        if self._prompt.image_tokens and ids.count(self._prompt.image_token) != self._prompt.image_tokens:
+        if self._prompt.image_tokens and ids.count(self._prompt.image_token) != self._prompt.image_tokens * grid.tiles:
             image = self._tokenizer.id_to_token(self._prompt.image_token)
             raise PromptError(f"the question contains {image}, which stands for the picture; leave it out")
         if len(ids) > self._limits.most_prompt_tokens:

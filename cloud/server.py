@@ -1,4 +1,4 @@
-"""The gRPC face of the service: Infer, Converse, Describe."""
+"""The gRPC face of the service: Infer, Converse, Embed, Describe."""
 
 import asyncio
 import logging
@@ -64,6 +64,23 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         reply.MergeFrom(self._description)
         return reply
 
+    async def Embed(self, request: ip.EmbedRequest, context: Context) -> ip.EmbedReply:  # noqa: N802
+        """Where a picture or texts lie."""
+        try:
+            return await self._embed(request, _deadline(context))
+        except Exception as error:
+            await context.abort(*status_of(error))
+            raise
+
+    async def _embed(self, request: ip.EmbedRequest, deadline: float) -> ip.EmbedReply:
+        with self._door.entered():
+            self._engine.waiting.check_room()
+            job = await self._intake.admit(request, deadline)
+            with self._engine.holding(job):
+                (reply,) = [event async for event in job.events() if isinstance(event, ip.EmbedReply)]
+        reply.load.CopyFrom(self._engine.load())
+        return reply
+
     async def _answer(self, request: ip.InferRequest, deadline: float, send: Send) -> None:
         with self._door.entered():
             self._engine.waiting.check_room()
@@ -76,6 +93,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
     def _reply(self, identity: str, event: Event) -> ip.InferReply:
         if isinstance(event, str):
             return ip.InferReply(id=identity, text=event)
+        if isinstance(event, ip.EmbedReply):
+            raise TypeError("embeddings are no answer to a question")
         event.load.CopyFrom(self._engine.load())
         return ip.InferReply(id=identity, done=event)
 

@@ -16,6 +16,7 @@ from cloud.door import Door
 from cloud.engine import Engine
 from cloud.frames import Frames
 from cloud.intake import Intake
+from cloud.matcher import Matcher
 from cloud.precision import Precision
 from cloud.server import Inference
 from cloud.tail import Tail, most_request_bytes
@@ -61,7 +62,7 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(tails: Mapping[str, Tail], precision: Precision, config: ServeConfig) -> AsyncIterator[Service]:
+async def serving(tails: Mapping[str, Tail | Matcher], precision: Precision, config: ServeConfig) -> AsyncIterator[Service]:
     """A running service for these tails by digest; leaving stops it at once (drain first). Raises RequestError where it cannot listen."""
     frames, door = Frames(config.most_frame_bytes), Door()
     engine = Engine(Waiting(config.most_waiting), frames, config.most_batch)
@@ -113,7 +114,7 @@ def _listen(server: grpc.aio.Server, config: ServeConfig) -> str:
     return f"{config.host}:{port}"
 
 
-def _describe(tails: Mapping[str, Tail], precision: Precision) -> ip.DescribeReply:
+def _describe(tails: Mapping[str, Tail | Matcher], precision: Precision) -> ip.DescribeReply:
     most = max(most_request_bytes(tail.bundle) for tail in tails.values())
     reply = ip.DescribeReply(version=_version(), device=precision.device_name, dtype=precision.dtype_name, most_request_bytes=most)
     for tail in tails.values():

@@ -1,11 +1,20 @@
 """What a device gives back for a question: the words, the way they came, and what that cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.policy import Decision
 
 STAGES = ("preprocess", "head", "encode", "network", "decode", "queue", "tail", "lost", "first_token", "generate", "total")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a label fits the picture: `similarity` is the cosine of the two embeddings."""
+
+    label: str
+    probability: float
+    similarity: float
 
 
 @dataclass(frozen=True)
@@ -26,3 +35,4 @@ class Answer:
     fallback: str | None  # why the arm that was decided on did not answer
     late: bool  # the deadline had passed when the answer was complete
     frame: str  # ask again about the same frame with this; empty if the cloud keeps nothing of it
+    fits: Sequence[Fit] = ()  # of a dual encoder: every label, the best first

@@ -60,6 +60,12 @@ class CloudClient:
         with self._errors():
             yield from _cancelled_when_left(self._stub.Converse(requests, timeout=seconds))
 
+    def embed(self, request: pb.EmbedRequest, seconds: float) -> pb.EmbedReply:
+        """Where a picture or texts lie in the space of a dual encoder. Raises as `infer`."""
+        with self._errors():
+            reply: pb.EmbedReply = self._stub.Embed(request, timeout=max(seconds, 0.0))
+            return reply
+
     def describe(self, seconds: float) -> pb.DescribeReply:
         """What is served there, and how loaded it is."""
         with self._errors():

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from protos.errors import RequestError
+
 
 def cache_folder() -> Path:
     """Where what can be made again is kept: $ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not exist yet."""
@@ -17,6 +19,24 @@ def cache_folder() -> Path:
 def profile_file(digest: str) -> Path:
     """Where this device's profile of a bundle is kept."""
     return cache_folder() / f"profile-{digest[:12]}.json"
+
+
+def provider() -> str:
+    """Which of onnxruntime's providers runs models where none is named: $ISTHMUS_PROVIDER, or `auto`."""
+    return os.environ.get("ISTHMUS_PROVIDER", "auto")
+
+
+def gpu() -> int:
+    """The number of the GPU: $ISTHMUS_GPU, or 0. Raises RequestError for one that is no number."""
+    text = os.environ.get("ISTHMUS_GPU", "0")
+    if not text.isdecimal():
+        raise RequestError(f"$ISTHMUS_GPU is {text!r}, not the number of a GPU; give 0 for the first")
+    return int(text)
+
+
+def engines_folder(digest: str) -> Path:
+    """Where TensorRT keeps what it built for a bundle on this device."""
+    return cache_folder() / "tensorrt" / digest[:12]
 
 
 def bundle_folder() -> Path:

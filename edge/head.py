@@ -11,99 +11,94 @@ from edge import runtime
 from edge.preprocess import Pixels
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
-from protos.errors import BundleDamaged, RequestError
+from protos.errors import RequestError
 
-Codes = NDArray[np.generic]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Reached:
     """What the head made of a picture at a cut.
 
-    `boundary`: tensor name -> float32 (1, ...), enough to go on from here. `codes`: codec -> tensor name -> codes without the batch
-    dimension, ready for that codec's `encode`. `milliseconds`: cut -> time of the piece that ends there, for the pieces run now.
+    `boundary`: tensor name -> float32 (tiles, ...), what a codec codes and enough to go on from here. `milliseconds`: cut -> time of
+    the piece that ends there, all tiles together, for the pieces run now.
     """
 
     cut: str
-    boundary: dict[str, NDArray[np.float32]]
-    codes: dict[str, dict[str, Codes]]
+    boundary: dict[str, Floats]
     milliseconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece ready to run: its tensors as the graph calls them, and those of its boundary by bare name."""
+
+    cut: str
+    session: ort.InferenceSession
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    tensors: tuple[str, ...]
 
 
 class Head:
     """The head of a bundle. A piece is checked and loaded when it is first needed, and kept."""
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "") -> None:
+        """Raises RequestError for a provider that this onnxruntime lacks; empty: the environment's, or the one that suits the head."""
         self._bundle, self._threads = bundle, threads
-        self._loaded: dict[str, ort.InferenceSession] = {}
+        self._placement = runtime.place(bundle, bundle.manifest.precision, provider)
+        self._loaded: dict[str, _Piece] = {}
+        self._chains: dict[str, list[_Piece]] = {}
+        self._shape = tuple(bundle.manifest.pieces[0].inputs[0].shape)
 
     def load(self, cut: str) -> None:
         """Get every piece up to a cut ready. Raises UnknownName, or BundleDamaged."""
-        for piece in self._bundle.pieces_to(cut):
-            self._piece(piece)
+        self._chain(cut)
 
     def run(self, pixels: Pixels, cut: str, after: Reached | None = None) -> Reached:
-        """Pixels (1, 3, h, w) to a cut; or on from `after`, reached before for the same picture, if it lies on the way.
+        """Pixels (tiles, 3, h, w) to a cut; or on from `after`, reached before for the same picture, if it lies on the way.
 
         Raises UnknownName, BundleDamaged, or RequestError for pixels of another shape.
         """
-        self.load(cut)
-        pieces = self._bundle.pieces_to(cut)
-        feed, todo = self._start(pixels, pieces, after)
+        values, todo = self._start(pixels, self._chain(cut), after)
         if after and not todo:
             return after
-        milliseconds: dict[str, float] = {}
-        for piece in todo[:-1]:
-            feed = self._step(piece, feed, _boundary(piece), milliseconds)
-        last = self._step(todo[-1], feed, [*_boundary(todo[-1]), *self._codes(cut)], milliseconds)
-        return self._reached(cut, last, milliseconds)
+        milliseconds = {piece.cut: 0.0 for piece in todo}
+        # Tile by tile: a CPU is busy with one, all of a layer's tensors stay small, and each tile keeps its own INT8 ranges.
+        tiles = [_through(todo, [value[tile : tile + 1] for value in values], milliseconds) for tile in range(len(values[0]))]
+        boundary = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*tiles, strict=True)]
+        return Reached(cut, dict(zip(todo[-1].tensors, boundary, strict=True)), milliseconds)
 
-    def _start(self, pixels: Pixels, pieces: list[pb.Piece], after: Reached | None) -> tuple[dict[str, Codes], list[pb.Piece]]:
-        """What the first piece still to run takes, and the pieces still to run."""
-        names = [piece.cut for piece in pieces]
+    def _start(self, pixels: Pixels, chain: list[_Piece], after: Reached | None) -> tuple[list[Floats], list[_Piece]]:
+        """What the first piece still to run takes, in its order, and the pieces still to run."""
+        names = [piece.cut for piece in chain]
         if after and after.cut in names:
-            feed: dict[str, Codes] = {f"{after.cut}/{name}": tensor for name, tensor in after.boundary.items()}
-            return feed, pieces[names.index(after.cut) + 1 :]
-        spec = pieces[0].inputs[0]
-        if pixels.shape != (1, *spec.shape):
-            shape = "x".join(map(str, spec.shape))
-            raise RequestError(f"the model takes one picture of {shape}, these pixels are {pixels.shape}; prepare them with this bundle")
-        return {spec.name: pixels}, pieces
+            reached = names.index(after.cut)
+            return [after.boundary[name] for name in chain[reached].tensors], chain[reached + 1 :]
+        if pixels.shape[1:] != self._shape or not len(pixels):
+            shape = "x".join(map(str, self._shape))
+            raise RequestError(f"the model takes tiles of {shape}, these pixels are {pixels.shape}; prepare them with this bundle")
+        return [pixels], chain
 
-    def _step(self, piece: pb.Piece, feed: dict[str, Codes], outputs: list[str], milliseconds: dict[str, float]) -> dict[str, Codes]:
-        session = self._piece(piece)
-        inputs = {spec.name: feed[spec.name] for spec in piece.inputs}
-        started = time.perf_counter()
-        values = session.run(outputs, inputs)
-        milliseconds[piece.cut] = (time.perf_counter() - started) * 1e3
-        return dict(zip(outputs, values, strict=True))
+    def _chain(self, cut: str) -> list[_Piece]:
+        if cut not in self._chains:
+            self._chains[cut] = [self._piece(piece) for piece in self._bundle.pieces_to(cut)]
+        return self._chains[cut]
 
-    def _reached(self, cut: str, outputs: dict[str, Codes], milliseconds: dict[str, float]) -> Reached:
-        spec = self._bundle.cut(cut)
-        boundary = {tensor.name: np.asarray(outputs[f"{cut}/{tensor.name}"], np.float32) for tensor in spec.boundary}
-        codes = {
-            codec.name: {tensor.codes.name: outputs[f"codes/{codec.name}/{tensor.codes.name}"][0] for tensor in codec.tensors}
-            for codec in spec.codecs
-        }
-        return Reached(cut, boundary, codes, milliseconds)
-
-    def _codes(self, cut: str) -> list[str]:
-        return [f"codes/{codec.name}/{tensor.codes.name}" for codec in self._bundle.cut(cut).codecs for tensor in codec.tensors]
-
-    def _piece(self, piece: pb.Piece) -> ort.InferenceSession:
+    def _piece(self, piece: pb.Piece) -> _Piece:
         if piece.path not in self._loaded:
-            session = runtime.session(self._bundle.file(piece.path), self._threads)
-            self._check(piece, session)
-            self._loaded[piece.path] = session
+            session = runtime.session(self._bundle.file(piece.path), self._threads, self._placement)
+            inputs, outputs = (tuple(spec.name for spec in specs) for specs in (piece.inputs, piece.outputs))
+            runtime.check(session, piece.path, inputs, outputs)
+            tensors = tuple(name.removeprefix(f"{piece.cut}/") for name in outputs)
+            self._loaded[piece.path] = _Piece(piece.cut, session, inputs, outputs, tensors)
         return self._loaded[piece.path]
 
-    def _check(self, piece: pb.Piece, session: ort.InferenceSession) -> None:
-        takes, gives = ({node.name for node in nodes} for nodes in (session.get_inputs(), session.get_outputs()))
-        missing = ({spec.name for spec in piece.inputs} ^ takes) | ({*_boundary(piece), *self._codes(piece.cut)} - gives)
-        if missing:
-            names = ", ".join(sorted(missing))
-            raise BundleDamaged(f"{piece.path} and the manifest disagree about {names}; split the model again", file=piece.path)
 
-
-def _boundary(piece: pb.Piece) -> list[str]:
-    return [spec.name for spec in piece.outputs]
+def _through(pieces: list[_Piece], values: list[Floats], milliseconds: dict[str, float]) -> list[Floats]:
+    """One tile through pieces; their times are added to."""
+    for piece in pieces:
+        started = time.perf_counter()
+        values = piece.session.run(piece.outputs, dict(zip(piece.inputs, values, strict=True)))
+        milliseconds[piece.cut] += (time.perf_counter() - started) * 1e3
+    return values

@@ -10,6 +10,8 @@ from edge import runtime
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, NoRoute, PromptError
 from protos.limits import check_question
+from protos.prompt import write_prompt
+from protos.tiles import ONE_TILE, Grid
 
 Floats = NDArray[np.float32]
 _UNFINISHED = "\ufffd"  # a character whose bytes have not all come yet
@@ -23,29 +25,30 @@ def available(bundle: Bundle) -> bool:
 class LocalModel:
     """Decoder, embeddings and tokenizer of a bundle. Raises NoRoute where it has none, BundleDamaged where they are broken."""
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "") -> None:
         if not available(bundle):
             raise NoRoute(f"bundle {bundle.path} cannot answer on the device; split it again with --with-local, or give a cloud")
         self._spec, self._prompt, self._limits = bundle.manifest.local, bundle.manifest.prompt, bundle.manifest.limits
-        self._decoder = runtime.session(bundle.file(self._spec.decoder), threads)
-        self._table = _table(bundle, self._spec.embeddings)
-        self._tokenizer = _tokenizer(bundle, self._spec.tokenizer)
+        self._decoder = runtime.session(bundle.file(self._spec.decoder), threads, runtime.place(bundle, self._spec.precision, provider))
+        self._table = read_table(bundle, self._spec.embeddings)
+        self._tokenizer = read_tokenizer(bundle, self._spec.tokenizer)
 
-    def answer(self, image_tokens: Floats, question: str, most_tokens: int = 0) -> Iterator[str]:
+    def answer(self, image_tokens: Floats, question: str, most_tokens: int = 0, grid: Grid = ONE_TILE) -> Iterator[str]:
         """The answer in pieces of text, as they come, most likely token first; joined they are the whole answer.
 
-        `image_tokens` (count, width); `most_tokens` 0 means the bundle's limit. Raises PromptError, at the call and not later.
+        `image_tokens` (count, width) of all tiles of the picture's `grid`; `most_tokens` 0 means the bundle's limit. Raises
+        PromptError, at the call and not later.
         """
-        ids = self.prompt(question)
+        ids = self.prompt(question, grid)
         room = min(most_tokens or self._limits.most_new_tokens, self._limits.most_new_tokens, self._spec.most_tokens - len(ids))
         return self._pieces(self.generate(self.embed(ids, image_tokens), room))
 
-    def prompt(self, question: str) -> list[int]:
+    def prompt(self, question: str, grid: Grid = ONE_TILE) -> list[int]:
         """A question in the bundle's template, as tokens. Raises PromptError for one that does not fit the model."""
         check_question(question, self._limits)
-        encoded = self._tokenizer.encode(self._prompt.template.replace("{question}", question), add_special_tokens=False)
-        ids: list[int] = encoded.ids
-        if self._prompt.image_tokens and ids.count(self._prompt.image_token) != self._prompt.image_tokens:
+        text = write_prompt(self._prompt.template, self._prompt.picture, question, grid)
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        if self._prompt.image_tokens and ids.count(self._prompt.image_token) != self._prompt.image_tokens * grid.tiles:
             raise PromptError("the question contains the model's own mark for an image; leave it out")
         longest = min(self._limits.most_prompt_tokens, self._spec.most_tokens - 1)
         if len(ids) > longest:
@@ -56,8 +59,9 @@ class LocalModel:
         """Tokens to embeddings (1, count, width), the image tokens in the places of their mark."""
         embeds = self._table[ids].astype(np.float32)
         if image_tokens is not None:
-            if image_tokens.shape != (self._prompt.image_tokens, embeds.shape[1]):
-                wanted = f"{self._prompt.image_tokens} x {embeds.shape[1]}"
+            count = ids.count(self._prompt.image_token)
+            if image_tokens.shape != (count, embeds.shape[1]):
+                wanted = f"{count} x {embeds.shape[1]}"
                 raise BundleDamaged(f"the head gives image tokens {image_tokens.shape}, the decoder takes {wanted}; split the model again")
             embeds[np.array(ids) == self._prompt.image_token] = image_tokens
         return embeds[None]
@@ -92,7 +96,8 @@ class LocalModel:
             yield text[told:]
 
 
-def _table(bundle: Bundle, path: str) -> NDArray[np.float16]:
+def read_table(bundle: Bundle, path: str) -> NDArray[np.float16]:
+    """The embeddings (vocabulary, width) of all tokens, mapped into memory and not read. Raises BundleDamaged."""
     try:
         table: NDArray[np.float16] = np.load(bundle.file(path), mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -102,7 +107,8 @@ def _table(bundle: Bundle, path: str) -> NDArray[np.float16]:
     return table
 
 
-def _tokenizer(bundle: Bundle, path: str) -> Tokenizer:
+def read_tokenizer(bundle: Bundle, path: str) -> Tokenizer:
+    """A bundle's tokenizer. Raises BundleDamaged."""
     try:
         return Tokenizer.from_file(str(bundle.file(path)))
     except BundleDamaged:

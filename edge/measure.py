@@ -13,10 +13,13 @@ import numpy as np
 
 from edge.head import Head, Reached
 from edge.local import LocalModel, available
-from edge.preprocess import Picture, Pixels, Preprocessor
+from edge.preprocess import Pixels, Preprocessor
 from edge.profile import DeviceProfile
+from edge.providers import AUTO, CPU
+from edge.resampling import Picture
+from edge.senders import Senders
 from edge.sources import encode_picture
-from protos import codec
+from edge.texts import TextTower, has_tower
 from protos.bundle import Bundle
 
 Progress = Callable[[float], None]  # told the part of the work that is done, 0 to 1
@@ -26,9 +29,9 @@ _LEAST_ROUNDS = 3
 _PREPROCESS, _PREFILL, _TOKEN = "preprocess", "prefill", "token"
 
 
-def measure(bundle: Bundle, threads: int = 1, seconds: float = 5.0, progress: Progress | None = None) -> DeviceProfile:
+def measure(bundle: Bundle, threads: int = 1, seconds: float = 5.0, progress: Progress | None = None, provider: str = "") -> DeviceProfile:
     """Measure for about `seconds`, at least three rounds. Raises BundleDamaged for a bundle that cannot be run."""
-    rounds = _Rounds(bundle, threads)
+    rounds = _Rounds(bundle, threads, provider)
     rounds.run()  # the first round loads, allocates and warms up
     rounds.times.clear()
     started = time.perf_counter()
@@ -44,16 +47,13 @@ def measure(bundle: Bundle, threads: int = 1, seconds: float = 5.0, progress: Pr
 class _Rounds:
     """Rounds over every part: `times` collects milliseconds by the part's name."""
 
-    def __init__(self, bundle: Bundle, threads: int) -> None:
-        self._bundle, self._threads = bundle, threads
+    def __init__(self, bundle: Bundle, threads: int, provider: str) -> None:
+        self._bundle, self._threads, self._provider = bundle, threads, provider
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
-        self._head = Head(bundle, threads)
-        self._local = LocalModel(bundle, threads) if available(bundle) else None
-        self._coders = {
-            (cut.name, spec.name): codec.sender(spec, bundle.file(spec.sender) if spec.sender else None)
-            for cut in bundle.manifest.cuts
-            for spec in cut.codecs
-        }
+        self._head = Head(bundle, threads, provider)
+        self._tower = TextTower(bundle, threads, provider) if has_tower(bundle) else None
+        self._local = LocalModel(bundle, threads, provider) if available(bundle) and not bundle.manifest.HasField("matching") else None
+        self._senders = Senders(bundle, threads)
         self._picture = _picture()
         self.times: _Times = defaultdict(list)
 
@@ -62,7 +62,9 @@ class _Rounds:
         pixels = self._prepare()
         reached = None
         for cut in self._bundle.manifest.cuts:
-            reached = self._reach(pixels, cut.name, reached)
+            reached = self._reach(pixels[:1], cut.name, reached)
+        if self._tower:
+            self._read(self._tower)
         if self._local and reached:
             self._answer(self._local, reached)
 
@@ -76,7 +78,7 @@ class _Rounds:
             prefill_ms=medians.get(_PREFILL, 0.0),
             token_ms=medians.get(_TOKEN, 0.0),
             preprocess_ms=medians[_PREPROCESS],
-            machine=machine(),
+            machine=f"{machine()}, {self._provider}" if self._provider not in {"", AUTO, CPU} else machine(),
             threads=self._threads,
             digest=self._bundle.digest,
         )
@@ -97,15 +99,20 @@ class _Rounds:
         for name, milliseconds in reached.milliseconds.items():
             self.times[name].append(milliseconds)
         for spec in self._bundle.cut(cut).codecs:
-            coder = self._coders[cut, spec.name]
             started = time.perf_counter()
-            coder.encode(reached.codes[spec.name])
+            self._senders.encode(cut, spec.name, reached.boundary)
             self._note(f"{cut}/{spec.name}", started)
         return reached
 
+    def _read(self, tower: TextTower) -> None:
+        started = time.perf_counter()
+        tower.embed(["a photo of a cat"])
+        self._note(_TOKEN, started)
+
     def _answer(self, local: LocalModel, reached: Reached) -> None:
-        (image_tokens,) = (tensor[0] for tensor in reached.boundary.values())
-        embeds = local.embed(local.prompt("what is in the picture?"), image_tokens)
+        grid = self._preprocessor.grid(self._preprocessor.resize(self._picture))
+        (image_tokens,) = (np.tile(tensor[0], (grid.tiles, 1)) for tensor in reached.boundary.values())
+        embeds = local.embed(local.prompt("what is in the picture?", grid), image_tokens)
         started = time.perf_counter()
         token, past = local.step(embeds)
         self._note(_PREFILL, started)

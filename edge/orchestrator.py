@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from edge.answer import Answer
 from edge.arms import AUTO, LOCAL, Arm
@@ -11,12 +11,13 @@ from edge.device import Device
 from edge.exchange import Exchange
 from edge.link import Link
 from edge.policy import Decision, Request, Rules, Weights, decide
-from edge.preprocess import Picture
 from edge.profile import DeviceProfile
+from edge.resampling import Picture
 from edge.task import Task, silent
 from protos import inference_pb2 as pb
 from protos.bundle import PICTURE_CUT, Bundle
 from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, TooLarge, UnknownFrame, WrongBundle
+from protos.labels import Labels
 
 NETWORK_SECONDS = 10.0  # without a deadline: what a call may take beside the tokens it makes
 _MOST_FRAMES = 256
@@ -40,11 +41,12 @@ class Orchestrator:
         link: Link | None = None,
         *,
         threads: int = 1,
+        provider: str = "",
         clock: Callable[[], float] = time.monotonic,
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
         self._manifest, self._client = bundle.manifest, client
-        self._device = Device(bundle, profile, threads, clock)
+        self._device = Device(bundle, profile, threads, clock, provider)
         self._clock, self._network_seconds = clock, network_seconds
         self._link = link or Link(bundle, clock())
         self._kept: OrderedDict[str, float] = OrderedDict()  # frame digest: accuracy of what the cloud keeps of it
@@ -63,6 +65,7 @@ class Orchestrator:
         weights: Weights = _BALANCED,
         generation: pb.Generation | None = None,
         frame: str | None = None,
+        labels: Sequence[str] | Labels = (),
         on_text: Callable[[str], None] = silent,
         on_restart: Callable[[str], None] = silent,
     ) -> Answer:
@@ -70,9 +73,12 @@ class Orchestrator:
 
         `on_text` gets the answer in pieces as they come. If the cloud dies in mid-answer and the device answers anew, `on_restart`
         gets the reason: what came before is void. `frame` is `Answer.frame` of an earlier question about the same picture.
+        A dual encoder reads no question: it chooses among `labels`, which may bring their embeddings; none are the bundle's own.
         Raises PromptError, PictureError, UnknownName, NoRoute; where no local answer may stand in, CloudError, WrongBundle, TooLarge.
         """
-        task = Task(picture, question, rules, weights, generation or pb.Generation(), frame, on_text, on_restart, self._clock)
+        names, given = (labels.names, labels.rows()) if isinstance(labels, Labels) else (labels, {})
+        asked = generation or pb.Generation()
+        task = Task(picture, question, rules, weights, asked, frame, on_text, on_restart, self._clock, labels=names, given=given)
         self._device.look(task)
         decision = self._decide(task)
         return self._act(task, decision)
@@ -89,11 +95,11 @@ class Orchestrator:
         return Request(
             rules=task.rules,
             weights=task.weights,
-            question_bytes=len(task.question.encode()),
-            tokens=min(self._link.tokens, self._most_tokens(task)),
+            question_bytes=len(task.question.encode()) + sum(len(label.encode()) for label in task.labels),
+            tokens=self._tokens(task),
             spent_ms=task.spent_ms(),
-            sampled=task.generation.temperature > 0,
-            local_ready=self._device.has_local,
+            local_trouble=self._device.trouble(task),
+            tiles=self._device.tiles(task),
             seen=self._kept.get(task.frame, self._manifest.accuracy) if task.frame else None,
         )
 
@@ -109,7 +115,7 @@ class Orchestrator:
             task.frame = None
             return self._act(task, self._decide(task))
         except _ANSWERED_HERE_INSTEAD as error:
-            if not self._device.may_answer(task.rules, task.generation):
+            if not self._device.may_answer(task):
                 raise
             task.restart(str(error))
             return self._answer_here(task, decision)
@@ -130,6 +136,7 @@ class Orchestrator:
             self._learn_from_failure(exchange, decision, error)
             raise
         self._learn(task, decision.arm, exchange, done)
+        task.scores = done.scores
         return task.answered(decision, decision.arm.name, done.tokens, done.frame)
 
     def _patience(self, task: Task, decision: Decision) -> float:
@@ -139,10 +146,14 @@ class Orchestrator:
             return self._network_seconds + 2 * self._most_tokens(task) * self._link.cloud(self._clock()).token_ms / 1000
         if left <= 0:
             raise DeadlineError(f"the deadline of {task.rules.deadline_ms:.0f} ms passed before the call; allow more time")
-        spare = left - self._device.answer_ms(task, self._link.tokens)
+        spare = left - self._device.answer_ms(task, self._tokens(task))
         expected = chosen.network + chosen.queue + chosen.cloud + chosen.generate
-        reserve = self._device.may_answer(task.rules, task.generation) and spare >= expected
+        reserve = self._device.may_answer(task) and spare >= expected
         return (spare if reserve else left) / 1000
+
+    def _tokens(self, task: Task) -> float:
+        """How many steps making the answer takes: tokens, or labels to be read on the device."""
+        return self._device.unread(task) if self._device.matches else min(self._link.tokens, self._most_tokens(task))
 
     def _most_tokens(self, task: Task) -> int:
         return task.generation.most_tokens or self._manifest.limits.most_new_tokens

@@ -6,6 +6,8 @@ Each arm's time is predicted from measured parts, the arms that break a rule are
     total   = spent + head + encode + network + queue + cloud + generate          (milliseconds)
     score   = w_ms total + w_point (points of accuracy lost) + w_kB kilobytes     (less is better)
 
+Of a picture in tiles, head, encode and bytes are taken as so many times those of a tile; the cloud's times as those of a usual picture.
+
 If the deadline alone rules out every arm, the fastest that obeys the other rules is taken and the decision is marked late:
 an answer that comes late is worth more than none.
 """
@@ -20,6 +22,7 @@ from edge.profile import DeviceProfile
 from protos import bundle_pb2 as pb
 from protos.bundle import PICTURE_CUT
 from protos.errors import NoRoute
+from protos.tiles import mean_tiles
 
 OVERHEAD_BYTES = 160  # of a request beside its payload and question: digest, id, names, generation, field tags
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
@@ -54,11 +57,11 @@ class Request:
     rules: Rules = field(default_factory=Rules)
     weights: Weights = field(default_factory=Weights)
     question_bytes: int = 0
-    tokens: float = 8.0  # expected length of the answer
+    tokens: float = 8.0  # expected length of the answer; of a dual encoder, labels that the device would have to read
     spent_ms: float = 0.0  # since the request arrived
-    sampled: bool = False  # temperature above 0
-    local_ready: bool = True  # the files of the local model are on this device
+    local_trouble: str = ""  # why the device cannot answer alone, whatever the rules
     seen: float | None = None  # accuracy of what the cloud keeps of this frame; None if it keeps nothing
+    tiles: int = 1  # that the picture becomes
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def decide(
     """
     check_route(request.rules.route, manifest)
     arms = [*local_arm(manifest), *(cloud_arms(manifest, request.seen) if link else ())]
-    known = _Known(request, device, link, cloud, manifest.accuracy)
+    known = _Known(request, device, link, cloud, manifest.accuracy, request.tiles / mean_tiles(manifest.preprocessing))
     predicted = [_predict(arm, known) for arm in arms]
     judged = [replace(p, verdict=_barred(p.arm, request, link)) for p in predicted]
     lawful = [p for p in judged if not p.verdict]
@@ -130,15 +133,16 @@ class _Known:
     link: LinkEstimate | None
     cloud: CloudEstimate
     accuracy: float  # of the whole model
+    share: float  # the picture's tiles, to those of the report's pictures
 
 
 def _predict(arm: Arm, known: _Known) -> Predicted:
     request, device, link, cloud = known.request, known.device, known.link, known.cloud
-    head, encode = _on_device(arm, device)
+    head, encode = _on_device(arm, device, request.tiles)
     network, queue, entry, size = 0.0, 0.0, 0.0, 0
     prefill, token = device.prefill_ms, device.token_ms
     if link is not None and arm.kind != LOCAL:
-        size = round(arm.mean_bytes) + request.question_bytes + OVERHEAD_BYTES
+        size = round(arm.mean_bytes * known.share) + request.question_bytes + OVERHEAD_BYTES
         network = link.round_trip_ms + 8000 * size / link.uplink
         queue, entry = cloud.queue_ms, _entry(arm, cloud)
         prefill, token = cloud.prefill_ms, cloud.token_ms
@@ -152,17 +156,17 @@ def _score(weights: Weights, total_ms: float, points_lost: float, size: int) -> 
     return weights.millisecond * total_ms + weights.accuracy_point * points_lost + weights.kilobyte * size / 1000
 
 
-def _on_device(arm: Arm, device: DeviceProfile) -> tuple[float, float]:
+def _on_device(arm: Arm, device: DeviceProfile, tiles: int) -> tuple[float, float]:
     """Milliseconds of the head and of the coder."""
     if arm.kind == "upload":
         return 0.0, device.encode_ms.get(arm.coding, 0.0)
     if arm.kind == "split":
-        return _head(device.pieces, arm.cut), device.encode_ms.get(f"{arm.cut}/{arm.coding}", 0.0)
-    return (_head(device.pieces, None) if arm.kind == LOCAL else 0.0), 0.0
+        return tiles * _head(device.pieces, arm.cut), tiles * device.encode_ms.get(f"{arm.cut}/{arm.coding}", 0.0)
+    return (tiles * _head(device.pieces, None) if arm.kind == LOCAL else 0.0), 0.0
 
 
 def _head(pieces: Mapping[str, float], cut: str | None) -> float:
-    """Milliseconds of the chain up to a cut, or of all of it."""
+    """Milliseconds of the chain up to a cut, or of all of it, a tile."""
     names = list(pieces)
     return sum(pieces[name] for name in (names if cut is None else names[: names.index(cut) + 1]))
 
@@ -194,9 +198,7 @@ def _barred_here(arm: Arm, request: Request) -> str:
         return "rule no-local"
     if not arm.fits(request.rules.route):
         return f"route {request.rules.route} was asked for"
-    if not request.local_ready:
-        return "the local model is not on this device"
-    return "local answers are greedy, a temperature was asked for" if request.sampled else ""
+    return request.local_trouble
 
 
 def _choose(request: Request, lawful: Sequence[Predicted], judged: Sequence[Predicted], last: str | None) -> Decision:

@@ -21,10 +21,10 @@ _GUESSED_PICTURE_MS = 2.0
 class DeviceProfile:
     """Milliseconds of every part, for one bundle on one device."""
 
-    pieces: dict[str, float]  # cut -> the piece that ends there, in the bundle's order
-    encode_ms: dict[str, float]  # CUT/CODEC -> codes to payloads; FORMAT-QUALITY -> the resized picture to a file
-    prefill_ms: float  # local: the prompt to the first token; 0 where the bundle has no local part
-    token_ms: float  # local: each token after it
+    pieces: dict[str, float]  # cut -> the piece that ends there, a tile, in the bundle's order
+    encode_ms: dict[str, float]  # CUT/CODEC -> codes to payloads, a tile; FORMAT-QUALITY -> the resized picture to a file
+    prefill_ms: float  # local: the prompt of a picture of 1280 x 960 to the first token; 0 where the bundle has no local part
+    token_ms: float  # local: each token after it; of a dual encoder, each label to be read
     preprocess_ms: float  # a decoded picture of 1280 x 960 to the first piece's input
     machine: str
     threads: int

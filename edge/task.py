@@ -3,15 +3,16 @@
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from edge.answer import STAGES, Answer
+from edge.answer import STAGES, Answer, Fit
 from edge.head import Reached
 from edge.policy import Decision, Rules, Weights
-from edge.preprocess import Picture
+from edge.resampling import Picture
 from protos import inference_pb2 as pb
+from protos.matching import Floats
 
 
 def silent(_: str) -> None:
@@ -31,6 +32,8 @@ class Task:
     on_text: Callable[[str], None] = silent
     on_restart: Callable[[str], None] = silent
     clock: Callable[[], float] = time.monotonic
+    labels: Sequence[str] = ()  # of a dual encoder; none: the bundle's own
+    given: Mapping[str, Floats] = field(default_factory=dict)  # embeddings (width) by label, as a label file has them
     name: str = field(default_factory=lambda: secrets.token_hex(6))
     arrived: float = 0.0
     reached: Reached | None = None  # the farthest boundary that the head has come to
@@ -38,6 +41,7 @@ class Task:
     text: list[str] = field(default_factory=list)
     payload_bytes: int = 0
     bytes_up: int = 0
+    scores: Sequence[pb.Score] = ()
     fallback: str | None = None
 
     def __post_init__(self) -> None:
@@ -82,4 +86,5 @@ class Task:
         self.stages["total"] = total
         stages = {name: self.stages[name] for name in STAGES if name in self.stages}
         text = "".join(self.text)
-        return Answer(text, route, decision, self.payload_bytes, self.bytes_up, tokens, stages, self.fallback, late, frame)
+        fits = tuple(Fit(score.label, score.probability, score.similarity) for score in self.scores)
+        return Answer(text, route, decision, self.payload_bytes, self.bytes_up, tokens, stages, self.fallback, late, frame, fits)

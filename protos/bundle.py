@@ -8,10 +8,11 @@ from typing import Self
 from google.protobuf import json_format
 
 from protos import bundle_pb2 as pb
-from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, UnknownName
+from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+WEIGHTS = ".weights"  # behind the name of an ONNX file: its weights, where it would be too large with them inside
 PICTURE_CUT = "pixels"
 _MOST_MANIFEST_BYTES = 16 << 20
 
@@ -29,7 +30,7 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """Read the manifest of the bundle in a folder. Raises BundleMissing, BundleDamaged or BundleTooNew."""
+        """Read the manifest of the bundle in a folder. Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld."""
         folder = Path(path)
         try:
             with (folder / MANIFEST).open("rb") as stream:
@@ -60,12 +61,13 @@ class Bundle:
         return list(self.manifest.pieces[: names.index(cut) + 1])
 
     def file(self, path: str) -> Path:
-        """The place of a file on disk, its size and digest checked once. Raises BundleDamaged."""
-        if path not in self._checked:
-            problem = self._problem(self._entry(path))
-            if problem:
-                raise BundleDamaged(f"bundle {self.path}: {problem}; fetch or split it again", file=path, bundle=self.digest)
-            self._checked.add(path)
+        """The place of a file on disk, its size and digest checked once, and those of its weights beside it. Raises BundleDamaged."""
+        for part in (path, path + WEIGHTS) if path + WEIGHTS in self._files else (path,):
+            if part not in self._checked:
+                problem = self._problem(self._entry(part))
+                if problem:
+                    raise BundleDamaged(f"bundle {self.path}: {problem}; fetch or split it again", file=part, bundle=self.digest)
+                self._checked.add(part)
         return self.path / path
 
     def folder(self, prefix: str) -> Path:
@@ -120,8 +122,11 @@ def _parse(folder: Path, raw: bytes) -> pb.Manifest:
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise BundleDamaged(f"{folder / MANIFEST} cannot be read ({error}); fetch or split it again", file=MANIFEST) from error
     if manifest.format > FORMAT:
-        message = f"bundle {folder} has format {manifest.format}, this version reads up to {FORMAT}: upgrade isthmus, or split again"
+        message = f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: upgrade isthmus, or split again"
         raise BundleTooNew(message, format=manifest.format)
+    if 0 < manifest.format < FORMAT:
+        message = f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: split the model again"
+        raise BundleTooOld(message, format=manifest.format)
     if manifest.format < 1 or not manifest.pieces:
         raise BundleDamaged(f"{folder / MANIFEST} describes no head; split the model again", file=MANIFEST)
     for entry in manifest.files:

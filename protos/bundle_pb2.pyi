@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("format", "model", "family", "recipe", "made_with", "preprocessing", "prompt", "pieces", "cuts", "uploads", "local", "cloud_cost", "limits", "accuracy", "files")
+    __slots__ = ("format", "model", "family", "recipe", "made_with", "preprocessing", "prompt", "pieces", "cuts", "uploads", "local", "cloud_cost", "limits", "accuracy", "files", "measure", "precision", "matching")
     class MadeWithEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,9 @@ class Manifest(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    MATCHING_FIELD_NUMBER: _ClassVar[int]
     format: int
     model: str
     family: str
@@ -46,23 +49,52 @@ class Manifest(_message.Message):
     limits: Limits
     accuracy: float
     files: _containers.RepeatedCompositeFieldContainer[File]
-    def __init__(self, format: _Optional[int] = ..., model: _Optional[str] = ..., family: _Optional[str] = ..., recipe: _Optional[str] = ..., made_with: _Optional[_Mapping[str, str]] = ..., preprocessing: _Optional[_Union[Preprocessing, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., pieces: _Optional[_Iterable[_Union[Piece, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[Cut, _Mapping]]] = ..., uploads: _Optional[_Iterable[_Union[Upload, _Mapping]]] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., cloud_cost: _Optional[_Union[CloudCost, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., accuracy: _Optional[float] = ..., files: _Optional[_Iterable[_Union[File, _Mapping]]] = ...) -> None: ...
+    measure: str
+    precision: Precision
+    matching: Matching
+    def __init__(self, format: _Optional[int] = ..., model: _Optional[str] = ..., family: _Optional[str] = ..., recipe: _Optional[str] = ..., made_with: _Optional[_Mapping[str, str]] = ..., preprocessing: _Optional[_Union[Preprocessing, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., pieces: _Optional[_Iterable[_Union[Piece, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[Cut, _Mapping]]] = ..., uploads: _Optional[_Iterable[_Union[Upload, _Mapping]]] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., cloud_cost: _Optional[_Union[CloudCost, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., accuracy: _Optional[float] = ..., files: _Optional[_Iterable[_Union[File, _Mapping]]] = ..., measure: _Optional[str] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ..., matching: _Optional[_Union[Matching, _Mapping]] = ...) -> None: ...
+
+class Precision(_message.Message):
+    __slots__ = ("precision", "quantization", "activations", "calibration_method")
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    QUANTIZATION_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATIONS_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_METHOD_FIELD_NUMBER: _ClassVar[int]
+    precision: str
+    quantization: str
+    activations: str
+    calibration_method: str
+    def __init__(self, precision: _Optional[str] = ..., quantization: _Optional[str] = ..., activations: _Optional[str] = ..., calibration_method: _Optional[str] = ...) -> None: ...
 
 class Preprocessing(_message.Message):
-    __slots__ = ("resizes", "rescale", "mean", "std", "crop_height", "crop_width")
+    __slots__ = ("resizes", "rescale", "mean", "std", "crop_height", "crop_width", "tiles")
     RESIZES_FIELD_NUMBER: _ClassVar[int]
     RESCALE_FIELD_NUMBER: _ClassVar[int]
     MEAN_FIELD_NUMBER: _ClassVar[int]
     STD_FIELD_NUMBER: _ClassVar[int]
     CROP_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     CROP_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    TILES_FIELD_NUMBER: _ClassVar[int]
     resizes: _containers.RepeatedCompositeFieldContainer[Resize]
     rescale: float
     mean: _containers.RepeatedScalarFieldContainer[float]
     std: _containers.RepeatedScalarFieldContainer[float]
     crop_height: int
     crop_width: int
-    def __init__(self, resizes: _Optional[_Iterable[_Union[Resize, _Mapping]]] = ..., rescale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ..., crop_height: _Optional[int] = ..., crop_width: _Optional[int] = ...) -> None: ...
+    tiles: Tiles
+    def __init__(self, resizes: _Optional[_Iterable[_Union[Resize, _Mapping]]] = ..., rescale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ..., crop_height: _Optional[int] = ..., crop_width: _Optional[int] = ..., tiles: _Optional[_Union[Tiles, _Mapping]] = ...) -> None: ...
+
+class Tiles(_message.Message):
+    __slots__ = ("side", "most", "filter", "mean")
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    MEAN_FIELD_NUMBER: _ClassVar[int]
+    side: int
+    most: int
+    filter: Resize.Filter
+    mean: float
+    def __init__(self, side: _Optional[int] = ..., most: _Optional[int] = ..., filter: _Optional[_Union[Resize.Filter, str]] = ..., mean: _Optional[float] = ...) -> None: ...
 
 class Resize(_message.Message):
     __slots__ = ("filter", "longest_edge", "height", "width", "shortest_edge")
@@ -89,16 +121,62 @@ class Resize(_message.Message):
     def __init__(self, filter: _Optional[_Union[Resize.Filter, str]] = ..., longest_edge: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ..., shortest_edge: _Optional[int] = ...) -> None: ...
 
 class Prompt(_message.Message):
-    __slots__ = ("template", "image_token", "image_tokens", "stop_tokens")
+    __slots__ = ("template", "image_token", "image_tokens", "stop_tokens", "picture")
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     IMAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     IMAGE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     STOP_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
     template: str
     image_token: int
     image_tokens: int
     stop_tokens: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, template: _Optional[str] = ..., image_token: _Optional[int] = ..., image_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ...) -> None: ...
+    picture: PictureText
+    def __init__(self, template: _Optional[str] = ..., image_token: _Optional[int] = ..., image_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., picture: _Optional[_Union[PictureText, _Mapping]] = ...) -> None: ...
+
+class PictureText(_message.Message):
+    __slots__ = ("alone", "tile", "row_end", "whole")
+    ALONE_FIELD_NUMBER: _ClassVar[int]
+    TILE_FIELD_NUMBER: _ClassVar[int]
+    ROW_END_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    alone: str
+    tile: str
+    row_end: str
+    whole: str
+    def __init__(self, alone: _Optional[str] = ..., tile: _Optional[str] = ..., row_end: _Optional[str] = ..., whole: _Optional[str] = ...) -> None: ...
+
+class Matching(_message.Message):
+    __slots__ = ("kind", "scale", "bias", "template", "width", "labels", "embeddings", "most_texts", "most_text_bytes", "tokenizer")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Matching.Kind]
+        SOFTMAX: _ClassVar[Matching.Kind]
+        SIGMOID: _ClassVar[Matching.Kind]
+    KIND_UNSPECIFIED: Matching.Kind
+    SOFTMAX: Matching.Kind
+    SIGMOID: Matching.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    BIAS_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    MOST_TEXTS_FIELD_NUMBER: _ClassVar[int]
+    MOST_TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZER_FIELD_NUMBER: _ClassVar[int]
+    kind: Matching.Kind
+    scale: float
+    bias: float
+    template: str
+    width: int
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    embeddings: str
+    most_texts: int
+    most_text_bytes: int
+    tokenizer: str
+    def __init__(self, kind: _Optional[_Union[Matching.Kind, str]] = ..., scale: _Optional[float] = ..., bias: _Optional[float] = ..., template: _Optional[str] = ..., width: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., embeddings: _Optional[str] = ..., most_texts: _Optional[int] = ..., most_text_bytes: _Optional[int] = ..., tokenizer: _Optional[str] = ...) -> None: ...
 
 class TensorSpec(_message.Message):
     __slots__ = ("name", "dtype", "shape")
@@ -137,7 +215,7 @@ class Cut(_message.Message):
     def __init__(self, name: _Optional[str] = ..., boundary: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., codecs: _Optional[_Iterable[_Union[Codec, _Mapping]]] = ..., cloud_milliseconds: _Optional[float] = ...) -> None: ...
 
 class Codec(_message.Message):
-    __slots__ = ("name", "tensors", "receiver", "mean_bytes", "accuracy", "kind", "sender", "encode_milliseconds")
+    __slots__ = ("name", "tensors", "receiver", "mean_bytes", "accuracy", "kind", "sender", "encode_milliseconds", "encoder")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TENSORS_FIELD_NUMBER: _ClassVar[int]
     RECEIVER_FIELD_NUMBER: _ClassVar[int]
@@ -146,6 +224,7 @@ class Codec(_message.Message):
     KIND_FIELD_NUMBER: _ClassVar[int]
     SENDER_FIELD_NUMBER: _ClassVar[int]
     ENCODE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    ENCODER_FIELD_NUMBER: _ClassVar[int]
     name: str
     tensors: _containers.RepeatedCompositeFieldContainer[CodedTensor]
     receiver: str
@@ -154,7 +233,8 @@ class Codec(_message.Message):
     kind: str
     sender: str
     encode_milliseconds: float
-    def __init__(self, name: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[CodedTensor, _Mapping]]] = ..., receiver: _Optional[str] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., kind: _Optional[str] = ..., sender: _Optional[str] = ..., encode_milliseconds: _Optional[float] = ...) -> None: ...
+    encoder: str
+    def __init__(self, name: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[CodedTensor, _Mapping]]] = ..., receiver: _Optional[str] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., kind: _Optional[str] = ..., sender: _Optional[str] = ..., encode_milliseconds: _Optional[float] = ..., encoder: _Optional[str] = ...) -> None: ...
 
 class CodedTensor(_message.Message):
     __slots__ = ("codes", "most_bytes")
@@ -177,7 +257,7 @@ class Upload(_message.Message):
     def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ...) -> None: ...
 
 class Local(_message.Message):
-    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "most_tokens", "accuracy", "prefill_milliseconds", "token_milliseconds")
+    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "most_tokens", "accuracy", "prefill_milliseconds", "token_milliseconds", "precision")
     DECODER_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +266,7 @@ class Local(_message.Message):
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
     decoder: str
     embeddings: str
     tokenizer: str
@@ -194,7 +275,8 @@ class Local(_message.Message):
     accuracy: float
     prefill_milliseconds: float
     token_milliseconds: float
-    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., most_tokens: _Optional[int] = ..., accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ...) -> None: ...
+    precision: Precision
+    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., most_tokens: _Optional[int] = ..., accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
 
 class CloudCost(_message.Message):
     __slots__ = ("vision_milliseconds", "prefill_milliseconds", "token_milliseconds")

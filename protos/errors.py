@@ -4,7 +4,9 @@
     ├── BundleError                   4    FAILED_PRECONDITION   the files that a split made
     │   ├── BundleMissing                                        no bundle at that path
     │   ├── BundleDamaged                                        a file is not what the manifest says
-    │   └── BundleTooNew                                         made by a later version
+    │   ├── BundleTooNew                                         made by a later version
+    │   ├── BundleTooOld                                         made by an earlier one, in a form that is read no more
+    │   └── DiskFull                                             no room where it is to be written
     ├── RequestError                  3    INVALID_ARGUMENT      what was asked for cannot be done
     │   ├── PictureError                                         not a picture, or too large a one
     │   ├── PromptError                                          a question that does not fit the model
@@ -22,6 +24,10 @@
 Every message names the object, why it does not work, and what to do instead. None of these is a bug; anything else that is
 raised is one. The status is a name of grpc.StatusCode, kept as text because this package does not import grpc.
 """
+
+import difflib
+
+_MOST_NEAR = 3
 
 
 class IsthmusError(Exception):
@@ -52,6 +58,14 @@ class BundleTooNew(BundleError):
     pass
 
 
+class BundleTooOld(BundleError):
+    pass
+
+
+class DiskFull(BundleError):
+    pass
+
+
 class RequestError(IsthmusError):
     exit_code = 3
     status = "INVALID_ARGUMENT"
@@ -66,11 +80,13 @@ class PromptError(RequestError):
 
 
 class UnknownName(RequestError):
-    """A name that is not among those that exist; the message lists them."""
+    """A name that is not among those that exist; the message gives the nearest of them first, then all."""
 
     def __init__(self, what: str, name: str, known: list[str]) -> None:
         listed = ", ".join(known) or "none"
-        super().__init__(f"there is no {what} {name!r}; choose one of: {listed}", name=name, known=known)
+        near = " or ".join(difflib.get_close_matches(name, known, _MOST_NEAR))
+        meant = f" (did you mean {near}?)" if near else ""
+        super().__init__(f"there is no {what} {name!r}{meant}; choose one of: {listed}", name=name, known=known)
 
 
 class PayloadError(RequestError):

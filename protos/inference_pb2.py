@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16protos/inference.proto\x12\nisthmus.v1\"\xd3\x01\n\x0cInferRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x62undle\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12(\n\x08\x66\x65\x61tures\x18\x04 \x01(\x0b\x32\x14.isthmus.v1.FeaturesH\x00\x12&\n\x07picture\x18\x05 \x01(\x0b\x32\x13.isthmus.v1.PictureH\x00\x12\x0e\n\x04seen\x18\x06 \x01(\tH\x00\x12*\n\ngeneration\x18\x07 \x01(\x0b\x32\x16.isthmus.v1.GenerationB\x07\n\x05input\"M\n\x08\x46\x65\x61tures\x12\x0b\n\x03\x63ut\x18\x01 \x01(\t\x12\r\n\x05\x63odec\x18\x02 \x01(\t\x12%\n\x08payloads\x18\x03 \x03(\x0b\x32\x13.isthmus.v1.Payload\"%\n\x07Payload\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x17\n\x07Picture\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"S\n\nGeneration\x12\x13\n\x0bmost_tokens\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x02\x12\r\n\x05top_p\x18\x03 \x01(\x02\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"{\n\nInferReply\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12 \n\x04\x64one\x18\x03 \x01(\x0b\x32\x10.isthmus.v1.DoneH\x00\x12&\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x13.isthmus.v1.FailureH\x00\x42\x07\n\x05\x65vent\"\xca\x01\n\x04\x44one\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.isthmus.v1.Done.Reason\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\"\n\x06stages\x18\x03 \x01(\x0b\x32\x12.isthmus.v1.Stages\x12\x1e\n\x04load\x18\x04 \x01(\x0b\x32\x10.isthmus.v1.Load\x12\r\n\x05\x66rame\x18\x05 \x01(\t\"6\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x08\n\x04STOP\x10\x01\x12\n\n\x06LENGTH\x10\x02\"k\n\x06Stages\x12\x0e\n\x06\x64\x65\x63ode\x18\x01 \x01(\x01\x12\r\n\x05queue\x18\x02 \x01(\x01\x12\x0c\n\x04tail\x18\x03 \x01(\x01\x12\x13\n\x0b\x66irst_token\x18\x04 \x01(\x01\x12\x10\n\x08generate\x18\x05 \x01(\x01\x12\r\n\x05total\x18\x06 \x01(\x01\"D\n\x04Load\x12\x0f\n\x07waiting\x18\x01 \x01(\r\x12\x0f\n\x07running\x18\x02 \x01(\r\x12\x1a\n\x12queue_milliseconds\x18\x03 \x01(\x01\"(\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x11\n\x0f\x44\x65scribeRequest\"\xa0\x01\n\rDescribeReply\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\r\n\x05\x64type\x18\x03 \x01(\t\x12#\n\x07\x62undles\x18\x04 \x03(\x0b\x32\x12.isthmus.v1.Served\x12\x1e\n\x04load\x18\x05 \x01(\x0b\x32\x10.isthmus.v1.Load\x12\x1a\n\x12most_request_bytes\x18\x06 \x01(\x04\"5\n\x06Served\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04\x63uts\x18\x03 \x03(\t2\xce\x01\n\tInference\x12;\n\x05Infer\x12\x18.isthmus.v1.InferRequest\x1a\x16.isthmus.v1.InferReply0\x01\x12@\n\x08\x43onverse\x12\x18.isthmus.v1.InferRequest\x1a\x16.isthmus.v1.InferReply(\x01\x30\x01\x12\x42\n\x08\x44\x65scribe\x12\x1b.isthmus.v1.DescribeRequest\x1a\x19.isthmus.v1.DescribeReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16protos/inference.proto\x12\nisthmus.v1\"\xe3\x01\n\x0cInferRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x62undle\x18\x02 \x01(\t\x12\x10\n\x08question\x18\x03 \x01(\t\x12(\n\x08\x66\x65\x61tures\x18\x04 \x01(\x0b\x32\x14.isthmus.v1.FeaturesH\x00\x12&\n\x07picture\x18\x05 \x01(\x0b\x32\x13.isthmus.v1.PictureH\x00\x12\x0e\n\x04seen\x18\x06 \x01(\tH\x00\x12*\n\ngeneration\x18\x07 \x01(\x0b\x32\x16.isthmus.v1.Generation\x12\x0e\n\x06labels\x18\x08 \x03(\tB\x07\n\x05input\"l\n\x08\x46\x65\x61tures\x12\x0b\n\x03\x63ut\x18\x01 \x01(\t\x12\r\n\x05\x63odec\x18\x02 \x01(\t\x12%\n\x08payloads\x18\x03 \x03(\x0b\x32\x13.isthmus.v1.Payload\x12\x0c\n\x04rows\x18\x04 \x01(\r\x12\x0f\n\x07\x63olumns\x18\x05 \x01(\r\"%\n\x07Payload\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x17\n\x07Picture\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"S\n\nGeneration\x12\x13\n\x0bmost_tokens\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x02\x12\r\n\x05top_p\x18\x03 \x01(\x02\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"{\n\nInferReply\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12 \n\x04\x64one\x18\x03 \x01(\x0b\x32\x10.isthmus.v1.DoneH\x00\x12&\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x13.isthmus.v1.FailureH\x00\x42\x07\n\x05\x65vent\"\xed\x01\n\x04\x44one\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.isthmus.v1.Done.Reason\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\"\n\x06stages\x18\x03 \x01(\x0b\x32\x12.isthmus.v1.Stages\x12\x1e\n\x04load\x18\x04 \x01(\x0b\x32\x10.isthmus.v1.Load\x12\r\n\x05\x66rame\x18\x05 \x01(\t\x12!\n\x06scores\x18\x06 \x03(\x0b\x32\x11.isthmus.v1.Score\"6\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x08\n\x04STOP\x10\x01\x12\n\n\x06LENGTH\x10\x02\"?\n\x05Score\x12\r\n\x05label\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x12\n\nsimilarity\x18\x03 \x01(\x01\"k\n\x06Stages\x12\x0e\n\x06\x64\x65\x63ode\x18\x01 \x01(\x01\x12\r\n\x05queue\x18\x02 \x01(\x01\x12\x0c\n\x04tail\x18\x03 \x01(\x01\x12\x13\n\x0b\x66irst_token\x18\x04 \x01(\x01\x12\x10\n\x08generate\x18\x05 \x01(\x01\x12\r\n\x05total\x18\x06 \x01(\x01\"D\n\x04Load\x12\x0f\n\x07waiting\x18\x01 \x01(\r\x12\x0f\n\x07running\x18\x02 \x01(\r\x12\x1a\n\x12queue_milliseconds\x18\x03 \x01(\x01\"(\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xad\x01\n\x0c\x45mbedRequest\x12\x0e\n\x06\x62undle\x18\x01 \x01(\t\x12(\n\x08\x66\x65\x61tures\x18\x02 \x01(\x0b\x32\x14.isthmus.v1.FeaturesH\x00\x12&\n\x07picture\x18\x03 \x01(\x0b\x32\x13.isthmus.v1.PictureH\x00\x12\x0e\n\x04seen\x18\x04 \x01(\tH\x00\x12\"\n\x05texts\x18\x05 \x01(\x0b\x32\x11.isthmus.v1.TextsH\x00\x42\x07\n\x05input\"\x16\n\x05Texts\x12\r\n\x05texts\x18\x01 \x03(\t\"\x8a\x01\n\nEmbedReply\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.isthmus.v1.Embedding\x12\"\n\x06stages\x18\x02 \x01(\x0b\x32\x12.isthmus.v1.Stages\x12\x1e\n\x04load\x18\x03 \x01(\x0b\x32\x10.isthmus.v1.Load\x12\r\n\x05\x66rame\x18\x04 \x01(\t\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x11\n\x0f\x44\x65scribeRequest\"\xa0\x01\n\rDescribeReply\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\r\n\x05\x64type\x18\x03 \x01(\t\x12#\n\x07\x62undles\x18\x04 \x03(\x0b\x32\x12.isthmus.v1.Served\x12\x1e\n\x04load\x18\x05 \x01(\x0b\x32\x10.isthmus.v1.Load\x12\x1a\n\x12most_request_bytes\x18\x06 \x01(\x04\"5\n\x06Served\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04\x63uts\x18\x03 \x03(\t2\x89\x02\n\tInference\x12;\n\x05Infer\x12\x18.isthmus.v1.InferRequest\x1a\x16.isthmus.v1.InferReply0\x01\x12@\n\x08\x43onverse\x12\x18.isthmus.v1.InferRequest\x1a\x16.isthmus.v1.InferReply(\x01\x30\x01\x12\x42\n\x08\x44\x65scribe\x12\x1b.isthmus.v1.DescribeRequest\x1a\x19.isthmus.v1.DescribeReply\x12\x39\n\x05\x45mbed\x12\x18.isthmus.v1.EmbedRequest\x1a\x16.isthmus.v1.EmbedReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,33 +32,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.inference_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INFERREQUEST']._serialized_start=39
-  _globals['_INFERREQUEST']._serialized_end=250
-  _globals['_FEATURES']._serialized_start=252
-  _globals['_FEATURES']._serialized_end=329
-  _globals['_PAYLOAD']._serialized_start=331
-  _globals['_PAYLOAD']._serialized_end=368
-  _globals['_PICTURE']._serialized_start=370
-  _globals['_PICTURE']._serialized_end=393
-  _globals['_GENERATION']._serialized_start=395
-  _globals['_GENERATION']._serialized_end=478
-  _globals['_INFERREPLY']._serialized_start=480
-  _globals['_INFERREPLY']._serialized_end=603
-  _globals['_DONE']._serialized_start=606
-  _globals['_DONE']._serialized_end=808
-  _globals['_DONE_REASON']._serialized_start=754
-  _globals['_DONE_REASON']._serialized_end=808
-  _globals['_STAGES']._serialized_start=810
-  _globals['_STAGES']._serialized_end=917
-  _globals['_LOAD']._serialized_start=919
-  _globals['_LOAD']._serialized_end=987
-  _globals['_FAILURE']._serialized_start=989
-  _globals['_FAILURE']._serialized_end=1029
-  _globals['_DESCRIBEREQUEST']._serialized_start=1031
-  _globals['_DESCRIBEREQUEST']._serialized_end=1048
-  _globals['_DESCRIBEREPLY']._serialized_start=1051
-  _globals['_DESCRIBEREPLY']._serialized_end=1211
-  _globals['_SERVED']._serialized_start=1213
-  _globals['_SERVED']._serialized_end=1266
-  _globals['_INFERENCE']._serialized_start=1269
-  _globals['_INFERENCE']._serialized_end=1475
+  _globals['_INFERREQUEST']._serialized_end=266
+  _globals['_FEATURES']._serialized_start=268
+  _globals['_FEATURES']._serialized_end=376
+  _globals['_PAYLOAD']._serialized_start=378
+  _globals['_PAYLOAD']._serialized_end=415
+  _globals['_PICTURE']._serialized_start=417
+  _globals['_PICTURE']._serialized_end=440
+  _globals['_GENERATION']._serialized_start=442
+  _globals['_GENERATION']._serialized_end=525
+  _globals['_INFERREPLY']._serialized_start=527
+  _globals['_INFERREPLY']._serialized_end=650
+  _globals['_DONE']._serialized_start=653
+  _globals['_DONE']._serialized_end=890
+  _globals['_DONE_REASON']._serialized_start=836
+  _globals['_DONE_REASON']._serialized_end=890
+  _globals['_SCORE']._serialized_start=892
+  _globals['_SCORE']._serialized_end=955
+  _globals['_STAGES']._serialized_start=957
+  _globals['_STAGES']._serialized_end=1064
+  _globals['_LOAD']._serialized_start=1066
+  _globals['_LOAD']._serialized_end=1134
+  _globals['_FAILURE']._serialized_start=1136
+  _globals['_FAILURE']._serialized_end=1176
+  _globals['_EMBEDREQUEST']._serialized_start=1179
+  _globals['_EMBEDREQUEST']._serialized_end=1352
+  _globals['_TEXTS']._serialized_start=1354
+  _globals['_TEXTS']._serialized_end=1376
+  _globals['_EMBEDREPLY']._serialized_start=1379
+  _globals['_EMBEDREPLY']._serialized_end=1517
+  _globals['_EMBEDDING']._serialized_start=1519
+  _globals['_EMBEDDING']._serialized_end=1546
+  _globals['_DESCRIBEREQUEST']._serialized_start=1548
+  _globals['_DESCRIBEREQUEST']._serialized_end=1565
+  _globals['_DESCRIBEREPLY']._serialized_start=1568
+  _globals['_DESCRIBEREPLY']._serialized_end=1728
+  _globals['_SERVED']._serialized_start=1730
+  _globals['_SERVED']._serialized_end=1783
+  _globals['_INFERENCE']._serialized_start=1786
+  _globals['_INFERENCE']._serialized_end=2051
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InferRequest(_message.Message):
-    __slots__ = ("id", "bundle", "question", "features", "picture", "seen", "generation")
+    __slots__ = ("id", "bundle", "question", "features", "picture", "seen", "generation", "labels")
     ID_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,7 @@ class InferRequest(_message.Message):
     PICTURE_FIELD_NUMBER: _ClassVar[int]
     SEEN_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     id: str
     bundle: str
     question: str
@@ -23,17 +24,22 @@ class InferRequest(_message.Message):
     picture: Picture
     seen: str
     generation: Generation
-    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., seen: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., seen: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Features(_message.Message):
-    __slots__ = ("cut", "codec", "payloads")
+    __slots__ = ("cut", "codec", "payloads", "rows", "columns")
     CUT_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     PAYLOADS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
     cut: str
     codec: str
     payloads: _containers.RepeatedCompositeFieldContainer[Payload]
-    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ...) -> None: ...
+    rows: int
+    columns: int
+    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ...) -> None: ...
 
 class Payload(_message.Message):
     __slots__ = ("name", "data")
@@ -74,7 +80,7 @@ class InferReply(_message.Message):
     def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class Done(_message.Message):
-    __slots__ = ("reason", "tokens", "stages", "load", "frame")
+    __slots__ = ("reason", "tokens", "stages", "load", "frame", "scores")
     class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         REASON_UNSPECIFIED: _ClassVar[Done.Reason]
@@ -88,12 +94,24 @@ class Done(_message.Message):
     STAGES_FIELD_NUMBER: _ClassVar[int]
     LOAD_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
     reason: Done.Reason
     tokens: int
     stages: Stages
     load: Load
     frame: str
-    def __init__(self, reason: _Optional[_Union[Done.Reason, str]] = ..., tokens: _Optional[int] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[str] = ...) -> None: ...
+    scores: _containers.RepeatedCompositeFieldContainer[Score]
+    def __init__(self, reason: _Optional[_Union[Done.Reason, str]] = ..., tokens: _Optional[int] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[str] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ...) -> None: ...
+
+class Score(_message.Message):
+    __slots__ = ("label", "probability", "similarity")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    probability: float
+    similarity: float
+    def __init__(self, label: _Optional[str] = ..., probability: _Optional[float] = ..., similarity: _Optional[float] = ...) -> None: ...
 
 class Stages(_message.Message):
     __slots__ = ("decode", "queue", "tail", "first_token", "generate", "total")
@@ -128,6 +146,44 @@ class Failure(_message.Message):
     code: int
     message: str
     def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+
+class EmbedRequest(_message.Message):
+    __slots__ = ("bundle", "features", "picture", "seen", "texts")
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    bundle: str
+    features: Features
+    picture: Picture
+    seen: str
+    texts: Texts
+    def __init__(self, bundle: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., seen: _Optional[str] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ...) -> None: ...
+
+class Texts(_message.Message):
+    __slots__ = ("texts",)
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, texts: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EmbedReply(_message.Message):
+    __slots__ = ("embeddings", "stages", "load", "frame")
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    embeddings: _containers.RepeatedCompositeFieldContainer[Embedding]
+    stages: Stages
+    load: Load
+    frame: str
+    def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[str] = ...) -> None: ...
+
+class Embedding(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class DescribeRequest(_message.Message):
     __slots__ = ()

@@ -50,6 +50,11 @@ class InferenceStub(object):
                 request_serializer=protos_dot_inference__pb2.DescribeRequest.SerializeToString,
                 response_deserializer=protos_dot_inference__pb2.DescribeReply.FromString,
                 _registered_method=True)
+        self.Embed = channel.unary_unary(
+                '/isthmus.v1.Inference/Embed',
+                request_serializer=protos_dot_inference__pb2.EmbedRequest.SerializeToString,
+                response_deserializer=protos_dot_inference__pb2.EmbedReply.FromString,
+                _registered_method=True)
 
 
 class InferenceServicer(object):
@@ -75,6 +80,13 @@ class InferenceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Embed(self, request, context):
+        """A picture or texts to where they lie in the space that a dual encoder has for both.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InferenceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +104,11 @@ def add_InferenceServicer_to_server(servicer, server):
                     servicer.Describe,
                     request_deserializer=protos_dot_inference__pb2.DescribeRequest.FromString,
                     response_serializer=protos_dot_inference__pb2.DescribeReply.SerializeToString,
+            ),
+            'Embed': grpc.unary_unary_rpc_method_handler(
+                    servicer.Embed,
+                    request_deserializer=protos_dot_inference__pb2.EmbedRequest.FromString,
+                    response_serializer=protos_dot_inference__pb2.EmbedReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -176,6 +193,33 @@ class Inference(object):
             '/isthmus.v1.Inference/Describe',
             protos_dot_inference__pb2.DescribeRequest.SerializeToString,
             protos_dot_inference__pb2.DescribeReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Embed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/isthmus.v1.Inference/Embed',
+            protos_dot_inference__pb2.EmbedRequest.SerializeToString,
+            protos_dot_inference__pb2.EmbedReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,5 +1,7 @@
 """What a bundle's limits let in: checked on the device, so that nothing is sent in vain, and again in the cloud."""
 
+from collections.abc import Sequence
+
 from protos import bundle_pb2 as pb
 from protos.errors import PictureError, PromptError
 
@@ -27,3 +29,34 @@ def check_elongation(height: int, width: int, preprocessing: pb.Preprocessing) -
     if grows and max(height, width) > _MOST_ELONGATED * min(height, width):
         message = f"the picture is {width} x {height}; this model takes pictures up to {_MOST_ELONGATED} times as long as wide: cut it"
         raise PictureError(message, width=width, height=height)
+
+
+def check_labels(labels: Sequence[str], manifest: pb.Manifest) -> None:
+    """Raises PromptError for labels that a picture cannot be compared with; none at all means the bundle's own."""
+    if not manifest.HasField("matching"):
+        if labels:
+            raise PromptError(f"{manifest.model} answers questions and does not choose among labels; ask it a question without them")
+        return
+    if not labels and not manifest.matching.labels:
+        message = f"{manifest.model} chooses among labels and has none of its own; name some (--labels cat,dog), or split with --labels"
+        raise PromptError(message)
+    check_texts(labels, manifest.matching)
+    twice = next((label for place, label in enumerate(labels) if label in labels[:place]), None)
+    if twice is not None:
+        raise PromptError(f"the label {twice!r} is given twice; name each label once", label=twice)
+
+
+def check_texts(texts: Sequence[str], matching: pb.Matching) -> None:
+    """Raises PromptError for texts, of a label each or as they are, that are too many, too long, or none."""
+    if len(texts) > matching.most_texts:
+        raise PromptError(f"{len(texts)} labels or texts came, at most {matching.most_texts} are taken; give fewer", count=len(texts))
+    for place, text in enumerate(texts, 1):
+        if not text.strip():
+            raise PromptError(f"label or text {place} of {len(texts)} is empty; leave it out", place=place)
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            raise PromptError(f"label or text {place} is not whole text (a part of a character is missing); type it again") from error
+        if size > matching.most_text_bytes:
+            message = f"label or text {place} has {size} bytes, at most {matching.most_text_bytes} are accepted; make it shorter"
+            raise PromptError(message, place=place, bytes=size)

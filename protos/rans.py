@@ -37,25 +37,30 @@ def frequencies(counts: NDArray[np.int64]) -> list[int]:
 
 @dataclass(frozen=True)
 class Tables:
-    """An alphabet a channel: symbols `low[c]` to `low[c] + len(frequency[c]) - 1`, with integer frequencies that sum to 2^12."""
+    """Alphabets: symbols `low[i]` to `low[i] + len(frequency[i]) - 1`, with integer frequencies that sum to 2^12."""
 
     low: Sequence[int]
     frequency: Sequence[Sequence[int]]
 
     def __post_init__(self) -> None:
         if len(self.low) != len(self.frequency) or any(sum(f) != _TOTAL or min(f) < 1 for f in self.frequency):
-            raise ValueError(f"the frequencies of every channel must be at least 1 and sum to {_TOTAL}")
+            raise ValueError(f"the frequencies of every alphabet must be at least 1 and sum to {_TOTAL}")
 
     @property
     def high(self) -> list[int]:
-        """The largest symbol of each channel."""
+        """The largest symbol of each alphabet."""
         return [low + len(f) - 1 for low, f in zip(self.low, self.frequency, strict=True)]
 
-    def encode(self, symbols: NDArray[np.integer]) -> bytes:
-        """Symbols (count, channels), each within its channel's alphabet, to bytes. Raises PayloadError for one outside."""
-        if (symbols < np.array(self.low)).any() or (symbols > np.array(self.high)).any():
+    def encode(self, symbols: NDArray[np.integer], which: NDArray[np.integer] | None = None) -> bytes:
+        """Symbols to bytes, each of the alphabet that `which` (count) names; without it (count, channels), an alphabet a channel.
+
+        Raises PayloadError for a symbol outside its alphabet.
+        """
+        low, high, begin = self._bounds if which is None else (bound[which] for bound in self._bounds)
+        if (symbols < low).any() or (symbols > high).any():
             raise PayloadError("a code lies outside its channel's table; the head and the codec are not of the same bundle")
-        frequency, start = (table[self._index(symbols)].ravel()[::-1].tolist() for table in self._flat)
+        index = (symbols - low + begin).ravel()[::-1]
+        frequency, start = (table[index].tolist() for table in self._flat)
         state, words = _INITIAL, []
         for f, c in zip(frequency, start, strict=True):
             if state >= f << (32 - PRECISION):
@@ -66,21 +71,25 @@ class Tables:
         return state.to_bytes(4, "little") + np.array(words[::-1], "<u2").tobytes()
 
     def decode(self, data: bytes, count: int) -> NDArray[np.int16]:
-        """Bytes to symbols (count, channels). Raises PayloadError for bytes that `encode` did not make."""
+        """Bytes to symbols (count, channels), an alphabet a channel. Raises PayloadError for bytes that `encode` did not make."""
+        return self.decode_each(data, np.tile(np.arange(len(self.low)), count)).reshape(count, len(self.low))
+
+    def decode_each(self, data: bytes, which: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Bytes to symbols, one of each alphabet that `which` (count) names. Raises PayloadError for bytes that `encode` did not make."""
         if len(data) < 4 or len(data) % 2:
             raise PayloadError(f"a payload of {len(data)} bytes is cut off; send it again")
         words = np.frombuffer(data, "<u2", offset=4).tolist()
-        symbols, state, read = self._read(int.from_bytes(data[:4], "little"), words, count)
+        symbols, state, read = self._read(int.from_bytes(data[:4], "little"), words, which.tolist())
         if state != _INITIAL or read != len(words):
             raise PayloadError("the payload does not end where its symbols do; it is damaged, or of another table: send it again")
-        return np.array(symbols, np.int16).reshape(count, len(self.low))
+        return np.array(symbols, np.int16)
 
-    def _read(self, state: int, words: list[int], count: int) -> tuple[list[int], int, int]:
-        symbols, read, slots = [], 0, self._slots * count
+    def _read(self, state: int, words: list[int], which: list[int]) -> tuple[list[int], int, int]:
+        symbols, read, alphabets = [], 0, self._slots
         try:
-            for channel in slots:
+            for alphabet in which:
                 slot = state & (_TOTAL - 1)
-                symbol, f, c = channel[slot]
+                symbol, f, c = alphabets[alphabet][slot]
                 symbols.append(symbol)
                 state = f * (state >> PRECISION) + slot - c
                 if state < _INITIAL:
@@ -90,19 +99,21 @@ class Tables:
             raise PayloadError("the payload ends before its symbols do; it is cut off or damaged: send it again") from error
         return symbols, state, read
 
-    def _index(self, symbols: NDArray[np.integer]) -> NDArray[np.int64]:
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Of each alphabet the smallest and the largest symbol, and where it begins in `_flat`."""
         sizes = [len(f) for f in self.frequency]
-        return np.asarray(symbols - np.array(self.low) + np.cumsum([0, *sizes[:-1]]), np.int64)
+        return np.array(self.low, np.int64), np.array(self.high, np.int64), np.cumsum([0, *sizes[:-1]])
 
     @cached_property
     def _flat(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Frequencies and cumulative frequencies of all channels one after the other."""
+        """Frequencies and cumulative frequencies of all alphabets one after the other."""
         cumulative = [np.cumsum([0, *f[:-1]]) for f in self.frequency]
         return np.concatenate([np.array(f, np.int64) for f in self.frequency]), np.concatenate(cumulative)
 
     @cached_property
     def _slots(self) -> list[list[tuple[int, int, int]]]:
-        """For each channel and each of the 2^12 slots: the symbol, its frequency, its cumulative frequency."""
+        """For each alphabet and each of the 2^12 slots: the symbol, its frequency, its cumulative frequency."""
         return [_slots_of(low, f) for low, f in zip(self.low, self.frequency, strict=True)]
 
 

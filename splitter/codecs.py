@@ -1,7 +1,8 @@
-"""Fit the codecs of a cut on calibration pictures: each knows its ONNX nodes, its manifest entry, and its two files."""
+"""Fit the codecs of a cut on calibration pictures: each knows its encoder, its manifest entry, and its files."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -10,16 +11,17 @@ from numpy.typing import NDArray
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
-from protos import rans
-from splitter.senders import Sender
+from splitter.encoders import Encoder
+from splitter.fitting import Transform, transform
 
 Floats = NDArray[np.float32]
 Tensors = Mapping[str, Floats]
 Arrays = dict[str, NDArray[np.generic]]
+Metrics = Mapping[str, NDArray[np.float64]]
 
-DISTORTIONS = (0.02, 0.04, 0.08, 0.16)  # share of the variance that quantisation may cost, level by level
+UNTRAINED = (wire.Fitted.name, wire.Int8Zstd.name, wire.Fp16Zstd.name)
+DISTORTIONS = (0.02, 0.05, 0.1, 0.2)  # share of the variance, seen through the metric, that quantisation may cost, level by level
 _MARGIN = 0.02  # of a channel's range, beyond what calibration saw
-_MOST_ROWS = 40_000  # of calibration tokens that a step is searched on
 
 
 class Coding(Protocol):
@@ -27,22 +29,65 @@ class Coding(Protocol):
 
     name: str
 
-    def add(self, piece: onnx.ModelProto, cut: str) -> None:
-        """Give the piece that ends at the cut this codec's outputs."""
+    def encoder(self) -> onnx.ModelProto | None:
+        """The graph from boundary to codes, the same for all codecs of a kind; None where the boundary itself is coded."""
 
-    def describe(self, boundary: Tensors) -> pb.Codec:
+    def describe(self, boundary: Tensors, /) -> pb.Codec:
         """The manifest's entry, without files and measurements."""
 
     def sender(self) -> Arrays:
-        """What the sender's file holds; empty if it needs none."""
+        """What this codec adds to the sender's file of its kind; both halves read it."""
 
     def receiver(self) -> Arrays:
-        """What the receiver's file holds; empty if it needs none."""
+        """What the receiver's file of its kind holds besides, the same for all codecs of the kind."""
 
 
-def fit(calibration: Tensors) -> list[Coding]:
-    """Every codec of a cut, from its boundary on the calibration pictures: (pictures, tokens, width) by tensor name."""
-    return [*_fit_levels(calibration), Int8(calibration), Fp16()]
+def fit(calibration: Tensors, metrics: Metrics = MappingProxyType({}), kinds: Sequence[str] = UNTRAINED) -> list[Coding]:
+    """The codecs of these kinds for a cut, from its boundary on the calibration pictures: (pictures, tokens, width) by tensor name.
+
+    `metrics`: tensor name -> (width, width), what a small error costs the tail; where there is none, all directions cost the same.
+    """
+    made: list[Coding] = []
+    if wire.Fitted.name in kinds:
+        transforms = fitted_transforms(calibration, metrics)
+        made += levels(wire.Fitted.name, transforms, fitted_steps(transforms))
+    if wire.Int8Zstd.name in kinds:
+        made.append(Int8(calibration))
+    if wire.Fp16Zstd.name in kinds:
+        made.append(Fp16())
+    return made
+
+
+def fitted_transforms(calibration: Tensors, metrics: Metrics) -> dict[str, Transform]:
+    """The fitted codec's transform of each tensor."""
+    return {name: transform(values, metrics.get(name)) for name, values in calibration.items()}
+
+
+def write(entry: pb.Cut, codings: Sequence[Coding], bundle: Path) -> None:
+    """The files of a cut's codecs, into a bundle and its manifest; those of one kind share an encoder, tables and weights."""
+    for kind in dict.fromkeys(map(wire.kind, entry.codecs)):
+        alike = [(spec, coding) for spec, coding in zip(entry.codecs, codings, strict=True) if wire.kind(spec) == kind]
+        name, (_, first) = f"codec-{entry.name}-{kind}", alike[0]
+        encoder = _write_encoder(bundle, f"edge/{name}.onnx", first.encoder())
+        sender = _write_arrays(bundle, f"edge/{name}.npz", {key: array for _, one in alike for key, array in one.sender().items()})
+        receiver = _write_arrays(bundle, f"cloud/{name}.npz", first.receiver())
+        for spec, _ in alike:
+            spec.encoder, spec.sender, spec.receiver = encoder, sender, receiver
+
+
+def _write_encoder(bundle: Path, path: str, model: onnx.ModelProto | None) -> str:
+    """Gives the path, or nothing where there is nothing to write."""
+    if model is None:
+        return ""
+    onnx.save(model, bundle / path)
+    return path
+
+
+def _write_arrays(bundle: Path, path: str, arrays: Arrays) -> str:
+    if not arrays:
+        return ""
+    np.savez_compressed(bundle / path, **arrays)  # type: ignore[arg-type] # numpy's stub takes the names for allow_pickle
+    return path
 
 
 class Int8:
@@ -52,10 +97,13 @@ class Int8:
 
     def __init__(self, calibration: Tensors) -> None:
         self._ranges = {name: _range(values.reshape(-1, values.shape[-1])) for name, values in calibration.items()}
+        self._shapes = {name: values.shape[1:] for name, values in calibration.items()}
 
-    def add(self, piece: onnx.ModelProto, cut: str) -> None:
+    def encoder(self) -> onnx.ModelProto:
+        graph = Encoder()
         for tensor, (low, scale) in self._ranges.items():
-            Sender(piece, cut, self.name, tensor).quantise(low, scale)
+            graph.quantise(tensor, self._shapes[tensor], low, scale)
+        return graph.model()
 
     def describe(self, boundary: Tensors) -> pb.Codec:
         return _describe(self.name, boundary, "uint8")
@@ -74,9 +122,8 @@ class Fp16:
 
     name = wire.Fp16Zstd.name
 
-    def add(self, piece: onnx.ModelProto, cut: str) -> None:
-        for value in [output.name for output in piece.graph.output if output.name.startswith(f"{cut}/")]:
-            Sender(piece, cut, self.name, value.removeprefix(f"{cut}/")).cast()
+    def encoder(self) -> None:
+        return None
 
     def describe(self, boundary: Tensors) -> pb.Codec:
         return _describe(self.name, boundary, "float16")
@@ -88,95 +135,44 @@ class Fp16:
         return {}
 
 
-@dataclass(frozen=True)
-class Axes:
-    """The principal directions of a tensor around its mean at each position; `coordinates` (rows, width) of the calibration."""
+class Transformed:
+    """A level of the fitted codec or of the learned one: a transform, one step, static tables. All levels of a cut share the transform."""
 
-    mean: Floats
-    basis: Floats
-    coordinates: Floats
+    def __init__(self, kind: str, number: int, transforms: Mapping[str, Transform], levels: Mapping[str, wire.Level]) -> None:
+        self.name, self._kind = f"{kind}-{number}", kind
+        self.levels, self._transforms = levels, transforms
 
-    def step(self, distortion: float) -> float:
-        """The step at which rounding all coordinates costs this share of their variance (at high rate, reverse water-filling)."""
-        rows = self.coordinates[:: max(1, len(self.coordinates) // _MOST_ROWS)].astype(np.float64)
-        allowed = distortion * np.square(rows).sum()
-        low, high = 1e-6, 4 * float(np.abs(rows).max()) + 1e-6
-        for _ in range(40):
-            middle = (low * high) ** 0.5
-            lost = np.square(rows - np.round(rows / middle) * middle).sum()
-            low, high = (middle, high) if lost < allowed else (low, middle)
-        return low
+    def encoder(self) -> onnx.ModelProto:
+        graph = Encoder()
+        for tensor, fitted in self._transforms.items():
+            graph.project(tensor, fitted.mean, fitted.analysis, fitted.turn)
+        return graph.model()
 
-
-@dataclass(frozen=True)
-class Level:
-    """One rate of the fitted codec for one tensor: a step and tables for the channels that are ever anything but 0."""
-
-    step: float
-    tables: rans.Tables
-
-
-class Fitted:
-    """Mean, principal directions, one step, static tables. All levels of a cut share the projection."""
-
-    def __init__(self, number: int, axes: Mapping[str, Axes], levels: Mapping[str, Level]) -> None:
-        self.name = f"{wire.Fitted.name}-{number}"
-        self._axes, self._levels = axes, levels
-
-    def add(self, piece: onnx.ModelProto, cut: str) -> None:
-        for tensor, level in self._levels.items():
-            projected = _project_once(piece, cut, tensor, self._axes[tensor])
-            Sender(piece, cut, self.name, tensor).round(projected, level.step, level.tables.low, level.tables.high)
-
-    def describe(self, boundary: Tensors) -> pb.Codec:
-        codec = pb.Codec(name=self.name, kind=wire.Fitted.name)
-        for tensor, level in self._levels.items():
-            shape = (boundary[tensor].shape[1], len(level.tables.low))
-            codec.tensors.add(codes=pb.TensorSpec(name=tensor, dtype="int16", shape=shape), most_bytes=rans.most_bytes(shape[0] * shape[1]))
+    def describe(self, _boundary: Tensors) -> pb.Codec:
+        codec = pb.Codec(name=self.name, kind=self._kind)
+        for tensor, level in self.levels.items():
+            codec.tensors.add(codes=pb.TensorSpec(name=tensor, dtype="int16", shape=level.which.shape), most_bytes=level.most_bytes)
         return codec
 
     def sender(self) -> Arrays:
-        return {key: array for tensor, level in self._levels.items() for key, array in wire.table_arrays(tensor, level.tables).items()}
+        return {key: array for tensor, level in self.levels.items() for key, array in level.arrays(self.name, tensor).items()}
 
     def receiver(self) -> Arrays:
-        arrays = self.sender()
-        for tensor, level in self._levels.items():
-            axes = self._axes[tensor]
-            kept = wire.Projection(level.step, axes.basis[: len(level.tables.low)], axes.mean)
-            arrays |= wire.projection_arrays(tensor, kept)
-        return arrays
+        return {key: array for tensor, fitted in self._transforms.items() for key, array in fitted.synthesis.arrays(tensor).items()}
 
 
-def _fit_levels(calibration: Tensors) -> Iterator[Fitted]:
-    axes = {name: _axes(values) for name, values in calibration.items()}
-    for number, distortion in enumerate(DISTORTIONS, 1):
-        yield Fitted(number, axes, {name: _level(a.coordinates, a.step(distortion)) for name, a in axes.items()})
+def levels(kind: str, transforms: Mapping[str, Transform], steps: Mapping[str, Sequence[float]]) -> Iterator[Transformed]:
+    """All levels of a codec, for each tensor's steps, on one transform to what the finest of them sends."""
+    made = {name: [whole.level(step) for step in steps[name]] for name, whole in transforms.items()}
+    sent = {name: whole.kept(made[name]) for name, whole in transforms.items()}
+    shared = {name: whole.first(*sent[name]) for name, whole in transforms.items()}
+    for number in range(len(next(iter(steps.values())))):
+        yield Transformed(kind, number + 1, shared, {name: one[number].first(*sent[name]) for name, one in made.items()})
 
 
-def _axes(values: Floats) -> Axes:
-    mean = values.mean(0)
-    centred = (values - mean).reshape(-1, values.shape[-1]).astype(np.float64)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    basis = vectors[:, ::-1].T
-    return Axes(mean, basis.astype(np.float32), (centred @ basis.T).astype(np.float32))
-
-
-def _level(coordinates: Floats, step: float) -> Level:
-    codes = np.round(coordinates / step).astype(np.int64)
-    alive = np.flatnonzero(np.abs(codes).max(0))
-    kept = codes[:, : int(alive[-1]) + 1 if len(alive) else 1]
-    room = 1 + (kept.max(0) - kept.min(0)) // 8
-    low, high = kept.min(0) - room, kept.max(0) + room
-    counts = [np.bincount(kept[:, c] - low[c], minlength=int(high[c] - low[c]) + 1) for c in range(kept.shape[1])]
-    return Level(step, rans.Tables([int(v) for v in low], [rans.frequencies(count) for count in counts]))
-
-
-def _project_once(piece: onnx.ModelProto, cut: str, tensor: str, axes: Axes) -> str:
-    """The coordinates, computed once for all levels."""
-    made = f"{wire.Fitted.name}/{tensor}/matmul"
-    if any(made in node.output for node in piece.graph.node):
-        return made
-    return Sender(piece, cut, wire.Fitted.name, tensor).project(axes.mean, axes.basis)
+def fitted_steps(transforms: Mapping[str, Transform]) -> dict[str, list[float]]:
+    """The steps of the fitted levels, by tensor."""
+    return {name: [whole.step(distortion) for distortion in DISTORTIONS] for name, whole in transforms.items()}
 
 
 def _range(values: Floats) -> tuple[Floats, Floats]:

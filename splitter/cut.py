@@ -1,27 +1,31 @@
 """One graph to a chain of pieces, at the declared boundaries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import onnx
 from onnx.utils import Extractor
 
 from protos.errors import CheckpointError
 from splitter.export import PIXELS
+from splitter.precision.slim import slim
 
 
 def cut(model: onnx.ModelProto, boundaries: Sequence[Sequence[str]]) -> list[onnx.ModelProto]:
-    """Pieces from `pixels` to the first boundary, from there to the next, and so on; names are those of the graph.
+    """Slim pieces from `pixels` to the first boundary, from there to the next, and so on; names are those of the graph.
 
     Raises CheckpointError where a boundary does not hold all that is alive: something behind it would need something before.
     """
+    return [slim(piece) for piece in extracted(model, boundaries)]
+
+
+def extracted(model: onnx.ModelProto, boundaries: Sequence[Sequence[str]]) -> Iterator[onnx.ModelProto]:
+    """The same pieces as they stand in the graph, with all that clings to it."""
     extractor = Extractor(model)
-    pieces = []
     start: Sequence[str] = [PIXELS]
     for end in boundaries:
         _check_alive(model, start, end)
-        pieces.append(extractor.extract_model(list(start), list(end)))
+        yield extractor.extract_model(list(start), list(end))
         start = end
-    return pieces
 
 
 def _check_alive(model: onnx.ModelProto, start: Sequence[str], end: Sequence[str]) -> None:

@@ -12,13 +12,18 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.blip.modeling_blip import BlipAttention
+from transformers.models.blip_2.modeling_blip_2 import Blip2Attention
 
 from splitter.families import Boundary, Family, walk
+from splitter.memory import give_back
+from splitter.passing import passed_on
 
 OPSET = 20
 PIXELS = "pixels"
 _FUSED = "isthmus_fused"
 _MOST_BATCH = 64
+_CONFIGS = ("vision_config", "qformer_config", "text_config")
 
 
 def graph_name(cut: str, tensor: str) -> str:
@@ -32,7 +37,7 @@ def export_tower(family: Family, model: PreTrainedModel) -> onnx.ModelProto:
     names = [graph_name(cut, tensor) for cut, boundary in walk(family, model, pixels) for tensor in boundary]
     batch = torch.export.Dim("batch", min=1, max=_MOST_BATCH)
     with fused_attention(model):
-        return export(_Tower(family, model), (pixels,), [PIXELS], names, {PIXELS: {0: batch}})
+        return passed_on(export(_Tower(family, model), (pixels,), [PIXELS], names, {PIXELS: {0: batch}}))
 
 
 def export(
@@ -54,30 +59,45 @@ def export(
         )
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
-    return program.model_proto
+    graph: onnx.ModelProto = program.model_proto
+    del program
+    give_back()  # the program holds the weights a second time
+    return graph
 
 
 @contextlib.contextmanager
 def fused_attention(model: PreTrainedModel) -> Iterator[None]:
     """While open, attention is exported as one com.microsoft::MultiHeadAttention node, which onnxruntime runs fused."""
     ALL_ATTENTION_FUNCTIONS.register(_FUSED, _fused_attention)
-    configs = [model.config, *(c for c in (getattr(model.config, name, None) for name in ("vision_config", "text_config")) if c)]
+    with attention(model, _FUSED):
+        yield
+
+
+@contextlib.contextmanager
+def attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
+    """While open, a model computes attention by one of transformers' implementations, also where its family offers no choice."""
+    configs = [model.config, *(c for c in (getattr(model.config, name, None) for name in _CONFIGS) if c)]
     before = [config._attn_implementation for config in configs]  # noqa: SLF001 - transformers has no public name for it
+    written_out = [module for module in model.modules() if type(module) is BlipAttention]
     try:
         for config in configs:
-            config._attn_implementation = _FUSED  # noqa: SLF001
+            config._attn_implementation = implementation  # noqa: SLF001
+        for module in written_out:
+            module.__class__, module.is_causal = Blip2Attention, False  # the same, but for asking which implementation to take
         yield
     finally:
         for config, name in zip(configs, before, strict=True):
             config._attn_implementation = name  # noqa: SLF001
+        for module in written_out:
+            module.__class__ = BlipAttention
 
 
 def _fused_attention(
-    _module: nn.Module, query: Tensor, key: Tensor, value: Tensor, _mask: Tensor | None, scaling: float, **_: Any
+    _module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *_mask: Tensor | None, scaling: float, **_: Any
 ) -> tuple[Tensor, None]:
-    """Attention of (batch, heads, length, width) without a mask, as the symbolic node."""
+    """Attention of (batch, heads, length, width) without a mask, as the symbolic node. Keys may be more or fewer than queries."""
     count, heads, length, width = query.shape
-    flat = [part.transpose(1, 2).reshape(count, length, heads * width) for part in (query, key, value)]
+    flat = [part.transpose(1, 2).flatten(2) for part in (query, key, value)]
     attributes: dict[str, Any] = {"num_heads": heads, "scale": float(scaling)}
     mixed = torch.onnx.ops.symbolic(
         "com.microsoft::MultiHeadAttention", flat, attributes, dtype=query.dtype, shape=flat[0].shape, version=1

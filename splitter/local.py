@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -14,13 +13,19 @@ from protos.errors import CheckpointError
 from splitter.export import export
 from splitter.families import Family
 from splitter.families.causal import Causal
-from splitter.quantize import to_int8
+from splitter.precision.convert import convert
+from splitter.precision.files import save
+from splitter.precision.form import INT8, Form
+from splitter.precision.slim import slim
 
 _TYPES = {"llama", "qwen2", "mistral"}
 
 
-def write_local(family: Family, model: PreTrainedModel, folder: Path) -> pb.Local:
-    """Write decoder.onnx (INT8) and embeddings.npy into a folder; returns the manifest's entry, paths relative to it."""
+def write_local(family: Family, model: PreTrainedModel, folder: Path, form: Form | None = None) -> pb.Local:
+    """Write decoder.onnx and embeddings.npy into a folder; returns the manifest's entry, paths relative to it.
+
+    The decoder has the head's precision, but for static quantisation: pictures calibrate no decoder, so its INT8 is dynamic.
+    """
     if not isinstance(family, Causal) or family.decoder(model).config.model_type not in _TYPES:
         known = ", ".join(sorted(_TYPES))
         raise CheckpointError(
@@ -33,7 +38,8 @@ def write_local(family: Family, model: PreTrainedModel, folder: Path) -> pb.Loca
     arguments = (torch.zeros(1, 5, config.hidden_size), torch.zeros(shape))
     length, past = torch.export.Dim("length", min=1, max=4096), torch.export.Dim("past", min=0, max=4096)
     exported = export(graph, arguments, ["embeds", "past"], ["logits", "present"], {"embeds": {1: length}, "past": {4: past}})
-    onnx.save(to_int8(exported), folder / "decoder.onnx")
+    kind = Form(form.precision if form else INT8)
+    save(slim(convert(exported, kind)), folder / "decoder.onnx")
     table = decoder.get_input_embeddings().weight.detach().numpy().astype(np.float16)
     np.save(folder / "embeddings.npy", table)
     return pb.Local(
@@ -41,6 +47,7 @@ def write_local(family: Family, model: PreTrainedModel, folder: Path) -> pb.Loca
         embeddings="embeddings.npy",
         past_shape=(*shape[:4], 0, shape[5]),
         most_tokens=config.max_position_embeddings,
+        precision=pb.Precision(**kind.parts),
     )
 
 

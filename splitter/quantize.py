@@ -6,16 +6,30 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from splitter.precision.files import save, weight_bytes
+from splitter.precision.stored import store_convolutions
+from splitter.precision.stretches import joined, stretches
+
+_MOST_INSIDE = 64 << 20
+_MOST_AT_ONCE = 256 << 20  # the quantiser holds a graph four times
+
 
 def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights of every MatMul as INT8 per channel, activations as UINT8 at run time; all else stays in float.
+    """Weights of every MatMul as INT8 per channel, activations as UINT8 at run time; all else is computed in float.
 
-    Signed activations would be twenty times slower on a CPU, and Conv, LayerNorm, Softmax and GELU gain nothing.
+    Signed activations would be twenty times slower on a CPU, and Conv, LayerNorm, Softmax and GELU gain nothing. The weights of
+    convolutions are stored as INT8 all the same: in a small tower they would be a fifth of the file.
     """
+    del model.graph.value_info[:]  # the exporter's shapes of folded constants are stale; the quantiser infers its own
+    if weight_bytes(model) <= _MOST_AT_ONCE:
+        return _quantised(model)
+    return joined(model, map(_quantised, stretches(model)))
+
+
+def _quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        del model.graph.value_info[:]  # the exporter's shapes of folded constants are stale; the quantiser infers its own
-        onnx.save(model, source)
+        save(model, source, _MOST_INSIDE)
         quantize_dynamic(
             source,
             target,
@@ -24,4 +38,6 @@ def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
             weight_type=QuantType.QInt8,
             extra_options={"MatMulConstBOnly": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
         )
-        return onnx.load(target)
+        quantised = onnx.load(target)
+    store_convolutions(quantised)
+    return quantised

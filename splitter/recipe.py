@@ -2,18 +2,33 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from protos import codec
 from protos.bundle import FORMAT, file_digest
+from protos.errors import CheckpointError, UnknownName
+from splitter.config import cache_folder
+from splitter.digests import Digests
+from splitter.precision.form import Form
 
 _PACKAGES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
+BEST_CUTS = ("auto",)  # instead of names: those that are the best somewhere, found by trying
+_ROOT = Path(__file__).resolve().parents[1]
+_ONLY_PRINTING = {"commands", "planning"}
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user of `isthmus split` chose. `cuts` empty: chosen automatically. `calibration` None: the built-in scenes."""
+    """What the user of `isthmus split` chose. `cuts` empty: at thirds of the layers. `calibration` None: the built-in scenes.
+
+    `measure`: what losses are measured in, one of splitter/measures.py, or by the size of the language model. `form`: that of the
+    head, given up for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as splitter/precision/loss.py has it.
+    `codecs`: the kinds that every cut gets, of protos/codec.py; training all that are learned may take `budget_minutes`.
+    `labels` and `template` are for dual encoders: the labels that the bundle brings, and what stands around each, `{label}`.
+    """
 
     checkpoint: Path
     cuts: tuple[str, ...] = ()
@@ -22,6 +37,19 @@ class Options:
     calibration_pictures: int = 512
     report_pictures: int = 60
     threads: int = 1
+    measure: str = "auto"
+    form: Form = field(default_factory=Form)
+    only_if_faster: bool = False
+    max_loss: float | None = None
+    labels: tuple[str, ...] = ()
+    template: str = ""
+    codecs: tuple[str, ...] = (codec.Fitted.name, codec.Int8Zstd.name, codec.Fp16Zstd.name)
+    budget_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in self.codecs or ("",):
+            if name not in codec.KINDS:
+                raise UnknownName("codec", name, list(codec.KINDS))
 
 
 def versions() -> dict[str, str]:
@@ -29,15 +57,39 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in _PACKAGES}
 
 
-def recipe(options: Options) -> str:
-    """The hex SHA-256 of checkpoint, options, versions and format."""
-    chosen = asdict(options) | {"checkpoint": _digests(options.checkpoint), "calibration": _listing(options.calibration)}
-    text = json.dumps({"options": chosen, "versions": versions(), "format": FORMAT}, sort_keys=True)
+def recipe(options: Options, advance: Callable[[int, int], None] = lambda *_: None) -> str:
+    """The hex SHA-256 of checkpoint, options, versions, format, and the code that a split runs.
+
+    `advance` is told of megabytes read of the checkpoint, of how many. Raises CheckpointError where it is no folder.
+    """
+    chosen = asdict(options) | {"checkpoint": _digests(options.checkpoint, advance), "calibration": _listing(options.calibration)}
+    text = json.dumps({"options": chosen, "versions": versions(), "format": FORMAT, "code": _code()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    return {path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.is_file()}
+def _code() -> str:
+    """One digest of our own sources, but for those that only print: a bundle made by other code is not made by this recipe."""
+    sources = [path for package in ("protos", "splitter") for path in sorted((_ROOT / package).rglob("*.py"))]
+    shaping = [path for path in sources if not _ONLY_PRINTING & set(path.relative_to(_ROOT).parts)]
+    listed = [(path.relative_to(_ROOT).as_posix(), file_digest(path)) for path in shaping]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _digests(folder: Path, advance: Callable[[int, int], None]) -> dict[str, str]:
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"there is no folder {folder}; give a checkpoint's folder, or an id of the Hugging Face hub", path=str(folder)
+        )
+    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    total, done = sum(path.stat().st_size for path in files), 0
+
+    def read(size: int) -> None:
+        nonlocal done
+        done += size
+        advance(done >> 20, total >> 20)
+
+    digests = Digests(cache_folder() / "digests.json", read)
+    return {path.name: digests.of(path) for path in files}
 
 
 def _listing(folder: Path | None) -> list[list[str | int]] | None:

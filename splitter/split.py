@@ -7,34 +7,49 @@ loses, and put the bundle in place with one rename.
 import json
 import shutil
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import onnx
 import torch
+from transformers import PretrainedConfig
 
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, MANIFEST, Bundle, write_manifest
 from protos.errors import BundleError
+from protos.tiles import largest_grid
 from splitter import codecs
-from splitter.chain import Chain
-from splitter.cut import cut
+from splitter.answers import Prompting
+from splitter.chain import Arrays, Chain, reached
+from splitter.cut import extracted
+from splitter.cut_codecs import cut_codecs
 from splitter.export import PIXELS, export_tower, graph_name
-from splitter.families.loading import load_model
+from splitter.families import Boundary
 from splitter.local import write_local
 from splitter.parts import Parts
-from splitter.quantize import to_int8
+from splitter.precision.chosen import Chosen, choose
+from splitter.precision.files import save
 from splitter.recipe import Options, recipe, versions
 from splitter.report import cloud_costs, measure
-from splitter.verify import identity_difference
+from splitter.room import check_room, full_disk_told
+from splitter.tail import tail_bytes, write_tail
+from splitter.text_tower import write_texts
+from splitter.verify import identity_difference, token_difference
 from splitter.work import Advance, Say, Work
 
 Codings = dict[str, list[codecs.Coding]]
 
+_OLD = ".old"
+_MOST_BOUNDARY_BYTES = 1 << 30
+_LEAST_CALIBRATED = 16
 _GATE_QUESTIONS = 6
+_COMPARED = {True: "logits", False: "image tokens; the language model behind them is the same code on the same tokens"}
 _LIMITS = pb.Limits(
     most_question_bytes=2000, most_prompt_tokens=1024, most_new_tokens=64, most_picture_bytes=4 << 20, most_picture_pixels=40_000_000
 )
+_QUESTION_TOKENS = 512  # room for a question behind a picture of many tokens
 _REPETITIONS = 30
 
 
@@ -43,34 +58,58 @@ def split(options: Options, output: Path, *, replace: bool = False, say: Say = p
 
     `say` is told of each step, `advance` of (step, done, of) within long ones.
     """
-    cooked = recipe(options)
+    _clear(output)
+    cooked = recipe(options, partial(advance, "reading the checkpoint"))
     existing = _existing(output, cooked, replace=replace)
     if existing:
         say(f"{output} is already split by this recipe; reused")
         return existing
-    work = Work(options, Parts(output, cooked), say, advance)
-    tower = _gated_tower(work)
-    manifest = pb.Manifest(format=FORMAT, model=work.name, family=work.whole.family.name, recipe=cooked, made_with=versions())
+    parts = Parts(output, cooked)
+    with full_disk_told(output, parts.folder):
+        return _split(Work(options, parts, say, advance), output, cooked)
+
+
+def _split(work: Work, output: Path, cooked: str) -> Bundle:
+    _check_disk(work, output)
+    chosen, codings = _chosen_pieces(work, _gated_tower(work))
+    manifest = pb.Manifest(format=FORMAT, model=work.name, family=work.family.name, recipe=cooked, made_with=versions())
     staging = work.parts.staging()
-    pieces, codings = _quantised_pieces(work, tower)
-    _write_edge(work, manifest, staging, pieces, codings)
+    manifest.precision.CopyFrom(pb.Precision(**chosen.form.parts))
+    _write_edge(work, manifest, staging, chosen.pieces, codings)
     _write_cloud(work, manifest, staging)
     _write_codecs(manifest, staging, codings)
-    _write_report(work, manifest, staging, pieces)
+    _write_report(work, manifest, staging, chosen)
+    work.advance("reading the bundle", 0, 1)
     write_manifest(staging, manifest)
     _put_in_place(staging, output)
     work.parts.remove()
     return Bundle.open(output)
 
 
-def _existing(output: Path, cooked: str, *, replace: bool) -> Bundle | None:
-    if not output.exists() or not any(output.iterdir()):
-        return None
-    if not (output / MANIFEST).exists():
+def _clear(output: Path) -> None:
+    """Refuse a place that holds something else; put back what an interrupted replacement had moved aside."""
+    old = output.with_name(output.name + _OLD)
+    if old.exists() and not output.exists():
+        old.rename(output)
+    if output.exists() and any(output.iterdir()) and not (output / MANIFEST).exists():
         raise BundleError(f"{output} holds something that is not a bundle; give another folder with -o", path=str(output))
+
+
+def _check_disk(work: Work, output: Path) -> None:
+    """Room for the tail, the tower in FP32 and in its form, and the pieces, which may turn out FP32; less what is written already."""
+    chosen = work.options
+    published = 1 if chosen.only_if_faster or chosen.max_loss is not None else chosen.form.share
+    towers = int((1 + chosen.form.share + published) * work.checkpoint.vision_bytes)
+    check_room(output, tail_bytes(work.checkpoint.tensors) + towers - work.parts.size)
+
+
+def _existing(output: Path, cooked: str, *, replace: bool) -> Bundle | None:
+    if not (output / MANIFEST).exists():
+        return None
     if not replace:
         bundle = Bundle.open(output)
         if bundle.manifest.recipe == cooked:
+            Parts.clear(output)
             return bundle
         raise BundleError(f"{output} holds a bundle split in another way; give another folder with -o, or --replace", path=str(output))
     return None
@@ -78,7 +117,8 @@ def _existing(output: Path, cooked: str, *, replace: bool) -> Bundle | None:
 
 def _put_in_place(staging: Path, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
-    old = output.with_name(output.name + ".old")
+    old = output.with_name(output.name + _OLD)
+    shutil.rmtree(old, ignore_errors=True)
     if output.exists():
         output.rename(old)
     staging.rename(output)
@@ -87,40 +127,61 @@ def _put_in_place(staging: Path, output: Path) -> None:
 
 def _gated_tower(work: Work) -> onnx.ModelProto:
     """The FP32 tower, proven at every published cut against the whole model."""
-    work.say(f"{work.name}: {work.whole.family.name}, cuts {', '.join(work.cuts)}")
+    work.say(f"{work.name}: {work.family.name}, cuts {', '.join(work.cuts)}")
+    if not work.with_language:
+        size = f"{work.checkpoint.language_bytes / 1e9:.1f} GB as FP32"
+        work.say(f"the language model ({size}) stays on disk: gate and losses are of image tokens; --measure answers loads it")
     work.say(f"{len(work.subject.calibration)} pictures to calibrate on, {len(work.subject.pictures)} to measure on")
     tower = work.parts.model("tower-fp32", lambda: export_tower(work.whole.family, work.whole.model))
     differences = work.parts.value("identity", lambda: _identity(work, tower))
+    work.rest()
     worst = max(differences.values())
-    work.say(f"identity: head + tail equal the whole model at every cut (largest difference of logits {worst:.1e})")
+    work.say(f"identity: head + tail equal the whole model at every cut (largest difference of {_compared(work)} {worst:.1e})")
     return tower
+
+
+def _compared(work: Work) -> str:
+    return "embeddings" if work.matcher else _COMPARED[work.with_language]
 
 
 def _identity(work: Work, tower: onnx.ModelProto) -> dict[str, float]:
     by_kind = {question.kind: (index, question.text) for index, question in work.subject.questions}
     asked = list(by_kind.values())[:_GATE_QUESTIONS]
-    pixels = work.held_out[[index for index, _ in asked]]
-    reached = Chain(cut(tower, work.graph_names())).run(pixels)
+    pixels = np.concatenate([work.held_out[work.spans[index]] for index, _ in asked])
     differences = {}
-    for done, (name, arrays) in enumerate(zip(work.cuts, reached, strict=True)):
+    for done, (name, arrays) in enumerate(zip(work.cuts, reached(extracted(tower, work.graph_names()), pixels), strict=True)):
         work.advance("identity gate", done, len(work.cuts))
         boundary = {tensor: torch.from_numpy(values) for tensor, values in work.boundary(name, arrays).items()}
-        differences[name] = identity_difference(work.whole, name, torch.from_numpy(pixels), boundary, [text for _, text in asked])
+        differences[name] = _difference(work, name, torch.from_numpy(pixels), boundary, asked)
     return differences
 
 
-def _quantised_pieces(work: Work, tower: onnx.ModelProto) -> tuple[list[onnx.ModelProto], Codings]:
-    """INT8 pieces that also give codes, and the codecs fitted to each cut."""
-    int8 = work.parts.model("tower-int8", lambda: to_int8(tower))
-    pieces = cut(int8, work.graph_names())
-    work.say("INT8 pieces; fitting the codecs of each cut")
-    seen = Chain(pieces, work.options.threads).run(work.pixels(list(work.subject.calibration)))
-    codings = {}
-    for name, piece, arrays in zip(work.cuts, pieces, seen, strict=True):
-        codings[name] = codecs.fit(work.boundary(name, arrays))
-        for coding in codings[name]:
-            coding.add(piece, name)
-    return pieces, codings
+def _difference(work: Work, name: str, pixels: torch.Tensor, boundary: Boundary, asked: list[tuple[int, str]]) -> float:
+    if matcher := work.matcher:
+        return matcher.difference(name, pixels, boundary)
+    if not work.with_language:
+        return token_difference(work.speaker, name, pixels, boundary)
+    grids = [work.grids[index] for index, _ in asked]
+    return identity_difference(work.speaker, name, pixels, boundary, [text for _, text in asked], grids)
+
+
+def _chosen_pieces(work: Work, tower: onnx.ModelProto) -> tuple[Chosen, Codings]:
+    """The pieces in their form, and the codecs fitted to each cut."""
+    chosen = choose(work, tower)
+    work.say("fitting the codecs of each cut")
+    seen = _calibrated(work, Chain(chosen.pieces, work.options.threads))
+    return chosen, {name: cut_codecs(work, name, work.boundary(name, arrays)) for name, arrays in zip(work.cuts, seen, strict=True)}
+
+
+def _calibrated(work: Work, chain: Chain) -> list[Arrays]:
+    """Every boundary of the calibration pictures, or of as many of them as have room in memory."""
+    pictures = list(work.subject.calibration)
+    pixels = work.pixels(pictures[:1])
+    each = pixels.nbytes + sum(values.nbytes for arrays in chain.run(pixels) for values in arrays.values())
+    most = max(_LEAST_CALIBRATED, _MOST_BOUNDARY_BYTES // each)
+    if most < len(pictures):
+        work.say(f"{most} of {len(pictures)} calibration pictures are used: the boundaries of more would take over a gibibyte of memory")
+    return chain.run(work.pixels(pictures[:most]))
 
 
 def _write_edge(work: Work, manifest: pb.Manifest, staging: Path, pieces: list[onnx.ModelProto], codings: Codings) -> None:
@@ -132,7 +193,7 @@ def _write_edge(work: Work, manifest: pb.Manifest, staging: Path, pieces: list[o
     before = [pb.TensorSpec(name=PIXELS, dtype="float32", shape=one.shape[1:])]
     for number, (name, piece, milliseconds) in enumerate(zip(work.cuts, pieces, times, strict=True)):
         path = f"edge/{number:02d}-{name}.onnx"
-        onnx.save(piece, staging / path)
+        save(piece, staging / path)
         boundary = work.boundary(name, reached[number])
         after = [pb.TensorSpec(name=graph_name(name, t), dtype="float32", shape=v.shape[1:]) for t, v in boundary.items()]
         manifest.pieces.add(path=path, cut=name, inputs=before, outputs=after, milliseconds=milliseconds)
@@ -140,8 +201,12 @@ def _write_edge(work: Work, manifest: pb.Manifest, staging: Path, pieces: list[o
         entry.boundary.extend(pb.TensorSpec(name=t, dtype="float32", shape=v.shape[1:]) for t, v in boundary.items())
         entry.codecs.extend(coding.describe(boundary) for coding in codings[name])
         before = after
-    manifest.preprocessing.CopyFrom(work.whole.family.preprocessing(work.processor))
-    if work.options.with_local:
+    manifest.preprocessing.CopyFrom(work.preprocessing)
+    if manifest.preprocessing.HasField("tiles"):
+        manifest.preprocessing.tiles.mean = mean(grid.tiles for grid in work.grids)
+    if matcher := work.matcher:
+        manifest.local.CopyFrom(write_texts(matcher, staging, work.options))
+    elif work.options.with_local:
         _write_local(work, manifest, staging)
 
 
@@ -149,8 +214,8 @@ def _write_local(work: Work, manifest: pb.Manifest, staging: Path) -> None:
     folder = staging / "edge" / "local"
     folder.mkdir()
     work.say("exporting the decoder for local answers")
-    local = write_local(work.whole.family, work.whole.model, folder)
-    work.whole.prompting.tokenizer.save_pretrained(folder / "aside")  # type: ignore[attr-defined]
+    local = write_local(work.whole.family, work.whole.model, folder, work.options.form)
+    work.speaker.prompting.tokenizer.save_pretrained(folder / "aside")  # type: ignore[attr-defined]
     (folder / "aside" / "tokenizer.json").rename(folder / "tokenizer.json")
     shutil.rmtree(folder / "aside")
     local.decoder, local.embeddings = f"edge/local/{local.decoder}", f"edge/local/{local.embeddings}"
@@ -159,43 +224,57 @@ def _write_local(work: Work, manifest: pb.Manifest, staging: Path) -> None:
 
 
 def _write_cloud(work: Work, manifest: pb.Manifest, staging: Path) -> None:
-    """The whole model as FP16 with its tokenizer and processor."""
+    """The whole model, two bytes a number, with its tokenizer and processor."""
     cloud = staging / "cloud"
-    load_model(work.options.checkpoint, torch.float16).save_pretrained(cloud)
+    cloud.mkdir()
+    write_tail(work.checkpoint, work.parts, cloud, partial(work.advance, "writing the tail"))
     work.processor.save_pretrained(cloud)
-    prompting = work.whole.prompting
-    manifest.prompt.CopyFrom(
-        pb.Prompt(
-            template=prompting.template,
-            image_token=prompting.image_token,
-            image_tokens=prompting.image_tokens,
-            stop_tokens=prompting.stop_tokens,
-        )
-    )
     manifest.limits.CopyFrom(_LIMITS)
+    if matcher := work.matcher:
+        matcher.write(manifest, staging)
+    else:
+        manifest.prompt.CopyFrom(_prompt(work.speaker.prompting))
+        picture = work.speaker.prompting.ids("", largest_grid(work.preprocessing))
+        manifest.limits.most_prompt_tokens = most_prompt_tokens(work.checkpoint.config, len(picture))
+
+
+def most_prompt_tokens(config: PretrainedConfig, picture: int = 0) -> int:
+    """How long a prompt may be that takes so many tokens without a question.
+
+    Where a language model's positions end, prompt and answer must fit in front of that.
+    """
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    most = max(_LIMITS.most_prompt_tokens, picture + _QUESTION_TOKENS)
+    return min(most, positions - _LIMITS.most_new_tokens) if positions else most
+
+
+def _prompt(prompting: Prompting) -> pb.Prompt:
+    return pb.Prompt(
+        template=prompting.template,
+        image_token=prompting.image_token,
+        image_tokens=prompting.image_tokens,
+        stop_tokens=prompting.stop_tokens,
+        picture=prompting.picture,
+    )
 
 
 def _write_codecs(manifest: pb.Manifest, staging: Path, codings: Codings) -> None:
-    """Both halves of every codec, where it has tables at all."""
+    """The files of every codec, as far as it needs them; those of one kind share theirs."""
     for entry in manifest.cuts:
-        for coded, coding in zip(entry.codecs, codings[entry.name], strict=True):
-            if sender := coding.sender():
-                coded.sender = f"edge/codec-{entry.name}-{coded.name}.npz"
-                np.savez_compressed(staging / coded.sender, **sender)  # type: ignore[arg-type] # numpy's stub takes the names for allow_pickle
-            if receiver := coding.receiver():
-                coded.receiver = f"cloud/codec-{entry.name}-{coded.name}.npz"
-                np.savez_compressed(staging / coded.receiver, **receiver)  # type: ignore[arg-type]
+        codecs.write(entry, codings[entry.name], staging)
 
 
-def _write_report(work: Work, manifest: pb.Manifest, staging: Path, pieces: list[onnx.ModelProto]) -> None:
+def _write_report(work: Work, manifest: pb.Manifest, staging: Path, chosen: Chosen) -> None:
     """Accuracy and bytes of every cut and codec beside pictures, into report.json and the manifest."""
-    rows = measure(work, manifest, staging, Chain(pieces, work.options.threads))
+    rows = measure(work, manifest, staging, Chain(chosen.pieces, work.options.threads))
     cloud_costs(work, manifest)
     report = {
         "model": manifest.model,
+        "measure": manifest.measure,
         "questions": len(work.subject.questions),
         "pictures": len(work.subject.pictures),
         "rows": [asdict(row) for row in rows],
         "identity": work.parts.value("identity", dict),
+        "precision": chosen.facts,
     }
     (staging / "report.json").write_text(json.dumps(report, indent=1))

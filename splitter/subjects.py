@@ -1,7 +1,8 @@
 """What a split is calibrated and measured on: pictures, and questions with known answers where there are any."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from splitter.nano.scenes import CALIBRATION_SEEDS, HELD_OUT_SEEDS, picture
 
 Image = NDArray[np.uint8]
 AGREEMENT = "agreement"
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-_GENERIC = ("describe the image.", "what is in the image?")
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+GENERIC = ("describe the image.", "what is in the image?")
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,26 @@ def scenes(calibration: int, pictures: int) -> Subject:
 
 def folder(path: Path, most_calibration: int, most_pictures: int) -> Subject:
     """Any folder of pictures: every fourth is kept for measuring agreement with the whole model."""
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES) if path.is_dir() else []
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else []
     if len(files) < 8:
         message = (
-            f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better 200) of {', '.join(sorted(_SUFFIXES))}"
+            f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better 200) of {', '.join(sorted(SUFFIXES))}"
         )
         raise CheckpointError(message, path=str(path))
     kept = files[::4][:most_pictures]
     seen = [file for i, file in enumerate(files) if i % 4][:most_calibration]
-    questions = [(i, Question(AGREEMENT, text, "")) for i in range(len(kept)) for text in _GENERIC]
+    questions = [(i, Question(AGREEMENT, text, "")) for i in range(len(kept)) for text in GENERIC]
     return Subject([read(file) for file in seen], [read(file) for file in kept], questions)
+
+
+def fewer(subject: Subject, tiles: Callable[[Image], int], most: int) -> Subject:
+    """The first pictures of each kind, as many as become at most so many tiles, but at least one."""
+    seen, held = (kept[: _fitting(kept, tiles, most)] for kept in (subject.calibration, subject.pictures))
+    return Subject(seen, held, [asked for asked in subject.questions if asked[0] < len(held)])
+
+
+def _fitting(pictures: Sequence[Image], tiles: Callable[[Image], int], most: int) -> int:
+    return max(1, sum(total <= most for total in accumulate(map(tiles, pictures))))
 
 
 def read(path: Path) -> Image:

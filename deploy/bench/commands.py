@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from deploy.bench.codec import command as codec
+from deploy.bench.leakage import command as leakage
+from deploy.bench.memory import command as memory
 from deploy.bench.routes import Timing, routes, setting
 from deploy.demo.bundles import prepare
 from protos.bundle import Bundle
@@ -25,8 +28,11 @@ examples:
   isthmus bench routes --bundle my-bundle --repetitions 100 --json routes.json
   isthmus bench head my-bundle --threads 2
   isthmus bench head --config smolvlm-256m --repetitions 10 --json head.json
+  isthmus bench codec my-bundle --data nano --html codec.html
+  isthmus bench memory --config llava-7b --disk /var/tmp
+  isthmus bench leakage my-bundle --data nano
 """
-_CONFIG_HELP = "a model of true size with random weights instead, built for the measurement: smolvlm-256m, vit-b16-224"
+_CONFIG_HELP = "a model of true size with random weights instead, built for the measurement: smolvlm-256m, vit-b16-224, blip-base"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     command.set_defaults(run=_routes)
     _add_head(commands.add_parser("head", help="the head's time and memory, against FP32, one session and torch"))
+    codec.add_arguments(commands.add_parser("codec", help="features against pictures: bytes, and what is lost, by kind of question"))
+    memory.add_arguments(commands.add_parser("memory", help="what the split of a large checkpoint holds in memory"))
+    leakage.add_arguments(commands.add_parser("leakage", help="what features give away: pictures made again from what crosses the wire"))
 
 
 def _add_head(command: argparse.ArgumentParser) -> None:

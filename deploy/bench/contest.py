@@ -24,7 +24,8 @@ from deploy.bench import child
 from edge import runtime
 from edge.head import Head
 from protos.bundle import Bundle
-from splitter.families import family, walk
+from splitter.export import attention
+from splitter.families import family_of, walk
 from splitter.families.loading import load_model
 from splitter.quiet import quiet
 
@@ -98,11 +99,10 @@ def _chain(bundle: Bundle, pixels: NDArray[np.float32], threads: int) -> Run:
 def _torch(folder: Path, pixels: NDArray[np.float32], dtype: torch.dtype) -> Run:
     """The checkpoint's own modules with torch's fused attention."""
     model = load_model(folder, dtype)
-    model.set_attn_implementation("sdpa")
-    kind, tensor = family(model.config.model_type), torch.from_numpy(pixels).to(dtype)
+    kind, tensor = family_of(model.config), torch.from_numpy(pixels).to(dtype)
 
     def run() -> dict[str, float]:
-        with torch.inference_mode():
+        with torch.inference_mode(), attention(model, "sdpa"):
             for _ in walk(kind, model, tensor):
                 pass
         return {}

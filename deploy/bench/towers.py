@@ -1,12 +1,21 @@
 """The uncut graphs that a chain is compared with, and bundles of true size with random weights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import onnx
 import torch
-from transformers import Idefics3Config, Idefics3ForConditionalGeneration
+from transformers import (
+    BlipConfig,
+    BlipForConditionalGeneration,
+    CLIPConfig,
+    CLIPModel,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    PreTrainedModel,
+)
 
 from deploy.bench.arithmetic import MultiplyAdds, multiply_adds
 from protos import bundle_pb2 as pb
@@ -14,22 +23,32 @@ from protos.bundle import FORMAT, Bundle, write_manifest
 from protos.errors import UnknownName
 from splitter.cut import cut
 from splitter.export import export_tower
-from splitter.families import CONNECTOR, family
+from splitter.families import family_of
 from splitter.families.loading import load_model
 from splitter.quantize import to_int8
 
-_LAYERS, _WIDTH, _MLP, _HEADS, _PATCH = 12, 768, 3072, 12, 16  # ViT-B/16, and SigLIP-B/16
+# ViT-B/16, which is the tower of CLIP ViT-B/16, SigLIP-B/16 and BLIP-base.
+_VISION = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "patch_size": 16}
+_LAYER = {"num_hidden_layers": 1, "vocab_size": 64, "pad_token_id": 0}  # the language model is not measured
+_TEXT = _LAYER | {"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3}
 
 
-@dataclass(frozen=True)
-class Size:
-    """Pixels along an edge, and how many patches along an edge the connector puts into one image token."""
-
-    side: int
-    shuffle: int
+def _smolvlm() -> PreTrainedModel:
+    vision = _VISION | {"image_size": 512}
+    return Idefics3ForConditionalGeneration(Idefics3Config(vision_config=vision, text_config=_TEXT, scale_factor=4, image_token_id=1))
 
 
-CONFIGS = {"smolvlm-256m": Size(512, 4), "vit-b16-224": Size(224, 2)}
+def _clip() -> PreTrainedModel:
+    return CLIPModel(CLIPConfig(vision_config=_VISION | {"image_size": 224}, text_config=_LAYER))
+
+
+def _blip() -> PreTrainedModel:
+    vision = _VISION | {"image_size": 384, "initializer_range": 0.02}  # its own would leave weights of nothing, as FP16
+    text = _LAYER | {"bos_token_id": 1, "sep_token_id": 2}
+    return BlipForConditionalGeneration(BlipConfig(vision_config=vision, text_config=text))
+
+
+CONFIGS: dict[str, Callable[[], PreTrainedModel]] = {"smolvlm-256m": _smolvlm, "vit-b16-224": _clip, "blip-base": _blip}
 
 
 @dataclass(frozen=True)
@@ -45,10 +64,15 @@ class Towers:
     def of(cls, checkpoint: Path) -> Self:
         """Raises CheckpointError."""
         model = load_model(checkpoint)
-        kind = family(model.config.model_type)
+        kind = family_of(model.config)
         tower = export_tower(kind, model)
         arithmetic = multiply_adds(tower)  # before quantising, which drops the shapes
         return cls(kind.name, tower, to_int8(tower), arithmetic)
+
+    @property
+    def last(self) -> str:
+        """The cut at the end of the tower."""
+        return str(self.fp32.graph.output[-1].name).rpartition("/")[0]
 
     def write_uncut(self, folder: Path, last: str) -> None:
         """fp32.onnx and int8.onnx, from pixels to the cut `last` and nothing else."""
@@ -65,28 +89,13 @@ def build(name: str, folder: Path) -> tuple[Bundle, Towers]:
     """A bundle of a model of true size with random weights, cut in thirds, without codecs or report. Raises UnknownName."""
     if name not in CONFIGS:
         raise UnknownName("config", name, list(CONFIGS))
-    _write_checkpoint(CONFIGS[name], folder / "cloud")
+    torch.manual_seed(0)
+    CONFIGS[name]().half().save_pretrained(folder / "cloud")
     towers = Towers.of(folder / "cloud")
     manifest = pb.Manifest(format=FORMAT, model=name, family=towers.family)
-    _write_pieces(towers, [f"vision.{_LAYERS // 3}", f"vision.{2 * _LAYERS // 3}", CONNECTOR], manifest, folder)
+    _write_pieces(towers, ["vision.4", "vision.8", towers.last], manifest, folder)
     write_manifest(folder, manifest)
     return Bundle.open(folder), towers
-
-
-def _write_checkpoint(size: Size, folder: Path) -> None:
-    vision = {
-        "hidden_size": _WIDTH,
-        "intermediate_size": _MLP,
-        "num_hidden_layers": _LAYERS,
-        "num_attention_heads": _HEADS,
-        "image_size": size.side,
-        "patch_size": _PATCH,
-    }
-    heads = {"num_attention_heads": 9, "num_key_value_heads": 3, "num_hidden_layers": 1}
-    text = {"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "vocab_size": 64, "pad_token_id": 0, **heads}
-    config = Idefics3Config(vision_config=vision, text_config=text, scale_factor=size.shuffle, image_token_id=1)
-    torch.manual_seed(0)
-    Idefics3ForConditionalGeneration(config).half().save_pretrained(folder)
 
 
 def _write_pieces(towers: Towers, cuts: list[str], manifest: pb.Manifest, folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from edge import config
 from edge.answer import Answer
@@ -18,9 +19,13 @@ from edge.link import Link, memory_file
 from edge.orchestrator import Orchestrator
 from edge.policy import COLUMNS, Rules, explain
 from edge.profile import DeviceProfile
+from edge.providers import CHOICES, PROVIDER_HELP
 from edge.sources import read_picture
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
+from protos.labels import Labels, named_labels
+
+_SHOWN = 10  # labels, of what may be hundreds
 
 _EXAMPLES = """\
 examples:
@@ -28,6 +33,7 @@ examples:
   isthmus ask photo.jpg "describe the image" --cloud 127.0.0.1:7070       take whichever way is best
   isthmus ask photo.jpg "how many squares?" --cloud 127.0.0.1:7070 --deadline 200 --explain
   isthmus ask photo.jpg "is there a dog?" --cloud 127.0.0.1:7070 --route split@connector --no-local
+  isthmus ask photo.jpg --bundle clip --labels cat,dog                    a dual encoder chooses among labels
 
 Routes: auto, local, split, split@CUT, split@CUT/CODEC, upload, upload@FORMAT-QUALITY. A cloud that fails is replaced by a local
 answer, which says so; --no-local makes it an error. What is learned of the link is remembered for the next question.
@@ -38,14 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus ask`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("image", type=Path, metavar="IMAGE", help="any picture file")
-    parser.add_argument("question", metavar="QUESTION")
+    parser.add_argument("question", metavar="QUESTION", nargs="?", default="", help="none for a dual encoder, which chooses among labels")
     parser.add_argument(
         "--bundle", type=Path, metavar="DIR", help="what `isthmus split` made (default: $ISTHMUS_BUNDLE, or the built-in model's)"
     )
     parser.add_argument("--cloud", metavar="HOST:PORT", help="a service started with `isthmus cloud serve` (default: none)")
     _add_rules(parser)
+    _add_labels(parser)
     _add_generation(parser)
     parser.add_argument("--threads", type=_at_least(1), default=1, metavar="N", help="threads for the model (default: 1)")
+    parser.add_argument("--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)")
     parser.add_argument("--explain", action="store_true", help="print what every way to answer would have cost, and why it lost")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.set_defaults(run=run)
@@ -55,6 +63,7 @@ def run(options: argparse.Namespace) -> None:
     """Answer, print, and remember the link."""
     picture = read_picture(options.image)
     bundle = Bundle.open(options.bundle or config.bundle_folder())
+    labels = _labels(bundle, options)
     with _orchestrator(bundle, options) as orchestrator:
         show = not options.json
         answer = orchestrator.answer(
@@ -62,6 +71,7 @@ def run(options: argparse.Namespace) -> None:
             options.question,
             _rules(options),
             generation=_generation(options),
+            labels=labels,
             on_text=_print if show else _ignore,
             on_restart=_print_restart if show else _ignore,
         )
@@ -76,14 +86,14 @@ def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orche
     """One with everything loaded; what it learns of the link is kept, however it ends."""
     profile = DeviceProfile.known(bundle)
     if not options.cloud:
-        yield _prepared(Orchestrator(bundle, None, profile, threads=options.threads))
+        yield _prepared(Orchestrator(bundle, None, profile, threads=options.threads, provider=options.provider or ""))
         return
     link, memory = Link(bundle, time.monotonic()), memory_file(config.cache_folder(), options.cloud)
     link.load(memory, time.monotonic(), time.time())
     with CloudClient(options.cloud) as client:
         client.connect()
         try:
-            yield _prepared(Orchestrator(bundle, client, profile, link, threads=options.threads))
+            yield _prepared(Orchestrator(bundle, client, profile, link, threads=options.threads, provider=options.provider or ""))
         finally:
             link.save(memory, time.monotonic(), time.time())
 
@@ -100,6 +110,18 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
     rules.add_argument("--never-upload", action="store_true", help="no picture leaves the device; features may")
     rules.add_argument("--never-leave-device", action="store_true", help="nothing leaves the device; beats every other rule")
     rules.add_argument("--no-local", action="store_true", help="the device must not answer alone")
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
+    labels = parser.add_argument_group("dual encoders (CLIP, SigLIP)").add_mutually_exclusive_group()
+    labels.add_argument(
+        "--labels", default="", help="choose among these: comma-separated, or a file with one a line (default: the bundle's)"
+    )
+    labels.add_argument("--label-file", type=Path, metavar="FILE", help="choose among those of a file that `isthmus bundle labels` made")
+
+
+def _labels(bundle: Bundle, options: argparse.Namespace) -> tuple[str, ...] | Labels:
+    return Labels.read(options.label_file, bundle) if options.label_file else named_labels(options.labels)
 
 
 def _add_generation(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +163,8 @@ def _print_end(answer: Answer, *, explained: bool) -> None:
     console = Console(soft_wrap=True)
     if answer.fallback:
         console.print(f"answered on the device: {answer.fallback}", style="yellow", highlight=False, markup=False)
+    if answer.fits:
+        console.print(_fits(answer))
     console.print(_summary(answer), style="dim", highlight=False, markup=False)
     if explained:
         console.print(_table(answer))
@@ -150,6 +174,16 @@ def _summary(answer: Answer) -> str:
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in answer.stages.items() if name != "total")
     late = " (late)" if answer.late else ""
     return f"{answer.route} · {answer.bytes_up} bytes up · {answer.stages['total']:.1f} ms{late}: {stages}"
+
+
+def _fits(answer: Answer) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("label", overflow="fold")
+    table.add_column("probability", justify="right")
+    table.add_column("similarity", justify="right")
+    for fit in answer.fits[:_SHOWN]:
+        table.add_row(Text(fit.label), f"{fit.probability:.1%}", f"{fit.similarity:.3f}")
+    return table
 
 
 def _table(answer: Answer) -> Table:

@@ -13,6 +13,7 @@ from rich.table import Table
 from edge import config
 from edge.measure import measure
 from edge.profile import DeviceProfile
+from edge.providers import CHOICES, PROVIDER_HELP
 from protos.bundle import Bundle
 
 _EXAMPLE = """\
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made")
     command.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads for the model (default: 1)")
+    command.add_argument("--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)")
     command.add_argument("--seconds", type=_seconds, default=5.0, metavar="S", help="how long to measure (default: 5)")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to keep the numbers (default: in the cache folder)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     bundle = Bundle.open(options.bundle)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("measuring", total=1.0)
-        profile = measure(bundle, options.threads, options.seconds, lambda done: bar.update(task, completed=done))
+        profile = measure(bundle, options.threads, options.seconds, lambda done: bar.update(task, completed=done), options.provider or "")
     path = options.output or config.profile_file(bundle.digest)
     profile.save(path)
     if options.json:
@@ -70,9 +72,10 @@ def _rows(profile: DeviceProfile) -> Iterator[tuple[str, float]]:
         yield f"head to {cut}", milliseconds
     for coding, milliseconds in profile.encode_ms.items():
         yield f"encode {coding}", milliseconds
-    if profile.token_ms:
+    if profile.prefill_ms:
         yield "local: prompt", profile.prefill_ms
-        yield "local: each token", profile.token_ms
+    if profile.token_ms:
+        yield "local: each token" if profile.prefill_ms else "local: each label", profile.token_ms
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""`isthmus bundle show|verify`: what a split made, cut by cut, and whether it is whole. Needs no torch."""
+"""`isthmus bundle show|verify|labels`: what a split made, cut by cut, and whether it is whole. Needs no torch, but for labels."""
 
 import argparse
 import json
@@ -11,11 +11,17 @@ from rich.table import Table
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged
+from splitter.commands import labels
+from splitter.commands.head_tables import facts_of, head_tables
+from splitter.commands.kinds import print_kinds
 
+_SHOWN = 10  # labels, of what may be hundreds
 _EPILOG = """\
 examples:
   isthmus bundle show bundle
+  isthmus bundle show bundle --kinds
   isthmus bundle verify bundle && echo whole
+  isthmus bundle labels bundle animals.txt -o animals.npz
 """
 
 
@@ -30,11 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = commands.add_parser(name, help=line, description=line)
         command.add_argument("bundle", type=Path, help="folder of the bundle")
         command.add_argument("--json", action="store_true", help="print one JSON object")
+        if run is _show:
+            command.add_argument("--kinds", action="store_true", help="accuracy by kind of question, for every route of the report")
         command.set_defaults(run=run)
+    line = "embed labels of your own, for devices with a dual encoder's bundle"
+    labels.add_arguments(commands.add_parser("labels", help=line, description=line))
 
 
 def _show(options: argparse.Namespace) -> None:
-    print_bundle(Bundle.open(options.bundle), as_json=options.json)
+    show = print_kinds if options.kinds else print_bundle
+    show(Bundle.open(options.bundle), as_json=options.json)
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -57,7 +68,7 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     """Print what a bundle holds, as tables or as one JSON object."""
     if as_json:
         held = json_format.MessageToDict(bundle.manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-        print(json.dumps({"path": str(bundle.path), "digest": bundle.digest, "manifest": held}, indent=1))
+        print(json.dumps({"path": str(bundle.path), "digest": bundle.digest, "manifest": held, "precision": facts_of(bundle)}, indent=1))
         return
     console, manifest = Console(), bundle.manifest
     edge = sum(entry.size for entry in manifest.files if entry.path.startswith("edge/"))
@@ -65,12 +76,30 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     console.print(
         f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge {edge:,} bytes, cloud {cloud:,} bytes"
     )
+    if manifest.HasField("matching"):
+        console.print(_labels(manifest.matching), highlight=False, markup=False)
+    for table in head_tables(manifest, facts_of(bundle)):
+        console.print(table)
     console.print(_cuts(manifest))
     console.print(_rivals(manifest))
 
 
+def _labels(matching: pb.Matching) -> str:
+    own, more = ", ".join(matching.labels[:_SHOWN]) or "none", len(matching.labels) - _SHOWN
+    return f"chooses among labels, each read as {matching.template!r}; its own: {own}{f' and {more} more' if more > 0 else ''}"
+
+
 def _cuts(manifest: pb.Manifest) -> Table:
-    table = _table("cuts, INT8 head in place", "cut", "codec", "crosses the wire", "bytes", "accuracy", "head ms", "tail ms")
+    table = _table(
+        f"cuts, {manifest.precision.precision.upper()} head in place",
+        "cut",
+        "codec",
+        "crosses the wire",
+        "bytes",
+        "accuracy",
+        "head ms",
+        "tail ms",
+    )
     head = 0.0
     for piece, cut in zip(manifest.pieces, manifest.cuts, strict=True):
         head += piece.milliseconds

@@ -7,36 +7,88 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from protos.bundle import Bundle
+from protos.labels import named_labels
 from splitter.commands import positive, wait_quietly
 from splitter.commands.bundle import print_bundle
+from splitter.commands.precision import add_precision, precision
 
 _EPILOG = """\
-The checkpoint is a folder in the Hugging Face layout (config.json, model.safetensors, tokenizer and processor files), or
-`nano`, the small model that comes with Isthmus. Cuts are `vision.K` (behind K vision layers) and `connector` (the image
-tokens); the connector is always published, because answering on the device ends there.
+The checkpoint is a folder in the Hugging Face layout (config.json, *.safetensors, tokenizer and processor files), an id of
+the hub (`org/name`, fetched into the hub's cache), or `nano`, the small model that comes with Isthmus. Cuts are `vision.K`
+(behind K vision layers) and `connector` (the image tokens); the connector is always published, because answering on the
+device ends there.
+
+--cuts thirds publishes cuts behind a third and two thirds of the layers. --cuts auto tries candidates on a few pictures (every
+cut of a small model, six layers of a deep one) and publishes those that are the fastest somewhere between 64 kbit/s and
+1 Gbit/s, for a device as fast as this machine, 4 and 16 times slower, among codecs that lose at most a point: slow devices get
+an early cut, narrow links a late one. It takes some seconds for a small model; cuts may differ from machine to machine.
+
+A language model that would take more than 2 GiB as FP32 is not loaded: the tail is copied file by file, the identity gate
+and all losses compare image tokens (`--measure features`) instead of answers (`--measure answers`).
+
+A dual encoder (CLIP, SigLIP) has the cuts `pooled` and, CLIP, `projection` in place of the connector. It is measured by how often
+its best label is the whole model's. --labels gives the bundle labels of its own, which a device then knows; --with-local exports
+the text tower, so that a device can read any.
+
+Every cut gets codecs, a fitted and a learned one with four levels each. `fitted` takes seconds: mean, principal directions as the
+tail sees them, one step, static tables. `learned` trains that further against the whole model's own answers, for --budget-minutes
+in all; it is kept where it is better. int8-zstd and fp16-zstd are what a cut costs without either.
 
 A split that is interrupted goes on where it stopped when it is run again; a bundle that is there already is reused.
 
 examples:
   isthmus split -o bundle --with-local
   isthmus split ~/SmolVLM -o bundle --cuts vision.4,vision.8 --calibration ~/photos
+  isthmus split ~/SmolVLM -o bundle --cuts auto --calibration ~/photos
+  isthmus split -o bundle --codec fitted,learned --budget-minutes 20
+  isthmus split ~/SmolVLM -o bundle --calibration ~/photos --max-loss 0.2
+  isthmus split ~/clip -o clip --calibration ~/photos --labels cat,dog --with-local
+  isthmus split ~/SmolVLM -o jetson --calibration ~/photos --quantization static --activations s8
+  isthmus split llava-hf/llava-1.5-7b-hf -o bundle --calibration ~/photos
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
-    parser.add_argument("checkpoint", nargs="?", default="nano", help="folder of a checkpoint, or `nano` (default: %(default)s)")
+    parser.add_argument("checkpoint", nargs="?", default="nano", help="folder, hub id, or `nano` (default: %(default)s)")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="BUNDLE", help="folder to write")
-    parser.add_argument("--cuts", default="auto", help="comma-separated cuts, or `auto`: a third and two thirds of the layers, connector")
+    parser.add_argument("--cuts", default="thirds", metavar="CUTS", help="comma-separated cuts, `thirds` or `auto` (default: %(default)s)")
     parser.add_argument("--calibration", type=Path, metavar="DIR", help="folder of pictures like those the model will see")
     parser.add_argument("--with-local", action="store_true", help="also export the language model, so that the device can answer alone")
     parser.add_argument(
         "--report-pictures", type=positive, default=60, metavar="N", help="held-out pictures to measure on (default: %(default)s)"
     )
+    parser.add_argument(
+        "--measure",
+        choices=("auto", "answers", "features"),
+        default="auto",
+        help="what losses are measured in; auto: answers, unless the language model is large (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--codec",
+        default="fitted,int8-zstd,fp16-zstd",
+        metavar="KINDS",
+        help="comma-separated: fitted, learned, int8-zstd, fp16-zstd (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--budget-minutes", type=_minutes, default=10.0, metavar="M", help="what training learned codecs may take (default: %(default)s)"
+    )
+    add_precision(parser)
+    matching = parser.add_argument_group("dual encoders (CLIP, SigLIP)")
+    matching.add_argument("--labels", default="", help="the bundle's own: comma-separated, or a file with one a line")
+    matching.add_argument("--template", default="", metavar="TEXT", help='what the text tower reads for one, as "a photo of a {label}"')
     parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads of the timed head (default: %(default)s)")
     parser.add_argument("--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end instead of tables")
     parser.set_defaults(run=_run)
+
+
+def _minutes(text: str) -> float:
+    """A number above 0, as an argument's type."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of minutes above 0")
+    return value
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -54,18 +106,25 @@ def _run(options: argparse.Namespace) -> None:
 def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
     started = progress.add_task("loading torch", total=None)
     wait_quietly()
+    from splitter.hub import find
     from splitter.nano.model import WEIGHTS
     from splitter.quiet import quiet
     from splitter.recipe import Options
     from splitter.split import split
 
     chosen = Options(
-        checkpoint=WEIGHTS if options.checkpoint == "nano" else Path(options.checkpoint),
-        cuts=() if options.cuts == "auto" else tuple(options.cuts.split(",")),
+        checkpoint=WEIGHTS if options.checkpoint == "nano" else find(options.checkpoint),
+        cuts=() if options.cuts == "thirds" else tuple(name.strip() for name in options.cuts.split(",")),
         calibration=options.calibration,
         with_local=options.with_local,
         report_pictures=options.report_pictures,
         threads=options.threads,
+        measure=options.measure,
+        labels=named_labels(options.labels),
+        template=options.template,
+        codecs=tuple(name.strip() for name in options.codec.split(",")),
+        budget_minutes=options.budget_minutes,
+        **precision(options),
     )
 
     def say(text: str) -> None:

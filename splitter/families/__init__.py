@@ -1,13 +1,15 @@
 """Model families: where the layers of an architecture are, and what is alive at a cut.
 
-A cut is a named boundary of the vision part: `vision.K` after K vision layers, `connector` at the image tokens. What crosses it
+A cut is a named boundary of the vision part: `vision.K` after K vision layers, `connector` at the image tokens, or `pooled` and
+`projection` at the one embedding that a dual encoder makes of a picture. What crosses it
 is a boundary: named tensors, batch first. Both the splitter (to export) and the cloud (to go on from a cut) walk a model
 through these functions, so that a cut means the same to both.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ Boundary = dict[str, Tensor]
 Step = Callable[[Boundary], Boundary]
 CONNECTOR = "connector"
 IMAGE_TOKENS = "image_tokens"
+POOLED = "pooled"
+PROJECTION = "projection"
+EMBEDDING = "embedding"
 
 
 class Rows(Protocol):
@@ -40,10 +45,17 @@ class Rows(Protocol):
 
 
 class Family(Protocol):
-    """What one architecture must tell. Tensors are batch first; one picture gives one row."""
+    """What one architecture must tell of its vision part. Tensors are batch first; one picture gives one row, or one for each tile.
+
+    A family is also a `Speaking` or a `Matching` one.
+    """
 
     name: str  # transformers' model_type; where one type has several tasks, the type and the task
     auto: Any  # the class of transformers whose `from_pretrained` loads it
+
+    def complete(self, model: PreTrainedModel, _folder: Path) -> PreTrainedModel:
+        """A loaded model with what weights and config.json leave open, from the folder's other files. Raises CheckpointError."""
+        return model
 
     def depth(self, model: PreTrainedModel) -> int:
         """How many vision layers there are."""
@@ -57,32 +69,49 @@ class Family(Protocol):
     def behind(self, model: PreTrainedModel) -> Mapping[str, Step]:
         """The cuts behind the last vision layer in order, each with the step to it from the one before.
 
-        The last cut's boundary is one tensor, (n, tokens, width): what the language model takes of a picture.
-        """
-
-    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
-        """Prompts of token ids, and each its image tokens (n, tokens, width), ready for the prefill."""
-
-    def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:
-        """The whole model's own greedy answer about one picture (1, 3, h, w), as the logits (steps, vocabulary) of its tokens.
-
-        What head and tail are held against: transformers' `generate`, with its `options`, and nothing of ours.
+        The last cut's boundary is one tensor, (n, tokens, width): what the language model takes of a picture, or the picture's
+        embedding as one token.
         """
 
     def pixels(self, processor: "Processor", pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """RGB pictures (h, w, 3) through the checkpoint's own processor: (n, 3, h, w)."""
+        """RGB pictures (h, w, 3) through the checkpoint's own processor: (tiles of all pictures, 3, h, w)."""
 
     def resized(self, processor: "Processor", pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-        """The same pictures at the size that the model sees, before rescaling: RGB (h, w, 3)."""
+        """The same pictures as an upload sends them: RGB (h, w, 3) at the size that the model sees, or smaller."""
 
     def preprocessing(self, processor: "Processor") -> pb.Preprocessing:
         """What that processor does, step by step, for a device without it. Raises CheckpointError where it cannot be said."""
 
+    def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:
+        """Channels, height and width of the pixels of one picture, or of one of its tiles."""
+
+
+@runtime_checkable
+class Speaking(Family, Protocol):
+    """A family with a language model, which answers questions about a picture."""
+
+    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
+        """Prompts of token ids, and each its image tokens, ready for the prefill.
+
+        `image_tokens` (tiles, tokens, width): those of the first prompt's tiles, then of the second's.
+        """
+
+    def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:
+        """The whole model's own greedy answer about one picture (tiles, 3, h, w), as the logits (steps, vocabulary) of its tokens.
+
+        What head and tail are held against: transformers' `generate`, with its `options`, and nothing of ours.
+        """
+
     def prompt_template(self, model: PreTrainedModel, processor: "Processor") -> str:
-        """The chat template around one picture and `{question}`, the picture's tokens written out.
+        """The chat template around one picture and `{question}`, the picture's tokens written out, or `{picture}` in their place.
 
         A checkpoint without a chat template is a captioner: its template has no `{question}`. Raises CheckpointError.
         """
+
+    def picture_text(self, model: PreTrainedModel, processor: "Processor") -> pb.PictureText | None:
+        """What `{picture}` stands for, for each grid of tiles; None where pictures are one tile and the template has no `{picture}`."""
+        del model, processor
+        return None
 
     def image_token(self, model: PreTrainedModel) -> int | None:
         """The token that stands for an image token in a prompt; None where the picture is not part of the prompt."""
@@ -90,8 +119,27 @@ class Family(Protocol):
     def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
         """The tokens that end an answer."""
 
-    def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:
-        """Channels, height and width of the pixels of one picture."""
+
+@runtime_checkable
+class Matching(Family, Protocol):
+    """A dual encoder: pictures and texts as embeddings in one space, compared by their cosine. The last cut is the picture's."""
+
+    template: str  # what its makers write around a label, `{label}`
+
+    def scoring(self, model: PreTrainedModel) -> pb.Matching:
+        """How a cosine becomes a probability: kind, scale and bias; and the width of the embeddings."""
+
+    def text_length(self, model: PreTrainedModel) -> int:
+        """How many tokens every text is padded or cut to."""
+
+    def picture_embedding(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+        """The whole model's own embeddings (n, width) of pixels (n, 3, h, w): what head and tail are held against."""
+
+    def text_embedding(self, model: PreTrainedModel, ids: Tensor) -> Tensor:
+        """The whole model's own embeddings (n, width) of token ids (n, text length)."""
+
+    def text_tower(self, model: PreTrainedModel, ids: Tensor, embeds: Tensor) -> Tensor:
+        """The same from the tokens' embeddings (n, text length, width), for an export without the table of them."""
 
 
 # Where each family lives, as module and class: a module is imported when its family is asked for.
@@ -100,9 +148,23 @@ _FAMILIES = {
     "smolvlm": ("idefics3", "SmolVLM"),
     "llava": ("llava", "Llava"),
     "internvl": ("internvl", "InternVL"),
+    "paligemma": ("paligemma", "PaliGemma"),
+    "gemma3": ("gemma3", "Gemma3"),
+    "qwen2_vl": ("qwen2vl", "Qwen2VL"),
+    "qwen2_5_vl": ("qwen2vl", "Qwen25VL"),
+    "qwen3_vl": ("qwen3vl", "Qwen3VL"),
+    "blip": ("blip", "Blip"),
+    "blip-vqa": ("blip", "BlipQuestions"),
+    "blip-2": ("blip2", "Blip2"),
+    "clip": ("clip", "Clip"),
+    "siglip": ("clip", "Siglip"),
 }
 # Architectures whose model_type has another task too.
-_TASKS: dict[str, str] = {}
+_TASKS = {
+    "BlipForQuestionAnswering": "blip-vqa",
+    "BlipForImageTextRetrieval": "blip-retrieval",
+    "Blip2ForImageTextRetrieval": "blip-2-retrieval",
+}
 
 
 def family(name: str) -> Family:
@@ -120,6 +182,13 @@ def family_of(config: PretrainedConfig) -> Family:
     """The family of a checkpoint, by its model_type and, where one type has several tasks, its architecture. Raises CheckpointError."""
     tasks = [_TASKS[name] for name in config.architectures or () if name in _TASKS]
     return family(tasks[0] if tasks else config.model_type)
+
+
+def speaking(family: Family) -> Speaking:
+    """The same family as one that answers questions. Raises CheckpointError for a dual encoder."""
+    if not isinstance(family, Speaking):
+        raise CheckpointError(f"a {family.name} matches pictures with texts and answers no questions", family=family.name)
+    return family
 
 
 def feature_depth(layers: int, selected: object) -> int:
@@ -147,14 +216,14 @@ def walk(family: Family, model: PreTrainedModel, pixels: Tensor) -> Iterator[tup
 
 
 def enter(family: Family, model: PreTrainedModel, cut: str, boundary: Boundary) -> Tensor:
-    """From a cut's boundary to the image tokens (n, tokens, width): the vision part of the tail."""
+    """From a cut's boundary to that of the last cut, (n, tokens, width): the vision part of the tail."""
     names = cut_names(family, model)
     if cut not in names:
         raise UnknownName("cut", cut, names)
     for _, reached in _onwards(family, model, names.index(cut) + 1, boundary):
         boundary = reached
-    (image_tokens,) = boundary.values()
-    return image_tokens
+    (last,) = boundary.values()
+    return last
 
 
 def _onwards(family: Family, model: PreTrainedModel, done: int, boundary: Boundary) -> Iterator[tuple[str, Boundary]]:

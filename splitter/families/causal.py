@@ -1,17 +1,18 @@
 """Families whose language model is a causal decoder on embeddings, with the image tokens in the places of their mark."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, DynamicCache, PreTrainedModel
 
-from splitter.families import Family, Rows
+from splitter.families import Rows, Speaking
 
 
 @runtime_checkable
-class Causal(Family, Protocol):
+class Causal(Speaking, Protocol):
     """The part of a family that speaks. Subclasses are whole families, and say where their decoder is."""
 
     auto: Any = AutoModelForImageTextToText
@@ -19,12 +20,20 @@ class Causal(Family, Protocol):
     def decoder(self, model: PreTrainedModel) -> PreTrainedModel:
         """The language model without its head; takes inputs_embeds, attention_mask, position_ids, past_key_values."""
 
+    def language(self, model: PreTrainedModel) -> list[nn.Module]:
+        """The modules that only read and write text: the image tokens do not depend on them."""
+        return [part for part in (self.decoder(model), model.get_output_embeddings()) if part is not None]
+
+    def seen(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+        """Pixels (n, 3, h, w) to image tokens (n, tokens, width) by the whole model's own code, and nothing of ours."""
+        return torch.stack(list(model.get_image_features(self.pixel_values(pixels)).pooler_output))
+
     def logits(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
         """The language model's head: (..., width) to (..., vocabulary)."""
         return torch.as_tensor(model.lm_head(hidden))
 
     def pixel_values(self, pixels: Tensor) -> Tensor:
-        """Pixels (n, 3, h, w) of n prompts with one picture each, in the shape that the model's own forward takes."""
+        """Pixels (tiles, 3, h, w) of a prompt's one picture, in the shape that the model's own forward takes."""
         return pixels
 
     def image_token(self, model: PreTrainedModel) -> int | None:
@@ -35,7 +44,10 @@ class Causal(Family, Protocol):
         return tuple(stops) if isinstance(stops, list) else (int(stops),)
 
     def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
-        embeds = [self._embedded(model, prompt, tokens) for prompt, tokens in zip(prompts, image_tokens, strict=True)]
+        mark, every = self.image_token(model), image_tokens.flatten(0, 1)
+        taken = [sum(token == mark for token in prompt) for prompt in prompts]
+        parts = [every[end - count : end] for count, end in zip(taken, accumulate(taken), strict=True)]
+        embeds = [self._embedded(model, prompt, tokens) for prompt, tokens in zip(prompts, parts, strict=True)]
         return CausalRows(self, model, embeds)
 
     def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:

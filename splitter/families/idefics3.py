@@ -1,7 +1,12 @@
-"""Idefics3 and SmolVLM: a SigLIP tower, a pixel shuffle with one projection, a Llama decoder. One tile, no splitting."""
+"""Idefics3 and SmolVLM: a SigLIP tower, a pixel shuffle with one projection, a Llama decoder; pictures whole, or in tiles too."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -9,7 +14,9 @@ from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 from splitter.families import IMAGE_TOKENS, Boundary
 from splitter.families.causal import Causal
-from splitter.families.processors import FILTERS, OneTile, Processor
+from splitter.families.processors import FILTERS, OneTile, Processor, normalisation
+
+_LONGEST_OF_ALL = 4096  # the processor's own bound on an edge
 
 
 class Idefics3(OneTile, Causal):
@@ -35,27 +42,42 @@ class Idefics3(OneTile, Causal):
         return model.model.text_model
 
     def pixel_values(self, pixels: Tensor) -> Tensor:
-        return pixels[:, None]  # a prompt may have several tiles
+        return pixels[None]
+
+    def seen(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+        return torch.stack(list(model.get_image_features(pixels[:, None]).pooler_output))
+
+    def pixels(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+        # One by one: together, those of fewer tiles would be filled up with empty ones.
+        return torch.cat([super(Idefics3, self).pixels(processor, [picture]) for picture in pictures])
+
+    def resized(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+        images = processor.image_processor
+        return [_smaller(images, picture) for picture in pictures] if _splits(images) else super().resized(processor, pictures)
 
     def preprocessing(self, processor: Processor) -> pb.Preprocessing:
         images = processor.image_processor
-        if images.do_image_splitting:
-            raise CheckpointError("this processor splits pictures into tiles, which is not supported yet; set do_image_splitting to false")
-        side = images.max_image_size["longest_edge"]
-        resample = FILTERS[int(images.resample)]
-        return pb.Preprocessing(
-            resizes=[
-                pb.Resize(filter=resample, longest_edge=images.size["longest_edge"]),
-                pb.Resize(filter=resample, height=side, width=side),
-            ],
-            rescale=images.rescale_factor,
-            mean=images.image_mean,
-            std=images.image_std,
-        )
+        _check(images)
+        steps, resample = normalisation(images), FILTERS[int(images.resample)]
+        longest, side = images.size["longest_edge"], images.max_image_size["longest_edge"]
+        steps.resizes.add(filter=resample, longest_edge=longest)
+        if _splits(images):
+            steps.tiles.CopyFrom(pb.Tiles(side=side, most=math.ceil(longest / side) ** 2 + 1, filter=resample))
+        else:
+            steps.resizes.add(filter=resample, height=side, width=side)
+        return steps
 
     def written(self, tokenizer: Any, tokens: str) -> str:
-        around = getattr(tokenizer, "fake_image_token", "<fake_token_around_image>")
+        around = _around(tokenizer)
         return f"{around}{getattr(tokenizer, 'global_image_token', '<global-img>')}{tokens}{around}"
+
+    def picture_text(self, model: PreTrainedModel, processor: Processor) -> pb.PictureText | None:
+        if not _splits(processor.image_processor):
+            return None
+        tokenizer = processor.tokenizer
+        tokens = self.marks(model, tokenizer.convert_ids_to_tokens(self.image_token(model)))
+        tile, whole = f"{_around(tokenizer)}<row_{{row}}_col_{{column}}>{tokens}", self.written(tokenizer, tokens)
+        return pb.PictureText(alone=whole, tile=tile, row_end="\n", whole=f"\n{whole}")
 
     def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:
         side = model.config.vision_config.image_size
@@ -64,3 +86,28 @@ class Idefics3(OneTile, Causal):
 
 class SmolVLM(Idefics3):
     name = "smolvlm"
+
+
+def _splits(images: Any) -> bool:
+    """Whether a processor makes more than one tile of a picture."""
+    return bool(images.do_image_splitting) and images.size["longest_edge"] > images.max_image_size["longest_edge"]
+
+
+def _check(images: Any) -> None:
+    """A device may upload what it has resized, and the cloud's own processor must then leave that as it is."""
+    longest = images.size["longest_edge"]
+    if not images.do_resize:
+        raise CheckpointError("this processor leaves pictures at any size, which is not supported yet; set do_resize to true")
+    if _splits(images) and (longest % 2 or longest > _LONGEST_OF_ALL):
+        message = f"this processor resizes to a longest edge of {longest} before it makes tiles; only even ones up to {_LONGEST_OF_ALL} are"
+        raise CheckpointError(f"{message} supported yet: change size in preprocessor_config.json", longest_edge=longest)
+
+
+def _smaller(images: Any, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture after the first resize, or before it where that is smaller: the same tiles come of both."""
+    resized = images.resize(picture.transpose(2, 0, 1), images.size, images.resample).transpose(1, 2, 0)
+    return np.ascontiguousarray(min(picture, resized, key=np.size))
+
+
+def _around(tokenizer: Any) -> str:
+    return str(getattr(tokenizer, "fake_image_token", "<fake_token_around_image>"))

@@ -1,4 +1,4 @@
-"""Pictures and prompts of the families that see a picture as one tile: what is the same whatever the architecture."""
+"""Pictures and prompts of families that see a picture as one tile, unless they say more: the same whatever the architecture."""
 
 import contextlib
 import json
@@ -16,7 +16,8 @@ from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTr
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
-from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Step, walk
+from protos.prompt import PICTURE
+from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Speaking, Step, walk
 
 FILTERS = {1: pb.Resize.LANCZOS, 2: pb.Resize.BILINEAR, 3: pb.Resize.BICUBIC}  # Pillow's numbers
 
@@ -59,8 +60,8 @@ def read_processor(folder: Path) -> Processor:
     return Pair(images, tokenizer)
 
 
-class OneTile(Family, Protocol):
-    """The part of a family that prepares pictures and prompts. Subclasses are whole families."""
+class OnePicture(Family, Protocol):
+    """The part of a family that prepares pictures. Subclasses are whole families."""
 
     def pixels(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
         return _process(processor, pictures)
@@ -71,34 +72,43 @@ class OneTile(Family, Protocol):
 
     def preprocessing(self, processor: Processor) -> pb.Preprocessing:
         images = processor.image_processor
-        for option, what in (("do_pad", "pads pictures"), ("crop_to_patches", "cuts pictures into tiles")):
+        tiles = "cuts pictures into tiles"
+        for option, what in (("do_pad", "pads pictures"), ("crop_to_patches", tiles), ("do_pan_and_scan", tiles)):
             if getattr(images, option, None):
                 raise CheckpointError(f"this processor {what}, which is not supported yet; set {option} to false", option=option)
-        steps = pb.Preprocessing(resizes=_resizes(images), rescale=images.rescale_factor if images.do_rescale else 1.0)
-        steps.mean.extend(images.image_mean if images.do_normalize else [0.0] * 3)
-        steps.std.extend(images.image_std if images.do_normalize else [1.0] * 3)
+        steps = normalisation(images)
+        steps.resizes.extend(_resizes(images))
         if getattr(images, "do_center_crop", None):
             steps.crop_height, steps.crop_width = images.crop_size["height"], images.crop_size["width"]
             _check_crop(steps)
         return steps
+
+
+class OneTile(OnePicture, Speaking, Protocol):
+    """The part of a family that prepares pictures and prompts. Subclasses are whole families."""
 
     def prompt_template(self, model: PreTrainedModel, processor: Processor) -> str:
         tokenizer = processor.tokenizer
         image = tokenizer.convert_ids_to_tokens(self.image_token(model))
         if image is None:
             raise CheckpointError(f"the tokenizer has no token {self.image_token(model)}, the model's image_token_id; mend config.json")
-        with torch.inference_mode():
-            *_, (_, last) = walk(self, model, torch.zeros(1, *self.pixel_shape(model)))
-        written = self.written(tokenizer, image * last[IMAGE_TOKENS].shape[1])
+        written = PICTURE if self.picture_text(model, processor) else self.written(tokenizer, self.marks(model, image))
         template = getattr(processor, "chat_template", None) or tokenizer.chat_template
         if not template:
-            return written + (tokenizer.bos_token or "")
+            return self.untold(tokenizer, written)
         content = [{"type": "image"}, {"type": "text", "text": "{question}"}]
         said = [{"role": "user", "content": content}]
         text = tokenizer.apply_chat_template(said, chat_template=template, add_generation_prompt=True, tokenize=False)
-        if text.count(image) != 1:
-            raise CheckpointError(f"the chat template writes {text.count(image)} times {image} for a picture, not once; mend it")
-        return _begun(tokenizer, text.replace(image, written))
+        mark = self.mark(tokenizer, image)
+        if text.count(mark) != 1:
+            raise CheckpointError(f"the chat template writes {text.count(mark)} times {mark} for a picture, not once; mend it")
+        return _begun(tokenizer, text.replace(mark, written))
+
+    def marks(self, model: PreTrainedModel, image: str) -> str:
+        """The image token of a tile as often as it must appear."""
+        with torch.inference_mode():
+            *_, (_, last) = walk(self, model, torch.zeros(1, *self.pixel_shape(model)))
+        return image * int(last[IMAGE_TOKENS].shape[1])
 
     def behind(self, model: PreTrainedModel) -> Mapping[str, Step]:
         return {CONNECTOR: partial(self.connect, model)}
@@ -110,11 +120,26 @@ class OneTile(Family, Protocol):
         """A picture's tokens with what the family's processor writes around them."""
         return tokens
 
+    def mark(self, _tokenizer: Any, image: str) -> str:
+        """What a chat template writes for a picture; `image` is the token that stands for an image token."""
+        return image
+
+    def untold(self, tokenizer: Any, written: str) -> str:
+        """The prompt where there is no chat template, around a picture as it is written."""
+        return written + str(tokenizer.bos_token or "")
+
+
+def normalisation(images: Any) -> pb.Preprocessing:
+    """What an image processor does once a picture has its size."""
+    scale = images.rescale_factor if images.do_rescale else 1.0
+    mean, std = (images.image_mean, images.image_std) if images.do_normalize else ([0.0] * 3, [1.0] * 3)
+    return pb.Preprocessing(rescale=scale, mean=mean, std=std)
+
 
 def _process(processor: Processor, pictures: Sequence[NDArray[np.uint8]], **options: bool) -> Tensor:
     nested = [[picture] for picture in pictures]
     prepared = processor.image_processor(nested, return_tensors="pt", input_data_format="channels_last", **options)["pixel_values"]
-    return torch.as_tensor(prepared.reshape(len(pictures), *prepared.shape[-3:]))
+    return torch.as_tensor(prepared.reshape(-1, *prepared.shape[-3:]))
 
 
 def _resizes(images: Any) -> list[pb.Resize]:
@@ -134,6 +159,14 @@ def _check_crop(steps: pb.Preprocessing) -> None:
         raise CheckpointError(
             f"this processor crops to {crop} what it resized to more, which is not supported yet; make crop_size like size"
         )
+
+
+def surrounded(tokenizer: Any, text: str) -> str:
+    """A text with the special tokens that a tokenizer puts in front of it and behind it, written out."""
+    bare, whole = (tokenizer("a", add_special_tokens=special)["input_ids"] for special in (False, True))
+    front = next(place for place in range(len(whole)) if whole[place : place + len(bare)] == bare)
+    before, behind = (tokenizer.convert_ids_to_tokens(ids) for ids in (whole[:front], whole[front + len(bare) :]))
+    return "".join([*before, text, *behind])
 
 
 def _begun(tokenizer: Any, text: str) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from splitter.answers import Prompting, greedy
-from splitter.families import family
+from splitter.families import family, speaking
 from splitter.families.loading import load_model, load_processor
 from splitter.nano.model import WEIGHTS
 from splitter.nano.questions import KINDS, Question, ask
@@ -55,7 +55,7 @@ def held_out(questions: int) -> tuple[list[Image], list[tuple[int, Question]]]:
 def evaluate(folder: Path = WEIGHTS, questions: int = 2000, advance: Callable[[int], None] = lambda _: None) -> Evaluation:
     """Ask every question three times: about its picture, about grey, about the next scene. `advance` counts answers."""
     model, processor = load_model(folder), load_processor(folder)
-    kind = family(model.config.model_type)
+    kind = speaking(family(model.config.model_type))
     tokenizer = processor.tokenizer
     prompting = Prompting(
         kind.prompt_template(model, processor), tokenizer, model.config.image_token_id, (tokenizer.eos_token_id,), tokenizer.decode

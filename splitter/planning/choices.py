@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from protos import bundle_pb2 as pb
+from protos.tiles import mean_tiles
 from splitter.planning.device import DeviceTimes
 
 OVERHEAD_BYTES = 160  # of a request beside its payload and question: digest, id, names, generation, field tags
@@ -59,16 +60,18 @@ def choices(manifest: pb.Manifest, device: DeviceTimes, work: Work = TYPICAL) ->
     beside = work.question_bytes + OVERHEAD_BYTES
     cloud = manifest.cloud_cost
     words = cloud.prefill_milliseconds + work.tokens * cloud.token_milliseconds
+    tiles = mean_tiles(manifest.preprocessing)
     for cut in manifest.cuts:
-        head = device.head(cut.name)
+        head = tiles * device.head(cut.name)
         for codec in cut.codecs:
             coding = f"{cut.name}/{codec.name}"
-            size, encode = round(codec.mean_bytes) + beside, device.encode.get(coding, 0.0)
+            size, encode = round(codec.mean_bytes) + beside, tiles * device.encode.get(coding, 0.0)
             yield Choice(f"split@{coding}", "split", size, head, encode, cut.cloud_milliseconds, words, codec.accuracy)
     for upload in manifest.uploads:
         coding = f"{upload.format}-{upload.quality}"
         size, encode = round(upload.mean_bytes) + beside, device.encode.get(coding, 0.0)
         yield Choice(f"upload@{coding}", "upload", size, 0.0, encode, cloud.vision_milliseconds, words, upload.accuracy)
     if manifest.HasField("local"):
-        spoken = device.prefill + work.tokens * device.token
-        yield Choice("local", "local", 0, device.head(None), 0.0, 0.0, spoken, manifest.local.accuracy)
+        # A dual encoder says no tokens: they stand for labels that the device would have to read, and it knows the bundle's own.
+        spoken = device.prefill + (0 if manifest.HasField("matching") else work.tokens * device.token)
+        yield Choice("local", "local", 0, tiles * device.head(None), 0.0, 0.0, spoken, manifest.local.accuracy)

@@ -18,8 +18,8 @@ _GUESSED_PICTURE_MS = 2.0  # the device's policy has the same first guess, so th
 class DeviceTimes:
     """Milliseconds of every part."""
 
-    pieces: Mapping[str, float]  # cut -> the piece that ends there, in the bundle's order
-    encode: Mapping[str, float]  # CUT/CODEC, FORMAT-QUALITY
+    pieces: Mapping[str, float]  # cut -> the piece that ends there, a tile, in the bundle's order
+    encode: Mapping[str, float]  # CUT/CODEC, a tile; FORMAT-QUALITY
     prefill: float  # local: the prompt to the first token
     token: float  # local: each token after it
     machine: str

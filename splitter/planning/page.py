@@ -1,92 +1,40 @@
 """A plan as one page that needs nothing else: two pictures, the crossovers and the table. All text is escaped."""
 
-import contextlib
-import os
 from html import escape
 from pathlib import Path
 
-from protos.errors import RequestError
 from splitter.planning.bytes_chart import bytes_chart
+from splitter.planning.document import document, save_document, wide
 from splitter.planning.frame import colour
 from splitter.planning.plan import Option, Plan
 from splitter.planning.reason import reason
 from splitter.planning.tables import columns, crossovers, notes, row, spans
 from splitter.planning.uplink_chart import uplink_chart
 
-_LIGHT = ("#0072b2", "#d55e00", "#009e73", "#b8568f", "#a87400", "#3a96c8")  # Okabe and Ito's, the pale ones made darker
-_DARK = ("#4fa8de", "#f28b3c", "#2fcba0", "#e39cc4", "#e6b422", "#9ad4f5")
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --paper: #fff; --rule: #e3e7eb; --wash: #f3f6f9; LIGHT }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9ed; --soft: #9aa5b1; --paper: #14181d; --rule: #2b323a; --wash: #1d232a; DARK } }
-body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.2rem 4rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; margin: 0 0 .2rem; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .4rem; }
-p { margin: .4rem 0; } .soft { color: var(--soft); font-size: .9rem; }
-.other { --c: var(--soft); } CLASSES
-.advice { background: var(--wash); border-left: 4px solid var(--c); padding: .8rem 1rem; margin: 1rem 0; }
-svg { width: 100%; min-width: 40rem; height: auto; display: block; } svg text { fill: var(--ink); font: 12.5px system-ui, sans-serif; }
-svg text.axis, svg text.strip-name { fill: var(--soft); } svg .best, svg .here { font-weight: 700; }
-.best text { font-weight: 700; } .faint { opacity: .45; }
-.grid { stroke: var(--rule); } .here-line { stroke: var(--ink); stroke-dasharray: 1 3; stroke-width: 1.5; }
-.curve { fill: none; stroke: var(--c); stroke-width: 2.5; } .leader { fill: none; stroke: var(--c); stroke-width: 1.5; }
-.band { fill: var(--c); opacity: .08; } .strip { fill: var(--c); opacity: .28; stroke: var(--paper); stroke-width: 2; }
-.mark { stroke: var(--c); stroke-width: 2; } .mark.front { fill: var(--c); } .mark.beaten { fill: var(--paper); }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .22rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
-th:nth-child(-n+2), td:nth-child(-n+2), .spans td { text-align: left; } th { color: var(--soft); font-weight: 600; }
-tr.best td { font-weight: 700; background: var(--wash); } tr.lossy td { color: var(--soft); }
-tbody + tbody::before { content: ""; display: block; height: .8rem; }
-"""
-
 
 def page(plan: Plan, model: str) -> str:
     """The page's HTML."""
     heading = f"Where to cut {model}"
     parts = [
-        f"<h1>{escape(heading)}</h1>",
         f'<p class="soft">over {escape(plan.link.words)}</p>',
         f'<p class="advice {colour(plan, plan.recommended.choice)}">{escape(_sentence(reason(plan)))}</p>',
         "<h2>Total time against uplink</h2>",
         '<p class="soft">A steady link. Solid: features of a cut; dashed: the picture; dotted: on the device; faint: loses too much.</p>',
-        _wide(uplink_chart(plan)),
+        wide(uplink_chart(plan)),
         *(f"<h2>{escape(_sentence(title))}</h2>{_spans(stretches)}" for title, stretches in _lists(plan)),
         "<h2>Total time against bytes</h2>",
         '<p class="soft">● a cut, ■ an upload, ◆ on the device. Filled: on the Pareto front of time, bytes and accuracy.</p>',
-        _wide(bytes_chart(plan)),
+        wide(bytes_chart(plan)),
         "<h2>Every choice</h2>",
         _table(plan),
         *(f'<p class="soft">{escape(note)}</p>' for note in notes(plan)),
     ]
-    policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    head = f'<meta charset="utf-8">{policy}<meta name="viewport" content="width=device-width"><title>{escape(heading)}</title>'
-    return f'<!doctype html><html lang="en"><head>{head}<style>{_style()}</style></head><body>{"".join(parts)}</body></html>\n'
+    return document(heading, parts)
 
 
 def save(path: Path, plan: Plan, model: str) -> None:
     """Write the page; a reader sees the old file or the new one. Raises RequestError where it cannot be written."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(page(plan, model), encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            aside.unlink()
-        raise RequestError(f"the page cannot be written to {path} ({error.strerror}); choose another place with --html") from error
-
-
-def _style() -> str:
-    def colours(values: tuple[str, ...]) -> str:
-        return " ".join(f"--c{index}: {value};" for index, value in enumerate(values))
-
-    classes = " ".join(f".c{index} {{ --c: var(--c{index}); }}" for index in range(len(_LIGHT)))
-    return _STYLE.replace("LIGHT", colours(_LIGHT)).replace("DARK", colours(_DARK)).replace("CLASSES", classes)
-
-
-def _wide(markup: str) -> str:
-    """What may be wider than the screen scrolls by itself."""
-    return f'<div class="wide">{markup}</div>'
+    save_document(path, page(plan, model))
 
 
 def _sentence(words: str) -> str:
@@ -107,7 +55,7 @@ def _table(plan: Plan) -> str:
     kinds = list(dict.fromkeys(option.choice.kind for option in plan.options))
     bodies = ["".join(_row(plan, option) for option in plan.options if option.choice.kind == kind) for kind in kinds]
     body = "".join(f"<tbody>{rows}</tbody>" for rows in bodies)
-    return _wide(f"<table><thead><tr>{heads}</tr></thead>{body}</table>")
+    return wide(f"<table><thead><tr>{heads}</tr></thead>{body}</table>")
 
 
 def _row(plan: Plan, option: Option) -> str:

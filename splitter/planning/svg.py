@@ -1,4 +1,4 @@
-"""The little SVG that the charts need: escaped elements, logarithmic axes, labels that keep apart."""
+"""The little SVG that the charts need: escaped elements, axes, labels that keep apart."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -62,6 +62,26 @@ class LogAxis:
         inside = [tick for tick in _round_numbers(self.low, self.high) if self.low * 0.999 <= tick <= self.high * 1.001]
         tens = [tick for tick in inside if math.isclose(math.log10(tick), round(math.log10(tick)), abs_tol=1e-9)]
         return inside if len(inside) <= most else tens
+
+
+@dataclass(frozen=True)
+class LinearAxis:
+    """Values from `low` to `high` on user units from `start` to `end`, which may be the smaller."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """Where a value lies."""
+        return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
+
+    def ticks(self, most: int = 9) -> list[float]:
+        """Multiples of the smallest round step that gives at most so many."""
+        length = self.high - self.low
+        step = min(step for step in _round_numbers(length / (10 * most), length) if length / step < most)
+        return [index * step for index in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
 
 
 @dataclass(frozen=True)

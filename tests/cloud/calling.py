@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cloud.config import ServeConfig
+from cloud.matcher import Matcher
 from cloud.precision import Precision
 from cloud.service import Service, serving
 from cloud.tail import Tail
@@ -78,7 +79,7 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(*tails: Tail, **settings: Any) -> AsyncIterator[Caller]:
+async def calling(*tails: Tail | Matcher, **settings: Any) -> AsyncIterator[Caller]:
     """A service for these tails on a free port of this machine, and a client of it."""
     config = ServeConfig(tuple(tail.bundle.path for tail in tails), port=0, **settings)
     async with serving({tail.digest: tail for tail in tails}, FP32, config) as service, connected(service.address) as channel:

@@ -135,8 +135,8 @@ async def test_done_tells_where_the_time_went(tail: Tail, scenes: list[Pixels]) 
 
 
 def test_the_head_of_these_tests_sees_what_the_processor_sees(tail: Tail, scenes: list[Pixels]) -> None:
-    seen = tail.see(png(scenes[0]))["pixels"].numpy()
-    np.testing.assert_allclose(seen, scenes[0].transpose(2, 0, 1) / 127.5 - 1, atol=1e-6)
+    seen = tail.see(png(scenes[0]))[0]["pixels"].numpy()
+    np.testing.assert_allclose(seen[0], scenes[0].transpose(2, 0, 1) / 127.5 - 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("cut", CUTS)
@@ -148,7 +148,7 @@ def test_int8_codes_come_back_as_the_boundary(cut: str, tail: Tail, head: Head, 
         scale, zero = tables[f"scale/{name}"], tables[f"zero/{name}"]
     exact = boundary / scale + zero
     codes = np.clip(np.round(exact), 0, 255).astype(np.uint8)
-    received = tail.unpack(cut, "int8-zstd", wire.sender(codec, tail.bundle.file).encode({name: codes}))[name].numpy()
+    received = tail.unpack(cut, "int8-zstd", wire.sender(codec, tail.bundle.file).encode({name: codes}))[name][0].numpy()
     inside = (exact >= 0) & (exact <= 255)
     assert inside.mean() > 0.99
     assert np.abs(received - boundary)[inside].max() <= scale.max() * 0.51

@@ -19,6 +19,7 @@ from cloud.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import PictureError, RequestError, UnknownFrame
+from protos.tiles import ONE_TILE, Grid
 
 LIMITS = pb.Limits(most_picture_bytes=1 << 20, most_picture_pixels=10_000)
 
@@ -71,7 +72,7 @@ def test_frames_forget_the_one_unused_for_longest() -> None:
         frames.put(name, "bundle", row)
     frames.get("a", "bundle")
     frames.put("d", "bundle", row)
-    assert frames.get("a", "bundle").shape == row.shape
+    assert frames.get("a", "bundle").image_tokens.shape == row.shape
     with pytest.raises(UnknownFrame, match="again"):
         frames.get("b", "bundle")
 
@@ -87,18 +88,24 @@ def test_a_frame_too_large_is_not_kept_and_drops_no_other() -> None:
     frames = Frames(40)
     frames.put("a", "bundle", torch.zeros(10))
     frames.put("b", "bundle", torch.zeros(11))
-    assert len(frames.get("a", "bundle")) == 10
+    assert len(frames.get("a", "bundle").image_tokens) == 10
 
 
 def test_a_kept_frame_does_not_keep_its_batch() -> None:
     frames = Frames(1000)
     frames.put("a", "bundle", torch.zeros(100, 2)[0])
-    assert frames.get("a", "bundle").untyped_storage().nbytes() == 8
+    assert frames.get("a", "bundle").image_tokens.untyped_storage().nbytes() == 8
 
 
 def test_the_frame_digest_tells_borders_apart() -> None:
-    assert frame_digest("b", "cut", "codec", [("n", b"1"), ("m", b"2")]) == frame_digest("b", "cut", "codec", [("m", b"2"), ("n", b"1")])
-    assert frame_digest("b", "cu", "tcodec", [("n", b"1")]) != frame_digest("b", "cut", "codec", [("n", b"1")])
+    digest = frame_digest("b", "cut", "codec", ONE_TILE, [("n", b"1"), ("m", b"2")])
+    assert digest == frame_digest("b", "cut", "codec", ONE_TILE, [("m", b"2"), ("n", b"1")])
+    assert digest != frame_digest("b", "cu", "tcodec", ONE_TILE, [("n", b"1"), ("m", b"2")])
+
+
+def test_the_same_bytes_in_another_grid_are_another_frame() -> None:
+    digests = {frame_digest("b", "cut", "codec", Grid(*size), [("n", b"1")]) for size in ((2, 3), (3, 2), (1, 6))}
+    assert len(digests) == 3
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -13,8 +13,8 @@ from edge.device import Device
 from edge.link import Link
 from edge.orchestrator import Orchestrator
 from edge.policy import Rules, Weights
-from edge.preprocess import Picture
 from edge.profile import DeviceProfile
+from edge.resampling import Picture
 from edge.sources import decode_picture
 from edge.task import Task
 from protos import codec
@@ -65,7 +65,7 @@ def test_a_split_sends_codes_that_the_receiver_can_read(bundle: Bundle) -> None:
     (request,) = cloud.requests
     spec = bundle.codec("connector", "int8-zstd")
     payloads = {payload.name: payload.data for payload in request.features.payloads}
-    tensors = codec.receiver(spec, bundle.file(spec.receiver)).decode(payloads)
+    tensors = codec.receiver(spec, bundle.file).decode(payloads)
     assert [tensor.shape for tensor in tensors.values()] == [tuple(t.shape) for t in bundle.cut("connector").boundary]
     assert (request.bundle, request.question, request.features.cut) == (bundle.digest, QUESTION, "connector")
     assert (answer.text, answer.route) == ("a cat", "split@connector/int8-zstd")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.estimates import CloudEstimate, LinkEstimate
-from edge.policy import CHOSEN, COLUMNS, KEEP, Decision, Request, Rules, Weights, decide, explain
+from edge.policy import CHOSEN, COLUMNS, KEEP, OVERHEAD_BYTES, Decision, Request, Rules, Weights, decide, explain
 from edge.profile import DeviceProfile
 from protos import bundle_pb2 as pb
 from protos.errors import NoRoute, UnknownName
@@ -50,7 +50,7 @@ CLOUD = CloudEstimate({"vision.2": 40.0, "connector": 1.0, "pixels": 50.0}, pref
 GOOD = LinkEstimate(uplink=1e9, round_trip_ms=5.0)
 
 
-def choose(rules: Rules | None = None, link: LinkEstimate | None = GOOD, last: str | None = None, **known: float) -> Decision:
+def choose(rules: Rules | None = None, link: LinkEstimate | None = GOOD, last: str | None = None, **known: object) -> Decision:
     request = Request(rules or Rules(), tokens=4, **known)  # type: ignore[arg-type]
     return decide(request, DEVICE, link, CLOUD, MANIFEST, last=last)
 
@@ -65,6 +65,15 @@ def test_a_prediction_adds_up_its_parts() -> None:
     assert split.network == pytest.approx(5 + 8000 * split.bytes_up / 1e9)
     assert split.total_ms == pytest.approx(7 + 20 + split.network + 3 + 40 + 30)
     assert split.bytes_up > 10_000
+
+
+def test_a_picture_in_tiles_costs_so_many_times_the_head_and_its_share_of_the_bytes() -> None:
+    tiled = manifest()
+    tiled.preprocessing.tiles.mean = 10
+    decision = decide(Request(tiles=5, tokens=4), replace(DEVICE, encode_ms={"vision.2/int8-zstd": 3.0}), GOOD, CLOUD, tiled)
+    split, local = ({p.arm.name: p for p in decision.arms}[name] for name in ("split@vision.2/int8-zstd", "local"))
+    assert (split.head, split.encode, local.head) == (5 * 20, 5 * 3, 5 * 60)
+    assert split.bytes_up == 10_000 // 2 + OVERHEAD_BYTES
 
 
 def test_a_local_answer_costs_the_whole_head_and_its_own_decoder() -> None:
@@ -145,7 +154,7 @@ def test_without_a_cloud_there_is_local_only() -> None:
 
 
 def test_a_temperature_needs_the_cloud() -> None:
-    decision = choose(link=LinkEstimate(16e3, 900), sampled=True)
+    decision = choose(link=LinkEstimate(16e3, 900), local_trouble="greedy only")
     assert decision.arm.kind != "local"
     assert "greedy" in verdicts(decision)["local"]
 

@@ -7,10 +7,12 @@ from transformers.image_transforms import center_crop
 from transformers.image_transforms import get_resize_output_image_size as shortest_edge_size
 from transformers.models.idefics3.image_processing_pil_idefics3 import get_resize_output_image_size
 
-from edge.preprocess import Preprocessor, crop, resample, target_size
+from edge.preprocess import Preprocessor, crop
+from edge.resampling import resample
 from edge.sources import decode_picture
 from protos import bundle_pb2 as pb
 from protos.errors import BundleDamaged, PictureError
+from protos.sizes import target_size
 from splitter.nano.model import processor
 from tests.edge.picture_files import Picture, files, grey16, opened, saved, scene
 

@@ -3,31 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import isthmus
 from edge import runtime
+from edge.head import Head
+from edge.local import LocalModel
+from edge.measure import measure
+from edge.orchestrator import Orchestrator
+from edge.profile import DeviceProfile
+from edge.providers import CHOICES
 from protos.bundle import Bundle
-from protos.errors import BundleDamaged
-
-CACHE = Path("/cache")
-
-
-def test_the_best_provider_comes_first() -> None:
-    available = ["CPUExecutionProvider", "AzureExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"]
-
-    names = [name for name, _ in runtime.providers(available, CACHE)]
-
-    assert names == ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
-
-
-def test_a_machine_without_a_gpu_uses_its_cpu() -> None:
-    assert runtime.providers(["AzureExecutionProvider", "CPUExecutionProvider"], CACHE) == [("CPUExecutionProvider", {})]
-
-
-def test_tensorrt_keeps_its_engines_and_computes_in_fp16() -> None:
-    ((_, options),) = runtime.providers(["TensorrtExecutionProvider"], CACHE)
-
-    assert options["trt_fp16_enable"] == "1"
-    assert options["trt_engine_cache_enable"] == "1"
-    assert options["trt_engine_cache_path"] == "/cache/tensorrt"
+from protos.errors import BundleDamaged, RequestError
 
 
 def test_every_session_runs_on_the_same_pool_whatever_it_asks_for(bundle_path: Path) -> None:
@@ -47,3 +32,39 @@ def test_a_file_that_is_no_graph_is_a_damaged_bundle(tmp_path: Path, content: by
 
     with pytest.raises(BundleDamaged, match=r"piece\.onnx is not an ONNX file .*; fetch or split the bundle again"):
         runtime.session(path)
+
+
+@pytest.mark.parametrize("choice", ["", "auto", "cpu"])
+def test_a_head_runs_on_the_cpu_of_a_machine_that_has_nothing_else(bundle_path: Path, choice: str) -> None:
+    bundle = Bundle.open(bundle_path)
+    placement = runtime.place(bundle, bundle.manifest.precision, choice)
+    assert list(placement.providers) == [("CPUExecutionProvider", {})]
+
+
+def test_a_provider_that_this_onnxruntime_lacks_is_answered_with_those_it_has(bundle_path: Path) -> None:
+    bundle = Bundle.open(bundle_path)
+    for opened in (Head, LocalModel):
+        with pytest.raises(RequestError, match=r"no cuda provider, it has: cpu; .*install onnxruntime-gpu"):
+            opened(bundle, provider="cuda")
+
+
+def test_a_provider_goes_from_the_orchestrator_and_the_profile_to_the_models(bundle_path: Path) -> None:
+    bundle = Bundle.open(bundle_path)
+    with pytest.raises(RequestError, match="no cuda provider"):
+        Orchestrator(bundle, None, DeviceProfile.from_manifest(bundle), provider="cuda").prepare()
+    with pytest.raises(RequestError, match="no tensorrt provider"):
+        measure(bundle, seconds=0, provider="tensorrt")
+
+
+def test_the_environment_names_a_provider_where_the_command_does_not(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTHMUS_PROVIDER", "tensorrt")
+    with pytest.raises(RequestError, match="no tensorrt provider"):
+        Head(Bundle.open(bundle_path))
+
+
+@pytest.mark.parametrize("command", ["ask", "edge"])
+def test_the_commands_offer_every_provider(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["ask", "--help"] if command == "ask" else ["edge", "profile", "--help"]
+    with pytest.raises(SystemExit):
+        isthmus.main(words)
+    assert "{" + ",".join(CHOICES) + "}" in capsys.readouterr().out

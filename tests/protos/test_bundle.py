@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from protos.bundle import FORMAT, MANIFEST, Bundle
-from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, UnknownName
+from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
 
 
 def rewrite(path: Path, data: bytes) -> None:
@@ -51,6 +51,13 @@ def test_a_later_format_is_refused_with_what_to_do(damaged: Path) -> None:
     manifest = json.loads((damaged / MANIFEST).read_text()) | {"format": FORMAT + 1, "invented_later": [1]}
     rewrite(damaged / MANIFEST, json.dumps(manifest).encode())
     with pytest.raises(BundleTooNew, match="upgrade isthmus"):
+        Bundle.open(damaged)
+
+
+def test_an_earlier_format_is_to_be_split_again(damaged: Path) -> None:
+    manifest = json.loads((damaged / MANIFEST).read_text()) | {"format": FORMAT - 1}
+    rewrite(damaged / MANIFEST, json.dumps(manifest).encode())
+    with pytest.raises(BundleTooOld, match="split the model again"):
         Bundle.open(damaged)
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import zstandard
@@ -38,6 +40,18 @@ def test_int8_codes_come_back_as_scaled_floats() -> None:
 def test_fp16_comes_back_exactly() -> None:
     tensor = np.random.default_rng(0).normal(size=SHAPE).astype(np.float16)
     np.testing.assert_array_equal(fp16().decode(fp16().encode({"hidden": tensor}))["hidden"], tensor.astype(np.float32))
+
+
+def test_the_tiles_of_a_picture_come_back_together() -> None:
+    tensor = np.random.default_rng(0).normal(size=(5 * SHAPE[0], SHAPE[1])).astype(np.float16)
+    np.testing.assert_array_equal(fp16().decode(fp16().encode({"hidden": tensor}), 5)["hidden"], tensor.astype(np.float32))
+
+
+@pytest.mark.parametrize("tiles", [1, 4, 6, 1000])
+def test_a_payload_of_another_number_of_tiles_is_refused(tiles: int) -> None:
+    payloads = fp16().encode({"hidden": np.random.default_rng(0).normal(size=(5 * SHAPE[0], SHAPE[1]))})
+    with pytest.raises((PayloadError, TooLarge)):
+        fp16().decode(payloads, tiles)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -85,7 +99,7 @@ def test_a_sender_with_the_wrong_shape_is_told_what_the_manifest_says() -> None:
 
 def test_an_unknown_codec_is_named_with_those_that_exist() -> None:
     with pytest.raises(UnknownName, match="int8-zstd, fp16-zstd"):
-        wire.sender(pb.Codec(name="jpeg2000"))
+        wire.sender(pb.Codec(name="jpeg2000"), Path)
 
 
 @settings(max_examples=500, deadline=None)

@@ -1,6 +1,7 @@
 """A small bundle to plan with, as plain values."""
 
 from protos import bundle_pb2 as pb
+from protos.bundle import FORMAT
 from splitter.planning.device import DeviceTimes
 from splitter.planning.links import Link, Steady
 from splitter.planning.plan import Demands, Plan, plan
@@ -13,7 +14,7 @@ def manifest(*, local_ms: float = 400.0, local_accuracy: float = 94.5) -> pb.Man
     late = pb.Cut(name="connector", cloud_milliseconds=1)
     late.codecs.add(name="int8-zstd", encode_milliseconds=0.1, mean_bytes=1_000, accuracy=94.8)
     return pb.Manifest(
-        format=1,
+        format=FORMAT,
         model="nano",
         family="idefics3",
         pieces=[pb.Piece(cut="vision.2", milliseconds=20), pb.Piece(cut="connector", milliseconds=40)],

@@ -6,8 +6,6 @@ import pytest
 import isthmus
 from protos.errors import CheckpointError
 from splitter.families import family
-from splitter.families.loading import load_processor
-from splitter.nano.model import WEIGHTS
 
 
 def test_show_prints_every_cut_and_the_rivals(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,14 +47,19 @@ def test_a_folder_that_is_no_bundle_is_told_how_to_make_one(tmp_path: Path, caps
 
 def test_an_unknown_cut_is_answered_with_those_that_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert isthmus.main(["split", "-o", str(tmp_path / "bundle"), "--cuts", "vision.7"]) == 3
-    assert "vision.6, connector" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "did you mean vision.6" in said
+    assert "vision.6, connector" in said
 
 
-def test_a_processor_that_makes_tiles_is_refused() -> None:
-    processor = load_processor(WEIGHTS)
-    processor.image_processor.do_image_splitting = True
-    with pytest.raises(CheckpointError, match="do_image_splitting"):
-        family("idefics3").preprocessing(processor)
+def test_no_cut_at_all_is_answered_with_those_that_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert isthmus.main(["split", "-o", str(tmp_path / "bundle"), "--cuts", ""]) == 3
+    assert "there is no cut ''; choose one of: vision.1" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert isthmus.main(["split", str(tmp_path / "nothing"), "-o", str(tmp_path / "bundle")]) == 7
+    assert "there is no folder" in capsys.readouterr().err
 
 
 def test_a_family_that_is_not_known_is_refused_with_those_that_are() -> None:

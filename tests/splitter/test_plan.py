@@ -51,6 +51,15 @@ def test_a_local_answer_waits_for_no_network() -> None:
     assert (option.choice.bytes_up, option.network, option.total) == (0, 0, 20 + 40 + 400 + 8 * 25)
 
 
+def test_a_picture_in_tiles_goes_through_head_and_coder_so_many_times() -> None:
+    tiled = manifest()
+    tiled.preprocessing.tiles.mean = 10
+    ways = {choice.name: choice for choice in choices(tiled, DEVICE)}
+    assert ways["split@connector/int8-zstd"].head == ways["local"].head == 10 * (20 + 40)
+    assert ways["split@connector/int8-zstd"].encode == pytest.approx(10 * 0.1)
+    assert ways["split@connector/int8-zstd"].bytes_up == 1_000 + 160 + 32
+
+
 @pytest.mark.parametrize(("uplink", "round_trip"), [(64e3, 300.0), (2e6, 60.0), (1e9, 0.0)])
 def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_trip: float) -> None:
     held, work = bundle.manifest, Work(tokens=5.5, question_bytes=24)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from protos.bundle import Bundle
-from splitter.families import Family, cut_names, family
+from splitter.families import Speaking, cut_names, family_of, speaking
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
 from splitter.nano.scenes import picture
@@ -18,6 +18,8 @@ from splitter.quiet import quiet
 from splitter.recipe import Options
 from splitter.split import split
 from tests.splitter.families.checkpoints import CHECKPOINTS
+from tests.splitter.families.dual_checkpoints import DUAL_CHECKPOINTS
+from tests.splitter.families.duals import Dual
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Made:
         return load_model(self.folder)
 
     @cached_property
-    def family(self) -> Family:
-        return family(self.model.config.model_type)
+    def family(self) -> Speaking:
+        return speaking(family_of(self.model.config))
 
     @cached_property
     def processor(self) -> Processor:
@@ -67,3 +69,10 @@ def made(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.
     place = tmp_path_factory.mktemp(request.param)
     CHECKPOINTS[request.param](place / "checkpoint")
     return Made(request.param, place / "checkpoint", photos, place / "bundle")
+
+
+@pytest.fixture(scope="session", params=DUAL_CHECKPOINTS)
+def dual(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Dual:
+    place = tmp_path_factory.mktemp(request.param)
+    DUAL_CHECKPOINTS[request.param](place / "checkpoint")
+    return Dual(place / "checkpoint", photos, place / "bundle")

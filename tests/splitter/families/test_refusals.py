@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from transformers import LlavaConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from protos.errors import CheckpointError
-from splitter.families import family, feature_depth
+from splitter.families import family, feature_depth, speaking
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Pair
 from splitter.nano.model import tokenizer
@@ -21,7 +23,7 @@ from splitter.quiet import quiet
 from splitter.recipe import Options
 from splitter.split import split
 from splitter.work import Work
-from tests.splitter.families.checkpoints import internvl, llava_clip, smolvlm, write
+from tests.splitter.families.checkpoints import internvl, llava_clip, qwen2vl, write
 
 
 @pytest.mark.parametrize(("selected", "depth"), [(-1, 24), (-2, 23), (0, 0), (24, 24), (-25, 0)])
@@ -65,7 +67,7 @@ def test_an_image_token_that_the_tokenizer_lacks_is_refused(tmp_path: Path) -> N
     model = load_model(tmp_path)
     model.config.image_token_id = 999_999
     with pytest.raises(CheckpointError, match="no token 999999"):
-        family("llava").prompt_template(model, load_processor(tmp_path))
+        speaking(family("llava")).prompt_template(model, load_processor(tmp_path))
 
 
 def test_a_tower_that_is_not_known_is_refused() -> None:
@@ -84,6 +86,10 @@ def test_a_family_that_is_not_known_is_refused_with_those_that_are() -> None:
     [
         (GotOcr2ImageProcessorPil(crop_to_patches=True), "set crop_to_patches to false"),
         (LlavaImageProcessorPil(do_pad=True), "set do_pad to false"),
+        (
+            Gemma3ImageProcessorPil(do_pan_and_scan=True),
+            "cuts pictures into tiles, which is not supported yet; set do_pan_and_scan to false",
+        ),
         (CLIPImageProcessorPil(do_resize=False), "set do_resize to true"),
         (CLIPImageProcessorPil(size={"shortest_edge": 256}), "make crop_size like size"),
         (CLIPImageProcessorPil(size={"shortest_edge": 224, "longest_edge": 448}), "only height and width, or shortest_edge"),
@@ -94,12 +100,13 @@ def test_preprocessing_that_a_device_cannot_do_is_refused(images: Any, message: 
         family("internvl").preprocessing(Pair(images, tokenizer()))
 
 
-def test_tiles_are_refused(tmp_path: Path) -> None:
-    smolvlm(tmp_path)
-    processor = load_processor(tmp_path)
-    processor.image_processor.do_image_splitting = True
-    with pytest.raises(CheckpointError, match="set do_image_splitting to false"):
-        family("smolvlm").preprocessing(processor)
+def test_pictures_of_any_size_are_refused_with_one_that_will_do(tmp_path: Path) -> None:
+    qwen2vl(tmp_path)
+    Qwen2VLImageProcessorPil().save_pretrained(tmp_path)
+    with pytest.raises(
+        CheckpointError, match=r'dynamic resolution.* write "size": {"height": 448, "width": 448}, or other multiples of 28'
+    ):
+        load_model(tmp_path)
 
 
 def test_a_folder_without_an_image_processor_says_what_to_copy(tmp_path: Path) -> None:
@@ -114,4 +121,4 @@ def test_a_chat_template_that_leaves_the_picture_out_is_refused(tmp_path: Path) 
     (tmp_path / "chat_template.jinja").write_text("{{ messages[0]['content'][1]['text'] }}")
     model = load_model(tmp_path)
     with pytest.raises(CheckpointError, match="writes 0 times <image>"):
-        family("llava").prompt_template(model, load_processor(tmp_path))
+        speaking(family("llava")).prompt_template(model, load_processor(tmp_path))

@@ -1,0 +1,152 @@
+"""What a bundle is examined on: pictures that no fitting has seen, and questions about them or captions of them."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protos.errors import RequestError
+from splitter.nano.questions import Question, ask_all
+from splitter.nano.scenes import HELD_OUT_SEEDS, picture
+from splitter.subjects import AGREEMENT, GENERIC, SUFFIXES, Image, read
+
+NANO = "nano"
+BENCH_SEEDS = HELD_OUT_SEEDS + 20_000_000  # apart from those of the evaluation, the report and the demonstration
+KNOWN_SEEDS = BENCH_SEEDS + 10_000_000  # of scenes that an attacker may learn from
+_MOST_BYTES = 64 << 20
+_CAPTIONS = '{"a.jpg": ["a dog runs", ...], ...}'
+_QUESTIONS = '[{"picture": "a.jpg", "question": "what runs?", "answer": "a dog", "kind": "object"}, ...]'
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Pictures, RGB uint8 (h, w, 3), with questions or captions by the index of their picture; one of the two is empty.
+
+    A question of kind "agreement" has no answer of its own: the whole model's counts.
+    """
+
+    name: str
+    pictures: Sequence[Image]
+    questions: Sequence[tuple[int, Question]] = ()
+    captions: Sequence[tuple[int, str]] = ()
+
+    @property
+    def digest(self) -> str:
+        """The hex SHA-256 of all of it."""
+        state = hashlib.sha256(repr((self.questions, self.captions)).encode())
+        for image in self.pictures:
+            state.update(repr(image.shape).encode() + image.tobytes())
+        return state.hexdigest()
+
+
+def scenes(count: int) -> Exam:
+    """Drawn scenes and one question of each kind about each, as far as the scene allows."""
+    drawn = [picture(BENCH_SEEDS + index) for index in range(count)]
+    questions = [(i, q) for i, one in enumerate(drawn) for q in ask_all(one.scene, np.random.default_rng(BENCH_SEEDS + i))]
+    return Exam(NANO, [one.image for one in drawn], questions)
+
+
+def folder(path: Path, count: int, questions: Path | None = None) -> Exam:
+    """The first `count` pictures of a folder that something is known of: questions, or captions, in it or beside it.
+
+    Where there is neither, its first pictures, and whether what is asked about them is answered as by the whole model.
+    Raises RequestError for a file that is not what it should be, CheckpointError for a picture that cannot be read.
+    """
+    album = _Album.of(path)
+    told, captioned = questions or _beside(path, "questions.json"), _beside(path, "captions.json")
+    if told:
+        return _with_questions(album, _asked(told), count)
+    if captioned:
+        return _with_captions(album, _captions(captioned), count)
+    pictures = album.read(list(album.places)[:count])
+    generic = [(index, Question(AGREEMENT, text, "")) for index in range(len(pictures)) for text in GENERIC]
+    return Exam(str(path), pictures, generic)
+
+
+def others(path: Path, held: Exam, count: int) -> list[Image]:
+    """At most so many pictures of a folder that are not among an exam's. Raises as `folder` does."""
+    album, seen = _Album.of(path), {image.tobytes() for image in held.pictures}
+    found = (image for name in album.places for image in album.read([name]) if image.tobytes() not in seen)
+    return list(islice(found, count))
+
+
+@dataclass(frozen=True)
+class _Album:
+    """The picture files of a folder, by their path in it; a bare name will do for one that is further down."""
+
+    root: Path
+    places: Mapping[str, Path]
+    _bare: Mapping[str, Path] = field(repr=False)
+
+    @classmethod
+    def of(cls, root: Path) -> "_Album":
+        files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES) if root.is_dir() else []
+        if not files:
+            raise RequestError(f"{root} holds no pictures; give a folder with pictures, or `{NANO}`", path=str(root))
+        return cls(root, {p.relative_to(root).as_posix(): p for p in files}, {p.name: p for p in files})
+
+    def read(self, names: Iterable[str]) -> list[Image]:
+        return [read(self._place(name)) for name in names]
+
+    def _place(self, name: str) -> Path:
+        place = self.places.get(name) or self._bare.get(name)
+        if place is None:
+            raise RequestError(f"{self.root} holds no picture {name!r}; add it, or take it out of the file that names it", picture=name)
+        return place
+
+
+def _with_questions(album: _Album, asked: Sequence[tuple[str, Question]], count: int) -> Exam:
+    names = list(dict.fromkeys(name for name, _ in asked))[:count]
+    places = {name: index for index, name in enumerate(names)}
+    return Exam(str(album.root), album.read(names), [(places[name], question) for name, question in asked if name in places])
+
+
+def _with_captions(album: _Album, captions: Mapping[str, Sequence[str]], count: int) -> Exam:
+    names = list(captions)[:count]
+    return Exam(str(album.root), album.read(names), captions=[(index, text) for index, name in enumerate(names) for text in captions[name]])
+
+
+def _beside(path: Path, name: str) -> Path | None:
+    return next((place for place in (path / name, path.parent / name) if place.is_file()), None)
+
+
+def _asked(path: Path) -> list[tuple[str, Question]]:
+    entries = _read(path)
+    if not isinstance(entries, list) or not entries:
+        raise RequestError(f"{path} is not a list of questions; write {_QUESTIONS}", path=str(path))
+    return [_question(path, entry) for entry in entries]
+
+
+def _question(path: Path, entry: Any) -> tuple[str, Question]:
+    fields = ("picture", "question", "answer", "kind")
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) and entry[name] for name in fields):
+        raise RequestError(f"{path} holds {str(entry)[:80]}, which is no question; write {_QUESTIONS}", path=str(path))
+    return entry["picture"], Question(entry["kind"], entry["question"], entry["answer"])
+
+
+def _captions(path: Path) -> dict[str, list[str]]:
+    """Captions by picture; of a file that says which pictures are to evaluate on, those."""
+    entries = _read(path)
+    chosen = entries.get("evaluate", entries) if isinstance(entries, dict) else entries
+    if not isinstance(chosen, dict) or not chosen or not all(map(_spoken, chosen.values())):
+        raise RequestError(f"{path} does not hold captions by picture; write {_CAPTIONS}", path=str(path))
+    return chosen
+
+
+def _spoken(texts: Any) -> bool:
+    return isinstance(texts, list) and bool(texts) and all(isinstance(text, str) and text.strip() for text in texts)
+
+
+def _read(path: Path) -> Any:
+    try:
+        with path.open("rb") as stream:
+            return json.loads(stream.read(_MOST_BYTES))
+    except OSError as error:
+        raise RequestError(f"{path} cannot be read ({error.strerror}); check its path and permissions", path=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"{path} is not JSON ({error}); mend it, or write it again", path=str(path)) from error

@@ -1,0 +1,1 @@
+"""What features give away: how well a picture can be made again from what crosses the wire."""

@@ -1,0 +1,43 @@
+"""`isthmus bundle labels`: the embeddings of an operator's own labels, in a file for devices."""
+
+import argparse
+import json
+from pathlib import Path
+
+from protos.bundle import Bundle
+from protos.errors import RequestError
+from protos.labels import named_labels
+from splitter.commands import wait_quietly
+
+EPILOG = """\
+LABELS is a text file with one label a line, or a comma-separated list. The bundle's text tower reads each in the bundle's
+template. The file is for devices whose bundle has no text tower of its own (isthmus split --with-local), and for this bundle only.
+
+example:
+  isthmus bundle labels bundle animals.txt -o animals.npz
+  isthmus ask photo.jpg --bundle bundle --label-file animals.npz
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made, its cloud part included")
+    parser.add_argument("labels", metavar="LABELS", help="a file with one a line, or comma-separated")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the .npz to write")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    wait_quietly()
+    from splitter.quiet import quiet
+    from splitter.texts import embed_labels
+
+    names, bundle = named_labels(options.labels), Bundle.open(options.bundle)
+    if not names:
+        raise RequestError(f"{options.labels!r} names no label; write one a line, or cat,dog")
+    with quiet():
+        embed_labels(bundle, names).save(options.output, bundle.digest)
+    told = {"file": str(options.output), "bundle": bundle.digest, "labels": len(names)}
+    print(json.dumps(told) if options.json else f"{len(names)} labels for bundle {bundle.digest[:12]}: {options.output}")

@@ -1,0 +1,53 @@
+"""The options of `isthmus split` that choose in which numbers the head is stored and computed."""
+
+import argparse
+from typing import Any
+
+from splitter.precision.form import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, Form
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """Describe them; none changes what crosses a cut: that is FP32 in every form."""
+    group = parser.add_argument_group("precision of the head, and of the decoder with --with-local")
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="int4: 4-bit weights, where size counts more than speed; fp16: for devices that compute in it "
+        "(default: int8, but fp32 where int8 turns out slower on this machine)",
+    )
+    group.add_argument(
+        "--max-loss",
+        type=_loss,
+        metavar="L",
+        help="leave the fewest most sensitive MatMuls in float until no more is lost than L points of accuracy (the built-in scenes), "
+        "or, with --calibration, L percent of cosine: 0.5 keeps the mean cosine of the last cut's tokens with FP32's at 0.995 or above",
+    )
+    group.add_argument(
+        "--quantization",
+        choices=QUANTIZATIONS,
+        default=QUANTIZATIONS[0],
+        help="of int8. dynamic: activations are scaled picture by picture; static: once, on calibration pictures, "
+        "as QDQ nodes (default: %(default)s)",
+    )
+    group.add_argument(
+        "--activations",
+        choices=ACTIVATIONS,
+        default=ACTIVATIONS[0],
+        help="of static. u8: fast on a CPU; s8: symmetric, what TensorRT takes, slow on a CPU (default: %(default)s)",
+    )
+    group.add_argument(
+        "--calibration-method", choices=METHODS, default=METHODS[0], help="of static: how far activations reach (default: %(default)s)"
+    )
+
+
+def precision(options: argparse.Namespace) -> dict[str, Any]:
+    """What was chosen, as fields of a recipe's Options. Raises RequestError for options that do not go together."""
+    form = Form(options.precision or INT8, options.quantization, options.activations, options.calibration_method)
+    return {"form": form, "only_if_faster": options.precision is None, "max_loss": options.max_loss}
+
+
+def _loss(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
+    return number

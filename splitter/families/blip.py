@@ -1,0 +1,102 @@
+"""BLIP: a vision transformer with class token, and a BERT that looks at it: to caption it, or to read and answer a question."""
+
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForImageTextToText, AutoModelForVisualQuestionAnswering, EncoderDecoderCache, PreTrainedModel
+
+from splitter.families import IMAGE_TOKENS, Boundary, Rows
+from splitter.families.causal import spoken_logits
+from splitter.families.crossed import CrossRows, padded
+from splitter.families.processors import OneTile, Processor, surrounded
+
+
+class BlipTower(OneTile, Protocol):
+    """The vision transformer that BLIP and BLIP-2 share."""
+
+    def depth(self, model: PreTrainedModel) -> int:
+        return len(model.vision_model.encoder.layers)
+
+    def embed(self, model: PreTrainedModel, pixels: Tensor) -> Boundary:
+        return {"hidden": model.vision_model.embeddings(pixels)}
+
+    def layer(self, model: PreTrainedModel, index: int, boundary: Boundary) -> Boundary:
+        return {"hidden": model.vision_model.encoder.layers[index](boundary["hidden"])}
+
+    def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:
+        side = model.config.vision_config.image_size
+        return 3, side, side
+
+
+class Blip(BlipTower):
+    """Captions: the decoder looks at the tower's output, and no question is asked."""
+
+    name = "blip"
+    auto: Any = AutoModelForImageTextToText
+
+    def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
+        return {IMAGE_TOKENS: model.vision_model.post_layernorm(boundary["hidden"])}
+
+    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
+        # [CLS] and [SEP] in the prompt: transformers puts the decoder's own first token for the one, and drops the other.
+        first = model.config.text_config.bos_token_id
+        begun = torch.tensor([[first, *prompt[1:-1]] for prompt in prompts], device=image_tokens.device)
+        return CrossRows(partial(_decode, model), begun, image_tokens, _everywhere(image_tokens))
+
+    def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:
+        ids = torch.tensor([prompt])
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels}
+        # The model sets eos_token_id itself, to that of `stop_tokens`.
+        return spoken_logits(model, inputs, {name: value for name, value in options.items() if name != "eos_token_id"})
+
+    def prompt_template(self, _model: PreTrainedModel, processor: Processor) -> str:
+        return surrounded(processor.tokenizer, "")
+
+    def image_token(self, _model: PreTrainedModel) -> int | None:
+        return None
+
+    def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
+        return (int(model.config.text_config.sep_token_id),)
+
+
+class BlipQuestions(Blip):
+    """Answers: an encoder reads the question while it looks at the picture, and the decoder looks at the question so read."""
+
+    name = "blip-vqa"
+    auto: Any = AutoModelForVisualQuestionAnswering
+
+    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
+        ids, mask = padded([torch.tensor(prompt, device=image_tokens.device) for prompt in prompts])
+        read = model.text_encoder(
+            input_ids=ids,
+            attention_mask=mask,
+            encoder_hidden_states=image_tokens,
+            encoder_attention_mask=_everywhere(image_tokens),
+        )
+        begun = torch.full((len(prompts), 1), model.config.text_config.bos_token_id, device=image_tokens.device)
+        return CrossRows(partial(_decode, model), begun, read.last_hidden_state, mask)
+
+    def prompt_template(self, _model: PreTrainedModel, processor: Processor) -> str:
+        return surrounded(processor.tokenizer, "{question}")
+
+
+def _decode(model: PreTrainedModel, ids: Tensor, states: Tensor, mask: Tensor, cache: EncoderDecoderCache) -> Tensor:
+    seen = {"encoder_hidden_states": states, "encoder_attention_mask": mask}
+    with contextlib.ExitStack() as hooks:
+        for layer in model.text_decoder.bert.encoder.layer:
+            hooks.enter_context(layer.crossattention.self.register_forward_pre_hook(_mind_mask, with_kwargs=True))
+        return torch.as_tensor(model.text_decoder(input_ids=ids, past_key_values=cache, use_cache=True, **seen).logits)
+
+
+def _mind_mask(_attention: nn.Module, inputs: tuple[Tensor, ...], options: dict[str, Any]) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+    """Give a cross-attention its mask, which transformers 5.23 hands it under the name of another: padding would be looked at."""
+    return inputs, options | {"encoder_attention_mask": options["attention_mask"]}
+
+
+def _everywhere(image_tokens: Tensor) -> Tensor:
+    """The mask that leaves no image token out."""
+    return torch.ones(image_tokens.shape[:2], dtype=torch.long, device=image_tokens.device)

@@ -1,0 +1,46 @@
+"""Checkpoints by name: a folder, or an id of the Hugging Face hub, fetched into the hub's own cache."""
+
+import re
+from pathlib import Path
+
+from protos.errors import CheckpointError
+
+_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]  # no pickles, no weights of other frameworks
+_NESTED = ["*/*"]
+
+
+def find(name: str) -> Path:
+    """The folder of that name, or of the hub's checkpoint `org/name`, fetched where it is not in the cache. Raises CheckpointError."""
+    folder = Path(name).expanduser()
+    if folder.exists() or not _ID.fullmatch(name) or name.startswith("."):
+        return folder
+    return _fetch(name)
+
+
+def name_of(folder: Path) -> str:
+    """What a checkpoint is called: its folder's name, or the hub's id where it lies in the hub's cache."""
+    place = folder.resolve()
+    kept = place.parent.parent.name
+    if place.parent.name == "snapshots" and kept.startswith("models--"):
+        return kept.removeprefix("models--").replace("--", "/")
+    return place.name
+
+
+def _fetch(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_WANTED, ignore_patterns=_NESTED))
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
+            raise  # the disk's fault, not the hub's
+        message = (
+            f"there is no folder {name} here, and the hub's checkpoint {name} cannot be fetched ({_first_line(error)}). Where the hub "
+            f"can be reached, run `hf download {name} --local-dir DIR`, bring DIR here, and give it instead of {name}"
+        )
+        raise CheckpointError(message, checkpoint=name) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,1 @@
+"""A learned feature codec: the fitted one, trained on against the whole model's own answers."""

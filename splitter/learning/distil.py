@@ -1,0 +1,65 @@
+"""How far a tail's answers are from the whole model's: what learning makes small."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from splitter.verify import Whole
+
+_MOST_TOKENS = 8
+_STRIDE = 7  # so that neighbours are asked different things
+
+
+class Loss(Protocol):
+    """The mean loss of some pictures' image tokens (pictures, m, width).
+
+    `pictures` says which of the calibration they are; another `turn` asks other questions about them.
+    """
+
+    def __call__(self, tokens: Tensor, pictures: Sequence[int], turn: int) -> Tensor: ...
+
+
+class Likeness:
+    """The squared error of image tokens as a share of their variance: all there is to go by where no language model is loaded."""
+
+    def __init__(self, wanted: Tensor) -> None:
+        self._wanted = wanted
+        self._variance = (wanted - wanted.mean(0)).square().mean()
+
+    def __call__(self, tokens: Tensor, pictures: Sequence[int], turn: int = 0) -> Tensor:  # noqa: ARG002 - nobody is asked
+        return torch.as_tensor((tokens - self._wanted[list(pictures)]).square().mean() / self._variance)
+
+
+class Distillation:
+    """The divergence of next-token distributions along the whole model's own greedy answers, in nats an answer, and the likeness.
+
+    `wanted`: the whole model's image tokens of every calibration picture. At each turn each picture is asked one of `questions`.
+    """
+
+    def __init__(self, whole: Whole, wanted: Tensor, questions: Sequence[str]) -> None:
+        self._whole, self._wanted, self._likeness = whole, wanted, Likeness(wanted)
+        self._prompts = [whole.prompting.ids(question) for question in questions]
+        self._stops = torch.tensor(sorted(whole.prompting.stop_tokens))
+
+    def __call__(self, tokens: Tensor, pictures: Sequence[int], turn: int) -> Tensor:
+        prompts = [self._prompts[(_STRIDE * picture + turn) % len(self._prompts)] for picture in pictures]
+        return self._divergence(tokens, self._wanted[list(pictures)], prompts) + self._likeness(tokens, pictures)
+
+    def _divergence(self, tokens: Tensor, wanted: Tensor, prompts: list[list[int]]) -> Tensor:
+        kind, model = self._whole.family, self._whole.model
+        teacher, student = kind.rows(model, prompts, wanted), kind.rows(model, prompts, tokens)
+        with torch.no_grad():
+            expected = teacher.prefill().log_softmax(-1)
+        said, total, alive = student.prefill().log_softmax(-1), torch.zeros(()), torch.ones(len(prompts))
+        for left in reversed(range(_MOST_TOKENS)):
+            total = total + ((expected.exp() * (expected - said)).sum(-1) * alive).sum()
+            spoken = expected.argmax(-1)
+            alive = alive * ~torch.isin(spoken, self._stops)
+            if not left or not alive.any():
+                break
+            with torch.no_grad():
+                expected = teacher.advance(spoken.tolist()).log_softmax(-1)
+            said = student.advance(spoken.tolist()).log_softmax(-1)
+        return total / len(prompts)

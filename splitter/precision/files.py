@@ -1,0 +1,29 @@
+"""Pieces as files: weights inside, or beside them where a file would grow past a gigabyte."""
+
+import math
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+from onnx import helper
+
+from protos.bundle import WEIGHTS
+
+_MOST_INSIDE = 1 << 30
+_LEAST_BESIDE = 1 << 10
+
+
+def weight_bytes(model: onnx.ModelProto) -> int:
+    """What the weights take. protobuf's own ByteSize puts the whole file together to measure it."""
+    return sum(math.prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize for tensor in model.graph.initializer)
+
+
+def save(piece: onnx.ModelProto, path: Path, most_inside: int = _MOST_INSIDE) -> None:
+    """Write one ONNX file; of a piece with more than `most_inside` bytes, the weights go into one file next to it.
+
+    Weights beside are written one by one; as one file the whole piece would be in memory three more times while it is put together.
+    """
+    if weight_bytes(piece) <= most_inside:
+        onnx.save(piece, path)
+        return
+    ir.save(ir.serde.deserialize_model(piece), path, external_data=path.name + WEIGHTS, size_threshold_bytes=_LEAST_BESIDE)

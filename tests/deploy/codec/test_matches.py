@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from deploy.bench.codec.exam import Exam, folder
+from deploy.bench.codec.halves import Cloud
+from deploy.bench.codec.keep import Keep
+from deploy.bench.codec.matches import COSINE, LABEL, OWN, Matches
+from deploy.bench.codec.rows import Examination
+from deploy.bench.codec.uploads import Upload
+from deploy.bench.codec.ways import Picture
+from protos.bundle import Bundle
+from protos.errors import BundleDamaged
+from splitter.nano.scenes import picture
+from splitter.quiet import quiet
+from splitter.recipe import Options
+from splitter.split import split
+from tests.splitter.families.dual_checkpoints import clip
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("photos")
+    for seed in range(9):
+        cv2.imwrite(str(place / f"{seed}.png"), picture(seed).image)
+    (place / "captions.json").write_text(json.dumps({f"{seed}.png": [f"a photo of number {seed}", "a photo"] for seed in range(3)}))
+    return place
+
+
+@pytest.fixture(scope="module")
+def dual(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    place = tmp_path_factory.mktemp("clip")
+    clip(place / "checkpoint")
+    options = Options(place / "checkpoint", calibration=photos, calibration_pictures=6, report_pictures=2, labels=("cat", "dog"))
+    with quiet():
+        return split(options, place / "bundle", say=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def exam(photos: Path) -> Exam:
+    return folder(photos, 3)
+
+
+def test_the_whole_model_agrees_with_itself(dual: Bundle, exam: Exam) -> None:
+    cloud = Cloud(dual)
+    judge, seen = Matches(cloud.matcher, exam), cloud.see(exam.pictures)
+    said = judge.answer(seen)
+    marks = judge.marks(seen, said, said)
+    assert marks[LABEL] == [1, 1, 1]
+    assert marks[COSINE] == pytest.approx([1, 1, 1])
+
+
+def test_a_picture_finds_its_own_caption_where_its_embedding_is_that_caption(dual: Bundle, exam: Exam) -> None:
+    cloud = Cloud(dual)
+    judge = Matches(cloud.matcher, exam)
+    own = judge._captions[::2] if judge._captions is not None else None
+    assert own is not None
+    said = judge.answer(own[:, None])
+    assert judge.marks(own[:, None], said, said)[OWN] == [1, 1, 1]
+    turned = judge.answer(own[:, None].roll(1, 0))
+    assert judge.marks(own[:, None], turned, said)[OWN] == [0, 0, 0]
+
+
+def test_a_dual_encoder_is_measured_by_label_caption_and_cosine(dual: Bundle, exam: Exam, tmp_path: Path) -> None:
+    examination = Examination(dual, exam, Keep.of(tmp_path, dual, exam), lambda _: None)
+    device = examination.ways[0].device  # type: ignore[attr-defined]
+    examination.ways = [*examination.ways[:2], Picture(device, Cloud(dual), Upload("jpeg", 8, 0.5))]
+    fine, _, ruined = examination.rows()
+    assert set(fine.figures) == {LABEL, OWN, COSINE}
+    assert fine.figures[COSINE].value > ruined.figures[COSINE].value
+    assert examination.whole()[LABEL] == 100
+
+
+def test_a_bundle_that_answers_questions_matches_nothing(bundle: Bundle) -> None:
+    with pytest.raises(BundleDamaged, match="matches nothing"):
+        assert Cloud(bundle).matcher

@@ -1,0 +1,46 @@
+"""What features give away: the measures of likeness, and the network that makes pictures again."""
+
+import numpy as np
+import pytest
+import torch
+
+from deploy.bench.leakage.inverter import Inverter, invert, train
+from deploy.bench.leakage.likeness import psnr, ssim
+from splitter.nano.scenes import picture
+
+
+def test_a_picture_is_wholly_like_itself() -> None:
+    image = picture(1).image
+    assert ssim(image, image) == pytest.approx(1)
+    assert psnr(image, image) > 300
+
+
+def test_likeness_falls_with_noise_and_psnr_is_that_of_the_formula() -> None:
+    image = picture(1).image.clip(40, 215)
+    noise = np.random.default_rng(0).choice([-20, 20], image.shape)
+    near, far = ((image + part).astype(np.uint8) for part in (noise // 4, noise))
+    assert psnr(image, far) == pytest.approx(20 * np.log10(255 / 20), abs=1e-6)
+    assert psnr(image, near) > psnr(image, far)
+    assert 1 > ssim(image, near) > ssim(image, far)
+
+
+def test_a_brighter_picture_keeps_its_structure() -> None:
+    image = picture(2).image.clip(0, 200)
+    assert ssim(image, (image + 20).astype(np.uint8)) > 0.8 > ssim(image, picture(3).image)
+
+
+@pytest.mark.parametrize("shapes", [{"hidden": (17, 12)}, {"hidden": (16, 12)}, {"hidden": (16, 12), "deep": (4, 8)}])
+def test_an_inverter_learns_to_make_pictures_of_any_boundary(shapes: dict[str, tuple[int, int]]) -> None:
+    pictures = torch.stack([torch.from_numpy(picture(seed).image).permute(2, 0, 1) for seed in range(8)]) / 255
+    pictures = torch.nn.functional.interpolate(pictures, size=(20, 20), mode="area")
+    draw = torch.Generator().manual_seed(1)
+    boundary = {name: torch.randn(8, *shape, generator=draw) for name, shape in shapes.items()}
+    torch.manual_seed(0)
+    inverter = Inverter(shapes, side=20)
+
+    losses = train(inverter, boundary, pictures, steps=60)
+
+    assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
+    made = invert(inverter, boundary)
+    assert made.shape == (8, 20, 20, 3)
+    assert made.dtype == torch.uint8

@@ -1,0 +1,35 @@
+import json
+from pathlib import Path
+
+import pytest
+
+import isthmus
+from protos.bundle import Bundle, write_manifest
+from protos.errors import BundleDamaged
+from splitter.nano.questions import KINDS
+
+
+def test_every_route_of_the_report_is_shown_by_kind(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert isthmus.main(["bundle", "show", str(bundle_path), "--kinds"]) == 0
+    shown = capsys.readouterr().out
+    rows = json.loads((bundle_path / "report.json").read_text())["rows"]
+    assert all(row["route"] in shown for row in rows)
+    assert all(kind in shown for kind in KINDS)
+
+
+def test_the_kinds_as_json_are_the_rows_of_the_report(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert isthmus.main(["bundle", "show", str(bundle_path), "--kinds", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["digest"] == Bundle.open(bundle_path).digest
+    assert shown["rows"] == json.loads((bundle_path / "report.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"rows": []}', '{"rows": [{"route": "whole"}]}', '{"rows": 3}'])
+def test_a_report_that_cannot_be_read_is_a_damaged_bundle(damaged: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (damaged / "report.json").unlink()
+    (damaged / "report.json").write_text(text)
+    manifest = Bundle.open(damaged).manifest
+    (damaged / "manifest.json").unlink()
+    write_manifest(damaged, manifest)
+    assert isthmus.main(["bundle", "show", str(damaged), "--kinds"]) == BundleDamaged.exit_code
+    assert "report.json cannot be read" in capsys.readouterr().err
