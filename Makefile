@@ -10,7 +10,7 @@ demo: $(VENV)/.run
 	$(RUN) -m isthmus demo
 
 test: lint types stubs
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

@@ -1,14 +1,20 @@
 """One bundle of the built-in model, split once a test run by the real splitter, shared by every test that needs one."""
 
 import os
+import signal
 from pathlib import Path
 
 # One thread each: the models are tiny, and threads that wait for one another take a busy machine's tests from seconds to minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What started this process may ignore Ctrl-C, and then so would every process that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 import pytest
 
 from protos.bundle import Bundle
+from tests.sharing import once
 
 
 @pytest.fixture(scope="session")
@@ -18,11 +24,12 @@ def bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from splitter.recipe import Options
     from splitter.split import split
 
-    path = tmp_path_factory.mktemp("bundles") / "nano"
+    def made(path: Path) -> None:
+        with quiet():
+            split(options, path, say=lambda _: None)
+
     options = Options(WEIGHTS, with_local=True, calibration_pictures=64, report_pictures=12)
-    with quiet():
-        split(options, path, say=lambda _: None)
-    return path
+    return once(tmp_path_factory, "nano", made)
 
 
 @pytest.fixture(scope="session")

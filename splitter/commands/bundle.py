@@ -14,6 +14,7 @@ from protos.errors import BundleDamaged
 from splitter.commands import labels
 from splitter.commands.head_tables import facts_of, head_tables
 from splitter.commands.kinds import print_kinds
+from splitter.commands.leakage import leakage_table
 
 _SHOWN = 10  # labels, of what may be hundreds
 _EPILOG = """\
@@ -82,6 +83,8 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
         console.print(table)
     console.print(_cuts(manifest))
     console.print(_rivals(manifest))
+    if leakage := leakage_table(bundle):
+        console.print(leakage)
 
 
 def _labels(matching: pb.Matching) -> str:

@@ -6,6 +6,8 @@ import torch
 
 from deploy.bench.leakage.inverter import Inverter, invert, train
 from deploy.bench.leakage.likeness import psnr, ssim
+from deploy.bench.leakage.measure import attacked
+from protos.bundle import Bundle
 from splitter.nano.scenes import picture
 
 
@@ -44,3 +46,9 @@ def test_an_inverter_learns_to_make_pictures_of_any_boundary(shapes: dict[str, t
     made = invert(inverter, boundary)
     assert made.shape == (8, 20, 20, 3)
     assert made.dtype == torch.uint8
+
+
+def test_of_each_kind_of_codec_the_finest_and_the_coarsest_are_attacked(bundle: Bundle) -> None:
+    cut = bundle.cut("vision.4")
+    levels = [codec.name for codec in cut.codecs if codec.name.startswith("fitted")]
+    assert [codec.name for codec in attacked(cut)] == [levels[0], levels[-1], "int8-zstd", "fp16-zstd"]

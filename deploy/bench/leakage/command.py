@@ -15,6 +15,7 @@ from edge import config
 from protos.bundle import Bundle
 from protos.errors import RequestError
 from splitter.commands import positive, wait_quietly
+from splitter.commands.leakage import save_leakage
 
 if TYPE_CHECKING:  # they need torch, which takes its time
     from deploy.bench.codec.exam import Exam
@@ -24,9 +25,10 @@ if TYPE_CHECKING:  # they need torch, which takes its time
 _NANO = "nano"
 _LEAST = 16
 _EPILOG = """\
-Somebody who holds pictures and what they were sent as trains a small network from the one back to the other, for every codec of every
-cut, and tries it on pictures that it has not seen: how alike they are, and what the whole model still answers about them. Beside it the
-same of a JPEG, which gives away what it shows. Features are personal data, whatever this says: a longer attack finds more.
+Somebody who holds pictures and what they were sent as trains a small network from the one back to the other, at every cut for each kind
+of codec at its finest and its coarsest, and tries it on pictures that it has not seen: how alike they are, and what the whole model
+still answers about them. Beside it the same of a JPEG, which gives away what it shows. Features are personal data, whatever this says:
+a longer attack finds more. What was found is kept in the bundle's folder, and `isthmus bundle show` tells it.
 
 Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrupted run goes on where it stopped.
 
@@ -64,9 +66,13 @@ def run(options: argparse.Namespace) -> None:
         leakage = attack.run(lambda name: progress.update(task, description=name, advance=1))
     where = setting(1, 1)
     tables.show(leakage, where, Console())
+    figures = {"setting": asdict(where), **asdict(leakage)}
+    try:
+        save_leakage(bundle, figures)
+    except OSError as error:  # the figures stand above all the same
+        Console(stderr=True).print(f"{bundle.path} cannot be written to ({error.strerror}): `bundle show` will not tell of this")
     if options.json:
-        figures = {"bundle": bundle.digest, "setting": asdict(where), **asdict(leakage)}
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps({"bundle": bundle.digest, **figures}, indent=1) + "\n", encoding="utf-8")
 
 
 def _attack(options: argparse.Namespace, bundle: Bundle) -> "Attack":

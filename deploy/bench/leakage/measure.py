@@ -19,6 +19,8 @@ from deploy.bench.codec.uploads import Upload
 from deploy.bench.codec.ways import Features, Picture, Way, size
 from deploy.bench.leakage.inverter import Inverter, invert, train
 from deploy.bench.leakage.likeness import psnr, ssim
+from protos import bundle_pb2
+from protos import codec as wire
 from protos.bundle import Bundle
 from splitter.parts import Parts
 from splitter.subjects import Image
@@ -70,10 +72,10 @@ class Attack:
     @property
     def work(self) -> int:
         """How many steps of training there are in all."""
-        return sum(self._steps_of(place) for cut in self._bundle.manifest.cuts for place in range(len(cut.codecs)))
+        return sum(self._steps_of(place) for cut in self._bundle.manifest.cuts for place, _ in enumerate(attacked(cut)))
 
     def run(self, advance: Callable[[str], None]) -> Leakage:
-        """Every codec of every cut, and some uploads; `advance` is called with a way's name after each step of training."""
+        """The codecs to attack of every cut, and some uploads; `advance` is called with a way's name after each step of training."""
         measure = self._judge.measures[0]
         reference = self._kept("original", lambda: {"said": self._said(self._unseen.resized)})["said"]
         original = measure.value(self._marks(self._unseen.resized, reference))
@@ -85,7 +87,7 @@ class Attack:
         """Each way with how to make the held-out pictures again from it."""
         for cut in self._bundle.manifest.cuts:
             first: list[Inverter] = []
-            for place, spec in enumerate(cut.codecs):
+            for place, spec in enumerate(attacked(cut)):
                 way = Features(self._unseen, self._cloud, cut.name, spec)
                 yield way, lambda way=way, place=place, first=first: self._made_again(way, place, first, advance)  # type: ignore[misc]
         for upload in UPLOADS:
@@ -135,6 +137,12 @@ class Attack:
     def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = self._parts.value(re.sub(r"[^\w.-]", "-", name), make)
         return found
+
+
+def attacked(cut: bundle_pb2.Cut) -> list[bundle_pb2.Codec]:
+    """Of each kind of codec the finest level and the coarsest: what lies between gives away something between."""
+    kinds = {wire.kind(spec): [other for other in cut.codecs if wire.kind(other) == wire.kind(spec)] for spec in cut.codecs}
+    return [spec for alike in kinds.values() for spec in (alike[:1] if len(alike) == 1 else (alike[0], alike[-1]))]
 
 
 def _fit(image: Image, side: int) -> Image:

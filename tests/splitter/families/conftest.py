@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import pytest
 import torch
+from filelock import FileLock
 
 from protos.bundle import Bundle
 from splitter.families import Speaking, cut_names, family_of, speaking
@@ -17,6 +18,7 @@ from splitter.nano.scenes import picture
 from splitter.quiet import quiet
 from splitter.recipe import Options
 from splitter.split import split
+from tests.sharing import once
 from tests.splitter.families.checkpoints import CHECKPOINTS
 from tests.splitter.families.dual_checkpoints import DUAL_CHECKPOINTS
 from tests.splitter.families.duals import Dual
@@ -47,7 +49,7 @@ class Made:
     def bundle(self) -> Bundle:
         cuts = tuple(cut_names(self.family, self.model))
         options = Options(self.folder, cuts=cuts, calibration=self.photos, calibration_pictures=6, report_pictures=2)
-        with quiet():
+        with FileLock(f"{self.output}.lock"), quiet():
             return split(options, self.output, say=lambda _: None)
 
     @cached_property
@@ -58,21 +60,22 @@ class Made:
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures of odd sizes, wide and tall."""
-    folder = tmp_path_factory.mktemp("photos")
-    for seed in range(9):
-        cv2.imwrite(str(folder / f"{seed}.png"), cv2.resize(picture(seed).image, (131 + 17 * seed, 149))[..., ::-1])
-    return folder
+
+    def drawn(folder: Path) -> None:
+        folder.mkdir()
+        for seed in range(9):
+            cv2.imwrite(str(folder / f"{seed}.png"), cv2.resize(picture(seed).image, (131 + 17 * seed, 149))[..., ::-1])
+
+    return once(tmp_path_factory, "photos", drawn)
 
 
 @pytest.fixture(scope="session", params=CHECKPOINTS)
 def made(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    place = tmp_path_factory.mktemp(request.param)
-    CHECKPOINTS[request.param](place / "checkpoint")
+    place = once(tmp_path_factory, request.param, lambda place: CHECKPOINTS[request.param](place / "checkpoint"))
     return Made(request.param, place / "checkpoint", photos, place / "bundle")
 
 
 @pytest.fixture(scope="session", params=DUAL_CHECKPOINTS)
 def dual(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Dual:
-    place = tmp_path_factory.mktemp(request.param)
-    DUAL_CHECKPOINTS[request.param](place / "checkpoint")
+    place = once(tmp_path_factory, request.param, lambda place: DUAL_CHECKPOINTS[request.param](place / "checkpoint"))
     return Dual(place / "checkpoint", photos, place / "bundle")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from numpy.typing import NDArray
 from torch.nn import functional
 
@@ -48,7 +49,7 @@ class Dual:
     def bundle(self) -> Bundle:
         cuts = tuple(cut_names(self.family, self.model))
         options = Options(self.folder, cuts, self.photos, with_local=True, calibration_pictures=6, report_pictures=2, labels=LABELS)
-        with quiet():
+        with FileLock(f"{self.output}.lock"), quiet():
             return split(options, self.output, say=lambda _: None)
 
     @cached_property
