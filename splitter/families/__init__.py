@@ -148,6 +148,7 @@ _FAMILIES = {
     "smolvlm": ("idefics3", "SmolVLM"),
     "llava": ("llava", "Llava"),
     "internvl": ("internvl", "InternVL"),
+    "aya_vision": ("aya_vision", "AyaVision"),
     "paligemma": ("paligemma", "PaliGemma"),
     "gemma3": ("gemma3", "Gemma3"),
     "qwen2_vl": ("qwen2vl", "Qwen2VL"),

@@ -9,6 +9,7 @@ import torch
 from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoModelForImageTextToText,
+    AyaVisionConfig,
     BertTokenizer,
     Blip2Config,
     Blip2Processor,
@@ -27,6 +28,7 @@ from transformers import (
     Qwen3VLConfig,
     SmolVLMConfig,
 )
+from transformers.models.aya_vision.processing_aya_vision import AyaVisionProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
@@ -87,6 +89,20 @@ def internvl(folder: Path) -> None:
     tokenizer.chat_template = _template("<image>")
     tokenizer.save_pretrained(folder)
     (folder / "processor_config.json").write_text(json.dumps({"processor_class": "InternVLProcessor", "image_seq_length": 4}))
+
+
+def aya_vision(folder: Path) -> None:
+    """16 positions of SigLIP make 4 image tokens; the processor puts its own tokens around them, and takes no tiles here."""
+    vision = _VISION | {"model_type": "siglip_vision_model", "image_size": 56, "vision_use_head": False}
+    text = _text("cohere2") | {"vocab_size": len(nano_tokenizer()) + 16, "sliding_window": 6}
+    tokenizer = _tokenizer({"image_token": "<image>"})
+    tokenizer.add_tokens(["<|IMG_PATCH|>", "<|START_OF_IMG|>", "<|END_OF_IMG|>", "TILE", "TILE_GLOBAL"], special_tokens=True)
+    mark = tokenizer.convert_tokens_to_ids("<|IMG_PATCH|>")
+    sizes = {"vision_feature_layer": -1, "image_token_index": mark, "tie_word_embeddings": False}
+    write(folder, AyaVisionConfig(vision_config=vision, text_config=text, **sizes, **_IDS), never=(IMAGE, mark))
+    images = GotOcr2ImageProcessorPil(size={"height": 56, "width": 56}, crop_to_patches=False)
+    sizes = {"patch_size": 14, "img_size": 56, "downsample_factor": 2}
+    AyaVisionProcessor(images, tokenizer, chat_template=_template("<image>"), **sizes).save_pretrained(folder)
 
 
 def smolvlm(folder: Path, longest: int = 56) -> None:
@@ -200,6 +216,7 @@ CHECKPOINTS: dict[str, Callable[[Path], None]] = {
     "llava-clip": llava_clip,
     "llava-siglip": llava_siglip,
     "internvl": internvl,
+    "aya-vision": aya_vision,
     "smolvlm": smolvlm,
     "paligemma": paligemma,
     "paligemma2": paligemma2,

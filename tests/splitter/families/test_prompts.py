@@ -18,7 +18,7 @@ from splitter.families.forward import Forward
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Pair
 from splitter.nano.scenes import picture
-from tests.splitter.families.checkpoints import gemma3, internvl, llava_clip, llava_siglip, paligemma, qwen2vl, smolvlm
+from tests.splitter.families.checkpoints import aya_vision, gemma3, internvl, llava_clip, llava_siglip, paligemma, qwen2vl, smolvlm
 
 QUESTION = "what color is the circle"
 
@@ -28,13 +28,13 @@ def template(folder: Path) -> str:
     return speaking(family(model.config.model_type)).prompt_template(model, load_processor(folder))
 
 
-@pytest.mark.parametrize("make", [llava_clip, llava_siglip])
-def test_llavas_is_that_of_its_processor(make: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("make", "options"), [(llava_clip, {}), (llava_siglip, {}), (aya_vision, {"crop_to_patches": False})])
+def test_llavas_and_aya_visions_are_those_of_their_processors(make: Any, options: dict[str, bool], tmp_path: Path) -> None:
     make(tmp_path)
     processor: LlavaProcessor = AutoProcessor.from_pretrained(tmp_path)
     content = [{"type": "image"}, {"type": "text", "text": QUESTION}]
     text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-    expected = processor(images=picture(1).image, text=text)["input_ids"][0]
+    expected = processor(images=picture(1).image, text=text, **options)["input_ids"][0]
     filled = template(tmp_path).replace("{question}", QUESTION)
     assert processor.tokenizer(filled, add_special_tokens=False)["input_ids"] == list(expected)
 

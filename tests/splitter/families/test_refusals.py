@@ -77,7 +77,7 @@ def test_a_tower_that_is_not_known_is_refused() -> None:
 
 
 def test_a_family_that_is_not_known_is_refused_with_those_that_are() -> None:
-    with pytest.raises(CheckpointError, match="known types: idefics3, smolvlm, llava, internvl"):
+    with pytest.raises(CheckpointError, match="known types: idefics3, smolvlm, llava, internvl, aya_vision"):
         family("mllama")
 
 
