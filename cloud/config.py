@@ -23,6 +23,8 @@ class ServeConfig:
     most_waiting: int = 64  # requests waiting for a place in a batch
     most_in_flight: int = 32  # requests of one Converse stream at once
     most_frame_bytes: int = 64 << 20  # image tokens kept for further questions
+    most_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
+    keep: float = 300.0  # seconds that both are kept; 0: not at all
     threads: int = 0  # 0: torch's own choice
     drain: float = 10.0  # seconds that running answers get after SIGTERM
 
@@ -36,6 +38,8 @@ class ServeConfig:
         _within("--most-waiting", self.most_waiting, 1, 100_000)
         _within("most in flight", self.most_in_flight, 1, 10_000)
         _within("most frame bytes", self.most_frame_bytes, 0, 1 << 40)
+        _within("most sent bytes", self.most_sent_bytes, 0, 1 << 40)
+        _within("--keep", self.keep, 0, 86_400)
         _within("--threads", self.threads, 0, 1024)
         _within("--drain", self.drain, 0, 3600)
 

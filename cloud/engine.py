@@ -82,7 +82,7 @@ class Engine:
 
     def _remember(self, batch: Batch) -> None:
         for job, image_tokens in batch.seen():
-            self._frames.put(job.frame, job.tail.digest, image_tokens, job.grid)
+            self._frames.put(job.frame, job.tail.digest, image_tokens, job.grid, job.sent)
 
     def _unfinished(self) -> Sequence[Job]:
         return self._running.jobs if self._running else []

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from cloud.comparisons import TEXTS
-from cloud.frames import Frame, Frames, frame_digest
+from cloud.frames import Frames, Seen
 from cloud.job import Comparison, Job, Question, milliseconds_since
 from cloud.matcher import Matcher
 from cloud.sampling import sampler
@@ -17,20 +17,30 @@ from cloud.tail import Sight, Tail
 from protos import inference_pb2 as ip
 from protos.bundle import PICTURE_CUT
 from protos.errors import PayloadError, RequestError, WrongBundle
+from protos.frames import frame_digest, referred, sent_bytes
 from protos.limits import check_labels, check_question, check_texts
 from protos.matching import label_texts
+from protos.payload import Frame
 from protos.tiles import ONE_TILE, Grid, claimed_grid
 
 Request = ip.InferRequest | ip.EmbedRequest
 
 
 class _Entry(NamedTuple):
-    """Where the tail is entered, with what, the picture's grid of tiles, and the digest of the frame: fields of a job."""
+    """Where the tail is entered, with what, the picture's grid of tiles, the frame's digest, and what was sent: fields of a job."""
 
     cut: str
     boundary: Mapping[str, Tensor]
     grid: Grid
     frame: str
+    sent: Frame | None = None
+
+
+class _Known(NamedTuple):
+    """What is kept of the frame that a request is about, or of the one that its frame is coded against."""
+
+    seen: Seen | None = None
+    reference: Frame | None = None
 
 
 class Intake:
@@ -43,11 +53,19 @@ class Intake:
         """A job ready for the engine. Raises what protos/errors.py has for each thing that can be wrong with a request."""
         arrived = time.monotonic()
         tail = self._tail(request.bundle)
-        seen = self._frames.get(request.seen, tail.digest) if request.WhichOneof("input") == "seen" else None
-        job = await asyncio.get_running_loop().run_in_executor(self._pool, _prepare, tail, request, seen)
+        job = await asyncio.get_running_loop().run_in_executor(self._pool, _prepare, tail, request, self._known(request))
+        if not self._frames.seconds:
+            job.frame = ""
         job.arrived, job.deadline = arrived, deadline
         job.stages.decode = milliseconds_since(arrived)
         return job
+
+    def _known(self, request: Request) -> _Known:
+        if request.WhichOneof("input") == "seen":
+            return _Known(seen=self._frames.get(request.seen, request.bundle))
+        if reference := request.features.reference:
+            return _Known(reference=self._frames.reference(referred(reference)[0], request.bundle))
+        return _Known()
 
     def _tail(self, digest: str) -> Tail | Matcher:
         if digest in self._tails:
@@ -57,28 +75,28 @@ class Intake:
         raise WrongBundle(message, bundle=digest, served=list(self._tails))
 
 
-def _prepare(tail: Tail | Matcher, request: Request, seen: Frame | None) -> Job:
+def _prepare(tail: Tail | Matcher, request: Request, known: _Known) -> Job:
     if isinstance(request, ip.EmbedRequest):
-        return _embedding(tail, request, seen)
+        return _embedding(tail, request, known)
     check_labels(request.labels, tail.bundle.manifest)
     if isinstance(tail, Matcher):
-        entry = _enter(tail, request, seen)
+        entry = _enter(tail, request, known)
         labels = tuple(request.labels or tail.matching.labels)
         return Comparison(tail=tail, **entry._asdict(), labels=labels, texts=tuple(label_texts(tail.matching, labels)))
-    return _question(tail, request, seen)
+    return _question(tail, request, known)
 
 
-def _question(tail: Tail, request: ip.InferRequest, seen: Frame | None) -> Question:
+def _question(tail: Tail, request: ip.InferRequest, known: _Known) -> Question:
     generation = request.generation
     check_question(request.question, tail.limits)
     draw = sampler(generation)
-    entry = _enter(tail, request, seen)
+    entry = _enter(tail, request, known)
     prompt = tail.prompts.build(request.question, entry.grid)
     most = min(generation.most_tokens or tail.limits.most_new_tokens, tail.limits.most_new_tokens)
     return Question(tail=tail, **entry._asdict(), prompt=prompt, most_tokens=most, sampler=draw)
 
 
-def _embedding(tail: Tail | Matcher, request: ip.EmbedRequest, seen: Frame | None) -> Comparison:
+def _embedding(tail: Tail | Matcher, request: ip.EmbedRequest, known: _Known) -> Comparison:
     if not isinstance(tail, Matcher):
         raise RequestError(f"{tail.bundle.manifest.model} answers questions and has no embeddings to compare; ask it with Infer")
     if request.HasField("texts"):
@@ -87,22 +105,28 @@ def _embedding(tail: Tail | Matcher, request: ip.EmbedRequest, seen: Frame | Non
             raise RequestError("the request holds no text; give at least one")
         check_texts(texts, tail.matching)
         return Comparison(tail=tail, cut=TEXTS, boundary={}, frame="", texts=texts)
-    return Comparison(tail=tail, **_enter(tail, request, seen)._asdict())
+    return Comparison(tail=tail, **_enter(tail, request, known)._asdict())
 
 
-def _enter(tail: Sight, request: Request, seen: Frame | None) -> _Entry:
-    if seen is not None:
-        return _Entry(*tail.seen(seen.image_tokens), seen.grid, request.seen)
+def _enter(tail: Sight, request: Request, known: _Known) -> _Entry:
+    if known.seen is not None:
+        return _Entry(*tail.seen(known.seen.image_tokens), known.seen.grid, request.seen)
     if request.HasField("picture"):
         data = request.picture.data
         return _Entry(PICTURE_CUT, *tail.see(data), frame_digest(tail.digest, PICTURE_CUT, "", ONE_TILE, [("picture", data)]))
     if not request.HasField("features"):
         raise RequestError("the request holds no input; give features, a picture, or the digest of a frame sent before")
-    features = request.features
+    return _features(tail, request.features, known.reference)
+
+
+def _features(tail: Sight, features: ip.Features, reference: Frame | None) -> _Entry:
     payloads = {payload.name: payload.data for payload in features.payloads}
     if len(payloads) != len(features.payloads):
         raise PayloadError("a tensor came twice in one request; send each tensor of the boundary once")
     grid = claimed_grid(features, tail.bundle.manifest.preprocessing)
-    boundary = tail.unpack(features.cut, features.codec, payloads, grid.tiles)
-    frame = frame_digest(tail.digest, features.cut, features.codec, grid, payloads.items())
-    return _Entry(features.cut, boundary, grid, frame)
+    boundary, sent = tail.unpack(features.cut, features.codec, payloads, grid.tiles, reference)
+    parts = payloads.items() if sent is None else sent_bytes(sent)
+    frame = frame_digest(tail.digest, features.cut, features.codec, grid, parts)
+    if reference is not None and not frame.startswith(referred(features.reference)[1]):
+        raise PayloadError("the differences do not lead to the frame that they are said to; the payload is damaged: send a key frame")
+    return _Entry(features.cut, boundary, grid, frame, sent)

@@ -14,6 +14,7 @@ from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.errors import DeadlineError
 from protos.matching import Floats
+from protos.payload import Frame
 from protos.tiles import ONE_TILE, Grid
 from splitter.families import Rows
 
@@ -61,10 +62,11 @@ class Job:
     tail: Seer
     cut: str  # empty where there is no picture
     boundary: Mapping[str, Tensor]  # of one picture, (tiles, ...)
-    frame: str
+    frame: str  # its digest; empty where nothing is kept of it
     arrived: float = 0.0
     deadline: float = NEVER
     grid: Grid = ONE_TILE
+    sent: Frame | None = None  # codes that another frame may be coded against
     stages: ip.Stages = field(default_factory=ip.Stages)
     queued: float = 0.0
     cancelled: bool = False

@@ -28,6 +28,7 @@ from protos.inference_pb2_grpc import add_InferenceServicer_to_server
 SERVICE = ip.DESCRIPTOR.services_by_name["Inference"].full_name
 
 _DECODERS = 2  # threads that decode payloads and pictures; torch has the other cores
+_LEAST_PAUSE = 0.5  # seconds between two looks for what is to be forgotten
 _LAST_WORDS = 1.0  # seconds for replies that are under way when the server stops
 
 
@@ -64,7 +65,7 @@ class Service:
 @asynccontextmanager
 async def serving(tails: Mapping[str, Tail | Matcher], precision: Precision, config: ServeConfig) -> AsyncIterator[Service]:
     """A running service for these tails by digest; leaving stops it at once (drain first). Raises RequestError where it cannot listen."""
-    frames, door = Frames(config.most_frame_bytes), Door()
+    frames, door = Frames(config.most_frame_bytes, config.keep, most_sent_bytes=config.most_sent_bytes), Door()
     engine = Engine(Waiting(config.most_waiting), frames, config.most_batch)
     description = _describe(tails, precision)
     with ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode") as pool:
@@ -74,11 +75,20 @@ async def serving(tails: Mapping[str, Tail | Matcher], precision: Precision, con
         probe, address = await _probe(server), _listen(server, config)
         async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the service down, instead of leaving it deaf
             service = Service(address, engine, tasks.create_task(engine.run(), name="engine"), server, probe, door)
+            forgetting = tasks.create_task(_forget(frames), name="forgetting")
             await server.start()
             try:
                 yield service
             finally:
+                forgetting.cancel()
                 await service.stop()
+
+
+async def _forget(frames: Frames) -> None:
+    """Drop what has been kept for long enough, until cancelled."""
+    while True:
+        await asyncio.sleep(max(_LEAST_PAUSE, frames.seconds / 4))
+        frames.expire()
 
 
 def _options(most_request_bytes: int) -> list[tuple[str, int]]:

@@ -13,6 +13,7 @@ from protos import codec as wire
 from protos.bundle import PICTURE_CUT, Bundle
 from protos.errors import BundleDamaged
 from protos.limits import check_elongation
+from protos.payload import Frame
 from protos.sizes import picture_grid
 from protos.tiles import Grid, most_tiles
 from splitter.families import Rows, Speaking, enter, family, walk
@@ -43,11 +44,16 @@ class Sight:
         pixels = self._family.pixels(self._processor, [on_white(picture)])
         return {PICTURE_CUT: pixels}, picture_grid(preprocessing, picture.height, picture.width)
 
-    def unpack(self, cut: str, codec: str, payloads: Mapping[str, bytes], tiles: int = 1) -> dict[str, Tensor]:
-        """Payloads to the boundary of one picture, float32 (tiles, ...). Raises UnknownName, PayloadError or TooLarge."""
+    def unpack(
+        self, cut: str, codec: str, payloads: Mapping[str, bytes], tiles: int = 1, reference: Frame | None = None
+    ) -> tuple[dict[str, Tensor], Frame | None]:
+        """Payloads to the boundary of one picture, float32 (tiles, ...), and what was sent, if another may be coded against it.
+
+        Raises UnknownName, PayloadError or TooLarge.
+        """
         self.bundle.codec(cut, codec)
-        decoded = self._codecs[cut, codec].decode(payloads, tiles)
-        return {name: torch.from_numpy(tensor.reshape(tiles, -1, *tensor.shape[1:])) for name, tensor in decoded.items()}
+        decoded, sent = wire.unpack(self._codecs[cut, codec], payloads, tiles, reference)
+        return {name: torch.from_numpy(tensor.reshape(tiles, -1, *tensor.shape[1:])) for name, tensor in decoded.items()}, sent
 
     def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
         """Boundaries of pictures at one cut (or their pixels) to image tokens or embeddings (tiles, tokens, width) of all their tiles."""

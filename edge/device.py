@@ -15,6 +15,7 @@ from edge.preprocess import Preprocessor
 from edge.profile import DeviceProfile
 from edge.senders import Senders
 from edge.sources import encode_picture
+from edge.stream import Stream
 from edge.task import Task
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
@@ -34,6 +35,7 @@ class Device:
         self.matches = bundle.manifest.HasField("matching")  # pictures with labels, instead of answering questions
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
         self._senders = Senders(bundle, threads)
+        self._stream = Stream(bundle, self._senders)
 
     @cached_property
     def _head(self) -> Head:
@@ -86,6 +88,20 @@ class Device:
             request.features.CopyFrom(self._features(task, arm))
         return request
 
+    def acknowledge(self, task: Task, frame: str) -> None:
+        """The cloud answered what was sent, and calls the frame so."""
+        if task.coded:
+            self._stream.acknowledge(task.coded, frame)
+
+    def send_whole(self, task: Task) -> bool:
+        """Code this frame against no other from now on; False if that is how it was sent already."""
+        coded = task.coded
+        if coded is None or not coded.reference:
+            return False
+        self._stream.forget(coded)
+        task.whole = True
+        return True
+
     def trouble(self, task: Task) -> str:
         """Why the device cannot answer alone, whatever the rules; empty if it can."""
         if self.matches:
@@ -135,13 +151,12 @@ class Device:
     def _features(self, task: Task, arm: Arm) -> pb.Features:
         boundary = self._reach(task, arm.cut).boundary
         with task.stage("encode"):
-            payloads = self._senders.encode(arm.cut, arm.coding, boundary)
-        task.payload_bytes, grid = sum(map(len, payloads.values())), self._preprocessor.grid(task.picture)
-        named = [pb.Payload(name=name, data=data) for name, data in payloads.items()]
-        return pb.Features(cut=arm.cut, codec=arm.coding, payloads=named, rows=grid.rows, columns=grid.columns)
+            task.coded = self._stream.encode(arm.cut, arm.coding, boundary, self._preprocessor.grid(task.picture), whole=task.whole)
+        task.payload_bytes += task.coded.size
+        return task.coded.message()
 
     def _picture(self, task: Task, arm: Arm) -> bytes:
         with task.stage("encode"):
             data = encode_picture(task.picture, *arm.picture)
-        task.payload_bytes = len(data)
+        task.payload_bytes += len(data)
         return data

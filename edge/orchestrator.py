@@ -16,7 +16,7 @@ from edge.resampling import Picture
 from edge.task import Task, silent
 from protos import inference_pb2 as pb
 from protos.bundle import PICTURE_CUT, Bundle
-from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, TooLarge, UnknownFrame, WrongBundle
+from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, RequestError, TooLarge, UnknownFrame, WrongBundle
 from protos.labels import Labels
 
 NETWORK_SECONDS = 10.0  # without a deadline: what a call may take beside the tokens it makes
@@ -108,17 +108,19 @@ class Orchestrator:
             return self._answer_here(task, decision)
         try:
             return self._ask(task, decision, self._client)
-        except UnknownFrame:
-            if task.frame is None:
-                raise
-            self._kept.pop(task.frame, None)
-            task.frame = None
-            return self._act(task, self._decide(task))
         except _ANSWERED_HERE_INSTEAD as error:
             if not self._device.may_answer(task):
                 raise
             task.restart(str(error))
             return self._answer_here(task, decision)
+        except (UnknownFrame, RequestError) as error:
+            if self._device.send_whole(task):
+                return self._act(task, decision)
+            if task.frame is None or not isinstance(error, UnknownFrame):
+                raise
+            self._kept.pop(task.frame, None)
+            task.frame = None
+            return self._act(task, self._decide(task))
 
     def _answer_here(self, task: Task, decision: Decision) -> Answer:
         tokens = self._device.answer(task)
@@ -163,6 +165,7 @@ class Orchestrator:
         self._link.exchanged(exchange.sent, network_ms, now)
         self._link.reported(None if arm.kind == "again" else arm.cut or PICTURE_CUT, done, now)
         self._keep(done.frame, arm.accuracy)
+        self._device.acknowledge(task, done.frame)
         task.took("network", network_ms)
         for name in ("decode", "queue", "tail", "first_token", "generate"):
             task.took(name, getattr(stages, name))

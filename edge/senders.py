@@ -23,25 +23,26 @@ class Senders:
         """Get every codec of every cut ready. Raises BundleDamaged."""
         for cut in self._bundle.manifest.cuts:
             for spec in cut.codecs:
-                self._encoder(spec, self._coder(cut.name, spec))
+                self._encoder(spec, self.half(cut.name, spec.name))
 
     def encode(self, cut: str, name: str, boundary: Mapping[str, codec.Floats]) -> dict[str, bytes]:
         """A cut's boundary, tensors (tiles, ...), to payloads by tensor name. Raises UnknownName, BundleDamaged or PayloadError."""
+        half = self.half(cut, name)
+        return half.encode(self.codes(cut, name, boundary, half.feed))
+
+    def codes(self, cut: str, name: str, boundary: Mapping[str, codec.Floats], feed: Mapping[str, codec.Floats]) -> dict[str, codec.Codes]:
+        """What the encoder makes of a boundary, tiles one after another; `feed` is what it takes besides. Raises as `encode`."""
         spec = self._bundle.codec(cut, name)
-        coder = self._coder(cut, spec)
-        return coder.encode({tensor: np.concatenate(values) for tensor, values in self._codes(spec, coder, boundary).items()})
+        encoder, codes = self._encoder(spec, self.half(cut, name)), dict[str, codec.Codes](boundary)
+        if encoder is not None:
+            codes = dict(zip(boundary, encoder.run([codec.codes_name(tensor) for tensor in boundary], {**boundary, **feed}), strict=True))
+        return {tensor: np.concatenate(values) for tensor, values in codes.items()}
 
-    def _codes(self, spec: pb.Codec, coder: codec.Codec, boundary: Mapping[str, codec.Floats]) -> Mapping[str, codec.Codes]:
-        encoder = self._encoder(spec, coder)
-        if encoder is None:
-            return boundary
-        values = encoder.run([codec.codes_name(tensor) for tensor in boundary], {**boundary, **coder.feed})
-        return dict(zip(boundary, values, strict=True))
-
-    def _coder(self, cut: str, spec: pb.Codec) -> codec.Codec:
-        if (cut, spec.name) not in self._coders:
-            self._coders[cut, spec.name] = codec.sender(spec, self._bundle.file)
-        return self._coders[cut, spec.name]
+    def half(self, cut: str, name: str) -> codec.Codec:
+        """The sender's half of a codec. Raises UnknownName or BundleDamaged."""
+        if (cut, name) not in self._coders:
+            self._coders[cut, name] = codec.sender(self._bundle.codec(cut, name), self._bundle.file)
+        return self._coders[cut, name]
 
     def _encoder(self, spec: pb.Codec, coder: codec.Codec) -> ort.InferenceSession | None:
         if spec.encoder and spec.encoder not in self._encoders:

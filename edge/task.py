@@ -11,6 +11,7 @@ from edge.answer import STAGES, Answer, Fit
 from edge.head import Reached
 from edge.policy import Decision, Rules, Weights
 from edge.resampling import Picture
+from edge.stream import Coded
 from protos import inference_pb2 as pb
 from protos.matching import Floats
 
@@ -37,6 +38,8 @@ class Task:
     name: str = field(default_factory=lambda: secrets.token_hex(6))
     arrived: float = 0.0
     reached: Reached | None = None  # the farthest boundary that the head has come to
+    coded: Coded | None = None  # the features that were sent last
+    whole: bool = False  # code no features against another frame's
     stages: dict[str, float] = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
     payload_bytes: int = 0

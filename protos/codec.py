@@ -4,7 +4,7 @@ A codec's encoder (an ONNX graph, run by the device) turns a boundary into small
 bytes, `decode` turns bytes into the floats that the tail takes. Shapes and limits come from the manifest, never from the sender.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile
@@ -12,9 +12,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from protos import bundle_pb2 as pb
-from protos.errors import BundleDamaged, UnknownName
-from protos.fitted import Correction, Fitted, Learned, Level, Stored, Synthesis, finite, read_level, read_synthesis
-from protos.payload import Codes, Floats, names
+from protos.correction import Correction
+from protos.errors import BundleDamaged, PayloadError, UnknownName
+from protos.fitted import Fitted, Learned, Level, Stored, Synthesis, finite, read_level, read_synthesis
+from protos.payload import Codes, Floats, Frame, names
 from protos.plain import Fp16Zstd, Int8Zstd, most_bytes
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Fitted",
     "Floats",
     "Fp16Zstd",
+    "Frame",
     "Int8Zstd",
     "Learned",
     "Level",
@@ -34,6 +36,7 @@ __all__ = [
     "most_bytes",
     "receiver",
     "sender",
+    "unpack",
 ]
 
 Codec = Int8Zstd | Fp16Zstd | Fitted
@@ -73,6 +76,21 @@ def receiver(spec: pb.Codec, find: Find) -> Codec:
         with _reading(find(spec.receiver)) as stored:
             return made(spec, _levels(spec, find), {name: read_synthesis(stored, name) for name in names(spec)})
     return sender(spec, find)
+
+
+def unpack(
+    half: Codec, payloads: Mapping[str, bytes], tiles: int = 1, reference: Frame | None = None
+) -> tuple[dict[str, Floats], Frame | None]:
+    """Payloads to boundary tensors (tiles * tokens, width), and the frame that was sent, if another may be coded against it.
+
+    Raises PayloadError or TooLarge for bytes that are not ours, and for a reference where the codec knows none.
+    """
+    if isinstance(half, Fitted):
+        sent = half.unpack(payloads, tiles, reference)
+        return half.tensors(sent), sent
+    if reference is not None:
+        raise PayloadError(f"codec {half.name} codes no frame against another; send a key frame")
+    return half.decode(payloads, tiles), None
 
 
 def _levels(spec: pb.Codec, find: Find) -> dict[str, Level]:

@@ -1,7 +1,7 @@
 """The fitted codec: mean removed, a linear transform of channels and tokens, one step size; entropy-coded with static tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Self
 
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from protos import bundle_pb2 as pb
 from protos import rans
+from protos.correction import Correction
 from protos.errors import PayloadError
-from protos.payload import Codes, Floats, check_length, check_names, tiled, words
+from protos.inter import FINER, Inter, held, rounded
+from protos.payload import Codes, Floats, Frame, Sent, check_length, check_names, tiled, words
 
 Stored = Mapping[str, NDArray[np.generic]]
 
-_SYNTHESIS = ("basis", "mean", "turn", "inner", "place", "outer")
+_SYNTHESIS = ("basis", "mean", "turn", *(field.name for field in fields(Correction)))
 
 
 @dataclass(frozen=True)
@@ -29,20 +31,36 @@ class Level:
     @property
     def most_bytes(self) -> int:
         """The longest payload."""
-        return rans.most_bytes(len(self._sent))
+        return rans.most_bytes(len(self._places))
 
-    def encode(self, codes: Codes) -> bytes:
-        """Codes (tiles * tokens, channels) to bytes; those beyond their tables saturate."""
-        low, high = (np.array(bounds)[self._tables] for bounds in (self.tables.low, self.tables.high))
-        sent = codes.reshape(-1, self.which.size)[:, self._sent].astype(np.int64).clip(low, high)
+    def sent(self, codes: Codes) -> Sent:
+        """What is sent of codes (tiles * tokens, channels): (tiles, codes), saturated within their tables."""
+        return self._within(self._chosen(codes))
+
+    def sent_of_finer(self, codes: Codes, reference: Sent | None = None) -> Sent:
+        """The same of codes `FINER` times as fine, of which those near the reference's become these."""
+        chosen = self._chosen(codes)
+        return self._within(rounded(chosen) if reference is None else held(chosen, reference))
+
+    def encode(self, sent: Sent, reference: Sent | None = None) -> bytes:
+        """What is sent, to bytes; against what was sent of another frame, where that is given."""
+        if reference is not None:
+            return self._inter.encode(sent, reference)
         return self.tables.encode(sent.ravel(), np.tile(self._tables, len(sent)))
 
-    def decode(self, data: bytes, tiles: int = 1) -> Floats:
-        """Bytes to coordinates (tiles, tokens, channels), 0 where none is sent. Raises PayloadError."""
-        coordinates = np.zeros((tiles, self.which.size), np.float32)
-        symbols = self.tables.decode_each(data, np.tile(self._tables, tiles))
-        coordinates[:, self._sent] = symbols.reshape(tiles, -1) * np.float32(self.step)
-        return coordinates.reshape(tiles, *self.which.shape)
+    def decode(self, data: bytes, tiles: int = 1, reference: Sent | None = None) -> Sent:
+        """Bytes to what was sent: (tiles, codes). Raises PayloadError."""
+        if reference is None:
+            return self.tables.decode_each(data, np.tile(self._tables, tiles)).reshape(tiles, -1)
+        if reference.shape != (tiles, len(self._places)):
+            raise PayloadError("the reference is of another cut, codec or number of tiles; send a key frame")
+        return self._inter.decode(data, reference)
+
+    def coordinates(self, sent: Sent) -> Floats:
+        """What was sent as coordinates (tiles, tokens, channels), 0 where nothing is."""
+        coordinates = np.zeros((len(sent), self.which.size), np.float32)
+        coordinates[:, self._places] = sent * np.float32(self.step)
+        return coordinates.reshape(len(sent), *self.which.shape)
 
     def first(self, tokens: int, channels: int) -> Self:
         """The same for the first so many tokens and channels only, behind which nothing may be sent."""
@@ -56,25 +74,27 @@ class Level:
         arrays: dict[str, NDArray[np.generic]] = {f"{codec}/{part}/{tensor}": np.array(v, np.int32) for part, v in tables.items()}
         return arrays | {f"{codec}/which/{tensor}": self.which, f"{codec}/step/{tensor}": np.array(self.step, np.float32)}
 
+    def _chosen(self, codes: Codes) -> NDArray[np.int64]:
+        return codes.reshape(-1, self.which.size)[:, self._places].astype(np.int64)
+
+    def _within(self, sent: NDArray[np.int64]) -> Sent:
+        return sent.clip(*self._bounds).astype(np.int16)
+
     @cached_property
-    def _sent(self) -> NDArray[np.int64]:
+    def _places(self) -> NDArray[np.int64]:
         return np.flatnonzero(self.which >= 0)
 
     @cached_property
     def _tables(self) -> NDArray[np.int16]:
-        return self.which.ravel()[self._sent]
+        return self.which.ravel()[self._places]
 
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return np.array(self.tables.low)[self._tables], np.array(self.tables.high)[self._tables]
 
-@dataclass(frozen=True)
-class Correction:
-    """What a learned codec adds to each token x: `relu(x @ inner + place) @ outer`.
-
-    `inner` (width, hidden), `outer` (hidden, width); `place` (tokens, hidden) tells positions apart.
-    """
-
-    inner: Floats
-    place: Floats
-    outer: Floats
+    @cached_property
+    def _inter(self) -> Inter:
+        return Inter(self.tables, self._tables, self._places // self.which.shape[1])
 
 
 @dataclass(frozen=True)
@@ -82,6 +102,7 @@ class Synthesis:
     """How coordinates (..., tokens sent, channels) become a tensor again: `turn @ coordinates @ basis + mean`. All levels share it.
 
     `basis` (channels, width); `mean` (tokens, width) is that of each position; `turn` (tokens, tokens sent) mixes tokens, or is absent.
+    A learned codec adds a correction, which depends on the level's step.
     """
 
     basis: Floats
@@ -89,12 +110,15 @@ class Synthesis:
     turn: Floats | None = None
     correction: Correction | None = None
 
-    def __call__(self, coordinates: Floats) -> Floats:
-        values = coordinates @ self.basis
-        values = (values if self.turn is None else self.turn @ values) + self.mean
-        if added := self.correction:
-            values += np.maximum(values @ added.inner + added.place, 0) @ added.outer
-        return values
+    def __call__(self, coordinates: Floats, step: float) -> Floats:
+        apart = coordinates if self.turn is None else self.turn @ coordinates
+        values = apart @ self.basis + self.mean
+        return np.asarray(values + self.correction(apart, step) if self.correction else values, np.float32)
+
+    def first(self, tokens: int, channels: int) -> Self:
+        """The same where only the first so many tokens and channels are sent; tokens that are not mixed are all kept."""
+        turn = None if self.turn is None else np.ascontiguousarray(self.turn[:, :tokens])
+        return replace(self, basis=self.basis[:channels], turn=turn, correction=self.correction and self.correction.first(channels))
 
     def arrays(self, tensor: str) -> dict[str, NDArray[np.generic]]:
         """As arrays for the .npz of the receiver."""
@@ -103,37 +127,68 @@ class Synthesis:
 
 
 class Fitted:
-    """One level of the fitted codec; its encoder gives INT16 codes of all that any level sends."""
+    """One level of the fitted codec; its encoder gives INT16 codes of all that any level sends.
+
+    A frame may be packed against another that the receiver has: its payloads are then differences.
+    """
 
     name = "fitted"
 
     def __init__(self, spec: pb.Codec, levels: Mapping[str, Level], syntheses: Mapping[str, Synthesis]) -> None:
         self._spec, self._levels, self._syntheses = spec, levels, syntheses
-        self.feed: Mapping[str, Floats] = {f"per-step/{name}": np.array(1 / level.step, np.float32) for name, level in levels.items()}
+        self.feed = self._per_step(1)
+        self.finer_feed = self._per_step(FINER)  # for `frame_of_finer`
 
     def encode(self, codes: Mapping[str, Codes]) -> dict[str, bytes]:
         """Codes of one picture, each of its manifest shape a tile, to payloads by name. Raises PayloadError for others."""
-        return {tensor.codes.name: self._encode(tensor, codes[tensor.codes.name]) for tensor in self._spec.tensors}
+        return self.pack({name: level.sent(self._checked(name, codes)) for name, level in self._levels.items()})
 
     def decode(self, payloads: Mapping[str, bytes], tiles: int = 1) -> dict[str, Floats]:
         """Payloads to boundary tensors (tiles * tokens, width). Raises PayloadError or TooLarge for bytes that are not ours."""
+        return self.tensors(self.unpack(payloads, tiles))
+
+    def frame_of_finer(self, codes: Mapping[str, Codes], reference: Frame | None = None) -> Frame:
+        """What is sent of codes that `finer_feed` gave; those near the reference's become these. Raises PayloadError for others."""
+        return {
+            name: level.sent_of_finer(self._checked(name, codes), None if reference is None else reference[name])
+            for name, level in self._levels.items()
+        }
+
+    def pack(self, frame: Frame, reference: Frame | None = None) -> dict[str, bytes]:
+        """A frame to payloads by tensor; with a reference of the same shapes, to its differences from that."""
+        return {name: level.encode(frame[name], None if reference is None else reference[name]) for name, level in self._levels.items()}
+
+    def unpack(self, payloads: Mapping[str, bytes], tiles: int = 1, reference: Frame | None = None) -> Frame:
+        """Payloads to a frame. Raises PayloadError or TooLarge for bytes that are not ours, or of another reference's shape."""
         check_names(self._spec, payloads)
-        return {tensor.codes.name: self._decode(tensor, payloads[tensor.codes.name], tiles) for tensor in self._spec.tensors}
+        if reference is not None and set(reference) != set(payloads):
+            raise PayloadError("the reference is of another cut; send a key frame")
+        return {tensor.codes.name: self._unpack(tensor, payloads, tiles, reference) for tensor in self._spec.tensors}
 
-    def _encode(self, tensor: pb.CodedTensor, codes: Codes) -> bytes:
-        level = self._levels[tensor.codes.name]
-        if not tiled(codes.shape, level.which.shape) or codes.dtype != np.int16:
-            raise PayloadError(f"tensor {tensor.codes.name!r} is {codes.dtype} {codes.shape}, the manifest says {words(tensor.codes)}")
-        return level.encode(codes)
+    def tensors(self, frame: Frame) -> dict[str, Floats]:
+        """A frame to boundary tensors (tiles * tokens, width)."""
+        levels = self._levels
+        made = {name: self._syntheses[name](levels[name].coordinates(sent), levels[name].step) for name, sent in frame.items()}
+        return {name: np.concatenate(tensor) for name, tensor in made.items()}
 
-    def _decode(self, tensor: pb.CodedTensor, data: bytes, tiles: int) -> Floats:
-        check_length(tensor, data, tiles)
+    def _unpack(self, tensor: pb.CodedTensor, payloads: Mapping[str, bytes], tiles: int, reference: Frame | None) -> Sent:
         name = tensor.codes.name
-        return np.concatenate(self._syntheses[name](self._levels[name].decode(data, tiles)))
+        check_length(tensor, payloads[name], tiles)
+        return self._levels[name].decode(payloads[name], tiles, None if reference is None else reference[name])
+
+    def _checked(self, name: str, codes: Mapping[str, Codes]) -> Codes:
+        array, shape = codes[name], self._levels[name].which.shape
+        if not tiled(array.shape, shape) or array.dtype != np.int16:
+            spec = next(tensor.codes for tensor in self._spec.tensors if tensor.codes.name == name)
+            raise PayloadError(f"tensor {name!r} is {array.dtype} {array.shape}, the manifest says {words(spec)}")
+        return array
+
+    def _per_step(self, finer: int) -> Mapping[str, Floats]:
+        return {f"per-step/{name}": np.array(finer / level.step, np.float32) for name, level in self._levels.items()}
 
 
 class Learned(Fitted):
-    """The fitted codec trained on: the same on the wire, other weights at both ends, and a correction at the receiver's."""
+    """The fitted codec with a correction at the receiver's end that was trained: the same bytes, other tensors."""
 
     name = "learned"
 
@@ -152,8 +207,7 @@ def read_level(stored: Stored, codec: str, tensor: str) -> Level:
 def read_synthesis(stored: Stored, tensor: str) -> Synthesis:
     """A synthesis as `Synthesis.arrays` wrote it. Raises KeyError or ValueError."""
     parts = {name: finite(stored[f"{name}/{tensor}"]) for name in _SYNTHESIS if f"{name}/{tensor}" in stored}
-    correction = Correction(parts["inner"], parts["place"], parts["outer"]) if "inner" in parts else None
-    return Synthesis(parts["basis"], parts["mean"], parts.get("turn"), correction)
+    return Synthesis(parts["basis"], parts["mean"], parts.get("turn"), Correction.of(parts))
 
 
 def finite(table: NDArray[np.generic]) -> Floats:

@@ -28,18 +28,20 @@ class InferRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., seen: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Features(_message.Message):
-    __slots__ = ("cut", "codec", "payloads", "rows", "columns")
+    __slots__ = ("cut", "codec", "payloads", "rows", "columns", "reference")
     CUT_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     PAYLOADS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
     cut: str
     codec: str
     payloads: _containers.RepeatedCompositeFieldContainer[Payload]
     rows: int
     columns: int
-    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ...) -> None: ...
+    reference: bytes
+    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., reference: _Optional[bytes] = ...) -> None: ...
 
 class Payload(_message.Message):
     __slots__ = ("name", "data")

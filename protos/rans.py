@@ -6,7 +6,7 @@ last. A payload is the final state (4 bytes) and the words, little-endian; readi
 left, which catches all but one in about 65,000 damaged payloads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,18 +76,23 @@ class Tables:
 
     def decode_each(self, data: bytes, which: NDArray[np.integer]) -> NDArray[np.int16]:
         """Bytes to symbols, one of each alphabet that `which` (count) names. Raises PayloadError for bytes that `encode` did not make."""
+        return self.decode_along(data, lambda _: which.tolist())
+
+    def decode_along(self, data: bytes, path: Callable[[Sequence[int]], Iterable[int]]) -> NDArray[np.int16]:
+        """The same where symbols say which alphabets follow: `path` gets the list of those read, which grows as it names alphabets."""
         if len(data) < 4 or len(data) % 2:
             raise PayloadError(f"a payload of {len(data)} bytes is cut off; send it again")
         words = np.frombuffer(data, "<u2", offset=4).tolist()
-        symbols, state, read = self._read(int.from_bytes(data[:4], "little"), words, which.tolist())
+        symbols, state, read = self._read(int.from_bytes(data[:4], "little"), words, path)
         if state != _INITIAL or read != len(words):
             raise PayloadError("the payload does not end where its symbols do; it is damaged, or of another table: send it again")
         return np.array(symbols, np.int16)
 
-    def _read(self, state: int, words: list[int], which: list[int]) -> tuple[list[int], int, int]:
-        symbols, read, alphabets = [], 0, self._slots
+    def _read(self, state: int, words: list[int], path: Callable[[Sequence[int]], Iterable[int]]) -> tuple[list[int], int, int]:
+        symbols: list[int] = []
+        read, alphabets = 0, self._slots
         try:
-            for alphabet in which:
+            for alphabet in path(symbols):
                 slot = state & (_TOTAL - 1)
                 symbol, f, c = alphabets[alphabet][slot]
                 symbols.append(symbol)

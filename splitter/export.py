@@ -60,8 +60,10 @@ def export(
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     graph: onnx.ModelProto = program.model_proto
+    for value in program.model.graph.initializers.values():
+        value.const_value = None  # onnxscript's rewriter holds on to the last graph that it saw, and so to two copies of the weights
     del program
-    give_back()  # the program holds the weights a second time
+    give_back()
     return graph
 
 

@@ -1,6 +1,6 @@
 """Fit a linear transform and its entropy tables to a boundary tensor: directions, steps, classes of equal spread."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -22,6 +22,8 @@ _LEAST_SPREAD = 0.15  # in steps: what is narrower is not sent
 _SMOOTHING = 4  # pictures' worth of belief that spreads are a product of the token's and the channel's
 _MIDDLING = 0.1  # of the variance lost, at which transforms are compared
 _MOST_ROWS = 4_000  # of calibration tokens that a step is searched on
+_MOST_CODE = 1500  # so that an alphabet and the room around it stay below rANS's 4096 symbols
+_MOST_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wide connector would be gigabytes
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Transform:
         flat = self.coordinates.reshape(-1, self.coordinates.shape[-1])
         rows = flat[:: max(1, len(flat) // _MOST_ROWS)].astype(np.float64)
         allowed = distortion * np.square(rows).sum()
-        low, high = 1e-6, 4 * float(np.abs(rows).max()) + 1e-6
+        reach = float(np.abs(self.coordinates).max())
+        low, high = reach / _MOST_CODE + 1e-6, 4 * reach + 1e-6
         for _ in range(40):
             middle = (low * high) ** 0.5
             lost = np.square(rows - np.round(rows / middle) * middle).sum()
@@ -64,7 +67,7 @@ class Transform:
         """The same for the first so many tokens and channels only; tokens that are not mixed are all kept."""
         turn = _columns(self.turn, tokens)
         kept = self.coordinates[:, :, :channels] if turn is None else self.coordinates[:, :tokens, :channels]
-        back = self.back and replace(self.back, basis=self.back.basis[:channels], turn=_columns(self.back.turn, tokens))
+        back = self.back and self.back.first(tokens, channels)
         return replace(
             self,
             back=back,
@@ -92,11 +95,9 @@ def transform(values: Floats, metric: Doubles | None = None, *, turning: bool = 
     (Linder, Zamir and Zeger 1999: at high rate the best code of a weighted error codes the weighted source).
     """
     mean, width = values.mean(0), values.shape[-1]
-    root, back = _roots(metric if metric is not None else np.eye(width))
-    weighed = (values - mean).astype(np.float64) @ root
-    rows = weighed.reshape(-1, width)
-    directions = _directions(rows.T @ rows)
-    apart = Transform(mean, _single(root @ directions), _single(directions.T @ back), None, _single(weighed @ directions))
+    analysis, basis = _axes(_moments(part.reshape(-1, width) for part in _doubles(values, mean)), metric)
+    coordinates = np.concatenate([_single(part @ analysis) for part in _doubles(values, mean)])
+    apart = Transform(mean, _single(analysis), _single(basis), None, coordinates)
     if not turning or not 1 < values.shape[1] <= _MOST_TURNED or len(values) < 2:
         return apart
     return min(apart, _turned(apart), key=lambda one: one.bits)
@@ -106,22 +107,21 @@ def coarse(values: Floats, distortion: float) -> Floats:
     """What comes back of a tensor (pictures, tokens, width) coded at this share of its variance, without a metric and token by token."""
     plain = transform(values, turning=False)
     step = plain.step(distortion)
-    return np.asarray((np.round(plain.coordinates / step) * step) @ plain.basis + plain.mean, np.float32)
+    parts = [np.round(part / step) * step @ plain.basis + plain.mean for part in _parts(plain.coordinates)]
+    return np.asarray(np.concatenate(parts), np.float32)
 
 
 def level(coordinates: Floats, step: float) -> wire.Level:
     """Tables for calibration coordinates (pictures, tokens, channels) in steps: one for each class of equal spread."""
-    codes = np.round(coordinates / step).astype(np.int64)
-    classes = _classes(coordinates / step)
+    classes = _classes(coordinates, step)
     names = np.unique(classes[classes >= 0])
     which = np.full(classes.shape, -1, np.int16)
     for place, name in enumerate(names):
         which[classes == name] = place
-    held = [codes[:, which == place] for place in range(len(names))]
-    return wire.Level(step, which, tables(held))
+    return wire.Level(step, which, tables(_codes(coordinates[:, which == place], step) for place in range(len(names))))
 
 
-def tables(held: Sequence[Integers]) -> rans.Tables:
+def tables(held: Iterable[Integers]) -> rans.Tables:
     """An alphabet for each set of symbols, a little wider than what was seen."""
     low, frequency = [], []
     for symbols in held:
@@ -134,28 +134,59 @@ def tables(held: Sequence[Integers]) -> rans.Tables:
 
 def bits(coordinates: Floats, with_level: wire.Level) -> float:
     """The ideal length of a picture's code, the mean over coordinates (pictures, tokens, channels)."""
-    codes, total = np.round(coordinates / with_level.step).astype(np.int64), 0.0
+    total = 0.0
     for place, (low, frequency) in enumerate(zip(with_level.tables.low, with_level.tables.frequency, strict=True)):
-        symbols = codes[:, with_level.which == place].clip(low, low + len(frequency) - 1)
+        symbols = _codes(coordinates[:, with_level.which == place], with_level.step).clip(low, low + len(frequency) - 1)
         total -= float(np.log2(np.array(frequency)[symbols - low] / (1 << rans.PRECISION)).sum())
     return total / len(coordinates)
 
 
 def _turned(apart: Transform) -> Transform:
     """The same with tokens mixed along their own principal directions, which pays where neighbours are alike."""
-    rows = apart.coordinates.transpose(1, 0, 2).reshape(apart.coordinates.shape[1], -1).astype(np.float64)
-    turn = _single(_directions(rows @ rows.T))
-    return Transform(apart.mean, apart.analysis, apart.basis, turn, np.einsum("ntc,tu->nuc", apart.coordinates, turn, optimize=True))
+    tokens = apart.coordinates.shape[1]
+    rows = (part.transpose(0, 2, 1).reshape(-1, tokens) for part in _doubles(apart.coordinates))
+    turn = _single(_directions(_moments(rows)))
+    return Transform(apart.mean, apart.analysis, apart.basis, turn, turn.T @ apart.coordinates)
 
 
-def _classes(steps: Floats) -> Integers:
+def _classes(coordinates: Floats, step: float) -> Integers:
     """The class of spread of each code, -1 where it is too narrow to be sent: thirds of octaves of its deviation in steps."""
-    squares = np.square(steps, dtype=np.float64)
-    seen = squares.mean(0)
+    count = len(coordinates)
+    seen = sum(np.square(part / step).sum(0) for part in _doubles(coordinates)) / count
     expected = seen.mean(1, keepdims=True) * seen.mean(0, keepdims=True) / max(seen.mean(), 1e-30)
-    spread = np.sqrt((len(steps) * seen + _SMOOTHING * expected) / (len(steps) + _SMOOTHING))
+    spread = np.sqrt((count * seen + _SMOOTHING * expected) / (count + _SMOOTHING))
     classes = np.floor(_BY_OCTAVE * np.log2(np.maximum(spread, 1e-30) / _LEAST_SPREAD)).astype(np.int64)
     return np.asarray(np.maximum(classes, -1))
+
+
+def _codes(coordinates: Floats, step: float) -> Integers:
+    return np.asarray(np.round(coordinates / step), np.int64)
+
+
+def _parts(values: Floats) -> Iterator[Floats]:
+    """Some pictures at a time."""
+    at_once = max(1, _MOST_NUMBERS * len(values) // values.size)
+    return (values[start : start + at_once] for start in range(0, len(values), at_once))
+
+
+def _doubles(values: Floats, mean: Floats | float = 0.0) -> Iterator[Doubles]:
+    """Some pictures at a time, less their mean, in double precision."""
+    return ((part - mean).astype(np.float64) for part in _parts(values))
+
+
+def _moments(parts: Iterable[Doubles]) -> Doubles:
+    """The second moments of all parts' rows together."""
+    return np.asarray(sum(rows.T @ rows for rows in parts))
+
+
+def _axes(moments: Doubles, metric: Doubles | None) -> tuple[Doubles, Doubles]:
+    """To the principal directions of second moments seen through a metric, and back."""
+    if metric is None:
+        directions = _directions(moments)
+        return directions, directions.T
+    root, back = _roots(metric)
+    directions = _directions(root @ moments @ root)
+    return root @ directions, directions.T @ back
 
 
 def _roots(metric: Doubles) -> tuple[Doubles, Doubles]:

@@ -5,13 +5,14 @@ gradients g of the log-likelihood of answers that the model itself would give (M
 natural gradient method"). F is kept for directions of width, its sum over tokens.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from splitter.memory import give_back
 from splitter.verify import Whole, in_batches
 
 Metrics = dict[str, NDArray[np.float64]]
@@ -20,6 +21,7 @@ Said = Callable[[Tensor, slice], Tensor]  # image tokens of these pictures -> a 
 
 _MOST_TOKENS = 8
 _BATCH = 16
+_MOST_KEPT = 1 << 30  # bytes
 
 
 def metrics(enter: Enter, said: Said, boundary: Mapping[str, NDArray[np.float32]], at_once: int = _BATCH) -> Metrics:
@@ -31,7 +33,28 @@ def metrics(enter: Enter, said: Said, boundary: Mapping[str, NDArray[np.float32]
         for name, gradient in zip(leaves, torch.autograd.grad(likelihood, list(leaves.values())), strict=True):
             flat = gradient.reshape(-1, gradient.shape[-1]).double().numpy()
             sums[name] += flat.T @ flat
+        give_back()  # or what one gradient leaves behind in pieces grows with every next
     return sums
+
+
+def pictures_at_once(
+    enter: Enter, said: Said, boundary: Mapping[str, NDArray[np.float32]], weights: Iterable[Tensor], most_kept: int = _MOST_KEPT
+) -> int:
+    """For how many pictures together a gradient keeps at most so many bytes, told from one of them: 1 at least.
+
+    Every layer keeps what it made for the way back; the weights are there anyway.
+    """
+    sizes = {weight.untyped_storage().data_ptr(): 0 for weight in weights}
+
+    def note(kept: Tensor) -> Tensor:
+        storage = kept.untyped_storage()
+        sizes.setdefault(storage.data_ptr(), storage.nbytes())
+        return kept
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
+        likelihood = said(enter({name: torch.from_numpy(values[:1]).requires_grad_() for name, values in boundary.items()}), slice(1))
+    del likelihood
+    return int(min(_BATCH, max(1, most_kept // max(1, sum(sizes.values())))))
 
 
 class Answering:

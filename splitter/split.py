@@ -24,10 +24,11 @@ from splitter import codecs
 from splitter.answers import Prompting
 from splitter.chain import Arrays, Chain, reached
 from splitter.cut import extracted
-from splitter.cut_codecs import cut_codecs
+from splitter.cut_codecs import cut_codecs, metrics
 from splitter.export import PIXELS, export_tower, graph_name
 from splitter.families import Boundary
 from splitter.local import write_local
+from splitter.memory import give_back
 from splitter.parts import Parts
 from splitter.precision.chosen import Chosen, choose
 from splitter.precision.files import save
@@ -71,7 +72,8 @@ def split(options: Options, output: Path, *, replace: bool = False, say: Say = p
 
 def _split(work: Work, output: Path, cooked: str) -> Bundle:
     _check_disk(work, output)
-    chosen, codings = _chosen_pieces(work, _gated_tower(work))
+    chosen = choose(work, _gated_tower(work))
+    codings = _fitted(work, chosen)
     manifest = pb.Manifest(format=FORMAT, model=work.name, family=work.family.name, recipe=cooked, made_with=versions())
     staging = work.parts.staging()
     manifest.precision.CopyFrom(pb.Precision(**chosen.form.parts))
@@ -165,12 +167,16 @@ def _difference(work: Work, name: str, pixels: torch.Tensor, boundary: Boundary,
     return identity_difference(work.speaker, name, pixels, boundary, [text for _, text in asked], grids)
 
 
-def _chosen_pieces(work: Work, tower: onnx.ModelProto) -> tuple[Chosen, Codings]:
-    """The pieces in their form, and the codecs fitted to each cut."""
-    chosen = choose(work, tower)
+def _fitted(work: Work, chosen: Chosen) -> Codings:
+    """The codecs of each cut."""
     work.say("fitting the codecs of each cut")
+    give_back()  # the tower
     seen = _calibrated(work, Chain(chosen.pieces, work.options.threads))
-    return chosen, {name: cut_codecs(work, name, work.boundary(name, arrays)) for name, arrays in zip(work.cuts, seen, strict=True)}
+    boundaries = {name: work.boundary(name, arrays) for name, arrays in zip(work.cuts, seen, strict=True)}
+    for name, boundary in boundaries.items():
+        metrics(work, name, boundary)
+    work.rest()  # what is left is done with matrices as wide as a language model
+    return {name: cut_codecs(work, name, boundary) for name, boundary in boundaries.items()}
 
 
 def _calibrated(work: Work, chain: Chain) -> list[Arrays]:

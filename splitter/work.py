@@ -95,6 +95,7 @@ class Work:
     def whole(self) -> Whole | Matcher:
         """The model, without its language model where that is left out."""
         model, kind = self.checkpoint.model(language=self.with_language), self.family
+        give_back()  # what reading it took
         kind.preprocessing(self.processor)  # raises now, not after minutes, where a device could not do it
         if isinstance(kind, Matching):
             return read_matcher(kind, model, self.processor, self.options)

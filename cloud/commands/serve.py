@@ -14,8 +14,12 @@ examples:
   isthmus cloud serve a/ b/ --device cuda              two models from one service
   isthmus cloud serve bundle/ --listen 0.0.0.0:7070    reachable from elsewhere: there is no TLS yet, use a private network
 
+What was sent of a frame is personal data. It is held in memory only, for --keep seconds after a question about it, so that a second
+question uploads nothing and the next frame of a camera is coded by what changed; it is never written to disk. --keep 0 holds nothing.
+
 SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain seconds. A second one stops at once.
 """
+_KEEP = "how long what was sent of a frame is held in memory; 0: not at all (default %(default)s)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=standard.threads, metavar="N", help="of torch on a CPU (default: torch's choice)")
     parser.add_argument("--drain", type=float, default=standard.drain, metavar="SECONDS", help="for running answers (default %(default)s)")
+    parser.add_argument("--keep", type=float, default=standard.keep, metavar="SECONDS", help=_KEEP)
     parser.add_argument("--verbose", action="store_true", help="one log line a request")
     parser.set_defaults(run=run)
 
@@ -50,5 +55,5 @@ def run(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace) -> ServeConfig:
     host, port = listen_address(options.listen)
-    names = ("device", "dtype", "most_batch", "most_waiting", "threads", "drain")
+    names = ("device", "dtype", "most_batch", "most_waiting", "threads", "drain", "keep")
     return ServeConfig(tuple(options.bundles), host, port, **{name: getattr(options, name) for name in names})

@@ -15,6 +15,7 @@ from deploy.bench.codec import command as codec
 from deploy.bench.leakage import command as leakage
 from deploy.bench.memory import command as memory
 from deploy.bench.routes import Timing, routes, setting
+from deploy.bench.video import command as video
 from deploy.demo.bundles import prepare
 from protos.bundle import Bundle
 from splitter.commands import positive
@@ -31,6 +32,7 @@ examples:
   isthmus bench codec my-bundle --data nano --html codec.html
   isthmus bench memory --config llava-7b --disk /var/tmp
   isthmus bench leakage my-bundle --data nano
+  isthmus bench video my-bundle
 """
 _CONFIG_HELP = "a model of true size with random weights instead, built for the measurement: smolvlm-256m, vit-b16-224, blip-base"
 
@@ -47,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_head(commands.add_parser("head", help="the head's time and memory, against FP32, one session and torch"))
     codec.add_arguments(commands.add_parser("codec", help="features against pictures: bytes, and what is lost, by kind of question"))
     memory.add_arguments(commands.add_parser("memory", help="what the split of a large checkpoint holds in memory"))
+    video.add_arguments(commands.add_parser("video", help="a camera's frames: features against the last frame's, MJPEG and H.264"))
     leakage.add_arguments(commands.add_parser("leakage", help="what features give away: pictures made again from what crosses the wire"))
 
 

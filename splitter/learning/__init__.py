@@ -1,1 +1,1 @@
-"""A learned feature codec: the fitted one, trained on against the whole model's own answers."""
+"""A learned feature codec: the fitted one, with a correction in the cloud that is trained against the whole model's own answers."""

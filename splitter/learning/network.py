@@ -1,81 +1,85 @@
-"""What is trained: the fitted transform as a network, its ends untied, with a thin correction behind the receiver's."""
+"""What is trained: the correction behind a fitted transform, which stays as it is."""
 
-from typing import overload
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm, scaled_dot_product_attention
 
 from protos import codec as wire
+from protos.correction import HEAD, LEAST_VARIANCE
 from splitter.fitting import Floats, Transform
 
-_HIDDEN = 64
+_HEADS = 6
+_HIDDEN = _HEADS * HEAD
+_REACH = 0.1  # of an error of the coarsest step in every channel: how far a weight of 1 moves the tensor
+_NARROWEST = 0.25  # of the coarsest step: what is narrower is not made wider
 
 
 class Network(nn.Module):
-    """Coordinates of a tensor (pictures, tokens, width), and the way back. It begins as the fitted transform, exactly.
+    """From coordinates to the tensor that the tail gets. It begins as the fitted transform, exactly.
 
-    The correction is of each token alone: `relu(x @ inner + place) @ outer`, with `place` (tokens, hidden) to tell positions apart.
+    What is trained is about 1 in size, whatever the tensor's is: deviations and `reach` scale it. `unit` is the coarsest step.
     """
 
     mean: Tensor
+    basis: Tensor
+    turn: Tensor | None
+    deviations: Tensor
+    reach: Tensor
 
-    def __init__(self, start: Transform) -> None:
+    def __init__(self, start: Transform, unit: float) -> None:
         super().__init__()
-        tokens, width = start.mean.shape
-        self.register_buffer("mean", torch.from_numpy(start.mean.copy()))
-        self.analysis, self.basis = _trained(start.analysis), _trained(start.basis)
-        self.turn = None if start.turn is None else _trained(start.turn)
-        self.back = None if start.turn is None else _trained(start.turn)
-        self.offset = nn.Parameter(torch.zeros(tokens, width))
-        self.inner = nn.Parameter(torch.randn(width, _HIDDEN, generator=torch.Generator().manual_seed(0)) / width)
-        self.place, self.outer = nn.Parameter(torch.zeros(tokens, _HIDDEN)), nn.Parameter(torch.zeros(_HIDDEN, width))
-        spread = np.abs(start.coordinates).mean(0)
-        self.spread = nn.Parameter(torch.from_numpy(np.log(spread + 1e-3 * spread.max() + 1e-9)))
+        (tokens, width), channels = start.mean.shape, start.basis.shape[0]
+        apart = start.coordinates if start.turn is None else start.turn @ start.coordinates
+        self.start, self.unit = start, unit
+        self.register_buffer("mean", _tensor(start.mean), persistent=False)
+        self.register_buffer("basis", _tensor(start.basis), persistent=False)
+        self.register_buffer("turn", None if start.turn is None else _tensor(start.turn), persistent=False)
+        self.register_buffer("deviations", _tensor(np.maximum(apart.std((0, 1)), _NARROWEST * unit)), persistent=False)
+        self.register_buffer("reach", _REACH * unit * torch.linalg.vector_norm(self.basis, dim=0), persistent=False)
+        self.weights = nn.ParameterDict(_untrained(tokens, channels, width))
 
-    def forward(self, values: Tensor) -> Tensor:
-        """Coordinates (pictures, tokens sent, channels)."""
-        turned = (values - self.mean) @ self.analysis
-        return turned if self.turn is None else self.turn.T @ turned
+    def forward(self, coordinates: Tensor, step: float) -> Tensor:
+        """Coordinates (pictures, tokens sent, channels), rounded at this step, to (pictures, tokens, width)."""
+        apart = coordinates if self.turn is None else self.turn @ coordinates
+        return apart @ self.basis + self.mean + self._added(apart / self.deviations) * self.reach * (step / self.unit) ** 2
 
-    def synthesise(self, coordinates: Tensor) -> Tensor:
-        """The tensor that the tail gets."""
-        values = coordinates @ self.basis
-        values = (values if self.back is None else self.back @ values) + self.mean + self.offset
-        return values + torch.relu(values @ self.inner + self.place) @ self.outer
+    def transform(self) -> Transform:
+        """The fitted transform with what was learned."""
+        weights = {name: values.detach().numpy().copy() for name, values in self.weights.items()}
+        weights["inner"] /= self.deviations.numpy()[:, None]
+        weights["outer"] *= self.reach.numpy() / self.unit**2
+        return replace(self.start, back=replace(self.start.synthesis, correction=wire.Correction(**weights)))
 
-    def bits(self, coordinates: Tensor, step: float, sent: Tensor) -> Tensor:
-        """What each picture's coordinates cost, with noise in the place of rounding, under Laplace's law of their learned spreads.
-
-        `sent` (tokens sent, channels) is 1 where a level sends a code and 0 elsewhere; gives bits (pictures).
-        """
-        noisy = coordinates + step * (torch.rand_like(coordinates) - 0.5)
-        scale = self.spread.exp()
-        share = (_laplace((noisy + step / 2) / scale) - _laplace((noisy - step / 2) / scale)).clamp_min(1e-6)
-        return torch.as_tensor(-(share.log2() * sent).sum((1, 2)))
-
-    def transform(self, calibration: Floats) -> Transform:
-        """What was learned, with the coordinates of a calibration, as the codec takes it."""
-        with torch.inference_mode():
-            coordinates = self(torch.from_numpy(calibration)).numpy()
-        correction = wire.Correction(_array(self.inner), _array(self.place), _array(self.outer))
-        back = wire.Synthesis(_array(self.basis), _array(self.mean + self.offset), _array(self.back), correction)
-        return Transform(_array(self.mean), _array(self.analysis), _array(self.basis), _array(self.turn), coordinates, back)
+    def _added(self, apart: Tensor) -> Tensor:
+        """What protos/correction.py gives, of coordinates of deviation 1."""
+        part = self.weights
+        hidden = apart @ part["inner"] + part["place"]
+        hidden = hidden + _attention(_norm(hidden) @ part["heads"]) @ part["joined"]
+        hidden = hidden + torch.relu(_norm(hidden) @ part["wide"] + part["bias"]) @ part["narrow"]
+        return torch.as_tensor(_norm(hidden) @ part["outer"])
 
 
-def _laplace(values: Tensor) -> Tensor:
-    """Laplace's cumulative distribution at scale 1."""
-    tail = 0.5 * torch.exp(-values.abs())
-    return torch.where(values < 0, tail, 1 - tail)
+def _untrained(tokens: int, channels: int, width: int) -> dict[str, Tensor]:
+    """Weights that keep the size of what goes through; the last give nothing yet."""
+    generator, hidden = torch.Generator().manual_seed(0), _HIDDEN
+    shapes = {"inner": (channels, hidden), "heads": (hidden, 3 * hidden), "joined": (hidden, hidden)}
+    shapes |= {"wide": (hidden, 2 * hidden), "narrow": (2 * hidden, hidden)}
+    nothing = {"place": torch.zeros(tokens, hidden), "bias": torch.zeros(2 * hidden), "outer": torch.zeros(hidden, width)}
+    return nothing | {name: torch.randn(shape, generator=generator) / shape[0] ** 0.5 for name, shape in shapes.items()}
 
 
-def _trained(values: Floats) -> nn.Parameter:
-    return nn.Parameter(torch.from_numpy(values.copy()))
+def _norm(values: Tensor) -> Tensor:
+    return layer_norm(values, values.shape[-1:], eps=LEAST_VARIANCE)
 
 
-@overload
-def _array(values: Tensor) -> Floats: ...
-@overload
-def _array(values: None) -> None: ...
-def _array(values: Tensor | None) -> Floats | None:
-    return None if values is None else np.ascontiguousarray(values.detach().numpy(), np.float32)
+def _attention(mixed: Tensor) -> Tensor:
+    """Queries, keys and values (pictures, tokens, 3 hidden) to what each token takes of all: (pictures, tokens, hidden)."""
+    query, key, value = mixed.reshape(*mixed.shape[:-1], 3, _HEADS, HEAD).movedim((-3, -2), (0, -3))
+    return scaled_dot_product_attention(query, key, value).movedim(-3, -2).flatten(-2)
+
+
+def _tensor(values: Floats) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))

@@ -1,30 +1,36 @@
-"""Train a cut's codec against the whole model, quantisation in the loop, every level at once; resumable, within a budget of minutes."""
+"""Train what a cut's receiver adds against the whole model, every level at once; resumable, within a budget of minutes."""
 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from splitter.fitting import Floats, Transform
-from splitter.learning.distil import Loss
+from splitter.fitting import Transform
 from splitter.learning.network import Network
 
-Enter = Callable[[dict[str, Tensor]], Tensor]
 Advance = Callable[[int, int], None]
 Networks = Mapping[str, Network]
 
 _BATCH = 16
-_PACE = 5e-4  # of a parameter's own size, at each step
+_PACE = 1e-3
+_MOST_GRADIENT = 1.0  # one answer that turns has a long one
 _KEPT = 20  # steps between two savings of the state
 _CHECKED, _LEAST_CHECKED = 8, 4  # of so many pictures one is held out, and at least so many, to see whether learning helped
-_POWERS = (0.5, 4.0)  # within which the slope of loss over bits is believed
-_DONE = "steps done"
+_LEAST_LOSS = 1e-9
+_DONE, _SPENT = "steps done", "seconds spent"
+
+
+class Loss(Protocol):
+    """The mean loss of some pictures, of the calibration's, whose boundary was received; another `turn` asks other questions."""
+
+    def __call__(self, received: dict[str, Tensor], pictures: Sequence[int], turn: int, /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -37,44 +43,42 @@ class Level:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a cut's codec learns from: its boundary (pictures, tokens, width) by tensor name, the tail behind it, and the loss.
+    """What a cut's receiver learns from: the fitted transforms by tensor name, for each level its part for each of them, and the loss."""
 
-    `levels`: for each level its part for each tensor. `rate` scales what a bit counts against the loss; 1 keeps to the slope of the start.
-    """
-
-    boundary: Mapping[str, Floats]
-    enter: Enter
-    loss: Loss
+    starts: Mapping[str, Transform]
     levels: Sequence[Mapping[str, Level]]
-    rate: float = 1.0
+    loss: Loss
 
-    @property
-    def count(self) -> int:
-        return len(next(iter(self.boundary.values())))
+    def networks(self) -> dict[str, Network]:
+        return {name: Network(start, max(level[name].step for level in self.levels)) for name, start in self.starts.items()}
 
-    def points(self, networks: Networks, level: int, pictures: Sequence[int], turn: int = 0) -> tuple[Tensor, Tensor]:
-        """The loss and the mean bits of some pictures at a level; rounding lets gradients through as if it were not there."""
-        received, bits = {}, torch.zeros(())
+    def taught(self, turn: int) -> int:
+        """Which level is trained on: the coarser half of them, for a finer one is corrected by next to nothing."""
+        return len(self.levels) - 1 - turn % -(-len(self.levels) // 2)
+
+    def received(self, networks: Networks, level: int, pictures: Sequence[int]) -> dict[str, Tensor]:
+        """What comes back of some pictures at a level."""
+        made = {}
         for name, network in networks.items():
             part = self.levels[level][name]
-            coordinates = network(torch.from_numpy(self.boundary[name][list(pictures)]))
-            bits = bits + network.bits(coordinates, part.step, part.sent).mean()
-            rounded = (coordinates / part.step).round() * part.step * part.sent
-            received[name] = network.synthesise(coordinates * part.sent + (rounded - coordinates * part.sent).detach())
-        return self.loss(self.enter(received), pictures, turn), bits
+            coordinates = torch.from_numpy(self.starts[name].coordinates[list(pictures)])
+            made[name] = network((coordinates / part.step).round() * part.step * part.sent, part.step)
+        return made
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What came of it: transforms by tensor name, and the held-out objective before and after, 1 being that of the start."""
+    """What came of it: transforms by tensor name, and each level's loss on held-out pictures, as a share of that of the start."""
 
     transforms: dict[str, Transform]
-    before: float
-    after: float
+    left: list[float]
+
+    @property
+    def helped(self) -> bool:
+        return float(np.mean(self.left)) < 1
 
 
 def learn(
-    starts: Mapping[str, Transform],
     lesson: Lesson,
     state: Path,
     steps: int,
@@ -82,34 +86,18 @@ def learn(
     advance: Advance = lambda *_: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Learned:
-    """Train for `steps`, or as long as `seconds` allow; gives the start back where that was better.
+    """Train for `steps`, or as long as `seconds` allow; gives the fitted transforms back where that helps no more on the whole.
 
-    `state` keeps what an interrupted run has learned; `advance` is told of steps done, of how many.
+    `state` keeps what an interrupted run has learned, and what it took of the budget; `advance` is told of steps done, of how many.
     """
-    networks = {name: Network(start) for name, start in starts.items()}
-    held, taught = _divided(lesson.count)
-    scale = _scale(lesson, networks, held)
-    before = _objective(lesson, networks, held, scale)
-    deadline = clock() + seconds
-    for step in _trained(networks, lesson, taught, scale, steps, state):
+    networks = lesson.networks()
+    held, taught = _divided(len(next(iter(lesson.starts.values())).coordinates))
+    before = _objectives(lesson, networks, held)
+    for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
-        if clock() > deadline:
-            break
-    after = _objective(lesson, networks, held, scale)
-    if not after < before:
-        return Learned(dict(starts), before, after)
-    return Learned({name: network.transform(lesson.boundary[name]) for name, network in networks.items()}, before, after)
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """What a level's bits count against its loss, and what both together were at the start."""
-
-    bit: float
-    whole: float
-
-    def of(self, loss: Tensor, bits: Tensor) -> Tensor:
-        return (loss + self.bit * bits) / self.whole
+    left = [now / then for now, then in zip(_objectives(lesson, networks, held), before, strict=True)]
+    learned = Learned({name: network.transform() for name, network in networks.items()}, left)
+    return learned if learned.helped else Learned(dict(lesson.starts), left)
 
 
 def _divided(count: int) -> tuple[list[int], list[int]]:
@@ -119,63 +107,74 @@ def _divided(count: int) -> tuple[list[int], list[int]]:
 
 
 @torch.no_grad()
-def _scale(lesson: Lesson, networks: Networks, held: Sequence[int]) -> list[_Scale]:
-    """A bit's worth by the slope between the levels themselves: loss falls as a power of bits, so d loss / d bits = power * loss / bits."""
-    torch.manual_seed(0)
-    points = [[float(part) for part in lesson.points(networks, level, held)] for level in range(len(lesson.levels))]
-    losses, bits = np.maximum(np.array(points).T, 1e-9)
-    power = -np.polyfit(np.log(bits), np.log(losses), 1)[0] if np.ptp(bits) > 0 else 1.0
-    worth = lesson.rate * float(np.clip(power, *_POWERS)) * losses / bits
-    return [_Scale(float(w), float(loss + w * b)) for w, loss, b in zip(worth, losses, bits, strict=True)]
+def _objectives(lesson: Lesson, networks: Networks, held: Sequence[int]) -> list[float]:
+    """The loss on held-out pictures, level by level."""
+    return [_objective(lesson, networks, level, held) for level in range(len(lesson.levels))]
 
 
-@torch.no_grad()
-def _objective(lesson: Lesson, networks: Networks, held: Sequence[int], scale: Sequence[_Scale]) -> float:
-    """The mean over levels of loss and bits on held-out pictures; noise in the bits is the same each time."""
-    torch.manual_seed(0)
-    return float(np.mean([one.of(*lesson.points(networks, level, held)).item() for level, one in enumerate(scale)]))
+def _objective(lesson: Lesson, networks: Networks, level: int, held: Sequence[int]) -> float:
+    batches = [held[start : start + _BATCH] for start in range(0, len(held), _BATCH)]
+    losses = [len(batch) * float(lesson.loss(lesson.received(networks, level, batch), batch, 0)) for batch in batches]
+    return max(sum(losses) / len(held), _LEAST_LOSS)
 
 
-def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], scale: Sequence[_Scale], steps: int, state: Path) -> Iterator[int]:
+@dataclass
+class _Course:
+    """How far training has come, by steps or by the budget, whichever is further; `state` keeps it with the weights."""
+
+    state: Path
+    steps: int
+    seconds: float
+    clock: Callable[[], float]
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
+
+    def resume(self, modules: nn.Module) -> None:
+        """Load what an interrupted run had come to."""
+        if self.state.exists():
+            stored = load_file(self.state)
+            self.done, self._began = int(stored.pop(_DONE)), self._began - float(stored.pop(_SPENT))
+            modules.load_state_dict(stored)
+
+    def save(self, modules: nn.Module) -> None:
+        told = {_DONE: torch.tensor(self.done), _SPENT: torch.tensor(self.clock() - self._began, dtype=torch.float64)}
+        aside = self.state.with_name(f"aside-{self.state.name}")
+        save_file(modules.state_dict() | told, aside)
+        aside.replace(self.state)
+
+    @property
+    def part(self) -> float:
+        """0 at the start, 1 and more at the end."""
+        return max(self.done / self.steps, (self.clock() - self._began) / self.seconds)
+
+
+def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: Sequence[float], course: _Course) -> Iterator[int]:
     """Train step by step, one level of one batch each, from where the state left off; yields the steps done."""
     modules = nn.ModuleDict(networks)
-    optimiser = torch.optim.Adam([{"params": [p], "size": _size(p)} for p in modules.parameters()], betas=(0.9, 0.99))
-    for step in range(_restored(modules, state), steps):
-        rng = np.random.default_rng(step)
-        torch.manual_seed(step)
-        pictures, level = rng.choice(taught, min(_BATCH, len(taught)), replace=False).tolist(), step % len(scale)
-        loss = scale[level].of(*lesson.points(networks, level, pictures, turn=step))
+    course.resume(modules)
+    optimiser = torch.optim.Adam(modules.parameters(), betas=(0.9, 0.99))
+    while (part := course.part) < 1:
+        pictures, level = _drawn(taught, course.done), lesson.taught(course.done)
+        loss = lesson.loss(lesson.received(networks, level, pictures), pictures, course.done) / before[level]
         optimiser.zero_grad()
         torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(modules.parameters(), _MOST_GRADIENT)
         for group in optimiser.param_groups:
-            group["lr"] = _PACE * group["size"] * _warmth(step, steps)
+            group["lr"] = _pace(part)
         optimiser.step()
-        if step % _KEPT == _KEPT - 1:
-            _save(modules, step + 1, state)
-        yield step + 1
+        course.done += 1
+        if course.done % _KEPT == 0:
+            course.save(modules)
+        yield course.done
 
 
-def _warmth(step: int, steps: int) -> float:
+def _drawn(taught: Sequence[int], turn: int) -> list[int]:
+    """The pictures of a batch; the turn alone says which."""
+    return [int(index) for index in np.random.default_rng(turn).choice(taught, min(_BATCH, len(taught)), replace=False)]
+
+
+def _pace(part: float) -> float:
     """Up over the first twentieth, then down along a cosine."""
-    return min(1.0, 20 * (step + 1) / steps) * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-
-def _size(parameter: Tensor) -> float:
-    """A parameter's own size; one that begins at nothing is taken for one of a weight behind a hidden layer."""
-    return float(parameter.detach().abs().mean()) or 0.1
-
-
-def _save(modules: nn.Module, done: int, state: Path) -> None:
-    aside = state.with_name(f"aside-{state.name}")
-    save_file({name: values.contiguous() for name, values in modules.state_dict().items()} | {_DONE: torch.tensor(done)}, aside)
-    aside.replace(state)
-
-
-def _restored(modules: nn.Module, state: Path) -> int:
-    """Steps done by an interrupted run, its weights loaded."""
-    if not state.exists():
-        return 0
-    stored = load_file(state)
-    done = int(stored.pop(_DONE))
-    modules.load_state_dict(stored)
-    return done
+    return _PACE * min(1.0, 20 * part + 0.01) * 0.5 * (1 + math.cos(math.pi * part))

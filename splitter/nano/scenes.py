@@ -75,14 +75,14 @@ def picture(seed: int, most_objects: int = MOST_OBJECTS) -> Picture:
     """Draw the scene of a seed. Objects that would be hidden by more than a quarter are left out."""
     rng = np.random.default_rng([0x15784, seed])
     background = BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
-    image = _draw_background(background, rng)
+    image = draw_background(background, rng)
     wanted = int(rng.integers(1, most_objects + 1))
-    objects, masks = _place(rng, wanted)
+    objects, masks = place_objects(rng, wanted)
     owner = np.full((SIDE, SIDE), -1, np.int8)
     for index, (thing, mask) in enumerate(zip(objects, masks, strict=True)):
-        _paint(image, thing.colour, mask, rng)
+        paint(image, thing.colour, mask, rng)
         owner[mask > 127] = index
-    return Picture(Scene(tuple(objects), background, seed), _photograph(image, rng), owner)
+    return Picture(Scene(tuple(objects), background, seed), photograph(image, rng, rng), owner)
 
 
 def flip(image: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
@@ -100,7 +100,7 @@ def _flip_object(thing: Object, orientation: int) -> Object:
     return replace(thing, x=y, y=x) if orientation & 4 else replace(thing, x=x, y=y)
 
 
-def _place(rng: np.random.Generator, wanted: int) -> tuple[list[Object], list[Image]]:
+def place_objects(rng: np.random.Generator, wanted: int) -> tuple[list[Object], list[Image]]:
     """Draw objects until `wanted` of them stand where each is still seen; a later one may overlap an earlier one."""
     objects: list[Object] = []
     masks: list[Image] = []
@@ -110,8 +110,8 @@ def _place(rng: np.random.Generator, wanted: int) -> tuple[list[Object], list[Im
         thing = _random_object(rng)
         if any((o.colour, o.shape) == (thing.colour, thing.shape) for o in objects):
             continue
-        mask = _mask(thing)
-        if _all_visible([*masks, mask]):
+        mask = coverage(thing)
+        if all_visible([*masks, mask]):
             objects.append(thing)
             masks.append(mask)
     return objects, masks
@@ -125,14 +125,15 @@ def _random_object(rng: np.random.Generator) -> Object:
     return Object(colour, shape, size, float(x), float(y), radius, float(rng.uniform(-0.35, 0.35)))
 
 
-def _all_visible(masks: list[Image]) -> bool:
+def all_visible(masks: list[Image]) -> bool:
+    """Whether three quarters of each object are seen, those that come later lying in front."""
     owner = np.full((SIDE, SIDE), -1, np.int8)
     for index, mask in enumerate(masks):
         owner[mask > 127] = index
     return all((owner == i).sum() >= _LEAST_VISIBLE * (m > 127).sum() for i, m in enumerate(masks))
 
 
-def _mask(thing: Object) -> Image:
+def coverage(thing: Object) -> Image:
     """The object's coverage of every pixel, 0 to 255, with smooth edges."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     centre = (round(thing.x * 16), round(thing.y * 16))
@@ -167,7 +168,8 @@ _OUTLINES: dict[str, Callable[[], NDArray[np.float64]]] = {
 }
 
 
-def _paint(image: NDArray[np.float32], colour: str, mask: Image, rng: np.random.Generator) -> None:
+def paint(image: NDArray[np.float32], colour: str, mask: Image, rng: np.random.Generator) -> None:
+    """Lay a shade of a colour onto an image (128, 128, 3) where the mask covers it."""
     hue = (_HUES[colour] + rng.uniform(-5, 5)) / 360 % 1
     rgb = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.75, 1), rng.uniform(0.7, 1)), np.float32) * 255
     shade = 1 + rng.uniform(-0.15, 0.15) * _ramp(rng)
@@ -182,7 +184,7 @@ def _ramp(rng: np.random.Generator) -> NDArray[np.float32]:
     return np.float32(np.cos(angle)) * axis[None, :] + np.float32(np.sin(angle)) * axis[:, None]
 
 
-def _draw_background(kind: str, rng: np.random.Generator) -> NDArray[np.float32]:
+def draw_background(kind: str, rng: np.random.Generator) -> NDArray[np.float32]:
     """Two muted tones mixed by the pattern of `kind`: (128, 128, 3) float32 in 0..255."""
     first, second = _tones(rng)
     mix = _PATTERNS[kind](rng).astype(np.float32)[..., None]
@@ -220,10 +222,10 @@ _PATTERNS: dict[str, Callable[[np.random.Generator], NDArray[np.generic]]] = {
 }
 
 
-def _photograph(image: NDArray[np.float32], rng: np.random.Generator) -> Image:
-    """What a cheap camera would add: a little blur, uneven light, sensor noise."""
+def photograph(image: NDArray[np.float32], rng: np.random.Generator, grain: np.random.Generator) -> Image:
+    """What a cheap camera would add: a little blur, uneven light, and sensor noise, which `grain` draws."""
     if rng.uniform() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9)).astype(np.float32)
     lit = image * (1 + rng.uniform(-0.1, 0.1) * _ramp(rng))[..., None]
-    noisy = lit + rng.normal(0, rng.uniform(0, 6), image.shape)
+    noisy = lit + grain.normal(0, rng.uniform(0, 6), image.shape)
     return np.clip(np.round(noisy), 0, 255).astype(np.uint8)

@@ -9,7 +9,7 @@ from splitter.chain import Chain, reached
 from splitter.cut import cut, extracted
 from splitter.memory import give_back
 from splitter.precision.convert import convert
-from splitter.precision.files import weight_bytes
+from splitter.precision.files import file_bytes, weight_bytes
 from splitter.precision.form import FP32, Form
 from splitter.precision.freed import free
 from splitter.precision.loss import cosine, pixels
@@ -103,10 +103,10 @@ def _measured(work: Work, original: onnx.ModelProto, pieces: list[onnx.ModelProt
 def _sizes(work: Work, original: onnx.ModelProto, graph: onnx.ModelProto, pieces: list[onnx.ModelProto]) -> list[dict[str, Any]]:
     """Bytes of each published piece: in FP32, in its form as it stood in the graph, and slim."""
     names = work.graph_names()
-    plain = [slim(piece).ByteSize() for piece in extracted(original, names)]
-    before = [piece.ByteSize() for piece in extracted(graph, names)]
+    plain = [file_bytes(slim(piece)) for piece in extracted(original, names)]
+    before = [file_bytes(piece) for piece in extracted(graph, names)]
     rows = zip(work.cuts, plain, before, pieces, strict=True)
-    return [{"cut": name, "fp32": fp32, "before": raw, "after": piece.ByteSize()} for name, fp32, raw, piece in rows]
+    return [{"cut": name, "fp32": fp32, "before": raw, "after": file_bytes(piece)} for name, fp32, raw, piece in rows]
 
 
 def _told(form: Form, measured: dict[str, Any]) -> str:

@@ -18,6 +18,13 @@ def weight_bytes(model: onnx.ModelProto) -> int:
     return sum(math.prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize for tensor in model.graph.initializer)
 
 
+def file_bytes(model: onnx.ModelProto) -> int:
+    """What a model takes as a file, but for the few bytes that say how long its parts are. Nothing is put together for it."""
+    graph = model.graph
+    around = (graph.node, graph.input, graph.output, graph.value_info, graph.metadata_props, model.metadata_props, model.functions)
+    return weight_bytes(model) + sum(int(part.ByteSize()) for parts in around for part in parts)
+
+
 def save(piece: onnx.ModelProto, path: Path, most_inside: int = _MOST_INSIDE) -> None:
     """Write one ONNX file; of a piece with more than `most_inside` bytes, the weights go into one file next to it.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cloud.config import ServeConfig, listen_address
-from cloud.frames import Frames, frame_digest
+from cloud.frames import Frames
 from cloud.pictures import open_picture
 from cloud.precision import choose
 from cloud.prompts import Prompts, Speech
@@ -19,7 +19,6 @@ from cloud.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import PictureError, RequestError, UnknownFrame
-from protos.tiles import ONE_TILE, Grid
 
 LIMITS = pb.Limits(most_picture_bytes=1 << 20, most_picture_pixels=10_000)
 
@@ -40,7 +39,16 @@ def test_what_is_no_address_says_what_is(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("port", 70_000), ("device", "tpu"), ("dtype", "int8"), ("most_batch", 0), ("most_waiting", 0), ("threads", -1), ("drain", -1.0)],
+    [
+        ("port", 70_000),
+        ("device", "tpu"),
+        ("dtype", "int8"),
+        ("most_batch", 0),
+        ("most_waiting", 0),
+        ("threads", -1),
+        ("drain", -1.0),
+        ("keep", -1.0),
+    ],
 )
 def test_a_setting_out_of_bounds_is_named(setting: str, value: object) -> None:
     with pytest.raises(RequestError, match=str(value)):
@@ -95,17 +103,6 @@ def test_a_kept_frame_does_not_keep_its_batch() -> None:
     frames = Frames(1000)
     frames.put("a", "bundle", torch.zeros(100, 2)[0])
     assert frames.get("a", "bundle").image_tokens.untyped_storage().nbytes() == 8
-
-
-def test_the_frame_digest_tells_borders_apart() -> None:
-    digest = frame_digest("b", "cut", "codec", ONE_TILE, [("n", b"1"), ("m", b"2")])
-    assert digest == frame_digest("b", "cut", "codec", ONE_TILE, [("m", b"2"), ("n", b"1")])
-    assert digest != frame_digest("b", "cu", "tcodec", ONE_TILE, [("n", b"1"), ("m", b"2")])
-
-
-def test_the_same_bytes_in_another_grid_are_another_frame() -> None:
-    digests = {frame_digest("b", "cut", "codec", Grid(*size), [("n", b"1")]) for size in ((2, 3), (3, 2), (1, 6))}
-    assert len(digests) == 3
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

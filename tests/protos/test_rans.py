@@ -1,3 +1,5 @@
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,6 +33,18 @@ def ideal_bytes(held: rans.Tables, coded: NDArray[np.int64]) -> float:
 def test_symbols_come_back(count: int, seed: int) -> None:
     coded = symbols(count, seed)
     np.testing.assert_array_equal(tables().decode(tables().encode(coded), count), coded)
+
+
+def test_symbols_may_say_which_alphabets_follow() -> None:
+    coded, which = np.array([2, 5, 5, 0, 1]), np.array([0, 4, 4, 1, 1])  # the first symbol says how many there are of the widest
+    data = tables().encode(coded, which)
+
+    def path(read: Sequence[int]) -> Iterator[int]:
+        yield 0
+        yield from [4] * read[0]
+        yield from [1, 1]
+
+    np.testing.assert_array_equal(tables().decode_along(data, path), coded)
 
 
 def test_the_payload_is_within_a_few_bytes_of_the_entropy() -> None:

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
 
     if not features.check("avif"):
         raise RequestError("this Pillow cannot write AVIF, the strongest rival; get one that can: pip install 'pillow>=11.3'")
-    _check_places(options.json, options.html)
+    check_places(options.json, options.html)
     outcome = _outcome(Bundle.open(options.bundle), _exam(options))
     console = Console()
     tables.show(outcome, console if console.is_terminal else Console(width=_PIPED_WIDTH))
@@ -91,7 +91,7 @@ def _outcome(bundle: Bundle, exam: "Exam") -> "Outcome":
         return examine(bundle, exam, keep, lambda name: progress.update(task, description=name, advance=1))
 
 
-def _check_places(*files: Path | None) -> None:
+def check_places(*files: Path | None) -> None:
     """Raises RequestError now, before anything is measured, for places that cannot be written to later."""
     for file in filter(None, files):
         if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):

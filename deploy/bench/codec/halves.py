@@ -86,9 +86,13 @@ class Cloud:
 
     def decode(self, cut: str, codec: str, payloads: Mapping[str, bytes]) -> dict[str, wire.Floats]:
         """Payloads of one picture to its boundary, without a batch dimension."""
+        return self.receiver(cut, codec).decode(payloads)
+
+    def receiver(self, cut: str, codec: str) -> wire.Codec:
+        """Both halves of a codec."""
         if (cut, codec) not in self._receivers:
             self._receivers[cut, codec] = wire.receiver(self._bundle.codec(cut, codec), self._bundle.file)
-        return self._receivers[cut, codec].decode(payloads)
+        return self._receivers[cut, codec]
 
     @torch.inference_mode()
     def enter(self, cut: str, received: Sequence[Boundary]) -> Tensor:

@@ -119,7 +119,7 @@ async def test_the_service_ranks_labels_at_every_cut_as_the_whole_model_does(dua
             payloads = senders.encode(cut.name, "fp16-zstd", head.run(pixels, cut.name).boundary)
             features = ip.Features(cut=cut.name, codec="fp16-zstd", payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()])
             got = await caller.ask(ip.InferRequest(bundle=tail.digest, features=features, labels=["cat", "quiz"]))
-            boundary = tail.unpack(cut.name, "fp16-zstd", payloads)
+            boundary, _ = tail.unpack(cut.name, "fp16-zstd", payloads)
             with torch.inference_mode():
                 embedding = of_length_1(enter(dual.family, dual.model, cut.name, boundary)[:, 0])
             expected = embedding @ dual.texts(label_texts(dual.bundle.manifest.matching, ["cat", "quiz"])).T

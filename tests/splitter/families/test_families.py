@@ -109,7 +109,7 @@ async def test_the_service_answers_about_features_as_the_tail_does_in_process(ma
     async with calling(tail := Tail(made.bundle, FP32)) as caller:
         for entry in made.bundle.manifest.cuts:
             payloads = senders.encode(entry.name, codec, head.run(pixels, entry.name).boundary)
-            boundary = tail.unpack(entry.name, codec, payloads)
+            boundary, _ = tail.unpack(entry.name, codec, payloads)
             features = ip.Features(cut=entry.name, codec=codec, payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()])
             got = await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=ANSWER))
             assert got.text.strip() == answer(made, entry.name, boundary)

@@ -92,7 +92,7 @@ async def test_the_service_answers_about_tiles_as_the_tail_does_in_process(bundl
                 features = sent(bundle, photo, cut, codec)
                 assert (features.rows, features.columns) == grid
                 payloads = {payload.name: payload.data for payload in features.payloads}
-                boundary = tail.unpack(cut, codec, payloads, grid.tiles)
+                boundary, _ = tail.unpack(cut, codec, payloads, grid.tiles)
                 got = await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=FEW))
                 assert got.text.strip() == whole_answer(bundle, cut, boundary, grid) != ""
 

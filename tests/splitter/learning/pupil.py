@@ -31,10 +31,10 @@ class Pupil:
             reached = dict(walk(self.work.whole.family, self.work.whole.model, pixels))[cut]
         self.boundary: Boundary = {name: tensor.numpy().copy() for name, tensor in reached.items()}
         self.lesson: Lesson
-        self.lesson, self.starts, self.steps = begin(self.work, cut, self.boundary, {})
+        self.lesson, self.steps = begin(self.work, cut, self.boundary, {})
 
     def learn(self, state: Path, steps: int, seconds: float = 600) -> Learned:
-        return learn(self.starts, self.lesson, state, steps, seconds)
+        return learn(self.lesson, state, steps, seconds)
 
 
 def crossed(transforms: dict[str, Transform], pupil: Pupil, folder: Path) -> list[int]:
@@ -56,6 +56,6 @@ def crossed(transforms: dict[str, Transform], pupil: Pupil, folder: Path) -> lis
             tokens, channels = sent.shape
             wanted = np.zeros(transform.coordinates.shape[1:], np.float32)
             wanted[:tokens, :channels] = np.round(transform.coordinates[0, :tokens, :channels] / step) * step * sent
-            assert np.abs(received[name] - transform.synthesis(wanted)).mean() < 0.02 * np.abs(one[name]).mean()
+            assert np.abs(received[name] - transform.synthesis(wanted, step)).mean() < 0.02 * np.abs(one[name]).mean()
         sizes.append(sum(map(len, payloads.values())))
     return sizes

@@ -10,13 +10,17 @@ from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, Bundle, write_manifest
 from protos.errors import BundleDamaged
 from splitter.chain import Chain
-from splitter.precision.files import save
+from splitter.precision.files import file_bytes, save
 from tests.splitter.precision.graphs import pixels, tower
 
 
 def test_a_small_piece_is_one_file(tmp_path: Path) -> None:
     save(tower(), tmp_path / "00-connector.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["00-connector.onnx"]
+
+
+def test_what_a_file_will_take_is_told_without_making_it() -> None:
+    assert file_bytes(tower()) == pytest.approx(len(tower().SerializeToString()), rel=0.01)
 
 
 def test_a_large_piece_keeps_its_weights_in_one_file_beside_it(tmp_path: Path) -> None:
