@@ -211,7 +211,9 @@ def _choose(request: Request, lawful: Sequence[Predicted], judged: Sequence[Pred
 
 
 def _keep(best: Predicted, timely: Sequence[Predicted], last: str | None) -> Predicted:
-    """Hysteresis: the last arm, unless the best one is clearly better."""
+    """Hysteresis: the last arm, unless the best one is clearly better, or asks again about what that arm sent."""
+    if best.arm.kind == "again":
+        return best
     kept = next((p for p in timely if p.arm.name == last), best)
     return kept if best.score >= kept.score * (1 - KEEP) else best
 

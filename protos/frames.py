@@ -7,8 +7,9 @@ from protos.errors import PayloadError
 from protos.payload import Frame
 from protos.tiles import Grid
 
-REFERENCE_BYTES = 8
-_LETTERS = REFERENCE_BYTES  # of a digest's hex, which half a reference holds
+_KNOWN_BYTES = 8  # of the reference's digest: more than anybody can guess while the cloud keeps a frame
+_OWN_BYTES = 4  # of the frame's own: enough to see damage
+REFERENCE_BYTES = _KNOWN_BYTES + _OWN_BYTES
 
 
 def frame_digest(bundle: str, cut: str, codec: str, grid: Grid, parts: Iterable[tuple[str, bytes]]) -> str:
@@ -30,17 +31,16 @@ def sent_bytes(frame: Frame) -> list[tuple[str, bytes]]:
 
 def beginning(frame: str) -> str:
     """As much of a frame's digest as a reference to it says."""
-    return frame[:_LETTERS]
+    return frame[: 2 * _KNOWN_BYTES]
 
 
 def reference_to(reference: str, frame: str) -> bytes:
     """`Features.reference` of a frame that is coded against another, from both digests."""
-    return bytes.fromhex(beginning(reference) + beginning(frame))
+    return bytes.fromhex(beginning(reference) + frame[: 2 * _OWN_BYTES])
 
 
 def referred(reference: bytes) -> tuple[str, str]:
     """How the digests of the reference and of the frame itself begin. Raises PayloadError for what is no reference."""
     if len(reference) != REFERENCE_BYTES:
         raise PayloadError(f"a reference has {REFERENCE_BYTES} bytes, this one {len(reference)}; send a key frame")
-    letters = reference.hex()
-    return letters[:_LETTERS], letters[_LETTERS:]
+    return reference[:_KNOWN_BYTES].hex(), reference[_KNOWN_BYTES:].hex()

@@ -79,9 +79,9 @@ async def test_a_difference_is_answered_as_a_key_frame_of_the_same_codes(
 @pytest.mark.parametrize(
     ("damage", "status", "words"),
     [
-        (lambda f: f.MergeFrom(ip.Features(reference=b"\0" * 8)), Status.NOT_FOUND, "send a key frame"),
-        (lambda f: f.MergeFrom(ip.Features(reference=f.reference[:7])), Status.INVALID_ARGUMENT, "has 8 bytes"),
-        (lambda f: f.MergeFrom(ip.Features(reference=f.reference[:4] + b"\0" * 4)), Status.INVALID_ARGUMENT, "send a key frame"),
+        (lambda f: f.MergeFrom(ip.Features(reference=b"\0" * 12)), Status.NOT_FOUND, "send a key frame"),
+        (lambda f: f.MergeFrom(ip.Features(reference=f.reference[:7])), Status.INVALID_ARGUMENT, "has 12 bytes"),
+        (lambda f: f.MergeFrom(ip.Features(reference=f.reference[:8] + b"\0" * 4)), Status.INVALID_ARGUMENT, "send a key frame"),
         (lambda f: f.payloads[0].MergeFrom(ip.Payload(data=f.payloads[0].data[:-2])), Status.INVALID_ARGUMENT, "send it again"),
         (lambda f: f.payloads[0].MergeFrom(ip.Payload(data=bytes(10_000))), Status.RESOURCE_EXHAUSTED, "at most"),
         (lambda f: f.MergeFrom(ip.Features(codec="fitted-2")), Status.INVALID_ARGUMENT, "send a key frame"),
@@ -215,13 +215,13 @@ def test_what_was_sent_is_kept_up_to_its_cap() -> None:
     frames, tokens = Frames(1 << 20, most_sent_bytes=100), torch.zeros(1, 1, 1)
     for name in ("a" * 64, "b" * 64, "c" * 64):
         frames.put(name, "bundle", tokens, sent=sent(20))
-    assert frames.reference("c" * 8, "bundle")
+    assert frames.reference("c" * 16, "bundle")
     with pytest.raises(UnknownFrame, match="key frame"):
-        frames.reference("a" * 8, "bundle")
+        frames.reference("a" * 16, "bundle")
     frames.put("d" * 64, "bundle", tokens, sent=sent(51))
     assert frames.get("d" * 64, "bundle")
     with pytest.raises(UnknownFrame):
-        frames.reference("d" * 8, "bundle")
+        frames.reference("d" * 16, "bundle")
 
 
 def test_nothing_is_kept_beyond_its_time() -> None:
@@ -229,10 +229,10 @@ def test_nothing_is_kept_beyond_its_time() -> None:
     frames = Frames(1 << 20, 10.0, clock)
     frames.put("a" * 64, "bundle", torch.zeros(1, 1, 1), sent=sent(1))
     clock.now = 9.0
-    assert frames.reference("a" * 8, "bundle")
+    assert frames.reference("a" * 16, "bundle")
     clock.now = 10.0
     with pytest.raises(UnknownFrame):
-        frames.reference("a" * 8, "bundle")
+        frames.reference("a" * 16, "bundle")
     with pytest.raises(UnknownFrame):
         frames.get("a" * 64, "bundle")
     frames.expire()

@@ -223,6 +223,15 @@ def test_the_last_arm_is_kept_unless_another_is_clearly_better() -> None:
     assert choose(last="local").arm == best.arm
 
 
+def test_hysteresis_does_not_send_a_frame_twice_that_the_cloud_keeps() -> None:
+    manifest = pb.Manifest()
+    manifest.CopyFrom(MANIFEST)
+    (kept,) = [codec for cut in manifest.cuts if cut.name == "vision.2" for codec in cut.codecs if codec.name == "int8-zstd"]
+    kept.mean_bytes = 1
+    again = decide(Request(Rules(allow_local=False), seen=kept.accuracy), DEVICE, GOOD, CLOUD, manifest, last="split@vision.2/int8-zstd")
+    assert again.arm.kind == "again"
+
+
 def test_hysteresis_holds_between_two_arms_that_cost_the_same() -> None:
     twins = manifest()
     twins.uploads.add(format="webp", quality=51, mean_bytes=4_040, accuracy=95.0)
