@@ -36,7 +36,7 @@ def _title(chosen: pb.Precision, facts: dict[str, Any]) -> str:
         return f"head in {form}"
     asked = facts["asked"]["precision"]
     raced = "it is" if asked == chosen.precision else f"{asked.upper()} was"
-    return f"head in {form}: on the machine that split, {raced} {facts['speed']:.2f} times as fast as FP32"
+    return f"head in {form}: on the machine that split, {raced} {facts['speed']:.3g} times as fast as FP32"
 
 
 def _sizes(title: str, facts: dict[str, Any]) -> Table:

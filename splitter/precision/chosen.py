@@ -112,7 +112,7 @@ def _sizes(work: Work, original: onnx.ModelProto, graph: onnx.ModelProto, pieces
 def _told(form: Form, measured: dict[str, Any]) -> str:
     times, size = measured["milliseconds"], measured["bytes"]
     last, near = list(measured["cosine"].items())[-1]
-    speed = f"{measured['speed']:.2f} times as fast as FP32 ({times['form']:.1f} ms against {times['fp32']:.1f})"
+    speed = f"{measured['speed']:.3g} times as fast as FP32 ({times['form']:.1f} ms against {times['fp32']:.1f})"
     return f"{form}: {speed}, {size['form'] / size['fp32']:.3f} of its bytes, cosine {near:.5f} at {last}"
 
 

@@ -61,7 +61,7 @@ def test_a_head_that_fell_back_to_fp32_says_how_slow_the_other_form_was(bundle: 
     bundle.manifest.precision.precision = "fp32"
     sizes = [{"cut": "connector", "fp32": 100, "before": 110, "after": 100}]
     (title,) = shown(bundle, {"asked": {"precision": "int8"}, "used": {"precision": "fp32"}, "speed": 0.8, "sizes": sizes})
-    assert title == "head in FP32: on the machine that split, INT8 was 0.80 times as fast as FP32"
+    assert title == "head in FP32: on the machine that split, INT8 was 0.8 times as fast as FP32"
 
 
 @pytest.mark.parametrize(
