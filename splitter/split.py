@@ -20,24 +20,24 @@ from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, MANIFEST, Bundle, write_manifest
 from protos.errors import BundleError
 from protos.tiles import largest_grid
-from splitter import codecs
-from splitter.answers import Prompting
-from splitter.chain import Arrays, Chain, reached
-from splitter.cut import extracted
-from splitter.cut_codecs import cut_codecs, metrics
-from splitter.export import PIXELS, export_tower, graph_name
+from splitter.coding import codecs
+from splitter.coding.cut_codecs import cut_codecs, metrics
 from splitter.families import Boundary
-from splitter.local import write_local
+from splitter.graphs.chain import Arrays, Chain, reached
+from splitter.graphs.cut import extracted
+from splitter.graphs.export import PIXELS, export_tower, graph_name
+from splitter.graphs.local import write_local
+from splitter.graphs.text_tower import write_texts
+from splitter.measuring.answers import Prompting
+from splitter.measuring.report import cloud_costs, measure
+from splitter.measuring.verify import identity_difference, token_difference
 from splitter.memory import give_back
-from splitter.parts import Parts
 from splitter.precision.chosen import Chosen, choose
 from splitter.precision.files import save
 from splitter.recipe import Options, recipe, versions
-from splitter.report import cloud_costs, measure
-from splitter.room import check_room, full_disk_told
-from splitter.tail import tail_bytes, write_tail
-from splitter.text_tower import write_texts
-from splitter.verify import identity_difference, token_difference
+from splitter.storage.parts import Parts
+from splitter.storage.room import check_room, full_disk_told
+from splitter.storage.tail import tail_bytes, write_tail
 from splitter.work import Advance, Say, Work
 
 Codings = dict[str, list[codecs.Coding]]

@@ -12,17 +12,17 @@ import torch
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
-from splitter import codecs, encoders
-from splitter.chain import Arrays, Chain, open_session
-from splitter.cut import cut
-from splitter.cut_codecs import cut_codecs
-from splitter.export import export_tower, graph_name
+from splitter.coding import codecs, encoders
+from splitter.coding.cut_codecs import cut_codecs
 from splitter.families import Boundary, enter, walk
-from splitter.matching import Agreement
-from splitter.measures import Answers, Features, Measure
+from splitter.graphs.chain import Arrays, Chain, open_session
+from splitter.graphs.cut import cut
+from splitter.graphs.export import export_tower, graph_name
+from splitter.measuring.matching import Agreement
+from splitter.measuring.measures import Answers, Features, Measure
+from splitter.measuring.report import median_milliseconds
+from splitter.measuring.verify import image_tokens
 from splitter.precision.chosen import in_form
-from splitter.report import median_milliseconds
-from splitter.verify import image_tokens
 from splitter.work import Work
 
 _CALIBRATION, _PICTURES = 128, 24

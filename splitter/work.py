@@ -14,21 +14,21 @@ from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError, UnknownName
 from protos.sizes import picture_grid
 from protos.tiles import Grid, spans
-from splitter import subjects
-from splitter.answers import Prompting
-from splitter.chain import Arrays
-from splitter.export import graph_name
 from splitter.families import Family, Matching, Speaking, cut_names, speaking, walk
 from splitter.families.loading import Checkpoint, load_processor
-from splitter.hub import name_of
-from splitter.matching import Agreement, Matcher, asked_once, read_matcher
-from splitter.measures import ANSWERS, FEATURES, Answers, Features, Measure
+from splitter.graphs.chain import Arrays
+from splitter.graphs.export import graph_name
+from splitter.measuring import subjects
+from splitter.measuring.answers import Prompting
+from splitter.measuring.matching import Agreement, Matcher, asked_once, read_matcher
+from splitter.measuring.measures import ANSWERS, FEATURES, Answers, Features, Measure
+from splitter.measuring.subjects import Subject
+from splitter.measuring.verify import Whole, image_tokens
 from splitter.memory import give_back
 from splitter.nano.model import WEIGHTS
-from splitter.parts import Parts
 from splitter.recipe import BEST_CUTS, Options
-from splitter.subjects import Subject
-from splitter.verify import Whole, image_tokens
+from splitter.storage.hub import name_of
+from splitter.storage.parts import Parts
 
 BUILT_IN = "nano"
 AUTO = "auto"

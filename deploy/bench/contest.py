@@ -24,9 +24,9 @@ from deploy.bench import child
 from edge import runtime
 from edge.head import Head
 from protos.bundle import Bundle
-from splitter.export import attention
 from splitter.families import family_of, walk
 from splitter.families.loading import load_model
+from splitter.graphs.export import attention
 from splitter.quiet import quiet
 
 FILES = ("fp32", "int8", "matmul-fp32", "matmul-int8")

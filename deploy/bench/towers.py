@@ -21,11 +21,11 @@ from deploy.bench.arithmetic import MultiplyAdds, multiply_adds
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, Bundle, write_manifest
 from protos.errors import UnknownName
-from splitter.cut import cut
-from splitter.export import export_tower
 from splitter.families import family_of
 from splitter.families.loading import load_model
-from splitter.quantize import to_int8
+from splitter.graphs.cut import cut
+from splitter.graphs.export import export_tower
+from splitter.graphs.quantize import to_int8
 
 # ViT-B/16, which is the tower of CLIP ViT-B/16, SigLIP-B/16 and BLIP-base.
 _VISION = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "patch_size": 16}

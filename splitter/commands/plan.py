@@ -14,8 +14,8 @@ from splitter.planning.links import Link, Recorded, Steady
 from splitter.planning.page import save
 from splitter.planning.plan import Demands, Plan, plan
 from splitter.planning.tables import print_plan, record
+from splitter.planning.traces import Trace
 from splitter.planning.units import milliseconds, rate
-from splitter.traces import Trace
 
 _EPILOG = """\
 The total is what the device's own policy predicts: head + encode + round trip + 8 bytes / uplink + cloud + words. Preparing

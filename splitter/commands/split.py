@@ -106,11 +106,11 @@ def _run(options: argparse.Namespace) -> None:
 def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
     started = progress.add_task("loading torch", total=None)
     wait_quietly()
-    from splitter.hub import find
     from splitter.nano.model import WEIGHTS
     from splitter.quiet import quiet
     from splitter.recipe import Options
     from splitter.split import split
+    from splitter.storage.hub import find
 
     chosen = Options(
         checkpoint=WEIGHTS if options.checkpoint == "nano" else find(options.checkpoint),

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splitter.answers import Prompting, greedy
 from splitter.families import family, speaking
 from splitter.families.loading import load_model, load_processor
+from splitter.measuring.answers import Prompting, greedy
+from splitter.measuring.verify import Score, image_tokens, score
 from splitter.nano.model import WEIGHTS
 from splitter.nano.questions import KINDS, Question, ask
 from splitter.nano.scenes import HELD_OUT_SEEDS, SIDE, Image, picture
-from splitter.verify import Score, image_tokens, score
 
 DESCRIBE = "describe"
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from splitter.planning.traces import Outages, Trace
 from splitter.planning.units import say_rate, say_time
-from splitter.traces import Outages, Trace
 
 
 class Times(Protocol):

@@ -5,8 +5,8 @@ from typing import Any
 
 import onnx
 
-from splitter.chain import Chain, reached
-from splitter.cut import cut, extracted
+from splitter.graphs.chain import Chain, reached
+from splitter.graphs.cut import cut, extracted
 from splitter.memory import give_back
 from splitter.precision.convert import convert
 from splitter.precision.files import file_bytes, weight_bytes

@@ -2,11 +2,11 @@
 
 import onnx
 
+from splitter.graphs.quantize import to_int8
 from splitter.precision.form import FP16, FP32, INT4, Form
 from splitter.precision.half import to_fp16
 from splitter.precision.int4 import to_int4
 from splitter.precision.static import Batches, to_static
-from splitter.quantize import to_int8
 
 
 def convert(model: onnx.ModelProto, form: Form, batches: Batches = (), threads: int = 1) -> onnx.ModelProto:

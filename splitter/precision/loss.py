@@ -8,12 +8,12 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from splitter.chain import Arrays, Chain
 from splitter.families import enter
-from splitter.measures import Answers
+from splitter.graphs.chain import Arrays, Chain
+from splitter.measuring.measures import Answers
+from splitter.measuring.verify import in_batches
 from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import CALIBRATION_SEEDS, picture
-from splitter.verify import in_batches
 from splitter.work import Work
 
 POINTS, COSINE = "points", "cosine"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from splitter.chain import Chain
+from splitter.graphs.chain import Chain
 
 _TURNS = 15
 _MOST_SECONDS = 20.0

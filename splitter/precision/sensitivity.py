@@ -13,7 +13,7 @@ from typing import Any
 
 import onnx
 
-from splitter.cut import cut
+from splitter.graphs.cut import cut
 from splitter.precision.freed import Product, free, products
 from splitter.precision.loss import CosineLoss, Loss, loss_of
 from splitter.work import Work

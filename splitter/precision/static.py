@@ -15,8 +15,8 @@ from onnx import helper
 from onnxruntime.quantization import CalibrationDataReader, QDQQuantizer, QuantType
 from onnxruntime.quantization.calibrate import CalibraterBase, EntropyCalibrater, MinMaxCalibrater, PercentileCalibrater
 
-from splitter.chain import open_session
-from splitter.export import PIXELS
+from splitter.graphs.chain import open_session
+from splitter.graphs.export import PIXELS
 from splitter.precision.form import S8, Form
 from splitter.precision.stored import store_convolutions
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import onnx
 
-from splitter.cut import extracted
+from splitter.graphs.cut import extracted
 
 
 def stretches(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:

@@ -7,9 +7,9 @@ import pytest
 from protos import bundle_pb2 as pb
 from splitter.best_cuts import candidates, worth_publishing
 from splitter.nano.scenes import picture
-from splitter.parts import Parts
 from splitter.quiet import quiet
 from splitter.recipe import BEST_CUTS, Options
+from splitter.storage.parts import Parts
 from splitter.work import Work
 from tests.splitter.families.checkpoints import llava_clip
 

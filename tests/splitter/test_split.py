@@ -16,16 +16,16 @@ from transformers import AutoProcessor
 from protos import codec as wire
 from protos.bundle import Bundle
 from protos.errors import BundleError, CheckpointError, UnknownName
-from splitter import encoders
-from splitter.chain import Chain, open_session
-from splitter.cut import cut
+from splitter.coding import encoders
 from splitter.families import cut_names, enter, family, walk
 from splitter.families.loading import load_model, load_processor
+from splitter.graphs.chain import Chain, open_session
+from splitter.graphs.cut import cut
+from splitter.measuring.verify import Whole, identity_difference
 from splitter.nano.model import WEIGHTS
 from splitter.nano.scenes import CALIBRATION_SEEDS, picture
 from splitter.recipe import Options
 from splitter.split import split
-from splitter.verify import Whole, identity_difference
 from splitter.work import Work
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +83,7 @@ def test_entering_behind_any_layer_gives_the_whole_models_image_tokens() -> None
 
 @pytest.fixture
 def work(tmp_path: Path) -> Work:
-    from splitter.parts import Parts
+    from splitter.storage.parts import Parts
 
     options = Options(WEIGHTS, calibration_pictures=4, report_pictures=2)
     return Work(options, Parts(tmp_path / "bundle", "recipe"), silent, lambda *_: None)

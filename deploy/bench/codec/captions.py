@@ -7,9 +7,9 @@ from torch import Tensor
 
 from deploy.bench.codec.exam import Exam
 from deploy.bench.codec.marks import Answers, Marks, Measure
-from splitter.answers import Prompting, greedy
-from splitter.subjects import GENERIC
-from splitter.verify import Whole
+from splitter.measuring.answers import Prompting, greedy
+from splitter.measuring.subjects import GENERIC
+from splitter.measuring.verify import Whole
 
 NLL, SAME = "NLL", "same caption"
 _QUESTION = GENERIC[0]  # a captioner never sees it

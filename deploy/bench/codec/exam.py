@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from protos.errors import RequestError
+from splitter.measuring.subjects import AGREEMENT, GENERIC, SUFFIXES, Image, read
 from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
-from splitter.subjects import AGREEMENT, GENERIC, SUFFIXES, Image, read
 
 NANO = "nano"
 BENCH_SEEDS = HELD_OUT_SEEDS + 20_000_000  # apart from those of the evaluation, the report and the demonstration

@@ -15,13 +15,13 @@ from edge.senders import Senders
 from protos import codec as wire
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged
-from splitter.answers import Prompting
 from splitter.families import Family, Matching, enter, family, speaking
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
-from splitter.matching import Matcher
-from splitter.subjects import Image
-from splitter.verify import Whole, image_tokens, in_batches
+from splitter.measuring.answers import Prompting
+from splitter.measuring.matching import Matcher
+from splitter.measuring.subjects import Image
+from splitter.measuring.verify import Whole, image_tokens, in_batches
 
 Boundary = Mapping[str, wire.Floats]
 

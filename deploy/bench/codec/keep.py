@@ -9,7 +9,7 @@ from typing import Self
 
 from deploy.bench.codec.exam import Exam
 from protos.bundle import Bundle
-from splitter.parts import Parts
+from splitter.storage.parts import Parts
 
 _MEASURED_WITH = ("torch", "transformers", "onnxruntime", "pillow")
 

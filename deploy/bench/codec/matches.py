@@ -8,7 +8,7 @@ from torch import Tensor
 from deploy.bench.codec.exam import Exam
 from deploy.bench.codec.marks import Answers, Marks, Measure
 from splitter.families.texts import embed_texts
-from splitter.matching import Agreement, Matcher
+from splitter.measuring.matching import Agreement, Matcher
 
 LABEL, OWN, COSINE = "best label", "own caption", "cosine"
 

@@ -4,8 +4,8 @@ from torch import Tensor
 
 from deploy.bench.codec.exam import Exam
 from deploy.bench.codec.marks import Answers, Marks, Measure
-from splitter.subjects import AGREEMENT
-from splitter.verify import Whole, answers
+from splitter.measuring.subjects import AGREEMENT
+from splitter.measuring.verify import Whole, answers
 
 ALL = "all"
 

@@ -16,7 +16,7 @@ from deploy.bench.codec.matches import Matches
 from deploy.bench.codec.questions import Questions
 from deploy.bench.codec.ways import Way, every_way, request_size, size
 from protos.bundle import Bundle
-from splitter.parts import Parts
+from splitter.storage.parts import Parts
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
-from splitter.subjects import Image
+from splitter.measuring.subjects import Image
 
 SCALES = (1.0, 0.75, 0.5)
 QUALITIES: Mapping[str, Sequence[int]] = {

@@ -12,7 +12,7 @@ from protos import bundle_pb2
 from protos import codec as wire
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
-from splitter.subjects import GENERIC
+from splitter.measuring.subjects import GENERIC
 
 Payloads = Mapping[str, bytes]
 QUESTION = GENERIC[1]

@@ -20,7 +20,7 @@ from splitter.commands.leakage import save_leakage
 if TYPE_CHECKING:  # they need torch, which takes its time
     from deploy.bench.codec.exam import Exam
     from deploy.bench.leakage.measure import Attack
-    from splitter.subjects import Image
+    from splitter.measuring.subjects import Image
 
 _NANO = "nano"
 _LEAST = 16
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _attack(options: argparse.Namespace, bundle: Bundle) -> "Attack":
     from deploy.bench.leakage.measure import Attack
-    from splitter.parts import Parts
+    from splitter.storage.parts import Parts
 
     exam, known = _pictures(options)
     recipe = json.dumps([bundle.digest, exam.digest, hashlib.sha256(b"".join(k.tobytes() for k in known)).hexdigest(), options.steps])

@@ -22,8 +22,8 @@ from deploy.bench.leakage.likeness import psnr, ssim
 from protos import bundle_pb2
 from protos import codec as wire
 from protos.bundle import Bundle
-from splitter.parts import Parts
-from splitter.subjects import Image
+from splitter.measuring.subjects import Image
+from splitter.storage.parts import Parts
 
 UPLOADS = (Upload("jpeg", 75), Upload("jpeg", 25), Upload("webp", 50))
 _MOST_SIDE = 128  # of a picture made again: what is finer is not worth an hour

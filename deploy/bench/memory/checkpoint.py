@@ -19,7 +19,7 @@ from protos.errors import UnknownName
 from splitter.families.checkpoint import INDEX
 from splitter.nano.model import tokenizer as nano_tokenizer
 from splitter.nano.scenes import picture
-from splitter.tail import header
+from splitter.storage.tail import header
 
 _SHARD_BYTES = 5_000_000_000
 _HALF_BYTES = 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from protos.errors import RequestError
-from splitter.subjects import Image
+from splitter.measuring.subjects import Image
 
 if TYPE_CHECKING:  # it is no part of what the demonstration installs
     from av import VideoFrame

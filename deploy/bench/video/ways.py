@@ -18,7 +18,7 @@ from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from protos.frames import frame_digest, sent_bytes
 from protos.tiles import ONE_TILE
-from splitter.subjects import Image
+from splitter.measuring.subjects import Image
 
 KEYS, REFERENCES, MJPEG, FILM = "features, key frames", "features, references", "MJPEG", "H.264"
 GROUPS = (REFERENCES, KEYS, FILM, MJPEG)

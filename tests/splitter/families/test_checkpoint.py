@@ -18,8 +18,8 @@ from protos.errors import CheckpointError
 from splitter.families import speaking
 from splitter.families.checkpoint import CONFIG, INDEX, WEIGHTS, read_config, read_header, read_tensors
 from splitter.families.loading import Checkpoint, load_model
+from splitter.measuring.verify import image_tokens
 from splitter.quiet import quiet
-from splitter.verify import image_tokens
 from tests.splitter.families.checkpoints import llava_clip, smolvlm
 
 

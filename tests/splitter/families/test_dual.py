@@ -24,19 +24,19 @@ from protos.bundle import Bundle
 from protos.errors import CheckpointError, NoRoute, PromptError, RequestError
 from protos.labels import Labels
 from protos.matching import label_texts
-from splitter.chain import Chain
-from splitter.export import export_tower
 from splitter.families import cut_names, enter, speaking, walk
 from splitter.families.clip import Clip, Siglip
 from splitter.families.loading import load_model, load_processor
 from splitter.families.texts import text_tokenizer
+from splitter.graphs.chain import Chain
+from splitter.graphs.export import export_tower
+from splitter.graphs.quantize import to_int8
+from splitter.measuring.subjects import Image
 from splitter.nano.model import WEIGHTS
 from splitter.nano.scenes import picture
-from splitter.quantize import to_int8
 from splitter.quiet import quiet
 from splitter.recipe import Options
 from splitter.split import split
-from splitter.subjects import Image
 from tests.cloud.calling import FP32, calling, picture_request, png
 from tests.edge.picture_files import scene
 from tests.splitter.families.dual_checkpoints import clip

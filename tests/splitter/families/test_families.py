@@ -15,15 +15,15 @@ from edge.preprocess import Preprocessor
 from edge.senders import Senders
 from protos import inference_pb2 as ip
 from protos.errors import PictureError
-from splitter.answers import Prompting, greedy
-from splitter.chain import Chain
-from splitter.export import export_tower
 from splitter.families import cut_names, enter, walk
 from splitter.families.loading import load_model
+from splitter.graphs.chain import Chain
+from splitter.graphs.export import export_tower
+from splitter.graphs.quantize import to_int8
+from splitter.measuring.answers import Prompting, greedy
+from splitter.measuring.subjects import Image
+from splitter.measuring.verify import Whole, image_tokens, spoken
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
-from splitter.quantize import to_int8
-from splitter.subjects import Image
-from splitter.verify import Whole, image_tokens, spoken
 from tests.cloud.calling import FP32, calling, picture_request, png
 from tests.edge.picture_files import scene
 from tests.splitter.families.conftest import Made

@@ -14,11 +14,11 @@ from protos.errors import CheckpointError
 from splitter.families.causal import Causal
 from splitter.families.checkpoint import read_tensors
 from splitter.families.loading import Checkpoint
-from splitter.parts import Parts
+from splitter.measuring.verify import image_tokens
 from splitter.quiet import quiet
 from splitter.recipe import Options
 from splitter.split import split
-from splitter.verify import image_tokens
+from splitter.storage.parts import Parts
 from splitter.work import Work
 from tests.cloud.calling import FP32, calling, picture_request
 from tests.splitter.families.checkpoints import llava_clip

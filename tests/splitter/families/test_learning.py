@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from splitter.recipe import Options
+from tests.splitter.coding.learning.pupil import Pupil, crossed
 from tests.splitter.families.checkpoints import CHECKPOINTS
-from tests.splitter.learning.pupil import Pupil, crossed
 
 
 @pytest.mark.parametrize("family", ["internvl", "blip-vqa", "qwen3vl"])

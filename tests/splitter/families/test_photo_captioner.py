@@ -10,10 +10,10 @@ from cloud.tail import Tail
 from edge.preprocess import Preprocessor
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
+from splitter.measuring.subjects import read
 from splitter.quiet import quiet
 from splitter.recipe import Options
 from splitter.split import split
-from splitter.subjects import read
 from tests.cloud.calling import FP32, calling, picture_request
 
 CAPTIONER = Path(__file__).resolve().parents[3] / ".." / "shared" / "photo-captioner"

@@ -26,15 +26,15 @@ from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from protos.errors import PromptError
 from protos.tiles import Grid
-from splitter.answers import Prompting, greedy
 from splitter.families import enter, speaking
 from splitter.families import family as family_named
 from splitter.families.loading import load_model
+from splitter.measuring.answers import Prompting, greedy
+from splitter.measuring.subjects import Image
 from splitter.nano.scenes import picture
 from splitter.quiet import quiet
 from splitter.recipe import Options
 from splitter.split import split
-from splitter.subjects import Image
 from tests.cloud.calling import FP32, calling, picture_request
 from tests.edge.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3

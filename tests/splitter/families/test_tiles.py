@@ -16,12 +16,12 @@ from edge.preprocess import Preprocessor
 from protos.errors import CheckpointError
 from protos.prompt import write_picture
 from protos.tiles import Grid, spans
-from splitter.answers import Prompting, greedy
 from splitter.families import Speaking, enter, family_of, speaking, walk
 from splitter.families.causal import Causal
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
-from splitter.verify import Whole, image_tokens, spoken
+from splitter.measuring.answers import Prompting, greedy
+from splitter.measuring.verify import Whole, image_tokens, spoken
 from tests.edge.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3, smolvlm
 

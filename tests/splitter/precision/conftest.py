@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from splitter.measuring.subjects import Image, Subject
 from splitter.nano.model import WEIGHTS
-from splitter.parts import Parts
 from splitter.recipe import Options
-from splitter.subjects import Image, Subject
+from splitter.storage.parts import Parts
 from splitter.work import Work
 from tests.splitter.precision.graphs import CUTS, SIDE
 

@@ -7,7 +7,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from splitter.export import PIXELS
+from splitter.graphs.export import PIXELS
 
 SIDE, PATCH, WIDTH, WIDE = 16, 8, 64, 128
 CUTS = [["vision.1/hidden"], ["vision.2/hidden"], ["connector/image_tokens"]]

@@ -9,7 +9,7 @@ from edge import runtime
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, Bundle, write_manifest
 from protos.errors import BundleDamaged
-from splitter.chain import Chain
+from splitter.graphs.chain import Chain
 from splitter.precision.files import file_bytes, save
 from tests.splitter.precision.graphs import pixels, tower
 

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from protos.errors import RequestError
-from splitter.chain import Chain
-from splitter.cut import cut
+from splitter.graphs.chain import Chain
+from splitter.graphs.cut import cut
+from splitter.graphs.quantize import to_int8
 from splitter.precision.convert import convert
 from splitter.precision.form import METHODS, Form
 from splitter.precision.loss import cosine
 from splitter.precision.static import to_static
-from splitter.quantize import to_int8
 from tests.splitter.precision.graphs import CUTS, kinds, pixels, tower
 
 QUANTISED = [Form("int8"), Form("int4"), Form("int8", "static"), Form("int8", "static", "s8", "percentile")]
@@ -163,7 +163,7 @@ def test_a_form_says_what_it_is() -> None:
 
 def test_a_large_graph_is_quantised_stretch_by_stretch_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = to_int8(tower())
-    monkeypatch.setattr("splitter.quantize._MOST_AT_ONCE", 0)
+    monkeypatch.setattr("splitter.graphs.quantize._MOST_AT_ONCE", 0)
 
     by_stretches = to_int8(tower())
 

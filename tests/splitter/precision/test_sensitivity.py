@@ -4,13 +4,13 @@ import numpy as np
 import onnx
 import pytest
 
-from splitter.chain import Chain
+from splitter.graphs.chain import Chain
+from splitter.graphs.quantize import to_int8
 from splitter.precision.convert import convert
 from splitter.precision.form import Form
 from splitter.precision.freed import free, products
 from splitter.precision.sensitivity import search
 from splitter.precision.slim import slim
-from splitter.quantize import to_int8
 from tests.splitter.precision.conftest import Working
 from tests.splitter.precision.graphs import kinds, pixels, tower
 

@@ -4,7 +4,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from protos.bundle import Bundle
-from splitter.chain import Chain
+from splitter.graphs.chain import Chain
 from splitter.precision.slim import slim
 from tests.splitter.precision.graphs import pixels, tower
 

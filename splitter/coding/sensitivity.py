@@ -1,0 +1,88 @@
+"""What a small error of a boundary costs the answer: the Fisher information that the tail's answers hold about each direction.
+
+To second order the divergence between the answers before and after an error e is half of e' F e, with F the mean of g g' over
+gradients g of the log-likelihood of answers that the model itself would give (Martens 2020, "New insights and perspectives on the
+natural gradient method"). F is kept for directions of width, its sum over tokens.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from splitter.measuring.verify import Whole, in_batches
+from splitter.memory import give_back
+
+Metrics = dict[str, NDArray[np.float64]]
+Enter = Callable[[dict[str, Tensor]], Tensor]  # a boundary -> image tokens (rows, tokens, width)
+Said = Callable[[Tensor, slice], Tensor]  # image tokens of these pictures -> a log-likelihood
+
+_MOST_TOKENS = 8
+_BATCH = 16
+_MOST_KEPT = 1 << 30  # bytes
+
+
+def metrics(enter: Enter, said: Said, boundary: Mapping[str, NDArray[np.float32]], at_once: int = _BATCH) -> Metrics:
+    """For each tensor of a cut its Fisher matrix (width, width), from the boundaries of some pictures (pictures, tokens, width)."""
+    sums: Metrics = {name: np.zeros((values.shape[-1], values.shape[-1])) for name, values in boundary.items()}
+    for rows in in_batches(len(next(iter(boundary.values()))), at_once):
+        leaves = {name: torch.from_numpy(values[rows]).requires_grad_() for name, values in boundary.items()}
+        likelihood = said(enter(dict(leaves)), rows)
+        for name, gradient in zip(leaves, torch.autograd.grad(likelihood, list(leaves.values())), strict=True):
+            flat = gradient.reshape(-1, gradient.shape[-1]).double().numpy()
+            sums[name] += flat.T @ flat
+        give_back()  # or what one gradient leaves behind in pieces grows with every next
+    return sums
+
+
+def pictures_at_once(
+    enter: Enter, said: Said, boundary: Mapping[str, NDArray[np.float32]], weights: Iterable[Tensor], most_kept: int = _MOST_KEPT
+) -> int:
+    """For how many pictures together a gradient keeps at most so many bytes, told from one of them: 1 at least.
+
+    Every layer keeps what it made for the way back; the weights are there anyway.
+    """
+    sizes = {weight.untyped_storage().data_ptr(): 0 for weight in weights}
+
+    def note(kept: Tensor) -> Tensor:
+        storage = kept.untyped_storage()
+        sizes.setdefault(storage.data_ptr(), storage.nbytes())
+        return kept
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
+        likelihood = said(enter({name: torch.from_numpy(values[:1]).requires_grad_() for name, values in boundary.items()}), slice(1))
+    del likelihood
+    return int(min(_BATCH, max(1, most_kept // max(1, sum(sizes.values())))))
+
+
+class Answering:
+    """The log-likelihood of answers that the model itself draws to questions, one about each picture, or each tile as if it were one."""
+
+    def __init__(self, whole: Whole, questions: Sequence[str], seed: int = 0) -> None:
+        self._whole, self._generator = whole, torch.Generator().manual_seed(seed)
+        self._prompts = [whole.prompting.ids(question) for question in questions]
+        self._stops = torch.tensor(sorted(whole.prompting.stop_tokens))
+
+    def __call__(self, tokens: Tensor, pictures: slice) -> Tensor:
+        rows = self._whole.family.rows(self._whole.model, self._prompts[pictures][: len(tokens)], tokens)
+        logits, total, alive = rows.prefill(), torch.zeros(()), torch.ones(len(tokens))
+        for left in reversed(range(_MOST_TOKENS)):
+            spoken = torch.multinomial(logits.detach().softmax(-1), 1, generator=self._generator)[:, 0]
+            total = total + (logits.log_softmax(-1).gather(1, spoken[:, None])[:, 0] * alive).sum()
+            alive = alive * ~torch.isin(spoken, self._stops)
+            if not left or not alive.any():
+                break
+            logits = rows.advance(spoken.tolist())
+        return total
+
+
+class Alike:
+    """Where there is no language model to ask: every number of the image tokens counts alike."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, tokens: Tensor, _: slice) -> Tensor:
+        return (tokens * torch.randn(tokens.shape, generator=self._generator)).sum()

@@ -1,0 +1,1 @@
+"""ONNX graphs: exported, quantised, cut into pieces, and run as a chain."""

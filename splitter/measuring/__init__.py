@@ -1,0 +1,1 @@
+"""What a cut loses: subjects, answers, the identity gate, and the report."""

@@ -1,0 +1,61 @@
+"""A cut that is ready to learn, and a learned codec across the wire."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from protos import bundle_pb2 as pb
+from protos import codec as wire
+from splitter.coding import codecs, encoders
+from splitter.coding.cut_codecs import begin
+from splitter.coding.fitting import Transform
+from splitter.coding.learning.train import Learned, Lesson, learn
+from splitter.families import walk
+from splitter.graphs.chain import open_session
+from splitter.recipe import Options
+from splitter.storage.parts import Parts
+from splitter.work import Work
+
+Boundary = dict[str, NDArray[np.float32]]
+
+
+class Pupil:
+    """A cut of a model, ready to learn."""
+
+    def __init__(self, folder: Path, options: Options, cut: str) -> None:
+        self.work = Work(options, Parts(folder / "bundle", "recipe"), lambda _: None, lambda *_: None)
+        pixels = torch.from_numpy(self.work.pixels(list(self.work.subject.calibration)))
+        with torch.inference_mode():
+            reached = dict(walk(self.work.whole.family, self.work.whole.model, pixels))[cut]
+        self.boundary: Boundary = {name: tensor.numpy().copy() for name, tensor in reached.items()}
+        self.lesson: Lesson
+        self.lesson, self.steps = begin(self.work, cut, self.boundary, {})
+
+    def learn(self, state: Path, steps: int, seconds: float = 600) -> Learned:
+        return learn(self.lesson, state, steps, seconds)
+
+
+def crossed(transforms: dict[str, Transform], pupil: Pupil, folder: Path) -> list[int]:
+    """The bytes of one picture at each level, each decoded to what the network itself gives for the rounded codes."""
+    for name in ("edge", "cloud"):
+        (folder / name).mkdir(parents=True)
+    codings = list(codecs.levels("learned", transforms, pupil.steps))
+    entry = pb.Cut(name="cut", codecs=[coding.describe({}) for coding in codings])
+    codecs.write(entry, codings, folder)
+    one = {name: values[:1] for name, values in pupil.boundary.items()}
+    sizes = []
+    for number, spec in enumerate(entry.codecs):
+        half = wire.receiver(spec, folder.joinpath)
+        codes = encoders.run(open_session((folder / spec.encoder).read_bytes(), threads=1), half, one)
+        payloads = half.encode({name: values[0] for name, values in codes.items()})
+        received = half.decode(payloads)
+        for name, transform in transforms.items():
+            step, sent = pupil.steps[name][number], codings[number].levels[name].which >= 0
+            tokens, channels = sent.shape
+            wanted = np.zeros(transform.coordinates.shape[1:], np.float32)
+            wanted[:tokens, :channels] = np.round(transform.coordinates[0, :tokens, :channels] / step) * step * sent
+            assert np.abs(received[name] - transform.synthesis(wanted, step)).mean() < 0.02 * np.abs(one[name]).mean()
+        sizes.append(sum(map(len, payloads.values())))
+    return sizes
