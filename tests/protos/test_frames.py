@@ -24,7 +24,7 @@ def test_what_was_sent_is_the_same_bytes_whatever_the_machine() -> None:
 
 def test_a_reference_says_how_both_digests_begin() -> None:
     old, new = (frame_digest("b", "cut", "codec", ONE_TILE, [("n", data)]) for data in (b"1", b"2"))
-    assert referred(reference_to(old, new)) == (beginning(old), beginning(new))
+    assert referred(reference_to(old, new)) == (beginning(old), new[:8])
 
 
 @pytest.mark.parametrize("size", [1, 7, 9, 1000])
