@@ -33,6 +33,18 @@ class Pupil:
         self.lesson: Lesson
         self.lesson, self.steps = begin(self.work, cut, self.boundary, {})
 
+    def losses(self, steps: int) -> list[float]:
+        """The loss at the coarsest level, trained on the same pictures at every step."""
+        networks, pictures, found = self.lesson.networks(), range(min(16, len(next(iter(self.boundary.values()))))), []
+        optimiser = torch.optim.Adam([weight for network in networks.values() for weight in network.parameters()], lr=1e-3)
+        for _ in range(steps):
+            loss = self.lesson.loss(self.lesson.received(networks, len(self.lesson.levels) - 1, pictures), pictures, 0)
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            optimiser.step()
+            found.append(loss.item())
+        return found
+
     def learn(self, state: Path, steps: int, seconds: float = 600) -> Learned:
         return learn(self.lesson, state, steps, seconds)
 
