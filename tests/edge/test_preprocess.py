@@ -106,7 +106,7 @@ def test_a_picture_that_would_grow_without_bound_is_refused() -> None:
         Preprocessor(growing).resize(scene(4, 201))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
     target=st.tuples(st.integers(1, 60), st.integers(1, 60)),

@@ -102,14 +102,14 @@ def test_an_unknown_codec_is_named_with_those_that_exist() -> None:
         wire.sender(pb.Codec(name="jpeg2000"), Path)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=400))
 def test_random_bytes_give_a_typed_error(data: bytes) -> None:
     with pytest.raises(IsthmusError):
         int8().decode({"hidden": data})
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_a_damaged_payload_gives_a_typed_error_or_a_tensor_of_the_right_shape(data: st.DataObject) -> None:
     codes = np.random.default_rng(1).integers(90, 110, SHAPE).astype(np.uint8)

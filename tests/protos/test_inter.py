@@ -44,7 +44,7 @@ def extreme(seed: int) -> Codes:
     return np.where(np.random.default_rng(seed).random((1, len(WHICH))) < 0.5, LOW, HIGH).astype(np.int16)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.integers(0, 2**32), st.integers(0, TOKENS), st.integers(1, 3))
 def test_any_frame_comes_back_from_any_reference(first: int, second: int, tokens: int, tiles: int) -> None:
     reference = frame(first, tiles)
@@ -88,7 +88,7 @@ def test_the_bytes_are_the_same_on_every_machine() -> None:
     assert Inter(alphabets, count % 4, count // 8).encode(codes, reference).hex() == "f0047c481f009915c20755a2890564c88b1726380038"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=80))
 def test_random_bytes_are_codes_of_the_tables_or_a_typed_error(data: bytes) -> None:
     try:
@@ -99,7 +99,7 @@ def test_random_bytes_are_codes_of_the_tables_or_a_typed_error(data: bytes) -> N
     assert ((codes >= LOW) & (codes <= HIGH)).all()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.integers(0, 2**16), st.integers(0, 7))
 def test_a_flipped_bit_is_codes_of_the_tables_or_a_typed_error(place: int, bit: int) -> None:
     data = bytearray(INTER.encode(moved(frame(4), 5), frame(4)))

@@ -29,7 +29,7 @@ def ideal_bytes(held: rans.Tables, coded: NDArray[np.int64]) -> float:
 
 
 @given(st.integers(0, 400), st.integers(0, 1000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_symbols_come_back(count: int, seed: int) -> None:
     coded = symbols(count, seed)
     np.testing.assert_array_equal(tables().decode(tables().encode(coded), count), coded)
@@ -85,7 +85,7 @@ def test_tables_that_are_no_distribution_are_refused(frequency: list[int]) -> No
         rans.Tables([0], [frequency])
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(st.binary(max_size=300), st.integers(0, 60))
 def test_random_bytes_are_refused_or_read_as_symbols_of_the_table(data: bytes, count: int) -> None:
     try:
@@ -96,7 +96,7 @@ def test_random_bytes_are_refused_or_read_as_symbols_of_the_table(data: bytes, c
     assert read.size == 0 or (read.min() >= -6 and read.max() <= 6)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_truncated_and_lengthened_payloads_are_refused(data: st.DataObject) -> None:
     whole = tables().encode(symbols(60))
