@@ -22,7 +22,7 @@ Metrics = Mapping[str, NDArray[np.float64]]
 UNTRAINED = (wire.Fitted.name, wire.Int8Zstd.name, wire.Fp16Zstd.name)
 # The share of the variance, seen through the metric, that quantisation may cost at each level: from no loss at early cuts to the last
 # that pays at a connector.
-DISTORTIONS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.08)
+DISTORTIONS = (0.0025, 0.005, 0.01, 0.02, 0.05, 0.08)
 _MARGIN = 0.02  # of a channel's range, beyond what calibration saw
 
 
