@@ -66,8 +66,12 @@ def split(options: Options, output: Path, *, replace: bool = False, say: Say = p
         say(f"{output} is already split by this recipe; reused")
         return existing
     parts = Parts(output, cooked)
-    with full_disk_told(output, parts.folder):
-        return _split(Work(options, parts, say, advance), output, cooked)
+    try:
+        with full_disk_told(output, parts.folder):
+            return _split(Work(options, parts, say, advance), output, cooked)
+    except BaseException:
+        parts.tidy()
+        raise
 
 
 def _split(work: Work, output: Path, cooked: str) -> Bundle:

@@ -15,6 +15,7 @@ from splitter.memory import give_back
 from splitter.precision.files import save
 
 _MOST_INSIDE = 64 << 20
+_MARK = "recipe"
 
 
 class Parts:
@@ -22,7 +23,7 @@ class Parts:
 
     def __init__(self, bundle: Path, recipe: str) -> None:
         self.folder = _folder(bundle)
-        mark = self.folder / "recipe"
+        mark = self.folder / _MARK
         if self.folder.exists() and not (mark.exists() and mark.read_text() == recipe):
             shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -76,6 +77,11 @@ class Parts:
     def remove(self) -> None:
         """Throw everything away; the bundle is whole."""
         shutil.rmtree(self.folder)
+
+    def tidy(self) -> None:
+        """Leave no folder behind where no step was finished."""
+        if self.folder.exists() and [path.name for path in self.folder.iterdir()] == [_MARK]:
+            self.remove()
 
     def _write_model(self, place: Path, model: onnx.ModelProto) -> None:
         """The graph last: a graph that is there has its weights beside it."""

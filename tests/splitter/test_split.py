@@ -113,6 +113,7 @@ def test_a_cut_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path
     with pytest.raises(UnknownName, match=r"vision\.1, vision\.2"):
         split(Options(WEIGHTS, cuts=("vision.9",)), tmp_path / "bundle", say=silent)
     assert not (tmp_path / "bundle").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
