@@ -177,10 +177,9 @@ def _fitted(work: Work, chosen: Chosen) -> Codings:
     give_back()  # the tower
     seen = _calibrated(work, Chain(chosen.pieces, work.options.threads))
     boundaries = {name: work.boundary(name, arrays) for name, arrays in zip(work.cuts, seen, strict=True)}
-    for name, boundary in boundaries.items():
-        metrics(work, name, boundary)
+    weighed = {name: metrics(work, name, boundary) for name, boundary in boundaries.items()}
     work.rest()  # what is left is done with matrices as wide as a language model
-    return {name: cut_codecs(work, name, boundary) for name, boundary in boundaries.items()}
+    return {name: cut_codecs(work, name, boundary, weighed[name]) for name, boundary in boundaries.items()}
 
 
 def _calibrated(work: Work, chain: Chain) -> list[Arrays]:

@@ -1,7 +1,6 @@
 """`isthmus bench`: measure."""
 
 import argparse
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from deploy.bench.codec import command as codec
+from deploy.bench.figures import check_places, save_figures
 from deploy.bench.leakage import command as leakage
 from deploy.bench.memory import command as memory
 from deploy.bench.routes import Timing, routes, setting
@@ -67,12 +67,12 @@ def _head(options: argparse.Namespace) -> None:
     from deploy.bench import head_tables
     from splitter.quiet import quiet
 
+    check_places(options.json)
     progress = Progress(console=Console(stderr=True), transient=True)
     with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder, progress, quiet():
         figures = _measured(options, Path(folder), progress)
     head_tables.show(figures, Console())
-    if options.json:
-        options.json.write_text(json.dumps(asdict(figures), indent=1) + "\n", encoding="utf-8")
+    save_figures(options.json, asdict(figures))
 
 
 def _measured(options: argparse.Namespace, folder: Path, progress: Progress) -> "HeadFigures":
@@ -89,14 +89,14 @@ def _measured(options: argparse.Namespace, folder: Path, progress: Progress) -> 
 
 
 def _routes(options: argparse.Namespace) -> None:
+    check_places(options.json)
     bundle = prepare(options.bundle)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("asking", total=options.repetitions)
         timings = routes(bundle, options.repetitions, lambda: progress.advance(task))
     Console().print(_table(timings, setting(options.repetitions)))
-    if options.json:
-        figures = {"setting": setting(options.repetitions), "bundle": bundle.digest, "routes": [asdict(t) for t in timings]}
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    told = {"setting": setting(options.repetitions), "bundle": bundle.digest, "routes": [asdict(t) for t in timings]}
+    save_figures(options.json, told)
 
 
 def _table(timings: list[Timing], caption: str) -> Table:

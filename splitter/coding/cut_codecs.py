@@ -20,9 +20,8 @@ _STEPS = 1500
 Steps = Mapping[str, list[float]]  # by tensor, a level each
 
 
-def cut_codecs(work: Work, cut: str, boundary: codecs.Tensors) -> list[codecs.Coding]:
+def cut_codecs(work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Metrics) -> list[codecs.Coding]:
     """The codecs that were asked for, from the cut's boundary on the calibration pictures: (pictures, tokens, width) by tensor name."""
-    weighed = metrics(work, cut, boundary)
     made = codecs.fit(boundary, weighed, work.options.codecs)
     if wire.Learned.name in work.options.codecs:
         made += _learned(work, cut, boundary, weighed)
@@ -30,7 +29,7 @@ def cut_codecs(work: Work, cut: str, boundary: codecs.Tensors) -> list[codecs.Co
 
 
 def metrics(work: Work, cut: str, boundary: codecs.Tensors) -> codecs.Metrics:
-    """What a small error of each tensor costs the tail, where a codec asks for it; measured once. Fitting itself needs no model."""
+    """What a small error of each tensor costs the tail, where a codec asks for it; measured once. Fitting by it needs no model."""
     if not {wire.Fitted.name, wire.Learned.name} & set(work.options.codecs):
         return {}
     place = work.parts.file(f"sensitivity-{cut}.npz", lambda path: np.savez(path, **_metrics(work, cut, boundary)))  # type: ignore[arg-type]

@@ -1,8 +1,6 @@
 """`isthmus bench codec`: its arguments, and where its finished rows are kept."""
 
 import argparse
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +8,7 @@ from PIL import features
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deploy.bench.figures import check_places, save_figures
 from edge import config
 from protos.bundle import Bundle
 from protos.errors import RequestError
@@ -63,8 +62,7 @@ def run(options: argparse.Namespace) -> None:
     outcome = _outcome(Bundle.open(options.bundle), _exam(options))
     console = Console()
     tables.show(outcome, console if console.is_terminal else Console(width=_PIPED_WIDTH))
-    if options.json:
-        options.json.write_text(json.dumps(outcome.record(), indent=1) + "\n", encoding="utf-8")
+    save_figures(options.json, outcome.record())
     if options.html:
         page.save(options.html, outcome)
 
@@ -89,10 +87,3 @@ def _outcome(bundle: Bundle, exam: "Exam") -> "Outcome":
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress, quiet():
         task = progress.add_task("reading the model", total=steps(bundle))
         return examine(bundle, exam, keep, lambda name: progress.update(task, description=name, advance=1))
-
-
-def check_places(*files: Path | None) -> None:
-    """Raises RequestError now, before anything is measured, for places that cannot be written to later."""
-    for file in filter(None, files):
-        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
-            raise RequestError(f"{file} cannot be written: {file.parent} is not a folder to write to; choose another place", path=str(file))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deploy.bench.figures import check_places, save_figures
 from edge import config
 from protos.bundle import Bundle
 from protos.errors import RequestError
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
     from deploy.bench.machine import setting
     from splitter.quiet import quiet
 
+    check_places(options.json)
     bundle = Bundle.open(options.bundle)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress, quiet():
@@ -71,8 +73,7 @@ def run(options: argparse.Namespace) -> None:
         save_leakage(bundle, figures)
     except OSError as error:  # the figures stand above all the same
         Console(stderr=True).print(f"{bundle.path} cannot be written to ({error.strerror}): `bundle show` will not tell of this")
-    if options.json:
-        options.json.write_text(json.dumps({"bundle": bundle.digest, **figures}, indent=1) + "\n", encoding="utf-8")
+    save_figures(options.json, {"bundle": bundle.digest, **figures})
 
 
 def _attack(options: argparse.Namespace, bundle: Bundle) -> "Attack":

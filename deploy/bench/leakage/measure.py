@@ -141,8 +141,10 @@ class Attack:
 
 def attacked(cut: bundle_pb2.Cut) -> list[bundle_pb2.Codec]:
     """Of each kind of codec the finest level and the coarsest: what lies between gives away something between."""
-    kinds = {wire.kind(spec): [other for other in cut.codecs if wire.kind(other) == wire.kind(spec)] for spec in cut.codecs}
-    return [spec for alike in kinds.values() for spec in (alike[:1] if len(alike) == 1 else (alike[0], alike[-1]))]
+    levels: dict[str, list[bundle_pb2.Codec]] = {}
+    for spec in cut.codecs:
+        levels.setdefault(wire.kind(spec), []).append(spec)
+    return [spec for alike in levels.values() for spec in (alike[:1] if len(alike) == 1 else (alike[0], alike[-1]))]
 
 
 def _fit(image: Image, side: int) -> Image:

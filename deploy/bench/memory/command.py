@@ -1,7 +1,6 @@
 """`isthmus bench memory`: what a split of a large checkpoint holds in memory."""
 
 import argparse
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from deploy.bench.figures import check_places, save_figures
 from splitter.commands import positive
 
 _TARGET = 4 << 30  # beyond the tower
@@ -57,6 +57,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    check_places(options.json)
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="isthmus-bench-", dir=options.disk))
     try:
@@ -65,8 +66,7 @@ def _run(options: argparse.Namespace) -> None:
     finally:
         shutil.rmtree(folder)
     console.print(_table(figures), _told(figures), sep="\n")
-    if options.json:
-        options.json.write_text(json.dumps(asdict(figures), indent=1) + "\n", encoding="utf-8")
+    save_figures(options.json, asdict(figures))
 
 
 def measure(config: str, folder: Path, pictures: int, progress: Progress) -> MemoryFigures:

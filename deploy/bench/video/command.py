@@ -1,14 +1,13 @@
 """`isthmus bench video`: its arguments."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.bench.codec.command import check_places
+from deploy.bench.figures import check_places, save_figures
 from protos.bundle import Bundle
 from protos.errors import RequestError
 from splitter.commands import positive, wait_quietly
@@ -51,8 +50,7 @@ def run(options: argparse.Namespace) -> None:
     found = _outcome(Bundle.open(options.bundle), options.clips, options.seconds)
     console = Console()
     tables.show(found, console if console.is_terminal else Console(width=_PIPED_WIDTH))
-    if options.json:
-        options.json.write_text(json.dumps(found.record(), indent=1) + "\n", encoding="utf-8")
+    save_figures(options.json, found.record())
 
 
 def _outcome(bundle: Bundle, clips: int, seconds: int) -> "Outcome":

@@ -26,7 +26,7 @@ from splitter.measuring.verify import Whole, image_tokens, spoken
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 from tests.cloud.calling import FP32, calling, picture_request, png
 from tests.edge.picture_files import scene
-from tests.splitter.families.conftest import Made
+from tests.splitter.families.made import Made
 
 QUESTION = "what color is the circle"
 SIZES = ((57, 83), (131, 64), (56, 56), (41, 300), (23, 19), (601, 401))

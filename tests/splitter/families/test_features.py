@@ -22,7 +22,7 @@ from splitter.storage.parts import Parts
 from splitter.work import Work
 from tests.cloud.calling import FP32, calling, picture_request
 from tests.splitter.families.checkpoints import llava_clip
-from tests.splitter.families.conftest import Made
+from tests.splitter.families.made import Made
 from tests.splitter.families.test_families import scene_picture
 
 

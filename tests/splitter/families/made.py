@@ -1,0 +1,65 @@
+"""A small random checkpoint with the bundle that the real splitter makes of it."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+
+from protos.bundle import Bundle
+from splitter.families import Family, Speaking, cut_names, family_of, speaking
+from splitter.families.loading import load_model, load_processor
+from splitter.families.processors import Processor
+from splitter.nano.scenes import picture
+from splitter.quiet import quiet
+from splitter.recipe import Options
+from splitter.split import split
+
+
+@dataclass(frozen=True)
+class MadeOnce(ABC):
+    """A checkpoint folder and what is split from it, once for all who ask."""
+
+    folder: Path
+    photos: Path
+    output: Path
+
+    @property
+    @abstractmethod
+    def family(self) -> Family: ...
+
+    @abstractmethod
+    def options(self, cuts: tuple[str, ...]) -> Options:
+        """How it is split, at all its cuts."""
+
+    @cached_property
+    def model(self) -> Any:
+        return load_model(self.folder)
+
+    @cached_property
+    def processor(self) -> Processor:
+        return load_processor(self.folder)
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        options = self.options(tuple(cut_names(self.family, self.model)))
+        with FileLock(f"{self.output}.lock"), quiet():
+            return split(options, self.output, say=lambda _: None)
+
+    @cached_property
+    def pixels(self) -> torch.Tensor:
+        return self.family.pixels(self.processor, [picture(5).image, picture(6).image])
+
+
+class Made(MadeOnce):
+    """Of a family that answers questions."""
+
+    @cached_property
+    def family(self) -> Speaking:
+        return speaking(family_of(self.model.config))
+
+    def options(self, cuts: tuple[str, ...]) -> Options:
+        return Options(self.folder, cuts, self.photos, calibration_pictures=6, report_pictures=2)
