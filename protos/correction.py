@@ -1,7 +1,7 @@
-"""What a learned codec's receiver adds to a tensor: a layer of a transformer over its tokens, to undo part of what rounding did."""
+"""What a learned codec's receiver adds to a tensor: a small transformer over its tokens, to undo part of what rounding did."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -17,13 +17,16 @@ LEAST_VARIANCE = 1e-5
 class Correction:
     """Of coordinates y (..., tokens, channels), tokens apart, what to add to the tensor: (..., tokens, width).
 
-    h = y @ inner + place, then h += attention(norm(h) @ heads) @ joined and h += relu(norm(h) @ wide + bias) @ narrow, and
-    `step**2 * (norm(h) @ outer)`: the noise of rounding has a variance of step**2 / 12, so a fine level is corrected by little.
-    `inner` (channels, hidden), `place` (tokens, hidden), `heads` (hidden, 3 hidden) queries, keys, values; `outer` (hidden, width).
+    h = y @ inner + place + log2(step) * level, then for each layer h += attention(norm(h) @ heads) @ joined and
+    h += relu(norm(h) @ wide + bias) @ narrow; what is added is step * (norm(h) @ outer), for rounding errs by a share of the step.
+    `inner` (channels, hidden), `place` (tokens, hidden), `level` (hidden), `outer` (hidden, width); of each layer `heads`
+    (hidden, 3 hidden): queries, keys, values, `joined` (hidden, hidden), `wide` (hidden, inside), `bias` (inside), `narrow`
+    (inside, hidden).
     """
 
     inner: Floats
     place: Floats
+    level: Floats
     heads: Floats
     joined: Floats
     wide: Floats
@@ -32,14 +35,11 @@ class Correction:
     outer: Floats
 
     def __call__(self, coordinates: Floats, step: float) -> Floats:
-        hidden = coordinates @ self.inner + self.place
-        hidden = hidden + _attention(_norm(hidden) @ self.heads) @ self.joined
-        hidden = hidden + np.maximum(_norm(hidden) @ self.wide + self.bias, 0) @ self.narrow
-        return np.asarray(_norm(hidden) @ self.outer * np.float32(step**2), np.float32)
-
-    def first(self, channels: int) -> Self:
-        """The same where only the first so many channels are sent."""
-        return replace(self, inner=self.inner[:channels])
+        hidden = coordinates @ self.inner + (self.place + np.float32(np.log2(step)) * self.level)
+        for heads, joined, wide, bias, narrow in zip(self.heads, self.joined, self.wide, self.bias, self.narrow, strict=True):
+            hidden = hidden + _attention(_norm(hidden) @ heads) @ joined
+            hidden = hidden + np.maximum(_norm(hidden) @ wide + bias, 0) @ narrow
+        return np.asarray(_norm(hidden) @ self.outer * np.float32(step), np.float32)
 
     @classmethod
     def of(cls, parts: Mapping[str, Floats]) -> Self | None:

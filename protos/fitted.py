@@ -1,4 +1,4 @@
-"""The fitted codec: mean removed, a linear transform of channels and tokens, one step size; entropy-coded with static tables."""
+"""The fitted codec: neighbours grouped, mean removed, a linear transform, one step size; entropy-coded with static tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -12,6 +12,7 @@ from protos import bundle_pb2 as pb
 from protos import rans
 from protos.correction import Correction
 from protos.errors import PayloadError
+from protos.grouping import Grouping
 from protos.inter import FINER, Inter, held, rounded
 from protos.payload import Codes, Floats, Frame, Sent, check_length, check_names, tiled, words
 
@@ -102,27 +103,30 @@ class Synthesis:
     """How coordinates (..., tokens sent, channels) become a tensor again: `turn @ coordinates @ basis + mean`. All levels share it.
 
     `basis` (channels, width); `mean` (tokens, width) is that of each position; `turn` (tokens, tokens sent) mixes tokens, or is absent.
+    With a grouping, a group stands wherever a token is named here, as wide as its members together.
     A learned codec adds a correction, which depends on the level's step.
     """
 
     basis: Floats
     mean: Floats
     turn: Floats | None = None
+    grouping: Grouping | None = None
     correction: Correction | None = None
 
     def __call__(self, coordinates: Floats, step: float) -> Floats:
         apart = coordinates if self.turn is None else self.turn @ coordinates
-        values = apart @ self.basis + self.mean
-        return np.asarray(values + self.correction(apart, step) if self.correction else values, np.float32)
-
-    def first(self, tokens: int, channels: int) -> Self:
-        """The same where only the first so many tokens and channels are sent; tokens that are not mixed are all kept."""
-        turn = None if self.turn is None else np.ascontiguousarray(self.turn[:, :tokens])
-        return replace(self, basis=self.basis[:channels], turn=turn, correction=self.correction and self.correction.first(channels))
+        values = np.asarray(apart @ self.basis + self.mean, np.float32)
+        if self.correction:
+            values += self.correction(apart, step)
+        return self.grouping.apart(values) if self.grouping else values
 
     def arrays(self, tensor: str) -> dict[str, NDArray[np.generic]]:
         """As arrays for the .npz of the receiver."""
-        parts = {"basis": self.basis, "mean": self.mean, "turn": self.turn} | (vars(self.correction) if self.correction else {})
+        parts: dict[str, NDArray[np.generic] | None] = {"basis": self.basis, "mean": self.mean, "turn": self.turn}
+        if self.grouping:
+            parts["order"] = self.grouping.order.astype(np.int32)
+        if self.correction:
+            parts |= vars(self.correction)
         return {f"{name}/{tensor}": array for name, array in parts.items() if array is not None}
 
 
@@ -188,9 +192,13 @@ class Fitted:
 
 
 class Learned(Fitted):
-    """The fitted codec with a correction at the receiver's end that was trained: the same bytes, other tensors."""
+    """The fitted codec with a small network on each side: the encoder's nudges its codes, the receiver's adds to the tensors."""
 
     name = "learned"
+
+    def _per_step(self, finer: int) -> Mapping[str, Floats]:
+        """And how much finer the steps are than the level's, for a nudge is so many of the level's."""
+        return {**super()._per_step(finer), **{f"finer/{name}": np.array(finer, np.float32) for name in self._levels}}
 
 
 def read_level(stored: Stored, codec: str, tensor: str) -> Level:
@@ -207,7 +215,9 @@ def read_level(stored: Stored, codec: str, tensor: str) -> Level:
 def read_synthesis(stored: Stored, tensor: str) -> Synthesis:
     """A synthesis as `Synthesis.arrays` wrote it. Raises KeyError or ValueError."""
     parts = {name: finite(stored[f"{name}/{tensor}"]) for name in _SYNTHESIS if f"{name}/{tensor}" in stored}
-    return Synthesis(parts["basis"], parts["mean"], parts.get("turn"), Correction.of(parts))
+    order = stored.get(f"order/{tensor}")
+    grouping = None if order is None else Grouping(order.astype(np.int64))
+    return Synthesis(parts["basis"], parts["mean"], parts.get("turn"), grouping, Correction.of(parts))
 
 
 def finite(table: NDArray[np.generic]) -> Floats:

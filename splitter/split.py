@@ -6,6 +6,7 @@ loses, and put the bundle in place with one rename.
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from protos.bundle import FORMAT, MANIFEST, Bundle, write_manifest
 from protos.errors import BundleError
 from protos.tiles import largest_grid
 from splitter.coding import codecs
-from splitter.coding.cut_codecs import cut_codecs, metrics
+from splitter.coding.cut_codecs import cut_codecs, weigh
 from splitter.families import Boundary
 from splitter.graphs.chain import Arrays, Chain, reached
 from splitter.graphs.cut import extracted
@@ -30,7 +31,7 @@ from splitter.graphs.local import write_local
 from splitter.graphs.text_tower import write_texts
 from splitter.measuring.answers import Prompting
 from splitter.measuring.report import cloud_costs, measure
-from splitter.measuring.verify import identity_difference, token_difference
+from splitter.measuring.verify import identity_difference, in_batches, token_difference
 from splitter.memory import give_back
 from splitter.precision.chosen import Chosen, choose
 from splitter.precision.files import save
@@ -43,6 +44,7 @@ from splitter.work import Advance, Say, Work
 Codings = dict[str, list[codecs.Coding]]
 
 _OLD = ".old"
+_AT_ONCE = 64  # pictures that a chain sees together
 _MOST_BOUNDARY_BYTES = 1 << 30
 _LEAST_CALIBRATED = 16
 _GATE_QUESTIONS = 6
@@ -175,11 +177,20 @@ def _fitted(work: Work, chosen: Chosen) -> Codings:
     """The codecs of each cut."""
     work.say("fitting the codecs of each cut")
     give_back()  # the tower
-    seen = _calibrated(work, Chain(chosen.pieces, work.options.threads))
+    chain = Chain(chosen.pieces, work.options.threads)
+    seen = _calibrated(work, chain)
     boundaries = {name: work.boundary(name, arrays) for name, arrays in zip(work.cuts, seen, strict=True)}
-    weighed = {name: metrics(work, name, boundary) for name, boundary in boundaries.items()}
+    weighed = {name: weigh(work, name, boundary) for name, boundary in boundaries.items()}
     work.rest()  # what is left is done with matrices as wide as a language model
-    return {name: cut_codecs(work, name, boundary, weighed[name]) for name, boundary in boundaries.items()}
+    return {name: cut_codecs(work, name, boundary, weighed[name], _further(work, chain, name)) for name, boundary in boundaries.items()}
+
+
+def _further(work: Work, chain: Chain, name: str) -> Iterator[codecs.Tensors]:
+    """A cut's boundary of further pictures, some at a time: for codecs that learn."""
+    place = work.cuts.index(name)
+    for some in in_batches(len(work.further), _AT_ONCE):
+        work.advance(f"seeing more pictures for {name}", some.start, len(work.further))
+        yield work.boundary(name, chain.run(work.pixels(work.further[some]))[place])
 
 
 def _calibrated(work: Work, chain: Chain) -> list[Arrays]:

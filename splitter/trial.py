@@ -13,7 +13,7 @@ import torch
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.coding import codecs, encoders
-from splitter.coding.cut_codecs import cut_codecs, metrics
+from splitter.coding.cut_codecs import cut_codecs, weigh
 from splitter.families import Boundary, enter, walk
 from splitter.graphs.chain import Arrays, Chain, open_session
 from splitter.graphs.cut import cut
@@ -118,7 +118,7 @@ class Trial:
         """Fit the codecs of a candidate, and measure what they take."""
         self.manifest.pieces.add(cut=name, milliseconds=milliseconds)
         entry = self.manifest.cuts.add(name=name, cloud_milliseconds=self._tail_milliseconds(name, held))
-        codings = cut_codecs(self._work, name, fitted, metrics(self._work, name, fitted))
+        codings = cut_codecs(self._work, name, fitted, weigh(self._work, name, fitted))
         entry.codecs.extend(coding.describe(held) for coding in codings)
         codecs.write(entry, codings, self._folder)
         for spec in entry.codecs:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from splitter.measuring.answers import Prompting
 from splitter.measuring.matching import Agreement, Matcher, asked_once, read_matcher
 from splitter.measuring.measures import ANSWERS, FEATURES, Answers, Features, Measure
 from splitter.measuring.subjects import Subject
-from splitter.measuring.verify import Whole, image_tokens
+from splitter.measuring.verify import Whole
 from splitter.memory import give_back
 from splitter.nano.model import WEIGHTS
 from splitter.recipe import BEST_CUTS, Options
@@ -33,6 +34,7 @@ from splitter.storage.parts import Parts
 BUILT_IN = "nano"
 AUTO = "auto"
 _MOST_LANGUAGE_BYTES = 2 << 30
+_MOST_FURTHER = 4096  # pictures
 _MOST_TILE_BYTES = 400 << 20  # of pixels in memory at once; each published cut takes about as much again
 
 Say = Callable[[str], None]
@@ -152,6 +154,13 @@ class Work:
         return subjects.scenes(chosen.calibration_pictures, chosen.report_pictures)
 
     @cached_property
+    def further(self) -> list[subjects.Image]:
+        """What a learned codec learns from besides the calibration: more scenes, or parts of its pictures."""
+        seen = self.subject.calibration
+        more = subjects.parts(seen) if self.options.calibration else subjects.more_scenes(len(seen))
+        return list(islice(more, max(0, _MOST_FURTHER - len(seen))))
+
+    @cached_property
     def cuts(self) -> list[str]:
         """The published cuts in order: those named; the best ones, found by trying; or two layers at thirds, and the last cut there is."""
         if self.options.cuts == BEST_CUTS:
@@ -177,12 +186,6 @@ class Work:
         pixels = torch.zeros(1, *self.whole.family.pixel_shape(self.whole.model))
         with torch.inference_mode():
             return {name: list(boundary) for name, boundary in walk(self.whole.family, self.whole.model, pixels) if name in self.cuts}
-
-    @cached_property
-    def calibration_tokens(self) -> torch.Tensor:
-        """The whole model's image tokens of the calibration pictures."""
-        pixels = torch.from_numpy(self.pixels(list(self.subject.calibration)))
-        return image_tokens(self.whole.family, self.whole.model, pixels)
 
     @cached_property
     def held_out(self) -> NDArray[np.float32]:

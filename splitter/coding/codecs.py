@@ -1,6 +1,6 @@
 """Fit the codecs of a cut on calibration pictures: each knows its encoder, its manifest entry, and its files."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.coding.encoders import Encoder
-from splitter.coding.fitting import Transform, transform
+from splitter.coding.fitting import Transform
+from splitter.coding.weighed import Weighed
 
 Floats = NDArray[np.float32]
 Tensors = Mapping[str, Floats]
 Arrays = dict[str, NDArray[np.generic]]
-Metrics = Mapping[str, NDArray[np.float64]]
+Graph = Callable[[], onnx.ModelProto]
+Weighing = Mapping[str, Weighed]
 
 UNTRAINED = (wire.Fitted.name, wire.Int8Zstd.name, wire.Fp16Zstd.name)
-# The share of the variance, seen through the metric, that quantisation may cost at each level: from no loss at early cuts to the last
-# that pays at a connector.
-DISTORTIONS = (0.0025, 0.005, 0.01, 0.02, 0.05, 0.08)
+# The share of the variance, seen through the metric, that quantisation may cost at each level: from no loss in any kind of question at a
+# connector to the last that pays at an early cut.
+DISTORTIONS = (0.003, 0.006, 0.012, 0.025, 0.045, 0.075, 0.12)
 _MARGIN = 0.02  # of a channel's range, beyond what calibration saw
 
 
@@ -44,14 +46,14 @@ class Coding(Protocol):
         """What the receiver's file of its kind holds besides, the same for all codecs of the kind."""
 
 
-def fit(calibration: Tensors, metrics: Metrics = MappingProxyType({}), kinds: Sequence[str] = UNTRAINED) -> list[Coding]:
+def fit(calibration: Tensors, weighed: Weighing = MappingProxyType({}), kinds: Sequence[str] = UNTRAINED) -> list[Coding]:
     """The codecs of these kinds for a cut, from its boundary on the calibration pictures: (pictures, tokens, width) by tensor name.
 
-    `metrics`: tensor name -> (width, width), what a small error costs the tail; where there is none, all directions cost the same.
+    `weighed`: by tensor name; of a tensor without it, tokens are coded one by one and all directions cost the same.
     """
     made: list[Coding] = []
     if wire.Fitted.name in kinds:
-        transforms = fitted_transforms(calibration, metrics)
+        transforms = fitted_transforms(calibration, weighed)
         made += levels(wire.Fitted.name, transforms, fitted_steps(transforms))
     if wire.Int8Zstd.name in kinds:
         made.append(Int8(calibration))
@@ -60,9 +62,9 @@ def fit(calibration: Tensors, metrics: Metrics = MappingProxyType({}), kinds: Se
     return made
 
 
-def fitted_transforms(calibration: Tensors, metrics: Metrics) -> dict[str, Transform]:
+def fitted_transforms(calibration: Tensors, weighed: Weighing) -> dict[str, Transform]:
     """The fitted codec's transform of each tensor."""
-    return {name: transform(values, metrics.get(name)) for name, values in calibration.items()}
+    return {name: weighed.get(name, Weighed()).transform(values) for name, values in calibration.items()}
 
 
 def write(entry: pb.Cut, codings: Sequence[Coding], bundle: Path) -> None:
@@ -140,15 +142,14 @@ class Fp16:
 class Transformed:
     """A level of the fitted codec or of the learned one: a transform, one step, static tables. All levels of a cut share the transform."""
 
-    def __init__(self, kind: str, number: int, transforms: Mapping[str, Transform], levels: Mapping[str, wire.Level]) -> None:
+    def __init__(
+        self, kind: str, number: int, transforms: Mapping[str, Transform], levels: Mapping[str, wire.Level], graph: Graph | None
+    ) -> None:
         self.name, self._kind = f"{kind}-{number}", kind
-        self.levels, self._transforms = levels, transforms
+        self.levels, self._transforms, self._graph = levels, transforms, graph
 
     def encoder(self) -> onnx.ModelProto:
-        graph = Encoder()
-        for tensor, fitted in self._transforms.items():
-            graph.project(tensor, fitted.mean, fitted.analysis, fitted.turn)
-        return graph.model()
+        return self._graph() if self._graph else _projection(self._transforms)
 
     def describe(self, _boundary: Tensors) -> pb.Codec:
         codec = pb.Codec(name=self.name, kind=self._kind)
@@ -163,13 +164,25 @@ class Transformed:
         return {key: array for tensor, fitted in self._transforms.items() for key, array in fitted.synthesis.arrays(tensor).items()}
 
 
-def levels(kind: str, transforms: Mapping[str, Transform], steps: Mapping[str, Sequence[float]]) -> Iterator[Transformed]:
-    """All levels of a codec, for each tensor's steps, on one transform to what the finest of them sends."""
+def levels(
+    kind: str, transforms: Mapping[str, Transform], steps: Mapping[str, Sequence[float]], graph: Graph | None = None
+) -> Iterator[Transformed]:
+    """All levels of a codec, for each tensor's steps, on one transform to what the finest of them sends.
+
+    `graph` makes the sender's half, where that is not the transform alone.
+    """
     made = {name: [whole.level(step) for step in steps[name]] for name, whole in transforms.items()}
     sent = {name: whole.kept(made[name]) for name, whole in transforms.items()}
     shared = {name: whole.first(*sent[name]) for name, whole in transforms.items()}
     for number in range(len(next(iter(steps.values())))):
-        yield Transformed(kind, number + 1, shared, {name: one[number].first(*sent[name]) for name, one in made.items()})
+        yield Transformed(kind, number + 1, shared, {name: one[number].first(*sent[name]) for name, one in made.items()}, graph)
+
+
+def _projection(transforms: Mapping[str, Transform]) -> onnx.ModelProto:
+    graph = Encoder()
+    for tensor, fitted in transforms.items():
+        graph.project(tensor, fitted)
+    return graph.model()
 
 
 def fitted_steps(transforms: Mapping[str, Transform]) -> dict[str, list[float]]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from protos import codec as wire
+from protos.grouping import Grouping
+from splitter.coding.fitting import Transform
 from splitter.graphs.export import OPSET
 
 Floats = NDArray[np.float32]
@@ -35,22 +37,23 @@ class Encoder:
         one, zero = self._constant(tensor, "one", np.array(1, np.float32)), self._constant(tensor, "zero", np.array(0, np.uint8))
         self._give("QuantizeLinear", tensor, [scaled, one, zero], TensorProto.UINT8, shape)
 
-    def project(self, tensor: str, mean: Floats, analysis: Floats, turn: Floats | None) -> None:
-        """INT16 codes `round(turn.T @ (x - mean) @ analysis * per_step)`: (tokens, channels).
+    def project(self, tensor: str, fitted: Transform) -> None:
+        """INT16 codes `round(turn.T @ (x - mean) @ analysis * per_step)`: (tokens, channels), x in groups where there is a grouping.
 
         `per-step/TENSOR` is a scalar input, so that all levels share the graph; without `turn` tokens are not mixed.
         """
-        centred = self._node("Sub", tensor, [self._take(tensor, mean.shape), self._constant(tensor, "mean", mean)])
-        projected = self._node("MatMul", tensor, [centred, self._constant(tensor, "analysis", analysis)])
-        tokens = mean.shape[0]
-        if turn is not None:
-            mixing = self._constant(tensor, "turn", np.ascontiguousarray(turn.T))
-            projected, tokens = self._node("MatMul", tensor, [mixing, projected], "turned"), turn.shape[1]
+        tokens, width = fitted.mean.shape
+        taken = self._grouped(tensor, fitted.grouping, width) if fitted.grouping else self._take(tensor, (tokens, width))
+        centred = self._node("Sub", tensor, [taken, self._constant(tensor, "mean", fitted.mean)])
+        projected = self._node("MatMul", tensor, [centred, self._constant(tensor, "analysis", fitted.analysis)])
+        if fitted.turn is not None:
+            mixing = self._constant(tensor, "turn", np.ascontiguousarray(fitted.turn.T))
+            projected, tokens = self._node("MatMul", tensor, [mixing, projected], "turned"), fitted.turn.shape[1]
         self._inputs.append(helper.make_tensor_value_info(f"per-step/{tensor}", TensorProto.FLOAT, []))
         rounded = self._node("Round", tensor, [self._node("Mul", tensor, [projected, f"per-step/{tensor}"])])
         limits = {"least": -_MOST_CODE, "most": _MOST_CODE}
         clipped = self._node("Clip", tensor, [rounded, *(self._constant(tensor, n, np.array(v, np.float32)) for n, v in limits.items())])
-        self._give("Cast", tensor, [clipped], TensorProto.INT16, (tokens, analysis.shape[1]), to=TensorProto.INT16)
+        self._give("Cast", tensor, [clipped], TensorProto.INT16, (tokens, fitted.analysis.shape[1]), to=TensorProto.INT16)
 
     def model(self) -> onnx.ModelProto:
         """The graph, checked."""
@@ -58,6 +61,12 @@ class Encoder:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION)
         onnx.checker.check_model(model)
         return model
+
+    def _grouped(self, tensor: str, grouping: Grouping, width: int) -> str:
+        groups, members = grouping.order.shape
+        whole = self._take(tensor, (grouping.tokens, width // members))
+        gathered = self._node("Gather", tensor, [whole, self._constant(tensor, "order", grouping.order.ravel())], axis=1)
+        return self._node("Reshape", tensor, [gathered, self._constant(tensor, "groups", np.array([-1, groups, width], np.int64))])
 
     def _take(self, tensor: str, shape: tuple[int, ...]) -> str:
         self._inputs.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, ["batch", *shape]))
@@ -67,9 +76,9 @@ class Encoder:
         self._constants.append(numpy_helper.from_array(values, f"{tensor}/{name}"))
         return f"{tensor}/{name}"
 
-    def _node(self, kind: str, tensor: str, inputs: list[str], name: str = "") -> str:
+    def _node(self, kind: str, tensor: str, inputs: list[str], name: str = "", **attributes: int) -> str:
         name = f"{tensor}/{name or kind.lower()}"
-        self._nodes.append(helper.make_node(kind, inputs, [name]))
+        self._nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
     def _give(self, kind: str, tensor: str, inputs: list[str], dtype: int, shape: tuple[int, ...], **attributes: int) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -10,17 +9,16 @@ from numpy.typing import NDArray
 
 from protos import codec as wire
 from protos import rans
+from protos.grouping import Grouping
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _FLOOR = 0.03  # of a metric's mean eigenvalue: what the tail seems not to look at is not free either
-_MOST_TURNED = 1024  # tokens; the matrix that mixes them grows with the square
 _BY_OCTAVE = 3  # classes of spread in each doubling
 _LEAST_SPREAD = 0.15  # in steps: what is narrower is not sent
 _SMOOTHING = 4  # pictures' worth of belief that spreads are a product of the token's and the channel's
-_MIDDLING = 0.1  # of the variance lost, at which transforms are compared
 _MOST_ROWS = 4_000  # of calibration tokens that a step is searched on
 _MOST_CODE = 1500  # so that an alphabet and the room around it stay below rANS's 4096 symbols
 _MOST_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wide connector would be gigabytes
@@ -30,7 +28,8 @@ _MOST_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wi
 class Transform:
     """Coordinates `turn.T @ ((x - mean) @ analysis)` of a tensor x (tokens, width), and the way back.
 
-    `coordinates` (pictures, tokens, channels) are those of the calibration; `turn` (tokens, tokens) is absent where tokens stay apart.
+    `coordinates` (pictures, tokens, channels) are those of the calibration; `turn` (tokens, tokens) is absent where tokens are not mixed.
+    With a grouping, x is its groups together, and a group stands wherever a token is named here.
     """
 
     mean: Floats
@@ -38,7 +37,7 @@ class Transform:
     basis: Floats
     turn: Floats | None
     coordinates: Floats
-    back: wire.Synthesis | None = None  # where the way back was learned
+    grouping: Grouping | None = None
 
     def step(self, distortion: float) -> float:
         """The step at which rounding all coordinates costs this share of their variance (at high rate, reverse water-filling)."""
@@ -67,10 +66,8 @@ class Transform:
         """The same for the first so many tokens and channels only; tokens that are not mixed are all kept."""
         turn = _columns(self.turn, tokens)
         kept = self.coordinates[:, :, :channels] if turn is None else self.coordinates[:, :tokens, :channels]
-        back = self.back and self.back.first(tokens, channels)
         return replace(
             self,
-            back=back,
             analysis=np.ascontiguousarray(self.analysis[:, :channels]),
             basis=self.basis[:channels],
             turn=turn,
@@ -80,32 +77,53 @@ class Transform:
     @property
     def synthesis(self) -> wire.Synthesis:
         """The receiver's half."""
-        return self.back or wire.Synthesis(self.basis, self.mean, self.turn)
+        return wire.Synthesis(self.basis, self.mean, self.turn, self.grouping)
 
-    @cached_property
-    def bits(self) -> float:
-        """What the calibration would cost at a middling step, a picture."""
-        return bits(self.coordinates, self.level(self.step(_MIDDLING)))
+    def coded(self, values: Floats) -> Floats:
+        """The coordinates of other pictures (pictures, tokens, width)."""
+        taken = self.grouping.together(values) if self.grouping else values
+        apart = np.concatenate([_single(part @ self.analysis) for part in _doubles(taken, self.mean)])
+        return apart if self.turn is None else self.turn.T @ apart
 
 
-def transform(values: Floats, metric: Doubles | None = None, *, turning: bool = True) -> Transform:
-    """The transform of a tensor (pictures, tokens, width) that costs least.
+def transform(values: Floats, metric: Doubles | None = None, grouping: Grouping | None = None) -> Transform:
+    """The transform of a tensor (pictures, tokens, width) into directions of a token, or of a group of them.
 
-    `metric` (width, width) says what a small error costs the tail; the principal directions are those of the tensor seen through it
-    (Linder, Zamir and Zeger 1999: at high rate the best code of a weighted error codes the weighted source).
+    `metric` (width, width), of a group as wide as its members together, says what a small error costs the tail; the principal directions
+    are those of the tensor seen through it (Linder, Zamir and Zeger 1999: at high rate the best code of a weighted error codes the
+    weighted source).
     """
+    if grouping:
+        values = grouping.together(values)
     mean, width = values.mean(0), values.shape[-1]
     analysis, basis = _axes(_moments(part.reshape(-1, width) for part in _doubles(values, mean)), metric)
     coordinates = np.concatenate([_single(part @ analysis) for part in _doubles(values, mean)])
-    apart = Transform(mean, _single(analysis), _single(basis), None, coordinates)
-    if not turning or not 1 < values.shape[1] <= _MOST_TURNED or len(values) < 2:
-        return apart
-    return min(apart, _turned(apart), key=lambda one: one.bits)
+    return Transform(mean, _single(analysis), _single(basis), None, coordinates, grouping)
+
+
+def turned(apart: Transform) -> Transform:
+    """The same with tokens mixed along their own principal directions."""
+    tokens = apart.coordinates.shape[1]
+    rows = (part.transpose(0, 2, 1).reshape(-1, tokens) for part in _doubles(apart.coordinates))
+    turn = _single(_directions(_moments(rows)))
+    return replace(apart, turn=turn, coordinates=turn.T @ apart.coordinates)
+
+
+def through(whole: Transform, values: Floats, distortion: float) -> tuple[float, Floats]:
+    """What coding other pictures (pictures, tokens, width) at this share of the calibration's variance takes and gives.
+
+    Bits a picture, an ideal length, and the tensor that comes back.
+    """
+    step, coordinates = whole.step(distortion), whole.coded(values)
+    level = whole.level(step)
+    kept = (level.which >= 0).astype(np.float32) * np.float32(step)
+    received = [whole.synthesis(np.round(part / step) * kept, step) for part in _parts(coordinates)]
+    return bits(coordinates, level), np.concatenate(received)
 
 
 def coarse(values: Floats, distortion: float) -> Floats:
     """What comes back of a tensor (pictures, tokens, width) coded at this share of its variance, without a metric and token by token."""
-    plain = transform(values, turning=False)
+    plain = transform(values)
     step = plain.step(distortion)
     parts = [np.round(part / step) * step @ plain.basis + plain.mean for part in _parts(plain.coordinates)]
     return np.asarray(np.concatenate(parts), np.float32)
@@ -139,14 +157,6 @@ def bits(coordinates: Floats, with_level: wire.Level) -> float:
         symbols = _codes(coordinates[:, with_level.which == place], with_level.step).clip(low, low + len(frequency) - 1)
         total -= float(np.log2(np.array(frequency)[symbols - low] / (1 << rans.PRECISION)).sum())
     return total / len(coordinates)
-
-
-def _turned(apart: Transform) -> Transform:
-    """The same with tokens mixed along their own principal directions, which pays where neighbours are alike."""
-    tokens = apart.coordinates.shape[1]
-    rows = (part.transpose(0, 2, 1).reshape(-1, tokens) for part in _doubles(apart.coordinates))
-    turn = _single(_directions(_moments(rows)))
-    return Transform(apart.mean, apart.analysis, apart.basis, turn, turn.T @ apart.coordinates)
 
 
 def _classes(coordinates: Floats, step: float) -> Integers:

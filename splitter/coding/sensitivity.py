@@ -2,7 +2,7 @@
 
 To second order the divergence between the answers before and after an error e is half of e' F e, with F the mean of g g' over
 gradients g of the log-likelihood of answers that the model itself would give (Martens 2020, "New insights and perspectives on the
-natural gradient method"). F is kept for directions of width, its sum over tokens.
+natural gradient method"). F is kept for the directions of a group of tokens, its sum over groups.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from splitter.coding.arrangements import gathered
 from splitter.measuring.verify import Whole, in_batches
 from splitter.memory import give_back
 
 Metrics = dict[str, NDArray[np.float64]]
+Order = NDArray[np.int64]
 Enter = Callable[[dict[str, Tensor]], Tensor]  # a boundary -> image tokens (rows, tokens, width)
 Said = Callable[[Tensor, slice], Tensor]  # image tokens of these pictures -> a log-likelihood
 
@@ -24,14 +26,24 @@ _BATCH = 16
 _MOST_KEPT = 1 << 30  # bytes
 
 
-def metrics(enter: Enter, said: Said, boundary: Mapping[str, NDArray[np.float32]], at_once: int = _BATCH) -> Metrics:
-    """For each tensor of a cut its Fisher matrix (width, width), from the boundaries of some pictures (pictures, tokens, width)."""
-    sums: Metrics = {name: np.zeros((values.shape[-1], values.shape[-1])) for name, values in boundary.items()}
+def metrics(
+    enter: Enter,
+    said: Said,
+    boundary: Mapping[str, NDArray[np.float32]],
+    orders: Mapping[str, Order],
+    at_once: int = _BATCH,
+) -> Metrics:
+    """For each tensor of a cut the Fisher matrix of a group of tokens, from the boundaries of some pictures (pictures, tokens, width).
+
+    `orders`: the groups (groups, members) of each tensor; a matrix is as wide as the members of a group together.
+    """
+    widths = {name: values.shape[-1] * orders[name].shape[1] for name, values in boundary.items()}
+    sums: Metrics = {name: np.zeros((width, width)) for name, width in widths.items()}
     for rows in in_batches(len(next(iter(boundary.values()))), at_once):
         leaves = {name: torch.from_numpy(values[rows]).requires_grad_() for name, values in boundary.items()}
         likelihood = said(enter(dict(leaves)), rows)
         for name, gradient in zip(leaves, torch.autograd.grad(likelihood, list(leaves.values())), strict=True):
-            flat = gradient.reshape(-1, gradient.shape[-1]).double().numpy()
+            flat = gathered(gradient.numpy(), orders[name])
             sums[name] += flat.T @ flat
         give_back()  # or what one gradient leaves behind in pieces grows with every next
     return sums

@@ -1,8 +1,8 @@
 """What a split is calibrated and measured on: pictures, and questions with known answers where there are any."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, count
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from splitter.nano.scenes import CALIBRATION_SEEDS, HELD_OUT_SEEDS, picture
 Image = NDArray[np.uint8]
 AGREEMENT = "agreement"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_PARTS, _LEAST_PART = 12, 0.6  # of each picture; of its height and of its width
 GENERIC = ("describe the image.", "what is in the image?")
 
 
@@ -53,6 +54,22 @@ def folder(path: Path, most_calibration: int, most_pictures: int) -> Subject:
     seen = [file for i, file in enumerate(files) if i % 4][:most_calibration]
     questions = [(i, Question(AGREEMENT, text, "")) for i in range(len(kept)) for text in GENERIC]
     return Subject([read(file) for file in seen], [read(file) for file in kept], questions)
+
+
+def more_scenes(seen: int) -> Iterator[Image]:
+    """Further scenes to fit on, beyond so many that were seen."""
+    return (picture(CALIBRATION_SEEDS + i).image for i in count(seen))
+
+
+def parts(pictures: Sequence[Image]) -> Iterator[Image]:
+    """Parts of pictures, some as in a mirror, a few of each: other views of the same."""
+    rng = np.random.default_rng(0)
+    for _ in range(_PARTS):
+        for image in pictures:
+            height, width = (max(1, round(side * rng.uniform(_LEAST_PART, 1))) for side in image.shape[:2])
+            top, left = rng.integers(0, image.shape[0] - height + 1), rng.integers(0, image.shape[1] - width + 1)
+            part = image[top : top + height, left : left + width]
+            yield np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)
 
 
 def fewer(subject: Subject, tiles: Callable[[Image], int], most: int) -> Subject:

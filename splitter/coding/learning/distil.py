@@ -1,4 +1,4 @@
-"""How far a tail's answers are from the whole model's: what learning makes small."""
+"""How far a tail's answers to what was received are from those to the boundary itself: what learning makes small."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,41 +7,54 @@ from torch import Tensor
 
 from splitter.measuring.verify import Whole
 
-Enter = Callable[[dict[str, Tensor]], Tensor]  # a boundary -> image tokens (pictures, m, width)
+Boundary = dict[str, Tensor]
+Enter = Callable[[Boundary], Tensor]  # a boundary -> image tokens (pictures, m, width)
 
 _MOST_TOKENS = 8
 _STRIDE = 7  # so that neighbours are asked different things
 
 
 class Likeness:
-    """The squared error of image tokens as a share of their variance: all there is to go by where no language model is loaded."""
+    """The squared error of image tokens as a share of their variance: all there is to go by where no language model is loaded.
 
-    def __init__(self, enter: Enter, wanted: Tensor) -> None:
-        self._enter, self._wanted = enter, wanted
-        self._variance = (wanted - wanted.mean(0)).square().mean()
+    `some`: the boundary of some pictures, which tell that variance.
+    """
 
-    def __call__(self, received: dict[str, Tensor], pictures: Sequence[int], _turn: int = 0) -> Tensor:
-        return self.of(self._enter(received), pictures)
+    def __init__(self, enter: Enter, some: Boundary) -> None:
+        self._enter = enter
+        with torch.no_grad():
+            tokens = enter(some)
+        self._variance = (tokens - tokens.mean(0)).square().mean().clamp_min(torch.finfo(tokens.dtype).tiny)
 
-    def of(self, tokens: Tensor, pictures: Sequence[int]) -> Tensor:
-        """The same of image tokens (pictures, m, width)."""
-        return torch.as_tensor((tokens - self._wanted[list(pictures)]).square().mean() / self._variance)
+    def __call__(self, received: Boundary, exact: Boundary, _pictures: Sequence[int], _turn: int = 0) -> Tensor:
+        return self.of(*self.seen(received, exact))
+
+    def seen(self, received: Boundary, exact: Boundary) -> tuple[Tensor, Tensor]:
+        """Image tokens (pictures, m, width) of what was received, and of the boundary itself."""
+        with torch.no_grad():
+            wanted = self._enter(exact)
+        return self._enter(received), wanted
+
+    def of(self, tokens: Tensor, wanted: Tensor) -> Tensor:
+        """The same of image tokens."""
+        return torch.as_tensor((tokens - wanted).square().mean() / self._variance)
 
 
 class Distillation:
-    """The divergence of next-token distributions along the whole model's own greedy answers, in nats an answer, and the likeness.
+    """The divergence of next-token distributions along greedy answers to the boundary itself, in nats an answer, and the likeness.
 
-    `wanted`: the whole model's image tokens of every calibration picture. At each turn each picture is asked one of `questions`.
+    At each turn each picture is asked one of `questions`.
     """
 
-    def __init__(self, whole: Whole, enter: Enter, wanted: Tensor, questions: Sequence[str]) -> None:
-        self._whole, self._enter, self._wanted, self._likeness = whole, enter, wanted, Likeness(enter, wanted)
+    def __init__(self, whole: Whole, likeness: Likeness, questions: Sequence[str]) -> None:
+        self._whole, self._likeness = whole, likeness
         self._prompts = [whole.prompting.ids(question) for question in questions]
         self._stops = torch.tensor(sorted(whole.prompting.stop_tokens))
 
-    def __call__(self, received: dict[str, Tensor], pictures: Sequence[int], turn: int) -> Tensor:
-        tokens, prompts = self._enter(received), [self._prompts[(_STRIDE * one + turn) % len(self._prompts)] for one in pictures]
-        return self._divergence(tokens, self._wanted[list(pictures)], prompts) + self._likeness.of(tokens, pictures)
+    def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], turn: int) -> Tensor:
+        prompts = [self._prompts[(_STRIDE * one + turn) % len(self._prompts)] for one in pictures]
+        tokens, wanted = self._likeness.seen(received, exact)
+        return self._divergence(tokens, wanted, prompts) + self._likeness.of(tokens, wanted)
 
     def _divergence(self, tokens: Tensor, wanted: Tensor, prompts: list[list[int]]) -> Tensor:
         kind, model = self._whole.family, self._whole.model

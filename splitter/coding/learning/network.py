@@ -1,74 +1,196 @@
-"""What is trained: the correction behind a fitted transform, which stays as it is."""
+"""What is trained: a small transformer on each side of a fitted transform, which stays as it is between them."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, scaled_dot_product_attention
 
 from protos import codec as wire
 from protos.correction import HEAD, LEAST_VARIANCE
-from splitter.coding.fitting import Floats, Transform
+from splitter.coding.fitting import Floats, Transform, level
+from splitter.graphs.export import export
+from splitter.measuring.verify import in_batches
 
 _HEADS = 6
 _HIDDEN = _HEADS * HEAD
-_REACH = 0.1  # of an error of the coarsest step in every channel: how far a weight of 1 moves the tensor
-_NARROWEST = 0.25  # of the coarsest step: what is narrower is not made wider
+_LAYERS = 2
+_REACH = 0.2  # of a step in every channel: how far a weight of 1 moves the tensor
+_NARROWEST = 0.25  # of the unit: what is narrower is not made wider
+_QUIET = 0.02  # of a layer's usual size: at first it adds next to nothing
+_MOST_CODE = 32767.0
+_BATCH = 64
 
 
 class Network(nn.Module):
-    """From coordinates to the tensor that the tail gets. It begins as the fitted transform, exactly.
+    """From a tensor to coordinates in steps, and from those, rounded, to the tensor that the tail gets.
 
-    What is trained is about 1 in size, whatever the tensor's is: deviations and `reach` scale it. `unit` is the coarsest step.
+    It begins as the fitted transform, exactly. What is trained is about 1 in size, whatever the tensor's is: deviations scale what goes in,
+    the step what comes out, so that one network serves all levels. `unit` is a middling step.
     """
 
     mean: Tensor
+    analysis: Tensor
     basis: Tensor
     turn: Tensor | None
+    spreads: Tensor
     deviations: Tensor
     reach: Tensor
+    order: Tensor | None
 
-    def __init__(self, start: Transform, unit: float) -> None:
+    def __init__(self, start: Transform, values: Floats, unit: float) -> None:
         super().__init__()
         (tokens, width), channels = start.mean.shape, start.basis.shape[0]
         apart = start.coordinates if start.turn is None else start.turn @ start.coordinates
+        taken = start.grouping.together(values) if start.grouping else values
         self.start, self.unit = start, unit
-        self.register_buffer("mean", _tensor(start.mean), persistent=False)
-        self.register_buffer("basis", _tensor(start.basis), persistent=False)
-        self.register_buffer("turn", None if start.turn is None else _tensor(start.turn), persistent=False)
+        self.register_buffer("order", torch.from_numpy(start.grouping.order.ravel()) if start.grouping else None, persistent=False)
+        for name, array in {"mean": start.mean, "analysis": start.analysis, "basis": start.basis, "turn": start.turn}.items():
+            self.register_buffer(name, None if array is None else _tensor(array), persistent=False)
+        self.register_buffer("spreads", _tensor(np.maximum((taken - start.mean).std((0, 1)), 1e-6)), persistent=False)
         self.register_buffer("deviations", _tensor(np.maximum(apart.std((0, 1)), _NARROWEST * unit)), persistent=False)
-        self.register_buffer("reach", _REACH * unit * torch.linalg.vector_norm(self.basis, dim=0), persistent=False)
-        self.weights = nn.ParameterDict(_untrained(tokens, channels, width))
+        self.register_buffer("reach", _REACH * torch.linalg.vector_norm(self.basis, dim=0), persistent=False)
+        self.sender, self.receiver = _Layers(tokens, width, channels, seed=0), _Layers(tokens, channels, width, seed=1)
+        spread = np.abs(start.coordinates).mean(0)
+        self.spread = nn.Parameter(_tensor(np.log(spread + 1e-3 * spread.max() + 1e-9)))
 
-    def forward(self, coordinates: Tensor, step: float) -> Tensor:
-        """Coordinates (pictures, tokens sent, channels), rounded at this step, to (pictures, tokens, width)."""
+    def in_steps(self, values: Tensor, per_step: Tensor | float, finer: Tensor | float = 1.0) -> Tensor:
+        """A tensor (pictures, tokens, width) as coordinates (pictures, tokens sent, channels) in a level's steps.
+
+        `per_step`: how many of them there are to 1. In steps that are `finer` times as fine: `per_step` so much larger.
+        """
+        taken = values if self.order is None else values[:, self.order].reshape(-1, *self.mean.shape)
+        centred = taken - self.mean
+        nudged = self.sender(centred / self.spreads, self._level(finer / per_step))
+        apart = centred @ self.analysis * per_step + nudged * finer
+        return apart if self.turn is None else torch.as_tensor(self.turn.T @ apart)
+
+    def received(self, coordinates: Tensor, step: float) -> Tensor:
+        """Coordinates that were rounded at this step to the tensor (pictures, tokens, width), in groups where there are some."""
         apart = coordinates if self.turn is None else self.turn @ coordinates
-        return apart @ self.basis + self.mean + self._added(apart / self.deviations) * self.reach * (step / self.unit) ** 2
+        added = self.receiver(apart / self.deviations, self._level(step)) * self.reach * step
+        return torch.as_tensor(apart @ self.basis + self.mean + added)
 
-    def transform(self) -> Transform:
-        """The fitted transform with what was learned."""
-        weights = {name: values.detach().numpy().copy() for name, values in self.weights.items()}
+    def forward(self, values: Tensor, step: float, sent: Tensor) -> tuple[Tensor, Tensor]:
+        """What comes back of a tensor (pictures, tokens, width) at a level, and its bits a picture.
+
+        `sent` (tokens sent, channels) is 1 where the level sends a code and 0 elsewhere. Rounding passes gradients on as if it were not
+        there; what a code costs is told with noise in the place of rounding, under Laplace's law of its learned spread (Balle et al. 2017).
+        """
+        exact = self.in_steps(values, 1 / step)
+        rounded = exact + (exact.round() - exact).detach()
+        received = self.received(rounded * step * sent, step)
+        return self._ungrouped(received), self._bits(exact, step, sent)
+
+    def transform(self, calibration: Floats) -> "LearnedTransform":
+        """The fitted transform with what was learned on both sides; its tables come from a calibration (pictures, tokens, width)."""
+        weights = {name: values.detach().numpy().copy() for name, values in self.receiver.named_parameters()}
         weights["inner"] /= self.deviations.numpy()[:, None]
-        weights["outer"] *= self.reach.numpy() / self.unit**2
-        return replace(self.start, back=replace(self.start.synthesis, correction=wire.Correction(**weights)))
+        weights["place"] -= np.float32(np.log2(self.unit)) * weights["level"]
+        weights["outer"] *= self.reach.numpy()
+        return LearnedTransform(**vars(self.start), network=self, calibration=calibration, correction=wire.Correction(**weights))
 
-    def _added(self, apart: Tensor) -> Tensor:
-        """What protos/correction.py gives, of coordinates of deviation 1."""
-        part = self.weights
-        hidden = apart @ part["inner"] + part["place"]
-        hidden = hidden + _attention(_norm(hidden) @ part["heads"]) @ part["joined"]
-        hidden = hidden + torch.relu(_norm(hidden) @ part["wide"] + part["bias"]) @ part["narrow"]
-        return torch.as_tensor(_norm(hidden) @ part["outer"])
+    def _level(self, step: Tensor | float) -> Tensor:
+        return torch.log2(torch.as_tensor(step) / self.unit)
+
+    def _ungrouped(self, values: Tensor) -> Tensor:
+        if self.start.grouping is None or self.order is None:
+            return values
+        flat = values.reshape(len(values), self.start.grouping.order.size, -1)
+        tokens = flat.new_zeros(len(flat), self.start.grouping.tokens, flat.shape[-1]).index_add(1, self.order, flat)
+        return tokens / torch.bincount(self.order)[:, None]
+
+    def _bits(self, exact: Tensor, step: float, sent: Tensor) -> Tensor:
+        noisy = exact + torch.rand_like(exact) - 0.5
+        scale = self.spread.exp() / step
+        share = (_laplace((noisy + 0.5) / scale) - _laplace((noisy - 0.5) / scale)).clamp_min(1e-6)
+        return torch.as_tensor(-(share.log2() * sent).sum((1, 2)))
 
 
-def _untrained(tokens: int, channels: int, width: int) -> dict[str, Tensor]:
-    """Weights that keep the size of what goes through; the last give nothing yet."""
-    generator, hidden = torch.Generator().manual_seed(0), _HIDDEN
-    shapes = {"inner": (channels, hidden), "heads": (hidden, 3 * hidden), "joined": (hidden, hidden)}
-    shapes |= {"wide": (hidden, 2 * hidden), "narrow": (2 * hidden, hidden)}
-    nothing = {"place": torch.zeros(tokens, hidden), "bias": torch.zeros(2 * hidden), "outer": torch.zeros(hidden, width)}
-    return nothing | {name: torch.randn(shape, generator=generator) / shape[0] ** 0.5 for name, shape in shapes.items()}
+class _Layers(nn.Module):
+    """A transformer as protos/correction.py has it, of what is about 1 in size. It gives nothing before it is trained."""
+
+    def __init__(self, tokens: int, inputs: int, outputs: int, seed: int) -> None:
+        super().__init__()
+        drawn, hidden, each = torch.Generator().manual_seed(seed), _HIDDEN, (_LAYERS, _HIDDEN)
+
+        def weights(*shape: int, gain: float = 1.0) -> nn.Parameter:
+            return nn.Parameter(torch.randn(shape, generator=drawn) * gain / shape[-2] ** 0.5)
+
+        self.inner, self.place, self.level = weights(inputs, hidden), _zeros(tokens, hidden), _zeros(hidden)
+        self.heads, self.joined = weights(*each, 3 * hidden), weights(*each, hidden, gain=_QUIET)
+        self.wide, self.bias = weights(*each, 2 * hidden), _zeros(_LAYERS, 2 * hidden)
+        self.narrow = weights(_LAYERS, 2 * hidden, hidden, gain=_QUIET)
+        self.outer = _zeros(hidden, outputs)
+
+    def forward(self, values: Tensor, level: Tensor) -> Tensor:
+        hidden = values @ self.inner + (self.place + level * self.level)
+        for layer in range(_LAYERS):
+            hidden = hidden + _attention(_norm(hidden) @ self.heads[layer]) @ self.joined[layer]
+            hidden = hidden + torch.relu(_norm(hidden) @ self.wide[layer] + self.bias[layer]) @ self.narrow[layer]
+        return _norm(hidden) @ self.outer
+
+
+@dataclass(frozen=True)
+class LearnedTransform(Transform):
+    """A fitted transform with what was learned on both sides: its coordinates are others at every level."""
+
+    network: Network = field(kw_only=True)
+    calibration: Floats = field(kw_only=True)
+    correction: wire.Correction = field(kw_only=True)
+
+    @property
+    def synthesis(self) -> wire.Synthesis:
+        """The receiver's half."""
+        return replace(super().synthesis, correction=self.correction)
+
+    def level(self, step: float) -> wire.Level:
+        """The tables for a step."""
+        with torch.inference_mode():
+            parts = (torch.from_numpy(self.calibration[rows].astype(np.float32)) for rows in in_batches(len(self.calibration), _BATCH))
+            in_steps = np.concatenate([self.network.in_steps(part, 1 / step).numpy() for part in parts])
+            return level(in_steps * np.float32(step), step)
+
+    def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
+        """All that it was trained with."""
+        tokens, channels = levels[0].which.shape
+        return tokens, channels
+
+    def first(self, tokens: int, channels: int) -> Self:
+        """Itself: what the first few send, the network was trained with all of."""
+        if (tokens, channels) != self.coordinates.shape[1:]:
+            raise ValueError("a learned transform cannot be cut short")
+        return self
+
+
+class _Sender(nn.Module):
+    """Boundary tensors and the levels' scalars to codes, tensor by tensor."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        super().__init__()
+        self._all, self._registered = list(networks), nn.ModuleList(networks)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        count = len(self._all)
+        tensors, per_steps, finer = (inputs[start : start + count] for start in range(0, 3 * count, count))
+        codes = (network.in_steps(*given) for network, *given in zip(self._all, tensors, per_steps, finer, strict=True))
+        return tuple(code.round().clamp(-_MOST_CODE, _MOST_CODE).to(torch.int16) for code in codes)
+
+
+def sender_graph(transforms: Mapping[str, LearnedTransform]) -> onnx.ModelProto:
+    """The sender's half as a graph: boundary tensors by bare name, `per-step/TENSOR` and `finer/TENSOR` in, codes out."""
+    shapes = [one.calibration.shape[1:] for one in transforms.values()]
+    examples = (*(torch.zeros(2, *shape) for shape in shapes), *(torch.ones(()) for _ in range(2 * len(shapes))))
+    inputs = [*transforms, *(f"{part}/{name}" for part in ("per-step", "finer") for name in transforms)]
+    batch = torch.export.Dim("batch", min=1, max=_BATCH)
+    dynamic = {"inputs": tuple({0: batch} if name in transforms else {} for name in inputs)}
+    return export(
+        _Sender([one.network for one in transforms.values()]), examples, inputs, [wire.codes_name(n) for n in transforms], dynamic
+    )
 
 
 def _norm(values: Tensor) -> Tensor:
@@ -79,6 +201,16 @@ def _attention(mixed: Tensor) -> Tensor:
     """Queries, keys and values (pictures, tokens, 3 hidden) to what each token takes of all: (pictures, tokens, hidden)."""
     query, key, value = mixed.reshape(*mixed.shape[:-1], 3, _HEADS, HEAD).movedim((-3, -2), (0, -3))
     return scaled_dot_product_attention(query, key, value).movedim(-3, -2).flatten(-2)
+
+
+def _laplace(values: Tensor) -> Tensor:
+    """The cumulative distribution of Laplace's law of scale 1."""
+    tail = 0.5 * torch.exp(-values.abs())
+    return torch.where(values < 0, tail, 1 - tail)
+
+
+def _zeros(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(shape))
 
 
 def _tensor(values: Floats) -> Tensor:

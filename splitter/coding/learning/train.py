@@ -1,36 +1,55 @@
-"""Train what a cut's receiver adds against the whole model, every level at once; resumable, within a budget of minutes."""
+"""Train both ends of a cut's codec against the model behind it, every level at once; resumable, within a budget of minutes."""
 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from splitter.coding.fitting import Transform
-from splitter.coding.learning.network import Network
+from splitter.coding.learning.distil import Boundary
+from splitter.coding.learning.network import LearnedTransform, Network
+from splitter.measuring.verify import in_batches
 
 Advance = Callable[[int, int], None]
 Networks = Mapping[str, Network]
 
 _BATCH = 16
-_PACE = 1e-3
+_PACE = 5e-4
 _MOST_GRADIENT = 1.0  # one answer that turns has a long one
+_NEAR = 0.1  # what an error of the tensor itself weighs beside what it does to the answers
+_FINEST = 2  # levels that are not taught: rounding costs next to nothing there
 _KEPT = 20  # steps between two savings of the state
-_CHECKED, _LEAST_CHECKED = 8, 4  # of so many pictures one is held out, and at least so many, to see whether learning helped
-_LEAST_LOSS = 1e-9
+_CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 64  # of so many pictures one is held out, and at least and at most so many
+_LEAST = 1e-9
 _DONE, _SPENT = "steps done", "seconds spent"
 
 
 class Loss(Protocol):
-    """The mean loss of some pictures, of the calibration's, whose boundary was received; another `turn` asks other questions."""
+    """The mean loss of some pictures of which this was received, and the boundary was that; another `turn` asks other questions."""
 
-    def __call__(self, received: dict[str, Tensor], pictures: Sequence[int], turn: int, /) -> Tensor: ...
+    def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], turn: int, /) -> Tensor: ...
+
+
+class Costs(NamedTuple):
+    """Of some pictures, the means: the loss, the share of the tensors' variance that is lost, bits."""
+
+    loss: Tensor
+    lost: Tensor
+    bits: Tensor
+
+    def of(self, before: Sequence[float]) -> Tensor:
+        """All together, each as a share of what it was: 2 and a little at the start."""
+        loss, lost, bits = (now / then for now, then in zip(self, before, strict=True))
+        return loss + _NEAR * lost + bits
 
 
 @dataclass(frozen=True)
@@ -43,39 +62,61 @@ class Level:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a cut's receiver learns from: the fitted transforms by tensor name, for each level its part for each of them, and the loss."""
+    """What a cut's codec learns from: the fitted transforms by tensor name, for each level its part for each of them, and the loss.
+
+    `boundary`: that of the pictures to learn from, (pictures, tokens, width) by tensor name. `at_once`: so many of them fit into memory.
+    """
 
     starts: Mapping[str, Transform]
     levels: Sequence[Mapping[str, Level]]
+    boundary: Mapping[str, NDArray[np.floating]]
     loss: Loss
+    at_once: int = _BATCH
 
     def networks(self) -> dict[str, Network]:
-        return {name: Network(start, max(level[name].step for level in self.levels)) for name, start in self.starts.items()}
+        middle = self.levels[len(self.levels) // 2]
+        some = {name: np.asarray(values[:_BATCH], np.float32) for name, values in self.boundary.items()}
+        return {name: Network(start, some[name], middle[name].step) for name, start in self.starts.items()}
+
+    @property
+    def pictures(self) -> int:
+        return len(next(iter(self.boundary.values())))
 
     def taught(self, turn: int) -> int:
-        """Which level is trained on: the coarser half of them, for a finer one is corrected by next to nothing."""
-        return len(self.levels) - 1 - turn % -(-len(self.levels) // 2)
+        """Which level is trained on."""
+        return len(self.levels) - 1 - turn % max(1, len(self.levels) - _FINEST)
 
-    def received(self, networks: Networks, level: int, pictures: Sequence[int]) -> dict[str, Tensor]:
-        """What comes back of some pictures at a level."""
-        made = {}
+    def costs(self, networks: Networks, level: int, pictures: Sequence[int], turn: int) -> Costs:
+        """What a level costs on some pictures."""
+        exact = {name: torch.from_numpy(values[list(pictures)].astype(np.float32)) for name, values in self.boundary.items()}
+        received, lost, bits = {}, torch.zeros(()), torch.zeros(())
         for name, network in networks.items():
             part = self.levels[level][name]
-            coordinates = torch.from_numpy(self.starts[name].coordinates[list(pictures)])
-            made[name] = network((coordinates / part.step).round() * part.step * part.sent, part.step)
-        return made
+            received[name], cost = network(exact[name], part.step, part.sent)
+            lost = lost + (received[name] - exact[name]).square().mean() / self._variances[name]
+            bits = bits + cost.mean()
+        return Costs(self.loss(received, exact, pictures, turn), lost, bits)
+
+    @cached_property
+    def _variances(self) -> dict[str, float]:
+        return {name: float(np.var(values[:_BATCH].astype(np.float32))) + _LEAST for name, values in self.boundary.items()}
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What came of it: transforms by tensor name, and each level's loss on held-out pictures, as a share of that of the start."""
+    """What came of it: networks by tensor name, and each level's loss and bits on held-out pictures, as a share of those of the start."""
 
-    transforms: dict[str, Transform]
-    left: list[float]
+    networks: Networks
+    left: list[tuple[float, float]]
 
     @property
     def helped(self) -> bool:
-        return float(np.mean(self.left)) < 1
+        """Whether all levels together lose or cost less: by shares, as when a share of the one buys a share of the other."""
+        return float(np.mean(np.log(self.left))) < 0
+
+    def transforms(self, calibration: Mapping[str, NDArray[np.floating]]) -> dict[str, LearnedTransform]:
+        """What the codec is made of, its tables from a calibration (pictures, tokens, width) by tensor name."""
+        return {name: network.transform(np.asarray(calibration[name])) for name, network in self.networks.items()}
 
 
 def learn(
@@ -86,36 +127,36 @@ def learn(
     advance: Advance = lambda *_: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Learned:
-    """Train for `steps`, or as long as `seconds` allow; gives the fitted transforms back where that helps no more on the whole.
+    """Train for `steps`, or as long as `seconds` allow.
 
     `state` keeps what an interrupted run has learned, and what it took of the budget; `advance` is told of steps done, of how many.
     """
     networks = lesson.networks()
-    held, taught = _divided(len(next(iter(lesson.starts.values())).coordinates))
+    held, taught = _divided(lesson.pictures)
     before = _objectives(lesson, networks, held)
     for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
-    left = [now / then for now, then in zip(_objectives(lesson, networks, held), before, strict=True)]
-    learned = Learned({name: network.transform() for name, network in networks.items()}, left)
-    return learned if learned.helped else Learned(dict(lesson.starts), left)
+    after = _objectives(lesson, networks, held)
+    return Learned(networks, [(now[0] / then[0], now[2] / then[2]) for now, then in zip(after, before, strict=True)])
 
 
 def _divided(count: int) -> tuple[list[int], list[int]]:
     """Pictures held out to see whether learning helped, and those that teach."""
-    held = set(range(0, count, max(1, count // max(_LEAST_CHECKED, count // _CHECKED))))
+    held = set(range(0, count, max(1, count // min(_MOST_CHECKED, max(_LEAST_CHECKED, count // _CHECKED)))))
     return sorted(held), [index for index in range(count) if index not in held] or sorted(held)
 
 
 @torch.no_grad()
-def _objectives(lesson: Lesson, networks: Networks, held: Sequence[int]) -> list[float]:
-    """The loss on held-out pictures, level by level."""
+def _objectives(lesson: Lesson, networks: Networks, held: Sequence[int]) -> list[list[float]]:
+    """The costs on held-out pictures, level by level."""
     return [_objective(lesson, networks, level, held) for level in range(len(lesson.levels))]
 
 
-def _objective(lesson: Lesson, networks: Networks, level: int, held: Sequence[int]) -> float:
-    batches = [held[start : start + _BATCH] for start in range(0, len(held), _BATCH)]
-    losses = [len(batch) * float(lesson.loss(lesson.received(networks, level, batch), batch, 0)) for batch in batches]
-    return max(sum(losses) / len(held), _LEAST_LOSS)
+def _objective(lesson: Lesson, networks: Networks, level: int, held: Sequence[int]) -> list[float]:
+    torch.manual_seed(level)  # the noise that tells bits
+    parts = [held[part] for part in in_batches(len(held), lesson.at_once)]
+    costs = np.array([[len(part) * float(cost) for cost in lesson.costs(networks, level, part, 0)] for part in parts])
+    return [max(float(cost), _LEAST) for cost in costs.sum(0) / len(held)]
 
 
 @dataclass
@@ -150,16 +191,21 @@ class _Course:
         return max(self.done / self.steps, (self.clock() - self._began) / self.seconds)
 
 
-def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: Sequence[float], course: _Course) -> Iterator[int]:
+def _trained(
+    networks: Networks, lesson: Lesson, taught: Sequence[int], before: Sequence[Sequence[float]], course: _Course
+) -> Iterator[int]:
     """Train step by step, one level of one batch each, from where the state left off; yields the steps done."""
     modules = nn.ModuleDict(networks)
     course.resume(modules)
-    optimiser = torch.optim.Adam(modules.parameters(), betas=(0.9, 0.99))
+    optimiser = torch.optim.Adam(modules.parameters(), betas=(0.9, 0.98))
     while (part := course.part) < 1:
+        torch.manual_seed(course.done)
         pictures, level = _drawn(taught, course.done), lesson.taught(course.done)
-        loss = lesson.loss(lesson.received(networks, level, pictures), pictures, course.done) / before[level]
         optimiser.zero_grad()
-        torch.autograd.backward(loss)
+        for rows in in_batches(len(pictures), lesson.at_once):
+            some = pictures[rows]
+            cost = lesson.costs(networks, level, some, course.done).of(before[level]) * (len(some) / len(pictures))
+            torch.autograd.backward(cost)
         nn.utils.clip_grad_norm_(modules.parameters(), _MOST_GRADIENT)
         for group in optimiser.param_groups:
             group["lr"] = _pace(part)

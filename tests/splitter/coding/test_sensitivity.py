@@ -35,5 +35,7 @@ def test_pictures_taken_together_or_apart_make_the_same_metric() -> None:
     def total(tokens: Tensor, _: slice) -> Tensor:
         return tokens.square().sum()
 
-    together, apart = (metrics(behind, total, boundary(6), count)["hidden"] for count in (6, 1))
+    pairs = {"hidden": np.arange(TOKENS).reshape(-1, 2)}
+    together, apart = (metrics(behind, total, boundary(6), pairs, count)["hidden"] for count in (6, 1))
+    assert together.shape == (2 * WIDTH, 2 * WIDTH)
     np.testing.assert_allclose(together, apart, rtol=1e-5)

@@ -22,5 +22,5 @@ def test_every_family_learns(family: str, photos: Path, tmp_path: Path) -> None:
     assert losses[-1] < losses[0]
 
     learned = pupil.learn(tmp_path / "state", steps=4)
-    sizes = crossed(learned.transforms, pupil, tmp_path / "files")
+    sizes = crossed(learned.transforms(pupil.boundary), pupil, tmp_path / "files")
     assert sizes == sorted(sizes, reverse=True)

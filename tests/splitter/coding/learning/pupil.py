@@ -10,7 +10,7 @@ from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.coding import codecs, encoders
 from splitter.coding.cut_codecs import begin
-from splitter.coding.fitting import Transform
+from splitter.coding.learning.network import LearnedTransform, sender_graph
 from splitter.coding.learning.train import Learned, Lesson, learn
 from splitter.families import walk
 from splitter.graphs.chain import open_session
@@ -34,26 +34,28 @@ class Pupil:
         self.lesson, self.steps = begin(self.work, cut, self.boundary, {})
 
     def losses(self, steps: int) -> list[float]:
-        """The loss at the coarsest level, trained on the same pictures at every step."""
+        """All that the coarsest level costs, as a share of the start's, trained on the same pictures at every step."""
+        before: list[float] = []
         networks, pictures, found = self.lesson.networks(), range(min(16, len(next(iter(self.boundary.values()))))), []
         optimiser = torch.optim.Adam([weight for network in networks.values() for weight in network.parameters()], lr=1e-3)
         for _ in range(steps):
-            loss = self.lesson.loss(self.lesson.received(networks, len(self.lesson.levels) - 1, pictures), pictures, 0)
+            costs = self.lesson.costs(networks, len(self.lesson.levels) - 1, pictures, 0)
+            before = before or [cost.item() for cost in costs]
             optimiser.zero_grad()
-            torch.autograd.backward(loss)
+            torch.autograd.backward(costs.of(before))
             optimiser.step()
-            found.append(loss.item())
+            found.append(costs.of(before).item())
         return found
 
     def learn(self, state: Path, steps: int, seconds: float = 600) -> Learned:
         return learn(self.lesson, state, steps, seconds)
 
 
-def crossed(transforms: dict[str, Transform], pupil: Pupil, folder: Path) -> list[int]:
+def crossed(transforms: dict[str, LearnedTransform], pupil: Pupil, folder: Path) -> list[int]:
     """The bytes of one picture at each level, each decoded to what the network itself gives for the rounded codes."""
     for name in ("edge", "cloud"):
         (folder / name).mkdir(parents=True)
-    codings = list(codecs.levels("learned", transforms, pupil.steps))
+    codings = list(codecs.levels("learned", transforms, pupil.steps, lambda: sender_graph(transforms)))
     entry = pb.Cut(name="cut", codecs=[coding.describe({}) for coding in codings])
     codecs.write(entry, codings, folder)
     one = {name: values[:1] for name, values in pupil.boundary.items()}
@@ -64,10 +66,9 @@ def crossed(transforms: dict[str, Transform], pupil: Pupil, folder: Path) -> lis
         payloads = half.encode({name: values[0] for name, values in codes.items()})
         received = half.decode(payloads)
         for name, transform in transforms.items():
-            step, sent = pupil.steps[name][number], codings[number].levels[name].which >= 0
-            tokens, channels = sent.shape
-            wanted = np.zeros(transform.coordinates.shape[1:], np.float32)
-            wanted[:tokens, :channels] = np.round(transform.coordinates[0, :tokens, :channels] / step) * step * sent
-            assert np.abs(received[name] - transform.synthesis(wanted, step)).mean() < 0.02 * np.abs(one[name]).mean()
+            step, sent = pupil.steps[name][number], torch.from_numpy(codings[number].levels[name].which >= 0)
+            with torch.no_grad():
+                wanted, _ = transform.network(torch.from_numpy(one[name]), step, sent)
+            assert np.abs(received[name] - wanted[0].numpy()).mean() < 0.02 * np.abs(one[name]).mean()
         sizes.append(sum(map(len, payloads.values())))
     return sizes
