@@ -12,6 +12,7 @@ GROUPED = (SQUARES, RUNS)
 _SIDE = 2  # of a square of tokens
 _MEMBERS = _SIDE * _SIDE
 _MOST_TURNED = 1024  # tokens; the matrix that mixes them grows with the square
+_BELIEF = 4  # gradients for each direction, at which half of a matrix is believed
 _LOOKED_AT = 16  # pictures
 _WIDEST_GROUP = 4096  # numbers: principal directions of more take minutes and gigabytes
 
@@ -68,16 +69,18 @@ def gathered(gradients: NDArray[np.float32], order: NDArray[np.int64]) -> Double
     return taken.reshape(-1, several.shape[1] * gradients.shape[-1]).astype(np.float64)
 
 
-def smoothed(metric: Doubles, members: int) -> Doubles:
-    """A group's Fisher matrix, half of it as if places in the group and directions of a token went their own ways.
+def smoothed(metric: Doubles, members: int, groups: int) -> Doubles:
+    """A group's Fisher matrix, in part as if places in the group and directions of a token went their own ways.
 
-    The whole of it is measured on too few gradients to be believed in every direction; the product of two small ones is sure.
+    The whole of it is measured on few gradients, one for each of the `groups` of a picture, and every picture counts 1 in its trace;
+    the product of two small ones is sure. The fewer gradients there are, the more it takes.
     """
-    width = len(metric) // members
-    blocks = metric.reshape(members, width, members, width)
-    places, directions = np.einsum("aibi->ab", blocks), own(metric, members)
-    total = np.trace(metric)
-    return (metric + np.kron(places, directions) / total) / 2 if total > 0 else metric
+    width, total = len(metric) // members, float(np.trace(metric))
+    if total <= 0:
+        return metric
+    places = np.einsum("aibi->ab", metric.reshape(members, width, members, width))
+    share = total * groups / (total * groups + _BELIEF * len(metric))
+    return np.asarray(share * metric + (1 - share) * np.kron(places, own(metric, members)) / total)
 
 
 def own(metric: Doubles, members: int) -> Doubles:

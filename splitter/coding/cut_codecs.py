@@ -18,9 +18,9 @@ from splitter.families import enter
 from splitter.measuring.verify import in_batches
 from splitter.work import Work
 
-_PICTURES = 96  # whose gradients make the metric
+_PICTURES = 192  # whose gradients make the metric
 _ASIDE = 0.3  # of the variance, as error, where the gradients are taken
-_JUDGED, _AT_ONCE = 32, 16  # pictures that arrangements are judged on
+_JUDGED, _AT_ONCE = 64, 16  # pictures that arrangements are judged on
 _STEPS = 3000
 _MOST_LEARNED = 400 << 20  # bytes of the boundaries that a codec learns from
 

@@ -2,7 +2,8 @@
 
 To second order the divergence between the answers before and after an error e is half of e' F e, with F the mean of g g' over
 gradients g of the log-likelihood of answers that the model itself would give (Martens 2020, "New insights and perspectives on the
-natural gradient method"). F is kept for the directions of a group of tokens, its sum over groups.
+natural gradient method"). F is kept for the directions of a group of tokens, its sum over groups. Every picture counts alike, however
+sure the model is of it: as it is, a few unsure answers of a hundred would be all that F knows, and two hundred gradients as good as ten.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from splitter.memory import give_back
 Metrics = dict[str, NDArray[np.float64]]
 Order = NDArray[np.int64]
 Enter = Callable[[dict[str, Tensor]], Tensor]  # a boundary -> image tokens (rows, tokens, width)
-Said = Callable[[Tensor, slice], Tensor]  # image tokens of these pictures -> a log-likelihood
+Said = Callable[[Tensor, slice], Tensor]  # image tokens of these pictures -> what has the gradients g
 
 _MOST_TOKENS = 8
 _BATCH = 16
@@ -43,7 +44,8 @@ def metrics(
         leaves = {name: torch.from_numpy(values[rows]).requires_grad_() for name, values in boundary.items()}
         likelihood = said(enter(dict(leaves)), rows)
         for name, gradient in zip(leaves, torch.autograd.grad(likelihood, list(leaves.values())), strict=True):
-            flat = gathered(gradient.numpy(), orders[name])
+            lengths = torch.linalg.vector_norm(gradient, dim=(1, 2), keepdim=True).clamp_min(torch.finfo(gradient.dtype).tiny)
+            flat = gathered((gradient / lengths).numpy(), orders[name])
             sums[name] += flat.T @ flat
         give_back()  # or what one gradient leaves behind in pieces grows with every next
     return sums
@@ -70,7 +72,11 @@ def pictures_at_once(
 
 
 class Answering:
-    """The log-likelihood of answers that the model itself draws to questions, one about each picture, or each tile as if it were one."""
+    """The answers that the model itself gives to questions, one about each picture, or each tile as if it were one.
+
+    Of every next token's distribution p a random combination of the log-likelihoods, sqrt(p) noise: its gradients have the mean g g' of
+    answers drawn from p, with less variance.
+    """
 
     def __init__(self, whole: Whole, questions: Sequence[str], seed: int = 0) -> None:
         self._whole, self._generator = whole, torch.Generator().manual_seed(seed)
@@ -81,8 +87,10 @@ class Answering:
         rows = self._whole.family.rows(self._whole.model, self._prompts[pictures][: len(tokens)], tokens)
         logits, total, alive = rows.prefill(), torch.zeros(()), torch.ones(len(tokens))
         for left in reversed(range(_MOST_TOKENS)):
-            spoken = torch.multinomial(logits.detach().softmax(-1), 1, generator=self._generator)[:, 0]
-            total = total + (logits.log_softmax(-1).gather(1, spoken[:, None])[:, 0] * alive).sum()
+            likelihoods = logits.log_softmax(-1)
+            spread = (likelihoods.detach() / 2).exp() * torch.randn(likelihoods.shape, generator=self._generator)
+            total = total + ((spread * likelihoods).sum(-1) * alive).sum()
+            spoken = logits.argmax(-1)
             alive = alive * ~torch.isin(spoken, self._stops)
             if not left or not alive.any():
                 break

@@ -48,7 +48,7 @@ class Fisher:
         tokens, members = int(self.order.max()) + 1, self.order.shape[1]
         single = arrangements.own(self.matrix, members)
         turning = [Weighed(TURNED, single)] if arrangements.can_turn(tokens) else []
-        grouped = [Weighed(self.arrangement, arrangements.smoothed(self.matrix, members))] if members > 1 else []
+        grouped = [Weighed(self.arrangement, arrangements.smoothed(self.matrix, members, len(self.order)))] if members > 1 else []
         return [Weighed(APART, single), *turning, *grouped]
 
 

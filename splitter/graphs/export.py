@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import onnx
@@ -41,7 +41,7 @@ def export_tower(family: Family, model: PreTrainedModel) -> onnx.ModelProto:
 
 
 def export(
-    module: nn.Module, arguments: tuple[Tensor, ...], inputs: list[str], outputs: list[str], shapes: Mapping[str, Any]
+    module: nn.Module, arguments: tuple[Tensor, ...], inputs: list[str], outputs: list[str], shapes: dict[str, Any]
 ) -> onnx.ModelProto:
     """`torch.onnx.export` through dynamo, without its chatter, as a model in memory."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
