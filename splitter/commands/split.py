@@ -30,9 +30,11 @@ A dual encoder (CLIP, SigLIP) has the cuts `pooled` and, CLIP, `projection` in p
 its best label is the whole model's. --labels gives the bundle labels of its own, which a device then knows; --with-local exports
 the text tower, so that a device can read any.
 
-Every cut gets codecs, a fitted and a learned one with several levels each. `fitted` takes seconds: mean, principal directions as the
-tail sees them, one step, static tables. `learned` adds a layer that the cloud corrects it with, trained against the whole model's own
-answers, for --budget-minutes in all; it is kept where it is better. int8-zstd and fp16-zstd are what a cut costs without either.
+Every cut gets codecs, a fitted and a learned one with several levels each. `fitted` takes seconds: neighbours grouped, principal
+directions as the tail sees them, one step, static tables. `learned` trains a small network on each side of it, for --budget-minutes in
+all: what the device's discards, the tail's answers do not miss, and the cloud's undoes part of the rounding. It is kept where it is
+better. It learns from the calibration pictures and from parts of them: give it hundreds. int8-zstd and fp16-zstd are what a cut costs
+without either.
 
 A split that is interrupted goes on where it stopped when it is run again; a bundle that is there already is reused.
 

@@ -53,7 +53,7 @@ class Fitted:
         return len(payloads[TENSOR]), self.receiver(name).decode(payloads)[TENSOR]
 
 
-LEVELS = ["fitted-1", "fitted-2", "fitted-3", "fitted-4", "fitted-5", "fitted-6"]
+LEVELS = ["fitted-1", "fitted-2", "fitted-3", "fitted-4", "fitted-5", "fitted-6", "fitted-7"]
 ALL = [*LEVELS, "int8-zstd", "fp16-zstd"]
 
 
