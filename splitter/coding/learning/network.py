@@ -14,10 +14,12 @@ from protos import codec as wire
 from protos.correction import HEAD, LEAST_VARIANCE
 from splitter.coding.fitting import Floats, Transform, level
 from splitter.graphs.export import export
+from splitter.graphs.quantize import to_int8
 from splitter.measuring.verify import in_batches
 
 _HEADS = 6
 _HIDDEN = _HEADS * HEAD
+_INSIDE = 2 * _HIDDEN
 _LAYERS = 2
 _REACH = 0.2  # of a step in every channel: how far a weight of 1 moves the tensor
 _NARROWEST = 0.25  # of the unit: what is narrower is not made wider
@@ -88,7 +90,7 @@ class Network(nn.Module):
 
     def transform(self, calibration: Floats) -> "LearnedTransform":
         """The fitted transform with what was learned on both sides; its tables come from a calibration (pictures, tokens, width)."""
-        weights = {name: values.detach().numpy().copy() for name, values in self.receiver.named_parameters()}
+        weights = self.receiver.arrays()
         weights["inner"] /= self.deviations.numpy()[:, None]
         weights["place"] -= np.float32(np.log2(self.unit)) * weights["level"]
         weights["outer"] *= self.reach.numpy()
@@ -116,23 +118,34 @@ class _Layers(nn.Module):
 
     def __init__(self, tokens: int, inputs: int, outputs: int, seed: int) -> None:
         super().__init__()
-        drawn, hidden, each = torch.Generator().manual_seed(seed), _HIDDEN, (_LAYERS, _HIDDEN)
-
-        def weights(*shape: int, gain: float = 1.0) -> nn.Parameter:
-            return nn.Parameter(torch.randn(shape, generator=drawn) * gain / shape[-2] ** 0.5)
-
-        self.inner, self.place, self.level = weights(inputs, hidden), _zeros(tokens, hidden), _zeros(hidden)
-        self.heads, self.joined = weights(*each, 3 * hidden), weights(*each, hidden, gain=_QUIET)
-        self.wide, self.bias = weights(*each, 2 * hidden), _zeros(_LAYERS, 2 * hidden)
-        self.narrow = weights(_LAYERS, 2 * hidden, hidden, gain=_QUIET)
-        self.outer = _zeros(hidden, outputs)
+        drawn = torch.Generator().manual_seed(seed)
+        self.inner, self.place, self.level = _drawn(drawn, inputs, _HIDDEN), _zeros(tokens, _HIDDEN), _zeros(_HIDDEN)
+        self.layers = nn.ModuleList(_Layer(drawn) for _ in range(_LAYERS))
+        self.outer = _zeros(_HIDDEN, outputs)
 
     def forward(self, values: Tensor, level: Tensor) -> Tensor:
         hidden = values @ self.inner + (self.place + level * self.level)
-        for layer in range(_LAYERS):
-            hidden = hidden + _attention(_norm(hidden) @ self.heads[layer]) @ self.joined[layer]
-            hidden = hidden + torch.relu(_norm(hidden) @ self.wide[layer] + self.bias[layer]) @ self.narrow[layer]
+        for layer in self.layers:
+            hidden = layer(hidden)
         return _norm(hidden) @ self.outer
+
+    def arrays(self) -> dict[str, Floats]:
+        """The weights as protos/correction.py has them."""
+        layers = [dict(layer.named_parameters()) for layer in self.layers]
+        whole: dict[str, Tensor] = {name: torch.stack([layer[name] for layer in layers]) for name in layers[0]}
+        whole |= {"inner": self.inner, "place": self.place, "level": self.level, "outer": self.outer}
+        return {name: values.detach().numpy().copy() for name, values in whole.items()}
+
+
+class _Layer(nn.Module):
+    def __init__(self, drawn: torch.Generator) -> None:
+        super().__init__()
+        self.heads, self.joined = _drawn(drawn, _HIDDEN, 3 * _HIDDEN), _drawn(drawn, _HIDDEN, _HIDDEN, _QUIET)
+        self.wide, self.bias, self.narrow = _drawn(drawn, _HIDDEN, _INSIDE), _zeros(_INSIDE), _drawn(drawn, _INSIDE, _HIDDEN, _QUIET)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        hidden = hidden + _attention(_norm(hidden) @ self.heads) @ self.joined
+        return torch.as_tensor(hidden + torch.relu(_norm(hidden) @ self.wide + self.bias) @ self.narrow)
 
 
 @dataclass(frozen=True)
@@ -182,15 +195,18 @@ class _Sender(nn.Module):
 
 
 def sender_graph(transforms: Mapping[str, LearnedTransform]) -> onnx.ModelProto:
-    """The sender's half as a graph: boundary tensors by bare name, `per-step/TENSOR` and `finer/TENSOR` in, codes out."""
+    """The sender's half as a graph: boundary tensors by bare name, `per-step/TENSOR` and `finer/TENSOR` in, codes out.
+
+    The small network's products with weights are in INT8, as a head's are; the fitted directions stay as they are.
+    """
     shapes = [one.calibration.shape[1:] for one in transforms.values()]
     examples = (*(torch.zeros(2, *shape) for shape in shapes), *(torch.ones(()) for _ in range(2 * len(shapes))))
     inputs = [*transforms, *(f"{part}/{name}" for part in ("per-step", "finer") for name in transforms)]
     batch = torch.export.Dim("batch", min=1, max=_BATCH)
     dynamic = {"inputs": tuple({0: batch} if name in transforms else {} for name in inputs)}
-    return export(
-        _Sender([one.network for one in transforms.values()]), examples, inputs, [wire.codes_name(n) for n in transforms], dynamic
-    )
+    sender = _Sender([one.network for one in transforms.values()])
+    graph = export(sender, examples, inputs, [wire.codes_name(name) for name in transforms], dynamic)
+    return to_int8(graph, in_float=lambda weights: weights.endswith(("analysis", "turn")))
 
 
 def _norm(values: Tensor) -> Tensor:
@@ -207,6 +223,11 @@ def _laplace(values: Tensor) -> Tensor:
     """The cumulative distribution of Laplace's law of scale 1."""
     tail = 0.5 * torch.exp(-values.abs())
     return torch.where(values < 0, tail, 1 - tail)
+
+
+def _drawn(generator: torch.Generator, inputs: int, outputs: int, gain: float = 1.0) -> nn.Parameter:
+    """Weights that keep the size of what goes through, or make it so much smaller."""
+    return nn.Parameter(torch.randn(inputs, outputs, generator=generator) * gain / inputs**0.5)
 
 
 def _zeros(*shape: int) -> nn.Parameter:
