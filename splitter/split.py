@@ -18,6 +18,7 @@ import torch
 from transformers import PretrainedConfig
 
 from protos import bundle_pb2 as pb
+from protos import codec as wire
 from protos.bundle import FORMAT, MANIFEST, Bundle, write_manifest
 from protos.errors import BundleError
 from protos.tiles import largest_grid
@@ -31,6 +32,7 @@ from splitter.graphs.local import write_local
 from splitter.graphs.text_tower import write_texts
 from splitter.measuring.answers import Prompting
 from splitter.measuring.report import cloud_costs, measure
+from splitter.measuring.subjects import Image
 from splitter.measuring.verify import identity_difference, in_batches, token_difference
 from splitter.memory import give_back
 from splitter.precision.chosen import Chosen, choose
@@ -182,15 +184,18 @@ def _fitted(work: Work, chosen: Chosen) -> Codings:
     boundaries = {name: work.boundary(name, arrays) for name, arrays in zip(work.cuts, seen, strict=True)}
     weighed = {name: weigh(work, name, boundary) for name, boundary in boundaries.items()}
     work.rest()  # what is left is done with matrices as wide as a language model
-    return {name: cut_codecs(work, name, boundary, weighed[name], _further(work, chain, name)) for name, boundary in boundaries.items()}
+    learns = wire.Learned.name in work.options.codecs
+    pictures = work.further(len(seen[0][next(iter(seen[0]))])) if learns else []
+    further = {name: _further(work, chain, name, pictures) for name in work.cuts}
+    return {name: cut_codecs(work, name, boundary, weighed[name], further[name]) for name, boundary in boundaries.items()}
 
 
-def _further(work: Work, chain: Chain, name: str) -> Iterator[codecs.Tensors]:
+def _further(work: Work, chain: Chain, name: str, pictures: list[Image]) -> Iterator[codecs.Tensors]:
     """A cut's boundary of further pictures, some at a time: for codecs that learn."""
     place = work.cuts.index(name)
-    for some in in_batches(len(work.further), _AT_ONCE):
-        work.advance(f"seeing more pictures for {name}", some.start, len(work.further))
-        yield work.boundary(name, chain.run(work.pixels(work.further[some]))[place])
+    for some in in_batches(len(pictures), _AT_ONCE):
+        work.advance(f"seeing more pictures for {name}", some.start, len(pictures))
+        yield work.boundary(name, chain.run(work.pixels(pictures[some]))[place])
 
 
 def _calibrated(work: Work, chain: Chain) -> list[Arrays]:

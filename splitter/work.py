@@ -153,12 +153,11 @@ class Work:
             raise CheckpointError("a checkpoint of your own needs --calibration DIR: a folder of pictures like those it will see")
         return subjects.scenes(chosen.calibration_pictures, chosen.report_pictures)
 
-    @cached_property
-    def further(self) -> list[subjects.Image]:
-        """What a learned codec learns from besides the calibration: more scenes, or parts of its pictures."""
+    def further(self, pictures: int) -> list[subjects.Image]:
+        """What a learned codec learns from besides the first so many of the calibration: more scenes, or parts of those, over and over."""
         seen = self.subject.calibration
-        more = subjects.parts(seen) if self.options.calibration else subjects.more_scenes(len(seen))
-        return list(islice(more, max(0, _MOST_FURTHER - len(seen))))
+        more = subjects.parts(seen[:pictures]) if self.options.calibration else subjects.more_scenes(len(seen))
+        return list(islice(more, _MOST_FURTHER))
 
     @cached_property
     def cuts(self) -> list[str]:

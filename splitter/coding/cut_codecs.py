@@ -22,21 +22,24 @@ _PICTURES = 192  # whose gradients make the metric
 _ASIDE = 0.3  # of the variance, as error, where the gradients are taken
 _JUDGED, _AT_ONCE = 64, 16  # pictures that arrangements are judged on
 _STEPS = 3000
+_MOST_HALF = 3e4  # in two bytes a number
 _MOST_LEARNED = 400 << 20  # bytes of the boundaries that a codec learns from
 
 Steps = Mapping[str, list[float]]  # by tensor, a level each
 
 
 def cut_codecs(
-    work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Weighing, lesson: Iterable[codecs.Tensors] = ()
+    work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Weighing, further: Iterable[codecs.Tensors] | None = None
 ) -> list[codecs.Coding]:
     """The codecs that were asked for, from the cut's boundary on the calibration pictures: (pictures, tokens, width) by tensor name.
 
-    `lesson`: the boundary of more pictures, some at a time, which a learned codec learns from too.
+    `further`: the boundary of other views of the same pictures in the same order, over and over, or of other pictures; some at a time.
+    A learned codec learns from those too. Without it none does, and the fitted one stands in its place.
     """
     kinds = list(work.options.codecs)
-    learned = _learned(work, cut, boundary, weighed, lesson) if wire.Learned.name in kinds else []
-    if wire.Learned.name in kinds and not learned:
+    asked = wire.Learned.name in kinds
+    learned = _learned(work, cut, boundary, weighed, further) if asked and further is not None else []
+    if asked and not learned:
         kinds.append(wire.Fitted.name)
     return [*codecs.fit(boundary, weighed, kinds), *learned]
 
@@ -105,7 +108,7 @@ def _said(work: Work) -> sensitivity.Said:
 
 
 def begin(
-    work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Weighing, lesson: Iterable[codecs.Tensors] = ()
+    work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Weighing, further: Iterable[codecs.Tensors] = ()
 ) -> tuple[Lesson, Steps]:
     """What the learned codec of a cut learns from, which begins with the fitted one, and the steps of its levels."""
     whole = codecs.fitted_transforms(boundary, weighed)
@@ -117,19 +120,20 @@ def begin(
     some = {name: torch.from_numpy(values[:_AT_ONCE]) for name, values in boundary.items()}
     said, behind, weights = _said(work), _behind(work, cut), work.whole.model.parameters()
     at_once = sensitivity.pictures_at_once(behind, said, {name: values[:1] for name, values in boundary.items()}, weights)
-    return Lesson(starts, rates, _together(boundary, lesson), _loss(work, cut, some), at_once), steps
+    every = {name: np.concatenate(parts) for name, parts in _as_many_as_fit(boundary, further).items()}
+    return Lesson(starts, rates, every, len(next(iter(boundary.values()))), _loss(work, cut, some), at_once), steps
 
 
-def _together(boundary: codecs.Tensors, more: Iterable[codecs.Tensors]) -> dict[str, NDArray[np.float16]]:
-    """All pictures' boundaries in two bytes a number, as many as have room in memory."""
-    each = 2 * sum(values[0].size for values in boundary.values())
-    parts = {name: [values.astype(np.float16)] for name, values in boundary.items()}
-    for taken in more:
-        if sum(map(len, next(iter(parts.values())))) * each > _MOST_LEARNED:
-            break
+def _as_many_as_fit(boundary: codecs.Tensors, further: Iterable[codecs.Tensors]) -> dict[str, list[NDArray[np.floating]]]:
+    """The boundaries in two bytes a number, unless numbers are too large for that, of as many pictures as have room in memory."""
+    kinds = {name: np.float16 if np.abs(values).max() < _MOST_HALF else np.float32 for name, values in boundary.items()}
+    parts: dict[str, list[NDArray[np.floating]]] = {name: [values.astype(kinds[name])] for name, values in boundary.items()}
+    for taken in further:
         for name, values in taken.items():
-            parts[name].append(values.astype(np.float16))
-    return {name: np.concatenate(values) for name, values in parts.items()}
+            parts[name].append(values.clip(-_MOST_HALF, _MOST_HALF).astype(kinds[name]))
+        if sum(values.nbytes for arrays in parts.values() for values in arrays) > _MOST_LEARNED:
+            break
+    return parts
 
 
 def _rate(level: wire.Level) -> Level:
@@ -137,10 +141,10 @@ def _rate(level: wire.Level) -> Level:
 
 
 def _learned(
-    work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Weighing, more: Iterable[codecs.Tensors]
+    work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Weighing, further: Iterable[codecs.Tensors]
 ) -> list[codecs.Transformed]:
     """The levels of the learned codec; none where learning did not help."""
-    lesson, steps = begin(work, cut, boundary, weighed, more)
+    lesson, steps = begin(work, cut, boundary, weighed, further)
     seconds = 60 * work.options.budget_minutes / len(work.cuts)
     state, advance = work.parts.folder / f"learning-{cut}.safetensors", partial(work.advance, f"learning the codec of {cut}")
     learned = learn(lesson, state, _STEPS, seconds, advance)

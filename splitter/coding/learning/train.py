@@ -26,7 +26,7 @@ _BATCH = 16
 _PACE = 5e-4
 _MOST_GRADIENT = 1.0  # one answer that turns has a long one
 _NEAR = 0.1  # what an error of the tensor itself weighs beside what it does to the answers
-_FINEST = 2  # levels that are not taught: rounding costs next to nothing there
+_TAUGHT = 3  # levels, the coarsest: what is learned there serves the finer ones, where rounding costs next to nothing
 _KEPT = 20  # steps between two savings of the state
 _CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 64  # of so many pictures one is held out, and at least and at most so many
 _LEAST = 1e-9
@@ -64,12 +64,14 @@ class Level:
 class Lesson:
     """What a cut's codec learns from: the fitted transforms by tensor name, for each level its part for each of them, and the loss.
 
-    `boundary`: that of the pictures to learn from, (pictures, tokens, width) by tensor name. `at_once`: so many of them fit into memory.
+    `boundary`: that of the pictures to learn from, (pictures, tokens, width) by tensor name, `distinct` of them first and then others, in
+    the same order as often as there are: views of the same. `at_once`: so many of them fit into memory.
     """
 
     starts: Mapping[str, Transform]
     levels: Sequence[Mapping[str, Level]]
     boundary: Mapping[str, NDArray[np.floating]]
+    distinct: int
     loss: Loss
     at_once: int = _BATCH
 
@@ -78,13 +80,16 @@ class Lesson:
         some = {name: np.asarray(values[:_BATCH], np.float32) for name, values in self.boundary.items()}
         return {name: Network(start, some[name], middle[name].step) for name, start in self.starts.items()}
 
-    @property
-    def pictures(self) -> int:
-        return len(next(iter(self.boundary.values())))
+    def divided(self) -> tuple[list[int], list[int]]:
+        """Pictures held out to see whether learning helped, and those that teach: no view of one that is held out."""
+        count = min(_MOST_CHECKED, max(_LEAST_CHECKED, self.distinct // _CHECKED))
+        held = range(0, self.distinct, max(1, self.distinct // count))
+        every = range(len(next(iter(self.boundary.values()))))
+        return list(held), [index for index in every if index % self.distinct not in held] or list(held)
 
     def taught(self, turn: int) -> int:
         """Which level is trained on."""
-        return len(self.levels) - 1 - turn % max(1, len(self.levels) - _FINEST)
+        return len(self.levels) - 1 - turn % min(_TAUGHT, len(self.levels))
 
     def costs(self, networks: Networks, level: int, pictures: Sequence[int], turn: int) -> Costs:
         """What a level costs on some pictures."""
@@ -132,18 +137,12 @@ def learn(
     `state` keeps what an interrupted run has learned, and what it took of the budget; `advance` is told of steps done, of how many.
     """
     networks = lesson.networks()
-    held, taught = _divided(lesson.pictures)
+    held, taught = lesson.divided()
     before = _objectives(lesson, networks, held)
     for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
     after = _objectives(lesson, networks, held)
     return Learned(networks, [(now[0] / then[0], now[2] / then[2]) for now, then in zip(after, before, strict=True)])
-
-
-def _divided(count: int) -> tuple[list[int], list[int]]:
-    """Pictures held out to see whether learning helped, and those that teach."""
-    held = set(range(0, count, max(1, count // min(_MOST_CHECKED, max(_LEAST_CHECKED, count // _CHECKED)))))
-    return sorted(held), [index for index in range(count) if index not in held] or sorted(held)
 
 
 @torch.no_grad()

@@ -1,6 +1,8 @@
+from itertools import islice
+
 import numpy as np
 
-from splitter.measuring.subjects import AGREEMENT, Image, Subject, fewer
+from splitter.measuring.subjects import AGREEMENT, Image, Subject, fewer, more_scenes, parts, scenes
 from splitter.nano.questions import Question
 
 
@@ -26,3 +28,16 @@ def test_only_questions_about_pictures_that_are_kept_are_asked() -> None:
 def test_one_picture_is_kept_however_many_tiles_it_has() -> None:
     kept = fewer(subject(3, 2), lambda _: 100, most=12)
     assert (len(kept.calibration), len(kept.pictures)) == (1, 1)
+
+
+def test_parts_of_pictures_come_in_the_order_of_the_pictures_over_and_over() -> None:
+    shades = [np.full((40, 60, 3), 50 * number, np.uint8) for number in range(3)]
+    found = list(parts(shades))
+    assert [part[0, 0, 0] // 50 for part in found] == [0, 1, 2] * (len(found) // 3)
+    assert {part.shape for part in found} > {part.shape for part in found if part.shape == (40, 60, 3)}, "they differ"
+    assert all(24 <= part.shape[0] <= 40 and 36 <= part.shape[1] <= 60 for part in found)
+
+
+def test_more_scenes_are_none_that_were_seen() -> None:
+    seen, more = scenes(3, 1).calibration, list(islice(more_scenes(3), 2))
+    assert not any(np.array_equal(one, other) for one in seen for other in more)

@@ -1,11 +1,13 @@
 """The learned codec: it starts as the fitted one, learns, goes on after an interruption, and crosses the wire."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from splitter.coding import cut_codecs
 from splitter.coding.learning.train import Learned, learn
 from splitter.nano.model import WEIGHTS
 from splitter.recipe import Options
@@ -63,3 +65,28 @@ def test_every_level_crosses_the_wire_as_it_was_learned(pupil: Pupil, learned: L
             torch.nn.init.normal_(side.outer, std=0.02, generator=torch.Generator().manual_seed(0))
     sizes = crossed(learned.transforms(pupil.boundary), pupil, tmp_path)
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_no_view_of_a_held_out_picture_teaches(pupil: Pupil) -> None:
+    views = {name: np.concatenate([values] * 3) for name, values in pupil.boundary.items()}
+    held, taught = replace(pupil.lesson, boundary=views).divided()
+    assert held == [0, 6, 12, 18]
+    assert sorted({index % 24 for index in taught} | set(held)) == list(range(24))
+    assert len(taught) == 3 * (24 - len(held))
+
+
+def test_it_learns_from_as_many_further_pictures_as_have_room(pupil: Pupil, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, values = next(iter(pupil.boundary.items()))
+    monkeypatch.setattr(cut_codecs, "_MOST_LEARNED", 3 * values.astype(np.float16).nbytes)
+    further = ({name: values} for _ in range(100))
+    lesson, _ = cut_codecs.begin(pupil.work, CUT, pupil.boundary, {}, further)
+    assert lesson.distinct == len(values)
+    assert lesson.boundary[name].shape == (4 * len(values), *values.shape[1:])
+    assert next(further, None) is not None, "no more were made than had room"
+
+
+def test_numbers_too_large_for_two_bytes_are_kept_in_four(pupil: Pupil) -> None:
+    large = {name: values * np.float32(1e5) for name, values in pupil.boundary.items()}
+    lesson, _ = cut_codecs.begin(pupil.work, CUT, large, {})
+    for name, values in large.items():
+        np.testing.assert_array_equal(lesson.boundary[name], values)
