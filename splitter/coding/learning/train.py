@@ -28,7 +28,7 @@ _MOST_GRADIENT = 1.0  # one answer that turns has a long one
 _NEAR = 0.1  # what an error of the tensor itself weighs beside what it does to the answers
 _TAUGHT = 3  # levels, the coarsest: what is learned there serves the finer ones, where rounding costs next to nothing
 _KEPT = 20  # steps between two savings of the state
-_CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 64  # of so many pictures one is held out, and at least and at most so many
+_CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 32  # of so many pictures one is held out, and at least and at most so many
 _LEAST = 1e-9
 _DONE, _SPENT = "steps done", "seconds spent"
 
