@@ -1,1 +1,1 @@
-"""A learned feature codec: the fitted one, with a correction in the cloud that is trained against the whole model's own answers."""
+"""A learned feature codec: the fitted one between two small networks, trained through the tail for few bytes and equal answers."""
