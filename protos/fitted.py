@@ -1,6 +1,6 @@
 """The fitted codec: neighbours grouped, mean removed, a linear transform, one step size; entropy-coded with static tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Self
@@ -14,6 +14,7 @@ from protos.correction import Correction
 from protos.errors import PayloadError
 from protos.grouping import Grouping
 from protos.inter import FINER, Inter, held, rounded
+from protos.joined import MOST, Joined, Joint, symbols
 from protos.payload import Codes, Floats, Frame, Sent, check_length, check_names, tiled, words
 
 Stored = Mapping[str, NDArray[np.generic]]
@@ -23,16 +24,20 @@ _SYNTHESIS = ("basis", "mean", "turn", *(field.name for field in fields(Correcti
 
 @dataclass(frozen=True)
 class Level:
-    """One rate of one tensor: a step, and for each code (tokens, channels) which table it is coded with, -1 where it is not sent."""
+    """One rate of one tensor: a step, and for each code (tokens, channels) which table it is coded with, -1 where it is not sent.
+
+    `joints`: how each table's codes are joined, or nothing where none are.
+    """
 
     step: float
     which: NDArray[np.int16]
     tables: rans.Tables
+    joints: Sequence[Joint | None] = ()
 
     @property
     def most_bytes(self) -> int:
         """The longest payload."""
-        return rans.most_bytes(len(self._places))
+        return rans.most_bytes(self._joined.most_symbols)
 
     def sent(self, codes: Codes) -> Sent:
         """What is sent of codes (tiles * tokens, channels): (tiles, codes), saturated within their tables."""
@@ -47,12 +52,12 @@ class Level:
         """What is sent, to bytes; against what was sent of another frame, where that is given."""
         if reference is not None:
             return self._inter.encode(sent, reference)
-        return self.tables.encode(sent.ravel(), np.tile(self._tables, len(sent)))
+        return self._joined.encode(sent)
 
     def decode(self, data: bytes, tiles: int = 1, reference: Sent | None = None) -> Sent:
         """Bytes to what was sent: (tiles, codes). Raises PayloadError."""
         if reference is None:
-            return self.tables.decode_each(data, np.tile(self._tables, tiles)).reshape(tiles, -1)
+            return self._joined.decode(data, tiles)
         if reference.shape != (tiles, len(self._places)):
             raise PayloadError("the reference is of another cut, codec or number of tiles; send a key frame")
         return self._inter.decode(data, reference)
@@ -72,6 +77,10 @@ class Level:
         sizes = [len(f) for f in self.tables.frequency]
         flat = [f for alphabet in self.tables.frequency for f in alphabet]
         tables = {"low": list(self.tables.low), "size": sizes, "frequency": flat}
+        if any(self.joints):
+            tables["members"] = [joint.members if joint else 1 for joint in self.joints]
+            tables["reach"] = [joint.reach if joint else 0 for joint in self.joints]
+            tables["joint"] = [f for joint in self.joints if joint for f in joint.frequency]
         arrays: dict[str, NDArray[np.generic]] = {f"{codec}/{part}/{tensor}": np.array(v, np.int32) for part, v in tables.items()}
         return arrays | {f"{codec}/which/{tensor}": self.which, f"{codec}/step/{tensor}": np.array(self.step, np.float32)}
 
@@ -92,6 +101,10 @@ class Level:
     @cached_property
     def _bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return np.array(self.tables.low)[self._tables], np.array(self.tables.high)[self._tables]
+
+    @cached_property
+    def _joined(self) -> Joined:
+        return Joined(self.tables, self.joints, self._tables)
 
     @cached_property
     def _inter(self) -> Inter:
@@ -209,7 +222,22 @@ def read_level(stored: Stored, codec: str, tensor: str) -> Level:
     which = stored[f"{codec}/which/{tensor}"].astype(np.int16)
     if which.ndim != 2 or which.min() < -1 or which.max() >= len(low):
         raise ValueError("a code without a table")
-    return Level(float(finite(stored[f"{codec}/step/{tensor}"])), which, tables)
+    return Level(float(finite(stored[f"{codec}/step/{tensor}"])), which, tables, _joints(stored, codec, tensor, len(low)))
+
+
+def _joints(stored: Stored, codec: str, tensor: str, count: int) -> list[Joint | None]:
+    """How each of so many tables is joined. Raises KeyError or ValueError."""
+    if f"{codec}/members/{tensor}" not in stored:
+        return []
+    members, reach, flat = (stored[f"{codec}/{part}/{tensor}"].tolist() for part in ("members", "reach", "joint"))
+    if len(members) != count:
+        raise ValueError("joint tables for other tables")
+    joints: list[Joint | None] = []
+    for number, most in zip(members, reach, strict=True):
+        size = symbols(min(number, MOST), min(most, MOST)) if number > 1 else 0
+        joints.append(Joint(number, most, flat[:size]) if size else None)
+        flat = flat[size:]
+    return joints
 
 
 def read_synthesis(stored: Stored, tensor: str) -> Synthesis:

@@ -60,14 +60,14 @@ class Tables:
         if (symbols < low).any() or (symbols > high).any():
             raise PayloadError("a code lies outside its channel's table; the head and the codec are not of the same bundle")
         index = (symbols - low + begin).ravel()[::-1]
-        frequency, start = (table[index].tolist() for table in self._flat)
+        frequency, start = (table[index] for table in self._flat)
         state, words = _INITIAL, []
-        for f, c in zip(frequency, start, strict=True):
-            if state >= f << (32 - PRECISION):
+        parts = (frequency, frequency << (32 - PRECISION), _TOTAL - frequency, start)
+        for f, limit, others, c in zip(*(part.tolist() for part in parts), strict=True):
+            if state >= limit:
                 words.append(state & _WORD)
                 state >>= 16
-            quotient, rest = divmod(state, f)
-            state = (quotient << PRECISION) + c + rest
+            state += state // f * others + c
         return state.to_bytes(4, "little") + np.array(words[::-1], "<u2").tobytes()
 
     def decode(self, data: bytes, count: int) -> NDArray[np.int16]:
@@ -90,12 +90,12 @@ class Tables:
 
     def _read(self, state: int, words: list[int], path: Callable[[Sequence[int]], Iterable[int]]) -> tuple[list[int], int, int]:
         symbols: list[int] = []
-        read, alphabets = 0, self._slots
+        read, alphabets, append = 0, self._slots, symbols.append
         try:
             for alphabet in path(symbols):
                 slot = state & (_TOTAL - 1)
                 symbol, f, c = alphabets[alphabet][slot]
-                symbols.append(symbol)
+                append(symbol)
                 state = f * (state >> PRECISION) + slot - c
                 if state < _INITIAL:
                     state = state << 16 | words[read]

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from itertools import count, islice
 from pathlib import Path
 from statistics import mean
 
@@ -18,12 +19,13 @@ import torch
 from transformers import PretrainedConfig
 
 from protos import bundle_pb2 as pb
-from protos import codec as wire
 from protos.bundle import FORMAT, MANIFEST, Bundle, write_manifest
 from protos.errors import BundleError
 from protos.tiles import largest_grid
 from splitter.coding import codecs
-from splitter.coding.cut_codecs import cut_codecs, weigh
+from splitter.coding.cut_codecs import cut_codecs
+from splitter.coding.learning.train import held_out
+from splitter.coding.weighing import weigh
 from splitter.families import Boundary
 from splitter.graphs.chain import Arrays, Chain, reached
 from splitter.graphs.cut import extracted
@@ -32,8 +34,7 @@ from splitter.graphs.local import write_local
 from splitter.graphs.text_tower import write_texts
 from splitter.measuring.answers import Prompting
 from splitter.measuring.report import cloud_costs, measure
-from splitter.measuring.subjects import Image
-from splitter.measuring.verify import identity_difference, in_batches, token_difference
+from splitter.measuring.verify import identity_difference, token_difference
 from splitter.memory import give_back
 from splitter.precision.chosen import Chosen, choose
 from splitter.precision.files import save
@@ -184,18 +185,27 @@ def _fitted(work: Work, chosen: Chosen) -> Codings:
     boundaries = {name: work.boundary(name, arrays) for name, arrays in zip(work.cuts, seen, strict=True)}
     weighed = {name: weigh(work, name, boundary) for name, boundary in boundaries.items()}
     work.rest()  # what is left is done with matrices as wide as a language model
-    learns = wire.Learned.name in work.options.codecs
-    pictures = work.further(len(seen[0][next(iter(seen[0]))])) if learns else []
-    further = {name: _further(work, chain, name, pictures) for name in work.cuts}
-    return {name: cut_codecs(work, name, boundary, weighed[name], further[name]) for name, boundary in boundaries.items()}
+    calibrated = len(seen[0][next(iter(seen[0]))])
+    further = {name: _further(work, chain, name, calibrated) for name in work.cuts}
+    sizes = {name: sum(values[0].size for values in boundary.values()) for name, boundary in boundaries.items()}
+    shares = {name: size / sum(sizes.values()) for name, size in sizes.items()}  # of what learning may take: early cuts want most
+    return {name: cut_codecs(work, name, boundary, weighed[name], further[name], shares[name]) for name, boundary in boundaries.items()}
 
 
-def _further(work: Work, chain: Chain, name: str, pictures: list[Image]) -> Iterator[codecs.Tensors]:
-    """A cut's boundary of further pictures, some at a time: for codecs that learn."""
+def _further(work: Work, chain: Chain, name: str, calibrated: int) -> Iterator[codecs.Tensors]:
+    """A cut's boundary of pictures beyond the calibration's, some at a time, without end: for codecs that learn."""
     place = work.cuts.index(name)
-    for some in in_batches(len(pictures), _AT_ONCE):
-        work.advance(f"seeing more pictures for {name}", some.start, len(pictures))
-        yield work.boundary(name, chain.run(work.pixels(pictures[some]))[place])
+    pictures = work.further(_teaching(work, calibrated))
+    for done in count():
+        work.advance(f"seeing more pictures for {name}", done * _AT_ONCE, _AT_ONCE * (done + 1))
+        yield work.boundary(name, chain.run(work.pixels(list(islice(pictures, _AT_ONCE))), place + 1)[place])
+
+
+def _teaching(work: Work, calibrated: int) -> list[int]:
+    """The calibration pictures of which so many tiles are seen, and none is held out."""
+    tiles = [work.grid(picture).tiles for picture in work.subject.calibration]
+    owners = [index for index, count in enumerate(tiles) for _ in range(count)][:calibrated]
+    return sorted(set(owners) - {owners[tile] for tile in held_out(calibrated)})
 
 
 def _calibrated(work: Work, chain: Chain) -> list[Arrays]:

@@ -13,7 +13,8 @@ import torch
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.coding import codecs, encoders
-from splitter.coding.cut_codecs import cut_codecs, weigh
+from splitter.coding.cut_codecs import cut_codecs
+from splitter.coding.weighing import weigh
 from splitter.families import Boundary, enter, walk
 from splitter.graphs.chain import Arrays, Chain, open_session
 from splitter.graphs.cut import cut

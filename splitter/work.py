@@ -1,10 +1,9 @@
 """A split under way: the model, what it is measured on, and the cuts, each made when first needed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 import torch
@@ -34,7 +33,6 @@ from splitter.storage.parts import Parts
 BUILT_IN = "nano"
 AUTO = "auto"
 _MOST_LANGUAGE_BYTES = 2 << 30
-_MOST_FURTHER = 4096  # pictures
 _MOST_TILE_BYTES = 400 << 20  # of pixels in memory at once; each published cut takes about as much again
 
 Say = Callable[[str], None]
@@ -141,7 +139,7 @@ class Work:
         if not self.preprocessing.HasField("tiles"):
             return self._subject
         size = np.dtype(np.float32).itemsize * math.prod(self.family.pixel_shape(self.checkpoint.empty))
-        return subjects.fewer(self._subject, lambda picture: self._grid(picture).tiles, max(1, _MOST_TILE_BYTES // size))
+        return subjects.fewer(self._subject, lambda picture: self.grid(picture).tiles, max(1, _MOST_TILE_BYTES // size))
 
     @cached_property
     def _subject(self) -> Subject:
@@ -153,11 +151,10 @@ class Work:
             raise CheckpointError("a checkpoint of your own needs --calibration DIR: a folder of pictures like those it will see")
         return subjects.scenes(chosen.calibration_pictures, chosen.report_pictures)
 
-    def further(self, pictures: int) -> list[subjects.Image]:
-        """What a learned codec learns from besides the first so many of the calibration: more scenes, or parts of those, over and over."""
+    def further(self, teaching: Sequence[int]) -> Iterator[subjects.Image]:
+        """What a codec learns from besides the calibration, without end: more scenes, or views of its pictures of these indices."""
         seen = self.subject.calibration
-        more = subjects.parts(seen[:pictures]) if self.options.calibration else subjects.more_scenes(len(seen))
-        return list(islice(more, _MOST_FURTHER))
+        return subjects.views([seen[index] for index in teaching]) if self.options.calibration else subjects.more_scenes(len(seen))
 
     @cached_property
     def cuts(self) -> list[str]:
@@ -194,13 +191,14 @@ class Work:
     @cached_property
     def grids(self) -> list[Grid]:
         """The tiles of each held-out picture; they lie one after another in `held_out`, as `spans` says."""
-        return [self._grid(picture) for picture in self.subject.pictures]
+        return [self.grid(picture) for picture in self.subject.pictures]
 
     @cached_property
     def spans(self) -> list[slice]:
         return spans(self.grids)
 
-    def _grid(self, picture: subjects.Image) -> Grid:
+    def grid(self, picture: subjects.Image) -> Grid:
+        """The tiles of a picture."""
         return picture_grid(self.preprocessing, picture.shape[0], picture.shape[1])
 
     @cached_property

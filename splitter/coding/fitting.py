@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from protos import codec as wire
 from protos import rans
 from protos.grouping import Grouping
+from protos.joined import Joint, joint
+from protos.joined import bits as bits_of
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -20,6 +22,10 @@ _BY_OCTAVE = 3  # classes of spread in each doubling
 _LEAST_SPREAD = 0.15  # in steps: what is narrower is not sent; a bound of 0.2 takes a quarter fewer codes, and answers of rare kinds turn
 _SMOOTHING = 4  # pictures' worth of belief that spreads are a product of the token's and the channel's
 _MOST_ROWS = 4_000  # of calibration tokens that a step is searched on
+_JOINTS = ((4, 1), (2, 3))  # members, and how far from zero
+_LONGER = 0.01
+_FEW = 1000  # codes of a picture; joining fewer takes as long as it saves
+_SEEN = 8  # groups for each symbol of a joint table
 _MOST_CODE = 1500  # so that an alphabet and the room around it stay below rANS's 4096 symbols
 _MOST_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wide connector would be gigabytes
 
@@ -136,7 +142,21 @@ def level(coordinates: Floats, step: float) -> wire.Level:
     which = np.full(classes.shape, -1, np.int16)
     for place, name in enumerate(names):
         which[classes == name] = place
-    return wire.Level(step, which, tables(_codes(coordinates[:, which == place], step) for place in range(len(names))))
+    held = [_codes(coordinates[:, which == place], step) for place in range(len(names))]
+    made = tables(held)
+    joints = [_joint(*of) for of in zip(held, made.low, made.frequency, strict=True)] if np.count_nonzero(which >= 0) > _FEW else []
+    return wire.Level(step, which, made, joints)
+
+
+def _joint(codes: Integers, low: int, frequency: Sequence[int]) -> Joint | None:
+    """How the codes (pictures, codes) of one table are joined: by the most members that make them no longer."""
+    most = (1 + _LONGER) * bits_of(codes, low, frequency)
+    for members, reach in _JOINTS:
+        if codes.size >= _SEEN * members * (2 * reach + 1) ** members:
+            found = joint(codes, members, reach)
+            if bits_of(codes, low, frequency, found) <= most:
+                return found
+    return None
 
 
 def tables(held: Iterable[Integers]) -> rans.Tables:

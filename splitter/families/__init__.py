@@ -43,6 +43,9 @@ class Rows(Protocol):
     def keep(self, rows: Sequence[int]) -> None:
         """Let all other rows leave, and what is kept of them."""
 
+    def follow(self, answers: Tensor) -> Tensor:
+        """In place of a prefill, where the answers (rows, length) are known: the logits (rows, length, vocabulary) of each token."""
+
 
 class Family(Protocol):
     """What one architecture must tell of its vision part. Tensors are batch first; one picture gives one row, or one for each tile.

@@ -90,11 +90,21 @@ class CausalRows:
         self._mask = self._mask[chosen]
         self._cache.batch_select_indices(chosen)
 
+    def follow(self, answers: Tensor) -> Tensor:
+        heard = self._decoder.get_input_embeddings()(answers[:, :-1])
+        self._mask = torch.nn.functional.pad(self._mask, (0, heard.shape[1]), value=1)
+        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
+        return self._logits(torch.cat([self._embeds, heard], 1), positions, answers.shape[1])
+
     def _forward(self, embeds: Tensor, positions: Tensor) -> Tensor:
+        return self._logits(embeds, positions, 1)[:, -1]
+
+    def _logits(self, embeds: Tensor, positions: Tensor, count: int) -> Tensor:
+        """The logits (rows, count, vocabulary) behind the last tokens."""
         out = self._decoder(
             inputs_embeds=embeds, attention_mask=self._mask, position_ids=positions, past_key_values=self._cache, use_cache=True
         )
-        return self._family.logits(self._model, out.last_hidden_state[:, -1])
+        return self._family.logits(self._model, out.last_hidden_state[:, -count:])
 
 
 def spoken_logits(model: PreTrainedModel, inputs: dict[str, Tensor], options: dict[str, Any]) -> Tensor:

@@ -34,6 +34,10 @@ class CrossRows:
         self._states, self._mask = self._states[chosen], self._mask[chosen]
         self._cache.batch_select_indices(chosen)
 
+    def follow(self, answers: Tensor) -> Tensor:
+        ids = torch.cat([self._begun, answers[:, :-1]], 1)
+        return self._decode(ids, self._states, self._mask, self._cache)[:, -answers.shape[1] :]
+
     def _forward(self, ids: Tensor) -> Tensor:
         return self._decode(ids, self._states, self._mask, self._cache)[:, -1]
 

@@ -17,6 +17,8 @@ from splitter.families.causal import Causal, spoken_logits
 class Forward(Causal, Protocol):
     """The part of such a family that speaks. Subclasses are whole families."""
 
+    answer_type: int = 0  # what `types` has for a token of an answer
+
     def types(self, _model: PreTrainedModel, _ids: Tensor) -> dict[str, Tensor]:
         """What the forward takes beside the ids (rows, length) to know which are a picture's, as the processor makes it."""
         return {}
@@ -50,12 +52,10 @@ class ForwardRows:
         self._ids = torch.tensor([[0] * (longest - len(ids)) + list(ids) for ids in prompts], device=device)
         self._mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
         self._cache = DynamicCache(config=model.config.get_text_config())
+        self._next = torch.zeros(0)
 
     def prefill(self) -> Tensor:
-        positions = self._family.positions(self._model, self._ids, self._mask)
-        self._next = positions.view(-1, *self._mask.shape).amax((0, 2))[:, None] + 1
-        encoded = self._family.encoded(self._model, self._image_tokens)
-        return self._forward(self._ids, positions, mm_encoder_outputs={"image": encoded}, **self._family.types(self._model, self._ids))
+        return self._read(self._ids[:, :0], 1)[:, -1]
 
     def advance(self, tokens: Sequence[int]) -> Tensor:
         self._mask = pad(self._mask, (0, 1), value=1)
@@ -69,6 +69,23 @@ class ForwardRows:
         self._mask, self._next = self._mask[chosen], self._next[chosen]
         self._cache.batch_select_indices(chosen)
 
-    def _forward(self, ids: Tensor, positions: Tensor, **prompt: Any) -> Tensor:
+    def follow(self, answers: Tensor) -> Tensor:
+        return self._read(answers[:, :-1], answers.shape[1])
+
+    def _read(self, heard: Tensor, count: int) -> Tensor:
+        """The logits (rows, count, vocabulary) behind the last tokens of the prompts and of what follows them (rows, length)."""
+        positions, further = self._family.positions(self._model, self._ids, self._mask), heard.shape[1]
+        self._next = positions.view(-1, *self._mask.shape).amax((0, 2))[:, None] + 1
+        behind = (self._next + torch.arange(further, device=heard.device)).expand(*positions.shape[:-1], further)
+        ids, encoded = torch.cat([self._ids, heard], 1), self._family.encoded(self._model, self._image_tokens)
+        self._mask, self._next = pad(self._mask, (0, further), value=1), self._next + further
+        told = self._family.types(self._model, self._ids)
+        types = {name: pad(values, (0, further), value=self._family.answer_type) for name, values in told.items()}
+        return self._logits(ids, torch.cat([positions, behind], -1), count, mm_encoder_outputs={"image": encoded}, **types)
+
+    def _forward(self, ids: Tensor, positions: Tensor) -> Tensor:
+        return self._logits(ids, positions, 1)[:, -1]
+
+    def _logits(self, ids: Tensor, positions: Tensor, count: int, **prompt: Any) -> Tensor:
         state = {"attention_mask": self._mask, "position_ids": positions, "past_key_values": self._cache, "use_cache": True}
-        return torch.as_tensor(self._model(input_ids=ids, logits_to_keep=1, **state, **prompt).logits[:, -1])
+        return torch.as_tensor(self._model(input_ids=ids, logits_to_keep=count, **state, **prompt).logits[:, -count:])

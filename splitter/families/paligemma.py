@@ -34,6 +34,7 @@ class SiglipGemma(OneTile, Forward):
 
 class PaliGemma(SiglipGemma):
     name = "paligemma"
+    answer_type = 1  # behind the prefix, read one way
 
     def types(self, _model: PreTrainedModel, ids: Tensor) -> dict[str, Tensor]:
         return {"token_type_ids": torch.zeros_like(ids)}  # a prompt is all prefix, which is read both ways

@@ -63,10 +63,10 @@ class Chain:
             self._sessions.append(piece_session(piece, threads))
             del piece  # before the next is made: a piece may have gigabytes
 
-    def run(self, pixels: NDArray[np.float32]) -> list[Arrays]:
-        """Pixels (n, 3, h, w) to every output of each piece, by graph name."""
+    def run(self, pixels: NDArray[np.float32], pieces: int | None = None) -> list[Arrays]:
+        """Pixels (n, 3, h, w) to every output of each piece, or of the first so many, by graph name."""
         batch = rows_at_once(pixels.shape)
-        runs = [self._run(pixels[start : start + batch]) for start in range(0, len(pixels), batch)]
+        runs = [self._run(pixels[start : start + batch], pieces) for start in range(0, len(pixels), batch)]
         return [{name: np.concatenate([part[name] for part in parts]) for name in parts[0]} for parts in zip(*runs, strict=True)]
 
     def milliseconds(self, pixels: NDArray[np.float32], repetitions: int) -> list[float]:
@@ -83,9 +83,9 @@ class Chain:
                 kept.append(1e3 * (time.perf_counter() - begin))
         return [statistics.median(kept) for kept in times]
 
-    def _run(self, pixels: NDArray[np.float32]) -> list[Arrays]:
+    def _run(self, pixels: NDArray[np.float32], pieces: int | None = None) -> list[Arrays]:
         outputs: list[Arrays] = [{PIXELS: pixels}]
-        for session in self._sessions:
+        for session in self._sessions[:pieces]:
             names = [output.name for output in session.get_outputs()]
             outputs.append(dict(zip(names, session.run(names, _inputs(session, outputs[-1])), strict=True)))
         return outputs[1:]

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count
+from itertools import accumulate, count, cycle
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
@@ -17,7 +18,8 @@ from splitter.nano.scenes import CALIBRATION_SEEDS, HELD_OUT_SEEDS, picture
 Image = NDArray[np.uint8]
 AGREEMENT = "agreement"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-_PARTS, _LEAST_PART = 12, 0.6  # of each picture; of its height and of its width
+_LEAST_PART = 0.55  # of a picture's height and of its width
+_PLAIN, _SHINING = 0.5, 0.3  # how many views are left as they are; of two in one, how often both are seen through each other
 GENERIC = ("describe the image.", "what is in the image?")
 
 
@@ -61,15 +63,49 @@ def more_scenes(seen: int) -> Iterator[Image]:
     return (picture(CALIBRATION_SEEDS + i).image for i in count(seen))
 
 
-def parts(pictures: Sequence[Image]) -> Iterator[Image]:
-    """Parts of pictures, some as in a mirror, a few of each: other views of the same."""
-    rng = np.random.default_rng(0)
-    for _ in range(_PARTS):
-        for image in pictures:
-            height, width = (max(1, round(side * rng.uniform(_LEAST_PART, 1))) for side in image.shape[:2])
-            top, left = rng.integers(0, image.shape[0] - height + 1), rng.integers(0, image.shape[1] - width + 1)
-            part = image[top : top + height, left : left + width]
-            yield np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)
+def views(pictures: Sequence[Image], seed: int = 0) -> Iterator[Image]:
+    """Without end, pictures like these: parts of them, mirrored or in other colours, or several in one.
+
+    A tail tells what each of them shows without being told: to learn what it looks at, a few pictures so make thousands.
+    """
+    rng = np.random.default_rng(seed)
+    for image in cycle(pictures):
+        part = _part(image, rng)
+        made = (
+            part.astype(np.float32) if rng.random() < _PLAIN else _joined(part, _part(pictures[int(rng.integers(len(pictures)))], rng), rng)
+        )
+        yield np.ascontiguousarray(made.clip(0, 255).astype(np.uint8))
+
+
+def _part(image: Image, rng: np.random.Generator) -> Image:
+    """A part of a picture, perhaps as in a mirror and in other colours."""
+    height, width = (max(1, round(side * rng.uniform(_LEAST_PART, 1))) for side in image.shape[:2])
+    top, left = rng.integers(0, image.shape[0] - height + 1), rng.integers(0, image.shape[1] - width + 1)
+    part = image[top : top + height, left : left + width]
+    turned = part[:, ::-1] if rng.random() < _PLAIN else part
+    return turned if rng.random() < _PLAIN else _recoloured(turned, rng)
+
+
+def _recoloured(part: Image, rng: np.random.Generator) -> Image:
+    """Paler or more vivid, in more or less contrast, in a light of another colour."""
+    grey = part.mean(2, keepdims=True)
+    vivid = grey + (part - grey) * rng.uniform(0.3, 1.7)
+    mean = vivid.mean((0, 1))
+    lit = ((vivid - mean) * rng.uniform(0.7, 1.3) + mean) * rng.uniform(0.8, 1.2, 3) + rng.uniform(-20, 20)
+    return np.asarray(lit.clip(0, 255), np.uint8)
+
+
+def _joined(one: Image, other: Image, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Two pictures as one of the first's size: the second shines through the first, or stands in a part of it."""
+    height, width = one.shape[:2]
+    made = one.astype(np.float32)
+    if rng.random() < _SHINING:
+        share = rng.uniform(0.5, 0.85)
+        return np.asarray(made * share + cv2.resize(other, (width, height)) * (1 - share), np.float32)
+    high, wide = (max(1, round(side * rng.uniform(0.25, 0.75))) for side in (height, width))
+    top, left = rng.integers(0, height - high + 1), rng.integers(0, width - wide + 1)
+    made[top : top + high, left : left + wide] = cv2.resize(other, (wide, high), interpolation=cv2.INTER_AREA)
+    return made
 
 
 def fewer(subject: Subject, tiles: Callable[[Image], int], most: int) -> Subject:

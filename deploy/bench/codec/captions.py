@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from deploy.bench.codec.exam import Exam
 from deploy.bench.codec.marks import Answers, Marks, Measure
 from splitter.measuring.answers import Prompting, greedy
 from splitter.measuring.subjects import GENERIC
-from splitter.measuring.verify import Whole
+from splitter.measuring.verify import Whole, in_batches
 
 NLL, SAME = "NLL", "same caption"
 _QUESTION = GENERIC[0]  # a captioner never sees it
 _BATCH = 128
+_MOST_LOGITS = 1 << 26
 
 _Spelt = tuple[int, list[int]]  # a picture's index, and the token ids of a caption of it
 
@@ -28,6 +30,8 @@ class Captions:
         lengths = [0.0] * self._pictures
         for index, ids in spelt:
             lengths[index] += len(ids)
+        longest, words = len(self._longest_first[0][1]), whole.model.config.get_text_config().vocab_size
+        self._at_once = max(1, min(_BATCH, _MOST_LOGITS // (longest * words)))
         self.measures = (Measure(NLL, lengths, 1.0), Measure(SAME, [1.0] * self._pictures))
 
     def answer(self, tokens: Tensor) -> Answers:
@@ -36,8 +40,8 @@ class Captions:
 
     def marks(self, tokens: Tensor, said: Answers, reference: Answers) -> Marks:
         surprise = [0.0] * self._pictures
-        for start in range(0, len(self._longest_first), _BATCH):
-            batch = self._longest_first[start : start + _BATCH]
+        for part in in_batches(len(self._longest_first), self._at_once):
+            batch = self._longest_first[part]
             for (index, _), surprised in zip(batch, surprises(self._whole, tokens, batch), strict=True):
                 surprise[index] += surprised
         return {NLL: surprise, SAME: [float(one == other) for one, other in zip(said, reference, strict=True)]}
@@ -45,18 +49,13 @@ class Captions:
 
 @torch.inference_mode()
 def surprises(whole: Whole, tokens: Tensor, captions: Sequence[_Spelt]) -> list[float]:
-    """The negative log-likelihood of each caption, the longest first, after the image tokens of its picture."""
+    """The negative log-likelihood of each caption after the image tokens of its picture."""
     prompt = whole.prompting.ids(_QUESTION)
     rows = whole.family.rows(whole.model, [prompt] * len(captions), tokens[[index for index, _ in captions]])
-    total, logits, heard = torch.zeros(len(captions), dtype=torch.float64), rows.prefill(), list[int]()
-    for place in range(len(captions[0][1])):
-        said = [ids[place] for _, ids in captions if len(ids) > place]
-        if heard:
-            rows.keep(range(len(said)))
-            logits = rows.advance(heard[: len(said)])
-        total[: len(said)] -= logits.log_softmax(-1)[range(len(said)), said].double()
-        heard = said
-    return total.tolist()
+    said = pad_sequence([torch.tensor(ids) for _, ids in captions], batch_first=True)
+    lengths = torch.tensor([len(ids) for _, ids in captions])
+    likelihoods = rows.follow(said).log_softmax(-1).gather(-1, said[..., None])[..., 0].double()
+    return (-likelihoods * (torch.arange(said.shape[1]) < lengths[:, None])).sum(1).tolist()
 
 
 def _ids(prompting: Prompting, text: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""What is trained: a small transformer on each side of a fitted transform, which stays as it is between them."""
+"""What is trained: a fitted transform, and a small transformer on each side of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, scaled_dot_product_attention
+from torch.nn.functional import layer_norm, scaled_dot_product_attention, softplus
 
 from protos import codec as wire
 from protos.correction import HEAD, LEAST_VARIANCE
@@ -25,23 +25,23 @@ _REACH = 0.2  # of a step in every channel: how far a weight of 1 moves the tens
 _NARROWEST = 0.25  # of the unit: what is narrower is not made wider
 _QUIET = 0.02  # of a layer's usual size: at first it adds next to nothing
 _MOST_CODE = 32767.0
+_LEAST_SPREAD = 0.03  # in steps
+_LEAST_SHARE = 2.0**-12  # the rarest symbol of a table
 _BATCH = 64
 
 
 class Network(nn.Module):
     """From a tensor to coordinates in steps, and from those, rounded, to the tensor that the tail gets.
 
-    It begins as the fitted transform, exactly. What is trained is about 1 in size, whatever the tensor's is: deviations scale what goes in,
-    the step what comes out, so that one network serves all levels. `unit` is a middling step.
+    It begins as the fitted transform, exactly; its mean and its directions are trained with the rest. What the small networks take and
+    give is about 1 in size, whatever the tensor's is: deviations scale what goes in, the step what comes out, so that one network serves
+    all levels. `unit` is a middling step. Steps are numbers, or one for each picture (pictures, 1, 1).
     """
 
-    mean: Tensor
-    analysis: Tensor
-    basis: Tensor
-    turn: Tensor | None
     spreads: Tensor
     deviations: Tensor
     reach: Tensor
+    turn: Tensor | None
     order: Tensor | None
 
     def __init__(self, start: Transform, values: Floats, unit: float) -> None:
@@ -49,52 +49,58 @@ class Network(nn.Module):
         (tokens, width), channels = start.mean.shape, start.basis.shape[0]
         apart = start.coordinates if start.turn is None else start.turn @ start.coordinates
         taken = start.grouping.together(values) if start.grouping else values
-        self.start, self.unit = start, unit
+        self.start, self.unit, self.channels = start, unit, channels
+        self.mean, self.analysis, self.basis = (nn.Parameter(_tensor(part)) for part in (start.mean, start.analysis, start.basis))
+        self.register_buffer("turn", None if start.turn is None else _tensor(start.turn), persistent=False)
         self.register_buffer("order", torch.from_numpy(start.grouping.order.ravel()) if start.grouping else None, persistent=False)
-        for name, array in {"mean": start.mean, "analysis": start.analysis, "basis": start.basis, "turn": start.turn}.items():
-            self.register_buffer(name, None if array is None else _tensor(array), persistent=False)
         self.register_buffer("spreads", _tensor(np.maximum((taken - start.mean).std((0, 1)), 1e-6)), persistent=False)
         self.register_buffer("deviations", _tensor(np.maximum(apart.std((0, 1)), _NARROWEST * unit)), persistent=False)
-        self.register_buffer("reach", _REACH * torch.linalg.vector_norm(self.basis, dim=0), persistent=False)
-        self.sender, self.receiver = _Layers(tokens, width, channels, seed=0), _Layers(tokens, channels, width, seed=1)
-        spread = np.abs(start.coordinates).mean(0)
-        self.spread = nn.Parameter(_tensor(np.log(spread + 1e-3 * spread.max() + 1e-9)))
+        self.register_buffer("reach", _REACH * torch.linalg.vector_norm(self.basis.detach(), dim=0), persistent=False)
+        self.sender, self.receiver = _Layers(tokens, width, 2 * channels, seed=0), _Layers(tokens, channels, width, seed=1)
+        self.law = Law(start.coordinates)
+
+    @property
+    def directions(self) -> list[nn.Parameter]:
+        """What the fitted transform brought, which wants to be moved with care."""
+        return [self.mean, self.analysis, self.basis]
 
     def in_steps(self, values: Tensor, per_step: Tensor | float, finer: Tensor | float = 1.0) -> Tensor:
         """A tensor (pictures, tokens, width) as coordinates (pictures, tokens sent, channels) in a level's steps.
 
-        `per_step`: how many of them there are to 1. In steps that are `finer` times as fine: `per_step` so much larger.
+        The sender's network lets each coordinate through more or less (a share of 0 to 2), and nudges it. `per_step`: how many steps
+        there are to 1. In steps that are `finer` times as fine: `per_step` so much larger.
         """
         taken = values if self.order is None else values[:, self.order].reshape(-1, *self.mean.shape)
         centred = taken - self.mean
-        nudged = self.sender(centred / self.spreads, self._level(finer / per_step))
-        apart = centred @ self.analysis * per_step + nudged * finer
+        nudged, let_through = self.sender(centred / self.spreads, self._level(finer / per_step)).split(self.channels, dim=-1)
+        apart = centred @ self.analysis * per_step * (2 * torch.sigmoid(let_through)) + nudged * finer
         return apart if self.turn is None else torch.as_tensor(self.turn.T @ apart)
 
-    def received(self, coordinates: Tensor, step: float) -> Tensor:
-        """Coordinates that were rounded at this step to the tensor (pictures, tokens, width), in groups where there are some."""
+    def received(self, coordinates: Tensor, step: Tensor | float) -> Tensor:
+        """Coordinates that were rounded at this step to the tensor (pictures, tokens, width)."""
         apart = coordinates if self.turn is None else self.turn @ coordinates
         added = self.receiver(apart / self.deviations, self._level(step)) * self.reach * step
-        return torch.as_tensor(apart @ self.basis + self.mean + added)
+        return self._ungrouped(apart @ self.basis + self.mean + added)
 
-    def forward(self, values: Tensor, step: float, sent: Tensor) -> tuple[Tensor, Tensor]:
-        """What comes back of a tensor (pictures, tokens, width) at a level, and its bits a picture.
+    def forward(self, values: Tensor, step: Tensor | float) -> tuple[Tensor, Tensor]:
+        """What comes back of a tensor (pictures, tokens, width) at a level, and the bits of each picture.
 
-        `sent` (tokens sent, channels) is 1 where the level sends a code and 0 elsewhere. Rounding passes gradients on as if it were not
-        there; what a code costs is told with noise in the place of rounding, under Laplace's law of its learned spread (Balle et al. 2017).
+        Rounding passes gradients on as if it were not there; what a code costs is told with noise in the place of rounding (Balle et
+        al. 2017).
         """
         exact = self.in_steps(values, 1 / step)
         rounded = exact + (exact.round() - exact).detach()
-        received = self.received(rounded * step * sent, step)
-        return self._ungrouped(received), self._bits(exact, step, sent)
+        return self.received(rounded * step, step), self.law(exact + torch.rand_like(exact) - 0.5, step)
 
+    @torch.no_grad()
     def transform(self, calibration: Floats) -> "LearnedTransform":
-        """The fitted transform with what was learned on both sides; its tables come from a calibration (pictures, tokens, width)."""
+        """The transform with what was learned on both sides; its tables come from a calibration (pictures, tokens, width)."""
         weights = self.receiver.arrays()
         weights["inner"] /= self.deviations.numpy()[:, None]
         weights["place"] -= np.float32(np.log2(self.unit)) * weights["level"]
         weights["outer"] *= self.reach.numpy()
-        return LearnedTransform(**vars(self.start), network=self, calibration=calibration, correction=wire.Correction(**weights))
+        moved = {name: getattr(self, name).numpy().copy() for name in ("mean", "analysis", "basis")}
+        return LearnedTransform(**vars(self.start) | moved, network=self, calibration=calibration, correction=wire.Correction(**weights))
 
     def _level(self, step: Tensor | float) -> Tensor:
         return torch.log2(torch.as_tensor(step) / self.unit)
@@ -106,11 +112,24 @@ class Network(nn.Module):
         tokens = flat.new_zeros(len(flat), self.start.grouping.tokens, flat.shape[-1]).index_add(1, self.order, flat)
         return tokens / torch.bincount(self.order)[:, None]
 
-    def _bits(self, exact: Tensor, step: float, sent: Tensor) -> Tensor:
-        noisy = exact + torch.rand_like(exact) - 0.5
-        scale = self.spread.exp() / step
-        share = (_laplace((noisy + 0.5) / scale) - _laplace((noisy - 0.5) / scale)).clamp_min(1e-6)
-        return torch.as_tensor(-(share.log2() * sent).sum((1, 2)))
+
+class Law(nn.Module):
+    """What a code is expected to be: of two Laplace distributions the mixture, a narrow one and a wide one, learned with the rest."""
+
+    def __init__(self, coordinates: Floats) -> None:
+        """Begins with the spreads of coordinates (pictures, tokens, channels)."""
+        super().__init__()
+        spread = np.sqrt(np.square(coordinates).mean(0))
+        self.spread = nn.Parameter(_tensor(np.log(0.5 * (spread + 1e-2 * spread.max(0)) + 1e-9)))
+        self.wider, self.often = nn.Parameter(torch.ones(spread.shape[1])), _zeros(spread.shape[1])
+
+    def forward(self, codes: Tensor, step: Tensor | float) -> Tensor:
+        """Bits of each picture's codes (pictures, tokens, channels), rounded or with noise in the place of that."""
+        narrow = (self.spread.exp() / step).clamp_min(_LEAST_SPREAD)
+        wide, often = narrow * (1 + 2 * softplus(self.wider)), torch.sigmoid(self.often)
+        low, high = -0.5 - codes.abs(), 0.5 - codes.abs()  # the tail where it is exact
+        share = torch.lerp(_laplace(high / narrow) - _laplace(low / narrow), _laplace(high / wide) - _laplace(low / wide), often)
+        return torch.as_tensor(-share.clamp_min(_LEAST_SHARE).log2().sum((1, 2)))
 
 
 class _Layers(nn.Module):

@@ -1,4 +1,4 @@
-"""Train both ends of a cut's codec against the model behind it, every level at once; resumable, within a budget of minutes."""
+"""Train both ends of a cut's codec against the model behind it, all levels together; resumable, within a budget of minutes."""
 
 import math
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -17,16 +17,18 @@ from torch import Tensor, nn
 from splitter.coding.fitting import Transform
 from splitter.coding.learning.distil import Boundary
 from splitter.coding.learning.network import LearnedTransform, Network
+from splitter.coding.learning.quicker import quicker
 from splitter.measuring.verify import in_batches
 
 Advance = Callable[[int, int], None]
 Networks = Mapping[str, Network]
+Doubles = NDArray[np.float64]
 
 _BATCH = 16
-_PACE = 5e-4
+_PACE, _CAREFUL, _LAWS_PACE = 1e-3, 0.2, 5.0  # of the networks; of the directions and of the laws of codes, as shares of that
+_WARM = 50  # steps
 _MOST_GRADIENT = 1.0  # one answer that turns has a long one
-_NEAR = 0.1  # what an error of the tensor itself weighs beside what it does to the answers
-_TAUGHT = 3  # levels, the coarsest: what is learned there serves the finer ones, where rounding costs next to nothing
+_NEAR = 0.05  # what an error of the tensor itself weighs beside what it does to the answers
 _KEPT = 20  # steps between two savings of the state
 _CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 32  # of so many pictures one is held out, and at least and at most so many
 _LEAST = 1e-9
@@ -34,77 +36,74 @@ _DONE, _SPENT = "steps done", "seconds spent"
 
 
 class Loss(Protocol):
-    """The mean loss of some pictures of which this was received, and the boundary was that; another `turn` asks other questions."""
+    """The loss of each of some pictures (pictures) of which this was received, and the boundary was that; another `turn` asks others."""
 
     def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], turn: int, /) -> Tensor: ...
 
 
 class Costs(NamedTuple):
-    """Of some pictures, the means: the loss, the share of the tensors' variance that is lost, bits."""
+    """Of each of some pictures (pictures): the loss, the share of the tensors' variance that is lost, bits."""
 
     loss: Tensor
     lost: Tensor
     bits: Tensor
 
-    def of(self, before: Sequence[float]) -> Tensor:
-        """All together, each as a share of what it was: 2 and a little at the start."""
+    def of(self, before: Self) -> Tensor:
+        """All together, each as a share of what it was, the mean over pictures: 2 and a little at the start."""
         loss, lost, bits = (now / then for now, then in zip(self, before, strict=True))
-        return loss + _NEAR * lost + bits
-
-
-@dataclass(frozen=True)
-class Level:
-    """One rate of one tensor while learning: its step, and a mask (tokens sent, channels) of the codes that are sent."""
-
-    step: float
-    sent: Tensor
+        return torch.as_tensor((loss + _NEAR * lost + bits).mean())
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a cut's codec learns from: the fitted transforms by tensor name, for each level its part for each of them, and the loss.
+    """What a cut's codec learns from: the fitted transforms by tensor name, each tensor's steps from the finest level, and the loss.
 
-    `boundary`: that of the pictures to learn from, (pictures, tokens, width) by tensor name, `distinct` of them first and then others, in
-    the same order as often as there are: views of the same. `at_once`: so many of them fit into memory.
+    `boundary`: that of the pictures to learn from, (pictures, tokens, width) by tensor name: `distinct` of them, of which some are held
+    out, and then others, which have nothing of those.
+    `at_once`: so many of them fit into memory.
     """
 
     starts: Mapping[str, Transform]
-    levels: Sequence[Mapping[str, Level]]
+    steps: Mapping[str, Sequence[float]]
     boundary: Mapping[str, NDArray[np.floating]]
     distinct: int
     loss: Loss
     at_once: int = _BATCH
 
+    @property
+    def levels(self) -> int:
+        return len(next(iter(self.steps.values())))
+
     def networks(self) -> dict[str, Network]:
-        middle = self.levels[len(self.levels) // 2]
         some = {name: np.asarray(values[:_BATCH], np.float32) for name, values in self.boundary.items()}
-        return {name: Network(start, some[name], middle[name].step) for name, start in self.starts.items()}
+        return {name: Network(start, some[name], self.steps[name][self.levels // 2]) for name, start in self.starts.items()}
 
     def divided(self) -> tuple[list[int], list[int]]:
-        """Pictures held out to see whether learning helped, and those that teach: no view of one that is held out."""
-        count = min(_MOST_CHECKED, max(_LEAST_CHECKED, self.distinct // _CHECKED))
-        held = range(0, self.distinct, max(1, self.distinct // count))
+        """Pictures held out to see whether learning helped, and those that teach."""
+        held = held_out(self.distinct)
         every = range(len(next(iter(self.boundary.values()))))
-        return list(held), [index for index in every if index % self.distinct not in held] or list(held)
+        return held, sorted(set(every) - set(held)) or held
 
-    def taught(self, turn: int) -> int:
-        """Which level is trained on."""
-        return len(self.levels) - 1 - turn % min(_TAUGHT, len(self.levels))
-
-    def costs(self, networks: Networks, level: int, pictures: Sequence[int], turn: int) -> Costs:
-        """What a level costs on some pictures."""
+    def costs(self, networks: Networks, levels: Sequence[float], pictures: Sequence[int], turn: int) -> Costs:
+        """What each picture costs at its level, a place in the order of steps or between two."""
         exact = {name: torch.from_numpy(values[list(pictures)].astype(np.float32)) for name, values in self.boundary.items()}
-        received, lost, bits = {}, torch.zeros(()), torch.zeros(())
+        received, lost, bits = {}, torch.zeros(len(pictures)), torch.zeros(len(pictures))
         for name, network in networks.items():
-            part = self.levels[level][name]
-            received[name], cost = network(exact[name], part.step, part.sent)
-            lost = lost + (received[name] - exact[name]).square().mean() / self._variances[name]
-            bits = bits + cost.mean()
+            step = torch.from_numpy(_between(self.steps[name], levels))[:, None, None]
+            received[name], cost = network(exact[name], step)
+            lost = lost + (received[name] - exact[name]).square().mean((1, 2)) / self._variances[name]
+            bits = bits + cost
         return Costs(self.loss(received, exact, pictures, turn), lost, bits)
 
     @cached_property
     def _variances(self) -> dict[str, float]:
         return {name: float(np.var(values[:_BATCH].astype(np.float32))) + _LEAST for name, values in self.boundary.items()}
+
+
+def held_out(distinct: int) -> list[int]:
+    """Which of so many pictures teach nothing."""
+    count = min(_MOST_CHECKED, max(_LEAST_CHECKED, distinct // _CHECKED))
+    return list(range(0, distinct, max(1, distinct // count)))
 
 
 @dataclass(frozen=True)
@@ -132,30 +131,36 @@ def learn(
     advance: Advance = lambda *_: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Learned:
-    """Train for `steps`, or as long as `seconds` allow.
+    """Train for `steps`, or as long as `seconds` allow, in BF16 behind the codec where this machine is faster so.
 
     `state` keeps what an interrupted run has learned, and what it took of the budget; `advance` is told of steps done, of how many.
     """
     networks = lesson.networks()
     held, taught = lesson.divided()
-    before = _objectives(lesson, networks, held)
-    for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
-        advance(step, steps)
-    after = _objectives(lesson, networks, held)
-    return Learned(networks, [(now[0] / then[0], now[2] / then[2]) for now, then in zip(after, before, strict=True)])
+    with quicker(lambda: torch.autograd.backward(lesson.costs(networks, [0.0] * len(held[:_BATCH]), held[:_BATCH], 0).loss.mean())):
+        before = _objectives(lesson, networks, held)
+        for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
+            advance(step, steps)
+        after = _objectives(lesson, networks, held)
+    return Learned(networks, [(now[0] / then[0], now[2] / then[2]) for now, then in zip(after.T, before.T, strict=True)])
 
 
 @torch.no_grad()
-def _objectives(lesson: Lesson, networks: Networks, held: Sequence[int]) -> list[list[float]]:
-    """The costs on held-out pictures, level by level."""
-    return [_objective(lesson, networks, level, held) for level in range(len(lesson.levels))]
+def _objectives(lesson: Lesson, networks: Networks, held: Sequence[int]) -> Doubles:
+    """The costs on held-out pictures: (costs, levels)."""
+    return np.array([_objective(lesson, networks, level, held) for level in range(lesson.levels)]).T
 
 
 def _objective(lesson: Lesson, networks: Networks, level: int, held: Sequence[int]) -> list[float]:
     torch.manual_seed(level)  # the noise that tells bits
     parts = [held[part] for part in in_batches(len(held), lesson.at_once)]
-    costs = np.array([[len(part) * float(cost) for cost in lesson.costs(networks, level, part, 0)] for part in parts])
+    costs = np.array([[float(cost.sum()) for cost in lesson.costs(networks, [level] * len(part), part, 0)] for part in parts])
     return [max(float(cost), _LEAST) for cost in costs.sum(0) / len(held)]
+
+
+def _between(values: Sequence[float] | Doubles, levels: Sequence[float]) -> NDArray[np.float32]:
+    """What lies at places in the order of levels, by the logarithm."""
+    return np.exp(np.interp(levels, range(len(values)), np.log(values))).astype(np.float32)
 
 
 @dataclass
@@ -190,24 +195,23 @@ class _Course:
         return max(self.done / self.steps, (self.clock() - self._began) / self.seconds)
 
 
-def _trained(
-    networks: Networks, lesson: Lesson, taught: Sequence[int], before: Sequence[Sequence[float]], course: _Course
-) -> Iterator[int]:
-    """Train step by step, one level of one batch each, from where the state left off; yields the steps done."""
+def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: Doubles, course: _Course) -> Iterator[int]:
+    """Train step by step, each picture of a batch at a level of its own, from where the state left off; yields the steps done."""
     modules = nn.ModuleDict(networks)
     course.resume(modules)
-    optimiser = torch.optim.Adam(modules.parameters(), betas=(0.9, 0.98))
+    optimiser = optimiser_of(networks)
     while (part := course.part) < 1:
         torch.manual_seed(course.done)
-        pictures, level = _drawn(taught, course.done), lesson.taught(course.done)
+        pictures, levels = _drawn(taught, lesson.levels, course.done)
         optimiser.zero_grad()
         for rows in in_batches(len(pictures), lesson.at_once):
-            some = pictures[rows]
-            cost = lesson.costs(networks, level, some, course.done).of(before[level]) * (len(some) / len(pictures))
+            some, places = pictures[rows], levels[rows]
+            then = Costs(*(torch.from_numpy(_between(costs, places)) for costs in before))
+            cost = lesson.costs(networks, places, some, course.done).of(then) * (len(some) / len(pictures))
             torch.autograd.backward(cost)
         nn.utils.clip_grad_norm_(modules.parameters(), _MOST_GRADIENT)
         for group in optimiser.param_groups:
-            group["lr"] = _pace(part)
+            group["lr"] = group["pace"] * _pace(course.done, part)
         optimiser.step()
         course.done += 1
         if course.done % _KEPT == 0:
@@ -215,11 +219,22 @@ def _trained(
         yield course.done
 
 
-def _drawn(taught: Sequence[int], turn: int) -> list[int]:
-    """The pictures of a batch; the turn alone says which."""
-    return [int(index) for index in np.random.default_rng(turn).choice(taught, min(_BATCH, len(taught)), replace=False)]
+def optimiser_of(networks: Networks) -> torch.optim.Optimizer:
+    """What moves each part at its pace."""
+    directions = [weight for network in networks.values() for weight in network.directions]
+    laws = [weight for network in networks.values() for weight in network.law.parameters()]
+    small = [w for network in networks.values() for side in (network.sender, network.receiver) for w in side.parameters()]
+    paces = {_PACE: small, _PACE * _CAREFUL: directions, _PACE * _LAWS_PACE: laws}
+    return torch.optim.Adam([{"params": weights, "lr": pace, "pace": pace} for pace, weights in paces.items()], betas=(0.9, 0.98))
 
 
-def _pace(part: float) -> float:
-    """Up over the first twentieth, then down along a cosine."""
-    return _PACE * min(1.0, 20 * part + 0.01) * 0.5 * (1 + math.cos(math.pi * part))
+def _drawn(taught: Sequence[int], levels: int, turn: int) -> tuple[list[int], list[float]]:
+    """The pictures of a batch, and the level of each; the turn alone says which."""
+    drawn = np.random.default_rng(turn)
+    pictures = drawn.choice(taught, min(_BATCH, len(taught)), replace=False).tolist()
+    return pictures, drawn.uniform(0, levels - 1, len(pictures)).tolist()
+
+
+def _pace(done: int, part: float) -> float:
+    """Up over the first steps, down along a cosine."""
+    return min(1.0, (done + 1) / _WARM) * 0.5 * (1 + math.cos(math.pi * part))

@@ -72,6 +72,17 @@ def test_rows_side_by_side_say_what_each_says_alone(made: Made) -> None:
             torch.testing.assert_close(torch.stack(got), alone, atol=1e-5, rtol=0)
 
 
+def test_following_answers_gives_the_logits_of_writing_them(made: Made) -> None:
+    prompting = prompts(made)
+    asked = [prompting.ids(question) for question in (QUESTION, "what")]
+    with torch.inference_mode():
+        tokens = image_tokens(made.family, made.model, made.pixels)
+        written = made.family.rows(made.model, asked, tokens)
+        together = torch.stack([written.prefill(), written.advance([5, 6]), written.advance([7, 8])], 1)
+        followed = made.family.rows(made.model, asked, tokens).follow(torch.tensor([[5, 7, 9], [6, 8, 9]]))
+    torch.testing.assert_close(followed, together, atol=1e-5, rtol=0)
+
+
 def test_the_pieces_chain_to_what_the_uncut_int8_graph_gives(made: Made) -> None:
     uncut = to_int8(export_tower(made.family, made.model))
     (expected,) = Chain([uncut]).run(made.pixels.numpy())

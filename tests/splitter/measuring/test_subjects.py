@@ -2,7 +2,7 @@ from itertools import islice
 
 import numpy as np
 
-from splitter.measuring.subjects import AGREEMENT, Image, Subject, fewer, more_scenes, parts, scenes
+from splitter.measuring.subjects import AGREEMENT, Image, Subject, fewer, more_scenes, scenes, views
 from splitter.nano.questions import Question
 
 
@@ -30,12 +30,17 @@ def test_one_picture_is_kept_however_many_tiles_it_has() -> None:
     assert (len(kept.calibration), len(kept.pictures)) == (1, 1)
 
 
-def test_parts_of_pictures_come_in_the_order_of_the_pictures_over_and_over() -> None:
-    shades = [np.full((40, 60, 3), 50 * number, np.uint8) for number in range(3)]
-    found = list(parts(shades))
-    assert [part[0, 0, 0] // 50 for part in found] == [0, 1, 2] * (len(found) // 3)
-    assert {part.shape for part in found} > {part.shape for part in found if part.shape == (40, 60, 3)}, "they differ"
-    assert all(24 <= part.shape[0] <= 40 and 36 <= part.shape[1] <= 60 for part in found)
+def test_views_of_pictures_are_never_quite_the_same() -> None:
+    rng = np.random.default_rng(0)
+    found = list(islice(views([rng.integers(0, 256, (40, 60, 3), np.uint8) for _ in range(3)]), 60))
+    assert len({view.tobytes() for view in found}) == 60
+    assert all(view.dtype == np.uint8 and 22 <= view.shape[0] <= 40 and 33 <= view.shape[1] <= 60 for view in found)
+
+
+def test_views_are_the_same_in_every_run() -> None:
+    drawn = scenes(2, 1).calibration
+    for one, other in zip(islice(views(drawn), 12), islice(views(drawn), 12), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_more_scenes_are_none_that_were_seen() -> None:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.coding import codecs, encoders
-from splitter.coding.cut_codecs import begin
 from splitter.coding.learning.network import LearnedTransform, sender_graph
-from splitter.coding.learning.train import Learned, Lesson, learn
+from splitter.coding.learning.train import Costs, Learned, Lesson, learn, optimiser_of
+from splitter.coding.teaching import begin
 from splitter.families import walk
 from splitter.graphs.chain import open_session
 from splitter.recipe import Options
@@ -31,16 +31,19 @@ class Pupil:
             reached = dict(walk(self.work.whole.family, self.work.whole.model, pixels))[cut]
         self.boundary: Boundary = {name: tensor.numpy().copy() for name, tensor in reached.items()}
         self.lesson: Lesson
-        self.lesson, self.steps = begin(self.work, cut, self.boundary, {})
+        self.lesson = begin(self.work, cut, self.boundary, {})
 
     def losses(self, steps: int) -> list[float]:
         """All that the coarsest level costs, as a share of the start's, trained on the same pictures at every step."""
-        before: list[float] = []
         networks, pictures, found = self.lesson.networks(), range(min(16, len(next(iter(self.boundary.values()))))), []
-        optimiser = torch.optim.Adam([weight for network in networks.values() for weight in network.parameters()], lr=1e-3)
+        before: Costs | None = None
+        optimiser = optimiser_of(networks)
+        for group in optimiser.param_groups:
+            group["lr"] = 0.2 * group["pace"]  # as while it warms up
         for _ in range(steps):
-            costs = self.lesson.costs(networks, len(self.lesson.levels) - 1, pictures, 0)
-            before = before or [cost.item() for cost in costs]
+            torch.manual_seed(0)  # the same noise
+            costs = self.lesson.costs(networks, [self.lesson.levels - 1] * len(pictures), pictures, 0)
+            before = before or Costs(*(cost.detach() for cost in costs))
             optimiser.zero_grad()
             torch.autograd.backward(costs.of(before))
             optimiser.step()
@@ -55,7 +58,7 @@ def crossed(transforms: dict[str, LearnedTransform], pupil: Pupil, folder: Path)
     """The bytes of one picture at each level, each decoded to what the network itself gives for the rounded codes."""
     for name in ("edge", "cloud"):
         (folder / name).mkdir(parents=True)
-    codings = list(codecs.levels("learned", transforms, pupil.steps, lambda: sender_graph(transforms)))
+    codings = list(codecs.levels("learned", transforms, pupil.lesson.steps, lambda: sender_graph(transforms)))
     entry = pb.Cut(name="cut", codecs=[coding.describe({}) for coding in codings])
     codecs.write(entry, codings, folder)
     one = {name: values[:1] for name, values in pupil.boundary.items()}
@@ -66,9 +69,10 @@ def crossed(transforms: dict[str, LearnedTransform], pupil: Pupil, folder: Path)
         payloads = half.encode({name: values[0] for name, values in codes.items()})
         received = half.decode(payloads)
         for name, transform in transforms.items():
-            step, sent = pupil.steps[name][number], torch.from_numpy(codings[number].levels[name].which >= 0)
+            step, sent = pupil.lesson.steps[name][number], torch.from_numpy(codings[number].levels[name].which >= 0)
             with torch.no_grad():
-                wanted, _ = transform.network(torch.from_numpy(one[name]), step, sent)
+                rounded = transform.network.in_steps(torch.from_numpy(one[name]), 1 / step).round() * sent
+                wanted = transform.network.received(rounded * step, step)
             lost = np.abs(wanted[0].numpy() - one[name]).mean()
             assert np.abs(received[name] - wanted[0].numpy()).mean() < 0.5 * lost, "INT8 turns a few codes by one"
         sizes.append(sum(map(len, payloads.values())))

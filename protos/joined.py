@@ -1,0 +1,166 @@
+"""Several codes as one symbol: most of what a narrow table codes is zero, and a coder takes as long for a zero as for anything else.
+
+Of a table that is joined, `members` codes in order make a symbol, a number with a digit for each, as long as all lie within `reach` of
+zero. Where one lies beyond, another symbol says so, and behind all the rest its codes follow one by one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protos import rans
+
+Integers = NDArray[np.integer]
+MOST = 8  # members, and codes from zero
+Path = Callable[[Sequence[int]], Iterator[int]]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """How the codes of one table are joined; `frequency` is that of every symbol, the last one for groups with a code beyond.
+
+    Raises ValueError for a table of another size, or too large for the coder.
+    """
+
+    members: int
+    reach: int
+    frequency: Sequence[int]
+
+    def __post_init__(self) -> None:
+        if not (2 <= self.members <= MOST and 1 <= self.reach <= MOST) or len(self.frequency) != symbols(self.members, self.reach):
+            raise ValueError("a joint table whose size is not that of its symbols")
+        rans.Tables([0], [self.frequency])
+
+
+class Joined:
+    """The coder of one level: `which` of the tables each code has, and how each table is joined, None where it is not."""
+
+    def __init__(self, tables: rans.Tables, joints: Sequence[Joint | None], which: Integers) -> None:
+        self._count, plain = len(which), len(tables.low)
+        made = [joint for joint in joints if joint]
+        self._tables = rans.Tables([*tables.low, *[0] * len(made)], [*tables.frequency, *(joint.frequency for joint in made)])
+        sets = [_Set(joints, which, *kind) for kind in dict.fromkeys((one.members, one.reach) for one in made)]
+        self._sets = [one for one in sets if len(one.places)]
+        taken = np.zeros(self._count, bool)
+        for one in self._sets:
+            one.alphabets += plain
+            taken[one.places] = True
+        self._single = np.flatnonzero(~taken)
+        self._alphabets = np.concatenate([*(one.alphabets for one in self._sets), which[self._single]]).astype(np.int64)
+
+    @property
+    def most_symbols(self) -> int:
+        """So many can be needed: every group's, and the codes of each one by one."""
+        return len(self._alphabets) + sum(one.places.size for one in self._sets)
+
+    def encode(self, sent: Integers) -> bytes:
+        """Codes (tiles, count), all within their tables, to bytes."""
+        joined = [one.joined(sent) for one in self._sets]
+        symbols = np.concatenate([*(numbers for numbers, _ in joined), sent[:, self._single]], 1)
+        beyond = [one.beyond_codes(sent, found) for one, (_, found) in zip(self._sets, joined, strict=True)]
+        alphabets = [one.beyond_tables(found) for one, (_, found) in zip(self._sets, joined, strict=True)]
+        every = np.concatenate([symbols.ravel(), *beyond])
+        return self._tables.encode(every, np.concatenate([np.tile(self._alphabets, len(sent)), *alphabets]))
+
+    def decode(self, data: bytes, tiles: int) -> NDArray[np.int16]:
+        """Bytes to codes (tiles, count). Raises PayloadError for bytes that `encode` did not make."""
+        read = self._tables.decode_along(data, self._path(tiles))
+        first = tiles * len(self._alphabets)
+        symbols, rest = read[:first].reshape(tiles, -1), read[first:]
+        sent = np.empty((tiles, self._count), np.int16)
+        sent[:, self._single] = symbols[:, len(self._alphabets) - len(self._single) :]
+        for one, numbers in zip(self._sets, self._parts(symbols), strict=True):
+            taken = one.apart(sent, numbers, rest)
+            rest = rest[taken:]
+        return sent
+
+    def _path(self, tiles: int) -> Path:
+        def path(read: Sequence[int]) -> Iterator[int]:
+            yield from np.tile(self._alphabets, tiles).tolist()
+            symbols = np.array(read).reshape(tiles, -1)
+            beyond = [one.beyond_tables(numbers == one.beyond) for one, numbers in zip(self._sets, self._parts(symbols), strict=True)]
+            yield from chain.from_iterable(tables.tolist() for tables in beyond)
+
+        return path
+
+    def _parts(self, symbols: Integers) -> list[Integers]:
+        """The symbols (tiles, groups) of each set."""
+        ends = np.cumsum([len(one.places) for one in self._sets])
+        return [symbols[:, end - len(one.places) : end] for one, end in zip(self._sets, ends, strict=True)]
+
+
+class _Set:
+    """All groups of as many members of the same reach: the places (groups, members) of their codes, and the tables of each group.
+
+    `alphabets` counts joint tables alone.
+    """
+
+    def __init__(self, joints: Sequence[Joint | None], which: Integers, members: int, reach: int) -> None:
+        self._reach, self.beyond = reach, _beyond(members, reach)
+        self._weights = (2 * reach + 1) ** np.arange(members)
+        number = np.cumsum([joint is not None for joint in joints]) - 1
+        alike = [table for table, joint in enumerate(joints) if joint and (joint.members, joint.reach) == (members, reach)]
+        places = [np.flatnonzero(which == table) for table in alike]
+        groups = [found[: len(found) // members * members].reshape(-1, members) for found in places]
+        self.places = np.concatenate(groups)
+        self._plain = np.repeat(alike, [len(found) for found in groups])
+        self.alphabets = number[self._plain]
+
+    def joined(self, sent: Integers) -> tuple[Integers, NDArray[np.bool_]]:
+        """The symbols (tiles, groups) of codes, and which of them say that a code lies beyond."""
+        values = sent[:, self.places].astype(np.int64)
+        beyond = np.asarray((np.abs(values) > self._reach).any(2))
+        return np.where(beyond, self.beyond, (values + self._reach) @ self._weights), beyond
+
+    def beyond_codes(self, sent: Integers, beyond: NDArray[np.bool_]) -> Integers:
+        """The codes of groups with one beyond."""
+        return sent[:, self.places][beyond].ravel()
+
+    def beyond_tables(self, beyond: NDArray[np.bool_]) -> Integers:
+        """The tables of those codes."""
+        return np.repeat(np.tile(self._plain, len(beyond))[beyond.ravel()], self.places.shape[1])
+
+    def apart(self, sent: NDArray[np.int16], numbers: Integers, rest: Integers) -> int:
+        """Put the codes of symbols (tiles, groups) into their places; how many of the rest those with one beyond take."""
+        values = numbers[..., None] // self._weights % (2 * self._reach + 1) - self._reach
+        beyond = numbers == self.beyond
+        taken: int = int(np.count_nonzero(beyond)) * self.places.shape[1]
+        values[beyond] = rest[:taken].reshape(-1, self.places.shape[1])
+        sent[:, self.places] = values
+        return taken
+
+
+def symbols(members: int, reach: int) -> int:
+    """How many symbols a joint table has."""
+    return _beyond(members, reach) + 1
+
+
+def _beyond(members: int, reach: int) -> int:
+    """The symbol that stands for groups with a code beyond: one more than all others."""
+    others: int = (2 * reach + 1) ** members
+    return others
+
+
+def joint(codes: Integers, members: int, reach: int) -> Joint:
+    """Joint frequencies of codes (pictures, codes of one table)."""
+    groups = codes.shape[1] // members
+    values = codes[:, : groups * members].reshape(-1, members)
+    numbers = (values.clip(-reach, reach) + reach) @ (2 * reach + 1) ** np.arange(members)
+    numbers[(np.abs(values) > reach).any(1)] = _beyond(members, reach)
+    return Joint(members, reach, rans.frequencies(np.bincount(numbers, minlength=_beyond(members, reach) + 1)))
+
+
+def bits(codes: Integers, low: int, frequency: Sequence[int], how: Joint | None = None) -> float:
+    """The ideal length of codes (pictures, codes of one table): one by one by its frequencies, or joined."""
+    alone = rans.PRECISION - np.log2(frequency)
+    if how is None:
+        return float(alone[codes - low].sum())
+    together, groups = rans.PRECISION - np.log2(how.frequency), codes.shape[1] // how.members
+    values, left = np.split(codes, [groups * how.members], axis=1)
+    values = values.reshape(-1, how.members)
+    beyond = (np.abs(values) > how.reach).any(1)
+    numbers = (values[~beyond] + how.reach) @ (2 * how.reach + 1) ** np.arange(how.members)
+    return float(together[numbers].sum() + beyond.sum() * together[-1] + alone[values[beyond] - low].sum() + alone[left - low].sum())
