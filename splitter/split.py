@@ -202,10 +202,10 @@ def _further(work: Work, chain: Chain, name: str, calibrated: int) -> Iterator[c
 
 
 def _teaching(work: Work, calibrated: int) -> list[int]:
-    """The calibration pictures of which so many tiles are seen, and none is held out."""
+    """The calibration pictures of which so many tiles are seen, and none is held out; of very few pictures all."""
     tiles = [work.grid(picture).tiles for picture in work.subject.calibration]
     owners = [index for index, count in enumerate(tiles) for _ in range(count)][:calibrated]
-    return sorted(set(owners) - {owners[tile] for tile in held_out(calibrated)})
+    return sorted(set(owners) - {owners[tile] for tile in held_out(calibrated)} or set(owners))
 
 
 def _calibrated(work: Work, chain: Chain) -> list[Arrays]:

@@ -48,14 +48,13 @@ class Coding(Protocol):
         """What the receiver's file of its kind holds besides, the same for all codecs of the kind."""
 
 
-def fit(calibration: Tensors, weighed: Weighing = MappingProxyType({}), kinds: Sequence[str] = UNTRAINED) -> list[Coding]:
+def fit(calibration: Tensors, transforms: Mapping[str, Transform], kinds: Sequence[str] = UNTRAINED) -> list[Coding]:
     """The codecs of these kinds for a cut, from its boundary on the calibration pictures: (pictures, tokens, width) by tensor name.
 
-    `weighed`: by tensor name; of a tensor without it, tokens are coded one by one and all directions cost the same.
+    `transforms`: of the fitted codec, that of each tensor.
     """
     made: list[Coding] = []
     if wire.Fitted.name in kinds:
-        transforms = fitted_transforms(calibration, weighed)
         made += levels(wire.Fitted.name, transforms, steps_of(transforms, DISTORTIONS))
     if wire.Int8Zstd.name in kinds:
         made.append(Int8(calibration))
@@ -64,8 +63,11 @@ def fit(calibration: Tensors, weighed: Weighing = MappingProxyType({}), kinds: S
     return made
 
 
-def fitted_transforms(calibration: Tensors, weighed: Weighing) -> dict[str, Transform]:
-    """The fitted codec's transform of each tensor."""
+def fitted_transforms(calibration: Tensors, weighed: Weighing = MappingProxyType({})) -> dict[str, Transform]:
+    """The fitted codec's transform of each tensor.
+
+    `weighed`: by tensor name; of a tensor without it, tokens are coded one by one and all directions cost the same.
+    """
     return {name: weighed.get(name, Weighed()).transform(values) for name, values in calibration.items()}
 
 

@@ -21,8 +21,8 @@ def cut_codecs(
     `further`: the boundary of other pictures, some at a time. A learned codec learns from those too, for this `share` of the budget;
     without it none does. Its levels begin where the fitted codec's end, so that one comes with it.
     """
-    kinds = list(work.options.codecs)
-    if wire.Learned.name not in kinds:
-        return codecs.fit(boundary, weighed, kinds)
-    fitted = codecs.fit(boundary, weighed, [*kinds, wire.Fitted.name])
-    return [*fitted, *learned(work, cut, boundary, weighed, further, share)] if further is not None else fitted
+    learns = wire.Learned.name in work.options.codecs
+    kinds = [*work.options.codecs, *([wire.Fitted.name] if learns else [])]
+    transforms = codecs.fitted_transforms(boundary, weighed) if wire.Fitted.name in kinds else {}
+    made = codecs.fit(boundary, transforms, kinds)
+    return [*made, *learned(work, cut, boundary, transforms, further, share)] if learns and further is not None else made

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from protos import codec as wire
 from splitter.coding import codecs
 from splitter.coding.behind import behind, loss, said
+from splitter.coding.fitting import Transform
 from splitter.coding.learning.network import sender_graph
 from splitter.coding.learning.train import Lesson, learn
 from splitter.coding.sensitivity import pictures_at_once
@@ -24,15 +25,19 @@ _MOST_LEARNED = 768 << 20  # bytes of the boundaries that a codec learns from
 
 
 def begin(
-    work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Weighing, further: Iterable[codecs.Tensors] = (), until: float = np.inf
+    work: Work,
+    cut: str,
+    boundary: codecs.Tensors,
+    fitted: Mapping[str, Transform],
+    further: Iterable[codecs.Tensors] = (),
+    until: float = np.inf,
 ) -> Lesson:
-    """What the learned codec of a cut learns from. It begins with the fitted one's transform, as far as its finest level sends it.
+    """What the learned codec of a cut learns from. It begins with the fitted one's transforms, as far as its finest level sends them.
 
     `further`: the boundary of other pictures, some at a time: as many as have room in memory, and come before the moment `until`.
     """
-    whole = codecs.fitted_transforms(boundary, weighed)
-    steps = codecs.steps_of(whole, codecs.LEARNED_DISTORTIONS)
-    starts = {name: one.first(*one.kept([one.level(steps[name][0])])) for name, one in whole.items()}
+    steps = codecs.steps_of(fitted, codecs.LEARNED_DISTORTIONS)
+    starts = {name: one.first(*one.kept([one.level(steps[name][0])])) for name, one in fitted.items()}
     some = {name: torch.from_numpy(values[:_AT_ONCE]) for name, values in boundary.items()}
     one = {name: values[:1] for name, values in boundary.items()}
     at_once = pictures_at_once(behind(work, cut), said(work), one, work.whole.model.parameters())
@@ -41,11 +46,16 @@ def begin(
 
 
 def learned(
-    work: Work, cut: str, boundary: codecs.Tensors, weighed: codecs.Weighing, further: Iterable[codecs.Tensors], share: float
+    work: Work,
+    cut: str,
+    boundary: codecs.Tensors,
+    fitted: Mapping[str, Transform],
+    further: Iterable[codecs.Tensors],
+    share: float,
 ) -> list[codecs.Transformed]:
     """The levels of the learned codec; none where learning did not help. `share` of the budget is this cut's."""
     seconds = 60 * work.options.budget_minutes * share
-    lesson = begin(work, cut, boundary, weighed, further, time.monotonic() + _LOOKING * seconds)
+    lesson = begin(work, cut, boundary, fitted, further, time.monotonic() + _LOOKING * seconds)
     work.say(f"{cut}: learning from {len(next(iter(lesson.boundary.values())))} pictures for {seconds / 60:.1f} minutes")
     state, advance = work.parts.folder / f"learning-{cut}.safetensors", partial(work.advance, f"learning the codec of {cut}")
     found = learn(lesson, state, _STEPS, (1 - _LOOKING) * seconds, advance)

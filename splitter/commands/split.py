@@ -30,11 +30,12 @@ A dual encoder (CLIP, SigLIP) has the cuts `pooled` and, CLIP, `projection` in p
 its best label is the whole model's. --labels gives the bundle labels of its own, which a device then knows; --with-local exports
 the text tower, so that a device can read any.
 
-Every cut gets codecs, a fitted and a learned one with several levels each. `fitted` takes seconds: neighbours grouped, principal
-directions as the tail sees them, one step, static tables. `learned` trains a small network on each side of it, for --budget-minutes in
-all: what the device's discards, the tail's answers do not miss, and the cloud's undoes part of the rounding. It is kept where it is
-better. It learns from the calibration pictures and from parts of them: give it hundreds. int8-zstd and fp16-zstd are what a cut costs
-without either.
+Every cut gets codecs, a fitted and a learned one with several levels each. `fitted` takes seconds to minutes: neighbours grouped, principal
+directions as the tail sees them, one step, static tables. `learned` comes with it and has coarser levels: its directions and a small
+network on each side of them are trained, for --budget-minutes in all, most of them at the earliest cuts. What the device's discards,
+the tail does not miss, and the cloud's undoes part of the rounding. It is kept where it is better. It learns from views of the
+calibration pictures, parts of them in other colours and several in one; what it cannot learn so is what pictures unlike those show:
+give it hundreds. int8-zstd and fp16-zstd are what a cut costs without either.
 
 A split that is interrupted goes on where it stopped when it is run again; a bundle that is there already is reused.
 

@@ -25,7 +25,8 @@ class Fitted:
 
     def __init__(self, folder: Path, *tensors: str) -> None:
         self.folder, self.tensors = folder, tensors
-        codings = codecs.fit({tensor: boundary(200, 2 + i) for i, tensor in enumerate(tensors)})
+        calibration = {tensor: boundary(200, 2 + i) for i, tensor in enumerate(tensors)}
+        codings = codecs.fit(calibration, codecs.fitted_transforms(calibration))
         self.entry = pb.Cut(name=CUT, codecs=[coding.describe({t: boundary(1, 3) for t in tensors}) for coding in codings])
         for name in ("edge", "cloud"):
             (folder / name).mkdir()

@@ -31,7 +31,7 @@ class Pupil:
             reached = dict(walk(self.work.whole.family, self.work.whole.model, pixels))[cut]
         self.boundary: Boundary = {name: tensor.numpy().copy() for name, tensor in reached.items()}
         self.lesson: Lesson
-        self.lesson = begin(self.work, cut, self.boundary, {})
+        self.lesson = begin(self.work, cut, self.boundary, codecs.fitted_transforms(self.boundary))
 
     def losses(self, steps: int) -> list[float]:
         """All that the coarsest level costs, as a share of the start's, trained on the same pictures at every step."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from splitter.coding import teaching
+from splitter.coding import codecs, teaching
 from splitter.coding.learning.train import Learned, learn
 from splitter.nano.model import WEIGHTS
 from splitter.recipe import Options
@@ -78,7 +78,7 @@ def test_it_learns_from_as_many_further_pictures_as_have_room(pupil: Pupil, monk
     name, values = next(iter(pupil.boundary.items()))
     monkeypatch.setattr(teaching, "_MOST_LEARNED", 3 * values.astype(np.float16).nbytes)
     further = ({name: values} for _ in range(100))
-    lesson = teaching.begin(pupil.work, CUT, pupil.boundary, {}, further)
+    lesson = teaching.begin(pupil.work, CUT, pupil.boundary, codecs.fitted_transforms(pupil.boundary), further)
     assert lesson.distinct == len(values)
     assert lesson.boundary[name].shape == (4 * len(values), *values.shape[1:])
     assert next(further, None) is not None, "no more were made than had room"
@@ -86,6 +86,6 @@ def test_it_learns_from_as_many_further_pictures_as_have_room(pupil: Pupil, monk
 
 def test_numbers_too_large_for_two_bytes_are_kept_in_four(pupil: Pupil) -> None:
     large = {name: values * np.float32(1e5) for name, values in pupil.boundary.items()}
-    lesson = teaching.begin(pupil.work, CUT, large, {})
+    lesson = teaching.begin(pupil.work, CUT, large, codecs.fitted_transforms(large))
     for name, values in large.items():
         np.testing.assert_array_equal(lesson.boundary[name], values)
