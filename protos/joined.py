@@ -39,16 +39,13 @@ class Joined:
     """The coder of one level: `which` of the tables each code has, and how each table is joined, None where it is not."""
 
     def __init__(self, tables: rans.Tables, joints: Sequence[Joint | None], which: Integers) -> None:
-        self._count, plain = len(which), len(tables.low)
+        self._count = len(which)
         made = [joint for joint in joints if joint]
         self._tables = rans.Tables([*tables.low, *[0] * len(made)], [*tables.frequency, *(joint.frequency for joint in made)])
         sets = [_Set(joints, which, *kind) for kind in dict.fromkeys((one.members, one.reach) for one in made)]
         self._sets = [one for one in sets if len(one.places)]
-        taken = np.zeros(self._count, bool)
-        for one in self._sets:
-            one.alphabets += plain
-            taken[one.places] = True
-        self._single = np.flatnonzero(~taken)
+        joined = [place for one in self._sets for place in one.places.ravel()]
+        self._single = np.setdiff1d(np.arange(self._count), joined)
         self._alphabets = np.concatenate([*(one.alphabets for one in self._sets), which[self._single]]).astype(np.int64)
 
     @property
@@ -93,10 +90,7 @@ class Joined:
 
 
 class _Set:
-    """All groups of as many members of the same reach: the places (groups, members) of their codes, and the tables of each group.
-
-    `alphabets` counts joint tables alone.
-    """
+    """All groups of as many members of the same reach: the places (groups, members) of their codes, and the joint table of each group."""
 
     def __init__(self, joints: Sequence[Joint | None], which: Integers, members: int, reach: int) -> None:
         self._reach, self.beyond = reach, _beyond(members, reach)
@@ -107,7 +101,7 @@ class _Set:
         groups = [found[: len(found) // members * members].reshape(-1, members) for found in places]
         self.places = np.concatenate(groups)
         self._plain = np.repeat(alike, [len(found) for found in groups])
-        self.alphabets = number[self._plain]
+        self.alphabets = len(joints) + number[self._plain]  # behind the plain ones
 
     def joined(self, sent: Integers) -> tuple[Integers, NDArray[np.bool_]]:
         """The symbols (tiles, groups) of codes, and which of them say that a code lies beyond."""
