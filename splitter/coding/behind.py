@@ -6,7 +6,7 @@ from torch import Tensor
 
 from splitter.coding import sensitivity
 from splitter.coding.learning.distil import Distillation, Enter, Likeness
-from splitter.coding.learning.train import Loss
+from splitter.coding.learning.quicker import Loss
 from splitter.families import enter
 from splitter.work import Work
 

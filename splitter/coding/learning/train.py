@@ -3,10 +3,10 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -15,9 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from splitter.coding.fitting import Transform
-from splitter.coding.learning.distil import Boundary
 from splitter.coding.learning.network import LearnedTransform, Network
-from splitter.coding.learning.quicker import quicker
+from splitter.coding.learning.quicker import Loss, quicker
 from splitter.measuring.verify import in_batches
 
 Advance = Callable[[int, int], None]
@@ -33,12 +32,6 @@ _KEPT = 20  # steps between two savings of the state
 _CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 32  # of so many pictures one is held out, and at least and at most so many
 _LEAST = 1e-9
 _DONE, _SPENT = "steps done", "seconds spent"
-
-
-class Loss(Protocol):
-    """The loss of each of some pictures (pictures) of which this was received, and the boundary was that; another `turn` asks others."""
-
-    def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], turn: int, /) -> Tensor: ...
 
 
 class Costs(NamedTuple):
@@ -131,18 +124,23 @@ def learn(
     advance: Advance = lambda *_: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Learned:
-    """Train for `steps`, or as long as `seconds` allow, in BF16 behind the codec where this machine is faster so.
+    """Train for `steps`, or as long as `seconds` allow, with the tail in BF16 where this machine is faster so.
 
     `state` keeps what an interrupted run has learned, and what it took of the budget; `advance` is told of steps done, of how many.
     """
     networks = lesson.networks()
     held, taught = lesson.divided()
-    with quicker(lambda: torch.autograd.backward(lesson.costs(networks, [0.0] * len(held[:_BATCH]), held[:_BATCH], 0).loss.mean())):
-        before = _objectives(lesson, networks, held)
-        for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
-            advance(step, steps)
-        after = _objectives(lesson, networks, held)
+    lesson = replace(lesson, loss=quicker(lesson.loss, partial(_once, lesson, networks, held[: lesson.at_once])))
+    before = _objectives(lesson, networks, held)
+    for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
+        advance(step, steps)
+    after = _objectives(lesson, networks, held)
     return Learned(networks, [(now[0] / then[0], now[2] / then[2]) for now, then in zip(after.T, before.T, strict=True)])
+
+
+def _once(lesson: Lesson, networks: Networks, pictures: Sequence[int], loss: Loss) -> None:
+    """A step's arithmetic, without the step."""
+    torch.autograd.backward(replace(lesson, loss=loss).costs(networks, [0.0] * len(pictures), pictures, 0).loss.mean())
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """The learned codec: it starts as the fitted one, learns, goes on after an interruption, and crosses the wire."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 import torch
 
 from splitter.coding import codecs, teaching
+from splitter.coding.learning import train
+from splitter.coding.learning.quicker import Halved, Loss
 from splitter.coding.learning.train import Learned, learn
 from splitter.nano.model import WEIGHTS
 from splitter.recipe import Options
@@ -43,6 +46,21 @@ def test_the_loss_falls_at_the_coarsest_level_in_a_few_steps(pupil: Pupil) -> No
 def test_it_says_what_is_left_of_loss_and_bits_level_by_level(pupil: Pupil, learned: Learned) -> None:
     assert len(learned.left) == pupil.lesson.levels
     assert learned.helped == (np.prod(learned.left) < 1)
+
+
+@pytest.mark.parametrize("arithmetic", [lambda loss: loss, Halved])
+def test_what_was_learned_is_what_the_networks_do_afterwards(
+    arithmetic: Callable[[Loss], Loss], pupil: Pupil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "quicker", lambda loss, _: arithmetic(loss))
+    learned = pupil.learn(tmp_path / "state", STEPS)
+    held, _ = pupil.lesson.divided()
+    for level, (lost, _) in enumerate(learned.left):
+        with torch.no_grad():
+            now, before = (
+                pupil.lesson.costs(n, [level] * len(held), held, 0).loss.mean() for n in (learned.networks, pupil.lesson.networks())
+            )
+        assert float(now / before) == pytest.approx(lost, rel=0.1)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(pupil: Pupil, tmp_path: Path) -> None:
