@@ -105,9 +105,8 @@ class _Set:
 
     def joined(self, sent: Integers) -> tuple[Integers, NDArray[np.bool_]]:
         """The symbols (tiles, groups) of codes, and which of them say that a code lies beyond."""
-        values = sent[:, self.places].astype(np.int64)
-        beyond = np.asarray((np.abs(values) > self._reach).any(2))
-        return np.where(beyond, self.beyond, (values + self._reach) @ self._weights), beyond
+        numbers = _numbers(sent[:, self.places].astype(np.int64), self._reach)
+        return numbers, numbers == self.beyond
 
     def beyond_codes(self, sent: Integers, beyond: NDArray[np.bool_]) -> Integers:
         """The codes of groups with one beyond."""
@@ -138,13 +137,18 @@ def _beyond(members: int, reach: int) -> int:
     return others
 
 
+def _numbers(values: Integers, reach: int) -> Integers:
+    """The symbols (...) of groups of codes (..., members)."""
+    members = values.shape[-1]
+    numbers = (values + reach) @ (2 * reach + 1) ** np.arange(members)
+    return np.where((np.abs(values) > reach).any(-1), _beyond(members, reach), numbers)
+
+
 def joint(codes: Integers, members: int, reach: int) -> Joint:
     """Joint frequencies of codes (pictures, codes of one table)."""
     groups = codes.shape[1] // members
     values = codes[:, : groups * members].reshape(-1, members)
-    numbers = (values.clip(-reach, reach) + reach) @ (2 * reach + 1) ** np.arange(members)
-    numbers[(np.abs(values) > reach).any(1)] = _beyond(members, reach)
-    return Joint(members, reach, rans.frequencies(np.bincount(numbers, minlength=_beyond(members, reach) + 1)))
+    return Joint(members, reach, rans.frequencies(np.bincount(_numbers(values, reach), minlength=_beyond(members, reach) + 1)))
 
 
 def bits(codes: Integers, low: int, frequency: Sequence[int], how: Joint | None = None) -> float:
@@ -155,6 +159,6 @@ def bits(codes: Integers, low: int, frequency: Sequence[int], how: Joint | None 
     together, groups = rans.PRECISION - np.log2(how.frequency), codes.shape[1] // how.members
     values, left = np.split(codes, [groups * how.members], axis=1)
     values = values.reshape(-1, how.members)
-    beyond = (np.abs(values) > how.reach).any(1)
-    numbers = (values[~beyond] + how.reach) @ (2 * how.reach + 1) ** np.arange(how.members)
-    return float(together[numbers].sum() + beyond.sum() * together[-1] + alone[values[beyond] - low].sum() + alone[left - low].sum())
+    numbers = _numbers(values, how.reach)
+    beyond = values[numbers == _beyond(how.members, how.reach)]
+    return float(together[numbers].sum() + alone[beyond - low].sum() + alone[left - low].sum())

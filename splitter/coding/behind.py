@@ -10,7 +10,7 @@ from splitter.coding.learning.quicker import Loss
 from splitter.families import enter
 from splitter.work import Work
 
-_ASKED = 192  # pictures
+ASKED = 192  # pictures, whose gradients tell what errors cost
 
 
 def behind(work: Work, cut: str) -> Enter:
@@ -23,7 +23,7 @@ def said(work: Work) -> sensitivity.Said:
     if not _speaks(work):
         return sensitivity.Alike()
     asked = _questions(work)
-    return sensitivity.Answering(work.speaker, [asked[index % len(asked)] for index in range(_ASKED)])
+    return sensitivity.Answering(work.speaker, [asked[index % len(asked)] for index in range(ASKED)])
 
 
 def loss(work: Work, cut: str, some: dict[str, Tensor]) -> Loss:

@@ -8,12 +8,11 @@ import torch
 from protos import codec as wire
 from splitter.coding import codecs, fitting, sensitivity
 from splitter.coding.arrangements import nearest
-from splitter.coding.behind import behind, loss, said
+from splitter.coding.behind import ASKED, behind, loss, said
 from splitter.coding.weighed import Fisher, Weighed, best
 from splitter.measuring.verify import in_batches
 from splitter.work import Work
 
-_PICTURES = 192  # whose gradients make the metric
 _ASIDE = 0.3  # of the variance, as error, where the gradients are taken
 _JUDGED, _AT_ONCE = 64, 16  # pictures that arrangements are judged on
 
@@ -42,7 +41,7 @@ def _weigh(work: Work, cut: str, boundary: codecs.Tensors) -> codecs.Weighing:
 
 def _fishers(work: Work, cut: str, boundary: codecs.Tensors) -> dict[str, Fisher]:
     # From a little aside: where a model is sure of itself the information is next to nothing, though a larger error would matter.
-    first = {name: fitting.coarse(values[:_PICTURES], _ASIDE) for name, values in boundary.items()}
+    first = {name: fitting.coarse(values[:ASKED], _ASIDE) for name, values in boundary.items()}
     groups = {name: nearest(values) for name, values in boundary.items()}
     enter, orders = behind(work, cut), {name: order for name, (_, order) in groups.items()}
     at_once = sensitivity.pictures_at_once(enter, said(work), first, work.whole.model.parameters())
