@@ -56,11 +56,9 @@ class Joined:
     def encode(self, sent: Integers) -> bytes:
         """Codes (tiles, count), all within their tables, to bytes."""
         joined = [one.joined(sent) for one in self._sets]
-        symbols = np.concatenate([*(numbers for numbers, _ in joined), sent[:, self._single]], 1)
-        beyond = [one.beyond_codes(sent, found) for one, (_, found) in zip(self._sets, joined, strict=True)]
-        alphabets = [one.beyond_tables(found) for one, (_, found) in zip(self._sets, joined, strict=True)]
-        every = np.concatenate([symbols.ravel(), *beyond])
-        return self._tables.encode(every, np.concatenate([np.tile(self._alphabets, len(sent)), *alphabets]))
+        symbols = np.concatenate([*(numbers for numbers, _, _ in joined), sent[:, self._single]], 1)
+        every = np.concatenate([symbols.ravel(), *(codes for _, codes, _ in joined)])
+        return self._tables.encode(every, np.concatenate([np.tile(self._alphabets, len(sent)), *(tables for _, _, tables in joined)]))
 
     def decode(self, data: bytes, tiles: int) -> NDArray[np.int16]:
         """Bytes to codes (tiles, count). Raises PayloadError for bytes that `encode` did not make."""
@@ -103,14 +101,12 @@ class _Set:
         self._plain = np.repeat(alike, [len(found) for found in groups])
         self.alphabets = len(joints) + number[self._plain]  # behind the plain ones
 
-    def joined(self, sent: Integers) -> tuple[Integers, NDArray[np.bool_]]:
-        """The symbols (tiles, groups) of codes, and which of them say that a code lies beyond."""
-        numbers = _numbers(sent[:, self.places].astype(np.int64), self._reach)
-        return numbers, numbers == self.beyond
-
-    def beyond_codes(self, sent: Integers, beyond: NDArray[np.bool_]) -> Integers:
-        """The codes of groups with one beyond."""
-        return sent[:, self.places][beyond].ravel()
+    def joined(self, sent: Integers) -> tuple[Integers, Integers, Integers]:
+        """The symbols (tiles, groups) of codes; and of the groups with one beyond all codes, and their tables."""
+        codes = sent[:, self.places]
+        numbers = _numbers(codes.astype(np.int64), self._reach)
+        beyond = numbers == self.beyond
+        return numbers, codes[beyond].ravel(), self.beyond_tables(beyond)
 
     def beyond_tables(self, beyond: NDArray[np.bool_]) -> Integers:
         """The tables of those codes."""

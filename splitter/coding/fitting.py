@@ -1,8 +1,8 @@
-"""Fit a linear transform and its entropy tables to a boundary tensor: directions, steps, classes of equal spread."""
+"""Fit a linear transform and its entropy tables to a boundary tensor: directions, steps, dead zones, classes of equal spread."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,20 @@ from protos.joined import bits as bits_of
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
+Integers = NDArray[np.integer]
 
 _FLOOR = 0.03  # of a metric's mean eigenvalue: what the tail seems not to look at is not free either
 _BY_OCTAVE = 3  # classes of spread in each doubling
 _LEAST_SPREAD = 0.15  # in steps: what is narrower is not sent; a bound of 0.2 takes a quarter fewer codes, and answers of rare kinds turn
 _SMOOTHING = 4  # pictures' worth of belief that spreads are a product of the token's and the channel's
+_TINY = 1e-24
+_ZONE = 1 / (6 * 2**0.5)
 _MOST_ROWS = 4_000  # of calibration tokens that a step is searched on
 _JOINTS = ((4, 1), (2, 3))  # members, and how far from zero
 _LONGER = 0.01
 _FEW = 1000  # codes of a picture; joining fewer takes as long as it saves
 _SEEN = 8  # groups for each symbol of a joint table
+MOST_SENT = 32767.0  # INT16
 _MOST_CODE = 1500  # so that an alphabet and the room around it stay below rANS's 4096 symbols
 _MOST_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wide connector would be gigabytes
 
@@ -34,8 +37,9 @@ _MOST_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wi
 class Transform:
     """Coordinates `turn.T @ ((x - mean) @ analysis)` of a tensor x (tokens, width), and the way back.
 
-    `coordinates` (pictures, tokens, channels) are those of the calibration; `turn` (tokens, tokens) is absent where tokens are not mixed.
-    With a grouping, x is its groups together, and a group stands wherever a token is named here.
+    `coordinates` (pictures, tokens, channels) are those of the calibration, `spread` (tokens, channels) their deviation; `turn` (tokens,
+    tokens) is absent where tokens are not mixed. With a grouping, x is its groups together, and a group stands wherever a token is named
+    here.
     """
 
     mean: Floats
@@ -43,24 +47,32 @@ class Transform:
     basis: Floats
     turn: Floats | None
     coordinates: Floats
+    spread: Floats
     grouping: Grouping | None = None
 
     def step(self, distortion: float) -> float:
-        """The step at which rounding all coordinates costs this share of their variance (at high rate, reverse water-filling)."""
+        """The step at which quantising all coordinates costs this share of their variance (at high rate, reverse water-filling)."""
         flat = self.coordinates.reshape(-1, self.coordinates.shape[-1])
-        rows = flat[:: max(1, len(flat) // _MOST_ROWS)].astype(np.float64)
+        seen = np.arange(0, len(flat), max(1, len(flat) // _MOST_ROWS))
+        rows, spread = flat[seen].astype(np.float64), self.spread[seen % len(self.spread)]
         allowed = distortion * np.square(rows).sum()
         reach = float(np.abs(self.coordinates).max())
         low, high = reach / _MOST_CODE + 1e-6, 4 * reach + 1e-6
         for _ in range(40):
             middle = (low * high) ** 0.5
-            lost = np.square(rows - np.round(rows / middle) * middle).sum()
+            lost = np.square(rows - _quantised(rows / middle, dead_zone(spread, middle)) * middle).sum()
             low, high = (middle, high) if lost < allowed else (low, middle)
         return low
 
     def level(self, step: float) -> wire.Level:
         """The tables for a step."""
-        return level(self.coordinates, step)
+        return level(self.codes(self.coordinates, step), self.spread, step)
+
+    def codes(self, coordinates: Floats, step: float) -> Integers:
+        """Codes of coordinates (pictures, tokens, channels) at a step, INT16 as a device's."""
+        zone = dead_zone(self.spread, step)
+        parts = (_quantised(part / np.float32(step), zone) for part in _parts(coordinates))
+        return np.concatenate([part.clip(-MOST_SENT, MOST_SENT).astype(np.int16) for part in parts])
 
     def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
         """How many tokens and channels the levels send, counted from the first."""
@@ -71,13 +83,14 @@ class Transform:
     def first(self, tokens: int, channels: int) -> Self:
         """The same for the first so many tokens and channels only; tokens that are not mixed are all kept."""
         turn = _columns(self.turn, tokens)
-        kept = self.coordinates[:, :, :channels] if turn is None else self.coordinates[:, :tokens, :channels]
+        sent = self.coordinates.shape[1] if turn is None else tokens
         return replace(
             self,
             analysis=np.ascontiguousarray(self.analysis[:, :channels]),
             basis=self.basis[:channels],
             turn=turn,
-            coordinates=kept,
+            coordinates=self.coordinates[:, :sent, :channels],
+            spread=self.spread[:sent, :channels],
         )
 
     @property
@@ -104,7 +117,7 @@ def transform(values: Floats, metric: Doubles | None = None, grouping: Grouping 
     mean, width = values.mean(0), values.shape[-1]
     analysis, basis = _axes(_moments(part.reshape(-1, width) for part in _doubles(values, mean)), metric)
     coordinates = np.concatenate([_single(part @ analysis) for part in _doubles(values, mean)])
-    return Transform(mean, _single(analysis), _single(basis), None, coordinates, grouping)
+    return Transform(mean, _single(analysis), _single(basis), None, coordinates, spread_of(coordinates), grouping)
 
 
 def turned(apart: Transform) -> Transform:
@@ -112,7 +125,8 @@ def turned(apart: Transform) -> Transform:
     tokens = apart.coordinates.shape[1]
     rows = (part.transpose(0, 2, 1).reshape(-1, tokens) for part in _doubles(apart.coordinates))
     turn = _single(_directions(_moments(rows)))
-    return replace(apart, turn=turn, coordinates=turn.T @ apart.coordinates)
+    coordinates = turn.T @ apart.coordinates
+    return replace(apart, turn=turn, coordinates=coordinates, spread=spread_of(coordinates))
 
 
 def through(whole: Transform, values: Floats, distortion: float) -> tuple[float, Floats]:
@@ -120,11 +134,20 @@ def through(whole: Transform, values: Floats, distortion: float) -> tuple[float,
 
     Bits a picture, an ideal length, and the tensor that comes back.
     """
-    step, coordinates = whole.step(distortion), whole.coded(values)
-    level = whole.level(step)
+    step = whole.step(distortion)
+    codes, level = whole.codes(whole.coded(values), step), whole.level(step)
     kept = (level.which >= 0).astype(np.float32) * np.float32(step)
-    received = [whole.synthesis(np.round(part / step) * kept, step) for part in _parts(coordinates)]
-    return bits(coordinates, level), np.concatenate(received)
+    return bits(codes, level), np.concatenate([whole.synthesis(part * kept, step) for part in _parts(codes)])
+
+
+def dead_zone(spread: Floats, step: float) -> NDArray[np.floating]:
+    """How much further than half a step from the next code coordinates of this spread are before they leave the one nearer to zero.
+
+    In steps. A code one further from zero takes sqrt(2) step / (spread ln 2) bits more (Laplace's law). At high rate a bit is worth
+    2 ln 2 step^2 / 12 of squared error (6 dB); at this bound, the further code is worth its bits (Sullivan 1996, "Efficient scalar
+    quantization of exponential and Laplacian random variables", has the dead zone as the best form of a quantiser behind entropy coding).
+    """
+    return np.asarray(_ZONE * step / spread)
 
 
 def coarse(values: Floats, distortion: float) -> Floats:
@@ -135,14 +158,17 @@ def coarse(values: Floats, distortion: float) -> Floats:
     return np.asarray(np.concatenate(parts), np.float32)
 
 
-def level(coordinates: Floats, step: float) -> wire.Level:
-    """Tables for calibration coordinates (pictures, tokens, channels) in steps: one for each class of equal spread."""
-    classes = _classes(coordinates, step)
+def level(codes: Integers, spread: Floats, step: float) -> wire.Level:
+    """Tables for the codes of calibration pictures (pictures, tokens, channels), one for each class of equal spread.
+
+    `spread` (tokens, channels): that of the coordinates that became codes.
+    """
+    classes = _classes(spread / step)
     names = np.unique(classes[classes >= 0])
     which = np.full(classes.shape, -1, np.int16)
     for place, name in enumerate(names):
         which[classes == name] = place
-    held = [_codes(coordinates[:, which == place], step) for place in range(len(names))]
+    held = [codes[:, which == place] for place in range(len(names))]
     made = tables(held)
     joints = [_joint(*of) for of in zip(held, made.low, made.frequency, strict=True)] if np.count_nonzero(which >= 0) > _FEW else []
     return wire.Level(step, which, made, joints)
@@ -170,30 +196,34 @@ def tables(held: Iterable[Integers]) -> rans.Tables:
     return rans.Tables(low, frequency)
 
 
-def bits(coordinates: Floats, with_level: wire.Level) -> float:
-    """The ideal length of a picture's code, the mean over coordinates (pictures, tokens, channels)."""
+def bits(codes: Integers, with_level: wire.Level) -> float:
+    """The ideal length of a picture's codes, the mean over (pictures, tokens, channels)."""
     total = 0.0
     for place, (low, frequency) in enumerate(zip(with_level.tables.low, with_level.tables.frequency, strict=True)):
-        symbols = _codes(coordinates[:, with_level.which == place], with_level.step).clip(low, low + len(frequency) - 1)
+        symbols = codes[:, with_level.which == place].clip(low, low + len(frequency) - 1)
         total -= float(np.log2(np.array(frequency)[symbols - low] / (1 << rans.PRECISION)).sum())
-    return total / len(coordinates)
+    return total / len(codes)
 
 
-def _classes(coordinates: Floats, step: float) -> Integers:
-    """The class of spread of each code, -1 where it is too narrow to be sent: thirds of octaves of its deviation in steps."""
+def _classes(spread: Floats) -> Integers:
+    """The class of each code, -1 where it is too narrow to be sent: thirds of octaves of its deviation in steps."""
+    return np.asarray(np.maximum(np.floor(_BY_OCTAVE * np.log2(spread / _LEAST_SPREAD)).astype(np.int64), -1))
+
+
+def spread_of(coordinates: Floats) -> Floats:
+    """The deviation (tokens, channels) of coordinates (pictures, tokens, channels) around 0: more than nothing."""
     count = len(coordinates)
-    seen = sum(np.square(part / step).sum(0) for part in _doubles(coordinates)) / count
-    expected = seen.mean(1, keepdims=True) * seen.mean(0, keepdims=True) / max(seen.mean(), 1e-30)
-    spread = np.sqrt((count * seen + _SMOOTHING * expected) / (count + _SMOOTHING))
-    classes = np.floor(_BY_OCTAVE * np.log2(np.maximum(spread, 1e-30) / _LEAST_SPREAD)).astype(np.int64)
-    return np.asarray(np.maximum(classes, -1))
+    seen = sum(np.square(part).sum(0) for part in _doubles(coordinates)) / count
+    expected = seen.mean(1, keepdims=True) * seen.mean(0, keepdims=True) / max(seen.mean(), _TINY)
+    return _single(np.sqrt(np.maximum((count * seen + _SMOOTHING * expected) / (count + _SMOOTHING), _TINY)))
 
 
-def _codes(coordinates: Floats, step: float) -> Integers:
-    return np.asarray(np.round(coordinates / step), np.int64)
+def _quantised(in_steps: NDArray[np.floating], zone: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The codes, as floats."""
+    return np.asarray(np.round(in_steps - in_steps.clip(-zone, zone)))
 
 
-def _parts(values: Floats) -> Iterator[Floats]:
+def _parts(values: NDArray[np.generic]) -> Iterator[NDArray[Any]]:
     """Some pictures at a time."""
     at_once = max(1, _MOST_NUMBERS * len(values) // values.size)
     return (values[start : start + at_once] for start in range(0, len(values), at_once))

@@ -63,14 +63,14 @@ def greedy(
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
         rows = family.rows(model, [prompts[i] for i in chosen], torch.cat([tokens[tiles[questions[i][0]]] for i in chosen]))
-        for i, ids in zip(chosen, _written(rows, len(chosen), prompting.stop_tokens, most_tokens), strict=True):
+        for i, ids in zip(chosen, written(rows, len(chosen), prompting.stop_tokens, most_tokens), strict=True):
             answers[i] = prompting.decode(ids, skip_special_tokens=True).strip()
         advance(len(chosen))
     return answers
 
 
-def _written(rows: Rows, count: int, stop_tokens: Collection[int], most_tokens: int) -> list[list[int]]:
-    """The most likely tokens of each row, without the one that stops it."""
+def written(rows: Rows, count: int, stop_tokens: Collection[int], most_tokens: int) -> list[list[int]]:
+    """The most likely tokens of each row, at most so many, without the one that stops it."""
     answers: list[list[int]] = [[] for _ in range(count)]
     writing, best = list(range(count)), rows.prefill().argmax(-1).tolist()
     for _ in range(most_tokens):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from splitter.families import Rows
+from splitter.measuring.answers import written
 from splitter.measuring.verify import Whole
 
 Boundary = dict[str, Tensor]
@@ -60,8 +61,8 @@ class Distillation:
     def __init__(self, whole: Whole, likeness: Likeness, questions: Sequence[str]) -> None:
         self._whole, self._likeness = whole, likeness
         self._prompts = [whole.prompting.ids(question) for question in questions]
-        self._stop = min(whole.prompting.stop_tokens)
-        self._stops = torch.tensor(sorted(whole.prompting.stop_tokens))
+        self._stops = whole.prompting.stop_tokens
+        self._stop = min(self._stops)
         self._said: dict[tuple[int, int], Tensor] = {}
 
     def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], turn: int) -> Tensor:
@@ -75,8 +76,9 @@ class Distillation:
         with torch.no_grad():
             expected = self._rows(asked, wanted).follow(answers).float().log_softmax(-1)
         said = self._rows(asked, tokens).follow(answers).float().log_softmax(-1)
-        ended = torch.isin(answers, self._stops).cumsum(1) - torch.isin(answers, self._stops).long()
-        return torch.as_tensor(((expected.exp() * (expected - said)).sum(-1) * (ended == 0)).sum(1))
+        stops = answers == self._stop
+        over = stops.cumsum(1) > stops.long()
+        return torch.as_tensor((expected.exp() * (expected - said)).sum(-1).masked_fill(over, 0).sum(1))
 
     @torch.no_grad()
     def _answers(self, wanted: Tensor, pictures: Sequence[int], asked: Sequence[int]) -> Tensor:
@@ -84,21 +86,12 @@ class Distillation:
         pairs = list(zip(pictures, asked, strict=True))
         new = [place for place, pair in enumerate(pairs) if pair not in self._said]
         if new:
-            found = _greedy(self._rows([asked[place] for place in new], wanted[new]), self._stops)
-            self._said |= {pairs[place]: answer for place, answer in zip(new, found, strict=True)}
+            rows = self._rows([asked[place] for place in new], wanted[new])
+            found = written(rows, len(new), self._stops, _MOST_TOKENS)
+            ended = [[*said, self._stop][:_MOST_TOKENS] for said in found]
+            self._said |= {pairs[place]: torch.tensor(said) for place, said in zip(new, ended, strict=True)}
         answers = [self._said[pair] for pair in pairs]
         return torch.nn.utils.rnn.pad_sequence(answers, batch_first=True, padding_value=self._stop)
 
     def _rows(self, asked: Sequence[int], tokens: Tensor) -> Rows:
         return self._whole.family.rows(self._whole.model, [self._prompts[one] for one in asked], tokens)
-
-
-def _greedy(rows: Rows, stops: Tensor) -> list[Tensor]:
-    """What each row says, up to its stop, that included."""
-    spoken = [rows.prefill().argmax(-1)]
-    while len(spoken) < _MOST_TOKENS and not torch.isin(torch.stack(spoken), stops).any(0).all():
-        spoken.append(rows.advance(spoken[-1].tolist()).argmax(-1))
-    answers = torch.stack(spoken, 1)
-    ended = torch.isin(answers, stops)
-    lengths = torch.where(ended.any(1), ended.int().argmax(1) + 1, answers.shape[1])
-    return [answer[:length] for answer, length in zip(answers, lengths.tolist(), strict=True)]

@@ -12,7 +12,7 @@ from torch.nn.functional import layer_norm, scaled_dot_product_attention, softpl
 
 from protos import codec as wire
 from protos.correction import HEAD, LEAST_VARIANCE
-from splitter.coding.fitting import Floats, Transform, level
+from splitter.coding.fitting import MOST_SENT, Floats, Transform, dead_zone, level, spread_of
 from splitter.graphs.export import export
 from splitter.graphs.quantize import to_int8
 from splitter.measuring.verify import in_batches
@@ -24,7 +24,6 @@ _LAYERS = 2
 _REACH = 0.2  # of a step in every channel: how far a weight of 1 moves the tensor
 _NARROWEST = 0.25  # of the unit: what is narrower is not made wider
 _QUIET = 0.02  # of a layer's usual size: at first it adds next to nothing
-_MOST_CODE = 32767.0
 _LEAST_SPREAD = 0.03  # in steps
 _LEAST_SHARE = 2.0**-12  # the rarest symbol of a table
 _BATCH = 64
@@ -58,6 +57,7 @@ class Network(nn.Module):
         self.register_buffer("reach", _REACH * torch.linalg.vector_norm(self.basis.detach(), dim=0), persistent=False)
         self.sender, self.receiver = _Layers(tokens, width, 2 * channels, seed=0), _Layers(tokens, channels, width, seed=1)
         self.law = Law(start.coordinates)
+        self.zone = nn.Parameter(_tensor(np.log(dead_zone(start.spread, 1))))
 
     @property
     def directions(self) -> list[nn.Parameter]:
@@ -65,7 +65,7 @@ class Network(nn.Module):
         return [self.mean, self.analysis, self.basis]
 
     def in_steps(self, values: Tensor, per_step: Tensor | float, finer: Tensor | float = 1.0) -> Tensor:
-        """A tensor (pictures, tokens, width) as coordinates (pictures, tokens sent, channels) in a level's steps.
+        """A tensor (pictures, tokens, width) as coordinates (pictures, tokens sent, channels) in a level's steps, before the dead zone.
 
         The sender's network lets each coordinate through more or less (a share of 0 to 2), and nudges it. `per_step`: how many steps
         there are to 1. In steps that are `finer` times as fine: `per_step` so much larger.
@@ -75,6 +75,11 @@ class Network(nn.Module):
         nudged, let_through = self.sender(centred / self.spreads, self._level(finer / per_step)).split(self.channels, dim=-1)
         apart = centred @ self.analysis * per_step * (2 * torch.sigmoid(let_through)) + nudged * finer
         return apart if self.turn is None else torch.as_tensor(self.turn.T @ apart)
+
+    def beyond(self, in_steps: Tensor, per_step: Tensor | float, finer: Tensor | float = 1.0) -> Tensor:
+        """What rounding makes codes of: what of the coordinates lies beyond the dead zone."""
+        zone = self.zone.exp() * (finer * finer / per_step)
+        return in_steps - torch.minimum(torch.maximum(in_steps, -zone), zone)
 
     def received(self, coordinates: Tensor, step: Tensor | float) -> Tensor:
         """Coordinates that were rounded at this step to the tensor (pictures, tokens, width)."""
@@ -88,7 +93,7 @@ class Network(nn.Module):
         Rounding passes gradients on as if it were not there; what a code costs is told with noise in the place of rounding (Balle et
         al. 2017).
         """
-        exact = self.in_steps(values, 1 / step)
+        exact = self.beyond(self.in_steps(values, 1 / step), 1 / step)
         rounded = exact + (exact.round() - exact).detach()
         return self.received(rounded * step, step), self.law(exact + torch.rand_like(exact) - 0.5, step)
 
@@ -184,8 +189,9 @@ class LearnedTransform(Transform):
         """The tables for a step."""
         with torch.inference_mode():
             parts = (torch.from_numpy(self.calibration[rows].astype(np.float32)) for rows in in_batches(len(self.calibration), _BATCH))
-            in_steps = np.concatenate([self.network.in_steps(part, 1 / step).numpy() for part in parts])
-            return level(in_steps * np.float32(step), step)
+            in_steps = torch.cat([self.network.in_steps(part, 1 / step) for part in parts])
+            codes = self.network.beyond(in_steps, 1 / step).round().to(torch.int16)
+        return level(codes.numpy(), spread_of(in_steps.numpy()) * np.float32(step), step)
 
     def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
         """All that it was trained with."""
@@ -209,8 +215,9 @@ class _Sender(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         count = len(self._all)
         tensors, per_steps, finer = (inputs[start : start + count] for start in range(0, 3 * count, count))
-        codes = (network.in_steps(*given) for network, *given in zip(self._all, tensors, per_steps, finer, strict=True))
-        return tuple(code.round().clamp(-_MOST_CODE, _MOST_CODE).to(torch.int16) for code in codes)
+        each = zip(self._all, tensors, per_steps, finer, strict=True)
+        codes = (network.beyond(network.in_steps(tensor, *steps), *steps) for network, tensor, *steps in each)
+        return tuple(code.round().clamp(-MOST_SENT, MOST_SENT).to(torch.int16) for code in codes)
 
 
 def sender_graph(transforms: Mapping[str, LearnedTransform]) -> onnx.ModelProto:

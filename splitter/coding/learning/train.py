@@ -24,7 +24,7 @@ Networks = Mapping[str, Network]
 Doubles = NDArray[np.float64]
 
 _BATCH = 16
-_PACE, _CAREFUL, _LAWS_PACE = 1e-3, 0.2, 5.0  # of the networks; of the directions and of the laws of codes, as shares of that
+_PACE, _CAREFUL, _LAWS_PACE = 1e-3, 0.2, 5.0  # of the networks; of the directions, and of the laws and zones of codes, as shares of that
 _WARM = 50  # steps
 _MOST_GRADIENT = 1.0  # one answer that turns has a long one
 _NEAR = 0.05  # what an error of the tensor itself weighs beside what it does to the answers
@@ -220,7 +220,7 @@ def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: 
 def optimiser_of(networks: Networks) -> torch.optim.Optimizer:
     """What moves each part at its pace."""
     directions = [weight for network in networks.values() for weight in network.directions]
-    laws = [weight for network in networks.values() for weight in network.law.parameters()]
+    laws = [weight for network in networks.values() for weight in (*network.law.parameters(), network.zone)]
     small = [w for network in networks.values() for side in (network.sender, network.receiver) for w in side.parameters()]
     paces = {_PACE: small, _PACE * _CAREFUL: directions, _PACE * _LAWS_PACE: laws}
     return torch.optim.Adam([{"params": weights, "lr": pace, "pace": pace} for pace, weights in paces.items()], betas=(0.9, 0.98))

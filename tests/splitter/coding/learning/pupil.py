@@ -71,7 +71,8 @@ def crossed(transforms: dict[str, LearnedTransform], pupil: Pupil, folder: Path)
         for name, transform in transforms.items():
             step, sent = pupil.lesson.steps[name][number], torch.from_numpy(codings[number].levels[name].which >= 0)
             with torch.no_grad():
-                rounded = transform.network.in_steps(torch.from_numpy(one[name]), 1 / step).round() * sent
+                in_steps = transform.network.in_steps(torch.from_numpy(one[name]), 1 / step)
+                rounded = transform.network.beyond(in_steps, 1 / step).round() * sent
                 wanted = transform.network.received(rounded * step, step)
             lost = np.abs(wanted[0].numpy() - one[name]).mean()
             assert np.abs(received[name] - wanted[0].numpy()).mean() < 0.5 * lost, "INT8 turns a few codes by one"
