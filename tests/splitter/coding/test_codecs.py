@@ -93,6 +93,17 @@ def test_a_coarser_level_costs_fewer_bytes_and_loses_more(fitted: Fitted) -> Non
     assert losses == sorted(losses)
 
 
+@pytest.mark.parametrize("number", range(len(LEVELS)))
+def test_the_graph_makes_the_codes_that_the_tables_are_of(number: int, fitted: Fitted) -> None:
+    transforms = codecs.fitted_transforms({TENSOR: boundary(200, 2)})
+    values = boundary(20, 9)
+    step = codecs.steps_of(transforms, codecs.DISTORTIONS)[TENSOR][number]
+    wanted = transforms[TENSOR].codes(transforms[TENSOR].coded(values), step)
+    sent = np.stack([fitted.codes(LEVELS[number], value[None])[TENSOR] for value in values])
+    assert (sent == wanted[:, :, : sent.shape[2]]).mean() > 0.999, "but for a code on a border"
+    assert (sent == 0).mean() < 0.95
+
+
 def test_all_levels_share_one_encoder_and_one_projection(fitted: Fitted) -> None:
     assert {(spec.encoder, spec.sender, spec.receiver) for spec in map(fitted.spec, LEVELS)} == {
         ("edge/codec-vision.1-fitted.onnx", "edge/codec-vision.1-fitted.npz", "cloud/codec-vision.1-fitted.npz")
