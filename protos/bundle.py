@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from protos import bundle_pb2 as pb
 from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
 
-FORMAT = 3
+FORMAT = 2
 MANIFEST = "manifest.json"
 WEIGHTS = ".weights"  # behind the name of an ONNX file: its weights, where it would be too large with them inside
 PICTURE_CUT = "pixels"

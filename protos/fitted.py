@@ -153,8 +153,8 @@ class Fitted:
 
     def __init__(self, spec: pb.Codec, levels: Mapping[str, Level], syntheses: Mapping[str, Synthesis]) -> None:
         self._spec, self._levels, self._syntheses = spec, levels, syntheses
-        self.feed = self._feed(1)
-        self.finer_feed = self._feed(FINER)  # for `frame_of_finer`
+        self.feed = self._per_step(1)
+        self.finer_feed = self._per_step(FINER)  # for `frame_of_finer`
 
     def encode(self, codes: Mapping[str, Codes]) -> dict[str, bytes]:
         """Codes of one picture, each of its manifest shape a tile, to payloads by name. Raises PayloadError for others."""
@@ -200,16 +200,18 @@ class Fitted:
             raise PayloadError(f"tensor {name!r} is {array.dtype} {array.shape}, the manifest says {words(spec)}")
         return array
 
-    def _feed(self, finer: int) -> Mapping[str, Floats]:
-        """What the encoder takes besides the boundary, for codes so many times as fine as the level's."""
-        per_step = {f"per-step/{name}": np.array(finer / level.step, np.float32) for name, level in self._levels.items()}
-        return per_step | {f"finer/{name}": np.array(finer, np.float32) for name in self._levels}
+    def _per_step(self, finer: int) -> Mapping[str, Floats]:
+        return {f"per-step/{name}": np.array(finer / level.step, np.float32) for name, level in self._levels.items()}
 
 
 class Learned(Fitted):
     """The fitted codec with a small network on each side: the encoder's nudges its codes, the receiver's adds to the tensors."""
 
     name = "learned"
+
+    def _per_step(self, finer: int) -> Mapping[str, Floats]:
+        """And how much finer the steps are than the level's, for a nudge is so many of the level's."""
+        return {**super()._per_step(finer), **{f"finer/{name}": np.array(finer, np.float32) for name in self._levels}}
 
 
 def read_level(stored: Stored, codec: str, tensor: str) -> Level:

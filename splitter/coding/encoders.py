@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from protos import codec as wire
 from protos.grouping import Grouping
-from splitter.coding.fitting import MOST_SENT, Transform, dead_zone
+from splitter.coding.fitting import MOST_SENT, Transform
 from splitter.graphs.export import OPSET
 
 Floats = NDArray[np.float32]
@@ -37,11 +37,9 @@ class Encoder:
         self._give("QuantizeLinear", tensor, [scaled, one, zero], TensorProto.UINT8, shape)
 
     def project(self, tensor: str, fitted: Transform) -> None:
-        """INT16 codes of `y = turn.T @ (x - mean) @ analysis * per_step`: (tokens, channels), x in groups where there is a grouping.
+        """INT16 codes `round(turn.T @ (x - mean) @ analysis * per_step)`: (tokens, channels), x in groups where there is a grouping.
 
-        They are `round(y - clip(y, -zone, zone))` with the dead zone of the spread at this step. `per-step/TENSOR` and `finer/TENSOR` are
-        scalar inputs, so that all levels share the graph: codes `finer` times as fine as the level's, and how many of them there are to 1.
-        Without `turn` tokens are not mixed.
+        `per-step/TENSOR` is a scalar input, so that all levels share the graph; without `turn` tokens are not mixed.
         """
         tokens, width = fitted.mean.shape
         taken = self._grouped(tensor, fitted.grouping, width) if fitted.grouping else self._take(tensor, (tokens, width))
@@ -50,14 +48,8 @@ class Encoder:
         if fitted.turn is not None:
             mixing = self._constant(tensor, "turn", np.ascontiguousarray(fitted.turn.T))
             projected, tokens = self._node("MatMul", tensor, [mixing, projected], "turned"), fitted.turn.shape[1]
-        per_step, finer = f"per-step/{tensor}", f"finer/{tensor}"
-        self._inputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, []) for name in (per_step, finer)]
-        in_steps = self._node("Mul", tensor, [projected, per_step])
-        step = self._node("Div", tensor, [finer, per_step], "step")
-        for_one = self._constant(tensor, "zone-for-one", dead_zone(fitted.spread, 1).astype(np.float32))
-        zone = self._node("Mul", tensor, [for_one, self._node("Mul", tensor, [step, finer], "finer-step")], "zone")
-        within = self._node("Min", tensor, [self._node("Max", tensor, [in_steps, self._node("Neg", tensor, [zone])]), zone])
-        rounded = self._node("Round", tensor, [self._node("Sub", tensor, [in_steps, within], "beyond")])
+        self._inputs.append(helper.make_tensor_value_info(f"per-step/{tensor}", TensorProto.FLOAT, []))
+        rounded = self._node("Round", tensor, [self._node("Mul", tensor, [projected, f"per-step/{tensor}"])])
         limits = {"least": -MOST_SENT, "most": MOST_SENT}
         clipped = self._node("Clip", tensor, [rounded, *(self._constant(tensor, n, np.array(v, np.float32)) for n, v in limits.items())])
         self._give("Cast", tensor, [clipped], TensorProto.INT16, (tokens, fitted.analysis.shape[1]), to=TensorProto.INT16)

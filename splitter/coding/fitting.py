@@ -1,4 +1,4 @@
-"""Fit a linear transform and its entropy tables to a boundary tensor: directions, steps, dead zones, classes of equal spread."""
+"""Fit a linear transform and its entropy tables to a boundary tensor: directions, steps, classes of equal spread."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,6 @@ _BY_OCTAVE = 3  # classes of spread in each doubling
 _LEAST_SPREAD = 0.15  # in steps: what is narrower is not sent; a bound of 0.2 takes a quarter fewer codes, and answers of rare kinds turn
 _SMOOTHING = 4  # pictures' worth of belief that spreads are a product of the token's and the channel's
 _TINY = 1e-24
-_ZONE = 1 / (6 * 2**0.5)
 _MOST_ROWS = 4_000  # of calibration tokens that a step is searched on
 _JOINTS = ((4, 1), (2, 3))  # members, and how far from zero
 _LONGER = 0.01
@@ -37,9 +36,8 @@ _MOST_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wi
 class Transform:
     """Coordinates `turn.T @ ((x - mean) @ analysis)` of a tensor x (tokens, width), and the way back.
 
-    `coordinates` (pictures, tokens, channels) are those of the calibration, `spread` (tokens, channels) their deviation; `turn` (tokens,
-    tokens) is absent where tokens are not mixed. With a grouping, x is its groups together, and a group stands wherever a token is named
-    here.
+    `coordinates` (pictures, tokens, channels) are those of the calibration; `turn` (tokens, tokens) is absent where tokens are not mixed.
+    With a grouping, x is its groups together, and a group stands wherever a token is named here.
     """
 
     mean: Floats
@@ -47,32 +45,29 @@ class Transform:
     basis: Floats
     turn: Floats | None
     coordinates: Floats
-    spread: Floats
     grouping: Grouping | None = None
 
     def step(self, distortion: float) -> float:
-        """The step at which quantising all coordinates costs this share of their variance (at high rate, reverse water-filling)."""
+        """The step at which rounding all coordinates costs this share of their variance (at high rate, reverse water-filling)."""
         flat = self.coordinates.reshape(-1, self.coordinates.shape[-1])
-        seen = np.arange(0, len(flat), max(1, len(flat) // _MOST_ROWS))
-        rows, spread = flat[seen].astype(np.float64), self.spread[seen % len(self.spread)]
+        rows = flat[:: max(1, len(flat) // _MOST_ROWS)].astype(np.float64)
         allowed = distortion * np.square(rows).sum()
         reach = float(np.abs(self.coordinates).max())
         low, high = reach / _MOST_CODE + 1e-6, 4 * reach + 1e-6
         for _ in range(40):
             middle = (low * high) ** 0.5
-            lost = np.square(rows - _quantised(rows / middle, dead_zone(spread, middle)) * middle).sum()
+            lost = np.square(rows - np.round(rows / middle) * middle).sum()
             low, high = (middle, high) if lost < allowed else (low, middle)
         return low
 
     def level(self, step: float) -> wire.Level:
         """The tables for a step."""
-        return level(self.codes(self.coordinates, step), self.spread, step)
+        return level(self.codes(self.coordinates, step), spread_of(self.coordinates), step)
 
     def codes(self, coordinates: Floats, step: float) -> Integers:
         """Codes of coordinates (pictures, tokens, channels) at a step, INT16 as a device's."""
-        zone = dead_zone(self.spread, step)
-        parts = (_quantised(part / np.float32(step), zone) for part in _parts(coordinates))
-        return np.concatenate([part.clip(-MOST_SENT, MOST_SENT).astype(np.int16) for part in parts])
+        rounded = (np.round(part / np.float32(step)) for part in _parts(coordinates))
+        return np.concatenate([part.clip(-MOST_SENT, MOST_SENT).astype(np.int16) for part in rounded])
 
     def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
         """How many tokens and channels the levels send, counted from the first."""
@@ -83,14 +78,13 @@ class Transform:
     def first(self, tokens: int, channels: int) -> Self:
         """The same for the first so many tokens and channels only; tokens that are not mixed are all kept."""
         turn = _columns(self.turn, tokens)
-        sent = self.coordinates.shape[1] if turn is None else tokens
+        kept = self.coordinates[:, :, :channels] if turn is None else self.coordinates[:, :tokens, :channels]
         return replace(
             self,
             analysis=np.ascontiguousarray(self.analysis[:, :channels]),
             basis=self.basis[:channels],
             turn=turn,
-            coordinates=self.coordinates[:, :sent, :channels],
-            spread=self.spread[:sent, :channels],
+            coordinates=kept,
         )
 
     @property
@@ -117,7 +111,7 @@ def transform(values: Floats, metric: Doubles | None = None, grouping: Grouping 
     mean, width = values.mean(0), values.shape[-1]
     analysis, basis = _axes(_moments(part.reshape(-1, width) for part in _doubles(values, mean)), metric)
     coordinates = np.concatenate([_single(part @ analysis) for part in _doubles(values, mean)])
-    return Transform(mean, _single(analysis), _single(basis), None, coordinates, spread_of(coordinates), grouping)
+    return Transform(mean, _single(analysis), _single(basis), None, coordinates, grouping)
 
 
 def turned(apart: Transform) -> Transform:
@@ -125,8 +119,7 @@ def turned(apart: Transform) -> Transform:
     tokens = apart.coordinates.shape[1]
     rows = (part.transpose(0, 2, 1).reshape(-1, tokens) for part in _doubles(apart.coordinates))
     turn = _single(_directions(_moments(rows)))
-    coordinates = turn.T @ apart.coordinates
-    return replace(apart, turn=turn, coordinates=coordinates, spread=spread_of(coordinates))
+    return replace(apart, turn=turn, coordinates=turn.T @ apart.coordinates)
 
 
 def through(whole: Transform, values: Floats, distortion: float) -> tuple[float, Floats]:
@@ -138,16 +131,6 @@ def through(whole: Transform, values: Floats, distortion: float) -> tuple[float,
     codes, level = whole.codes(whole.coded(values), step), whole.level(step)
     kept = (level.which >= 0).astype(np.float32) * np.float32(step)
     return bits(codes, level), np.concatenate([whole.synthesis(part * kept, step) for part in _parts(codes)])
-
-
-def dead_zone(spread: Floats, step: float) -> NDArray[np.floating]:
-    """How much further than half a step from the next code coordinates of this spread are before they leave the one nearer to zero.
-
-    In steps. A code one further from zero takes sqrt(2) step / (spread ln 2) bits more (Laplace's law). At high rate a bit is worth
-    2 ln 2 step^2 / 12 of squared error (6 dB); at this bound, the further code is worth its bits (Sullivan 1996, "Efficient scalar
-    quantization of exponential and Laplacian random variables", has the dead zone as the best form of a quantiser behind entropy coding).
-    """
-    return np.asarray(_ZONE * step / spread)
 
 
 def coarse(values: Floats, distortion: float) -> Floats:
@@ -216,11 +199,6 @@ def spread_of(coordinates: Floats) -> Floats:
     seen = sum(np.square(part).sum(0) for part in _doubles(coordinates)) / count
     expected = seen.mean(1, keepdims=True) * seen.mean(0, keepdims=True) / max(seen.mean(), _TINY)
     return _single(np.sqrt(np.maximum((count * seen + _SMOOTHING * expected) / (count + _SMOOTHING), _TINY)))
-
-
-def _quantised(in_steps: NDArray[np.floating], zone: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The codes, as floats."""
-    return np.asarray(np.round(in_steps - in_steps.clip(-zone, zone)))
 
 
 def _parts(values: NDArray[np.generic]) -> Iterator[NDArray[Any]]:

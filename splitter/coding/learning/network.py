@@ -12,7 +12,7 @@ from torch.nn.functional import layer_norm, scaled_dot_product_attention, softpl
 
 from protos import codec as wire
 from protos.correction import HEAD, LEAST_VARIANCE
-from splitter.coding.fitting import MOST_SENT, Floats, Transform, dead_zone, level, spread_of
+from splitter.coding.fitting import MOST_SENT, Floats, Transform, level, spread_of
 from splitter.graphs.export import export
 from splitter.graphs.quantize import to_int8
 from splitter.measuring.verify import in_batches
@@ -25,6 +25,7 @@ _REACH = 0.2  # of a step in every channel: how far a weight of 1 moves the tens
 _NARROWEST = 0.25  # of the unit: what is narrower is not made wider
 _QUIET = 0.02  # of a layer's usual size: at first it adds next to nothing
 _LEAST_SPREAD = 0.03  # in steps
+_ZONE = 1 / (6 * 2**0.5)
 _LEAST_SHARE = 2.0**-12  # the rarest symbol of a table
 _BATCH = 64
 
@@ -42,6 +43,7 @@ class Network(nn.Module):
     reach: Tensor
     turn: Tensor | None
     order: Tensor | None
+    whole_zone: Tensor
 
     def __init__(self, start: Transform, values: Floats, unit: float) -> None:
         super().__init__()
@@ -57,7 +59,8 @@ class Network(nn.Module):
         self.register_buffer("reach", _REACH * torch.linalg.vector_norm(self.basis.detach(), dim=0), persistent=False)
         self.sender, self.receiver = _Layers(tokens, width, 2 * channels, seed=0), _Layers(tokens, channels, width, seed=1)
         self.law = Law(start.coordinates)
-        self.zone = nn.Parameter(_tensor(np.log(dead_zone(start.spread, 1))))
+        self.register_buffer("whole_zone", _tensor(dead_zone(spread_of(start.coordinates))), persistent=False)
+        self.zone = _zeros(*self.whole_zone.shape)  # the share of it that there is
 
     @property
     def directions(self) -> list[nn.Parameter]:
@@ -78,7 +81,7 @@ class Network(nn.Module):
 
     def beyond(self, in_steps: Tensor, per_step: Tensor | float, finer: Tensor | float = 1.0) -> Tensor:
         """What rounding makes codes of: what of the coordinates lies beyond the dead zone."""
-        zone = self.zone.exp() * (finer * finer / per_step)
+        zone = self.zone.clamp_min(0) * self.whole_zone * (finer * finer / per_step)
         return in_steps - torch.minimum(torch.maximum(in_steps, -zone), zone)
 
     def received(self, coordinates: Tensor, step: Tensor | float) -> Tensor:
@@ -233,6 +236,17 @@ def sender_graph(transforms: Mapping[str, LearnedTransform]) -> onnx.ModelProto:
     sender = _Sender([one.network for one in transforms.values()])
     graph = export(sender, examples, inputs, [wire.codes_name(name) for name in transforms], dynamic)
     return to_int8(graph, in_float=lambda weights: weights.endswith(("analysis", "turn")))
+
+
+def dead_zone(spread: Floats) -> Floats:
+    """How much further than half a step from the next code coordinates of this spread are before they leave the one nearer to zero.
+
+    In steps, at a step of 1, and in proportion to the step. A code one further from zero takes sqrt(2) step / (spread ln 2) bits more
+    (Laplace's law). At high rate a bit is worth 2 ln 2 step^2 / 12 of squared error (6 dB); at this bound, the further code is worth its
+    bits (Sullivan 1996, "Efficient scalar quantization of exponential and Laplacian random variables"). A tail bears what is then missing
+    worse than squared errors tell, unless the receiver has learned to make up for it: nothing for a codec that does not learn.
+    """
+    return np.asarray(_ZONE / spread, np.float32)
 
 
 def _norm(values: Tensor) -> Tensor:

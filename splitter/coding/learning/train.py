@@ -196,6 +196,8 @@ class _Course:
 def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: Doubles, course: _Course) -> Iterator[int]:
     """Train step by step, each picture of a batch at a level of its own, from where the state left off; yields the steps done."""
     modules = nn.ModuleDict(networks)
+    for network in networks.values():
+        nn.init.ones_(network.zone)
     course.resume(modules)
     optimiser = optimiser_of(networks)
     while (part := course.part) < 1:
