@@ -26,7 +26,7 @@ UNTRAINED = (wire.Fitted.name, wire.Int8Zstd.name, wire.Fp16Zstd.name)
 # connector to the last that pays at an early cut.
 DISTORTIONS = (0.003, 0.006, 0.012, 0.025, 0.045, 0.075, 0.12)
 # The same where a learned codec begins: what it loses at them is less, and finer levels are the fitted codec's.
-LEARNED_DISTORTIONS = (0.03, 0.045, 0.065, 0.095, 0.135, 0.19, 0.27)
+LEARNED_DISTORTIONS = (0.024, 0.036, 0.053, 0.077, 0.11, 0.155, 0.22)
 _MARGIN = 0.02  # of a channel's range, beyond what calibration saw
 
 

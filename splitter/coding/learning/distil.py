@@ -15,7 +15,6 @@ Enter = Callable[[Boundary], Tensor]  # a boundary -> image tokens (pictures, m,
 _MOST_TOKENS = 8
 _STRIDE = 7  # so that neighbours are asked different things
 _SAID = 0.02  # what a nat of divergence weighs beside the likeness: with more, the answers about few pictures are learned by heart
-_FEW = 4
 _MOST_KEPT = 384 << 20  # bytes of image tokens
 
 
@@ -56,7 +55,7 @@ class Likeness:
 class Distillation:
     """The likeness, and a share of the divergence of next-token distributions along greedy answers to the boundary itself.
 
-    At each turn one picture of a few is asked one of `questions`, and stands for all of them.
+    At each turn each picture is asked one of `questions`.
     """
 
     def __init__(self, whole: Whole, likeness: Likeness, questions: Sequence[str]) -> None:
@@ -67,16 +66,13 @@ class Distillation:
         self._said: dict[tuple[int, int], Tensor] = {}
 
     def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], turn: int) -> Tensor:
-        wanted, tokens = self._likeness.wanted(exact, pictures), self._likeness.enter(received)
-        few = min(_FEW, len(pictures))
-        some = torch.arange(turn % few, len(pictures), few)
-        divergence = self._divergence(tokens[some], wanted[some], [pictures[place] for place in some.tolist()], turn)
-        return self._likeness.of(tokens, wanted).index_add(0, some, few * _SAID * divergence)
-
-    def _divergence(self, tokens: Tensor, wanted: Tensor, pictures: Sequence[int], turn: int) -> Tensor:
-        """In nats an answer: (pictures)."""
         asked = [(_STRIDE * one + turn) % len(self._prompts) for one in pictures]
+        wanted, tokens = self._likeness.wanted(exact, pictures), self._likeness.enter(received)
         answers = self._answers(wanted, pictures, asked)
+        return self._likeness.of(tokens, wanted) + _SAID * self._divergence(tokens, wanted, answers, asked)
+
+    def _divergence(self, tokens: Tensor, wanted: Tensor, answers: Tensor, asked: Sequence[int]) -> Tensor:
+        """In nats an answer: (pictures)."""
         with torch.no_grad():
             expected = self._rows(asked, wanted).follow(answers).float().log_softmax(-1)
         said = self._rows(asked, tokens).follow(answers).float().log_softmax(-1)

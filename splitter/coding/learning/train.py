@@ -131,11 +131,14 @@ def learn(
     networks = lesson.networks()
     held, taught = lesson.divided()
     lesson = replace(lesson, loss=quicker(lesson.loss, partial(_once, lesson, networks, held[: lesson.at_once])))
+    fitted = _objectives(lesson, networks, held)
+    for network in networks.values():
+        nn.init.ones_(network.zone)
     before = _objectives(lesson, networks, held)
     for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
     after = _objectives(lesson, networks, held)
-    return Learned(networks, [(now[0] / then[0], now[2] / then[2]) for now, then in zip(after.T, before.T, strict=True)])
+    return Learned(networks, [(now[0] / then[0], now[2] / then[2]) for now, then in zip(after.T, fitted.T, strict=True)])
 
 
 def _once(lesson: Lesson, networks: Networks, pictures: Sequence[int], loss: Loss) -> None:
@@ -196,8 +199,6 @@ class _Course:
 def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: Doubles, course: _Course) -> Iterator[int]:
     """Train step by step, each picture of a batch at a level of its own, from where the state left off; yields the steps done."""
     modules = nn.ModuleDict(networks)
-    for network in networks.values():
-        nn.init.ones_(network.zone)
     course.resume(modules)
     optimiser = optimiser_of(networks)
     while (part := course.part) < 1:
