@@ -133,7 +133,7 @@ def learn(
     lesson = replace(lesson, loss=quicker(lesson.loss, partial(_once, lesson, networks, held[: lesson.at_once])))
     fitted = _objectives(lesson, networks, held)
     for network in networks.values():
-        nn.init.ones_(network.zone)
+        nn.init.ones_(network.zone)  # whole, as no fitted codec bears them: the receiver learns to make up for them
     before = _objectives(lesson, networks, held)
     for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
