@@ -167,7 +167,7 @@ def test_an_interrupted_split_leaves_no_bundle_and_goes_on_where_it_stopped(tmp_
         with suppress(subprocess.TimeoutExpired):
             process.wait(15)
     _, said = process.communicate()
-    assert process.returncode == 130, said
+    assert process.returncode in (130, -signal.SIGINT), said  # the second where a further signal comes as it exits
     assert "goes on from there" in said.replace("\n", " ")
     assert not output.exists()
     made = tower.stat().st_mtime_ns
