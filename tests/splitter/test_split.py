@@ -165,9 +165,9 @@ def test_an_interrupted_split_leaves_no_bundle_and_goes_on_where_it_stopped(tmp_
     while process.poll() is None:  # Python loses a signal that comes while it finalises an object
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(15)
+            process.wait(60)
     _, said = process.communicate()
-    assert process.returncode in (130, -signal.SIGINT), said  # the second where a further signal comes as it exits
+    assert process.returncode == 130, said
     assert "goes on from there" in said.replace("\n", " ")
     assert not output.exists()
     made = tower.stat().st_mtime_ns
