@@ -92,7 +92,7 @@ class _Set:
 
     def __init__(self, joints: Sequence[Joint | None], which: Integers, members: int, reach: int) -> None:
         self._reach, self.beyond = reach, _beyond(members, reach)
-        self._weights = (2 * reach + 1) ** np.arange(members)
+        self._weights = _weights(members, reach)
         number = np.cumsum([joint is not None for joint in joints]) - 1
         alike = [table for table, joint in enumerate(joints) if joint and (joint.members, joint.reach) == (members, reach)]
         places = [np.flatnonzero(which == table) for table in alike]
@@ -133,10 +133,16 @@ def _beyond(members: int, reach: int) -> int:
     return others
 
 
+def _weights(members: int, reach: int) -> Integers:
+    """What a member's digit is worth in a symbol: (members)."""
+    weights: Integers = (2 * reach + 1) ** np.arange(members)
+    return weights
+
+
 def _numbers(values: Integers, reach: int) -> Integers:
     """The symbols (...) of groups of codes (..., members)."""
     members = values.shape[-1]
-    numbers = (values + reach) @ (2 * reach + 1) ** np.arange(members)
+    numbers = (values + reach) @ _weights(members, reach)
     return np.where((np.abs(values) > reach).any(-1), _beyond(members, reach), numbers)
 
 

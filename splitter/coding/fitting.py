@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -62,12 +63,17 @@ class Transform:
 
     def level(self, step: float) -> wire.Level:
         """The tables for a step."""
-        return level(self.codes(self.coordinates, step), spread_of(self.coordinates), step)
+        return level(self.codes(self.coordinates, step), self.spread, step)
 
     def codes(self, coordinates: Floats, step: float) -> Integers:
         """Codes of coordinates (pictures, tokens, channels) at a step, INT16 as a device's."""
         rounded = (np.round(part / np.float32(step)) for part in _parts(coordinates))
         return np.concatenate([part.clip(-MOST_SENT, MOST_SENT).astype(np.int16) for part in rounded])
+
+    @cached_property
+    def spread(self) -> Floats:
+        """The deviation of each coordinate (tokens, channels)."""
+        return spread_of(self.coordinates)
 
     def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
         """How many tokens and channels the levels send, counted from the first."""

@@ -1,7 +1,7 @@
 """What is trained: a fitted transform, and a small transformer on each side of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import numpy as np
@@ -59,7 +59,7 @@ class Network(nn.Module):
         self.register_buffer("reach", _REACH * torch.linalg.vector_norm(self.basis.detach(), dim=0), persistent=False)
         self.sender, self.receiver = _Layers(tokens, width, 2 * channels, seed=0), _Layers(tokens, channels, width, seed=1)
         self.law = Law(start.coordinates)
-        self.register_buffer("whole_zone", _tensor(dead_zone(spread_of(start.coordinates))), persistent=False)
+        self.register_buffer("whole_zone", _tensor(dead_zone(start.spread)), persistent=False)
         self.zone = _zeros(*self.whole_zone.shape)  # the share of it that there is
 
     @property
@@ -83,6 +83,10 @@ class Network(nn.Module):
         """What rounding makes codes of: what of the coordinates lies beyond the dead zone."""
         zone = self.zone.clamp_min(0) * self.whole_zone * (finer * finer / per_step)
         return in_steps - torch.minimum(torch.maximum(in_steps, -zone), zone)
+
+    def codes(self, in_steps: Tensor, per_step: Tensor | float, finer: Tensor | float = 1.0) -> Tensor:
+        """What is sent of coordinates, INT16."""
+        return self.beyond(in_steps, per_step, finer).round().clamp(-MOST_SENT, MOST_SENT).to(torch.int16)
 
     def received(self, coordinates: Tensor, step: Tensor | float) -> Tensor:
         """Coordinates that were rounded at this step to the tensor (pictures, tokens, width)."""
@@ -108,7 +112,8 @@ class Network(nn.Module):
         weights["place"] -= np.float32(np.log2(self.unit)) * weights["level"]
         weights["outer"] *= self.reach.numpy()
         moved = {name: getattr(self, name).numpy().copy() for name in ("mean", "analysis", "basis")}
-        return LearnedTransform(**vars(self.start) | moved, network=self, calibration=calibration, correction=wire.Correction(**weights))
+        kept = {part.name: getattr(self.start, part.name) for part in fields(self.start)}
+        return LearnedTransform(**kept | moved, network=self, calibration=calibration, correction=wire.Correction(**weights))
 
     def _level(self, step: Tensor | float) -> Tensor:
         return torch.log2(torch.as_tensor(step) / self.unit)
@@ -193,7 +198,7 @@ class LearnedTransform(Transform):
         with torch.inference_mode():
             parts = (torch.from_numpy(self.calibration[rows].astype(np.float32)) for rows in in_batches(len(self.calibration), _BATCH))
             in_steps = torch.cat([self.network.in_steps(part, 1 / step) for part in parts])
-            codes = self.network.beyond(in_steps, 1 / step).round().to(torch.int16)
+            codes = self.network.codes(in_steps, 1 / step)
         return level(codes.numpy(), spread_of(in_steps.numpy()) * np.float32(step), step)
 
     def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
@@ -219,8 +224,7 @@ class _Sender(nn.Module):
         count = len(self._all)
         tensors, per_steps, finer = (inputs[start : start + count] for start in range(0, 3 * count, count))
         each = zip(self._all, tensors, per_steps, finer, strict=True)
-        codes = (network.beyond(network.in_steps(tensor, *steps), *steps) for network, tensor, *steps in each)
-        return tuple(code.round().clamp(-MOST_SENT, MOST_SENT).to(torch.int16) for code in codes)
+        return tuple(network.codes(network.in_steps(tensor, *steps), *steps) for network, tensor, *steps in each)
 
 
 def sender_graph(transforms: Mapping[str, LearnedTransform]) -> onnx.ModelProto:
