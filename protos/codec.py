@@ -15,6 +15,7 @@ from protos import bundle_pb2 as pb
 from protos.correction import Correction
 from protos.errors import BundleDamaged, PayloadError, UnknownName
 from protos.fitted import Fitted, Learned, Level, Stored, Synthesis, finite, read_level, read_synthesis
+from protos.loops import ready
 from protos.payload import Codes, Floats, Frame, names
 from protos.plain import Fp16Zstd, Int8Zstd, most_bytes
 
@@ -94,6 +95,7 @@ def unpack(
 
 
 def _levels(spec: pb.Codec, find: Find) -> dict[str, Level]:
+    ready()
     with _reading(find(spec.sender)) as stored:
         return {name: read_level(stored, spec.name, name) for name in names(spec)}
 

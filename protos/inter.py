@@ -6,7 +6,7 @@ a law, follows from the spread of the code's own table and from how much moves, 
 number. All of it is integers, so the same bytes come out everywhere.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -35,7 +35,6 @@ _COST_UNIT = 32  # a bit
 _USUAL = 2  # of `_LIVELY`, where motions are compared
 
 Integers = NDArray[np.int64]
-Path = Callable[[Sequence[int]], Iterator[int]]
 
 
 class Rows(NamedTuple):
@@ -79,11 +78,7 @@ class Inter:
         if not data:
             return reference.astype(np.int16)
         rows, body = _opened(data)
-        tiles = len(reference)
-        read = _tables().decode_along(body, self._path(rows, tiles)).astype(np.int64)
-        flags = 0 if rows.alike else tiles * len(self._starts)
-        which = self._laws_of(rows, read[:flags].reshape(tiles, -1).astype(bool))
-        codes = reference + _unescaped(read[flags:], which).reshape(reference.shape)
+        codes = reference + _tables().decode_along(body, self._path(rows, len(reference))).reshape(reference.shape)
         if (codes < self._low).any() or (codes > self._high).any():
             raise PayloadError("the differences lead out of the codes' tables; the payload is damaged: send a key frame")
         return codes.astype(np.int16)
@@ -110,18 +105,15 @@ class Inter:
             return np.asarray(np.tile(self._laws[rows.calm], len(lively)))
         return np.asarray(np.where(lively[:, self._row], self._laws[rows.lively], self._laws[rows.calm]).ravel())
 
-    def _path(self, rows: Rows, tiles: int) -> Path:
-        """Flags of the rows, then the differences, then the halves of those that escaped."""
-
-        def path(read: Sequence[int]) -> Iterator[int]:
-            flags = 0 if rows.alike else tiles * len(self._starts)
-            yield from [_LAWS + rows.density] * flags
-            which = self._laws_of(rows, np.array(read[:flags], bool).reshape(tiles, -1))
-            yield from which.tolist()
-            escaped = np.asarray(read[flags:]) == _reaches()[which] + 1
-            yield from [_HALF] * (2 * int(escaped.sum()))
-
-        return path
+    def _path(self, rows: Rows, tiles: int) -> rans.Path[Integers]:
+        """Flags of the rows, then the differences, then the halves of those that escaped; to the differences of all tiles in order."""
+        flags = yield np.full(0 if rows.alike else tiles * len(self._starts), _LAWS + rows.density)
+        which = self._laws_of(rows, flags.reshape(tiles, -1).astype(bool))
+        symbols = (yield which).astype(np.int64)
+        beyond = symbols == _reaches()[which] + 1
+        halves = (yield np.full(2 * np.count_nonzero(beyond), _HALF)).reshape(-1, 2).astype(np.int64)
+        symbols[beyond] = (halves[:, 0] << _HALF_BITS) + halves[:, 1] - _WIDEST
+        return symbols
 
 
 def held(finer: NDArray[np.integer], reference: NDArray[np.integer]) -> Integers:
@@ -157,12 +149,6 @@ def _escaping(differences: Integers, which: Integers) -> tuple[Integers, Integer
     plain = differences[beyond] + _WIDEST
     halves = np.stack([plain >> _HALF_BITS, plain & ((1 << _HALF_BITS) - 1)], 1)
     return np.where(beyond, reach + 1, differences), halves.ravel()
-
-
-def _unescaped(symbols: Integers, which: Integers) -> Integers:
-    found, halves = symbols[: len(which)].copy(), symbols[len(which) :].reshape(-1, 2)
-    found[found == _reaches()[which] + 1] = (halves[:, 0] << _HALF_BITS) + halves[:, 1] - _WIDEST
-    return found
 
 
 def _thirds_of_octaves(low: int, frequency: Sequence[int]) -> int:

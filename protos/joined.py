@@ -4,9 +4,8 @@ Of a table that is joined, `members` codes in order make a symbol, a number with
 zero. Where one lies beyond, another symbol says so, and behind all the rest its codes follow one by one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from protos import rans
 
 Integers = NDArray[np.integer]
 MOST = 8  # members, and codes from zero
-Path = Callable[[Sequence[int]], Iterator[int]]
 
 
 @dataclass(frozen=True)
@@ -62,24 +60,19 @@ class Joined:
 
     def decode(self, data: bytes, tiles: int) -> NDArray[np.int16]:
         """Bytes to codes (tiles, count). Raises PayloadError for bytes that `encode` did not make."""
-        read = self._tables.decode_along(data, self._path(tiles))
-        first = tiles * len(self._alphabets)
-        symbols, rest = read[:first].reshape(tiles, -1), read[first:]
+        return self._tables.decode_along(data, self._path(tiles))
+
+    def _path(self, tiles: int) -> rans.Path[NDArray[np.int16]]:
+        """The symbols of all tiles, then the codes of groups with one beyond; to codes (tiles, count)."""
+        read = yield np.tile(self._alphabets, tiles)
+        symbols = read.reshape(tiles, -1)
+        parts = list(zip(self._sets, self._parts(symbols), strict=True))
+        rest = yield np.concatenate([np.empty(0, np.int64), *(one.beyond_tables(numbers == one.beyond) for one, numbers in parts)])
         sent = np.empty((tiles, self._count), np.int16)
         sent[:, self._single] = symbols[:, len(self._alphabets) - len(self._single) :]
-        for one, numbers in zip(self._sets, self._parts(symbols), strict=True):
-            taken = one.apart(sent, numbers, rest)
-            rest = rest[taken:]
+        for one, numbers in parts:
+            rest = rest[one.apart(sent, numbers, rest) :]
         return sent
-
-    def _path(self, tiles: int) -> Path:
-        def path(read: Sequence[int]) -> Iterator[int]:
-            yield from np.tile(self._alphabets, tiles).tolist()
-            symbols = np.array(read).reshape(tiles, -1)
-            beyond = [one.beyond_tables(numbers == one.beyond) for one, numbers in zip(self._sets, self._parts(symbols), strict=True)]
-            yield from chain.from_iterable(tables.tolist() for tables in beyond)
-
-        return path
 
     def _parts(self, symbols: Integers) -> list[Integers]:
         """The symbols (tiles, groups) of each set."""

@@ -23,8 +23,10 @@ Advance = Callable[[int, int], None]
 Networks = Mapping[str, Network]
 Doubles = NDArray[np.float64]
 
-_BATCH = 16
-_PACE, _CAREFUL, _LAWS_PACE = 1e-3, 0.2, 5.0  # of the networks; of the directions, and of the laws and zones of codes, as shares of that
+_BATCH = 8  # pictures: more steps are worth more than surer ones
+_PACE, _LAWS_PACE = 2e-3, 1e-2  # of the networks; of the laws and zones of codes
+_CAREFUL = 6e-5  # of the directions: a faster one spoils the finer levels
+_LOOKED_AT = 16  # pictures, for how large a tensor is
 _WARM = 50  # steps
 _MOST_GRADIENT = 1.0  # one answer that turns has a long one
 _NEAR = 0.05  # what an error of the tensor itself weighs beside what it does to the answers
@@ -68,7 +70,7 @@ class Lesson:
         return len(next(iter(self.steps.values())))
 
     def networks(self) -> dict[str, Network]:
-        some = {name: np.asarray(values[:_BATCH], np.float32) for name, values in self.boundary.items()}
+        some = {name: np.asarray(values[:_LOOKED_AT], np.float32) for name, values in self.boundary.items()}
         return {name: Network(start, some[name], self.steps[name][self.levels // 2]) for name, start in self.starts.items()}
 
     def divided(self) -> tuple[list[int], list[int]]:
@@ -90,7 +92,7 @@ class Lesson:
 
     @cached_property
     def _variances(self) -> dict[str, float]:
-        return {name: float(np.var(values[:_BATCH].astype(np.float32))) + _LEAST for name, values in self.boundary.items()}
+        return {name: float(np.var(values[:_LOOKED_AT].astype(np.float32))) + _LEAST for name, values in self.boundary.items()}
 
 
 def held_out(distinct: int) -> list[int]:
@@ -225,7 +227,7 @@ def optimiser_of(networks: Networks) -> torch.optim.Optimizer:
     directions = [weight for network in networks.values() for weight in network.directions]
     laws = [weight for network in networks.values() for weight in (*network.law.parameters(), network.zone)]
     small = [w for network in networks.values() for side in (network.sender, network.receiver) for w in side.parameters()]
-    paces = {_PACE: small, _PACE * _CAREFUL: directions, _PACE * _LAWS_PACE: laws}
+    paces = {_PACE: small, _CAREFUL: directions, _LAWS_PACE: laws}
     return torch.optim.Adam([{"params": weights, "lr": pace, "pace": pace} for pace, weights in paces.items()], betas=(0.9, 0.98))
 
 
