@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ from splitter.coding import codecs
 from splitter.coding.behind import behind, loss, said
 from splitter.coding.fitting import Transform
 from splitter.coding.learning.network import sender_graph
-from splitter.coding.learning.train import Lesson, learn
+from splitter.coding.learning.train import Learned, Lesson, learn
 from splitter.coding.sensitivity import pictures_at_once
 from splitter.work import Work
 
@@ -24,25 +25,28 @@ _MOST_HALF = 3e4  # in two bytes a number
 _MOST_LEARNED = 768 << 20  # bytes of the boundaries that a codec learns from
 
 
-def begin(
-    work: Work,
-    cut: str,
-    boundary: codecs.Tensors,
-    fitted: Mapping[str, Transform],
-    further: Iterable[codecs.Tensors] = (),
-    until: float = np.inf,
-) -> Lesson:
-    """What the learned codec of a cut learns from. It begins with the fitted one's transforms, as far as its finest level sends them.
-
-    `further`: the boundary of other pictures, some at a time: as many as have room in memory, and come before the moment `until`.
-    """
+def begin(work: Work, cut: str, boundary: codecs.Tensors, fitted: Mapping[str, Transform]) -> Lesson:
+    """What the learned codec of a cut learns from. It begins with the fitted one's transforms, as far as its finest level sends them."""
     steps = codecs.steps_of(fitted, codecs.LEARNED_DISTORTIONS)
     starts = {name: one.first(*one.kept([one.level(steps[name][0])])) for name, one in fitted.items()}
     some = {name: torch.from_numpy(values[:_AT_ONCE]) for name, values in boundary.items()}
     one = {name: values[:1] for name, values in boundary.items()}
     at_once = pictures_at_once(behind(work, cut), said(work), one, work.whole.model.parameters())
-    every = {name: np.concatenate(parts) for name, parts in _gathered(boundary, further, until).items()}
-    return Lesson(starts, steps, every, len(next(iter(boundary.values()))), loss(work, cut, some), at_once)
+    kept: dict[str, NDArray[np.floating]]
+    kept = {name: values.astype(np.float16 if np.abs(values).max() < _MOST_HALF else np.float32) for name, values in boundary.items()}
+    return Lesson(starts, steps, kept, len(next(iter(boundary.values()))), loss(work, cut, some), at_once)
+
+
+def with_further(lesson: Lesson, further: Iterable[codecs.Tensors], until: float = np.inf) -> Lesson:
+    """The same with the boundary of other pictures, some at a time: as many as have room in memory, and come before the moment `until`."""
+    parts = {name: [values] for name, values in lesson.boundary.items()}
+    for taken in further:
+        for name, values in taken.items():
+            kind = parts[name][0].dtype
+            parts[name].append((values.clip(-_MOST_HALF, _MOST_HALF) if kind == np.float16 else values).astype(kind))
+        if time.monotonic() > until or sum(values.nbytes for arrays in parts.values() for values in arrays) > _MOST_LEARNED:
+            break
+    return replace(lesson, boundary={name: np.concatenate(arrays) for name, arrays in parts.items()})
 
 
 def learned(
@@ -54,11 +58,9 @@ def learned(
     share: float,
 ) -> list[codecs.Transformed]:
     """The levels of the learned codec; none where learning did not help. `share` of the budget is this cut's."""
-    seconds = 60 * work.options.budget_minutes * share
-    lesson = begin(work, cut, boundary, fitted, further, time.monotonic() + _LOOKING * seconds)
-    work.say(f"{cut}: learning from {len(next(iter(lesson.boundary.values())))} pictures for {seconds / 60:.1f} minutes")
-    state, advance = work.parts.folder / f"learning-{cut}.safetensors", partial(work.advance, f"learning the codec of {cut}")
-    found = learn(lesson, state, _STEPS, (1 - _LOOKING) * seconds, advance)
+    lesson = begin(work, cut, boundary, fitted)
+    done = work.parts.file(f"learned-{cut}.safetensors", lambda place: _learn(work, cut, lesson, further, share).save(place))
+    found = Learned.load(done, lesson)
     told = ", ".join(f"{lost:.2f} x {bits:.2f}" for lost, bits in found.left)
     kept = "kept" if found.helped else "the fitted one alone is kept"
     work.say(f"{cut}: learning took loss x bits on held-out pictures to {told} of the fitted transform's, level by level: {kept}")
@@ -68,13 +70,9 @@ def learned(
     return list(codecs.levels(wire.Learned.name, transforms, lesson.steps, lambda: sender_graph(transforms)))
 
 
-def _gathered(boundary: codecs.Tensors, further: Iterable[codecs.Tensors], until: float) -> Mapping[str, list[NDArray[np.floating]]]:
-    """The boundaries in two bytes a number, unless numbers are too large for that."""
-    kinds = {name: np.float16 if np.abs(values).max() < _MOST_HALF else np.float32 for name, values in boundary.items()}
-    parts: dict[str, list[NDArray[np.floating]]] = {name: [values.astype(kinds[name])] for name, values in boundary.items()}
-    for taken in further:
-        for name, values in taken.items():
-            parts[name].append(values.clip(-_MOST_HALF, _MOST_HALF).astype(kinds[name]))
-        if time.monotonic() > until or sum(values.nbytes for arrays in parts.values() for values in arrays) > _MOST_LEARNED:
-            break
-    return parts
+def _learn(work: Work, cut: str, lesson: Lesson, further: Iterable[codecs.Tensors], share: float) -> Learned:
+    seconds = 60 * work.options.budget_minutes * share
+    lesson = with_further(lesson, further, time.monotonic() + _LOOKING * seconds)
+    work.say(f"{cut}: learning from {len(next(iter(lesson.boundary.values())))} pictures for {seconds / 60:.1f} minutes")
+    state, advance = work.parts.folder / f"learning-{cut}.safetensors", partial(work.advance, f"learning the codec of {cut}")
+    return learn(lesson, state, _STEPS, (1 - _LOOKING) * seconds, advance)

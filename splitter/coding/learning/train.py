@@ -33,7 +33,7 @@ _NEAR = 0.05  # what an error of the tensor itself weighs beside what it does to
 _KEPT = 20  # steps between two savings of the state
 _CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 32  # of so many pictures one is held out, and at least and at most so many
 _LEAST = 1e-9
-_DONE, _SPENT = "steps done", "seconds spent"
+_DONE, _SPENT, _LEFT = "steps done", "seconds spent", "left level by level"
 
 
 class Costs(NamedTuple):
@@ -112,6 +112,18 @@ class Learned:
     def helped(self) -> bool:
         """Whether all levels together lose or cost less: by shares, as when a share of the one buys a share of the other."""
         return float(np.mean(np.log(self.left))) < 0
+
+    def save(self, place: Path) -> None:
+        """Into a file of safetensors."""
+        save_file(nn.ModuleDict(self.networks).state_dict() | {_LEFT: torch.tensor(self.left, dtype=torch.float64)}, place)
+
+    @classmethod
+    def load(cls, place: Path, lesson: Lesson) -> Self:
+        """What came of a lesson before, as `save` kept it."""
+        stored, networks = load_file(place), lesson.networks()
+        left = stored.pop(_LEFT)
+        nn.ModuleDict(networks).load_state_dict(stored)
+        return cls(networks, [(lost, bits) for lost, bits in left.tolist()])
 
     def transforms(self, calibration: Mapping[str, NDArray[np.floating]]) -> dict[str, LearnedTransform]:
         """What the codec is made of, its tables from a calibration (pictures, tokens, width) by tensor name."""

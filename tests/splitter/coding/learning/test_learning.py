@@ -1,6 +1,6 @@
 """The learned codec: it starts as the fitted one, learns, goes on after an interruption, and crosses the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +70,27 @@ def test_an_interrupted_run_goes_on_where_it_stopped(pupil: Pupil, tmp_path: Pat
     assert told == list(range(21, STEPS + 1))
 
 
+def test_what_was_learned_is_kept(pupil: Pupil, learned: Learned, tmp_path: Path) -> None:
+    learned.save(tmp_path / "learned")
+    again = Learned.load(tmp_path / "learned", pupil.lesson)
+    assert again.left == learned.left
+    for name, network in learned.networks.items():
+        with torch.no_grad():
+            values = torch.from_numpy(pupil.boundary[name])
+            for one, other in zip(network(values, 1.0)[:1], again.networks[name](values, 1.0)[:1], strict=True):
+                torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_a_split_goes_on_behind_a_cut_that_has_learned(pupil: Pupil, learned: Learned) -> None:
+    fitted = codecs.fitted_transforms(pupil.boundary)
+    learned.save(pupil.work.parts.folder / f"learned-{CUT}.safetensors")
+
+    further: Iterator[codecs.Tensors] = iter([pupil.boundary])
+    levels = teaching.learned(pupil.work, CUT, pupil.boundary, fitted, further, 1.0)
+    assert list(further), "it has seen more pictures, though nothing was to be learned any more"
+    assert len(levels) == (pupil.lesson.levels if learned.helped else 0)
+
+
 def test_the_budget_ends_it(pupil: Pupil, tmp_path: Path) -> None:
     told: list[int] = []
     moments = iter(range(1000))
@@ -96,7 +117,7 @@ def test_it_learns_from_as_many_further_pictures_as_have_room(pupil: Pupil, monk
     name, values = next(iter(pupil.boundary.items()))
     monkeypatch.setattr(teaching, "_MOST_LEARNED", 3 * values.astype(np.float16).nbytes)
     further = ({name: values} for _ in range(100))
-    lesson = teaching.begin(pupil.work, CUT, pupil.boundary, codecs.fitted_transforms(pupil.boundary), further)
+    lesson = teaching.with_further(pupil.lesson, further)
     assert lesson.distinct == len(values)
     assert lesson.boundary[name].shape == (4 * len(values), *values.shape[1:])
     assert next(further, None) is not None, "no more were made than had room"
@@ -104,6 +125,6 @@ def test_it_learns_from_as_many_further_pictures_as_have_room(pupil: Pupil, monk
 
 def test_numbers_too_large_for_two_bytes_are_kept_in_four(pupil: Pupil) -> None:
     large = {name: values * np.float32(1e5) for name, values in pupil.boundary.items()}
-    lesson = teaching.begin(pupil.work, CUT, large, codecs.fitted_transforms(large))
+    lesson = teaching.with_further(teaching.begin(pupil.work, CUT, large, codecs.fitted_transforms(large)), [large])
     for name, values in large.items():
-        np.testing.assert_array_equal(lesson.boundary[name], values)
+        np.testing.assert_array_equal(lesson.boundary[name], np.concatenate([values, values]))
