@@ -1,14 +1,24 @@
 """What features give away: the measures of likeness, and the network that makes pictures again."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from deploy.bench.codec.exam import Exam, folder, scenes
+from deploy.bench.codec.matches import LABEL
 from deploy.bench.leakage.inverter import Inverter, invert, train
 from deploy.bench.leakage.likeness import psnr, ssim
-from deploy.bench.leakage.measure import attacked
+from deploy.bench.leakage.measure import UPLOADS, Attack, Leakage, attacked
 from protos.bundle import Bundle
 from splitter.nano.scenes import picture
+from splitter.quiet import quiet
+from splitter.recipe import Options
+from splitter.split import split
+from splitter.storage.parts import Parts
+from tests.splitter.families.dual_checkpoints import clip
 
 
 def test_a_picture_is_wholly_like_itself() -> None:
@@ -52,3 +62,31 @@ def test_of_each_kind_of_codec_the_finest_and_the_coarsest_are_attacked(bundle: 
     cut = bundle.cut("vision.4")
     levels = [codec.name for codec in cut.codecs if codec.name.startswith("fitted")]
     assert [codec.name for codec in attacked(cut)] == [levels[0], levels[-1], "int8-zstd", "fp16-zstd"]
+
+
+def test_a_bundle_is_attacked_at_every_cut(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = attack(bundle, scenes(2), tmp_path)
+    ways = [row.name for row in found.rows]
+    assert ways == [
+        *(f"split@{cut.name}/{codec.name}" for cut in bundle.manifest.cuts for codec in attacked(cut)),
+        *(upload.name for upload in UPLOADS),
+    ]
+    assert found.original > max(row.understood for row in found.rows if row.name.startswith("split"))
+    assert min(row.psnr for row in found.rows[-len(UPLOADS) :]) > max(row.psnr for row in found.rows[: -len(UPLOADS)]), "after 2 steps"
+
+
+def test_what_a_dual_encoder_sends_is_attacked_too(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(9):
+        cv2.imwrite(str(photos / f"{seed}.png"), picture(seed).image)
+    clip(tmp_path / "checkpoint")
+    options = Options(tmp_path / "checkpoint", cuts=("projection",), calibration=photos, calibration_pictures=6, report_pictures=2)
+    with quiet():
+        found = attack(split(options, tmp_path / "bundle", say=lambda _: None), folder(photos, 2), tmp_path)
+    assert (found.measure, found.original) == (LABEL, 100)
+
+
+def attack(bundle: Bundle, held: Exam, place: Path) -> Leakage:
+    known = [picture(seed).image for seed in range(4)]
+    return Attack(bundle, known, held, steps=2, parts=Parts(place / "leakage", "test")).run(lambda _: None)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from deploy.bench.codec.exam import Exam
+from deploy.bench.codec.halves import Seen
 from deploy.bench.codec.marks import Answers, Marks, Measure
+from protos.tiles import spans
 from splitter.measuring.answers import Prompting, greedy
 from splitter.measuring.subjects import GENERIC
 from splitter.measuring.verify import Whole, in_batches
@@ -34,24 +35,24 @@ class Captions:
         self._at_once = max(1, min(_BATCH, _MOST_LOGITS // (longest * words)))
         self.measures = (Measure(NLL, lengths, 1.0), Measure(SAME, [1.0] * self._pictures))
 
-    def answer(self, tokens: Tensor) -> Answers:
+    def answer(self, seen: Seen) -> Answers:
         whole, asked = self._whole, [(index, _QUESTION) for index in range(self._pictures)]
-        return greedy(whole.family, whole.model, whole.prompting, tokens, asked)
+        return greedy(whole.family, whole.model, whole.prompting, seen.tokens, asked, grids=seen.grids)
 
-    def marks(self, tokens: Tensor, said: Answers, reference: Answers) -> Marks:
+    def marks(self, seen: Seen, said: Answers, reference: Answers) -> Marks:
         surprise = [0.0] * self._pictures
         for part in in_batches(len(self._longest_first), self._at_once):
             batch = self._longest_first[part]
-            for (index, _), surprised in zip(batch, surprises(self._whole, tokens, batch), strict=True):
+            for (index, _), surprised in zip(batch, surprises(self._whole, seen, batch), strict=True):
                 surprise[index] += surprised
         return {NLL: surprise, SAME: [float(one == other) for one, other in zip(said, reference, strict=True)]}
 
 
 @torch.inference_mode()
-def surprises(whole: Whole, tokens: Tensor, captions: Sequence[_Spelt]) -> list[float]:
+def surprises(whole: Whole, seen: Seen, captions: Sequence[_Spelt]) -> list[float]:
     """The negative log-likelihood of each caption after the image tokens of its picture."""
-    prompt = whole.prompting.ids(_QUESTION)
-    rows = whole.family.rows(whole.model, [prompt] * len(captions), tokens[[index for index, _ in captions]])
+    prompts, tiles = [whole.prompting.ids(_QUESTION, seen.grids[index]) for index, _ in captions], spans(seen.grids)
+    rows = whole.family.rows(whole.model, prompts, torch.cat([seen.tokens[tiles[index]] for index, _ in captions]))
     said = pad_sequence([torch.tensor(ids) for _, ids in captions], batch_first=True)
     lengths = torch.tensor([len(ids) for _, ids in captions])
     likelihoods = rows.follow(said).log_softmax(-1).gather(-1, said[..., None])[..., 0].double()

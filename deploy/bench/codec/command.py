@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # they need torch, which takes its time
 _NANO = "nano"
 _PIPED_WIDTH = 170
 _EPILOG = """\
-Every cut and codec of a bundle, INT8 head in place and both halves of the real codec, against JPEG, WebP and AVIF at the model's
+Every cut and codec of a bundle, the head in place and both halves of the real codec, against JPEG, WebP and AVIF at the model's
 own resolution and at smaller ones. Beside a folder's pictures, or in the folder:
   questions.json  [{"picture": "a.jpg", "question": "what runs?", "answer": "a dog", "kind": "object"}, ...]
   captions.json   {"a.jpg": ["a dog runs", ...], ...}, or the same under "evaluate"

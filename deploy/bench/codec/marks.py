@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import Tensor
-
 from deploy.bench.codec.bootstrap import interval
+from deploy.bench.codec.halves import Seen
 
 Answers = list[Any]  # what JSON can hold: texts, in whatever order the judge asks
 Marks = dict[str, list[float]]  # measure -> a part for each picture
@@ -41,10 +40,10 @@ class Judge(Protocol):
     def measures(self) -> Sequence[Measure]:
         """What is measured, the most general first."""
 
-    def answer(self, tokens: Tensor) -> Answers:
-        """What the language model says of pictures whose image tokens (pictures, m, width) are given."""
+    def answer(self, seen: Seen) -> Answers:
+        """What the language model says of pictures whose image tokens are given."""
 
-    def marks(self, tokens: Tensor, said: Answers, reference: Answers) -> Marks:
+    def marks(self, seen: Seen, said: Answers, reference: Answers) -> Marks:
         """The parts of every measure; `reference` is what the whole model said."""
 
 

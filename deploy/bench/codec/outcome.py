@@ -22,6 +22,7 @@ class Outcome:
 
     model: str
     bundle: str
+    head: str  # its form
     data: str
     counts: Mapping[str, int]
     whole: Mapping[str, float]
@@ -48,6 +49,7 @@ class Outcome:
         return {
             "model": self.model,
             "bundle": self.bundle,
+            "head": self.head,
             "data": self.data,
             **self.counts,
             "setting": asdict(self.setting),
@@ -69,7 +71,8 @@ def examine(bundle: Bundle, exam: Exam, keep: Keep, advance: Callable[[str], Non
     taken = times.measure(bundle, exam, lambda: advance("times"))
     counts = {"pictures": len(exam.pictures), "questions": len(exam.questions), "captions": len(exam.captions)}
     where = setting(1, times.TURNS)
-    return Outcome(bundle.manifest.model, bundle.digest, exam.name, counts, examination.whole(), rows, taken, where)
+    model, head = bundle.manifest.model, bundle.manifest.precision.precision
+    return Outcome(model, bundle.digest, head, exam.name, counts, examination.whole(), rows, taken, where)
 
 
 def steps(bundle: Bundle) -> int:

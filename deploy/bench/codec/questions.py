@@ -1,8 +1,7 @@
 """Questions with one right answer, or with the whole model's."""
 
-from torch import Tensor
-
 from deploy.bench.codec.exam import Exam
+from deploy.bench.codec.halves import Seen
 from deploy.bench.codec.marks import Answers, Marks, Measure
 from splitter.measuring.subjects import AGREEMENT
 from splitter.measuring.verify import Whole, answers
@@ -18,10 +17,10 @@ class Questions:
         self.kinds = tuple(dict.fromkeys(question.kind for _, question in exam.questions))
         self.measures = tuple(Measure(name, self._asked(name)) for name in (ALL, *self.kinds))
 
-    def answer(self, tokens: Tensor) -> Answers:
-        return answers(self._whole, tokens, self._exam.questions, lambda _: None)
+    def answer(self, seen: Seen) -> Answers:
+        return answers(self._whole, seen.tokens, self._exam.questions, lambda _: None, seen.grids)
 
-    def marks(self, _tokens: Tensor, said: Answers, reference: Answers) -> Marks:
+    def marks(self, _seen: Seen, said: Answers, reference: Answers) -> Marks:
         parts = {measure.name: [0.0] * len(self._exam.pictures) for measure in self.measures}
         for (index, question), answer, other in zip(self._exam.questions, said, reference, strict=True):
             wanted = other if question.kind == AGREEMENT else question.answer

@@ -52,9 +52,7 @@ class Examination:
 
     @cached_property
     def _judge(self) -> Judge:
-        if self._bundle.manifest.HasField("matching"):
-            return Matches(self._cloud.matcher, self._exam)
-        return Captions(self._cloud.whole, self._exam) if self._exam.captions else Questions(self._cloud.whole, self._exam)
+        return judge(self._bundle, self._cloud, self._exam)
 
     @cached_property
     def _reference(self) -> dict[str, Any]:
@@ -78,19 +76,26 @@ class Examination:
         )
 
     def _examine_whole(self) -> dict[str, Any]:
-        tokens = self._cloud.see(self._exam.pictures)
-        said = self._judge.answer(tokens)
-        return {"said": said, "marks": self._judge.marks(tokens, said, said)}
+        seen = self._cloud.see(self._exam.pictures)
+        said = self._judge.answer(seen)
+        return {"said": said, "marks": self._judge.marks(seen, said, said)}
 
     def _examine(self, way: Way) -> dict[str, Any]:
         sent = [way.encode(index) for index in range(len(self._exam.pictures))]
-        tokens = way.tokens(sent)
+        seen = way.seen(sent)
         return {
             "payloads": [size(payloads) for payloads in sent],
             "bare": [way.bare(payloads) for payloads in sent],
-            "requests": [request_size(self._bundle, way, payloads) for payloads in sent],
-            "marks": self._judge.marks(tokens, self._judge.answer(tokens), self._reference["said"]),
+            "requests": [request_size(self._bundle, way, index, payloads) for index, payloads in enumerate(sent)],
+            "marks": self._judge.marks(seen, self._judge.answer(seen), self._reference["said"]),
         }
+
+
+def judge(bundle: Bundle, cloud: Cloud, exam: Exam) -> Judge:
+    """Who marks an exam of this bundle."""
+    if bundle.manifest.HasField("matching"):
+        return Matches(cloud.matcher, exam)
+    return Captions(cloud.whole, exam) if exam.captions else Questions(cloud.whole, exam)
 
 
 def _kept(parts: Parts, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def notes(outcome: Outcome) -> list[str]:
     counts = ", ".join(f"{count} {name}" for name, count in outcome.counts.items() if count) + _worth(outcome)
     unit = "nats a token of the captions, whose ends are tokens too" if NLL in outcome.whole else "points; kinds of question: their changes"
     return [
-        f"{PASSED} {outcome.bars[0].words}; INT8 head in place, both halves of the real codec",
+        f"{PASSED} {outcome.bars[0].words}; {outcome.head.upper()} head in place, both halves of the real codec",
         f"bytes: payload with its side information; bare: AVIF without its container; request: the whole message, asking {QUESTION!r}",
         f"change: from the whole model, in {unit}; 95%: bootstrap over pictures, {DRAWS} draws; encode, decode: ms",
         f"x0.75, x0.5: coded at that part of the model's sides, scaled up by its processor; {outcome.data}: {counts}",

@@ -43,7 +43,7 @@ def _time(way: Way, index: int) -> Times:
     begun = time.perf_counter()
     sent = way.encode(index)
     coded = time.perf_counter()
-    way.decode(sent)
+    way.decode(index, sent)
     return Times(1e3 * (coded - begun), 1e3 * (time.perf_counter() - coded))
 
 

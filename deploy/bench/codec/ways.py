@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
-
-from deploy.bench.codec.halves import Cloud, Device
+from deploy.bench.codec.halves import Boundary, Cloud, Device, Seen
 from deploy.bench.codec.uploads import Upload, every_upload
 from protos import bundle_pb2
 from protos import codec as wire
@@ -37,17 +35,17 @@ class Way(Protocol):
     def encode(self, index: int) -> Payloads:
         """What is sent of a picture; its boundary has been reached already."""
 
-    def decode(self, payloads: Payloads) -> object:
+    def decode(self, index: int, payloads: Payloads) -> object:
         """What the tail or the processor takes."""
 
-    def tokens(self, sent: Sequence[Payloads]) -> Tensor:
-        """Image tokens (pictures, tokens, width) of what was sent."""
+    def seen(self, sent: Sequence[Payloads]) -> Seen:
+        """Image tokens of what was sent of every picture, in order."""
 
     def bare(self, payloads: Payloads) -> int:
         """Bytes without what a fixed container could leave out."""
 
-    def fill(self, request: pb.InferRequest, payloads: Payloads) -> None:
-        """Put what is sent into a request."""
+    def fill(self, request: pb.InferRequest, index: int, payloads: Payloads) -> None:
+        """Put what is sent of a picture into a request."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +68,19 @@ class Features:
     def encode(self, index: int) -> Payloads:
         return self.device.senders.encode(self.cut, self.spec.name, self.device.boundary(self.cut, index))
 
-    def decode(self, payloads: Payloads) -> dict[str, wire.Floats]:
-        return self.cloud.decode(self.cut, self.spec.name, payloads)
+    def decode(self, index: int, payloads: Payloads) -> Boundary:
+        return self.cloud.decode(self.cut, self.spec.name, payloads, self.device.grid(index))
 
-    def tokens(self, sent: Sequence[Payloads]) -> Tensor:
-        return self.cloud.enter(self.cut, [self.decode(payloads) for payloads in sent])
+    def seen(self, sent: Sequence[Payloads]) -> Seen:
+        grids = [self.device.grid(index) for index in range(len(sent))]
+        return self.cloud.enter(self.cut, [self.decode(index, payloads) for index, payloads in enumerate(sent)], grids)
 
     def bare(self, payloads: Payloads) -> int:
         return size(payloads)
 
-    def fill(self, request: pb.InferRequest, payloads: Payloads) -> None:
+    def fill(self, request: pb.InferRequest, index: int, payloads: Payloads) -> None:
         request.features.cut, request.features.codec = self.cut, self.spec.name
+        request.features.rows, request.features.columns = self.device.grid(index)
         request.features.payloads.extend(pb.Payload(name=name, data=data) for name, data in payloads.items())
 
 
@@ -104,16 +104,16 @@ class Picture:
     def encode(self, index: int) -> Payloads:
         return {_PICTURE: self.upload.encode(self.device.resized[index])}
 
-    def decode(self, payloads: Payloads) -> object:
+    def decode(self, _index: int, payloads: Payloads) -> object:
         return self.upload.decode(payloads[_PICTURE])
 
-    def tokens(self, sent: Sequence[Payloads]) -> Tensor:
+    def seen(self, sent: Sequence[Payloads]) -> Seen:
         return self.cloud.see([self.upload.decode(payloads[_PICTURE]) for payloads in sent])
 
     def bare(self, payloads: Payloads) -> int:
         return self.upload.bare(payloads[_PICTURE])
 
-    def fill(self, request: pb.InferRequest, payloads: Payloads) -> None:
+    def fill(self, request: pb.InferRequest, _index: int, payloads: Payloads) -> None:
         request.picture.data = payloads[_PICTURE]
 
 
@@ -131,8 +131,8 @@ def size(payloads: Payloads) -> int:
     return sum(map(len, payloads.values()))
 
 
-def request_size(bundle: Bundle, way: Way, payloads: Payloads) -> int:
+def request_size(bundle: Bundle, way: Way, index: int, payloads: Payloads) -> int:
     """Bytes of the whole request message, with an id, the bundle's digest and a short question."""
     request = pb.InferRequest(id="0" * 8, bundle=bundle.digest, question=QUESTION)
-    way.fill(request, payloads)
+    way.fill(request, index, payloads)
     return request.ByteSize()

@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deploy.bench.codec.captions import Captions
 from deploy.bench.codec.exam import Exam
-from deploy.bench.codec.halves import Cloud, Device
-from deploy.bench.codec.marks import Judge
-from deploy.bench.codec.questions import Questions
+from deploy.bench.codec.halves import Cloud, Device, check_one_tile
+from deploy.bench.codec.marks import Answers
+from deploy.bench.codec.rows import judge
 from deploy.bench.codec.uploads import Upload
 from deploy.bench.codec.ways import Features, Picture, Way, size
 from deploy.bench.leakage.inverter import Inverter, invert, train
@@ -62,10 +61,12 @@ class Attack:
     """Somebody who holds what crossed the wire and `known` pictures of the same kind, with what those were sent as."""
 
     def __init__(self, bundle: Bundle, known: Sequence[Image], exam: Exam, steps: int, parts: Parts) -> None:
+        """Raises RequestError for a bundle that cuts pictures into tiles."""
+        check_one_tile(bundle)
         self._bundle, self._exam, self._steps, self._parts = bundle, exam, steps, parts
         self._cloud = Cloud(bundle)
         self._known, self._unseen = Device(bundle, known), Device(bundle, exam.pictures)
-        self._judge: Judge = Captions(self._cloud.whole, exam) if exam.captions else Questions(self._cloud.whole, exam)
+        self._judge = judge(bundle, self._cloud, exam)
         self._side = min(_MOST_SIDE, *self._unseen.resized[0].shape[:2])
         self._targets = [_fit(image, self._side) for image in self._unseen.resized]
 
@@ -112,24 +113,24 @@ class Attack:
 
     def _boundary(self, way: Features, count: int) -> dict[str, Tensor]:
         """What the cloud decodes of each picture, together."""
-        received = [way.decode(way.encode(index)) for index in range(count)]
-        return {name: torch.from_numpy(np.stack([row[name] for row in received])) for name in received[0]}
+        received = [way.decode(index, way.encode(index)) for index in range(count)]
+        return {name: torch.from_numpy(np.concatenate([row[name] for row in received])) for name in received[0]}
 
-    def _row(self, way: Way, make: Callable[[], list[Image]], reference: list[str]) -> Row:
+    def _row(self, way: Way, make: Callable[[], list[Image]], reference: Answers) -> Row:
         return Row(**self._kept(way.name, lambda: asdict(self._measured(way, make(), reference))))
 
-    def _measured(self, way: Way, made: list[Image], reference: list[str]) -> Row:
+    def _measured(self, way: Way, made: list[Image], reference: Answers) -> Row:
         pairs = [(target, _fit(image, self._side)) for target, image in zip(self._targets, made, strict=True)]
         sizes = [size(way.encode(index)) for index in range(len(pairs))]
         noise, structure = (float(np.mean([compare(*pair) for pair in pairs])) for compare in (psnr, ssim))
         return Row(way.name, float(np.mean(sizes)), noise, structure, self._judge.measures[0].value(self._marks(made, reference)))
 
-    def _said(self, pictures: Sequence[Image]) -> list[str]:
+    def _said(self, pictures: Sequence[Image]) -> Answers:
         return self._judge.answer(self._cloud.see(pictures))
 
-    def _marks(self, pictures: Sequence[Image], reference: list[str]) -> list[float]:
-        tokens = self._cloud.see([_scaled(image, like) for image, like in zip(pictures, self._unseen.resized, strict=True)])
-        return self._judge.marks(tokens, self._judge.answer(tokens), reference)[self._judge.measures[0].name]
+    def _marks(self, pictures: Sequence[Image], reference: Answers) -> list[float]:
+        seen = self._cloud.see([_scaled(image, like) for image, like in zip(pictures, self._unseen.resized, strict=True)])
+        return self._judge.marks(seen, self._judge.answer(seen), reference)[self._judge.measures[0].name]
 
     def _steps_of(self, place: int) -> int:
         return self._steps if place == 0 else max(1, self._steps // _LATER)

@@ -4,10 +4,12 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.bench.codec.captions import NLL
+from deploy.bench.codec.matches import LABEL
 from deploy.bench.head_tables import sentence
 from deploy.bench.leakage.measure import Leakage, Row
 from deploy.bench.machine import Setting
 
+_MEASURED = {NLL: "nats a token of the reference captions", LABEL: "labels that are those of the pictures themselves"}
 _COLUMNS = ("way", "bytes", "PSNR dB", "SSIM")
 
 
@@ -33,7 +35,7 @@ def _cells(leakage: Leakage, row: Row) -> tuple[str, ...]:
 
 def _notes(leakage: Leakage) -> list[str]:
     kept = f"{leakage.train_pictures} pictures and what they were sent as, and tries itself on {leakage.held_out} others"
-    what = "nats a token of the reference captions" if leakage.measure == NLL else "right answers"
+    what = _MEASURED.get(leakage.measure, "right answers")
     return [
         f"A small network learns from {kept}, {leakage.steps} steps; PSNR and SSIM at {leakage.side} x {leakage.side}.",
         f"{leakage.measure}: {what}, by the whole model, about the pictures made again. A longer or a better attack finds more.",

@@ -19,7 +19,7 @@ _PIPED_WIDTH = 170
 _EPILOG = """\
 Clips of drawn scenes, of which the right answers are known at every frame: a slow scene, a moving one, and a cut. Every cut and level
 of the fitted or learned codec, each frame by itself and coded against the last one that the cloud has, beside MJPEG and H.264: bytes a
-second, and right answers to questions once a second. INT8 head in place, both halves of the real codec. The bundle must be one that
+second, and right answers to questions once a second. The head in place, both halves of the real codec. The bundle must be one that
 answers questions about such scenes, as the built-in model does. H.264 needs PyAV: pip install av.
 
 examples:
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _outcome(bundle: Bundle, clips: int, seconds: int) -> "Outcome":
-    from deploy.bench.codec.halves import Cloud
+    from deploy.bench.codec.halves import Cloud, check_one_tile
     from deploy.bench.video.clips import KINDS
     from deploy.bench.video.outcome import examine
     from deploy.bench.video.ways import every_way
@@ -62,6 +62,7 @@ def _outcome(bundle: Bundle, clips: int, seconds: int) -> "Outcome":
 
     if bundle.manifest.HasField("matching"):
         raise RequestError(f"{bundle.manifest.model} answers no questions; measure a bundle that does, such as the built-in model's")
+    check_one_tile(bundle)
     cloud = Cloud(bundle)
     ways = list(every_way(bundle, cloud))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -97,9 +97,9 @@ class _Reel:
         ]
         self.exam = Exam("clips", pictures, placed)
         self._judge = Questions(cloud.whole, self.exam)
-        tokens = cloud.see(pictures)
-        said = self._judge.answer(tokens)
-        self._said, self.reference = said, self._judge.marks(tokens, said, said)[ALL]
+        seen = cloud.see(pictures)
+        said = self._judge.answer(seen)
+        self._said, self.reference = said, self._judge.marks(seen, said, said)[ALL]
 
     @property
     def _measure(self) -> Measure:
@@ -112,8 +112,8 @@ class _Reel:
         return self._measure.value(parts)
 
     def row(self, kind: str, way: Way, shots: Shots) -> Row:
-        sizes, tokens = way.send(shots)
-        parts = self._judge.marks(tokens, self._judge.answer(tokens), self._said)[ALL]
+        sizes, seen = way.send(shots)
+        parts = self._judge.marks(seen, self._judge.answer(seen), self._said)[ALL]
         rates = [RATE * statistics.mean(sizes[span.start : span.stop]) for span in self._spans]
         return Row(kind, way.name, way.group, way.curve, statistics.mean(rates), rates, self._figure(parts))
 

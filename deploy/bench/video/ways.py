@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
-
-from deploy.bench.codec.halves import Cloud, Device
+from deploy.bench.codec.halves import Boundary, Cloud, Device, Seen, by_tiles
 from deploy.bench.codec.uploads import Upload
 from deploy.bench.codec.ways import QUESTION
 from deploy.bench.video.clips import RATE
@@ -48,7 +46,7 @@ class Way(Protocol):
     def curve(self) -> str:
         """What ways that differ in their rate alone have in common."""
 
-    def send(self, shots: Shots) -> tuple[list[int], Tensor]:
+    def send(self, shots: Shots) -> tuple[list[int], Seen]:
         """Bytes of every frame, and the image tokens of those that are asked about."""
 
 
@@ -74,13 +72,14 @@ class Features:
     def curve(self) -> str:
         return self.cut
 
-    def send(self, shots: Shots) -> tuple[list[int], Tensor]:
-        sizes, received = list[int](), dict[int, dict[str, wire.Floats]]()
+    def send(self, shots: Shots) -> tuple[list[int], Seen]:
+        sizes, received = list[int](), dict[int, Boundary]()
         for clip in shots.clips:
             stream, last = Stream(self.bundle, shots.device.senders), None
             for index in clip:
                 coded = stream.encode(self.cut, self.spec.name, shots.device.boundary(self.cut, index), ONE_TILE)
-                received[index], last = wire.unpack(self._half, coded.payloads, 1, last if coded.reference else None)
+                tensors, last = wire.unpack(self._half, coded.payloads, 1, last if coded.reference else None)
+                received[index] = by_tiles(tensors)
                 if self.references and last is not None:
                     stream.acknowledge(coded, frame_digest(self.bundle.digest, self.cut, self.spec.name, ONE_TILE, sent_bytes(last)))
                 sizes.append(coded.size)
@@ -101,7 +100,7 @@ class Pictures:
     curve: str
     through: Callable[[Sequence[Image]], tuple[list[int], list[Image]]]  # frames to bytes of each, and frames again
 
-    def send(self, shots: Shots) -> tuple[list[int], Tensor]:
+    def send(self, shots: Shots) -> tuple[list[int], Seen]:
         sizes, seen = list[int](), dict[int, Image]()
         for clip in shots.clips:
             taken, frames = self.through([shots.device.resized[index] for index in clip])

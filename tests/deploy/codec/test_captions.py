@@ -3,7 +3,7 @@ import torch
 
 from deploy.bench.codec.captions import NLL, SAME, Captions, surprises
 from deploy.bench.codec.exam import Exam, scenes
-from deploy.bench.codec.halves import Cloud
+from deploy.bench.codec.halves import Cloud, Seen
 from protos.bundle import Bundle
 
 SPOKEN = ["a small red ring on a plain background", "a large blue star", "a small red ring and a large blue star"]
@@ -42,7 +42,7 @@ def test_what_the_model_says_surprises_it_less_than_of_another_picture(cloud: Cl
     seen = cloud.see(exam.pictures)
     said = Captions(cloud.whole, exam).answer(seen)
     judge = Captions(cloud.whole, Exam("said", exam.pictures, captions=list(enumerate(said))))
-    own, others = judge.marks(seen, said, said), judge.marks(seen.flip(0), said, said[::-1])
+    own, others = judge.marks(seen, said, said), judge.marks(Seen(seen.tokens.flip(0), seen.grids), said, said[::-1])
     assert sum(own[NLL]) < sum(others[NLL]) / 5
     assert (own[SAME], others[SAME]) == ([1, 1], [0, 0])
 

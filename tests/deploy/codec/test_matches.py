@@ -3,16 +3,18 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 
 from deploy.bench.codec.exam import Exam, folder
-from deploy.bench.codec.halves import Cloud
+from deploy.bench.codec.halves import Cloud, Seen
 from deploy.bench.codec.keep import Keep
-from deploy.bench.codec.matches import COSINE, LABEL, OWN, Matches
+from deploy.bench.codec.matches import COSINE, LABEL, OWN, RANK, Matches, reciprocal_ranks
 from deploy.bench.codec.rows import Examination
 from deploy.bench.codec.uploads import Upload
 from deploy.bench.codec.ways import Picture
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged
+from protos.tiles import ONE_TILE
 from splitter.nano.scenes import picture
 from splitter.quiet import quiet
 from splitter.recipe import Options
@@ -57,10 +59,30 @@ def test_a_picture_finds_its_own_caption_where_its_embedding_is_that_caption(dua
     judge = Matches(cloud.matcher, exam)
     own = judge._captions[::2] if judge._captions is not None else None
     assert own is not None
-    said = judge.answer(own[:, None])
-    assert judge.marks(own[:, None], said, said)[OWN] == [1, 1, 1]
-    turned = judge.answer(own[:, None].roll(1, 0))
-    assert judge.marks(own[:, None], turned, said)[OWN] == [0, 0, 0]
+    as_captions = Seen(own[:, None], [ONE_TILE] * 3)
+    said = judge.answer(as_captions)
+    marks = judge.marks(as_captions, said, said)
+    assert (marks[OWN], marks[RANK]) == ([1, 1, 1], [1, 1, 1])
+    turned = judge.answer(Seen(own[:, None].roll(1, 0), as_captions.grids))
+    marks = judge.marks(as_captions, turned, said)
+    assert marks[OWN] == [0, 0, 0]
+    assert max(marks[RANK]) <= 0.5
+
+
+def test_retrieval_is_by_the_place_of_the_best_of_a_pictures_own() -> None:
+    likeness = torch.tensor([[0.1, 0.3, 0.9, 0.2], [0.9, 0.8, 0.7, 0.1], [0.5, 0.5, 0.5, 0.5]])
+    assert reciprocal_ranks(likeness, [0, 0, 1, 1]) == pytest.approx([1 / 2, 1 / 3, 0])
+    assert reciprocal_ranks(likeness[:, :3], [0, 1, 2]) == pytest.approx([1 / 3, 1 / 2, 1])
+
+
+def test_without_captions_a_picture_is_to_find_itself(dual: Bundle, exam: Exam) -> None:
+    cloud = Cloud(dual)
+    judge = Matches(cloud.matcher, Exam("bare", exam.pictures))
+    said = judge.answer(cloud.see(exam.pictures))
+    seen = cloud.see(exam.pictures)
+    assert [measure.name for measure in judge.measures] == [LABEL, RANK, COSINE]
+    assert judge.marks(seen, said, said)[RANK] == [1, 1, 1]
+    assert max(judge.marks(seen, [*said[1:], said[0]], said)[RANK]) < 1
 
 
 def test_a_dual_encoder_is_measured_by_label_caption_and_cosine(dual: Bundle, exam: Exam, tmp_path: Path) -> None:
@@ -68,7 +90,7 @@ def test_a_dual_encoder_is_measured_by_label_caption_and_cosine(dual: Bundle, ex
     device = examination.ways[0].device  # type: ignore[attr-defined]
     examination.ways = [*examination.ways[:2], Picture(device, Cloud(dual), Upload("jpeg", 8, 0.5))]
     fine, _, ruined = examination.rows()
-    assert set(fine.figures) == {LABEL, OWN, COSINE}
+    assert set(fine.figures) == {LABEL, OWN, RANK, COSINE}
     assert fine.figures[COSINE].value > ruined.figures[COSINE].value
     assert examination.whole()[LABEL] == 100
 

@@ -20,7 +20,7 @@ SETTING = Setting("a machine", ["avx2"], 2, 1, 15, {"torch": "2"}, 0.5)
 def outcome(rows: list[Row]) -> Outcome:
     whole = {name: figure.value - figure.change for name, figure in rows[0].figures.items()}
     times = {row.name: Times(0.5, 0.25) for row in rows}
-    return Outcome("a <model>", "0" * 64, "nano", {"pictures": 4, "questions": 9, "captions": 0}, whole, rows, times, SETTING)
+    return Outcome("a <model>", "0" * 64, "int8", "nano", {"pictures": 4, "questions": 9, "captions": 0}, whole, rows, times, SETTING)
 
 
 def marks(drawing: str) -> dict[str, str]:

@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
 from cloud.tail import Tail
+from deploy.bench.codec.captions import NLL, Captions
+from deploy.bench.codec.exam import Exam
+from deploy.bench.codec.halves import Cloud, Device, check_one_tile
+from deploy.bench.codec.questions import Questions
+from deploy.bench.codec.uploads import Upload
+from deploy.bench.codec.ways import Features, Picture, request_size, size
 from edge.answer import Answer
 from edge.client import CloudClient
 from edge.head import Head
@@ -24,13 +30,14 @@ from edge.profile import DeviceProfile
 from edge.senders import Senders
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
-from protos.errors import PromptError
+from protos.errors import PromptError, RequestError
 from protos.tiles import Grid
 from splitter.families import enter, speaking
 from splitter.families import family as family_named
 from splitter.families.loading import load_model
 from splitter.measuring.answers import Prompting, greedy
-from splitter.measuring.subjects import Image
+from splitter.measuring.subjects import AGREEMENT, Image
+from splitter.nano.questions import Question
 from splitter.nano.scenes import picture
 from splitter.quiet import quiet
 from splitter.recipe import Options
@@ -180,6 +187,52 @@ def test_a_profile_is_of_one_tile(bundle: Bundle) -> None:
     assert min(profile.prefill_ms, profile.token_ms, *profile.pieces.values()) > 0
 
 
+def test_a_bench_sees_tiles_and_answers_about_them_as_the_tail_does(bundle: Bundle) -> None:
+    cloud = Cloud(bundle)
+    seen = cloud.see([WIDE, TALL])
+    assert seen.grids == [Grid(1, 4), Grid(4, 2)]
+    said = Questions(cloud.whole, asked(WIDE, TALL)).answer(seen)
+    (name,) = (tensor.name for tensor in bundle.cut("connector").boundary)
+    tiles = seen.tokens[:5], seen.tokens[5:]
+    assert said == [
+        whole_answer(bundle, "connector", {name: part}, grid, most_tokens=64) for part, grid in zip(tiles, seen.grids, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("codec", ["fp16-zstd", "int8-zstd", "fitted-1"])
+def test_a_bench_decodes_all_tiles(bundle: Bundle, codec: str) -> None:
+    cloud = Cloud(bundle)
+    way = Features(Device(bundle, [WIDE, TALL]), cloud, "vision.2", bundle.codec("vision.2", codec))
+    sent = [way.encode(index) for index in range(2)]
+    found, wanted = way.seen(sent), cloud.see([WIDE, TALL])
+    assert found.grids == wanted.grids
+    assert np.corrcoef(found.tokens.ravel(), wanted.tokens.ravel())[0, 1] > 0.8
+    assert request_size(bundle, way, 1, sent[1]) > size(sent[1])
+
+
+def test_captions_of_pictures_in_other_tiles_are_read_side_by_side(bundle: Bundle) -> None:
+    cloud, told = Cloud(bundle), ["a red circle", "two small blue squares"]
+    together = Exam("photos", [WIDE, TALL], captions=list(enumerate(told)))
+    marks = Captions(cloud.whole, together).marks(cloud.see([WIDE, TALL]), ["", ""], ["", ""])[NLL]
+    for photo, text, surprise in zip((WIDE, TALL), told, marks, strict=True):
+        alone = Captions(cloud.whole, Exam("photo", [photo], captions=[(0, text)]))
+        assert alone.marks(cloud.see([photo]), [""], [""])[NLL] == pytest.approx([surprise], abs=1e-3)
+
+
+def test_an_upload_is_measured_in_the_tiles_that_it_becomes(bundle: Bundle) -> None:
+    way = Picture(Device(bundle, [TALL]), Cloud(bundle), Upload("jpeg", 90, 0.5))
+    assert way.seen([way.encode(0)]).grids == [Grid(4, 2)]
+
+
+def test_a_bench_of_single_tiles_refuses(bundle: Bundle) -> None:
+    with pytest.raises(RequestError, match="cuts pictures into tiles"):
+        check_one_tile(bundle)
+
+
+def asked(*photos: Image) -> Exam:
+    return Exam("photos", photos, [(index, Question(AGREEMENT, QUESTION, "")) for index in range(len(photos))])
+
+
 def ask_twice(bundle: Bundle, address: str, photo: Image, route: str) -> tuple[Answer, Answer]:
     with CloudClient(address) as client:
         device = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))
@@ -201,11 +254,13 @@ def sent(bundle: Bundle, photo: Image, cut: str, codec: str) -> ip.Features:
     return ip.Features(cut=cut, codec=codec, payloads=named, rows=grid.rows, columns=grid.columns)
 
 
-def whole_answer(bundle: Bundle, cut: str, boundary: dict[str, torch.Tensor], grid: Grid, question: str = QUESTION) -> str:
+def whole_answer(
+    bundle: Bundle, cut: str, boundary: dict[str, torch.Tensor], grid: Grid, question: str = QUESTION, most_tokens: int = FEW.most_tokens
+) -> str:
     """By the tail's own model, FP16 weights, without the service."""
     kind, model, prompt = speaking(family_named("idefics3")), load_model(bundle.folder("cloud")), bundle.manifest.prompt
     tokenizer = AutoTokenizer.from_pretrained(bundle.folder("cloud"))
     prompting = Prompting(prompt.template, tokenizer, prompt.image_token, tuple(prompt.stop_tokens), tokenizer.decode, prompt.picture)
     with torch.inference_mode():
         tokens = enter(kind, model, cut, boundary)
-    return greedy(kind, model, prompting, tokens, [(0, question)], FEW.most_tokens, grids=[grid])[0]
+    return greedy(kind, model, prompting, tokens, [(0, question)], most_tokens, grids=[grid])[0]
