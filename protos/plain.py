@@ -62,7 +62,7 @@ class Fp16Zstd:
 
 
 def _pack(codes: Codes) -> bytes:
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=False).compress(np.ascontiguousarray(codes).tobytes())
+    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(np.ascontiguousarray(codes).tobytes())
 
 
 def _unpack(spec: pb.Codec, payloads: Mapping[str, bytes], tiles: int) -> dict[str, Codes]:

@@ -1,4 +1,4 @@
-"""Processes differ in their threads; what they send of a picture, and what they read in a payload, does not."""
+"""Processes differ in their threads and in what is installed; what they send of a picture, and read in a payload, does not."""
 
 import json
 import subprocess
@@ -15,6 +15,8 @@ from tests.edge.picture_files import scene
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json, sys
+if sys.argv[4] == "plain":
+    sys.modules["numba"] = None
 import numpy as np
 from edge.head import Head
 from edge.senders import Senders
@@ -34,12 +36,12 @@ print(json.dumps(said))
 """
 
 
-def test_processes_with_other_numbers_of_threads_send_and_read_the_same_integers(bundle: Bundle, tmp_path: Path) -> None:
+def test_processes_with_other_numbers_of_threads_and_without_numba_send_and_read_the_same_integers(bundle: Bundle, tmp_path: Path) -> None:
     preprocessor = Preprocessor(bundle.manifest.preprocessing)
     np.save(tmp_path / "pixels.npy", preprocessor.pixels(preprocessor.resize(scene(300, 400))))
     said = []
-    for threads in ("1", "3"):
-        command = [sys.executable, "-c", PROGRAM, str(bundle.path), str(tmp_path / "pixels.npy"), threads]
+    for differing in (("1", "compiled"), ("3", "plain")):
+        command = [sys.executable, "-c", PROGRAM, str(bundle.path), str(tmp_path / "pixels.npy"), *differing]
         said.append(json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout))
     assert said[0] == said[1]
     for name, (payloads, read) in said[0].items():

@@ -2,11 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
-from protos.errors import BundleDamaged, PayloadError
+from protos.errors import BundleDamaged, IsthmusError, PayloadError
 from splitter.coding import codecs, encoders
 from splitter.graphs.chain import open_session
 
@@ -144,3 +146,44 @@ def test_tables_that_are_cut_off_are_a_damaged_bundle(half: str, fitted: Fitted)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(BundleDamaged, match="split the model again"):
         fitted.receiver("fitted-1")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    return Fitted(tmp_path_factory.mktemp("codecs"), TENSOR)
+
+
+@pytest.mark.parametrize("name", ["fitted-1", "fitted-7", "int8-zstd", "fp16-zstd"])
+def test_any_bytes_are_a_typed_error_or_a_finite_boundary(name: str, kept: Fitted) -> None:
+    receiver = kept.receiver(name)
+
+    @settings(max_examples=2000)
+    @given(st.binary(max_size=200), st.integers(1, 3))
+    def read(data: bytes, tiles: int) -> None:
+        holds(receiver, data, tiles)
+
+    read()
+
+
+@pytest.mark.parametrize("name", ["fitted-1", "fitted-7", "int8-zstd", "fp16-zstd"])
+def test_a_damaged_payload_is_a_typed_error_or_a_finite_boundary(name: str, kept: Fitted) -> None:
+    receiver, whole = kept.receiver(name), kept.payloads(name, boundary(1, 9))[TENSOR]
+
+    @settings(max_examples=1000)
+    @given(st.integers(0, 8 * len(whole) - 1), st.integers(0, len(whole)), st.binary(max_size=3))
+    def read(bit: int, end: int, behind: bytes) -> None:
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        holds(receiver, bytes(damaged), 1)
+        holds(receiver, bytes(damaged[:end]) + behind, 1)
+
+    read()
+
+
+def holds(receiver: wire.Codec, data: bytes, tiles: int) -> None:
+    try:
+        received = receiver.decode({TENSOR: data}, tiles)
+    except IsthmusError:
+        return
+    assert received[TENSOR].shape == (tiles * TOKENS, WIDTH)
+    assert np.isfinite(received[TENSOR]).all()
