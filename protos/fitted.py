@@ -229,7 +229,7 @@ def _joints(stored: Stored, codec: str, tensor: str, count: int) -> list[Joint |
     """How each of so many tables is joined. Raises KeyError or ValueError."""
     if f"{codec}/members/{tensor}" not in stored:
         return []
-    members, reach, flat = (stored[f"{codec}/{part}/{tensor}"].tolist() for part in ("members", "reach", "joint"))
+    members, reach, flat = (stored[f"{codec}/{part}/{tensor}"].astype(np.int64).tolist() for part in ("members", "reach", "joint"))
     if len(members) != count:
         raise ValueError("joint tables for other tables")
     joints: list[Joint | None] = []

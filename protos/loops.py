@@ -98,7 +98,7 @@ class Compiled:
     def __init__(self, frequency: Sequence[Sequence[int]]) -> None:
         self._write, self._read = _compiled()
         self._frequency, self._start = _flat(frequency)
-        self._slots = np.repeat(np.arange(len(self._frequency), dtype=np.int32), self._frequency).reshape(-1, TOTAL)
+        self._slots = np.repeat(np.arange(len(self._frequency), dtype=np.int32), self._frequency).reshape(len(frequency), TOTAL)
 
     def write(self, places: NDArray[np.int64]) -> tuple[int, Words]:
         state, words = self._write(places, self._frequency, self._start)
@@ -111,7 +111,7 @@ class Compiled:
 
 def _flat(frequency: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Frequencies and cumulative frequencies of all alphabets one after the other."""
-    cumulative = [np.cumsum([0, *f[:-1]]) for f in frequency]
+    cumulative = [np.cumsum([0, *f[:-1]], dtype=np.int64) for f in frequency]
     return np.concatenate([np.array(f, np.int64) for f in frequency]), np.concatenate(cumulative)
 
 
@@ -127,7 +127,7 @@ def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
     }
     try:
         write, read = (njit(signature, nogil=True, cache=True)(loop) for loop, signature in signatures.items())
-    except RuntimeError:
+    except Exception:  # noqa: BLE001 - no place to keep it, a full disk, or what is kept is damaged: numba raises what it meets
         write, read = (njit(signature, nogil=True)(loop) for loop, signature in signatures.items())
     return write, read
 

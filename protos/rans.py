@@ -81,6 +81,8 @@ class Tables:
         words = np.frombuffer(data, "<u2", offset=4).astype(np.uint16)
         state, taken, which = int.from_bytes(data[:4], "little"), 0, next(path)
         while True:
+            if len(which) and not 0 <= which.min() <= which.max() < len(self.low):
+                raise ValueError(f"alphabets {which.min()} to {which.max()} of {len(self.low)}")
             places, state, taken = self._loops.read(state, words, taken, which.astype(np.int64))
             if taken > len(words):
                 raise PayloadError("the payload ends before its symbols do; it is cut off or damaged: send it again")

@@ -34,6 +34,7 @@ from splitter.graphs.local import write_local
 from splitter.graphs.text_tower import write_texts
 from splitter.measuring.answers import Prompting
 from splitter.measuring.report import cloud_costs, measure
+from splitter.measuring.subjects import fingerprint
 from splitter.measuring.verify import identity_difference, token_difference
 from splitter.memory import give_back
 from splitter.precision.chosen import Chosen, choose
@@ -309,6 +310,7 @@ def _write_report(work: Work, manifest: pb.Manifest, staging: Path, chosen: Chos
         "questions": len(work.subject.questions),
         "pictures": len(work.subject.pictures),
         "rows": [asdict(row) for row in rows],
+        "fitted_on": sorted(map(fingerprint, work.subject.calibration)),
         "identity": work.parts.value("identity", dict),
         "precision": chosen.facts,
     }

@@ -58,8 +58,8 @@ def learned(
     share: float,
 ) -> list[codecs.Transformed]:
     """The levels of the learned codec; none where learning did not help. `share` of the budget is this cut's."""
-    lesson = begin(work, cut, boundary, fitted)
-    done = work.parts.file(f"learned-{cut}.safetensors", lambda place: _learn(work, cut, lesson, further, share).save(place))
+    done = work.parts.file(f"learned-{cut}.safetensors", lambda place: _learn(work, cut, boundary, fitted, further, share).save(place))
+    lesson = begin(work, cut, boundary, fitted)  # again: while it learned, this and the one with the further pictures were too many
     found = Learned.load(done, lesson)
     told = ", ".join(f"{lost:.2f} x {bits:.2f}" for lost, bits in found.left)
     kept = "kept" if found.helped else "the fitted one alone is kept"
@@ -70,9 +70,11 @@ def learned(
     return list(codecs.levels(wire.Learned.name, transforms, lesson.steps, lambda: sender_graph(transforms)))
 
 
-def _learn(work: Work, cut: str, lesson: Lesson, further: Iterable[codecs.Tensors], share: float) -> Learned:
+def _learn(
+    work: Work, cut: str, boundary: codecs.Tensors, fitted: Mapping[str, Transform], further: Iterable[codecs.Tensors], share: float
+) -> Learned:
     seconds = 60 * work.options.budget_minutes * share
-    lesson = with_further(lesson, further, time.monotonic() + _LOOKING * seconds)
+    lesson = with_further(begin(work, cut, boundary, fitted), further, time.monotonic() + _LOOKING * seconds)
     work.say(f"{cut}: learning from {len(next(iter(lesson.boundary.values())))} pictures for {seconds / 60:.1f} minutes")
     state, advance = work.parts.folder / f"learning-{cut}.safetensors", partial(work.advance, f"learning the codec of {cut}")
     return learn(lesson, state, _STEPS, (1 - _LOOKING) * seconds, advance)

@@ -1,7 +1,7 @@
 """The coder's loops, compiled and in Python: the same integers from the same bytes, whatever those are."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -45,25 +45,31 @@ def test_both_read_the_same_of_any_words(which: list[int], state: int, following
         assert (plain[0].tolist(), plain[1]) == (compiled[0].tolist(), compiled[1])
 
 
-def test_without_numba_it_is_python(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """Nothing is compiled yet, and what a test makes of it is forgotten."""
     loops._compiled.cache_clear()
+    yield
+    loops._compiled.cache_clear()
+
+
+def test_without_numba_it_is_python(forgotten: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
     loops.ready()
     assert isinstance(loops.loops(FREQUENCY), Plain)
 
 
-def test_it_is_compiled_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [RuntimeError("no locator available"), EOFError(), OSError(28, "no space left on device")])
+def test_it_is_compiled_where_nothing_can_be_kept(fault: Exception, forgotten: None, monkeypatch: pytest.MonkeyPatch) -> None:
     numba = pytest.importorskip("numba")
     tried: list[bool] = []
 
     def njit(signature: str, *, nogil: bool, cache: bool = False) -> object:
         tried.append(cache)
         if cache:
-            raise RuntimeError("cannot cache function: no locator available")
+            raise fault
         return lambda loop: loop
 
-    loops._compiled.cache_clear()
     monkeypatch.setattr(numba, "njit", njit)
     assert isinstance(loops.loops(FREQUENCY), Compiled)
     assert tried == [True, False, False]
-    loops._compiled.cache_clear()

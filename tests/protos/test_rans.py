@@ -45,6 +45,12 @@ def test_symbols_may_say_which_alphabets_follow() -> None:
     assert tables().decode_along(data, path()) == coded.tolist()
 
 
+@pytest.mark.parametrize("alphabet", [-1, CHANNELS, 10**6])
+def test_an_alphabet_that_there_is_not_is_a_fault_of_ours(alphabet: int) -> None:
+    with pytest.raises(ValueError, match=f"of {CHANNELS}"):
+        tables().decode_each(tables().encode(symbols(3)), np.array([0, alphabet]))
+
+
 def test_the_payload_is_within_a_few_bytes_of_the_entropy() -> None:
     coded = symbols(500)
     assert len(tables().encode(coded)) <= ideal_bytes(tables(), coded) * 1.002 + 4

@@ -27,8 +27,8 @@ own resolution and at smaller ones. Beside a folder's pictures, or in the folder
   captions.json   {"a.jpg": ["a dog runs", ...], ...}, or the same under "evaluate"
 Of questions it counts the right answers by kind; of captions it takes the negative log-likelihood under teacher forcing, and how many
 stay as the whole model writes them; without either, whether answers are the whole model's. Of a dual encoder it compares the best
-label and the embedding with the whole model's, and counts the pictures that are nearest to a caption of their own.
-Give pictures that no fitting has seen, and enough of them: of 120, one question of a kind is almost a point.
+label and the embedding with the whole model's, and tells at which place a picture finds its own caption, or itself.
+Pictures that the bundle was fitted on are left out. Give enough others: of 120, one question of a kind is almost a point.
 
 Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrupted run goes on where it stopped.
 
@@ -59,7 +59,8 @@ def run(options: argparse.Namespace) -> None:
     if not features.check("avif"):
         raise RequestError("this Pillow cannot write AVIF, the strongest rival; get one that can: pip install 'pillow>=11.3'")
     check_places(options.json, options.html)
-    outcome = _outcome(Bundle.open(options.bundle), _exam(options))
+    bundle = Bundle.open(options.bundle)
+    outcome = _outcome(bundle, _exam(options, bundle))
     console = Console()
     tables.show(outcome, console if console.is_terminal else Console(width=_PIPED_WIDTH))
     save_figures(options.json, outcome.record())
@@ -67,11 +68,11 @@ def run(options: argparse.Namespace) -> None:
         page.save(options.html, outcome)
 
 
-def _exam(options: argparse.Namespace) -> "Exam":
+def _exam(options: argparse.Namespace, bundle: Bundle) -> "Exam":
     from deploy.bench.codec import exam
 
     if options.data != _NANO:
-        return exam.folder(Path(options.data), options.pictures, options.questions)
+        return exam.folder(Path(options.data), options.pictures, options.questions, exam.fitted_on(bundle))
     if options.questions:
         raise RequestError(f"--questions goes with a folder of pictures; the scenes of `{_NANO}` have questions of their own")
     return exam.scenes(options.pictures)

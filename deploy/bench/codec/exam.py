@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from protos.bundle import Bundle
 from protos.errors import RequestError
-from splitter.measuring.subjects import AGREEMENT, GENERIC, SUFFIXES, Image, read
+from splitter.commands.kinds import REPORT
+from splitter.measuring.subjects import AGREEMENT, GENERIC, SUFFIXES, Image, fingerprint, read
 from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 
@@ -27,13 +29,14 @@ _QUESTIONS = '[{"picture": "a.jpg", "question": "what runs?", "answer": "a dog",
 class Exam:
     """Pictures, RGB uint8 (h, w, 3), with questions or captions by the index of their picture; one of the two is empty.
 
-    A question of kind "agreement" has no answer of its own: the whole model's counts.
+    A question of kind "agreement" has no answer of its own: the whole model's counts. `left_out` pictures were fitted on.
     """
 
     name: str
     pictures: Sequence[Image]
     questions: Sequence[tuple[int, Question]] = ()
     captions: Sequence[tuple[int, str]] = ()
+    left_out: int = 0
 
     @property
     def digest(self) -> str:
@@ -51,47 +54,72 @@ def scenes(count: int) -> Exam:
     return Exam(NANO, [one.image for one in drawn], questions)
 
 
-def folder(path: Path, count: int, questions: Path | None = None) -> Exam:
+def fitted_on(bundle: Bundle) -> Collection[str]:
+    """The fingerprints of the pictures that a bundle was fitted on; none where it does not say. Raises RequestError for a broken report."""
+    place = bundle.path / REPORT
+    report = _read(place) if place.is_file() else {}
+    return frozenset(map(str, report.get("fitted_on", []) if isinstance(report, dict) else []))
+
+
+def folder(path: Path, count: int, questions: Path | None = None, fitted: Collection[str] = ()) -> Exam:
     """The first `count` pictures of a folder that something is known of: questions, or captions, in it or beside it.
 
-    Where there is neither, its first pictures, and whether what is asked about them is answered as by the whole model.
+    Where there is neither, its first pictures, and whether what is asked about them is answered as by the whole model. Pictures whose
+    fingerprint is among `fitted` are left out.
     Raises RequestError for a file that is not what it should be, CheckpointError for a picture that cannot be read.
     """
-    album = _Album.of(path)
+    album = _Album.of(path, fitted)
     told, captioned = questions or _beside(path, "questions.json"), _beside(path, "captions.json")
     if told:
         return _with_questions(album, _asked(told), count)
     if captioned:
         return _with_captions(album, _captions(captioned), count)
-    pictures = album.read(list(album.places)[:count])
+    pictures = album.first(album.places, count)
     generic = [(index, Question(AGREEMENT, text, "")) for index in range(len(pictures)) for text in GENERIC]
-    return Exam(str(path), pictures, generic)
+    return Exam(str(path), list(pictures.values()), generic, left_out=album.left_out)
 
 
 def others(path: Path, held: Exam, count: int) -> list[Image]:
     """At most so many pictures of a folder that are not among an exam's. Raises as `folder` does."""
-    album, seen = _Album.of(path), {image.tobytes() for image in held.pictures}
-    found = (image for name in album.places for image in album.read([name]) if image.tobytes() not in seen)
-    return list(islice(found, count))
+    album = _Album.of(path, set(map(fingerprint, held.pictures)))
+    return [image for _, image in islice(album.unseen(album.places), count)]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Album:
-    """The picture files of a folder, by their path in it; a bare name will do for one that is further down."""
+    """The picture files of a folder, by their path in it; a bare name will do for one that is further down.
+
+    Pictures whose fingerprints are among `_seen` are left out, and counted.
+    """
 
     root: Path
     places: Mapping[str, Path]
     _bare: Mapping[str, Path] = field(repr=False)
+    _seen: Collection[str]
+    left_out: int = 0
 
     @classmethod
-    def of(cls, root: Path) -> "_Album":
+    def of(cls, root: Path, seen: Collection[str]) -> "_Album":
         files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES) if root.is_dir() else []
         if not files:
             raise RequestError(f"{root} holds no pictures; give a folder with pictures, or `{NANO}`", path=str(root))
-        return cls(root, {p.relative_to(root).as_posix(): p for p in files}, {p.name: p for p in files})
+        return cls(root, {p.relative_to(root).as_posix(): p for p in files}, {p.name: p for p in files}, seen)
 
-    def read(self, names: Iterable[str]) -> list[Image]:
-        return [read(self._place(name)) for name in names]
+    def first(self, names: Iterable[str], count: int) -> dict[str, Image]:
+        """At most so many of the pictures named. Raises RequestError where none is left."""
+        found = dict(islice(self.unseen(names), count))
+        if not found:
+            message = f"the bundle was fitted on all {self.left_out} pictures of {self.root} that something is known of; measure on others"
+            raise RequestError(message, path=str(self.root))
+        return found
+
+    def unseen(self, names: Iterable[str]) -> Iterator[tuple[str, Image]]:
+        for name in names:
+            image = read(self._place(name))
+            if fingerprint(image) in self._seen:
+                self.left_out += 1
+            else:
+                yield name, image
 
     def _place(self, name: str) -> Path:
         place = self.places.get(name) or self._bare.get(name)
@@ -101,14 +129,16 @@ class _Album:
 
 
 def _with_questions(album: _Album, asked: Sequence[tuple[str, Question]], count: int) -> Exam:
-    names = list(dict.fromkeys(name for name, _ in asked))[:count]
-    places = {name: index for index, name in enumerate(names)}
-    return Exam(str(album.root), album.read(names), [(places[name], question) for name, question in asked if name in places])
+    pictures = album.first(dict.fromkeys(name for name, _ in asked), count)
+    places = {name: index for index, name in enumerate(pictures)}
+    placed = [(places[name], question) for name, question in asked if name in places]
+    return Exam(str(album.root), list(pictures.values()), placed, left_out=album.left_out)
 
 
 def _with_captions(album: _Album, captions: Mapping[str, Sequence[str]], count: int) -> Exam:
-    names = list(captions)[:count]
-    return Exam(str(album.root), album.read(names), captions=[(index, text) for index, name in enumerate(names) for text in captions[name]])
+    pictures = album.first(captions, count)
+    told = [(index, text) for index, name in enumerate(pictures) for text in captions[name]]
+    return Exam(str(album.root), list(pictures.values()), captions=told, left_out=album.left_out)
 
 
 def _beside(path: Path, name: str) -> Path | None:

@@ -15,6 +15,8 @@ from deploy.bench.codec.verdict import ANY_CUT, Bar, Winners, bars, sentence, wi
 from deploy.bench.machine import Setting, setting
 from protos.bundle import Bundle
 
+LEFT_OUT = "fitted pictures left out"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -69,7 +71,7 @@ def examine(bundle: Bundle, exam: Exam, keep: Keep, advance: Callable[[str], Non
     examination = Examination(bundle, exam, keep, advance)
     rows = examination.rows()
     taken = times.measure(bundle, exam, lambda: advance("times"))
-    counts = {"pictures": len(exam.pictures), "questions": len(exam.questions), "captions": len(exam.captions)}
+    counts = {"pictures": len(exam.pictures), "questions": len(exam.questions), "captions": len(exam.captions), LEFT_OUT: exam.left_out}
     where = setting(1, times.TURNS)
     model, head = bundle.manifest.model, bundle.manifest.precision.precision
     return Outcome(model, bundle.digest, head, exam.name, counts, examination.whole(), rows, taken, where)

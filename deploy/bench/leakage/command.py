@@ -80,7 +80,7 @@ def _attack(options: argparse.Namespace, bundle: Bundle) -> "Attack":
     from deploy.bench.leakage.measure import Attack
     from splitter.storage.parts import Parts
 
-    exam, known = _pictures(options)
+    exam, known = _pictures(options, bundle)
     recipe = json.dumps([bundle.digest, exam.digest, hashlib.sha256(b"".join(k.tobytes() for k in known)).hexdigest(), options.steps])
     digest = hashlib.sha256(recipe.encode()).hexdigest()
     folder = config.cache_folder() / "bench" / f"leakage-{digest[:16]}"
@@ -88,7 +88,7 @@ def _attack(options: argparse.Namespace, bundle: Bundle) -> "Attack":
     return Attack(bundle, known, exam, options.steps, Parts(folder, digest))
 
 
-def _pictures(options: argparse.Namespace) -> tuple["Exam", Sequence["Image"]]:
+def _pictures(options: argparse.Namespace, bundle: Bundle) -> tuple["Exam", Sequence["Image"]]:
     """The held-out pictures with what is asked about them, and those that the attacker holds."""
     from deploy.bench.codec import exam
     from splitter.nano.scenes import picture
@@ -97,7 +97,7 @@ def _pictures(options: argparse.Namespace) -> tuple["Exam", Sequence["Image"]]:
         held = exam.scenes(options.pictures)
         return held, [picture(exam.KNOWN_SEEDS + index).image for index in range(options.known)]
     folder = Path(options.data)
-    held = exam.folder(folder, options.pictures)
+    held = exam.folder(folder, options.pictures, fitted=exam.fitted_on(bundle))
     known = exam.others(folder, held, options.known)
     if len(known) < _LEAST:
         message = f"{folder} holds {len(known)} pictures beside the {len(held.pictures)} held out, {_LEAST} are needed to learn from"

@@ -70,7 +70,7 @@ class Lesson:
         return len(next(iter(self.steps.values())))
 
     def networks(self) -> dict[str, Network]:
-        some = {name: np.asarray(values[:_LOOKED_AT], np.float32) for name, values in self.boundary.items()}
+        some = {name: np.asarray(values[: self._looked_at], np.float32) for name, values in self.boundary.items()}
         return {name: Network(start, some[name], self.steps[name][self.levels // 2]) for name, start in self.starts.items()}
 
     def divided(self) -> tuple[list[int], list[int]]:
@@ -92,7 +92,12 @@ class Lesson:
 
     @cached_property
     def _variances(self) -> dict[str, float]:
-        return {name: float(np.var(values[:_LOOKED_AT].astype(np.float32))) + _LEAST for name, values in self.boundary.items()}
+        return {name: float(np.var(values[: self._looked_at].astype(np.float32))) + _LEAST for name, values in self.boundary.items()}
+
+    @property
+    def _looked_at(self) -> int:
+        """How many pictures tell how large a tensor is: the same ones, however many others there are."""
+        return min(_LOOKED_AT, self.distinct)
 
 
 def held_out(distinct: int) -> list[int]:

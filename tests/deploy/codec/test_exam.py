@@ -5,9 +5,11 @@ from pathlib import Path
 import cv2
 import pytest
 
-from deploy.bench.codec.exam import BENCH_SEEDS, Exam, folder, scenes
+from deploy.bench.codec.exam import BENCH_SEEDS, Exam, fitted_on, folder, scenes
 from deploy.demo.exam import DEMO_SEEDS
+from protos.bundle import Bundle
 from protos.errors import CheckpointError, RequestError
+from splitter.measuring.subjects import fingerprint
 from splitter.nano.questions import KINDS
 from splitter.nano.scenes import CALIBRATION_SEEDS, HELD_OUT_SEEDS, picture
 
@@ -91,6 +93,29 @@ def test_only_so_many_pictures_are_taken(photos: Path) -> None:
     exam = folder(photos, 1)
     assert [index for index, _ in exam.questions] == [0, 0]
     assert len(exam.pictures) == 1
+
+
+@pytest.mark.parametrize("told", ["questions.json", "captions.json", ""])
+def test_pictures_that_were_fitted_on_are_left_out(photos: Path, told: str) -> None:
+    if told:
+        write(photos / told, ASKED if told == "questions.json" else {f"{seed}.png": ["a ring"] for seed in range(3)})
+    fitted = [fingerprint(picture(1).image[..., ::-1].copy())]
+    exam = folder(photos, 10, fitted=fitted)
+    assert exam.left_out == 1
+    assert not {fingerprint(image) for image in exam.pictures} & set(fitted)
+    assert {index for index, _ in [*exam.questions, *exam.captions]} == set(range(len(exam.pictures)))
+    every = [fingerprint(picture(seed).image[..., ::-1].copy()) for seed in range(3)]
+    with pytest.raises(RequestError, match="was fitted on all"):
+        folder(photos, 10, fitted=every)
+
+
+def test_a_bundle_tells_what_it_was_fitted_on(bundle: Bundle, tmp_path: Path) -> None:
+    found = fitted_on(bundle)
+    assert fingerprint(picture(CALIBRATION_SEEDS).image) in found
+    assert not {fingerprint(image) for image in scenes(4).pictures} & set(found)
+    for report in ("{}", "[]"):
+        (tmp_path / "report.json").write_text(report)
+        assert not fitted_on(Bundle(tmp_path, bundle.manifest, bundle.digest))
 
 
 @pytest.mark.parametrize(

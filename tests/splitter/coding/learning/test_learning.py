@@ -81,6 +81,17 @@ def test_what_was_learned_is_kept(pupil: Pupil, learned: Learned, tmp_path: Path
                 torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
+def test_few_pictures_come_out_the_same_without_the_further_ones(pupil: Pupil, tmp_path: Path) -> None:
+    few = {name: values[:6] for name, values in pupil.boundary.items()}
+    lesson = teaching.begin(pupil.work, CUT, few, codecs.fitted_transforms(few))
+    learned = learn(teaching.with_further(lesson, [pupil.boundary]), tmp_path / "state", 2, 600)
+    learned.save(tmp_path / "learned")
+    again = Learned.load(tmp_path / "learned", lesson)
+    for name, network in learned.networks.items():
+        for one, other in zip(network.buffers(), again.networks[name].buffers(), strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
 def test_a_split_goes_on_behind_a_cut_that_has_learned(pupil: Pupil, learned: Learned) -> None:
     fitted = codecs.fitted_transforms(pupil.boundary)
     learned.save(pupil.work.parts.folder / f"learned-{CUT}.safetensors")
