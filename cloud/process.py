@@ -10,6 +10,7 @@ from transformers.utils import logging as transformers_logging
 
 from cloud.config import ServeConfig
 from cloud.matcher import Matcher, open_tail
+from cloud.numpy_threads import limit_numpy
 from cloud.precision import Precision, choose
 from cloud.service import Service, serving
 from cloud.tail import Tail, width
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     """Serve until a signal; the exit status. Raises RequestError, BundleError or CheckpointError where it cannot start."""
     transformers_logging.disable_progress_bar()
+    limit_numpy()
     if config.threads:
         torch.set_num_threads(config.threads)
     precision = choose(config.device, config.dtype, max(map(width, bundles)))

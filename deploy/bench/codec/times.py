@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
+from threadpoolctl import threadpool_limits
 
 from deploy.bench.codec.exam import Exam
 from deploy.bench.codec.halves import Cloud, Device
@@ -32,10 +33,11 @@ def measure(bundle: Bundle, exam: Exam, advance: Callable[[], None]) -> dict[str
     devices = {name: Device(bundle, pictures) for name in ("", *(cut.name for cut in bundle.manifest.cuts))}
     ways = list(every_way(bundle, devices.__getitem__, Cloud(bundle)))
     taken: dict[str, list[Times]] = {way.name: [] for way in ways}
-    for turn in range(STEPS):
-        for way in ways:
-            taken[way.name].append(_time(way, turn % len(pictures)))
-        advance()
+    with threadpool_limits(1):
+        for turn in range(STEPS):
+            for way in ways:
+                taken[way.name].append(_time(way, turn % len(pictures)))
+            advance()
     return {name: _median(times[WARM_UP:]) for name, times in taken.items()}
 
 
