@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -33,7 +34,7 @@ _NEAR = 0.05  # what an error of the tensor itself weighs beside what it does to
 _KEPT = 20  # steps between two savings of the state
 _CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 32  # of so many pictures one is held out, and at least and at most so many
 _LEAST = 1e-9
-_DONE, _SPENT, _LEFT = "steps done", "seconds spent", "left level by level"
+_DONE, _SPENT, _MOMENTS, _LEFT = "steps done", "seconds spent", "moments/", "left level by level"
 
 
 class Costs(NamedTuple):
@@ -185,7 +186,7 @@ def _between(values: Sequence[float] | Doubles, levels: Sequence[float]) -> NDAr
 
 @dataclass
 class _Course:
-    """How far training has come, by steps or by the budget, whichever is further; `state` keeps it with the weights."""
+    """How far training has come, by steps or by the budget, whichever is further; `state` keeps it with the weights and their moments."""
 
     state: Path
     steps: int
@@ -196,17 +197,25 @@ class _Course:
     def __post_init__(self) -> None:
         self._began = self.clock()
 
-    def resume(self, modules: nn.Module) -> None:
+    def resume(self, modules: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Load what an interrupted run had come to."""
-        if self.state.exists():
-            stored = load_file(self.state)
-            self.done, self._began = int(stored.pop(_DONE)), self._began - float(stored.pop(_SPENT))
-            modules.load_state_dict(stored)
+        if not self.state.exists():
+            return
+        stored = load_file(self.state)
+        self.done, self._began = int(stored.pop(_DONE)), self._began - float(stored.pop(_SPENT))
+        moments = defaultdict[int, dict[str, Tensor]](dict)
+        for key in [key for key in stored if key.startswith(_MOMENTS)]:
+            index, name = key.removeprefix(_MOMENTS).split("/")
+            moments[int(index)][name] = stored.pop(key)
+        modules.load_state_dict(stored)
+        optimiser.load_state_dict(optimiser.state_dict() | {"state": dict(moments)})
 
-    def save(self, modules: nn.Module) -> None:
+    def save(self, modules: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         told = {_DONE: torch.tensor(self.done), _SPENT: torch.tensor(self.clock() - self._began, dtype=torch.float64)}
+        each = optimiser.state_dict()["state"]
+        moments = {f"{_MOMENTS}{index}/{name}": values for index, state in each.items() for name, values in state.items()}
         aside = self.state.with_name(f"aside-{self.state.name}")
-        save_file(modules.state_dict() | told, aside)
+        save_file(modules.state_dict() | told | moments, aside)
         aside.replace(self.state)
 
     @property
@@ -218,8 +227,8 @@ class _Course:
 def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: Doubles, course: _Course) -> Iterator[int]:
     """Train step by step, each picture of a batch at a level of its own, from where the state left off; yields the steps done."""
     modules = nn.ModuleDict(networks)
-    course.resume(modules)
     optimiser = optimiser_of(networks)
+    course.resume(modules, optimiser)
     while (part := course.part) < 1:
         torch.manual_seed(course.done)
         pictures, levels = _drawn(taught, lesson.levels, course.done)
@@ -235,7 +244,7 @@ def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: 
         optimiser.step()
         course.done += 1
         if course.done % _KEPT == 0:
-            course.save(modules)
+            course.save(modules, optimiser)
         yield course.done
 
 

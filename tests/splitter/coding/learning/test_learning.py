@@ -70,6 +70,22 @@ def test_an_interrupted_run_goes_on_where_it_stopped(pupil: Pupil, tmp_path: Pat
     assert told == list(range(21, STEPS + 1))
 
 
+def test_an_interrupted_run_comes_to_what_it_would_have(pupil: Pupil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "quicker", lambda loss, _: loss)
+
+    def halt(done: int, _: int) -> None:
+        if done == 21:
+            raise KeyboardInterrupt
+
+    whole = learn(pupil.lesson, tmp_path / "whole", 24, 600, clock=lambda: 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        learn(pupil.lesson, tmp_path / "state", 24, 600, halt, lambda: 0.0)
+    resumed = learn(pupil.lesson, tmp_path / "state", 24, 600, clock=lambda: 0.0)
+    for name, network in whole.networks.items():
+        for one, other in zip(network.parameters(), resumed.networks[name].parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
 def test_what_was_learned_is_kept(pupil: Pupil, learned: Learned, tmp_path: Path) -> None:
     learned.save(tmp_path / "learned")
     again = Learned.load(tmp_path / "learned", pupil.lesson)
