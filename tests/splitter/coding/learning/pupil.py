@@ -39,7 +39,7 @@ class Pupil:
         before: Costs | None = None
         optimiser = optimiser_of(networks)
         for group in optimiser.param_groups:
-            group["lr"] = 0.1 * group["pace"]  # as while it warms up
+            group["lr"] = 0.2 * group["pace"]  # as while it warms up
         for _ in range(steps):
             torch.manual_seed(0)  # the same noise
             costs = self.lesson.costs(networks, [self.lesson.levels - 1] * len(pictures), pictures, 0)
