@@ -15,7 +15,7 @@ LEAST_VARIANCE = 1e-5
 
 @dataclass(frozen=True)
 class Correction:
-    """Of coordinates y (..., tokens, channels), tokens apart, what to add to the tensor: (..., tokens, width).
+    """Of coordinates y (..., tokens, channels), tokens apart, what to add to the tensor: (..., tokens, width). The last channels may lack.
 
     h = y @ inner + place + log2(step) * level, then for each layer h += attention(norm(h) @ heads) @ joined and
     h += relu(norm(h) @ wide + bias) @ narrow; what is added is step * (norm(h) @ outer), for rounding errs by a share of the step.
@@ -35,7 +35,7 @@ class Correction:
     outer: Floats
 
     def __call__(self, coordinates: Floats, step: float) -> Floats:
-        hidden = coordinates @ self.inner + (self.place + np.float32(np.log2(step)) * self.level)
+        hidden = coordinates @ self.inner[: coordinates.shape[-1]] + (self.place + np.float32(np.log2(step)) * self.level)
         for heads, joined, wide, bias, narrow in zip(self.heads, self.joined, self.wide, self.bias, self.narrow, strict=True):
             hidden = hidden + _attention(_norm(hidden) @ heads) @ joined
             hidden = hidden + np.maximum(_norm(hidden) @ wide + bias, 0) @ narrow

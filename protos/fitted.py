@@ -63,10 +63,11 @@ class Level:
         return self._inter.decode(data, reference)
 
     def coordinates(self, sent: Sent) -> Floats:
-        """What was sent as coordinates (tiles, tokens, channels), 0 where nothing is."""
-        coordinates = np.zeros((len(sent), self.which.size), np.float32)
-        coordinates[:, self._places] = sent * np.float32(self.step)
-        return coordinates.reshape(len(sent), *self.which.shape)
+        """What was sent as coordinates (tiles, tokens, channels), 0 where nothing is; without the last channels, where none is sent."""
+        tokens, channels = len(self.which), self._channels
+        coordinates = np.zeros((len(sent), tokens * channels), np.float32)
+        coordinates[:, self._near_places] = sent * np.float32(self.step)
+        return coordinates.reshape(len(sent), tokens, channels)
 
     def first(self, tokens: int, channels: int) -> Self:
         """The same for the first so many tokens and channels only, behind which nothing may be sent."""
@@ -95,6 +96,16 @@ class Level:
         return np.flatnonzero(self.which >= 0)
 
     @cached_property
+    def _channels(self) -> int:
+        """So many channels hold all that is sent."""
+        return int(np.flatnonzero((self.which >= 0).any(0)).max(initial=0)) + 1
+
+    @cached_property
+    def _near_places(self) -> NDArray[np.int64]:
+        """The places among those channels alone."""
+        return np.flatnonzero(self.which[:, : self._channels] >= 0)
+
+    @cached_property
     def _tables(self) -> NDArray[np.int16]:
         return self.which.ravel()[self._places]
 
@@ -115,7 +126,8 @@ class Level:
 class Synthesis:
     """How coordinates (..., tokens sent, channels) become a tensor again: `turn @ coordinates @ basis + mean`. All levels share it.
 
-    `basis` (channels, width); `mean` (tokens, width) is that of each position; `turn` (tokens, tokens sent) mixes tokens, or is absent.
+    Coordinates may lack the last channels. `basis` (channels, width); `mean` (tokens, width) is that of each position; `turn` (tokens,
+    tokens sent) mixes tokens, or is absent.
     With a grouping, a group stands wherever a token is named here, as wide as its members together.
     A learned codec adds a correction, which depends on the level's step.
     """
@@ -128,7 +140,7 @@ class Synthesis:
 
     def __call__(self, coordinates: Floats, step: float) -> Floats:
         apart = coordinates if self.turn is None else self.turn @ coordinates
-        values = np.asarray(apart @ self.basis + self.mean, np.float32)
+        values = np.asarray(apart @ self.basis[: apart.shape[-1]] + self.mean, np.float32)
         if self.correction:
             values += self.correction(apart, step)
         return self.grouping.apart(values) if self.grouping else values
