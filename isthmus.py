@@ -2,8 +2,11 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from protos.errors import IsthmusError
 
@@ -22,6 +25,7 @@ _COMMANDS = {
     "bench": ("deploy.bench.commands", "measure", "demo"),
     "demo": ("deploy.demo.commands", "the whole chain on this machine, over good and bad links", "demo"),
 }
+_INTERRUPTED = 130
 _OURS = {"protos", "splitter", "edge", "cloud", "deploy"}
 
 
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _say(f"this command needs the package {error.name!r}: pip install 'isthmus[{_COMMANDS[chosen][2]}]'", 1)
     except KeyboardInterrupt:
-        return _say("interrupted", 130)
+        return _say("interrupted", _INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         return 141
@@ -62,5 +66,16 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def program() -> NoReturn:
+    """`main` as a process of its own. An interrupted one ends at once: tidying up at exit may wait for a thread that was interrupted too."""
+    status = main()
+    if status == _INTERRUPTED:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
