@@ -67,7 +67,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def program() -> NoReturn:
-    """`main` as a process of its own. An interrupted one ends at once: tidying up at exit may wait for a thread that was interrupted too."""
+    """`main` as a process of its own. An interrupted one ends at once: what tidies up at exit may wait for a thread for ever."""
     status = main()
     if status == _INTERRUPTED:
         with suppress(OSError):
