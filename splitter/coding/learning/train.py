@@ -26,7 +26,7 @@ Doubles = NDArray[np.float64]
 
 _BATCH = 16
 _PACE, _LAWS_PACE = 1e-3, 5e-3  # of the networks; of the laws and zones of codes
-_CAREFUL = 2e-4  # of the directions: slower, coarse levels gain less in half an hour; faster, fine ones lose what the fitted ones had
+_CAREFUL = 2e-4  # of the directions: faster, fine levels lose what the fitted ones had
 _LOOKED_AT = 16  # pictures, for how large a tensor is
 _WARM = 50  # steps
 _MOST_GRADIENT = 1.0  # one answer that turns has a long one
