@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from protos import codec as wire
+from splitter.coding.codecs import DISTORTIONS, LEARNED_DISTORTIONS
 from splitter.coding.learning.quicker import Halved
 from splitter.coding.learning.train import Costs, Lesson
 from splitter.quiet import quiet
@@ -58,5 +59,5 @@ def test_a_split_learns_of_whole_pictures_and_of_tiles(written: Callable[[Path],
     assert sum("learning took" in line for line in said) == len(bundle.manifest.cuts)
     for cut in bundle.manifest.cuts:
         kinds = [wire.kind(spec) for spec in cut.codecs]
-        assert kinds.count("fitted") == 7
-        assert kinds.count("learned") in (0, 7), "kept only where it helped"
+        assert kinds.count("fitted") == len(DISTORTIONS)
+        assert kinds.count("learned") in (0, len(LEARNED_DISTORTIONS)), "kept only where it helped"
