@@ -55,9 +55,12 @@ def scenes(count: int) -> Exam:
 
 
 def fitted_on(bundle: Bundle) -> Collection[str]:
-    """The fingerprints of the pictures that a bundle was fitted on; none where it does not say. Raises RequestError for a broken report."""
-    place = bundle.path / REPORT
-    report = _read(place) if place.is_file() else {}
+    """The fingerprints of the pictures that a bundle was fitted on; none where it does not say.
+
+    Raises BundleDamaged for a report that is not the bundle's own, RequestError for one that was broken from the start.
+    """
+    listed = any(file.path == REPORT for file in bundle.manifest.files)
+    report = _read(bundle.file(REPORT)) if listed else {}
     return frozenset(map(str, report.get("fitted_on", []) if isinstance(report, dict) else []))
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from deploy.bench.codec.exam import BENCH_SEEDS, Exam, fitted_on, folder, scenes
 from deploy.demo.exam import DEMO_SEEDS
-from protos.bundle import Bundle
-from protos.errors import CheckpointError, RequestError
+from protos import bundle_pb2 as pb
+from protos.bundle import Bundle, write_manifest
+from protos.errors import BundleDamaged, CheckpointError, RequestError
 from splitter.measuring.subjects import fingerprint
 from splitter.nano.questions import KINDS
 from splitter.nano.scenes import CALIBRATION_SEEDS, HELD_OUT_SEEDS, picture
@@ -115,7 +116,25 @@ def test_a_bundle_tells_what_it_was_fitted_on(bundle: Bundle, tmp_path: Path) ->
     assert not {fingerprint(image) for image in scenes(4).pictures} & set(found)
     for report in ("{}", "[]"):
         (tmp_path / "report.json").write_text(report)
-        assert not fitted_on(Bundle(tmp_path, bundle.manifest, bundle.digest))
+        assert not fitted_on(packed(tmp_path, bundle))
+    (tmp_path / "report.json").unlink()
+    assert not fitted_on(packed(tmp_path, bundle))
+
+
+def test_a_report_that_is_not_the_bundles_own_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text('{"fitted_on": []}')
+    own = packed(tmp_path, bundle)
+    (tmp_path / "report.json").write_text('{"fitted_on":[ ]}')
+    with pytest.raises(BundleDamaged, match=r"report\.json has digest"):
+        fitted_on(own)
+
+
+def packed(folder: Path, like: Bundle) -> Bundle:
+    """What lies in a folder, with a manifest like another bundle's."""
+    manifest = pb.Manifest()
+    manifest.CopyFrom(like.manifest)
+    write_manifest(folder, manifest)
+    return Bundle.open(folder)
 
 
 @pytest.mark.parametrize(
