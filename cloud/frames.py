@@ -21,7 +21,7 @@ _MOST_SENT_BYTES = 16 << 20
 
 
 class Lately(Generic[Value]):
-    """Values by key: those used last, as many as fit in `most_bytes`, and none that came more than `seconds` ago."""
+    """Values by key: those used last, as many as fit in `most_bytes`, and none that was put more than `seconds` ago."""
 
     def __init__(self, most_bytes: int, seconds: float, clock: Callable[[], float]) -> None:
         self._most, self._seconds, self._clock = most_bytes, seconds, clock

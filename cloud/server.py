@@ -9,12 +9,13 @@ import grpc
 
 from cloud.door import Door
 from cloud.engine import Engine
-from cloud.intake import Intake
-from cloud.job import NEVER, Event
+from cloud.intake import Intake, Request
+from cloud.job import NEVER, Event, Job
 from cloud.status import code_number, status_of
 from protos import inference_pb2 as ip
 from protos.errors import CloudError
 from protos.inference_pb2_grpc import InferenceServicer
+from protos.limits import MOST_ID_BYTES, check_identity
 
 _log = logging.getLogger(__name__)
 
@@ -41,17 +42,19 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         send, room = _one_at_a_time(context.write), asyncio.Semaphore(self._most_in_flight)
 
         async def answer(request: ip.InferRequest) -> None:
+            identity = request.id
             try:
                 await self._answer(request, _deadline(context), send)
             except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
-                await send(_failure(request.id, error))
+                request.Clear()  # a caller that does not read its refusals fills no memory with what was refused
+                await send(_failure(identity, error))
             finally:
                 room.release()
 
         async def read() -> None:
             async for request in requests:
                 await room.acquire()
-                tasks.create_task(answer(request), name=f"converse {request.id}")
+                tasks.create_task(answer(request), name=f"converse {request.id[:MOST_ID_BYTES]}")
 
         async with asyncio.TaskGroup() as tasks:
             await _first_of(tasks.create_task(read(), name="read"), tasks.create_task(self._door.closing(), name="door"))
@@ -74,21 +77,24 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def _embed(self, request: ip.EmbedRequest, deadline: float) -> ip.EmbedReply:
         with self._door.entered():
-            self._engine.waiting.check_room()
-            job = await self._intake.admit(request, deadline)
+            job = await self._admitted(request, deadline)
             with self._engine.holding(job):
                 (reply,) = [event async for event in job.events() if isinstance(event, ip.EmbedReply)]
         reply.load.CopyFrom(self._engine.load())
         return reply
 
     async def _answer(self, request: ip.InferRequest, deadline: float, send: Send) -> None:
+        check_identity(request.id)
         with self._door.entered():
-            self._engine.waiting.check_room()
-            job = await self._intake.admit(request, deadline)
+            job = await self._admitted(request, deadline)
             with self._engine.holding(job):
                 async for event in job.events():
                     await send(self._reply(request.id, event))
         _log.info("answered %r at %s: total %.0f ms, queue %.0f ms", request.id, job.cut, job.stages.total, job.stages.queue)
+
+    async def _admitted(self, request: Request, deadline: float) -> Job:
+        with self._engine.waiting.entering():
+            return await self._intake.admit(request, deadline)
 
     def _reply(self, identity: str, event: Event) -> ip.InferReply:
         if isinstance(event, str):
@@ -101,7 +107,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
 def _failure(identity: str, error: Exception) -> ip.InferReply:
     status, message = status_of(error)
-    return ip.InferReply(id=identity, failure=ip.Failure(code=code_number(status), message=message))
+    return ip.InferReply(id=identity[:MOST_ID_BYTES], failure=ip.Failure(code=code_number(status), message=message))
 
 
 def _deadline(context: Context) -> float:

@@ -28,7 +28,7 @@ from protos.inference_pb2_grpc import add_InferenceServicer_to_server
 SERVICE = ip.DESCRIPTOR.services_by_name["Inference"].full_name
 
 _DECODERS = 2  # threads that decode payloads and pictures; torch has the other cores
-_LEAST_PAUSE = 0.5  # seconds between two looks for what is to be forgotten
+_LEAST_PAUSE, _MOST_PAUSE = 0.5, 5.0  # seconds between two looks for what is to be forgotten
 _LAST_WORDS = 1.0  # seconds for replies that are under way when the server stops
 
 
@@ -87,7 +87,7 @@ async def serving(tails: Mapping[str, Tail | Matcher], precision: Precision, con
 async def _forget(frames: Frames) -> None:
     """Drop what has been kept for long enough, until cancelled."""
     while True:
-        await asyncio.sleep(max(_LEAST_PAUSE, frames.seconds / 4))
+        await asyncio.sleep(max(_LEAST_PAUSE, min(frames.seconds / 4, _MOST_PAUSE)))
         frames.expire()
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cloud.job import Job, milliseconds_since
 from protos.errors import CloudBusy
@@ -14,6 +16,7 @@ class Waiting:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._entering = 0
         self._jobs: dict[Job, None] = {}
         self._arrival = asyncio.Event()
         self.mean_milliseconds = 0.0
@@ -21,15 +24,26 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def check_room(self) -> None:
+    @contextmanager
+    def entering(self) -> Iterator[None]:
+        """While open a request is made a job, and has its place in the line. Raises CloudBusy."""
+        self._check_room()
+        self._entering += 1
+        try:
+            yield
+        finally:
+            self._entering -= 1
+
+    def _check_room(self) -> None:
         """Raises CloudBusy where another job would not fit."""
-        if len(self._jobs) >= self._most:
-            message = f"{len(self._jobs)} requests wait here already, as many as are let in; try again in a moment, or answer on the device"
-            raise CloudBusy(message, waiting=len(self._jobs))
+        waiting = len(self._jobs) + self._entering
+        if waiting >= self._most:
+            message = f"{waiting} requests wait here already, as many as are let in; try again in a moment, or answer on the device"
+            raise CloudBusy(message, waiting=waiting)
 
     def put(self, job: Job) -> None:
         """Line up. Raises CloudBusy."""
-        self.check_room()
+        self._check_room()
         job.queued = time.monotonic()
         self._jobs[job] = None
         self._arrival.set()

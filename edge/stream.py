@@ -1,5 +1,6 @@
 """Frames on their way up: each coded against the last one that the cloud has of the same cut and codec, where that is shorter."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
@@ -11,6 +12,7 @@ from protos.bundle import Bundle
 from protos.payload import Frame
 from protos.tiles import Grid
 
+_MOST_LOSSES = 7
 _SURELY = 2  # differences so many times smaller than the last key frame: no need to see how large another would be
 
 
@@ -39,12 +41,30 @@ class Coded:
         return pb.Features(cut=self.cut, codec=self.codec, payloads=named, rows=rows, columns=columns, reference=self.reference)
 
 
+@dataclass
+class _Trust:
+    """How long a cloud that does not keep its frames, for want of room, is sent nothing that was coded against one."""
+
+    losses: int = 0  # in a row
+    waiting: int = 0  # key frames
+
+    def lost(self) -> None:
+        """The first time it may have been started anew; from then on, twice as many key frames each time."""
+        self.losses = min(self.losses + 1, _MOST_LOSSES)
+        self.waiting = 2**self.losses - 2
+
+    def kept(self, against: bytes) -> None:
+        """A frame was answered, a key frame or one that was coded against another."""
+        self.losses, self.waiting = (0, 0) if against else (self.losses, max(0, self.waiting - 1))
+
+
 class Stream:
     """What is sent of one camera after another; may be used from several threads."""
 
     def __init__(self, bundle: Bundle, senders: Senders) -> None:
         self._bundle, self._senders = bundle.digest, senders
         self._known: dict[tuple[str, str], Coded] = {}
+        self._trust: dict[tuple[str, str], _Trust] = defaultdict(_Trust)
         self._lock = Lock()
 
     def encode(self, cut: str, name: str, boundary: Mapping[str, codec.Floats], grid: Grid, *, whole: bool = False) -> Coded:
@@ -70,19 +90,21 @@ class Stream:
 
     def _latest(self, cut: str, name: str) -> Coded | None:
         with self._lock:
-            return self._known.get((cut, name))
+            return None if self._trust[cut, name].waiting else self._known.get((cut, name))
 
     def acknowledge(self, coded: Coded, frame: str) -> None:
         """The cloud answered, and calls the frame so: if it says what the device says, the next may be coded against it."""
         with self._lock:
+            self._trust[coded.cut, coded.codec].kept(against=coded.reference)
             if coded.frame and coded.frame == frame:
                 self._known[coded.cut, coded.codec] = coded
             else:
                 self._known.pop((coded.cut, coded.codec), None)
 
     def forget(self, coded: Coded) -> None:
-        """The cloud has not what a frame was coded against: the next one is a key frame."""
+        """The cloud has not what a frame was coded against: the next one is a key frame, and more of them each time that happens again."""
         with self._lock:
+            self._trust[coded.cut, coded.codec].lost()
             self._known.pop((coded.cut, coded.codec), None)
 
     def _digest(self, cut: str, name: str, grid: Grid, sent: Frame) -> str:

@@ -28,6 +28,7 @@ raised is one. The status is a name of grpc.StatusCode, kept as text because thi
 import difflib
 
 _MOST_NEAR = 3
+_MOST_NAMED = 64  # characters: what a stranger asks for may be megabytes, and looking for the nearest takes many times as much
 
 
 class IsthmusError(Exception):
@@ -83,7 +84,7 @@ class UnknownName(RequestError):
     """A name that is not among those that exist; the message gives the nearest of them first, then all."""
 
     def __init__(self, what: str, name: str, known: list[str]) -> None:
-        listed = ", ".join(known) or "none"
+        name, listed = name[:_MOST_NAMED], ", ".join(known) or "none"
         near = " or ".join(difflib.get_close_matches(name, known, _MOST_NEAR))
         meant = f" (did you mean {near}?)" if near else ""
         super().__init__(f"there is no {what} {name!r}{meant}; choose one of: {listed}", name=name, known=known)

@@ -78,7 +78,7 @@ class Inter:
         if not data:
             return reference.astype(np.int16)
         rows, body = _opened(data)
-        codes = reference + _tables().decode_along(body, self._path(rows, len(reference))).reshape(reference.shape)
+        codes = reference + _tables().decode(body, self._path(rows, len(reference))).reshape(reference.shape)
         if (codes < self._low).any() or (codes > self._high).any():
             raise PayloadError("the differences lead out of the codes' tables; the payload is damaged: send a key frame")
         return codes.astype(np.int16)
@@ -86,8 +86,9 @@ class Inter:
     def _chosen(self, differences: Integers) -> tuple[Rows, NDArray[np.bool_]]:
         """The motions that code these differences shortest, and which rows (tiles, rows) are lively."""
         reach = _costs().shape[1] // 2
-        bits = _costs()[self._laws[:, None], differences.clip(-reach, reach) + reach]
-        costs = np.add.reduceat(bits, self._starts, axis=2).reshape(MOTIONS, -1)  # (motions, rows of all tiles)
+        tiles = differences.clip(-reach, reach) + reach  # one at a time: all motions of many would be half a gigabyte
+        each = [np.add.reduceat(_costs()[self._laws, one], self._starts, axis=1) for one in tiles]
+        costs = np.concatenate(each, axis=1)  # (motions, rows of all tiles)
         still = int(costs.sum(1).argmin())
         shape, flag = (len(differences), -1), _flag_costs()
         pairs = np.minimum(costs[:, None] + flag[_USUAL, 0], costs[None] + flag[_USUAL, 1]).sum(2)

@@ -60,7 +60,7 @@ class Joined:
 
     def decode(self, data: bytes, tiles: int) -> NDArray[np.int16]:
         """Bytes to codes (tiles, count). Raises PayloadError for bytes that `encode` did not make."""
-        return self._tables.decode_along(data, self._path(tiles))
+        return self._tables.decode(data, self._path(tiles))
 
     def _path(self, tiles: int) -> rans.Path[NDArray[np.int16]]:
         """The symbols of all tiles, then the codes of groups with one beyond; to codes (tiles, count)."""

@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 
 from protos import bundle_pb2 as pb
-from protos.errors import PictureError, PromptError
+from protos.errors import PictureError, PromptError, RequestError
 
+MOST_ID_BYTES = 256
 _MOST_ELONGATED = 50  # longer edge to shorter
+
+
+def check_identity(identity: str) -> None:
+    """Raises RequestError for a request's id that is too long to come back in every reply."""
+    size = len(identity.encode())
+    if size > MOST_ID_BYTES:
+        raise RequestError(f"the request's id has {size} bytes, at most {MOST_ID_BYTES} are taken; give a shorter one", bytes=size)
 
 
 def check_question(question: str, limits: pb.Limits) -> int:

@@ -55,27 +55,16 @@ class Tables:
         """The largest symbol of each alphabet."""
         return [low + len(f) - 1 for low, f in zip(self.low, self.frequency, strict=True)]
 
-    def encode(self, symbols: NDArray[np.integer], which: NDArray[np.integer] | None = None) -> bytes:
-        """Symbols to bytes, each of the alphabet that `which` (count) names; without it (count, channels), an alphabet a channel.
-
-        Raises PayloadError for a symbol outside its alphabet.
-        """
-        low, high, begin = self._bounds if which is None else (bound[which] for bound in self._bounds)
+    def encode(self, symbols: NDArray[np.integer], which: NDArray[np.integer]) -> bytes:
+        """Symbols to bytes, each of the alphabet that `which` names. Raises PayloadError for a symbol outside its alphabet."""
+        low, high, begin = (bound[which] for bound in self._bounds)
         if (symbols < low).any() or (symbols > high).any():
             raise PayloadError("a code lies outside its channel's table; the head and the codec are not of the same bundle")
-        state, words = self._loops.write((symbols - low + begin).ravel())
+        state, words = self._loops.write(symbols - low + begin)
         return state.to_bytes(4, "little") + words.astype("<u2").tobytes()
 
-    def decode(self, data: bytes, count: int) -> Symbols:
-        """Bytes to symbols (count, channels), an alphabet a channel. Raises PayloadError for bytes that `encode` did not make."""
-        return self.decode_each(data, np.tile(np.arange(len(self.low)), count)).reshape(count, len(self.low))
-
-    def decode_each(self, data: bytes, which: Integers) -> Symbols:
-        """Bytes to symbols, one of each alphabet that `which` (count) names. Raises PayloadError for bytes that `encode` did not make."""
-        return self.decode_along(data, _only(which))
-
-    def decode_along(self, data: bytes, path: Path[T]) -> T:
-        """The same where symbols say which alphabets follow; what the path makes of them all."""
+    def decode(self, data: bytes, path: Path[T]) -> T:
+        """Bytes to what the path makes of all symbols. Raises PayloadError for bytes that `encode` did not make."""
         if len(data) < 4 or len(data) % 2:
             raise PayloadError(f"a payload of {len(data)} bytes is cut off; send it again")
         words = np.frombuffer(data, "<u2", offset=4).astype(np.uint16)
@@ -109,7 +98,3 @@ class Tables:
         """Of each alphabet the smallest and the largest symbol, and where it begins among all."""
         sizes = [len(f) for f in self.frequency]
         return np.array(self.low, np.int64), np.array(self.high, np.int64), np.cumsum([0, *sizes[:-1]])
-
-
-def _only(which: Integers) -> Path[Symbols]:
-    return (yield which)

@@ -98,8 +98,11 @@ class Transform:
         """The receiver's half."""
         return wire.Synthesis(self.basis, self.mean, self.turn, self.grouping)
 
-    def coded(self, values: Floats) -> Floats:
-        """The coordinates of other pictures (pictures, tokens, width)."""
+    def sent(self, values: Floats, step: float) -> Integers:
+        """The codes of other pictures (pictures, tokens, width) at a step."""
+        return self.codes(self._coded(values), step)
+
+    def _coded(self, values: Floats) -> Floats:
         taken = self.grouping.together(values) if self.grouping else values
         apart = np.concatenate([_single(part @ self.analysis) for part in _doubles(taken, self.mean)])
         return apart if self.turn is None else self.turn.T @ apart
@@ -134,7 +137,7 @@ def through(whole: Transform, values: Floats, distortion: float) -> tuple[float,
     Bits a picture, an ideal length, and the tensor that comes back.
     """
     step = whole.step(distortion)
-    codes, level = whole.codes(whole.coded(values), step), whole.level(step)
+    codes, level = whole.sent(values, step), whole.level(step)
     kept = (level.which >= 0).astype(np.float32) * np.float32(step)
     return bits(codes, level), np.concatenate([whole.synthesis(part * kept, step) for part in _parts(codes)])
 

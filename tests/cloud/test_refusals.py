@@ -66,6 +66,13 @@ async def test_a_name_too_long_to_quote_is_quoted_in_part(tail: Tail, features: 
     assert status == Status.INVALID_ARGUMENT
 
 
+async def test_an_id_too_long_to_come_back_in_every_reply(tail: Tail, good: ip.InferRequest) -> None:
+    bad = ip.InferRequest(id="x" * 257, bundle=tail.digest, question=QUESTION, picture=good.picture)
+    status, message = await refused(tail, bad, good)
+    assert status == Status.INVALID_ARGUMENT
+    assert "at most 256" in message
+
+
 @pytest.mark.parametrize(
     ("payload", "words"),
     [

@@ -88,6 +88,30 @@ def test_what_is_forgotten_and_another_grid_need_a_key_frame(stream: Stream, bou
     assert not encode(stream, boundaries[1]).reference
 
 
+def test_a_cloud_that_keeps_losing_frames_is_sent_more_and_more_key_frames(stream: Stream, boundaries: list[Boundary]) -> None:
+    sent = []
+    for number in range(40):
+        coded = encode(stream, boundaries[number % 2])
+        sent.append(bool(coded.reference))
+        if coded.reference:
+            stream.forget(coded)
+            coded = stream.encode(CUT, CODEC, boundaries[number % 2], ONE_TILE, whole=True)
+        stream.acknowledge(coded, coded.frame)
+    tries = [number for number, difference in enumerate(sent) if difference]
+    assert tries == [1, 2, 4, 10, 24]
+
+
+def test_a_cloud_that_lost_its_frames_once_is_believed_at_once(stream: Stream, boundaries: list[Boundary]) -> None:
+    first = encode(stream, boundaries[0])
+    for _ in range(5):
+        stream.acknowledge(first, first.frame)
+        second = encode(stream, boundaries[1])
+        stream.acknowledge(second, second.frame)
+        stream.forget(encode(stream, boundaries[0]))
+        stream.acknowledge(first, first.frame)
+        assert encode(stream, boundaries[1]).reference
+
+
 @pytest.mark.parametrize("name", ["int8-zstd", "fp16-zstd"])
 def test_plain_codecs_send_key_frames_only(name: str, stream: Stream, boundaries: list[Boundary]) -> None:
     first = encode(stream, boundaries[0], name)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,6 +19,7 @@ from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 
 NANO = "nano"
+ALL = "all"  # stands for the questions of every kind
 BENCH_SEEDS = HELD_OUT_SEEDS + 20_000_000  # apart from those of the evaluation, the report and the demonstration
 KNOWN_SEEDS = BENCH_SEEDS + 10_000_000  # of scenes that an attacker may learn from
 _MOST_BYTES = 64 << 20
@@ -97,7 +99,7 @@ class _Album:
 
     root: Path
     places: Mapping[str, Path]
-    _bare: Mapping[str, Path] = field(repr=False)
+    _bare: Mapping[str, Sequence[str]] = field(repr=False)
     _seen: Collection[str]
     left_out: int = 0
 
@@ -106,7 +108,10 @@ class _Album:
         files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES) if root.is_dir() else []
         if not files:
             raise RequestError(f"{root} holds no pictures; give a folder with pictures, or `{NANO}`", path=str(root))
-        return cls(root, {p.relative_to(root).as_posix(): p for p in files}, {p.name: p for p in files}, seen)
+        places, bare = {p.relative_to(root).as_posix(): p for p in files}, defaultdict[str, list[str]](list)
+        for name, place in places.items():
+            bare[place.name].append(name)
+        return cls(root, places, bare, seen)
 
     def first(self, names: Iterable[str], count: int) -> dict[str, Image]:
         """At most so many of the pictures named. Raises RequestError where none is left."""
@@ -125,10 +130,12 @@ class _Album:
                 yield name, image
 
     def _place(self, name: str) -> Path:
-        place = self.places.get(name) or self._bare.get(name)
-        if place is None:
+        found = [name] if name in self.places else self._bare.get(name, [])
+        if not found:
             raise RequestError(f"{self.root} holds no picture {name!r}; add it, or take it out of the file that names it", picture=name)
-        return place
+        if len(found) > 1:
+            raise RequestError(f"{self.root} holds {' and '.join(found[:2])}; write which of them {name!r} is", picture=name)
+        return self.places[found[0]]
 
 
 def _with_questions(album: _Album, asked: Sequence[tuple[str, Question]], count: int) -> Exam:
@@ -159,6 +166,10 @@ def _question(path: Path, entry: Any) -> tuple[str, Question]:
     fields = ("picture", "question", "answer", "kind")
     if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) and entry[name] for name in fields):
         raise RequestError(f"{path} holds {str(entry)[:80]}, which is no question; write {_QUESTIONS}", path=str(path))
+    if entry["kind"] == ALL:
+        raise RequestError(
+            f"{path} has questions of the kind {ALL!r}, which stands for all kinds together; name it otherwise", path=str(path)
+        )
     return entry["picture"], Question(entry["kind"], entry["question"], entry["answer"])
 
 

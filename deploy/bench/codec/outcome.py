@@ -71,7 +71,8 @@ def examine(bundle: Bundle, exam: Exam, keep: Keep, advance: Callable[[str], Non
     examination = Examination(bundle, exam, keep, advance)
     rows = examination.rows()
     taken = times.measure(bundle, exam, lambda: advance("times"))
-    counts = {"pictures": len(exam.pictures), "questions": len(exam.questions), "captions": len(exam.captions), LEFT_OUT: exam.left_out}
+    asked = 0 if bundle.manifest.HasField("matching") else len(exam.questions)  # a dual encoder is asked none
+    counts = {"pictures": len(exam.pictures), "questions": asked, "captions": len(exam.captions), LEFT_OUT: exam.left_out}
     where = setting(1, times.TURNS)
     model, head = bundle.manifest.model, bundle.manifest.precision.precision
     return Outcome(model, bundle.digest, head, exam.name, counts, examination.whole(), rows, taken, where)

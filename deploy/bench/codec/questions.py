@@ -1,12 +1,10 @@
 """Questions with one right answer, or with the whole model's."""
 
-from deploy.bench.codec.exam import Exam
+from deploy.bench.codec.exam import ALL, Exam
 from deploy.bench.codec.halves import Seen
 from deploy.bench.codec.marks import Answers, Marks, Measure
 from splitter.measuring.subjects import AGREEMENT
 from splitter.measuring.verify import Whole, answers
-
-ALL = "all"
 
 
 class Questions:

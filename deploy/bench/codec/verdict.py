@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deploy.bench.codec.bootstrap import interval
 from deploy.bench.codec.captions import NLL, SAME
-from deploy.bench.codec.questions import ALL
+from deploy.bench.codec.exam import ALL
 from deploy.bench.codec.rows import Row
 
 MOST_POINTS = 1.0

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from deploy.bench.codec.bootstrap import interval
-from deploy.bench.codec.exam import Exam
+from deploy.bench.codec.exam import ALL, Exam
 from deploy.bench.codec.halves import Cloud, Device
 from deploy.bench.codec.marks import Figure, Measure
-from deploy.bench.codec.questions import ALL, Questions
+from deploy.bench.codec.questions import Questions
 from deploy.bench.codec.verdict import MOST_POINTS
 from deploy.bench.video.clips import KINDS, RATE, Clip, clips
 from deploy.bench.video.ways import FILM, GROUPS, REFERENCES, Shots, Way, overhead

@@ -7,12 +7,13 @@ from typing import Self
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, scaled_dot_product_attention, softplus
 
 from protos import codec as wire
 from protos.correction import HEAD, LEAST_VARIANCE
-from splitter.coding.fitting import MOST_SENT, Floats, Transform, level, spread_of
+from splitter.coding.fitting import MOST_SENT, Floats, Integers, Transform, level, spread_of
 from splitter.graphs.export import export
 from splitter.graphs.quantize import to_int8
 from splitter.measuring.verify import in_batches
@@ -105,7 +106,7 @@ class Network(nn.Module):
         return self.received(rounded * step, step), self.law(exact + torch.rand_like(exact) - 0.5, step)
 
     @torch.no_grad()
-    def transform(self, calibration: Floats) -> "LearnedTransform":
+    def transform(self, calibration: NDArray[np.floating]) -> "LearnedTransform":
         """The transform with what was learned on both sides; its tables come from a calibration (pictures, tokens, width)."""
         weights = self.receiver.arrays()
         weights["inner"] /= self.deviations.numpy()[:, None]
@@ -185,7 +186,7 @@ class LearnedTransform(Transform):
     """A fitted transform with what was learned on both sides: its coordinates are others at every level."""
 
     network: Network = field(kw_only=True)
-    calibration: Floats = field(kw_only=True)
+    calibration: NDArray[np.floating] = field(kw_only=True)
     correction: wire.Correction = field(kw_only=True)
 
     @property
@@ -195,11 +196,21 @@ class LearnedTransform(Transform):
 
     def level(self, step: float) -> wire.Level:
         """The tables for a step."""
+        in_steps = self._in_steps(self.calibration, step)
         with torch.inference_mode():
-            parts = (torch.from_numpy(self.calibration[rows].astype(np.float32)) for rows in in_batches(len(self.calibration), _BATCH))
-            in_steps = torch.cat([self.network.in_steps(part, 1 / step) for part in parts])
             codes = self.network.codes(in_steps, 1 / step)
         return level(codes.numpy(), spread_of(in_steps.numpy()) * np.float32(step), step)
+
+    def sent(self, values: Floats, step: float) -> Integers:
+        """The codes of other pictures (pictures, tokens, width) at a step."""
+        in_steps = self._in_steps(values, step)
+        with torch.inference_mode():
+            return self.network.codes(in_steps, 1 / step).numpy()
+
+    @torch.inference_mode()
+    def _in_steps(self, values: NDArray[np.floating], step: float) -> Tensor:
+        parts = (torch.from_numpy(values[rows].astype(np.float32)) for rows in in_batches(len(values), _BATCH))
+        return torch.cat([self.network.in_steps(part, 1 / step) for part in parts])
 
     def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
         """All that it was trained with."""

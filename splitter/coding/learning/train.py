@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from splitter.coding.fitting import Transform
+from splitter.coding.fitting import bits as bits_of
 from splitter.coding.learning.network import LearnedTransform, Network
 from splitter.coding.learning.quicker import Loss, quicker
 from splitter.measuring.verify import in_batches
@@ -91,6 +92,12 @@ class Lesson:
             bits = bits + cost
         return Costs(self.loss(received, exact, pictures, turn), lost, bits)
 
+    def lengths(self, transforms: Mapping[str, Transform]) -> Doubles:
+        """Bits of a held-out picture at each level (levels), with the level's own tables."""
+        held, _ = self.divided()
+        each = [[_length(one, self.boundary[name][held], step) for step in self.steps[name]] for name, one in transforms.items()]
+        return np.asarray(np.sum(each, axis=0))
+
     @cached_property
     def _variances(self) -> dict[str, float]:
         return {name: float(np.var(values[: self._looked_at].astype(np.float32))) + _LEAST for name, values in self.boundary.items()}
@@ -99,6 +106,10 @@ class Lesson:
     def _looked_at(self) -> int:
         """How many pictures tell how large a tensor is: the same ones, however many others there are."""
         return min(_LOOKED_AT, self.distinct)
+
+
+def _length(one: Transform, values: NDArray[np.floating], step: float) -> float:
+    return bits_of(one.sent(values.astype(np.float32), step), one.level(step))
 
 
 def held_out(distinct: int) -> list[int]:
@@ -157,8 +168,10 @@ def learn(
     before = _objectives(lesson, networks, held)
     for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
-    after = _objectives(lesson, networks, held)
-    return Learned(networks, [(now[0] / then[0], now[2] / then[2]) for now, then in zip(after.T, fitted.T, strict=True)])
+    lost = _objectives(lesson, networks, held)[0] / fitted[0]
+    learned = {name: network.transform(lesson.boundary[name][: lesson.distinct]) for name, network in networks.items()}
+    bits = lesson.lengths(learned) / lesson.lengths(lesson.starts)  # by tables: a law that was learned calls the same codes shorter
+    return Learned(networks, list(zip(lost.tolist(), bits.tolist(), strict=True)))
 
 
 def _once(lesson: Lesson, networks: Networks, pictures: Sequence[int], loss: Loss) -> None:

@@ -96,6 +96,17 @@ def test_only_so_many_pictures_are_taken(photos: Path) -> None:
     assert len(exam.pictures) == 1
 
 
+def test_a_name_that_two_pictures_have_is_refused(photos: Path) -> None:
+    for place in ("train", "val"):
+        (photos / place).mkdir()
+        (photos / place / "7.png").write_bytes((photos / "0.png").read_bytes())
+    write(photos / "captions.json", {"7.png": ["a ring"]})
+    with pytest.raises(RequestError, match=r"train/7\.png and val/7\.png; write which"):
+        folder(photos, 10)
+    write(photos / "captions.json", {"val/7.png": ["a ring"]})
+    assert len(folder(photos, 10).pictures) == 1
+
+
 @pytest.mark.parametrize("told", ["questions.json", "captions.json", ""])
 def test_pictures_that_were_fitted_on_are_left_out(photos: Path, told: str) -> None:
     if told:
@@ -145,6 +156,7 @@ def packed(folder: Path, like: Bundle) -> Bundle:
         ("questions.json", "{}", "not a list of questions"),
         ("questions.json", '[{"picture": "0.png"}]', "is no question"),
         ("questions.json", '[{"picture": "9.png", "question": "?", "answer": "!", "kind": "k"}]', "no picture '9.png'"),
+        ("questions.json", '[{"picture": "0.png", "question": "?", "answer": "!", "kind": "all"}]', "name it otherwise"),
         ("captions.json", "[]", "does not hold captions"),
         ("captions.json", '{"0.png": "a ring"}', "does not hold captions"),
         ("captions.json", '{"0.png": []}', "does not hold captions"),

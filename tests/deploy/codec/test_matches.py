@@ -52,6 +52,10 @@ def test_the_whole_model_agrees_with_itself(dual: Bundle, exam: Exam) -> None:
     marks = judge.marks(seen, said, said)
     assert marks[LABEL] == [1, 1, 1]
     assert marks[COSINE] == pytest.approx([1, 1, 1])
+    (best, embedding), *others = said
+    turned = [(1 - best, [-number for number in embedding]), *others]
+    assert judge.marks(seen, turned, said)[LABEL] == [0, 1, 1]
+    assert judge.marks(seen, turned, said)[COSINE] == pytest.approx([-1, 1, 1])
 
 
 def test_a_picture_finds_its_own_caption_where_its_embedding_is_that_caption(dual: Bundle, exam: Exam) -> None:

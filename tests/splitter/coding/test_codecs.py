@@ -100,7 +100,7 @@ def test_the_graph_makes_the_codes_that_the_tables_are_of(number: int, fitted: F
     transforms = codecs.fitted_transforms({TENSOR: boundary(200, 2)})
     values = boundary(20, 9)
     step = codecs.steps_of(transforms, codecs.DISTORTIONS)[TENSOR][number]
-    wanted = transforms[TENSOR].codes(transforms[TENSOR].coded(values), step)
+    wanted = transforms[TENSOR].sent(values, step)
     sent = np.stack([fitted.codes(LEVELS[number], value[None])[TENSOR] for value in values])
     assert (sent == wanted[:, :, : sent.shape[2]]).mean() > 0.999, "but for a code on a border"
     assert (sent == 0).mean() < 0.95

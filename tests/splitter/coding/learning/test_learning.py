@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from splitter.coding import codecs, teaching
+from splitter.coding import codecs, fitting, teaching
 from splitter.coding.learning import train
 from splitter.coding.learning.quicker import Halved, Loss
 from splitter.coding.learning.train import Learned, learn
@@ -45,7 +45,20 @@ def test_the_loss_falls_at_the_coarsest_level_in_a_few_steps(pupil: Pupil) -> No
 
 def test_it_says_what_is_left_of_loss_and_bits_level_by_level(pupil: Pupil, learned: Learned) -> None:
     assert len(learned.left) == pupil.lesson.levels
-    assert learned.helped == (np.prod(learned.left) < 1)
+    lost, bits = np.array(learned.left).T
+    assert lost.prod() != 1
+    coarsest, step = learned.transforms(pupil.boundary), {name: steps[-1] for name, steps in pupil.lesson.steps.items()}
+    held, _ = pupil.lesson.divided()
+    now, before = (
+        sum(fitting.bits(one.sent(pupil.boundary[name][held], step[name]), one.level(step[name])) for name, one in those.items())
+        for those in (coarsest, pupil.lesson.starts)
+    )
+    assert now / before == pytest.approx(bits[-1], rel=0.05), "by what its tables make of held-out pictures, as those of the fitted one"
+
+
+def test_what_has_not_learned_is_as_long_as_the_fitted_codec(pupil: Pupil) -> None:
+    untaught = Learned(pupil.lesson.networks(), []).transforms(pupil.boundary)
+    np.testing.assert_allclose(pupil.lesson.lengths(untaught), pupil.lesson.lengths(pupil.lesson.starts), rtol=0.01)
 
 
 @pytest.mark.parametrize("arithmetic", [lambda loss: loss, Halved])
@@ -108,14 +121,16 @@ def test_few_pictures_come_out_the_same_without_the_further_ones(pupil: Pupil, t
             torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
-def test_a_split_goes_on_behind_a_cut_that_has_learned(pupil: Pupil, learned: Learned) -> None:
+@pytest.mark.parametrize(("share", "helped"), [(0.9, True), (1.1, False)])
+def test_a_split_goes_on_behind_a_cut_that_has_learned(pupil: Pupil, learned: Learned, share: float, *, helped: bool) -> None:
     fitted = codecs.fitted_transforms(pupil.boundary)
-    learned.save(pupil.work.parts.folder / f"learned-{CUT}.safetensors")
+    so_far = replace(learned, left=[(share, 1.0)] * pupil.lesson.levels)
+    so_far.save(pupil.work.parts.folder / f"learned-{CUT}.safetensors")
 
     further: Iterator[codecs.Tensors] = iter([pupil.boundary])
     levels = teaching.learned(pupil.work, CUT, pupil.boundary, fitted, further, 1.0)
     assert list(further), "it has seen more pictures, though nothing was to be learned any more"
-    assert len(levels) == (pupil.lesson.levels if learned.helped else 0)
+    assert len(levels) == (pupil.lesson.levels if helped else 0)
 
 
 def test_the_budget_ends_it(pupil: Pupil, tmp_path: Path) -> None:
