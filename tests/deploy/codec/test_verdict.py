@@ -17,6 +17,7 @@ CAPTIONS = [
     features("connector", 2, 300, **{"NLL": 0.02, "same caption": -80}),
     upload("avif", 90, 9000, **{"NLL": 0.002, "same caption": -30}),
     upload("avif", 50, 5000, **{"NLL": 0.03, "same caption": -60}),
+    upload("avif", 20, 2000, **{"NLL": 0.05, "same caption": -90}),
 ]
 
 
@@ -46,6 +47,7 @@ def test_captions_have_a_bar_for_likelihood_and_one_for_those_unchanged() -> Non
     assert {bar: named(list(rows)) for bar, rows in won.items()} == {
         "NLL at most +0.01": ["split@connector/fitted-1", "upload@avif-90"],
         "NLL at most +0.03": ["split@connector/fitted-2", "upload@avif-50"],
+        "NLL at most +0.05": ["split@connector/fitted-2", "upload@avif-20"],
         "50% of the captions unchanged": ["split@connector/fitted-1", "upload@avif-90"],
         "25% of the captions unchanged": ["split@connector/fitted-1", "upload@avif-50"],
     }
