@@ -16,9 +16,10 @@ from cloud.pictures import open_picture
 from cloud.precision import choose
 from cloud.prompts import Prompts, Speech
 from cloud.sampling import Sampler
+from cloud.waiting import Waiting
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
-from protos.errors import PictureError, RequestError, UnknownFrame
+from protos.errors import CloudBusy, PictureError, RequestError, UnknownFrame
 
 LIMITS = pb.Limits(most_picture_bytes=1 << 20, most_picture_pixels=10_000)
 
@@ -180,3 +181,11 @@ def test_the_prompt_is_the_processors(bundle: Bundle) -> None:
     expected = processor(text=text, images=[Image.new("RGB", (128, 128))])["input_ids"][0]
     prompts = Prompts(folder / "tokenizer.json", bundle.manifest.prompt, bundle.manifest.limits)
     assert prompts.build("What color is the star?") == list(expected)
+
+
+def test_a_request_that_is_being_decoded_has_its_place_in_the_line() -> None:
+    waiting = Waiting(1)
+    with waiting.entering(), pytest.raises(CloudBusy, match="1 requests wait here already"), waiting.entering():
+        pytest.fail("two were let in where one has room")
+    with waiting.entering():
+        assert not len(waiting)
