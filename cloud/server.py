@@ -42,7 +42,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         send, room = _one_at_a_time(context.write), asyncio.Semaphore(self._most_in_flight)
 
         async def answer(request: ip.InferRequest) -> None:
-            identity = request.id
+            identity = request.id[:MOST_ID_BYTES]
             try:
                 await self._answer(request, _deadline(context), send)
             except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
@@ -107,7 +107,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
 def _failure(identity: str, error: Exception) -> ip.InferReply:
     status, message = status_of(error)
-    return ip.InferReply(id=identity[:MOST_ID_BYTES], failure=ip.Failure(code=code_number(status), message=message))
+    return ip.InferReply(id=identity, failure=ip.Failure(code=code_number(status), message=message))
 
 
 def _deadline(context: Context) -> float:

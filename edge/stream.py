@@ -12,7 +12,7 @@ from protos.bundle import Bundle
 from protos.payload import Frame
 from protos.tiles import Grid
 
-_MOST_LOSSES = 7
+_MOST_LOSSES = 7  # that count: 126 key frames
 _SURELY = 2  # differences so many times smaller than the last key frame: no need to see how large another would be
 
 

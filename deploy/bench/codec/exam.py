@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,6 @@ class _Album:
 
     root: Path
     places: Mapping[str, Path]
-    _bare: Mapping[str, Sequence[str]] = field(repr=False)
     _seen: Collection[str]
     left_out: int = 0
 
@@ -108,10 +108,7 @@ class _Album:
         files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES) if root.is_dir() else []
         if not files:
             raise RequestError(f"{root} holds no pictures; give a folder with pictures, or `{NANO}`", path=str(root))
-        places, bare = {p.relative_to(root).as_posix(): p for p in files}, defaultdict[str, list[str]](list)
-        for name, place in places.items():
-            bare[place.name].append(name)
-        return cls(root, places, bare, seen)
+        return cls(root, {p.relative_to(root).as_posix(): p for p in files}, seen)
 
     def first(self, names: Iterable[str], count: int) -> dict[str, Image]:
         """At most so many of the pictures named. Raises RequestError where none is left."""
@@ -128,6 +125,14 @@ class _Album:
                 self.left_out += 1
             else:
                 yield name, image
+
+    @cached_property
+    def _bare(self) -> Mapping[str, Sequence[str]]:
+        """The paths of the pictures that have a bare name."""
+        named = defaultdict[str, list[str]](list)
+        for path, place in self.places.items():
+            named[place.name].append(path)
+        return named
 
     def _place(self, name: str) -> Path:
         found = [name] if name in self.places else self._bare.get(name, [])

@@ -94,7 +94,7 @@ class Lesson:
 
     def lengths(self, transforms: Mapping[str, Transform]) -> Doubles:
         """Bits of a held-out picture at each level (levels), with the level's own tables."""
-        held, _ = self.divided()
+        held = held_out(self.distinct)
         each = [[_length(one, self.boundary[name][held], step) for step in self.steps[name]] for name, one in transforms.items()]
         return np.asarray(np.sum(each, axis=0))
 
@@ -144,7 +144,12 @@ class Learned:
 
     def transforms(self, calibration: Mapping[str, NDArray[np.floating]]) -> dict[str, LearnedTransform]:
         """What the codec is made of, its tables from a calibration (pictures, tokens, width) by tensor name."""
-        return {name: network.transform(np.asarray(calibration[name])) for name, network in self.networks.items()}
+        return transforms_of(self.networks, calibration)
+
+
+def transforms_of(networks: Networks, calibration: Mapping[str, NDArray[np.floating]]) -> dict[str, LearnedTransform]:
+    """What networks do, with tables from a calibration (pictures, tokens, width) by tensor name."""
+    return {name: network.transform(calibration[name]) for name, network in networks.items()}
 
 
 def learn(
@@ -169,7 +174,7 @@ def learn(
     for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
     lost = _objectives(lesson, networks, held)[0] / fitted[0]
-    learned = {name: network.transform(lesson.boundary[name][: lesson.distinct]) for name, network in networks.items()}
+    learned = transforms_of(networks, {name: values[: lesson.distinct] for name, values in lesson.boundary.items()})
     bits = lesson.lengths(learned) / lesson.lengths(lesson.starts)  # by tables: a law that was learned calls the same codes shorter
     return Learned(networks, list(zip(lost.tolist(), bits.tolist(), strict=True)))
 
