@@ -85,7 +85,8 @@ class _Set:
 
     def __init__(self, joints: Sequence[Joint | None], which: Integers, members: int, reach: int) -> None:
         self._reach, self.beyond = reach, _beyond(members, reach)
-        self._weights = _weights(members, reach)
+        numbers = np.arange(self.beyond + 1)[:, None]
+        self._codes = (numbers // _weights(members, reach) % (2 * reach + 1) - reach).astype(np.int16)  # of each symbol
         number = np.cumsum([joint is not None for joint in joints]) - 1
         alike = [table for table, joint in enumerate(joints) if joint and (joint.members, joint.reach) == (members, reach)]
         places = [np.flatnonzero(which == table) for table in alike]
@@ -107,7 +108,7 @@ class _Set:
 
     def apart(self, sent: NDArray[np.int16], numbers: Integers, rest: Integers) -> int:
         """Put the codes of symbols (tiles, groups) into their places; how many of the rest those with one beyond take."""
-        values = numbers[..., None] // self._weights % (2 * self._reach + 1) - self._reach
+        values = self._codes[numbers]
         beyond = numbers == self.beyond
         taken: int = int(np.count_nonzero(beyond)) * self.places.shape[1]
         values[beyond] = rest[:taken].reshape(-1, self.places.shape[1])
