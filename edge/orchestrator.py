@@ -16,12 +16,12 @@ from edge.resampling import Picture
 from edge.task import Task, silent
 from protos import inference_pb2 as pb
 from protos.bundle import PICTURE_CUT, Bundle
-from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, RequestError, TooLarge, UnknownFrame, WrongBundle
+from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, RequestError, UnknownFrame, WrongBundle
 from protos.labels import Labels
 
 NETWORK_SECONDS = 10.0  # without a deadline: what a call may take beside the tokens it makes
 _MOST_FRAMES = 256
-_ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, TooLarge)
+_ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)  # a refused question is refused here as well
 _TROUBLES: dict[type[IsthmusError], str] = {WrongBundle: "cloud serves another bundle", CloudBusy: "cloud busy"}
 _ANYTHING = Rules()
 _BALANCED = Weights()
@@ -74,7 +74,8 @@ class Orchestrator:
         `on_text` gets the answer in pieces as they come. If the cloud dies in mid-answer and the device answers anew, `on_restart`
         gets the reason: what came before is void. `frame` is `Answer.frame` of an earlier question about the same picture.
         A dual encoder reads no question: it chooses among `labels`, which may bring their embeddings; none are the bundle's own.
-        Raises PromptError, PictureError, UnknownName, NoRoute; where no local answer may stand in, CloudError, WrongBundle, TooLarge.
+        Raises PromptError, PictureError, UnknownName, NoRoute; where no local answer may stand in, CloudError, WrongBundle,
+        UnknownFrame, and other RequestErrors.
         """
         names, given = (labels.names, labels.rows()) if isinstance(labels, Labels) else (labels, {})
         asked = generation or pb.Generation()
@@ -109,18 +110,16 @@ class Orchestrator:
         try:
             return self._ask(task, decision, self._client)
         except _ANSWERED_HERE_INSTEAD as error:
+            if isinstance(error, (RequestError, UnknownFrame)) and self._device.send_whole(task):
+                return self._act(task, decision)
+            if isinstance(error, UnknownFrame) and task.frame is not None:
+                self._kept.pop(task.frame, None)
+                task.frame = None
+                return self._act(task, self._decide(task))
             if not self._device.may_answer(task):
                 raise
             task.restart(str(error))
             return self._answer_here(task, decision)
-        except (UnknownFrame, RequestError) as error:
-            if self._device.send_whole(task):
-                return self._act(task, decision)
-            if task.frame is None or not isinstance(error, UnknownFrame):
-                raise
-            self._kept.pop(task.frame, None)
-            task.frame = None
-            return self._act(task, self._decide(task))
 
     def _answer_here(self, task: Task, decision: Decision) -> Answer:
         tokens = self._device.answer(task)

@@ -1,6 +1,7 @@
 """Whole answers: a real bundle on the device, and a cloud that plays a script, or none."""
 
 from collections.abc import Generator
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -123,6 +124,9 @@ LOST: dict[str, tuple[Script, type[Exception]]] = {
     "dead in mid-answer": (refuses(grpc.StatusCode.UNAVAILABLE, "killed", "a "), CloudError),
     "no end": (breaks_off("a "), CloudError),
     "another bundle": (refuses(grpc.StatusCode.FAILED_PRECONDITION, "it serves 3fa9"), WrongBundle),
+    "features refused": (refuses(grpc.StatusCode.INVALID_ARGUMENT, "tensor 'hidden' holds NaN or infinity"), RequestError),
+    "refused in mid-answer": (refuses(grpc.StatusCode.INVALID_ARGUMENT, "the model makes no number", "a "), RequestError),
+    "a frame it was not asked for": (refuses(grpc.StatusCode.NOT_FOUND, "frame is gone"), UnknownFrame),
 }
 
 
@@ -153,8 +157,10 @@ def test_words_of_a_dead_cloud_are_void_and_the_caller_is_told(bundle: Bundle) -
     assert answer.text == "".join(told[3:])
 
 
-def test_a_refused_request_is_an_error_and_not_answered_here(bundle: Bundle) -> None:
-    with pytest.raises(RequestError, match="too long"):
+def test_a_question_that_the_device_refuses_as_well_is_an_error(bundle_path: Path) -> None:
+    bundle = Bundle.open(bundle_path)
+    bundle.manifest.limits.most_prompt_tokens = 1
+    with pytest.raises(PromptError, match="at most 1 fit"):
         ask(bundle, refuses(grpc.StatusCode.INVALID_ARGUMENT, "the prompt is too long"), SPLIT)
 
 
