@@ -1,12 +1,10 @@
 """The next token of one answer from its logits: greedy, or sampled with the request's own seed."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from protos import inference_pb2 as ip
-from protos.errors import RequestError
+from protos.limits import check_generation
 
 
 class Sampler:
@@ -36,8 +34,5 @@ class Sampler:
 
 def sampler(generation: ip.Generation) -> Sampler | None:
     """What a request asks for; None is greedy. Raises RequestError for numbers that mean nothing."""
-    if not (math.isfinite(generation.temperature) and generation.temperature >= 0):
-        raise RequestError(f"the temperature is {generation.temperature}; give 0 (greedy) or a positive number")
-    if not 0 <= generation.top_p <= 1:
-        raise RequestError(f"top_p is {generation.top_p}; give a number from 0 (no restriction) to 1")
+    check_generation(generation)
     return Sampler(generation.temperature, generation.top_p, generation.seed) if generation.temperature else None

@@ -20,7 +20,7 @@ from edge.task import Task
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import PictureError
-from protos.limits import check_labels, check_question
+from protos.limits import check_generation, check_labels, check_question
 from protos.matching import Floats
 
 
@@ -59,10 +59,11 @@ class Device:
             assert self._local
 
     def look(self, task: Task) -> None:
-        """Check what came and bring the picture to the model's size. Raises PromptError or PictureError."""
+        """Check what came and bring the picture to the model's size. Raises PromptError, PictureError or RequestError."""
         check_labels(task.labels, self._bundle.manifest)
         if not self.matches:
             check_question(task.question, self._bundle.manifest.limits)
+            check_generation(task.generation)
         picture = task.picture
         if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != "uint8":
             text = f"a picture is RGB (height, width, 3) of uint8, this is {picture.dtype} {picture.shape}; read it with read_picture"

@@ -21,7 +21,7 @@ from protos.labels import Labels
 
 NETWORK_SECONDS = 10.0  # without a deadline: what a call may take beside the tokens it makes
 _MOST_FRAMES = 256
-_ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)  # a refused question is refused here as well
+_ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
 _TROUBLES: dict[type[IsthmusError], str] = {WrongBundle: "cloud serves another bundle", CloudBusy: "cloud busy"}
 _ANYTHING = Rules()
 _BALANCED = Weights()
@@ -74,8 +74,8 @@ class Orchestrator:
         `on_text` gets the answer in pieces as they come. If the cloud dies in mid-answer and the device answers anew, `on_restart`
         gets the reason: what came before is void. `frame` is `Answer.frame` of an earlier question about the same picture.
         A dual encoder reads no question: it chooses among `labels`, which may bring their embeddings; none are the bundle's own.
-        Raises PromptError, PictureError, UnknownName, NoRoute; where no local answer may stand in, CloudError, WrongBundle,
-        UnknownFrame, and other RequestErrors.
+        Raises PromptError, PictureError, UnknownName, NoRoute, RequestError for a temperature or top_p that means nothing; where no
+        local answer may stand in, CloudError, WrongBundle, UnknownFrame, and other RequestErrors.
         """
         names, given = (labels.names, labels.rows()) if isinstance(labels, Labels) else (labels, {})
         asked = generation or pb.Generation()

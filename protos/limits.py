@@ -1,8 +1,10 @@
 """What a bundle's limits let in: checked on the device, so that nothing is sent in vain, and again in the cloud."""
 
+import math
 from collections.abc import Sequence
 
 from protos import bundle_pb2 as pb
+from protos import inference_pb2 as ip
 from protos.errors import PictureError, PromptError, RequestError
 
 MOST_ID_BYTES = 256
@@ -29,6 +31,14 @@ def check_question(question: str, limits: pb.Limits) -> int:
             f"the question has {size} bytes, at most {limits.most_question_bytes} are accepted; ask a shorter one", bytes=size
         )
     return size
+
+
+def check_generation(generation: ip.Generation) -> None:
+    """Raises RequestError for numbers that mean nothing."""
+    if not (math.isfinite(generation.temperature) and generation.temperature >= 0):
+        raise RequestError(f"the temperature is {generation.temperature}; give 0 (greedy) or a positive number")
+    if not 0 <= generation.top_p <= 1:
+        raise RequestError(f"top_p is {generation.top_p}; give a number from 0 (no restriction) to 1")
 
 
 def check_elongation(height: int, width: int, preprocessing: pb.Preprocessing) -> None:

@@ -164,6 +164,16 @@ def test_a_question_that_the_device_refuses_as_well_is_an_error(bundle_path: Pat
         ask(bundle, refuses(grpc.StatusCode.INVALID_ARGUMENT, "the prompt is too long"), SPLIT)
 
 
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [(pb.Generation(temperature=-1), "temperature"), (pb.Generation(temperature=np.nan), "temperature"), (pb.Generation(top_p=7), "top_p")],
+)
+@pytest.mark.parametrize("route", ["local", SPLIT.route])
+def test_a_wish_that_means_nothing_is_an_error_on_every_route(bundle: Bundle, wish: pb.Generation, words: str, route: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        ask(bundle, refuses(grpc.StatusCode.INVALID_ARGUMENT, "means nothing"), Rules(route=route), generation=wish)
+
+
 def test_after_a_failure_the_cloud_is_left_alone_for_a_while(bundle: Bundle) -> None:
     clock = Clock()
     link = Link(bundle, clock(), jitter=lambda: 1.0)
