@@ -22,11 +22,11 @@ _COMMANDS = {
     "search": ("edge.commands.search", "find photos by what is on them", "edge"),
     "edge": ("edge.commands.profile", "measure this device", "edge"),
     "nano": ("splitter.commands.nano", "train or evaluate the built-in model", "splitter"),
-    "bench": ("deploy.bench.commands", "measure", "demo"),
+    "bench": ("bench.commands", "measure", "demo"),
     "demo": ("deploy.demo.commands", "the whole chain on this machine, over good and bad links", "demo"),
 }
 _INTERRUPTED = 130
-_OURS = {"protos", "splitter", "edge", "cloud", "deploy"}
+_OURS = {"protos", "splitter", "edge", "cloud", "bench", "deploy"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

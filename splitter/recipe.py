@@ -11,7 +11,7 @@ from protos import codec
 from protos.bundle import FORMAT, file_digest
 from protos.errors import CheckpointError, UnknownName
 from splitter.config import cache_folder
-from splitter.precision.form import Form
+from splitter.quantize.form import Form
 from splitter.storage.digests import Digests
 
 _PACKAGES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
@@ -24,9 +24,9 @@ _ONLY_PRINTING = {"commands", "planning"}
 class Options:
     """What the user of `isthmus split` chose. `cuts` empty: at thirds of the layers. `calibration` None: the built-in scenes.
 
-    `measure`: what losses are measured in, one of splitter/measuring/measures.py, or by the size of the language model. `form`: that of the
-    head, given up for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as splitter/precision/loss.py has it.
-    `codecs`: the kinds that every cut gets, of protos/codec.py; training all that are learned may take `budget_minutes`.
+    `measure`: what losses are measured in, one of splitter/evaluate/measures.py, or by the size of the language model. `form`: that of the
+    head, given up for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as splitter/stages/loss.py has it.
+    `codecs`: the kinds that every cut gets, of protos/codec/__init__.py; training all that are learned may take `budget_minutes`.
     `labels` and `template` are for dual encoders: the labels that the bundle brings, and what stands around each, `{label}`.
     """
 

@@ -21,29 +21,29 @@ from transformers import PretrainedConfig
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, MANIFEST, Bundle, write_manifest
 from protos.errors import BundleError
-from protos.tiles import largest_grid
-from splitter.coding import codecs
-from splitter.coding.cut_codecs import cut_codecs
-from splitter.coding.learning.train import held_out
-from splitter.coding.weighing import weigh
+from protos.pictures.tiles import largest_grid
+from splitter.codecs import codecs
+from splitter.codecs.learning.train import held_out
+from splitter.decoders.local import write_local
+from splitter.decoders.text_tower import write_texts
+from splitter.evaluate.answers import Prompting
+from splitter.evaluate.subjects import fingerprint
+from splitter.evaluate.verify import identity_difference, token_difference
 from splitter.families import Boundary
-from splitter.graphs.chain import Arrays, Chain, reached
-from splitter.graphs.cut import extracted
-from splitter.graphs.export import PIXELS, export_tower, graph_name
-from splitter.graphs.local import write_local
-from splitter.graphs.text_tower import write_texts
-from splitter.measuring.answers import Prompting
-from splitter.measuring.report import cloud_costs, measure
-from splitter.measuring.subjects import fingerprint
-from splitter.measuring.verify import identity_difference, token_difference
+from splitter.graph.chain import Arrays, Chain, reached
+from splitter.graph.cut import extracted
+from splitter.graph.export import PIXELS, export_tower, graph_name
+from splitter.graph.files import save
 from splitter.memory import give_back
-from splitter.precision.chosen import Chosen, choose
-from splitter.precision.files import save
 from splitter.recipe import Options, recipe, versions
+from splitter.stages.cut_codecs import cut_codecs
+from splitter.stages.report import cloud_costs, measure
+from splitter.stages.select import Chosen, choose
+from splitter.stages.weighing import weigh
+from splitter.stages.work import Advance, Say, Work
 from splitter.storage.parts import Parts
 from splitter.storage.room import check_room, full_disk_told
 from splitter.storage.tail import tail_bytes, write_tail
-from splitter.work import Advance, Say, Work
 
 Codings = dict[str, list[codecs.Coding]]
 

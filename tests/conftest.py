@@ -25,8 +25,8 @@ settings.load_profile("isthmus")
 @pytest.fixture(scope="session")
 def bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from splitter.nano.model import WEIGHTS
-    from splitter.quiet import quiet
     from splitter.recipe import Options
+    from splitter.silence import quiet
     from splitter.split import split
 
     def made(path: Path) -> None:

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     config = _config(options)
     bundles = [Bundle.open(path) for path in config.bundles]
-    from cloud.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
+    from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
 
     return serve(bundles, config)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from bench.rig.bundles import prepare
+from bench.rig.outcomes import Outcome
 from deploy.demo import output, tables
 from deploy.demo import run as measurement
-from deploy.demo.bundles import prepare
-from deploy.demo.record import Outcome
 from protos.errors import RequestError
 
 _MOST_QUESTIONS = 200

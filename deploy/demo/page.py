@@ -6,8 +6,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from bench.rig.outcomes import AUTO, REMOTE, Outcome
 from deploy.demo import charts
-from deploy.demo.record import AUTO, REMOTE, Outcome, Record, story
+from deploy.demo.record import Record, story
 
 _HERE = Path(__file__).parent
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from deploy.conditions import PRESETS, Conditions
-from deploy.demo import exam
-from deploy.demo.bundles import cheapest_upload
-from deploy.demo.cloud import CloudProcess
-from deploy.demo.record import REMOTE, Asked, LinkRun, Outcome, Record
-from deploy.demo.strategies import Device, Strategy, devices, strategies, with_fallback
-from deploy.emulator import Link
-from edge import measure
-from edge.policy import COLUMNS, explain
-from edge.profile import DeviceProfile
+from bench.network.conditions import PRESETS, Conditions
+from bench.network.emulator import Link
+from bench.rig import questions as exam
+from bench.rig.bundles import cheapest_upload
+from bench.rig.cloud_process import CloudProcess
+from bench.rig.outcomes import REMOTE, Asked, Outcome
+from bench.rig.strategies import Device, Strategy, devices, strategies, with_fallback
+from deploy.demo.record import LinkRun, Record
+from edge.costs import measure
+from edge.costs.profile import DeviceProfile
+from edge.policy.policy import COLUMNS, explain
 from protos.bundle import Bundle
 
 WARM_UP = 2

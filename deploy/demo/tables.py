@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.rig.outcomes import AUTO, Outcome
 from deploy.demo.charts import size, time
-from deploy.demo.record import AUTO, Outcome, Record, Summary, story
+from deploy.demo.record import Record, Summary, story
 
 _LOOK: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "padding": 0}
 _FIXED = 53  # columns of characters that names and numbers take

@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from edge import config
-from edge.answer import Answer
-from edge.client import CloudClient
-from edge.link import Link, memory_file
-from edge.orchestrator import Orchestrator
-from edge.policy import COLUMNS, Rules, explain
-from edge.profile import DeviceProfile
-from edge.providers import CHOICES, PROVIDER_HELP
-from edge.sources import read_picture
+from edge.costs.profile import DeviceProfile
+from edge.link.client import CloudClient
+from edge.link.link import Link, memory_file
+from edge.models.providers import CHOICES, PROVIDER_HELP
+from edge.pictures.files import read_picture
+from edge.policy.policy import COLUMNS, Rules, explain
+from edge.requests.answer import Answer
+from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.labels import Labels, named_labels

@@ -11,9 +11,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from edge import config
-from edge.measure import measure
-from edge.profile import DeviceProfile
-from edge.providers import CHOICES, PROVIDER_HELP
+from edge.costs.measure import measure
+from edge.costs.profile import DeviceProfile
+from edge.models.providers import CHOICES, PROVIDER_HELP
 from protos.bundle import Bundle
 
 _EXAMPLE = """\

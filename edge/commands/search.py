@@ -10,9 +10,9 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from edge.client import CloudClient
-from edge.providers import CHOICES, PROVIDER_HELP
-from edge.search import Found, photos_in, search
+from edge.link.client import CloudClient
+from edge.models.providers import CHOICES, PROVIDER_HELP
+from edge.requests.search import Found, photos_in, search
 from protos.bundle import Bundle
 
 _EXAMPLES = """\

@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     wait_quietly()
-    from splitter.measuring.texts import embed_labels
-    from splitter.quiet import quiet
+    from splitter.evaluate.texts import embed_labels
+    from splitter.silence import quiet
 
     names, bundle = named_labels(options.labels), Bundle.open(options.bundle)
     if not names:

@@ -46,9 +46,9 @@ def _train(options: argparse.Namespace) -> None:
 
 def _eval(options: argparse.Namespace) -> None:
     wait_quietly()
-    from splitter.nano.evaluate import evaluate
+    from splitter.evaluate.built_in import evaluate
     from splitter.nano.model import WEIGHTS
-    from splitter.quiet import quiet
+    from splitter.silence import quiet
 
     with Progress(console=Console(stderr=True), transient=True) as progress, quiet():
         task = progress.add_task("asking", total=3 * options.questions)

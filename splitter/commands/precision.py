@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from splitter.precision.form import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, Form
+from splitter.quantize.form import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, Form
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:

@@ -110,8 +110,8 @@ def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
     started = progress.add_task("loading torch", total=None)
     wait_quietly()
     from splitter.nano.model import WEIGHTS
-    from splitter.quiet import quiet
     from splitter.recipe import Options
+    from splitter.silence import quiet
     from splitter.split import split
     from splitter.storage.hub import find
 

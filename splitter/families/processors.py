@@ -16,7 +16,7 @@ from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTr
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
-from protos.prompt import PICTURE
+from protos.text.prompt import PICTURE
 from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Speaking, Step, walk
 
 FILTERS = {1: pb.Resize.LANCZOS, 2: pb.Resize.BILINEAR, 3: pb.Resize.BICUBIC}  # Pillow's numbers

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from protos import bundle_pb2 as pb
-from protos.tiles import mean_tiles
+from protos.pictures.tiles import mean_tiles
 from splitter.planning.device import DeviceTimes
 
 OVERHEAD_BYTES = 160  # of a request beside its payload and question: digest, id, names, generation, field tags

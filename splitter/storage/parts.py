@@ -11,8 +11,8 @@ from typing import Any
 
 import onnx
 
+from splitter.graph.files import save
 from splitter.memory import give_back
-from splitter.precision.files import save
 
 _MOST_INSIDE = 64 << 20
 _MARK = "recipe"

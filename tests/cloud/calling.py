@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
-from cloud.matcher import Matcher
-from cloud.precision import Precision
-from cloud.service import Service, serving
-from cloud.tail import Tail
+from cloud.models.dual_encoder import Matcher
+from cloud.models.placement import Precision
+from cloud.models.tail import Tail
 from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle

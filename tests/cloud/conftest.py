@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.tail import Tail
+from cloud.models.tail import Tail
 from protos.bundle import MANIFEST, Bundle, write_manifest
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 from tests.cloud.calling import FP32, Head, Pixels

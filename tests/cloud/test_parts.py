@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from cloud.admission.pictures import open_picture
 from cloud.config import ServeConfig, listen_address
-from cloud.frames import Frames
-from cloud.pictures import open_picture
-from cloud.precision import choose
-from cloud.prompts import Prompts, Speech
-from cloud.sampling import Sampler
-from cloud.waiting import Waiting
+from cloud.engine.encoder_cache import Frames
+from cloud.engine.prompts import Prompts, Speech
+from cloud.engine.sampling import Sampler
+from cloud.engine.scheduler import Waiting
+from cloud.models.placement import choose
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import CloudBusy, PictureError, RequestError, UnknownFrame

@@ -11,8 +11,8 @@ from transformers import Idefics3ForConditionalGeneration
 from protos.bundle import Bundle
 from splitter.nano.model import config, processor
 from splitter.nano.scenes import picture
-from splitter.quiet import quiet
 from splitter.recipe import Options
+from splitter.silence import quiet
 from splitter.split import split
 
 

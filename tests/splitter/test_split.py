@@ -17,17 +17,17 @@ from transformers import AutoProcessor
 from protos import codec as wire
 from protos.bundle import Bundle
 from protos.errors import BundleError, CheckpointError, UnknownName
-from splitter.coding import encoders
+from splitter.codecs import encoders
+from splitter.evaluate.verify import Whole, identity_difference
 from splitter.families import cut_names, enter, family, walk
 from splitter.families.loading import load_model, load_processor
-from splitter.graphs.chain import Chain, open_session
-from splitter.graphs.cut import cut
-from splitter.measuring.verify import Whole, identity_difference
+from splitter.graph.chain import Chain, open_session
+from splitter.graph.cut import cut
 from splitter.nano.model import WEIGHTS
 from splitter.nano.scenes import CALIBRATION_SEEDS, picture
 from splitter.recipe import Options
 from splitter.split import split
-from splitter.work import Work
+from splitter.stages.work import Work
 
 ROOT = Path(__file__).resolve().parents[2]
 

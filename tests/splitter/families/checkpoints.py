@@ -44,7 +44,7 @@ from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImag
 
 from splitter.nano.model import config as nano_config
 from splitter.nano.model import tokenizer as nano_tokenizer
-from splitter.quiet import quiet
+from splitter.silence import quiet
 
 _TEMPLATE = (
     "{% for message in messages %}USER: {% for part in message['content'] %}"

@@ -12,7 +12,7 @@ from transformers.models.clip.processing_clip import CLIPProcessor
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip.processing_siglip import SiglipProcessor
 
-from splitter.quiet import quiet
+from splitter.silence import quiet
 
 _WIDTH = 48
 _VISION = {

@@ -14,8 +14,8 @@ from splitter.families import Family, Speaking, cut_names, family_of, speaking
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
 from splitter.nano.scenes import picture
-from splitter.quiet import quiet
 from splitter.recipe import Options
+from splitter.silence import quiet
 from splitter.split import split
 
 

@@ -12,13 +12,13 @@ from transformers import AutoProcessor, Blip2Config, Blip2Processor, BlipConfig,
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 from protos.errors import CheckpointError
+from splitter.decoders.local import write_local
+from splitter.evaluate.verify import image_tokens
 from splitter.families import family, family_of, speaking, walk
 from splitter.families.blip2 import Blip2
 from splitter.families.causal import spoken_logits
 from splitter.families.loading import Checkpoint, load_model, load_processor
-from splitter.graphs.export import attention
-from splitter.graphs.local import write_local
-from splitter.measuring.verify import image_tokens
+from splitter.graph.export import attention
 from splitter.nano.scenes import picture
 from splitter.split import most_prompt_tokens
 from tests.splitter.families.checkpoints import IMAGE, blip, blip2_opt, blip2_t5, blip_vqa

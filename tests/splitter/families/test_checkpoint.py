@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from protos.errors import CheckpointError
+from splitter.evaluate.verify import image_tokens
 from splitter.families import speaking
 from splitter.families.checkpoint import CONFIG, INDEX, WEIGHTS, read_config, read_header, read_tensors
 from splitter.families.loading import Checkpoint, load_model
-from splitter.measuring.verify import image_tokens
-from splitter.quiet import quiet
+from splitter.silence import quiet
 from tests.splitter.families.checkpoints import llava_clip, smolvlm
 
 

@@ -12,33 +12,33 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cloud.matcher import Matcher
-from edge.head import Head
-from edge.matcher import LocalMatcher
-from edge.preprocess import Preprocessor
-from edge.senders import Senders
-from edge.texts import TextTower
+from cloud.models.dual_encoder import Matcher
+from edge.models.dual_encoder import LocalMatcher
+from edge.models.head import Head
+from edge.models.text_tower import TextTower
+from edge.pictures.preprocess import Preprocessor
+from edge.upload.feature_encoders import Senders
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from protos.errors import CheckpointError, NoRoute, PromptError, RequestError
 from protos.labels import Labels
 from protos.matching import label_texts
+from splitter.evaluate.subjects import Image
 from splitter.families import cut_names, enter, speaking, walk
 from splitter.families.clip import Clip, Siglip
 from splitter.families.loading import load_model, load_processor
 from splitter.families.texts import text_tokenizer
-from splitter.graphs.chain import Chain
-from splitter.graphs.export import export_tower
-from splitter.graphs.quantize import to_int8
-from splitter.measuring.subjects import Image
+from splitter.graph.chain import Chain
+from splitter.graph.export import export_tower
 from splitter.nano.model import WEIGHTS
 from splitter.nano.scenes import picture
-from splitter.quiet import quiet
+from splitter.quantize.dynamic import to_int8
 from splitter.recipe import Options
+from splitter.silence import quiet
 from splitter.split import split
 from tests.cloud.calling import FP32, calling, picture_request, png
-from tests.edge.picture_files import scene
+from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.dual_checkpoints import clip
 from tests.splitter.families.duals import LABELS, Dual, of_length_1
 

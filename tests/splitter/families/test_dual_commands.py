@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import isthmus
-from cloud.matcher import Matcher
-from edge.orchestrator import Orchestrator
-from edge.policy import Rules
-from edge.profile import DeviceProfile
-from edge.sources import read_picture
+from cloud.models.dual_encoder import Matcher
+from edge.costs.profile import DeviceProfile
+from edge.pictures.files import read_picture
+from edge.policy.policy import Rules
+from edge.requests.orchestrator import Orchestrator
 from protos.bundle import MANIFEST, Bundle, write_manifest
 from protos.errors import NoRoute, RequestError, WrongBundle
 from protos.labels import Labels, named_labels
@@ -96,7 +96,7 @@ async def test_a_frame_that_the_cloud_keeps_needs_labels_only(dual: Dual) -> Non
 
 
 def ask_twice(bundle: Bundle, address: str) -> tuple[Any, Any]:
-    from edge.client import CloudClient
+    from edge.link.client import CloudClient
 
     with CloudClient(address) as client:
         device = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))

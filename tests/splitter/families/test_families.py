@@ -9,23 +9,23 @@ import onnx
 import pytest
 import torch
 
-from cloud.tail import Tail
-from edge.head import Head
-from edge.preprocess import Preprocessor
-from edge.senders import Senders
+from cloud.models.tail import Tail
+from edge.models.head import Head
+from edge.pictures.preprocess import Preprocessor
+from edge.upload.feature_encoders import Senders
 from protos import inference_pb2 as ip
 from protos.errors import PictureError
+from splitter.evaluate.answers import Prompting, greedy
+from splitter.evaluate.subjects import Image
+from splitter.evaluate.verify import Whole, image_tokens, spoken
 from splitter.families import cut_names, enter, walk
 from splitter.families.loading import load_model
-from splitter.graphs.chain import Chain
-from splitter.graphs.export import export_tower
-from splitter.graphs.quantize import to_int8
-from splitter.measuring.answers import Prompting, greedy
-from splitter.measuring.subjects import Image
-from splitter.measuring.verify import Whole, image_tokens, spoken
+from splitter.graph.chain import Chain
+from splitter.graph.export import export_tower
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
+from splitter.quantize.dynamic import to_int8
 from tests.cloud.calling import FP32, calling, picture_request, png
-from tests.edge.picture_files import scene
+from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.made import Made
 
 QUESTION = "what color is the circle"

@@ -7,19 +7,19 @@ import pytest
 import torch
 
 import isthmus
-from cloud.tail import Tail
-from edge.estimates import CloudEstimate
+from cloud.models.tail import Tail
+from edge.link.estimates import CloudEstimate
 from protos.bundle import Bundle
 from protos.errors import CheckpointError
+from splitter.evaluate.verify import image_tokens
 from splitter.families.causal import Causal
 from splitter.families.checkpoint import read_tensors
 from splitter.families.loading import Checkpoint
-from splitter.measuring.verify import image_tokens
-from splitter.quiet import quiet
 from splitter.recipe import Options
+from splitter.silence import quiet
 from splitter.split import split
+from splitter.stages.work import Work
 from splitter.storage.parts import Parts
-from splitter.work import Work
 from tests.cloud.calling import FP32, calling, picture_request
 from tests.splitter.families.checkpoints import llava_clip
 from tests.splitter.families.made import Made
@@ -101,6 +101,6 @@ def test_by_itself_a_split_leaves_out_only_large_language_models(options: Option
 
     work = Work(replace(options, measure="auto"), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None)
     assert work.with_language
-    monkeypatch.setattr("splitter.work._MOST_LANGUAGE_BYTES", work.checkpoint.language_bytes - 1)
+    monkeypatch.setattr("splitter.stages.work._MOST_LANGUAGE_BYTES", work.checkpoint.language_bytes - 1)
     work = Work(replace(options, measure="auto"), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None)
     assert not work.with_language

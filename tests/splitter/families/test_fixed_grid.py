@@ -9,7 +9,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from protos.errors import CheckpointError
 from splitter.families.fixed_grid import fixed_size, merged_order, patches, planes
-from tests.edge.picture_files import scene
+from tests.edge.pictures.picture_files import scene
 
 SHAPE = {"patch": 14, "merge": 2, "repeat": 2}
 

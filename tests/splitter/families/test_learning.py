@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from protos import codec as wire
-from splitter.coding.codecs import DISTORTIONS, LEARNED_DISTORTIONS
-from splitter.coding.learning.quicker import Halved
-from splitter.coding.learning.train import Costs, Lesson
-from splitter.quiet import quiet
+from splitter.codecs.codecs import DISTORTIONS, LEARNED_DISTORTIONS
+from splitter.codecs.learning.autocast import Halved
+from splitter.codecs.learning.train import Costs, Lesson
 from splitter.recipe import Options
+from splitter.silence import quiet
 from splitter.split import split
-from tests.splitter.coding.learning.pupil import Pupil, crossed
+from tests.splitter.codecs.learning.pupil import Pupil, crossed
 from tests.splitter.families.checkpoints import CHECKPOINTS, idefics3, internvl
 from tests.splitter.families.dual_checkpoints import DUAL_CHECKPOINTS
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from cloud.tail import Tail
-from edge.preprocess import Preprocessor
+from cloud.models.tail import Tail
+from edge.pictures.preprocess import Preprocessor
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
-from splitter.measuring.subjects import read
-from splitter.quiet import quiet
+from splitter.evaluate.subjects import read
 from splitter.recipe import Options
+from splitter.silence import quiet
 from splitter.split import split
 from tests.cloud.calling import FP32, calling, picture_request
 

@@ -18,11 +18,11 @@ from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Pair
 from splitter.nano.model import tokenizer
 from splitter.nano.scenes import picture
-from splitter.quiet import quiet
 from splitter.recipe import Options
+from splitter.silence import quiet
 from splitter.split import split
+from splitter.stages.work import Work
 from splitter.storage.parts import Parts
-from splitter.work import Work
 from tests.splitter.families.checkpoints import internvl, llava_clip, qwen2vl, write
 
 

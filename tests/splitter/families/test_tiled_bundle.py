@@ -11,39 +11,39 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
-from cloud.tail import Tail
-from deploy.bench.codec.captions import NLL, Captions
-from deploy.bench.codec.exam import Exam
-from deploy.bench.codec.halves import Cloud, Device, check_one_tile
-from deploy.bench.codec.questions import Questions
-from deploy.bench.codec.uploads import Upload
-from deploy.bench.codec.ways import Features, Picture, request_size, size
-from edge.answer import Answer
-from edge.client import CloudClient
-from edge.head import Head
-from edge.local import LocalModel
-from edge.measure import measure
-from edge.orchestrator import Orchestrator
-from edge.policy import Rules
-from edge.preprocess import Preprocessor
-from edge.profile import DeviceProfile
-from edge.senders import Senders
+from bench.codec.captions import NLL, Captions
+from bench.codec.exam import Exam
+from bench.codec.halves import Cloud, Device, check_one_tile
+from bench.codec.questions import Questions
+from bench.codec.uploads import Upload
+from bench.codec.ways import Features, Picture, request_size, size
+from cloud.models.tail import Tail
+from edge.costs.measure import measure
+from edge.costs.profile import DeviceProfile
+from edge.link.client import CloudClient
+from edge.models.head import Head
+from edge.models.local_model import LocalModel
+from edge.pictures.preprocess import Preprocessor
+from edge.policy.policy import Rules
+from edge.requests.answer import Answer
+from edge.requests.orchestrator import Orchestrator
+from edge.upload.feature_encoders import Senders
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from protos.errors import PromptError, RequestError
-from protos.tiles import Grid
+from protos.pictures.tiles import Grid
+from splitter.evaluate.answers import Prompting, greedy
+from splitter.evaluate.subjects import AGREEMENT, Image
 from splitter.families import enter, speaking
 from splitter.families import family as family_named
 from splitter.families.loading import load_model
-from splitter.measuring.answers import Prompting, greedy
-from splitter.measuring.subjects import AGREEMENT, Image
 from splitter.nano.questions import Question
 from splitter.nano.scenes import picture
-from splitter.quiet import quiet
 from splitter.recipe import Options
+from splitter.silence import quiet
 from splitter.split import split
 from tests.cloud.calling import FP32, calling, picture_request
-from tests.edge.picture_files import scene
+from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3
 
 QUESTION, ANOTHER = "what color is the circle", "is there a red square"

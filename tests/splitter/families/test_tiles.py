@@ -12,17 +12,17 @@ import torch
 from transformers import AutoProcessor
 from transformers.models.smolvlm.processing_smolvlm import SmolVLMProcessor
 
-from edge.preprocess import Preprocessor
+from edge.pictures.preprocess import Preprocessor
 from protos.errors import CheckpointError
-from protos.prompt import write_picture
-from protos.tiles import Grid, spans
+from protos.pictures.tiles import Grid, spans
+from protos.text.prompt import write_picture
+from splitter.evaluate.answers import Prompting, greedy
+from splitter.evaluate.verify import Whole, image_tokens, spoken
 from splitter.families import Speaking, enter, family_of, speaking, walk
 from splitter.families.causal import Causal
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
-from splitter.measuring.answers import Prompting, greedy
-from splitter.measuring.verify import Whole, image_tokens, spoken
-from tests.edge.picture_files import scene
+from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3, smolvlm
 
 QUESTION = "what color is the circle"

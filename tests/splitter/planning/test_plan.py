@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import isthmus
-from edge.estimates import CloudEstimate, LinkEstimate
-from edge.policy import Request, decide
-from edge.profile import DeviceProfile
+from edge.costs.profile import DeviceProfile
+from edge.link.estimates import CloudEstimate, LinkEstimate
+from edge.policy.policy import Request, decide
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle, write_manifest
 from protos.errors import RequestError, WrongBundle

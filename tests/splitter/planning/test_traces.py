@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from deploy.conditions import Trace as EmulatedTrace
+from bench.network.conditions import Trace as EmulatedTrace
 from protos.errors import RequestError
 from splitter.planning.traces import Trace
 

@@ -1,0 +1,1 @@
+"""A head's time and memory, against FP32, one session and torch."""

@@ -1,0 +1,1 @@
+"""An emulated network link: conditions, and the bytes that pass through it."""

@@ -1,0 +1,29 @@
+"""Run an `isthmus` command that ends when the process that started it does, even by SIGKILL.
+
+python -m bench.rig.leash PARENT_PID COMMAND...
+"""
+
+import os
+import runpy
+import sys
+import threading
+import time
+
+_LOOK_EVERY = 0.25  # seconds; a parent that died hands its children to another process, so the parent's id changes
+
+
+def main() -> None:
+    parent = int(sys.argv[1])
+    threading.Thread(target=_watch, args=(parent,), name="leash", daemon=True).start()
+    sys.argv = ["isthmus", *sys.argv[2:]]
+    runpy.run_module("isthmus", run_name="__main__")
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

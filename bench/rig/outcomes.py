@@ -1,0 +1,56 @@
+"""A question that is put to every strategy, and what became of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+AUTO, REMOTE, FALLBACK = "auto", "auto-remote", "split-or-local"
+_CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture, a question about it, and the one right answer. Sizes are those of whole request messages, in bytes."""
+
+    name: str
+    png: bytes
+    kind: str
+    question: str
+    expected: str
+    jpeg_bytes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one question asked by one strategy. `stages` and `milliseconds` are the device's own clock."""
+
+    asked: Asked
+    strategy: str
+    answer: str = ""
+    failure: str = ""
+    route: str = ""
+    note: str = ""
+    bytes_up: int = 0
+    milliseconds: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
+    after_kill: bool = False
+
+    @property
+    def right(self) -> bool:
+        return not self.failure and self.answer.strip() == self.asked.expected
+
+    @property
+    def network(self) -> float:
+        return self.stages.get("network", 0.0) + self.stages.get("lost", 0.0)
+
+    @property
+    def cloud(self) -> float:
+        """Milliseconds by the cloud's own clock, 0 where the device answered."""
+        return 0.0 if "network" not in self.stages else sum(self.stages.get(stage, 0.0) for stage in _CLOUD_STAGES)
+
+    @property
+    def device(self) -> float:
+        return max(self.milliseconds - self.network - self.cloud, 0.0)
+
+    @property
+    def verdict(self) -> str:
+        return "failed" if self.failure else "right" if self.right else "wrong"

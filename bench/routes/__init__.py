@@ -1,0 +1,1 @@
+"""Every way to answer, interleaved, over loopback."""

@@ -1,0 +1,88 @@
+"""Every way to answer, timed side by side over loopback: what the software costs where the link costs nothing."""
+
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.rig import questions as exam
+from bench.rig.bundles import cheapest_upload
+from bench.rig.cloud_process import CloudProcess
+from bench.rig.outcomes import Asked, Outcome
+from bench.rig.strategies import Device, Strategy, devices
+from edge.costs.profile import DeviceProfile
+from edge.policy.policy import Rules
+from protos import bundle_pb2 as pb
+from protos.bundle import Bundle
+from protos.errors import CloudError
+
+BASELINE = "upload"
+_WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One route over all repetitions: milliseconds, bytes of whole requests, and its median against the upload's."""
+
+    route: str
+    median_ms: float
+    p95_ms: float
+    bytes_up: float
+    right_percent: float
+    of_upload: float
+
+
+def routes(bundle: Bundle, repetitions: int, advance: Callable[[], None]) -> list[Timing]:
+    """Ask the same questions by every route in turns; `advance` is called after each turn. Raises CloudError."""
+    jpeg = cheapest_upload(bundle.manifest, ("jpeg",))
+    asked = exam.draw(bundle, jpeg, repetitions)
+    with CloudProcess(bundle.path) as cloud:
+        profile = DeviceProfile.from_manifest(bundle)
+        with devices(_every_route(bundle.manifest), bundle, profile, cloud.address) as those:
+            for question in asked[:_WARM_UP]:
+                _turn(those, question)
+            turns = []
+            for question in asked:
+                turns.append(_turn(those, question))
+                advance()
+    return _timings(turns)
+
+
+def setting(repetitions: int) -> str:
+    """Machine, threads and repetitions, in a sentence."""
+    return f"{repetitions} questions by each route in turns, after {_WARM_UP}; head 1 thread, cloud on the same {os.cpu_count()} cores"
+
+
+def _every_route(manifest: pb.Manifest) -> list[Strategy]:
+    """Forced routes, the best picture first: it is the baseline."""
+    upload = cheapest_upload(manifest, ("jpeg", "webp"))
+    names = {BASELINE: f"upload@{upload.format}-{upload.quality}"}
+    names |= {f"split@{cut.name}/{codec.name}": f"split@{cut.name}/{codec.name}" for cut in manifest.cuts for codec in cut.codecs}
+    remote = [Strategy(name, route, Rules(route=route, allow_local=False)) for name, route in names.items()]
+    return [*remote, Strategy("local", "local", Rules(route="local"))] if manifest.HasField("local") else remote
+
+
+def _turn(those: Sequence[Device], asked: Asked) -> list[Outcome]:
+    outcomes = [device.ask(asked) for device in those]
+    for outcome in outcomes:
+        if outcome.failure:
+            raise CloudError(f"route {outcome.strategy} failed, so there is nothing to compare: {outcome.failure}")
+    return outcomes
+
+
+def _timings(turns: Sequence[Sequence[Outcome]]) -> list[Timing]:
+    columns = [list(column) for column in zip(*turns, strict=True)]
+    medians = {column[0].strategy: statistics.median(s.milliseconds for s in column) for column in columns}
+    return [_timing(column, medians) for column in columns]
+
+
+def _timing(column: list[Outcome], medians: dict[str, float]) -> Timing:
+    route, times = column[0].strategy, sorted(s.milliseconds for s in column)
+    return Timing(
+        route,
+        medians[route],
+        times[min(len(times) - 1, round(0.95 * len(times)))],
+        statistics.mean(s.bytes_up for s in column),
+        100 * statistics.mean(s.right for s in column),
+        medians[route] / medians[BASELINE],
+    )

@@ -1,0 +1,1 @@
+"""Requests checked and decoded before the engine sees them."""

@@ -1,0 +1,1 @@
+"""The gRPC face of the service, its assembly, and its life as a process."""

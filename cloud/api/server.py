@@ -1,0 +1,133 @@
+"""The gRPC face of the service: Infer, Converse, Embed, Describe."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import grpc
+
+from cloud.admission.input_processor import Intake, Request
+from cloud.api.drain_gate import Door
+from cloud.api.status import code_number, status_of
+from cloud.engine.engine import Engine
+from cloud.engine.job import NEVER, Event, Job
+from protos import inference_pb2 as ip
+from protos.errors import CloudError
+from protos.inference_pb2_grpc import InferenceServicer
+from protos.limits import MOST_ID_BYTES, check_identity
+
+_log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[ip.InferRequest, ip.InferReply]
+Send = Callable[[ip.InferReply], Awaitable[None]]
+
+
+class Inference(InferenceServicer):  # type: ignore[misc] # generated without types
+    """Turns requests into jobs and their events into replies."""
+
+    def __init__(self, engine: Engine, intake: Intake, door: Door, description: ip.DescribeReply, most_in_flight: int) -> None:
+        self._engine, self._intake, self._door = engine, intake, door
+        self._description, self._most_in_flight = description, most_in_flight
+
+    async def Infer(self, request: ip.InferRequest, context: Context) -> None:  # noqa: N802 - gRPC's name
+        """Stream one answer."""
+        try:
+            await self._answer(request, _deadline(context), context.write)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            await context.abort(*status_of(error))
+
+    async def Converse(self, requests: AsyncIterator[ip.InferRequest], context: Context) -> None:  # noqa: N802
+        """Many answers at once, until the caller has no more questions or the service drains."""
+        send, room = _one_at_a_time(context.write), asyncio.Semaphore(self._most_in_flight)
+
+        async def answer(request: ip.InferRequest) -> None:
+            identity = request.id[:MOST_ID_BYTES]
+            try:
+                await self._answer(request, _deadline(context), send)
+            except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
+                request.Clear()  # a caller that does not read its refusals fills no memory with what was refused
+                await send(_failure(identity, error))
+            finally:
+                room.release()
+
+        async def read() -> None:
+            async for request in requests:
+                await room.acquire()
+                tasks.create_task(answer(request), name=f"converse {request.id[:MOST_ID_BYTES]}")
+
+        async with asyncio.TaskGroup() as tasks:
+            await _first_of(tasks.create_task(read(), name="read"), tasks.create_task(self._door.closing(), name="door"))
+        if self._door.closed:
+            await context.abort(*status_of(CloudError("the service is shutting down; open a new stream, another instance may answer")))
+
+    async def Describe(self, request: ip.DescribeRequest, context: object) -> ip.DescribeReply:  # noqa: ARG002, N802
+        """What is served, and how loaded it is."""
+        reply = ip.DescribeReply(load=self._engine.load())
+        reply.MergeFrom(self._description)
+        return reply
+
+    async def Embed(self, request: ip.EmbedRequest, context: Context) -> ip.EmbedReply:  # noqa: N802
+        """Where a picture or texts lie."""
+        try:
+            return await self._embed(request, _deadline(context))
+        except Exception as error:
+            await context.abort(*status_of(error))
+            raise
+
+    async def _embed(self, request: ip.EmbedRequest, deadline: float) -> ip.EmbedReply:
+        with self._door.entered():
+            job = await self._admitted(request, deadline)
+            with self._engine.holding(job):
+                (reply,) = [event async for event in job.events() if isinstance(event, ip.EmbedReply)]
+        reply.load.CopyFrom(self._engine.load())
+        return reply
+
+    async def _answer(self, request: ip.InferRequest, deadline: float, send: Send) -> None:
+        check_identity(request.id)
+        with self._door.entered():
+            job = await self._admitted(request, deadline)
+            with self._engine.holding(job):
+                async for event in job.events():
+                    await send(self._reply(request.id, event))
+        _log.info("answered %r at %s: total %.0f ms, queue %.0f ms", request.id, job.cut, job.stages.total, job.stages.queue)
+
+    async def _admitted(self, request: Request, deadline: float) -> Job:
+        with self._engine.waiting.entering():
+            return await self._intake.admit(request, deadline)
+
+    def _reply(self, identity: str, event: Event) -> ip.InferReply:
+        if isinstance(event, str):
+            return ip.InferReply(id=identity, text=event)
+        if isinstance(event, ip.EmbedReply):
+            raise TypeError("embeddings are no answer to a question")
+        event.load.CopyFrom(self._engine.load())
+        return ip.InferReply(id=identity, done=event)
+
+
+def _failure(identity: str, error: Exception) -> ip.InferReply:
+    status, message = status_of(error)
+    return ip.InferReply(id=identity, failure=ip.Failure(code=code_number(status), message=message))
+
+
+def _deadline(context: Context) -> float:
+    left = context.time_remaining()
+    return NEVER if left is None else time.monotonic() + left
+
+
+def _one_at_a_time(write: Send) -> Send:
+    """A stream takes one message at a time."""
+    lock = asyncio.Lock()
+
+    async def send(reply: ip.InferReply) -> None:
+        async with lock:
+            await write(reply)
+
+    return send
+
+
+async def _first_of(*tasks: asyncio.Task[None]) -> None:
+    """Wait for one, cancel the others."""
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()

@@ -1,0 +1,1 @@
+"""The engine: scheduler, batches, encoder cache, sampling."""

@@ -1,0 +1,1 @@
+"""What each part of an answer costs on this device: measured, and kept."""

@@ -1,0 +1,59 @@
+"""One call to the cloud, watched: when the first word came, what the cloud says it took, and so what the network took."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from edge.link.client import Cloud
+from protos import inference_pb2 as pb
+from protos.errors import CloudError
+
+LEAST_MS = 0.1  # no call is faster; a cloud whose clock says so is wrong
+
+
+@dataclass
+class Exchange:
+    """Instants are of `clock`, in seconds."""
+
+    request: pb.InferRequest
+    clock: Callable[[], float] = time.monotonic
+    begun: float = 0.0
+    heard: float | None = None  # when the first reply came
+    heard_text: bool = False  # that reply was a piece of the answer, sent before the cloud was done
+    done: pb.Done | None = None
+
+    @property
+    def sent(self) -> int:
+        return self.request.ByteSize()
+
+    def run(self, cloud: Cloud, seconds: float, tell: Callable[[str], None]) -> pb.Done:
+        """Call and pass the text on as it comes. Raises what the client raises; CloudError if the reply has no end."""
+        self.begun = self.clock()
+        with closing(cloud.infer(self.request, seconds)) as replies:
+            for reply in replies:
+                self._note(reply)
+                if reply.text:
+                    tell(reply.text)
+        if self.done is None:
+            raise CloudError("the cloud's answer broke off before its end; ask again")
+        return self.done
+
+    def waited_ms(self) -> float:
+        """Since the call began."""
+        return (self.clock() - self.begun) * 1000
+
+    def network_ms(self) -> float:
+        """From the call to the first reply, without the cloud's own work up to there. Known once the call is done."""
+        if self.done is None or self.heard is None:
+            raise ValueError("the call is not done")
+        stages = self.done.stages
+        first = stages.decode + stages.queue + stages.tail + stages.first_token
+        worked = first if self.heard_text else stages.total
+        return max((self.heard - self.begun) * 1000 - (worked if worked > 0 else 0.0), LEAST_MS)
+
+    def _note(self, reply: pb.InferReply) -> None:
+        if self.heard is None:
+            self.heard, self.heard_text = self.clock(), reply.HasField("text")
+        if reply.HasField("done"):
+            self.done = reply.done

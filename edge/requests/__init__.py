@@ -1,0 +1,1 @@
+"""One request from picture and question to answer."""

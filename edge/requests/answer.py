@@ -1,0 +1,38 @@
+"""What a device gives back for a question: the words, the way they came, and what that cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge.policy.policy import Decision
+
+STAGES = ("preprocess", "head", "encode", "network", "decode", "queue", "tail", "lost", "first_token", "generate", "total")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a label fits the picture: `similarity` is the cosine of the two embeddings."""
+
+    label: str
+    probability: float
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. Times are milliseconds by stage, only those that were passed through, in the order of STAGES.
+
+    `decode`, `queue`, `tail`, `first_token` and `generate` are the cloud's own times, or the device's where it answered;
+    `network` is the rest of the call; `lost` went into calls that failed.
+    """
+
+    text: str
+    route: str  # the arm that gave the text
+    decision: Decision
+    payload_bytes: int  # coded features or picture
+    bytes_up: int  # whole requests, failed ones included
+    tokens: int
+    stages: Mapping[str, float]
+    fallback: str | None  # why the arm that was decided on did not answer
+    late: bool  # the deadline had passed when the answer was complete
+    frame: str  # ask again about the same frame with this; empty if the cloud keeps nothing of it
+    fits: Sequence[Fit] = ()  # of a dual encoder: every label, the best first

@@ -1,0 +1,1 @@
+"""Doubles for testing against Isthmus: a cloud that answers from a script."""

@@ -1,0 +1,1 @@
+"""Prompts and answers as text: the template written out, tokens back to words."""

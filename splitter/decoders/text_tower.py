@@ -1,0 +1,74 @@
+"""A dual encoder's text tower for the device: an ONNX graph behind the table of token embeddings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from protos import bundle_pb2 as pb
+from protos.matching import unit
+from splitter.evaluate.matching import Matcher
+from splitter.families import Matching
+from splitter.graph.chain import open_session
+from splitter.graph.export import export
+from splitter.graph.files import save
+from splitter.graph.slim import slim
+from splitter.quantize.convert import convert
+from splitter.quantize.form import Form
+from splitter.recipe import Options
+
+_FOLDER = "edge/local"
+_MOST_BATCH = 1024
+
+
+def write_texts(matcher: Matcher, staging: Path, options: Options) -> pb.Local:
+    """What a device needs of texts: nothing but embeddings of labels, or the tower too where local answers were asked for.
+
+    The tower has the head's precision, but for static quantisation: pictures calibrate no text tower, so its INT8 is dynamic. The table
+    stays outside the graph, as FP16: it is the larger part, and only the rows of a text's tokens are ever read.
+    """
+    model, length = matcher.model, matcher.family.text_length(matcher.model)
+    if not options.with_local:
+        return pb.Local(most_tokens=length)
+    (staging / _FOLDER).mkdir()
+    table = model.text_model.embeddings.token_embedding.weight.detach()
+    arguments = (torch.zeros(2, length, dtype=torch.long), torch.zeros(2, length, table.shape[1]))
+    batch = torch.export.Dim("batch", min=1, max=_MOST_BATCH)
+    exported = export(_TextTower(matcher.family, model), arguments, ["ids", "embeds"], ["text"], {"ids": {0: batch}, "embeds": {0: batch}})
+    form = Form(options.form.precision)
+    local = pb.Local(most_tokens=length, precision=pb.Precision(**form.parts))
+    local.decoder, local.embeddings, local.tokenizer = (f"{_FOLDER}/{name}" for name in ("texts.onnx", "embeddings.npy", "tokenizer.json"))
+    save(slim(convert(exported, form)), staging / local.decoder)
+    np.save(staging / local.embeddings, table.numpy().astype(np.float16))
+    matcher.tokenizer.save(str(staging / local.tokenizer))
+    return local
+
+
+class TextTower:
+    """The tower as it was written, run as a device runs it."""
+
+    def __init__(self, local: pb.Local, staging: Path, threads: int) -> None:
+        self._session = open_session((staging / local.decoder).read_bytes(), threads)
+        self._table: NDArray[np.float16] = np.load(staging / local.embeddings, allow_pickle=False)
+        self._tokenizer = Tokenizer.from_file(str(staging / local.tokenizer))
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts as they are to embeddings (texts, width) of length 1."""
+        ids = np.array([encoded.ids for encoded in self._tokenizer.encode_batch(list(texts))])
+        (embedded,) = self._session.run(["text"], {"ids": ids, "embeds": self._table[ids].astype(np.float32)})
+        return unit(embedded)
+
+
+class _TextTower(nn.Module):
+    def __init__(self, family: Matching, model: PreTrainedModel) -> None:
+        super().__init__()
+        self._family, self.model = family, model
+
+    def forward(self, ids: Tensor, embeds: Tensor) -> Tensor:
+        """`ids` (n, length) and their embeddings (n, length, width) to (n, embedding)."""
+        return self._family.text_tower(self.model, ids, embeds)

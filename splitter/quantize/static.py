@@ -1,0 +1,126 @@
+"""FP32 graphs to static INT8: the activations' steps fitted on pictures and written into the graph as QDQ nodes."""
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+from onnxruntime.quantization import CalibrationDataReader, QDQQuantizer, QuantType
+from onnxruntime.quantization.calibrate import CalibraterBase, EntropyCalibrater, MinMaxCalibrater, PercentileCalibrater
+
+from splitter.graph.chain import open_session
+from splitter.graph.export import PIXELS
+from splitter.quantize.form import S8, Form
+from splitter.quantize.stored import store_convolutions
+
+Batches = Iterable[NDArray[np.float32]]
+
+_KINDS = ["MatMul"]
+_BINS = 1024  # onnxruntime's own 128 for entropy leave it nothing to search; its time grows with their square
+_PERCENTILE = 99.999
+
+
+def to_static(model: onnx.ModelProto, form: Form, batches: Batches, threads: int = 1) -> onnx.ModelProto:
+    """A copy whose MatMuls with weights stand between QDQ nodes, weights per channel; all else stays in float.
+
+    `batches` of pixels (n, 3, h, w) are run through the graph one after the other, and none is kept.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "fp32.onnx"
+        plain = onnx.ModelProto()
+        plain.CopyFrom(model)
+        del plain.graph.value_info[:]  # the exporter's shapes of folded constants are stale; the quantiser infers its own
+        _keep_boundaries(plain.graph)
+        onnx.save(plain, source)
+        with contextlib.redirect_stdout(io.StringIO()):
+            ranges = _ranges(source, form, batches, threads)
+            quantised = _quantised(onnx.shape_inference.infer_shapes(plain), form, ranges)
+    store_convolutions(quantised)
+    return quantised
+
+
+def _keep_boundaries(graph: onnx.GraphProto) -> None:
+    """Let a MatMul that takes a boundary take a copy of it: the quantiser would put the QDQ pair before the boundary itself."""
+    outputs = {value.name for value in graph.output}
+    nodes = []
+    for node in graph.node:
+        if node.op_type in _KINDS and node.input[0] in outputs:
+            taken = f"{node.input[0]}_taken_by_{node.output[0]}"
+            nodes.append(helper.make_node("Identity", [node.input[0]], [taken], name=taken))
+            node.input[0] = taken
+        nodes.append(node)
+    copied = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copied)
+
+
+def _ranges(source: Path, form: Form, batches: Batches, threads: int) -> Any:
+    """What every MatMul takes, from least to most, as the calibration method has it."""
+    calibrater = _calibrater(form)(source, _KINDS, (source.parent / "augmented.onnx").as_posix())
+    calibrater.augment_graph()
+    calibrater.infer_session = open_session(Path(calibrater.augmented_model_path).read_bytes(), threads)
+    for batch in batches:
+        calibrater.collect_data(_Once(batch))  # merges, and lets go of what it saw
+    return calibrater.compute_data()
+
+
+def _calibrater(form: Form) -> Callable[[Path, list[str], str], CalibraterBase]:
+    symmetric = form.activations == S8
+    if form.calibration_method == "entropy":
+        return partial(_Entropy, symmetric=symmetric, num_bins=_BINS)
+    if form.calibration_method == "percentile":
+        return partial(_Percentile, symmetric=symmetric, num_bins=_BINS, percentile=_PERCENTILE)
+    return partial(_MinMax, symmetric=symmetric)
+
+
+def _quantised(model: onnx.ModelProto, form: Form, ranges: Any) -> onnx.ModelProto:
+    signed = form.activations == S8
+    options = {
+        "MatMulConstBOnly": True,
+        "OpTypesToExcludeOutputQuantization": _KINDS,  # the bias behind a product is added in float
+        "ActivationSymmetric": signed,
+        "DedicatedQDQPair": signed,  # TensorRT fuses a pair with one node only
+        "DefaultTensorType": onnx.TensorProto.FLOAT,
+    }
+    kind = QuantType.QInt8 if signed else QuantType.QUInt8
+    quantizer = QDQQuantizer(model, True, False, QuantType.QInt8, kind, ranges, [], [], _KINDS, options)
+    quantizer.quantize_model()
+    quantised: onnx.ModelProto = quantizer.model.model
+    return quantised
+
+
+class _OfInputs(CalibraterBase):  # type: ignore[misc]
+    """Looks at what MatMuls take, and not, as onnxruntime does, at what they give: that stays in float."""
+
+    def select_tensors_to_calibrate(self, model: onnx.ModelProto) -> tuple[set[str], dict[str, onnx.ValueInfoProto]]:
+        chosen, known = super().select_tensors_to_calibrate(model)
+        return chosen & {node.input[0] for node in model.graph.node if node.op_type in _KINDS}, known
+
+
+class _MinMax(_OfInputs, MinMaxCalibrater):  # type: ignore[misc]
+    pass
+
+
+class _Entropy(_OfInputs, EntropyCalibrater):  # type: ignore[misc]
+    pass
+
+
+class _Percentile(_OfInputs, PercentileCalibrater):  # type: ignore[misc]
+    pass
+
+
+class _Once(CalibrationDataReader):  # type: ignore[misc]
+    """One batch, once."""
+
+    def __init__(self, batch: NDArray[np.float32]) -> None:
+        self._feeds: Iterator[dict[str, NDArray[np.float32]]] = iter([{PIXELS: batch}])
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._feeds, None)

@@ -1,0 +1,240 @@
+"""Frames coded against others, from a real device's half to a real service: what is lost is asked for, and comes."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import AsyncExitStack
+
+import grpc
+import numpy as np
+import pytest
+import torch
+
+from cloud.engine.encoder_cache import Frames
+from cloud.models.tail import Tail
+from edge.costs.profile import DeviceProfile
+from edge.link.client import CloudClient
+from edge.models.head import Head
+from edge.pictures.preprocess import Preprocessor
+from edge.policy.policy import Rules
+from edge.requests.answer import Answer
+from edge.requests.orchestrator import Orchestrator
+from edge.upload.feature_encoders import Senders
+from edge.upload.frame_coder import Coded, Stream
+from protos import codec as wire
+from protos import inference_pb2 as ip
+from protos.errors import UnknownFrame
+from protos.pictures.tiles import ONE_TILE
+from tests.cloud.calling import Caller, Pixels, calling
+
+Status = grpc.StatusCode
+CUT, CODEC, QUESTION = "connector", "fitted-1", "describe the image"
+RULES = Rules(route=f"split@{CUT}/{CODEC}", allow_local=False)
+
+
+@pytest.fixture
+def stream(tail: Tail) -> Stream:
+    return Stream(tail.bundle, Senders(tail.bundle))
+
+
+@pytest.fixture(scope="module")
+def boundaries(tail: Tail, scenes: list[Pixels]) -> list[dict[str, wire.Floats]]:
+    """A scene, and what a noisy camera sees of it."""
+    preprocessor, head = Preprocessor(tail.bundle.manifest.preprocessing), Head(tail.bundle)
+    return [head.run(preprocessor.pixels(preprocessor.resize(image)), CUT).boundary for image in (scenes[0], noisy(scenes[0]))]
+
+
+def noisy(image: Pixels, seed: int = 0) -> Pixels:
+    return (image + np.random.default_rng(seed).normal(0, 2, image.shape)).clip(0, 255).astype(np.uint8)
+
+
+def asking(tail: Tail, features: ip.Features) -> ip.InferRequest:
+    return ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features)
+
+
+async def difference(caller: Caller, tail: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]) -> tuple[Coded, Coded]:
+    """A key frame that the service has answered, and the next frame, which is coded against it."""
+    key = stream.encode(CUT, CODEC, boundaries[0], ONE_TILE)
+    answered = await caller.ask(asking(tail, key.message()))
+    stream.acknowledge(key, answered.done.frame)
+    changed = stream.encode(CUT, CODEC, boundaries[1], ONE_TILE)
+    assert changed.reference
+    return key, changed
+
+
+async def test_a_difference_is_answered_as_a_key_frame_of_the_same_codes(
+    tail: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]
+) -> None:
+    half = wire.sender(tail.bundle.codec(CUT, CODEC), tail.bundle.file)
+    assert isinstance(half, wire.Fitted)
+    async with calling(tail) as caller:
+        key, changed = await difference(caller, tail, stream, boundaries)
+        answered = await caller.ask(asking(tail, changed.message()))
+        whole = Coded(CUT, CODEC, ONE_TILE, half.pack(changed.sent))
+        again = await caller.ask(asking(tail, whole.message()))
+    assert changed.size < key.size / 2
+    assert answered.text == again.text
+    assert answered.done.frame == again.done.frame == changed.frame
+
+
+@pytest.mark.parametrize(
+    ("damage", "status", "words"),
+    [
+        (lambda f: f.MergeFrom(ip.Features(reference=b"\0" * 12)), Status.NOT_FOUND, "send a key frame"),
+        (lambda f: f.MergeFrom(ip.Features(reference=f.reference[:7])), Status.INVALID_ARGUMENT, "has 12 bytes"),
+        (lambda f: f.MergeFrom(ip.Features(reference=f.reference[:8] + b"\0" * 4)), Status.INVALID_ARGUMENT, "send a key frame"),
+        (lambda f: f.payloads[0].MergeFrom(ip.Payload(data=f.payloads[0].data[:-2])), Status.INVALID_ARGUMENT, "send it again"),
+        (lambda f: f.payloads[0].MergeFrom(ip.Payload(data=bytes(10_000))), Status.RESOURCE_EXHAUSTED, "at most"),
+        (lambda f: f.MergeFrom(ip.Features(codec="fitted-2")), Status.INVALID_ARGUMENT, "send a key frame"),
+        (lambda f: f.MergeFrom(ip.Features(codec="int8-zstd")), Status.INVALID_ARGUMENT, "send a key frame"),
+        (lambda f: f.MergeFrom(ip.Features(cut="vision.4")), Status.INVALID_ARGUMENT, "this cut has ['hidden']"),
+    ],
+    ids=["unknown", "short", "another result", "cut off", "too long", "another codec", "plain codec", "another cut"],
+)
+async def test_a_damaged_difference_is_refused_with_what_to_do(
+    damage: object, status: grpc.StatusCode, words: str, tail: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]
+) -> None:
+    async with calling(tail) as caller:
+        _, changed = await difference(caller, tail, stream, boundaries)
+        request = asking(tail, changed.message())
+        damage(request.features)  # type: ignore[operator]
+        found, message = await caller.refusal(request)
+        assert (await caller.ask(asking(tail, changed.message()))).text
+    assert (found, words in message) == (status, True)
+
+
+async def test_a_frame_may_be_referred_to_twice_and_in_any_order(
+    tail: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]
+) -> None:
+    async with calling(tail) as caller:
+        key, changed = await difference(caller, tail, stream, boundaries)
+        texts = [(await caller.ask(asking(tail, one.message()))).text for one in (changed, key, changed)]
+    assert texts[0] == texts[2]
+
+
+async def test_a_reference_belongs_to_its_bundle(
+    tail: Tail, endless: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]
+) -> None:
+    async with calling(tail, endless) as caller:
+        _, changed = await difference(caller, tail, stream, boundaries)
+        request = asking(tail, changed.message())
+        request.bundle = endless.digest
+        assert (await caller.refusal(request))[0] == Status.NOT_FOUND
+
+
+class Moving:
+    """A cloud that may be replaced by another while a device talks to it, as one that restarts."""
+
+    def __init__(self) -> None:
+        self.client: CloudClient | None = None
+        self.requests: list[ip.InferRequest] = []
+
+    def infer(self, request: ip.InferRequest, seconds: float) -> Generator[ip.InferReply, None, None]:
+        assert self.client
+        self.requests.append(request)
+        yield from self.client.infer(request, seconds)
+
+
+class Camera:
+    """A device that asks about one frame after another."""
+
+    def __init__(self, tail: Tail) -> None:
+        self.cloud = Moving()
+        self._orchestrator = Orchestrator(tail.bundle, self.cloud, DeviceProfile.from_manifest(tail.bundle))
+
+    async def ask(self, caller: Caller, picture: Pixels) -> Answer:
+        with CloudClient(caller.service.address) as self.cloud.client:
+            return await asyncio.to_thread(self._orchestrator.answer, picture, QUESTION, RULES)
+
+    @property
+    def keys(self) -> list[bool]:
+        """Whether each request held a key frame."""
+        return [not request.features.reference for request in self.cloud.requests]
+
+
+async def test_the_second_of_two_nearly_equal_frames_costs_less(tail: Tail, scenes: list[Pixels]) -> None:
+    camera = Camera(tail)
+    async with calling(tail) as caller:
+        first, second = [await camera.ask(caller, picture) for picture in (scenes[0], noisy(scenes[0]))]
+    assert second.payload_bytes < first.payload_bytes / 2
+    assert second.bytes_up < first.bytes_up
+    assert second.text == first.text
+    assert camera.keys == [True, False]
+
+
+async def test_after_a_restart_a_key_frame_follows_within_the_same_question(tail: Tail, scenes: list[Pixels]) -> None:
+    camera = Camera(tail)
+    async with calling(tail) as caller:
+        first = await camera.ask(caller, scenes[0])
+    async with calling(tail) as caller:
+        second = await camera.ask(caller, noisy(scenes[0]))
+        third = await camera.ask(caller, noisy(scenes[0], 1))
+    assert camera.keys == [True, False, True, False]
+    assert second.fallback is None
+    assert second.text == third.text == first.text
+    assert second.payload_bytes > first.payload_bytes > third.payload_bytes
+    assert second.bytes_up == sum(request.ByteSize() for request in camera.cloud.requests[1:3])
+
+
+async def test_an_expired_frame_is_followed_by_a_key_frame(tail: Tail, scenes: list[Pixels]) -> None:
+    camera = Camera(tail)
+    async with calling(tail, keep=1e-9) as caller:
+        texts = [(await camera.ask(caller, picture)).text for picture in (scenes[0], noisy(scenes[0]))]
+    assert camera.keys == [True, False, True]
+    assert texts[0] == texts[1]
+
+
+async def test_a_cloud_that_keeps_nothing_says_so_and_gets_key_frames(tail: Tail, scenes: list[Pixels]) -> None:
+    camera = Camera(tail)
+    async with calling(tail, keep=0) as caller:
+        answers = [await camera.ask(caller, picture) for picture in (scenes[0], noisy(scenes[0]))]
+    assert [answer.frame for answer in answers] == ["", ""]
+    assert camera.keys == [True, True]
+
+
+async def test_two_services_may_know_different_frames(tail: Tail, scenes: list[Pixels]) -> None:
+    """Behind a load balancer: whoever lacks a frame asks for it."""
+    camera = Camera(tail)
+    async with AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(calling(tail)) for _ in range(2)]
+        texts = {(await camera.ask(callers[number % 2], noisy(scenes[0], number))).text for number in range(4)}
+    assert len(texts) == 1
+
+
+def sent(size: int) -> wire.Frame:
+    return {"hidden": np.zeros((1, size), np.int16)}
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_was_sent_is_kept_up_to_its_cap() -> None:
+    frames, tokens = Frames(1 << 20, most_sent_bytes=100), torch.zeros(1, 1, 1)
+    for name in ("a" * 64, "b" * 64, "c" * 64):
+        frames.put(name, "bundle", tokens, sent=sent(20))
+    assert frames.reference("c" * 16, "bundle")
+    with pytest.raises(UnknownFrame, match="key frame"):
+        frames.reference("a" * 16, "bundle")
+    frames.put("d" * 64, "bundle", tokens, sent=sent(51))
+    assert frames.get("d" * 64, "bundle")
+    with pytest.raises(UnknownFrame):
+        frames.reference("d" * 16, "bundle")
+
+
+def test_nothing_is_kept_beyond_its_time() -> None:
+    clock = Clock()
+    frames = Frames(1 << 20, 10.0, clock)
+    frames.put("a" * 64, "bundle", torch.zeros(1, 1, 1), sent=sent(1))
+    clock.now = 9.0
+    assert frames.reference("a" * 16, "bundle")
+    clock.now = 10.0
+    with pytest.raises(UnknownFrame):
+        frames.reference("a" * 16, "bundle")
+    with pytest.raises(UnknownFrame):
+        frames.get("a" * 64, "bundle")
+    frames.expire()
+    assert not frames._sent._kept
+    assert not frames._seen._kept

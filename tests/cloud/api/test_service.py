@@ -1,0 +1,171 @@
+"""Converse, Describe, health, reflection, start and end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from cloud.api.service import SERVICE, serving
+from cloud.config import ServeConfig
+from cloud.models.tail import Tail
+from protos import inference_pb2 as ip
+from protos.errors import RequestError
+from protos.inference_pb2_grpc import InferenceStub
+from tests.cloud.calling import FP32, Pixels, calling, connected, picture_request
+
+QUESTION = "describe the image"
+ROOT = Path(__file__).parents[3]
+
+
+async def test_converse_answers_many_and_survives_a_failing_one(tail: Tail, scenes: list[Pixels]) -> None:
+    requests = [picture_request(tail.bundle, scenes[i % 6], QUESTION, id=f"camera-{i}") for i in range(20)]
+    requests[7].question = ""
+    texts: dict[str, str] = defaultdict(str)
+    ends: dict[str, ip.InferReply] = {}
+    async with calling(tail, most_in_flight=8) as caller:
+        alone = [(await caller.ask(request)).text for request in requests[:6]]
+        async for reply in caller.stub.Converse(iter(requests)):
+            texts[reply.id] += reply.text
+            if not reply.HasField("text"):
+                assert reply.id not in ends
+                ends[reply.id] = reply
+    assert set(ends) == {request.id for request in requests}
+    assert [texts[f"camera-{i}"] for i in range(20) if i != 7] == [alone[i % 6] for i in range(20) if i != 7]
+    failure = ends.pop("camera-7").failure
+    assert failure.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert "empty" in failure.message
+    assert all(reply.HasField("done") for reply in ends.values())
+
+
+async def test_leaving_a_conversation_stops_its_work(endless: Tail, scenes: list[Pixels]) -> None:
+    async with calling(endless) as caller:
+        call = caller.stub.Converse(iter([picture_request(endless.bundle, scene, QUESTION) for scene in scenes]))
+        assert (await call.read()).text
+        call.cancel()
+        await caller.until_idle()
+
+
+async def test_describe_says_what_is_served(tail: Tail, endless: Tail) -> None:
+    async with calling(tail, endless) as caller:
+        reply = await caller.stub.Describe(ip.DescribeRequest())
+    assert (reply.device, reply.dtype) == ("cpu", "float32")
+    assert [(served.digest, served.model) for served in reply.bundles] == [(tail.digest, "nano"), (endless.digest, "endless")]
+    assert list(reply.bundles[0].cuts) == ["vision.2", "vision.4", "connector"]
+    assert reply.most_request_bytes > tail.limits.most_picture_bytes
+    assert reply.version
+
+
+async def test_load_is_reported_while_there_is_some(endless: Tail, scenes: list[Pixels]) -> None:
+    async with calling(endless, most_batch=1) as caller:
+        calls = [caller.stub.Infer(picture_request(endless.bundle, scene, QUESTION)) for scene in scenes[:3]]
+        await caller.until_running(waiting=2)
+        load = (await caller.stub.Describe(ip.DescribeRequest())).load
+        assert (load.running, load.waiting) == (1, 2)
+        for call in calls:
+            call.cancel()
+        await caller.until_idle()
+
+
+async def test_health_and_reflection(tail: Tail) -> None:
+    async with calling(tail) as caller:
+        health = health_pb2_grpc.HealthStub(caller.channel)
+        for service in ("", SERVICE):
+            assert (await health.Check(health_pb2.HealthCheckRequest(service=service))).status == health_pb2.HealthCheckResponse.SERVING
+        listing = reflection_pb2_grpc.ServerReflectionStub(caller.channel).ServerReflectionInfo(
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+        )
+        names = {service.name async for reply in listing for service in reply.list_services_response.service}
+    assert {"isthmus.v1.Inference", "grpc.health.v1.Health"} <= names
+
+
+async def test_draining_finishes_what_runs_and_refuses_what_comes(tail: Tail, endless: Tail, scenes: list[Pixels]) -> None:
+    async with calling(tail, endless) as caller:
+        conversation = caller.stub.Converse(_silent())
+        await conversation.wait_for_connection()
+        request = picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(most_tokens=150))
+        running = asyncio.create_task(caller.ask(request))
+        await caller.until_running()
+        draining = asyncio.create_task(caller.service.drain(60))
+        health = health_pb2_grpc.HealthStub(caller.channel)
+        await asyncio.sleep(0)
+        assert (await health.Check(health_pb2.HealthCheckRequest())).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        status, message = await caller.refusal(picture_request(tail.bundle, scenes[0], QUESTION))
+        assert status == grpc.StatusCode.UNAVAILABLE
+        assert "shutting down" in message
+        assert (await running).done.tokens == 150
+        assert await draining
+        assert await conversation.code() == grpc.StatusCode.UNAVAILABLE
+
+
+async def _silent() -> AsyncIterator[ip.InferRequest]:
+    """A camera that has nothing to ask, and stays."""
+    await asyncio.Event().wait()
+    yield ip.InferRequest()
+
+
+async def test_a_drain_that_runs_out_of_time_tells_the_caller(endless: Tail, scenes: list[Pixels]) -> None:
+    async with calling(endless) as caller:
+        running = asyncio.create_task(caller.refusal(picture_request(endless.bundle, scenes[0], QUESTION)))
+        await caller.until_running()
+        assert not await caller.service.drain(0.05)
+        await caller.service.stop()
+        status, message = await running
+    assert status == grpc.StatusCode.UNAVAILABLE
+    assert "ask again" in message
+
+
+async def test_a_taken_port_is_a_clear_error(tail: Tail) -> None:
+    async with calling(tail) as caller:
+        config = ServeConfig((tail.bundle.path,), port=int(caller.service.address.rpartition(":")[2]))
+        with pytest.raises(RequestError, match="choose another --listen"):
+            await serving({tail.digest: tail}, FP32, config).__aenter__()
+
+
+@contextlib.asynccontextmanager
+async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`isthmus cloud serve` as a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = (sys.executable, "-m", "isthmus", "cloud", "serve", *arguments)
+    started = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.communicate()
+
+
+async def test_the_process_drains_at_sigterm_in_mid_answer(endless_path: Path, endless: Tail, scenes: list[Pixels]) -> None:
+    async with process(str(endless_path), "--listen", "127.0.0.1:0", "--drain", "60", "--dtype", "float32", "--threads", "1") as served:
+        assert served.stdout
+        serving_line, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
+        address = listening.removeprefix("listening on ").strip()
+        assert listening.startswith("listening on 127.0.0.1:")
+        assert all(words in serving_line for words in ("endless", "vision.4", "cpu, float32", "1 threads", address))
+        async with connected(address) as channel:
+            request = picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(most_tokens=200))
+            replies = aiter(InferenceStub(channel).Infer(request))
+            assert (await anext(replies)).text
+            served.send_signal(signal.SIGTERM)
+            rest = [reply async for reply in replies]
+        assert rest[-1].done.tokens == 200
+        assert await served.wait() == 0
+
+
+async def test_the_process_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
+    async with process(str(tmp_path)) as served:
+        _, errors = await served.communicate()
+    assert served.returncode == 4
+    assert "is not a bundle" in errors.decode()
+    assert "Traceback" not in errors.decode()

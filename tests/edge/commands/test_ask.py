@@ -1,0 +1,191 @@
+"""`isthmus ask` as a person runs it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import grpc
+import pytest
+
+import isthmus
+from edge.testing.scripted_cloud import falls_silent, refuses, says, serving
+from protos.bundle import Bundle
+from splitter.nano.scenes import picture
+
+QUESTION = "describe the image"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(autouse=True)
+def default_bundle(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTHMUS_BUNDLE", str(bundle_path))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> str:
+    path = tmp_path / "scene.png"
+    cv2.imwrite(str(path), picture(77).image[..., ::-1])
+    return str(path)
+
+
+def ask(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    status = isthmus.main(["ask", *words])
+    told = capsys.readouterr()
+    return status, told.out, told.err
+
+
+def test_the_answer_comes_first_then_one_line_of_how(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = ask(scene, QUESTION, capsys=capsys)
+    answer, how = out.splitlines()
+    assert (status, err) == (0, "")
+    assert answer
+    assert how.startswith("local · 0 bytes up · ")
+    assert all(stage in how for stage in ("preprocess", "head", "first_token"))
+
+
+def test_json_is_one_object_and_nothing_else(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = ask(scene, QUESTION, "--json", capsys=capsys)
+    told = json.loads(out)
+    assert status == 0
+    assert told["route"] == told["decided"] == "local"
+    assert told["text"]
+    assert told["stages"]["total"] > 0
+    assert [arm["arm"] for arm in told["arms"]] == ["local"]
+
+
+def test_explain_shows_every_way_and_why_it_lost(scene: str, bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(says("a cat")) as cloud:
+        _, out, _ = ask(scene, QUESTION, "--cloud", cloud.address, "--never-upload", "--explain", capsys=capsys)
+    assert "chosen" in out
+    for cut in bundle.manifest.cuts:
+        assert f"split@{cut.name}/int8-zstd" in out
+    assert "never-upload" in out
+
+
+def test_a_cloud_answers_where_the_device_must_not(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(says("a ", "cat")) as cloud:
+        status, out, _ = ask(scene, QUESTION, "--cloud", cloud.address, "--no-local", capsys=capsys)
+    assert status == 0
+    assert out.splitlines()[0] == "a cat"
+
+
+def test_options_reach_the_cloud(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--max-tokens", "3", "--temperature", "0.5", "--seed", "9", "--route", "upload@webp-50")
+    with serving(says("a cat")) as cloud:
+        ask(scene, QUESTION, "--cloud", cloud.address, *options, capsys=capsys)
+    wish = cloud.requests[0].generation
+    assert (wish.most_tokens, wish.temperature, wish.seed) == (3, 0.5, 9)
+    assert cloud.requests[0].HasField("picture")
+
+
+def test_a_dead_cloud_is_replaced_and_named(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = ask(scene, QUESTION, "--cloud", "127.0.0.1:1", "--route", "split", capsys=capsys)
+    assert status == 0
+    assert "answered on the device: the cloud at 127.0.0.1:1 did not answer" in out
+
+
+def test_an_answer_that_breaks_off_is_begun_again(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(refuses(grpc.StatusCode.UNAVAILABLE, "killed [now]", "half an ")) as cloud:
+        status, out, err = ask(scene, QUESTION, "--cloud", cloud.address, "--route", "split", capsys=capsys)
+    assert status == 0
+    assert out.splitlines()[0] == "half an "
+    assert "broke off" in err
+    assert "[now]" in err
+
+
+def test_a_deadline_is_kept_with_a_local_answer(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(falls_silent()) as cloud:
+        words = (scene, QUESTION, "--cloud", cloud.address, "--route", "split", "--deadline", "600", "--max-tokens", "1", "--json")
+        status, out, _ = ask(*words, capsys=capsys)
+    assert status == 0
+    assert "in time" in json.loads(out)["fallback"]
+
+
+def test_what_was_learned_is_there_for_the_next_question(scene: str, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(says("a cat")) as cloud:
+        ask(scene, QUESTION, "--cloud", cloud.address, "--no-local", capsys=capsys)
+        (memory,) = (cache / "links").iterdir()
+        assert len(json.loads(memory.read_text())["uplink"]) == 1
+        ask(scene, QUESTION, "--cloud", cloud.address, "--no-local", capsys=capsys)
+        assert len(json.loads(memory.read_text())["uplink"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says_what"),
+    [
+        (("no-such.png", QUESTION), 3, "no-such.png"),
+        (("SCENE", ""), 3, "the question is empty"),
+        (("SCENE", "x" * 100_000), 3, "shorter"),
+        (("SCENE", QUESTION, "--route", "split@vision.3"), 3, "choose one of: vision.2"),
+        (("SCENE", QUESTION, "--route", "upload"), 6, "--cloud HOST:PORT"),
+        (("SCENE", QUESTION, "--no-local"), 6, "no-local"),
+        (("SCENE", QUESTION, "--temperature", "1"), 6, "greedy"),
+        (("SCENE", QUESTION, "--bundle", "no-such-bundle"), 4, "isthmus split -o no-such-bundle"),
+        (("SCENE", QUESTION, "--cloud", "127.0.0.1:1", "--no-local"), 5, "check the address"),
+        (("SCENE", QUESTION, "--cloud", "127.0.0.1:1", "--route", "upload", "--never-upload"), 6, "never-upload"),
+    ],
+)
+def test_what_cannot_be_done_says_what_to_do(
+    words: tuple[str, ...], status: int, says_what: str, scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, _, err = ask(*(scene if word == "SCENE" else word for word in words), capsys=capsys)
+    assert found == status
+    assert err.startswith("isthmus: ")
+    assert says_what in err
+
+
+@pytest.mark.parametrize(
+    "words", [("--deadline", "0"), ("--temperature", "nan"), ("--seed", "-1"), ("--threads", "0"), ("--max-tokens", "x")]
+)
+def test_an_option_out_of_bounds_is_refused(words: tuple[str, str], scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        isthmus.main(["ask", scene, QUESTION, *words])
+    assert caught.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def real_cloud(bundle_path: Path) -> Iterator[str]:
+    """The address of the real service, in a process of its own."""
+    command = [sys.executable, "-m", "isthmus", "cloud", "serve", str(bundle_path), "--listen", "127.0.0.1:0", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        address = next(line.split()[-1] for line in process.stdout if line.startswith("listening on"))
+        yield address
+        process.terminate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ["upload@jpeg-95", "split@vision.2/int8-zstd", "split@vision.4/fp16-zstd", "split@connector/int8-zstd"])
+def test_the_real_cloud_answers_as_the_device_does(real_cloud: str, route: str, scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+    kind = "what is the background?"
+    _, here, _ = ask(scene, kind, "--json", capsys=capsys)
+    _, there, _ = ask(scene, kind, "--json", "--cloud", real_cloud, "--route", route, "--no-local", capsys=capsys)
+    told = json.loads(there)
+    assert told["route"] == route
+    assert told["text"] == json.loads(here)["text"]
+    assert 0 < told["payload_bytes"] < told["bytes_up"]
+    assert told["stages"]["first_token"] > 0
+
+
+@pytest.mark.slow
+def test_a_cloud_with_another_bundle_is_refused_with_what_it_serves(
+    real_cloud: str, scene: str, damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = damaged / "manifest.json"
+    text = manifest.read_text()
+    manifest.unlink()  # it is a link to the shared one
+    manifest.write_text(text + "\n")
+    words = (scene, QUESTION, "--bundle", str(damaged), "--cloud", real_cloud, "--route", "split", "--no-local")
+    status, _, err = ask(*words, capsys=capsys)
+    assert status == 4
+    assert "refused" in err

@@ -1,0 +1,143 @@
+"""The client against a real server on a free port."""
+
+import socket
+import time
+
+import grpc
+import pytest
+
+from edge.link.client import CloudClient
+from edge.testing.scripted_cloud import breaks_off, falls_silent, refuses, says, serving
+from protos import inference_pb2 as pb
+from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, RequestError, TooLarge, UnknownFrame, WrongBundle
+
+QUESTION = pb.InferRequest(id="1", question="what is it?")
+
+
+def test_replies_come_in_order_and_end_with_done() -> None:
+    with serving(says("a ", "cat")) as cloud, CloudClient(cloud.address) as client:
+        replies = list(client.infer(QUESTION, 5))
+    assert [reply.text for reply in replies[:-1]] == ["a ", "cat"]
+    assert replies[-1].done.reason == pb.Done.STOP
+    assert cloud.requests == [QUESTION]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, CloudError),
+        (grpc.StatusCode.INTERNAL, CloudError),
+        (grpc.StatusCode.UNIMPLEMENTED, CloudError),
+        (grpc.StatusCode.FAILED_PRECONDITION, WrongBundle),
+        (grpc.StatusCode.NOT_FOUND, UnknownFrame),
+        (grpc.StatusCode.INVALID_ARGUMENT, RequestError),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, CloudBusy),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineError),
+    ],
+)
+def test_a_status_becomes_our_error_with_the_clouds_words(code: grpc.StatusCode, kind: type[IsthmusError]) -> None:
+    with (
+        serving(refuses(code, "it serves 3fa9")) as cloud,
+        CloudClient(cloud.address) as client,
+        pytest.raises(IsthmusError, match="it serves 3fa9") as caught,
+    ):
+        list(client.infer(QUESTION, 5))
+    assert type(caught.value) is kind
+    assert caught.value.facts["status"] == code.name
+
+
+def test_nobody_there_is_a_cloud_error_that_names_the_address() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but it does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with CloudClient(address) as client, pytest.raises(CloudError, match=address):
+            list(client.infer(QUESTION, 5))
+
+
+def test_silence_ends_at_the_limit_of_time() -> None:
+    with serving(falls_silent()) as cloud, CloudClient(cloud.address) as client, pytest.raises(DeadlineError, match="in time"):
+        list(client.infer(QUESTION, 0.1))
+
+
+def test_words_before_a_death_are_given() -> None:
+    words: list[str] = []
+    script = refuses(grpc.StatusCode.UNAVAILABLE, "gone", "a ")
+    with serving(script) as cloud, CloudClient(cloud.address) as client, pytest.raises(CloudError):
+        words.extend(reply.text for reply in client.infer(QUESTION, 5))
+    assert words == ["a "]
+
+
+def test_a_stream_without_an_end_is_no_error_here() -> None:
+    with serving(breaks_off("a")) as cloud, CloudClient(cloud.address) as client:
+        assert [reply.text for reply in client.infer(QUESTION, 5)] == ["a"]
+
+
+def test_closing_the_replies_cancels_the_call() -> None:
+    gone = []
+
+    def script(request: pb.InferRequest, context: grpc.ServicerContext):  # type: ignore[no-untyped-def] # noqa: ANN202
+        context.add_callback(lambda: gone.append(request.id))
+        yield from falls_silent("a")(request, context)
+
+    with serving(script) as cloud, CloudClient(cloud.address) as client:
+        replies = client.infer(QUESTION, 5)
+        assert next(replies).text == "a"
+        replies.close()
+        until = time.monotonic() + 5
+        while not gone and time.monotonic() < until:
+            time.sleep(0.01)
+    assert gone == ["1"]
+
+
+def test_a_request_over_the_limit_is_not_sent() -> None:
+    large = pb.InferRequest(picture=pb.Picture(data=bytes(2000)))
+    with (
+        serving(says("a")) as cloud,
+        CloudClient(cloud.address, most_bytes=1000) as client,
+        pytest.raises(TooLarge, match="at most 1000"),
+    ):
+        list(client.infer(large, 5))
+    assert not cloud.requests
+
+
+def test_a_request_over_the_clouds_limit_is_too_large() -> None:
+    large = pb.InferRequest(picture=pb.Picture(data=bytes(5 << 20)))  # gRPC takes 4 MiB unless told otherwise
+    with serving(says("a")) as cloud, CloudClient(cloud.address) as client, pytest.raises(TooLarge):
+        list(client.infer(large, 5))
+
+
+def test_it_finds_a_cloud_that_comes_back_on_the_same_port() -> None:
+    with serving(says("first")) as cloud:
+        address = cloud.address
+        client = CloudClient(address)
+        list(client.infer(QUESTION, 5))
+    with client:
+        with pytest.raises(CloudError):
+            list(client.infer(QUESTION, 5))
+        with serving(says("second"), address) as cloud:
+            texts = ask_until_answered(client)
+    assert texts == ["second"]
+
+
+def ask_until_answered(client: CloudClient) -> list[str]:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return [reply.text for reply in client.infer(QUESTION, 5) if reply.text]
+        except CloudError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def test_converse_carries_many_requests() -> None:
+    requests = [pb.InferRequest(id=str(index)) for index in range(5)]
+    with serving(says("yes")) as cloud, CloudClient(cloud.address) as client:
+        replies = list(client.converse(iter(requests), 5))
+    assert [reply.id for reply in replies if reply.text] == ["0", "1", "2", "3", "4"]
+
+
+def test_describe() -> None:
+    with serving(says("a")) as cloud, CloudClient(cloud.address) as client:
+        client.connect()
+        assert client.describe(5).version == "scripted"

@@ -1,0 +1,254 @@
+"""The link learned from synthetic exchanges, by a clock that the tests turn."""
+
+import json
+import logging
+import math
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from edge.link.breaker import FIRST_SECONDS, MOST_SECONDS, Breaker
+from edge.link.link import Link, memory_file
+from edge.link.uplink import FORGET_SECONDS, PRIOR_RATE, PRIOR_ROUND_TRIP_MS, Uplink
+from protos import bundle_pb2
+from protos import inference_pb2 as pb
+from protos.bundle import Bundle
+
+SIZES = (500, 4_000, 40_000, 200_000)
+
+
+def exchange(uplink: Uplink, rate: float, round_trip_ms: float, sizes: tuple[int, ...] = SIZES, count: int = 24) -> None:
+    """A link of this rate (bits a second) and round trip, whose times scatter by 10%."""
+    random = Random(1)
+    for index in range(count):
+        sent = sizes[index % len(sizes)]
+        uplink.observe(sent, (round_trip_ms + 8000 * sent / rate) * math.exp(random.gauss(0, 0.1)), now=float(index))
+
+
+@pytest.mark.parametrize(("rate", "round_trip_ms"), [(64e3, 300), (1e6, 100), (20e6, 40), (1e9, 0.5)])
+def test_rate_and_round_trip_are_recovered(rate: float, round_trip_ms: float) -> None:
+    uplink = Uplink()
+    exchange(uplink, rate, round_trip_ms)
+    assert uplink.rate == pytest.approx(rate, rel=0.4)
+    assert uplink.round_trip_ms == pytest.approx(round_trip_ms, rel=0.4)
+    for sent in SIZES:
+        assert uplink.predict(sent) == pytest.approx(round_trip_ms + 8000 * sent / rate, rel=0.25)
+
+
+def test_it_grows_sure_with_exchanges() -> None:
+    uplink = Uplink()
+    before = uplink.doubt
+    exchange(uplink, 1e6, 50)
+    assert uplink.doubt < before / 2
+    assert uplink.exchanges > 4
+
+
+@pytest.mark.parametrize(("rate", "round_trip_ms"), [(64e3, 300), (100e6, 10)])
+def test_it_follows_a_change_within_a_few_exchanges(rate: float, round_trip_ms: float) -> None:
+    uplink = Uplink()
+    exchange(uplink, 2e6, 50)
+    exchange(uplink, rate, round_trip_ms, count=8)
+    for sent in SIZES:
+        assert uplink.predict(sent) == pytest.approx(round_trip_ms + 8000 * sent / rate, rel=0.5)
+
+
+def test_one_odd_exchange_moves_little() -> None:
+    uplink = Uplink()
+    exchange(uplink, 2e6, 50)
+    before = uplink.predict(4000)
+    uplink.observe(4000, 5000, now=30.0)
+    assert uplink.predict(4000) == pytest.approx(before, rel=0.3)
+
+
+def test_payloads_of_one_size_are_predicted_though_rate_and_round_trip_cannot_be_told_apart() -> None:
+    uplink = Uplink()
+    exchange(uplink, 1e6, 100, sizes=(3000,))
+    assert uplink.predict(3000) == pytest.approx(124, rel=0.15)
+    assert 0 < uplink.round_trip_ms < 200
+    assert uplink.doubt > 1
+
+
+def test_silence_teaches_that_the_link_is_at_most_that_fast() -> None:
+    uplink = Uplink()
+    before = uplink.predict(10_000)
+    for now in (1.0, 2.0, 3.0):
+        uplink.at_least(10_000, 4000.0, now)
+    assert uplink.predict(10_000) > 10 * before
+
+
+def test_silence_that_was_expected_teaches_nothing() -> None:
+    uplink = Uplink()
+    before = uplink.predict(200_000)
+    uplink.at_least(200_000, 1.0, now=1.0)
+    assert uplink.predict(200_000) == pytest.approx(before, rel=0.05)
+
+
+def test_a_bad_hour_is_forgotten() -> None:
+    uplink = Uplink()
+    exchange(uplink, 16e3, 2000)
+    uplink.rest(24 + 12 * FORGET_SECONDS)
+    assert uplink.rate == pytest.approx(PRIOR_RATE, rel=0.2)
+    assert uplink.round_trip_ms == pytest.approx(PRIOR_ROUND_TRIP_MS, rel=0.2)
+
+
+@pytest.mark.parametrize("milliseconds", [0.0, 1e-9, 1e9])
+def test_absurd_times_leave_a_sane_estimate(milliseconds: float) -> None:
+    uplink = Uplink()
+    for now in range(20):
+        uplink.observe(0, milliseconds, float(now))
+    assert 1e3 <= uplink.rate <= 20e9
+    assert 0.05 <= uplink.round_trip_ms <= 30e3
+
+
+def test_the_breaker_opens_at_once_and_waits_longer_each_time() -> None:
+    breaker = Breaker(jitter=lambda: 1.0)
+    waits = []
+    for _ in range(10):
+        breaker.failed("cloud unreachable", now=0.0)
+        waits.append(breaker.wait(0.0))
+    assert waits[:3] == [FIRST_SECONDS, 2 * FIRST_SECONDS, 4 * FIRST_SECONDS]
+    assert waits[-1] == MOST_SECONDS
+
+
+def test_the_breaker_lets_a_call_through_after_its_wait_and_closes_when_that_succeeds() -> None:
+    breaker = Breaker(jitter=lambda: 0.0)
+    breaker.failed("cloud unreachable", now=10.0)
+    assert breaker.wait(10.4) > 0
+    assert breaker.wait(10.6) == 0
+    breaker.succeeded()
+    breaker.failed("cloud unreachable", now=20.0)
+    assert breaker.wait(20.0) == FIRST_SECONDS / 2
+
+
+def test_jitter_spreads_devices_that_failed_together() -> None:
+    random = Random(3)
+    waits = set()
+    for _ in range(20):
+        breaker = Breaker(jitter=random.random)
+        breaker.failed("cloud unreachable", now=0.0)
+        waits.add(breaker.wait(0.0))
+    assert len(waits) == 20
+    assert all(FIRST_SECONDS / 2 <= wait <= FIRST_SECONDS for wait in waits)
+
+
+MANIFEST = bundle_pb2.Manifest(
+    cuts=[bundle_pb2.Cut(name="connector", cloud_milliseconds=2.0)],
+    cloud_cost=bundle_pb2.CloudCost(vision_milliseconds=60, prefill_milliseconds=10, token_milliseconds=5),
+)
+
+
+def fresh(digest: str = "aa", now: float = 0.0) -> Link:
+    return Link(Bundle(Path(), MANIFEST, digest), now, jitter=lambda: 1.0)
+
+
+def done(**times: float) -> pb.Done:
+    return pb.Done(tokens=5, stages=pb.Stages(**times))
+
+
+def test_the_cloud_is_first_guessed_from_the_manifest_then_believed() -> None:
+    link = fresh()
+    assert link.cloud(0.0).entry_ms == {"connector": 2.0, "pixels": 60.0}
+    for now in range(20):
+        link.reported("pixels", done(decode=5, tail=15, queue=8, first_token=30, generate=80), float(now))
+    cloud = link.cloud(19.0)
+    assert cloud.entry_ms["pixels"] == pytest.approx(20, rel=0.05)
+    assert cloud.entry_ms["connector"] == 2.0
+    assert (cloud.prefill_ms, cloud.token_ms, cloud.queue_ms) == pytest.approx((30, 20, 8), rel=0.1)
+    assert link.tokens == pytest.approx(5, rel=0.05)
+
+
+def test_a_queue_is_soon_forgotten() -> None:
+    link = fresh()
+    link.reported("pixels", done(queue=500), 0.0)
+    assert link.cloud(0.0).queue_ms > 100
+    assert link.cloud(600.0).queue_ms < 1
+
+
+def test_what_is_no_time_is_not_believed() -> None:
+    link = fresh()
+    link.reported("pixels", done(decode=math.nan, queue=-4, first_token=math.inf, generate=math.nan), 0.0)
+    assert link.cloud(0.0) == fresh().cloud(0.0)
+
+
+def test_failures_open_the_breaker_and_an_answer_closes_it() -> None:
+    link = fresh()
+    link.failed("cloud unreachable", now=1.0)
+    down = link.snapshot(1.2)
+    assert (down.up, down.trouble, round(down.retry_seconds, 1)) == (False, "cloud unreachable", 0.8)
+    assert link.snapshot(2.1).up
+    link.exchanged(1000, 20.0, now=2.2)
+    assert link.snapshot(2.2).trouble == ""
+
+
+def test_the_next_process_remembers(tmp_path: Path) -> None:
+    path = memory_file(tmp_path, "cloud.example:7070")
+    link = fresh(now=100.0)
+    for now in range(8):
+        link.exchanged(SIZES[now % 4], 300 + 8000 * SIZES[now % 4] / 64e3, 100.0 + now)
+    link.reported("pixels", done(tail=20), 108.0)
+    link.failed("cloud unreachable", 108.0)
+    link.save(path, now=108.0, wall=5000.0)
+
+    later = fresh(now=3.0)
+    later.load(path, now=3.0, wall=5000.4)
+    before, after = link.snapshot(108.4), later.snapshot(3.0)
+    assert after.uplink == pytest.approx(before.uplink, rel=0.05)
+    assert after.round_trip_ms == pytest.approx(before.round_trip_ms, rel=0.05)
+    assert not after.up
+    assert after.retry_seconds == pytest.approx(0.6)
+    assert later.cloud(3.0).entry_ms == link.cloud(108.0).entry_ms
+
+
+def test_another_bundle_keeps_the_link_but_not_the_cloud(tmp_path: Path) -> None:
+    link = fresh()
+    exchange_times = [(sent, 300 + 8000 * sent / 64e3) for sent in SIZES * 2]
+    for sent, milliseconds in exchange_times:
+        link.exchanged(sent, milliseconds, 1.0)
+    link.reported("connector", done(tail=900), 1.0)
+    link.save(tmp_path / "link.json", 1.0, 0.0)
+    other = fresh(digest="bb")
+    other.load(tmp_path / "link.json", 1.0, 0.0)
+    assert other.snapshot(1.0).uplink == pytest.approx(link.snapshot(1.0).uplink, rel=0.05)
+    assert other.cloud(1.0).entry_ms["connector"] == 2.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\x00",
+        b"[]",
+        b"{}",
+        b'{"saved_at": 0, "bundle": "aa", "uplink": [{"bytes": -1, "ms": 1, "age": 0, "silent": false}], "breaker": {}, "cloud": {}}',
+        b'{"saved_at": 0, "bundle": "aa", "uplink": [{"bytes": 1, "ms": NaN, "age": 0, "silent": false}], "breaker": {}, "cloud": {}}',
+        b'{"saved_at": 0, "bundle": "aa", "uplink": [], "breaker": {"failures": 1e999, "trouble": "", "wait": 0}, "cloud": {}}',
+    ],
+)
+def test_a_broken_memory_is_ignored_with_a_warning(content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "link.json"
+    path.write_bytes(content)
+    link = fresh()
+    with caplog.at_level(logging.WARNING):
+        link.load(path, now=0.0, wall=0.0)
+    assert "is ignored" in caplog.text
+    assert link.snapshot(0.0) == fresh().snapshot(0.0)
+    assert link.cloud(0.0) == fresh().cloud(0.0)
+
+
+def test_no_memory_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fresh().load(tmp_path / "none.json", 0.0, 0.0)
+    assert not caplog.records
+
+
+def test_a_place_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    fresh().save(tmp_path / "file" / "link.json", 0.0, 0.0)
+    assert "not remembered" in caplog.text
+
+
+def test_the_memory_is_plain_json_named_after_the_address(tmp_path: Path) -> None:
+    path = memory_file(tmp_path, "../evil/[::1]:7070")
+    fresh().save(path, 0.0, 0.0)
+    assert path.parent == tmp_path / "links"
+    assert json.loads(path.read_text())["uplink"] == []

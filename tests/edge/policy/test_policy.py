@@ -1,0 +1,291 @@
+"""Decisions with plain values: a small bundle, a device, a link, a cloud."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.costs.profile import DeviceProfile
+from edge.link.estimates import CloudEstimate, LinkEstimate
+from edge.policy.policy import CHOSEN, COLUMNS, KEEP, OVERHEAD_BYTES, Decision, Request, Rules, Weights, decide, explain
+from protos import bundle_pb2 as pb
+from protos.errors import NoRoute, UnknownName
+
+
+def manifest(*, with_local: bool = True) -> pb.Manifest:
+    cuts = [
+        pb.Cut(name="vision.2", cloud_milliseconds=40, codecs=[pb.Codec(name="int8-zstd", mean_bytes=10_000, accuracy=94.9)]),
+        pb.Cut(
+            name="connector",
+            cloud_milliseconds=1,
+            codecs=[
+                pb.Codec(name="int8-zstd", mean_bytes=2_000, accuracy=94.8),
+                pb.Codec(name="fp16-zstd", mean_bytes=6_000, accuracy=95.0),
+            ],
+        ),
+    ]
+    uploads = [
+        pb.Upload(format="jpeg", quality=75, mean_bytes=4_000, accuracy=95.0),
+        pb.Upload(format="webp", quality=50, mean_bytes=1_500, accuracy=94.0),
+    ]
+    local = pb.Local(decoder="edge/local/decoder.onnx", accuracy=90.0) if with_local else None
+    return pb.Manifest(
+        cuts=cuts, uploads=uploads, local=local, accuracy=95.0, cloud_cost=pb.CloudCost(vision_milliseconds=50, prefill_milliseconds=10)
+    )
+
+
+MANIFEST = manifest()
+DEVICE = DeviceProfile(
+    pieces={"vision.2": 20.0, "connector": 40.0},
+    encode_ms={"jpeg-75": 2.0, "webp-50": 4.0},
+    prefill_ms=100.0,
+    token_ms=25.0,
+    preprocess_ms=5.0,
+    machine="a device",
+    threads=1,
+    digest="d",
+)
+CLOUD = CloudEstimate({"vision.2": 40.0, "connector": 1.0, "pixels": 50.0}, prefill_ms=10.0, token_ms=5.0, queue_ms=3.0)
+GOOD = LinkEstimate(uplink=1e9, round_trip_ms=5.0)
+
+
+def choose(rules: Rules | None = None, link: LinkEstimate | None = GOOD, last: str | None = None, **known: object) -> Decision:
+    request = Request(rules or Rules(), tokens=4, **known)  # type: ignore[arg-type]
+    return decide(request, DEVICE, link, CLOUD, MANIFEST, last=last)
+
+
+def verdicts(decision: Decision) -> dict[str, str]:
+    return {p.arm.name: p.verdict for p in decision.arms}
+
+
+def test_a_prediction_adds_up_its_parts() -> None:
+    (split,) = (p for p in choose(spent_ms=7).arms if p.arm.name == "split@vision.2/int8-zstd")
+    assert (split.head, split.queue, split.cloud, split.generate) == (20, 3, 40, 10 + 4 * 5)
+    assert split.network == pytest.approx(5 + 8000 * split.bytes_up / 1e9)
+    assert split.total_ms == pytest.approx(7 + 20 + split.network + 3 + 40 + 30)
+    assert split.bytes_up > 10_000
+
+
+def test_a_picture_in_tiles_costs_so_many_times_the_head_and_its_share_of_the_bytes() -> None:
+    tiled = manifest()
+    tiled.preprocessing.tiles.mean = 10
+    decision = decide(Request(tiles=5, tokens=4), replace(DEVICE, encode_ms={"vision.2/int8-zstd": 3.0}), GOOD, CLOUD, tiled)
+    split, local = ({p.arm.name: p for p in decision.arms}[name] for name in ("split@vision.2/int8-zstd", "local"))
+    assert (split.head, split.encode, local.head) == (5 * 20, 5 * 3, 5 * 60)
+    assert split.bytes_up == 10_000 // 2 + OVERHEAD_BYTES
+
+
+def test_a_local_answer_costs_the_whole_head_and_its_own_decoder() -> None:
+    (local,) = (p for p in choose().arms if p.arm.name == "local")
+    assert (local.head, local.generate, local.bytes_up, local.network) == (60, 200, 0, 0)
+
+
+def test_every_cut_codec_and_upload_is_an_arm() -> None:
+    assert set(verdicts(choose())) == {
+        "local",
+        "split@vision.2/int8-zstd",
+        "split@connector/int8-zstd",
+        "split@connector/fp16-zstd",
+        "upload@jpeg-75",
+        "upload@webp-50",
+    }
+
+
+def test_as_the_uplink_falls_the_payload_shrinks_and_then_stays_at_home() -> None:
+    names = [choose(link=LinkEstimate(rate, 5.0)).arm.name for rate in (1e9, 300e3, 16e3)]
+    assert names == ["upload@jpeg-75", "split@connector/int8-zstd", "local"]
+
+
+def test_bytes_sent_never_grow_as_the_uplink_falls() -> None:
+    sizes = [choose(link=LinkEstimate(10**power, 20.0)).chosen.bytes_up for power in (9, 8, 7, 6, 5, 4)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_long_queue_sends_the_answer_home() -> None:
+    busy = replace(CLOUD, queue_ms=5000.0)
+    assert decide(Request(), DEVICE, GOOD, busy, MANIFEST).arm.kind == "local"
+
+
+def test_never_upload_forbids_pictures_but_not_features() -> None:
+    decision = choose(Rules(never_upload=True))
+    assert decision.arm.kind == "split"
+    assert verdicts(decision)["upload@jpeg-75"] == "rule never-upload"
+
+
+def test_never_leave_device_beats_all() -> None:
+    decision = choose(Rules(never_leave_device=True), LinkEstimate(1e9, 1))
+    assert decision.arm.kind == "local"
+    assert verdicts(decision)["split@vision.2/int8-zstd"] == "rule never-leave-device"
+
+
+def test_local_can_be_forbidden() -> None:
+    decision = choose(Rules(allow_local=False), LinkEstimate(16e3, 500))
+    assert decision.arm.kind != "local"
+    assert verdicts(decision)["local"] == "rule no-local"
+
+
+def test_an_arm_that_misses_the_deadline_is_dropped() -> None:
+    decision = choose(Rules(deadline_ms=200))
+    assert verdicts(decision)["local"] == "deadline: needs 260 ms of 200 ms"
+    assert not decision.late
+
+
+def test_time_already_spent_counts_against_the_deadline() -> None:
+    assert choose(Rules(deadline_ms=300)).arm.name == choose().arm.name
+    assert choose(Rules(deadline_ms=300), spent_ms=250).late
+
+
+def test_if_every_arm_is_late_the_fastest_lawful_one_is_taken_and_marked() -> None:
+    decision = choose(Rules(deadline_ms=1, never_upload=True))
+    assert decision.late
+    lawful = [p for p in decision.arms if p.arm.kind != "upload"]
+    assert decision.chosen.total_ms == min(p.total_ms for p in lawful)
+
+
+def test_an_open_breaker_keeps_the_request_at_home_and_says_until_when() -> None:
+    decision = choose(link=LinkEstimate(1e9, 1, up=False, retry_seconds=4.2, trouble="cloud unreachable"))
+    assert decision.arm.kind == "local"
+    assert verdicts(decision)["upload@jpeg-75"] == "cloud unreachable, next try in 4 s"
+
+
+def test_without_a_cloud_there_is_local_only() -> None:
+    assert list(verdicts(choose(link=None))) == ["local"]
+
+
+def test_a_temperature_needs_the_cloud() -> None:
+    decision = choose(link=LinkEstimate(16e3, 900), local_trouble="greedy only")
+    assert decision.arm.kind != "local"
+    assert "greedy" in verdicts(decision)["local"]
+
+
+def test_a_frame_that_the_cloud_keeps_needs_no_payload() -> None:
+    decision = choose(link=LinkEstimate(1e6, 50), seen=94.9)
+    assert decision.arm.name == "again"
+    assert decision.chosen.bytes_up < 500
+    assert decision.chosen.cloud == 0
+
+
+@pytest.mark.parametrize(
+    ("route", "arm"),
+    [
+        ("local", "local"),
+        ("split", "split@connector/int8-zstd"),
+        ("split@vision.2", "split@vision.2/int8-zstd"),
+        ("split@connector/fp16-zstd", "split@connector/fp16-zstd"),
+        ("upload", "upload@jpeg-75"),
+        ("upload@webp-50", "upload@webp-50"),
+    ],
+)
+def test_a_forced_route_is_taken(route: str, arm: str) -> None:
+    decision = choose(Rules(route=route), LinkEstimate(1e6, 5))
+    assert decision.arm.name == arm
+    assert all(p.verdict == f"route {route} was asked for" for p in decision.arms if not p.arm.fits(route))
+
+
+def test_a_forced_route_is_tried_though_the_breaker_is_open() -> None:
+    assert choose(Rules(route="upload"), replace(GOOD, up=False)).arm.kind == "upload"
+
+
+@pytest.mark.parametrize("route", ["split@vision.3", "split@connector/int4", "upload@png-1", "carrier-pigeon", "local@here", "split@", ""])
+def test_a_route_that_is_not_there_names_those_that_are(route: str) -> None:
+    with pytest.raises(UnknownName, match="choose one of: ") as caught:
+        choose(Rules(route=route))
+    assert caught.value.exit_code == 3
+
+
+def test_a_forced_route_that_breaks_a_rule_is_no_route() -> None:
+    with pytest.raises(NoRoute, match=r"route 'upload@webp-50' impossible; relax one: upload@webp-50: rule never-upload$"):
+        choose(Rules(route="upload@webp-50", never_upload=True))
+
+
+def test_a_forced_route_without_a_cloud_says_how_to_give_one() -> None:
+    with pytest.raises(NoRoute, match="--cloud HOST:PORT"):
+        choose(Rules(route="split"), link=None)
+
+
+def test_no_route_gives_every_reason() -> None:
+    with pytest.raises(NoRoute) as caught:
+        choose(Rules(never_leave_device=True, allow_local=False))
+    assert "local: rule no-local" in str(caught.value)
+    assert "rule never-leave-device" in str(caught.value)
+
+
+def test_a_bundle_without_a_local_model_says_how_to_get_one() -> None:
+    with pytest.raises(NoRoute, match="--with-local"):
+        decide(Request(), DEVICE, None, CLOUD, manifest(with_local=False))
+
+
+def test_the_last_arm_is_kept_unless_another_is_clearly_better() -> None:
+    best = choose()
+    second = min((p for p in best.arms if p is not best.chosen), key=lambda p: p.score)
+    assert (best.chosen.score < second.score * (1 - KEEP)) or choose(last=second.arm.name).arm == second.arm
+    assert choose(last="local").arm == best.arm
+
+
+def test_hysteresis_does_not_send_a_frame_twice_that_the_cloud_keeps() -> None:
+    manifest = pb.Manifest()
+    manifest.CopyFrom(MANIFEST)
+    (kept,) = [codec for cut in manifest.cuts if cut.name == "vision.2" for codec in cut.codecs if codec.name == "int8-zstd"]
+    kept.mean_bytes = 1
+    again = decide(Request(Rules(allow_local=False), seen=kept.accuracy), DEVICE, GOOD, CLOUD, manifest, last="split@vision.2/int8-zstd")
+    assert again.arm.kind == "again"
+
+
+def test_hysteresis_holds_between_two_arms_that_cost_the_same() -> None:
+    twins = manifest()
+    twins.uploads.add(format="webp", quality=51, mean_bytes=4_040, accuracy=95.0)
+    for name in ("upload@jpeg-75", "upload@webp-51"):
+        kept = decide(Request(tokens=4), DEVICE, GOOD, CLOUD, twins, last=name)
+        assert kept.arm.name == name
+        assert (
+            any("change of arm" in p.verdict for p in kept.arms) or name == decide(Request(tokens=4), DEVICE, GOOD, CLOUD, twins).arm.name
+        )
+
+
+def test_accuracy_is_worth_what_the_operator_says() -> None:
+    careless = decide(Request(weights=Weights(accuracy_point=0), tokens=4), DEVICE, LinkEstimate(200e3, 5), CLOUD, MANIFEST)
+    careful = decide(Request(weights=Weights(accuracy_point=1000), tokens=4), DEVICE, LinkEstimate(200e3, 5), CLOUD, MANIFEST)
+    assert careless.chosen.accuracy < careful.chosen.accuracy
+    assert careless.chosen.total_ms < careful.chosen.total_ms
+
+
+def test_bytes_are_worth_what_the_operator_says() -> None:
+    metered = decide(Request(weights=Weights(kilobyte=1e6)), DEVICE, GOOD, CLOUD, MANIFEST)
+    assert metered.chosen.bytes_up == 0
+
+
+def test_explain_gives_a_row_for_every_arm_the_chosen_first() -> None:
+    decision = choose(Rules(deadline_ms=200))
+    rows = explain(decision)
+    assert len(rows) == len(decision.arms)
+    assert all(len(row) == len(COLUMNS) for row in rows)
+    assert (rows[0][0], rows[0][-1]) == (decision.arm.name, CHOSEN)
+    assert all(row[-1] for row in rows)
+
+
+@given(
+    rules=st.builds(
+        Rules,
+        deadline_ms=st.none() | st.floats(1, 5000),
+        never_upload=st.booleans(),
+        never_leave_device=st.booleans(),
+        allow_local=st.booleans(),
+        route=st.sampled_from(["auto", "local", "split", "split@connector", "upload", "upload@webp-50"]),
+    ),
+    link=st.none() | st.builds(LinkEstimate, st.floats(1e3, 1e10), st.floats(0.1, 5000), up=st.booleans()),
+    last=st.sampled_from([None, "local", "upload@jpeg-75", "split@vision.2/int8-zstd"]),
+    seen=st.none() | st.floats(0, 100),
+)
+def test_the_chosen_arm_never_breaks_a_rule(rules: Rules, link: LinkEstimate | None, last: str | None, seen: float | None) -> None:
+    try:
+        decision = decide(Request(rules, seen=seen), DEVICE, link, CLOUD, MANIFEST, last=last)
+    except NoRoute:
+        return
+    arm = decision.arm
+    assert not (rules.never_leave_device and arm.kind != "local")
+    assert not (rules.never_upload and arm.kind == "upload")
+    assert rules.allow_local or arm.kind != "local"
+    assert link is not None or arm.kind == "local"
+    assert arm.fits(rules.route)
+    assert decision.late or rules.deadline_ms is None or decision.chosen.total_ms <= rules.deadline_ms
