@@ -12,11 +12,16 @@ from protos.errors import IsthmusError
 
 VERSION = "0.1.0"
 
-# name: (module whose `add_arguments(parser)` describes the command and sets `run`, one line of help, the extra it needs)
+# name: (module whose `add_arguments(parser)` describes the command and sets `run`, one line of help, the
+# extra it needs)
 _COMMANDS = {
     "split": ("splitter.commands.split", "cut a model into an edge head and a cloud tail", "splitter"),
     "bundle": ("splitter.commands.bundle", "show or verify what a split made", "edge"),
-    "plan": ("splitter.commands.plan", "choose where to cut: what every way to answer costs on a link", "edge"),
+    "plan": (
+        "splitter.commands.plan",
+        "choose where to cut: what every way to answer costs on a link",
+        "edge",
+    ),
     "cloud": ("cloud.commands", "serve bundles to devices", "cloud"),
     "ask": ("edge.commands.ask", "answer a question about a picture", "edge"),
     "search": ("edge.commands.search", "find photos by what is on them", "edge"),
@@ -41,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if chosen is None or not error.name or error.name.split(".")[0] in _OURS:
             raise
-        return _say(f"this command needs the package {error.name!r}: pip install 'isthmus[{_COMMANDS[chosen][2]}]'", 1)
+        return _say(
+            f"this command needs the package {error.name!r}: pip install 'isthmus[{_COMMANDS[chosen][2]}]'", 1
+        )
     except KeyboardInterrupt:
         return _say("interrupted", _INTERRUPTED)
     except BrokenPipeError:
@@ -56,18 +63,24 @@ def _say(text: str, status: int) -> int:
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
     description = "Cloud-edge split inference for vision-language models."
-    parser = argparse.ArgumentParser(prog="isthmus", description=description, epilog="isthmus COMMAND --help teaches each command.")
+    parser = argparse.ArgumentParser(
+        prog="isthmus", description=description, epilog="isthmus COMMAND --help teaches each command."
+    )
     parser.add_argument("--version", action="version", version=f"isthmus {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (module, line, _) in _COMMANDS.items():
-        command = commands.add_parser(name, help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter)
+        command = commands.add_parser(
+            name, help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         if name == chosen:
             importlib.import_module(module).add_arguments(command)
     return parser
 
 
 def program() -> NoReturn:
-    """`main` as a process of its own. An interrupted one ends at once: what tidies up at exit may wait for a thread for ever."""
+    """`main` as a process of its own. An interrupted one ends at once: what tidies up at exit may wait for a
+    thread for ever.
+    """
     status = main()
     if status == _INTERRUPTED:
         with suppress(OSError):

@@ -19,11 +19,11 @@ class ServeConfig:
     port: int = 7070  # 0: any free one
     device: str = "auto"
     dtype: str = "auto"
-    most_batch: int = 16  # requests answered side by side
-    most_waiting: int = 64  # requests waiting for a place in a batch
-    most_in_flight: int = 32  # requests of one Converse stream at once
-    most_frame_bytes: int = 64 << 20  # image tokens kept for further questions
-    most_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
+    max_batch: int = 16  # requests answered side by side
+    max_waiting: int = 64  # requests waiting for a place in a batch
+    max_in_flight: int = 32  # requests of one Converse stream at once
+    max_frame_bytes: int = 64 << 20  # image tokens kept for further questions
+    max_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
     keep: float = 300.0  # seconds that both are kept; 0: not at all
     threads: int = 0  # 0: torch's own choice
     drain: float = 10.0  # seconds that running answers get after SIGTERM
@@ -34,11 +34,11 @@ class ServeConfig:
         _among("--device", self.device, DEVICES)
         _among("--dtype", self.dtype, DTYPES)
         _within("--listen port", self.port, 0, 65535)
-        _within("--most-batch", self.most_batch, 1, 1024)
-        _within("--most-waiting", self.most_waiting, 1, 100_000)
-        _within("most in flight", self.most_in_flight, 1, 10_000)
-        _within("most frame bytes", self.most_frame_bytes, 0, 1 << 40)
-        _within("most sent bytes", self.most_sent_bytes, 0, 1 << 40)
+        _within("--max-batch", self.max_batch, 1, 1024)
+        _within("--max-waiting", self.max_waiting, 1, 100_000)
+        _within("most in flight", self.max_in_flight, 1, 10_000)
+        _within("most frame bytes", self.max_frame_bytes, 0, 1 << 40)
+        _within("most sent bytes", self.max_sent_bytes, 0, 1 << 40)
         _within("--keep", self.keep, 0, 86_400)
         _within("--threads", self.threads, 0, 1024)
         _within("--drain", self.drain, 0, 3600)
@@ -57,16 +57,29 @@ class ServeConfig:
 def listen_address(text: str) -> tuple[str, int]:
     """`HOST:PORT` or `[IPv6]:PORT` as host and port. Raises RequestError."""
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or (":" in host and not host.startswith("[")):
-        raise RequestError(f"--listen {text!r} is not an address; write HOST:PORT, such as 127.0.0.1:7070 or [::1]:7070", listen=text)
+    if (
+        not colon
+        or not host
+        or not port.isascii()
+        or not port.isdigit()
+        or (":" in host and not host.startswith("["))
+    ):
+        raise RequestError(
+            f"--listen {text!r} is not an address; write HOST:PORT, such as 127.0.0.1:7070 or [::1]:7070",
+            listen=text,
+        )
     return host, int(port)
 
 
 def _among(option: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise RequestError(f"{option} is {value!r}; choose one of: {', '.join(known)}", option=option, value=value)
+        raise RequestError(
+            f"{option} is {value!r}; choose one of: {', '.join(known)}", option=option, value=value
+        )
 
 
 def _within(option: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise RequestError(f"{option} is {value}; give a number from {least} to {most}", option=option, value=value)
+        raise RequestError(
+            f"{option} is {value}; give a number from {least} to {most}", option=option, value=value
+        )

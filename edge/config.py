@@ -7,7 +7,9 @@ from protos.errors import RequestError
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: $ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not exist yet."""
+    """Where what can be made again is kept: $ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not
+    exist yet.
+    """
     chosen = os.environ.get("ISTHMUS_CACHE")
     if chosen:
         return Path(chosen).expanduser()
@@ -40,6 +42,8 @@ def engines_folder(digest: str) -> Path:
 
 
 def bundle_folder() -> Path:
-    """The bundle used where none is named: $ISTHMUS_BUNDLE, or the built-in model's in the cache folder. It may not exist yet."""
+    """The bundle used where none is named: $ISTHMUS_BUNDLE, or the built-in model's in the cache folder. It
+    may not exist yet.
+    """
     chosen = os.environ.get("ISTHMUS_BUNDLE")
     return Path(chosen).expanduser() if chosen else cache_folder() / "bundles" / "nano"

@@ -10,17 +10,20 @@ from google.protobuf import json_format
 from protos import bundle_pb2 as pb
 from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
-WEIGHTS = ".weights"  # behind the name of an ONNX file: its weights, where it would be too large with them inside
+# behind the name of an ONNX file: its weights, where it would be too large with them inside
+WEIGHTS = ".weights"
 PICTURE_CUT = "pixels"
-_MOST_MANIFEST_BYTES = 16 << 20
+_MAX_MANIFEST_BYTES = 16 << 20
 
 
 class Bundle:
-    """An opened bundle: its manifest, its digest (hex SHA-256 of manifest.json), and its files, checked when asked for.
+    """An opened bundle: its manifest, its digest (hex SHA-256 of manifest.json), and its files, checked when
+    asked for.
 
-    A part of a bundle may be absent (a device holds `edge/` only); asking for an absent file raises BundleDamaged.
+    A part of a bundle may be absent (a device holds `edge/` only); asking for an absent file raises
+    BundleDamaged.
     """
 
     def __init__(self, path: Path, manifest: pb.Manifest, digest: str) -> None:
@@ -30,13 +33,17 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """Read the manifest of the bundle in a folder. Raises BundleMissing, BundleDamaged, BundleTooNew or BundleTooOld."""
+        """Read the manifest of the bundle in a folder. Raises BundleMissing, BundleDamaged, BundleTooNew or
+        BundleTooOld.
+        """
         folder = Path(path)
         try:
             with (folder / MANIFEST).open("rb") as stream:
-                raw = stream.read(_MOST_MANIFEST_BYTES + 1)
+                raw = stream.read(_MAX_MANIFEST_BYTES + 1)
         except OSError as error:
-            raise BundleMissing(f"{folder} is not a bundle: no {MANIFEST} in it; make one with: isthmus split -o {folder}") from error
+            raise BundleMissing(
+                f"{folder} is not a bundle: no {MANIFEST} in it; make one with: isthmus split -o {folder}"
+            ) from error
         return cls(folder, _parse(folder, raw), hashlib.sha256(raw).hexdigest())
 
     def cut(self, name: str) -> pb.Cut:
@@ -61,12 +68,18 @@ class Bundle:
         return list(self.manifest.pieces[: names.index(cut) + 1])
 
     def file(self, path: str) -> Path:
-        """The place of a file on disk, its size and digest checked once, and those of its weights beside it. Raises BundleDamaged."""
+        """The place of a file on disk, its size and digest checked once, and those of its weights beside it.
+        Raises BundleDamaged.
+        """
         for part in (path, path + WEIGHTS) if path + WEIGHTS in self._files else (path,):
             if part not in self._checked:
                 problem = self._problem(self._entry(part))
                 if problem:
-                    raise BundleDamaged(f"bundle {self.path}: {problem}; fetch or split it again", file=part, bundle=self.digest)
+                    raise BundleDamaged(
+                        f"bundle {self.path}: {problem}; fetch or split it again",
+                        file=part,
+                        bundle=self.digest,
+                    )
                 self._checked.add(part)
         return self.path / path
 
@@ -84,7 +97,9 @@ class Bundle:
 
     def _entry(self, path: str) -> pb.File:
         if path not in self._files:
-            raise BundleDamaged(f"bundle {self.path} holds no {path}; split the model again", file=path, bundle=self.digest)
+            raise BundleDamaged(
+                f"bundle {self.path} holds no {path}; split the model again", file=path, bundle=self.digest
+            )
         return self._files[path]
 
     def _problem(self, entry: pb.File) -> str | None:
@@ -96,7 +111,11 @@ class Bundle:
             found = file_digest(place)
         except OSError as error:
             return f"{entry.path} cannot be read ({error.strerror})"
-        return None if found == entry.sha256 else f"{entry.path} has digest {found[:12]}, the manifest says {entry.sha256[:12]}"
+        return (
+            None
+            if found == entry.sha256
+            else f"{entry.path} has digest {found[:12]}, the manifest says {entry.sha256[:12]}"
+        )
 
 
 def file_digest(path: Path) -> str:
@@ -106,31 +125,49 @@ def file_digest(path: Path) -> str:
 
 
 def write_manifest(folder: Path, manifest: pb.Manifest) -> None:
-    """Write manifest.json, with every other file of the folder listed in it; the last step of making a bundle."""
+    """Write manifest.json, with every other file of the folder listed in it; the last step of making a
+    bundle.
+    """
     del manifest.files[:]
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST):
-        manifest.files.add(path=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=file_digest(path))
+        manifest.files.add(
+            path=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=file_digest(path)
+        )
     text = json_format.MessageToJson(manifest, indent=1, preserving_proto_field_name=True)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def _parse(folder: Path, raw: bytes) -> pb.Manifest:
-    if len(raw) > _MOST_MANIFEST_BYTES:
-        raise BundleDamaged(f"{folder / MANIFEST} is larger than {_MOST_MANIFEST_BYTES} bytes; it is not a manifest", file=MANIFEST)
+    if len(raw) > _MAX_MANIFEST_BYTES:
+        raise BundleDamaged(
+            f"{folder / MANIFEST} is larger than {_MAX_MANIFEST_BYTES} bytes; it is not a manifest",
+            file=MANIFEST,
+        )
     try:
         manifest = json_format.Parse(raw, pb.Manifest(), ignore_unknown_fields=True)
     except (json_format.ParseError, UnicodeDecodeError) as error:
-        raise BundleDamaged(f"{folder / MANIFEST} cannot be read ({error}); fetch or split it again", file=MANIFEST) from error
+        raise BundleDamaged(
+            f"{folder / MANIFEST} cannot be read ({error}); fetch or split it again", file=MANIFEST
+        ) from error
     if manifest.format > FORMAT:
-        message = f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: upgrade isthmus, or split again"
+        message = (
+            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: "
+            "upgrade isthmus, or split again"
+        )
         raise BundleTooNew(message, format=manifest.format)
     if 0 < manifest.format < FORMAT:
-        message = f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: split the model again"
+        message = (
+            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: split "
+            "the model again"
+        )
         raise BundleTooOld(message, format=manifest.format)
     if manifest.format < 1 or not manifest.pieces:
         raise BundleDamaged(f"{folder / MANIFEST} describes no head; split the model again", file=MANIFEST)
     for entry in manifest.files:
         parts = PurePosixPath(entry.path)
         if parts.is_absolute() or ".." in parts.parts or "\\" in entry.path:
-            raise BundleDamaged(f"{folder / MANIFEST} names the file {entry.path!r} outside the bundle; do not use it", file=entry.path)
+            raise BundleDamaged(
+                f"{folder / MANIFEST} names the file {entry.path!r} outside the bundle; do not use it",
+                file=entry.path,
+            )
     return manifest

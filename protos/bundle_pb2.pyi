@@ -85,16 +85,16 @@ class Preprocessing(_message.Message):
     def __init__(self, resizes: _Optional[_Iterable[_Union[Resize, _Mapping]]] = ..., rescale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ..., crop_height: _Optional[int] = ..., crop_width: _Optional[int] = ..., tiles: _Optional[_Union[Tiles, _Mapping]] = ...) -> None: ...
 
 class Tiles(_message.Message):
-    __slots__ = ("side", "most", "filter", "mean")
+    __slots__ = ("side", "max", "filter", "mean")
     SIDE_FIELD_NUMBER: _ClassVar[int]
-    MOST_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     MEAN_FIELD_NUMBER: _ClassVar[int]
     side: int
-    most: int
+    max: int
     filter: Resize.Filter
     mean: float
-    def __init__(self, side: _Optional[int] = ..., most: _Optional[int] = ..., filter: _Optional[_Union[Resize.Filter, str]] = ..., mean: _Optional[float] = ...) -> None: ...
+    def __init__(self, side: _Optional[int] = ..., max: _Optional[int] = ..., filter: _Optional[_Union[Resize.Filter, str]] = ..., mean: _Optional[float] = ...) -> None: ...
 
 class Resize(_message.Message):
     __slots__ = ("filter", "longest_edge", "height", "width", "shortest_edge")
@@ -147,7 +147,7 @@ class PictureText(_message.Message):
     def __init__(self, alone: _Optional[str] = ..., tile: _Optional[str] = ..., row_end: _Optional[str] = ..., whole: _Optional[str] = ...) -> None: ...
 
 class Matching(_message.Message):
-    __slots__ = ("kind", "scale", "bias", "template", "width", "labels", "embeddings", "most_texts", "most_text_bytes", "tokenizer")
+    __slots__ = ("kind", "scale", "bias", "template", "width", "labels", "embeddings", "max_texts", "max_text_bytes", "tokenizer")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[Matching.Kind]
@@ -163,8 +163,8 @@ class Matching(_message.Message):
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
-    MOST_TEXTS_FIELD_NUMBER: _ClassVar[int]
-    MOST_TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_TEXTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_TEXT_BYTES_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
     kind: Matching.Kind
     scale: float
@@ -173,10 +173,10 @@ class Matching(_message.Message):
     width: int
     labels: _containers.RepeatedScalarFieldContainer[str]
     embeddings: str
-    most_texts: int
-    most_text_bytes: int
+    max_texts: int
+    max_text_bytes: int
     tokenizer: str
-    def __init__(self, kind: _Optional[_Union[Matching.Kind, str]] = ..., scale: _Optional[float] = ..., bias: _Optional[float] = ..., template: _Optional[str] = ..., width: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., embeddings: _Optional[str] = ..., most_texts: _Optional[int] = ..., most_text_bytes: _Optional[int] = ..., tokenizer: _Optional[str] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[Matching.Kind, str]] = ..., scale: _Optional[float] = ..., bias: _Optional[float] = ..., template: _Optional[str] = ..., width: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., embeddings: _Optional[str] = ..., max_texts: _Optional[int] = ..., max_text_bytes: _Optional[int] = ..., tokenizer: _Optional[str] = ...) -> None: ...
 
 class TensorSpec(_message.Message):
     __slots__ = ("name", "dtype", "shape")
@@ -237,12 +237,12 @@ class Codec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[CodedTensor, _Mapping]]] = ..., receiver: _Optional[str] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., kind: _Optional[str] = ..., sender: _Optional[str] = ..., encode_milliseconds: _Optional[float] = ..., encoder: _Optional[str] = ...) -> None: ...
 
 class CodedTensor(_message.Message):
-    __slots__ = ("codes", "most_bytes")
+    __slots__ = ("codes", "max_bytes")
     CODES_FIELD_NUMBER: _ClassVar[int]
-    MOST_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
     codes: TensorSpec
-    most_bytes: int
-    def __init__(self, codes: _Optional[_Union[TensorSpec, _Mapping]] = ..., most_bytes: _Optional[int] = ...) -> None: ...
+    max_bytes: int
+    def __init__(self, codes: _Optional[_Union[TensorSpec, _Mapping]] = ..., max_bytes: _Optional[int] = ...) -> None: ...
 
 class Upload(_message.Message):
     __slots__ = ("format", "quality", "mean_bytes", "accuracy")
@@ -257,12 +257,12 @@ class Upload(_message.Message):
     def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ...) -> None: ...
 
 class Local(_message.Message):
-    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "most_tokens", "accuracy", "prefill_milliseconds", "token_milliseconds", "precision")
+    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "max_tokens", "accuracy", "prefill_milliseconds", "token_milliseconds", "precision")
     DECODER_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
     PAST_SHAPE_FIELD_NUMBER: _ClassVar[int]
-    MOST_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -271,12 +271,12 @@ class Local(_message.Message):
     embeddings: str
     tokenizer: str
     past_shape: _containers.RepeatedScalarFieldContainer[int]
-    most_tokens: int
+    max_tokens: int
     accuracy: float
     prefill_milliseconds: float
     token_milliseconds: float
     precision: Precision
-    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., most_tokens: _Optional[int] = ..., accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
+    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., max_tokens: _Optional[int] = ..., accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
 
 class CloudCost(_message.Message):
     __slots__ = ("vision_milliseconds", "prefill_milliseconds", "token_milliseconds")
@@ -289,18 +289,18 @@ class CloudCost(_message.Message):
     def __init__(self, vision_milliseconds: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("most_question_bytes", "most_prompt_tokens", "most_new_tokens", "most_picture_bytes", "most_picture_pixels")
-    MOST_QUESTION_BYTES_FIELD_NUMBER: _ClassVar[int]
-    MOST_PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
-    MOST_NEW_TOKENS_FIELD_NUMBER: _ClassVar[int]
-    MOST_PICTURE_BYTES_FIELD_NUMBER: _ClassVar[int]
-    MOST_PICTURE_PIXELS_FIELD_NUMBER: _ClassVar[int]
-    most_question_bytes: int
-    most_prompt_tokens: int
-    most_new_tokens: int
-    most_picture_bytes: int
-    most_picture_pixels: int
-    def __init__(self, most_question_bytes: _Optional[int] = ..., most_prompt_tokens: _Optional[int] = ..., most_new_tokens: _Optional[int] = ..., most_picture_bytes: _Optional[int] = ..., most_picture_pixels: _Optional[int] = ...) -> None: ...
+    __slots__ = ("max_question_bytes", "max_prompt_tokens", "max_new_tokens", "max_picture_bytes", "max_picture_pixels")
+    MAX_QUESTION_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MAX_NEW_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PICTURE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_PICTURE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    max_question_bytes: int
+    max_prompt_tokens: int
+    max_new_tokens: int
+    max_picture_bytes: int
+    max_picture_pixels: int
+    def __init__(self, max_question_bytes: _Optional[int] = ..., max_prompt_tokens: _Optional[int] = ..., max_new_tokens: _Optional[int] = ..., max_picture_bytes: _Optional[int] = ..., max_picture_pixels: _Optional[int] = ...) -> None: ...
 
 class File(_message.Message):
     __slots__ = ("path", "size", "sha256")

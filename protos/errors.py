@@ -5,12 +5,12 @@
     │   ├── BundleMissing                                        no bundle at that path
     │   ├── BundleDamaged                                        a file is not what the manifest says
     │   ├── BundleTooNew                                         made by a later version
-    │   ├── BundleTooOld                                         made by an earlier one, in a form that is read no more
+    │   ├── BundleTooOld                                         made by an earlier one, a form read no more
     │   └── DiskFull                                             no room where it is to be written
     ├── RequestError                  3    INVALID_ARGUMENT      what was asked for cannot be done
     │   ├── PictureError                                         not a picture, or too large a one
     │   ├── PromptError                                          a question that does not fit the model
-    │   ├── UnknownName                                          a cut, codec, route or format that is not there
+    │   ├── UnknownName                                          no such cut, codec, route or format
     │   ├── PayloadError                                         bytes that are not what the codec makes
     │   └── TooLarge                       RESOURCE_EXHAUSTED    more bytes than are accepted
     ├── WrongBundle                   4    FAILED_PRECONDITION   the cloud serves another digest
@@ -21,18 +21,22 @@
     ├── NoRoute                       6    FAILED_PRECONDITION   the rules leave no way to answer
     └── CheckpointError               7    INVALID_ARGUMENT      a model that cannot be split
 
-Every message names the object, why it does not work, and what to do instead. None of these is a bug; anything else that is
-raised is one. The status is a name of grpc.StatusCode, kept as text because this package does not import grpc.
+Every message names the object, why it does not work, and what to do instead. None of these is a bug; anything
+else that is raised is one. The status is a name of grpc.StatusCode, kept as text because this package does
+not import grpc.
 """
 
 import difflib
 
-_MOST_NEAR = 3
-_MOST_NAMED = 64  # characters: what a stranger asks for may be megabytes, and looking for the nearest takes many times as much
+_MAX_NEAR = 3
+# characters: what a stranger asks for may be megabytes, and looking for the nearest takes many times as much
+_MAX_NAMED = 64
 
 
 class IsthmusError(Exception):
-    """Something expected went wrong; the message says what to do. `facts` holds what it speaks of, by name."""
+    """Something expected went wrong; the message says what to do. `facts` holds what it speaks of, by
+    name.
+    """
 
     exit_code = 1
     status = "UNKNOWN"
@@ -84,10 +88,12 @@ class UnknownName(RequestError):
     """A name that is not among those that exist; the message gives the nearest of them first, then all."""
 
     def __init__(self, what: str, name: str, known: list[str]) -> None:
-        name, listed = name[:_MOST_NAMED], ", ".join(known) or "none"
-        near = " or ".join(difflib.get_close_matches(name, known, _MOST_NEAR))
+        name, listed = name[:_MAX_NAMED], ", ".join(known) or "none"
+        near = " or ".join(difflib.get_close_matches(name, known, _MAX_NEAR))
         meant = f" (did you mean {near}?)" if near else ""
-        super().__init__(f"there is no {what} {name!r}{meant}; choose one of: {listed}", name=name, known=known)
+        super().__init__(
+            f"there is no {what} {name!r}{meant}; choose one of: {listed}", name=name, known=known
+        )
 
 
 class PayloadError(RequestError):

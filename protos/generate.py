@@ -15,7 +15,9 @@ _SERVICES = ("protos/inference.proto",)
 def generate(output: Path) -> None:
     """Write the stubs below a folder. Raises SystemExit with protoc's status."""
     common = ["protoc", f"-I{ROOT}", f"--python_out={output}", f"--pyi_out={output}"]
-    status = protoc.main([*common, *_MESSAGES]) or protoc.main(["protoc", f"-I{ROOT}", f"--grpc_python_out={output}", *_SERVICES])
+    status = protoc.main([*common, *_MESSAGES]) or protoc.main(
+        ["protoc", f"-I{ROOT}", f"--grpc_python_out={output}", *_SERVICES]
+    )
     if status:
         raise SystemExit(status)
 
@@ -34,7 +36,9 @@ def _same(made: Path, committed: Path) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a committed stub is stale")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if a committed stub is stale"
+    )
     if not parser.parse_args().check:
         generate(ROOT)
     elif different := stale():

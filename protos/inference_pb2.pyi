@@ -8,13 +8,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InferRequest(_message.Message):
-    __slots__ = ("id", "bundle", "question", "features", "picture", "seen", "generation", "labels")
+    __slots__ = ("id", "bundle", "question", "features", "picture", "cached_frame", "generation", "labels")
     ID_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     PICTURE_FIELD_NUMBER: _ClassVar[int]
-    SEEN_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FRAME_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     id: str
@@ -22,10 +22,10 @@ class InferRequest(_message.Message):
     question: str
     features: Features
     picture: Picture
-    seen: str
+    cached_frame: str
     generation: Generation
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., seen: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Features(_message.Message):
     __slots__ = ("cut", "codec", "payloads", "rows", "columns", "reference")
@@ -58,16 +58,16 @@ class Picture(_message.Message):
     def __init__(self, data: _Optional[bytes] = ...) -> None: ...
 
 class Generation(_message.Message):
-    __slots__ = ("most_tokens", "temperature", "top_p", "seed")
-    MOST_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("max_tokens", "temperature", "top_p", "seed")
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     TOP_P_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
-    most_tokens: int
+    max_tokens: int
     temperature: float
     top_p: float
     seed: int
-    def __init__(self, most_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ...) -> None: ...
+    def __init__(self, max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class InferReply(_message.Message):
     __slots__ = ("id", "text", "done", "failure")
@@ -150,18 +150,18 @@ class Failure(_message.Message):
     def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
-    __slots__ = ("bundle", "features", "picture", "seen", "texts")
+    __slots__ = ("bundle", "features", "picture", "cached_frame", "texts")
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     PICTURE_FIELD_NUMBER: _ClassVar[int]
-    SEEN_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FRAME_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     bundle: str
     features: Features
     picture: Picture
-    seen: str
+    cached_frame: str
     texts: Texts
-    def __init__(self, bundle: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., seen: _Optional[str] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ...) -> None: ...
+    def __init__(self, bundle: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ...) -> None: ...
 
 class Texts(_message.Message):
     __slots__ = ("texts",)
@@ -192,20 +192,20 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DescribeReply(_message.Message):
-    __slots__ = ("version", "device", "dtype", "bundles", "load", "most_request_bytes")
+    __slots__ = ("version", "device", "dtype", "bundles", "load", "max_request_bytes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     BUNDLES_FIELD_NUMBER: _ClassVar[int]
     LOAD_FIELD_NUMBER: _ClassVar[int]
-    MOST_REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
     version: str
     device: str
     dtype: str
     bundles: _containers.RepeatedCompositeFieldContainer[Served]
     load: Load
-    most_request_bytes: int
-    def __init__(self, version: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., bundles: _Optional[_Iterable[_Union[Served, _Mapping]]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., most_request_bytes: _Optional[int] = ...) -> None: ...
+    max_request_bytes: int
+    def __init__(self, version: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., bundles: _Optional[_Iterable[_Union[Served, _Mapping]]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., max_request_bytes: _Optional[int] = ...) -> None: ...
 
 class Served(_message.Message):
     __slots__ = ("digest", "model", "cuts")

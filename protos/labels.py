@@ -16,7 +16,7 @@ from protos.matching import Floats
 
 _COMMAND = "isthmus bundle labels BUNDLE LABELS.txt -o FILE"
 _ROOM = 1 << 16  # for the headers of an .npz
-_MOST_LIST_BYTES = 1 << 20
+_MAX_LIST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ class Labels:
     embeddings: Floats
 
     def save(self, path: Path, digest: str = "") -> None:
-        """Write an .npz without pickle. `digest` is that of the bundle they were made for; its own labels need none."""
+        """Write an .npz without pickle. `digest` is that of the bundle they were made for; its own labels
+        need none.
+        """
         names = np.array([name.encode() for name in self.names])
         with path.open("wb") as stream:
             np.savez(stream, names=names, embeddings=self.embeddings, bundle=np.array(digest.encode()))
@@ -38,18 +40,28 @@ class Labels:
 
     @classmethod
     def own(cls, bundle: Bundle) -> Self | None:
-        """Those that a bundle brings; None where it brings none. Raises BundleDamaged, or RequestError for a file that holds no labels."""
+        """Those that a bundle brings; None where it brings none. Raises BundleDamaged, or RequestError for a
+        file that holds no labels.
+        """
         matching = bundle.manifest.matching
         return cls._read(bundle.file(matching.embeddings), matching)[0] if matching.embeddings else None
 
     @classmethod
     def read(cls, path: Path, bundle: Bundle) -> Self:
-        """An operator's file. Raises RequestError for a file that holds no labels, WrongBundle for those of another bundle."""
+        """An operator's file. Raises RequestError for a file that holds no labels, WrongBundle for those of
+        another bundle.
+        """
         if not bundle.manifest.HasField("matching"):
-            raise RequestError(f"{bundle.manifest.model} answers questions and does not choose among labels; leave the label file out")
+            raise RequestError(
+                f"{bundle.manifest.model} answers questions and does not choose among labels; leave the "
+                "label file out"
+            )
         found, digest = cls._read(path, bundle.manifest.matching)
         if digest != bundle.digest:
-            message = f"{path} was made for bundle {digest[:12] or 'none'}, this one is {bundle.digest[:12]}; make it again: {_COMMAND}"
+            message = (
+                f"{path} was made for bundle {digest[:12] or 'none'}, this one is "
+                f"{bundle.digest[:12]}; make it again: {_COMMAND}"
+            )
             raise WrongBundle(message, path=str(path), digest=digest)
         return found
 
@@ -63,14 +75,18 @@ class Labels:
             _check(found, matching)
             return found, digest.decode()
         except OSError as error:
-            raise RequestError(f"{path} cannot be read ({error.strerror or error}); give a file made with: {_COMMAND}") from error
+            raise RequestError(
+                f"{path} cannot be read ({error.strerror or error}); give a file made with: {_COMMAND}"
+            ) from error
         except (ValueError, KeyError, AttributeError, TypeError, MemoryError, BadZipFile) as error:
-            raise RequestError(f"{path} does not hold labels ({error}); make it with: {_COMMAND}", path=str(path)) from error
+            raise RequestError(
+                f"{path} does not hold labels ({error}); make it with: {_COMMAND}", path=str(path)
+            ) from error
 
 
 def _check_size(path: Path, matching: pb.Matching) -> None:
     """What it would unpack to is bounded before it is."""
-    most = matching.most_texts * (4 * matching.width + matching.most_text_bytes) + _ROOM
+    most = matching.max_texts * (4 * matching.width + matching.max_text_bytes) + _ROOM
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > most:
@@ -82,21 +98,29 @@ def _check(found: Labels, matching: pb.Matching) -> None:
         raise ValueError("it holds no label")
     check_texts(found.names, matching)
     if found.embeddings.shape != (len(found.names), matching.width):
-        raise ValueError(f"its embeddings are {found.embeddings.shape}, not {(len(found.names), matching.width)}")
-    if not np.isfinite(found.embeddings).all() or not np.allclose(np.linalg.norm(found.embeddings, axis=1), 1, atol=1e-3):
+        raise ValueError(
+            f"its embeddings are {found.embeddings.shape}, not {(len(found.names), matching.width)}"
+        )
+    if not np.isfinite(found.embeddings).all() or not np.allclose(
+        np.linalg.norm(found.embeddings, axis=1), 1, atol=1e-3
+    ):
         raise ValueError("its embeddings are not numbers of length 1")
 
 
 def named_labels(text: str) -> tuple[str, ...]:
-    """Labels as a person names them: a file with one a line, or a comma-separated list. Raises RequestError."""
+    """Labels as a person names them: a file with one a line, or a comma-separated list. Raises
+    RequestError.
+    """
     path = Path(text)
     if not text or not _is_file(path):
         return tuple(label.strip() for label in text.split(",")) if text.strip() else ()
     try:
         with path.open("rb") as stream:
-            lines = stream.read(_MOST_LIST_BYTES).decode().splitlines()
+            lines = stream.read(_MAX_LIST_BYTES).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} cannot be read as labels ({error}); give a UTF-8 file with one label a line", path=text) from error
+        raise RequestError(
+            f"{path} cannot be read as labels ({error}); give a UTF-8 file with one label a line", path=text
+        ) from error
     return tuple(line.strip() for line in lines if line.strip())
 
 

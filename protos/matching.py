@@ -28,7 +28,9 @@ def scores(matching: pb.Matching, labels: Sequence[str], texts: Floats, picture:
     similarities = texts.astype(np.float64) @ picture.astype(np.float64)
     probabilities = _probabilities(matching, matching.scale * similarities + matching.bias)
     order = np.argsort(-similarities, kind="stable")
-    return [ip.Score(label=labels[i], probability=probabilities[i], similarity=similarities[i]) for i in order]
+    return [
+        ip.Score(label=labels[i], probability=probabilities[i], similarity=similarities[i]) for i in order
+    ]
 
 
 def _probabilities(matching: pb.Matching, logits: NDArray[np.float64]) -> NDArray[np.float64]:

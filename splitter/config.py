@@ -5,7 +5,9 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: $ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not exist yet."""
+    """Where what can be made again is kept: $ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not
+    exist yet.
+    """
     chosen = os.environ.get("ISTHMUS_CACHE")
     if chosen:
         return Path(chosen).expanduser()

@@ -6,17 +6,23 @@ import os
 import sys
 from pathlib import Path
 
-_WORTH_IT = 3 << 29  # bytes resident; below that, looking for what could be given back costs more time than it saves memory
+_WORTH_IT = (
+    3 << 29
+)  # bytes resident; below that, looking for what could be given back costs more time than it saves memory
 _STATE = Path("/proc/self/statm")
 
 
-def give_back() -> None:
-    """Where a process has grown large, collect cycles, and on Linux let the C library return what is free inside its heap."""
+def trim_memory() -> None:
+    """Where a process has grown large, collect cycles, and on Linux let the C library return what is free
+    inside its heap.
+    """
     if _resident() < _WORTH_IT:
         return
     gc.collect()
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; other C libraries return memory themselves
+        trim = getattr(
+            ctypes.CDLL(None), "malloc_trim", None
+        )  # glibc's; other C libraries return memory themselves
         if trim:
             trim(0)
 

@@ -11,7 +11,7 @@ from protos import codec
 from protos.bundle import FORMAT, file_digest
 from protos.errors import CheckpointError, UnknownName
 from splitter.config import cache_folder
-from splitter.quantize.form import Form
+from splitter.quantize.form import QuantFormat
 from splitter.storage.digests import Digests
 
 _PACKAGES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
@@ -22,12 +22,15 @@ _ONLY_PRINTING = {"commands", "planning"}
 
 @dataclass(frozen=True)
 class Options:
-    """What the user of `isthmus split` chose. `cuts` empty: at thirds of the layers. `calibration` None: the built-in scenes.
+    """What the user of `isthmus split` chose. `cuts` empty: at thirds of the layers. `calibration` None: the
+    built-in scenes.
 
-    `measure`: what losses are measured in, one of splitter/evaluate/measures.py, or by the size of the language model. `form`: that of the
-    head, given up for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as splitter/stages/loss.py has it.
-    `codecs`: the kinds that every cut gets, of protos/codec/__init__.py; training all that are learned may take `budget_minutes`.
-    `labels` and `template` are for dual encoders: the labels that the bundle brings, and what stands around each, `{label}`.
+    `measure`: what losses are measured in, one of splitter/evaluate/measures.py, or by the size of the
+    language model. `form`: that of the head, given up for FP32 where it is slower and `only_if_faster`.
+    `max_loss`: what it may lose, as splitter/stages/loss.py has it. `codecs`: the kinds that every cut gets,
+    of protos/codec/__init__.py; training all that are learned may take `budget_minutes`. `labels` and
+    `template` are for dual encoders: the labels that the bundle brings, and what stands around each,
+    `{label}`.
     """
 
     checkpoint: Path
@@ -38,7 +41,7 @@ class Options:
     report_pictures: int = 60
     threads: int = 1
     measure: str = "auto"
-    form: Form = field(default_factory=Form)
+    form: QuantFormat = field(default_factory=QuantFormat)
     only_if_faster: bool = False
     max_loss: float | None = None
     labels: tuple[str, ...] = ()
@@ -60,15 +63,23 @@ def versions() -> dict[str, str]:
 def recipe(options: Options, advance: Callable[[int, int], None] = lambda *_: None) -> str:
     """The hex SHA-256 of checkpoint, options, versions, format, and the code that a split runs.
 
-    `advance` is told of megabytes read of the checkpoint, of how many. Raises CheckpointError where it is no folder.
+    `advance` is told of megabytes read of the checkpoint, of how many. Raises CheckpointError where it is no
+    folder.
     """
-    chosen = asdict(options) | {"checkpoint": _digests(options.checkpoint, advance), "calibration": _listing(options.calibration)}
-    text = json.dumps({"options": chosen, "versions": versions(), "format": FORMAT, "code": _code()}, sort_keys=True)
+    chosen = asdict(options) | {
+        "checkpoint": _digests(options.checkpoint, advance),
+        "calibration": _listing(options.calibration),
+    }
+    text = json.dumps(
+        {"options": chosen, "versions": versions(), "format": FORMAT, "code": _code()}, sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _code() -> str:
-    """One digest of our own sources, but for those that only print: a bundle made by other code is not made by this recipe."""
+    """One digest of our own sources, but for those that only print: a bundle made by other code is not made
+    by this recipe.
+    """
     sources = [path for package in ("protos", "splitter") for path in sorted((_ROOT / package).rglob("*.py"))]
     shaping = [path for path in sources if not _ONLY_PRINTING & set(path.relative_to(_ROOT).parts)]
     listed = [(path.relative_to(_ROOT).as_posix(), file_digest(path)) for path in shaping]
@@ -78,7 +89,8 @@ def _code() -> str:
 def _digests(folder: Path, advance: Callable[[int, int], None]) -> dict[str, str]:
     if not folder.is_dir():
         raise CheckpointError(
-            f"there is no folder {folder}; give a checkpoint's folder, or an id of the Hugging Face hub", path=str(folder)
+            f"there is no folder {folder}; give a checkpoint's folder, or an id of the Hugging Face hub",
+            path=str(folder),
         )
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
     total, done = sum(path.stat().st_size for path in files), 0
@@ -95,4 +107,8 @@ def _digests(folder: Path, advance: Callable[[int, int], None]) -> dict[str, str
 def _listing(folder: Path | None) -> list[list[str | int]] | None:
     if folder is None:
         return None
-    return [[str(path.relative_to(folder)), path.stat().st_size] for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [
+        [str(path.relative_to(folder)), path.stat().st_size]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]

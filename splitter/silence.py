@@ -1,4 +1,6 @@
-"""Silence the chatter of transformers, torch.onnx and onnxruntime's quantiser: a split says itself what it does."""
+"""Silence the chatter of transformers, torch.onnx and onnxruntime's quantiser: a split says itself what it
+does.
+"""
 
 import contextlib
 import logging
@@ -9,7 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silence_libraries() -> Iterator[None]:
     """While open, only errors of those libraries are shown, and none of their progress bars."""
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

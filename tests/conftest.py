@@ -1,10 +1,13 @@
-"""One bundle of the built-in model, split once a test run by the real splitter, shared by every test that needs one."""
+"""One bundle of the built-in model, split once a test run by the real splitter, shared by every test that
+needs one.
+"""
 
 import os
 import signal
 from pathlib import Path
 
-# One thread each: the models are tiny, and threads that wait for one another take a busy machine's tests from seconds to minutes.
+# One thread each: the models are tiny, and threads that wait for one another take a busy machine's tests from
+# seconds to minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What started this process may ignore Ctrl-C, and then so would every process that a test interrupts.
@@ -26,11 +29,11 @@ settings.load_profile("isthmus")
 def bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from splitter.nano.model import WEIGHTS
     from splitter.recipe import Options
-    from splitter.silence import quiet
+    from splitter.silence import silence_libraries
     from splitter.split import split
 
     def made(path: Path) -> None:
-        with quiet():
+        with silence_libraries():
             split(options, path, say=lambda _: None)
 
     options = Options(WEIGHTS, with_local=True, calibration_pictures=64, report_pictures=12)
@@ -44,7 +47,9 @@ def bundle(bundle_path: Path) -> Bundle:
 
 @pytest.fixture
 def damaged(bundle_path: Path, tmp_path: Path) -> Path:
-    """A copy of the bundle that a test may break; its files are hard links, so replace them, do not write into them."""
+    """A copy of the bundle that a test may break; its files are hard links, so replace them, do not write
+    into them.
+    """
     import shutil
 
     return Path(shutil.copytree(bundle_path, tmp_path / "damaged", copy_function=os.link))

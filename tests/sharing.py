@@ -9,7 +9,9 @@ from filelock import FileLock
 
 
 def once(places: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The folder of this name, the same for every process of the run; the first that asks for it has it made."""
+    """The folder of this name, the same for every process of the run; the first that asks for it has it
+    made.
+    """
     base = places.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with FileLock(f"{folder}.lock"):

@@ -50,8 +50,16 @@ def test_imports_run_one_way(package: str) -> None:
 
 
 def test_the_contract_needs_numpy_protobuf_and_zstandard_only() -> None:
-    files = [p for p in (ROOT / "protos").glob("*.py") if not p.name.endswith("_pb2_grpc.py") and p.name != "generate.py"]
-    foreign = {name.split(".")[0] for path in files for name in imported(path)} - set(sys.stdlib_module_names) - {"protos"}
+    files = [
+        p
+        for p in (ROOT / "protos").glob("*.py")
+        if not p.name.endswith("_pb2_grpc.py") and p.name != "generate.py"
+    ]
+    foreign = (
+        {name.split(".")[0] for path in files for name in imported(path)}
+        - set(sys.stdlib_module_names)
+        - {"protos"}
+    )
     assert foreign <= {"numpy", "google", "zstandard", "numba"}, "and numba, where there is one"
 
 
@@ -61,7 +69,9 @@ def test_no_module_is_called_utils() -> None:
 
 
 def test_edge_and_the_front_door_work_where_torch_transformers_and_onnx_cannot_be_found() -> None:
-    modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in sorted((ROOT / "edge").rglob("*.py"))]
+    modules = [
+        ".".join(p.relative_to(ROOT).with_suffix("").parts) for p in sorted((ROOT / "edge").rglob("*.py"))
+    ]
     program = f"""
 import sys, importlib.abc
 class Absent(importlib.abc.MetaPathFinder):
@@ -79,6 +89,8 @@ except SystemExit as stop:
     assert stop.code == 0
 assert isthmus.main(["nano", "eval"]) == 1
 """
-    run = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr
     assert "pip install 'isthmus[splitter]'" in run.stderr

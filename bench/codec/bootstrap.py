@@ -1,4 +1,6 @@
-"""How sure a figure is: intervals by drawing the pictures anew, with the whole model's figures on the same ones."""
+"""How sure a figure is: intervals by drawing the pictures anew, with the whole model's figures on the same
+ones.
+"""
 
 from collections.abc import Sequence
 
@@ -10,10 +12,11 @@ _SEED = 7  # the same figures give the same interval
 
 
 def interval(parts: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
-    """The central 95% of `sum(parts) / sum(weights)` over pictures drawn anew, with replacement; one part and weight a picture.
+    """The central 95% of `sum(parts) / sum(weights)` over pictures drawn anew, with replacement; one part and
+    weight a picture.
 
-    The percentile bootstrap over clusters (Efron and Tibshirani, 1993, chapter 13): all that is asked about one picture stays
-    together. Draws in which no weight falls are left out.
+    The percentile bootstrap over clusters (Efron and Tibshirani, 1993, chapter 13): all that is asked about
+    one picture stays together. Draws in which no weight falls are left out.
     """
     count = len(parts)
     drawn = np.random.default_rng(_SEED).multinomial(count, np.full(count, 1 / count), size=DRAWS)

@@ -11,20 +11,22 @@ from bench.codec.marks import Answers, Marks, Measure
 from protos.pictures.tiles import spans
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.subjects import GENERIC
-from splitter.evaluate.verify import Whole, in_batches
+from splitter.evaluate.verify import ReferenceModel, in_batches
 
 NLL, SAME = "NLL", "same caption"
 _QUESTION = GENERIC[0]  # a captioner never sees it
 _BATCH = 128
-_MOST_LOGITS = 1 << 26
+_MAX_LOGITS = 1 << 26
 
 _Spelt = tuple[int, list[int]]  # a picture's index, and the token ids of a caption of it
 
 
 class Captions:
-    """Negative log-likelihood of the reference captions, a token (their ends are tokens too), and captions that stay as they were."""
+    """Negative log-likelihood of the reference captions, a token (their ends are tokens too), and captions
+    that stay as they were.
+    """
 
-    def __init__(self, whole: Whole, exam: Exam) -> None:
+    def __init__(self, whole: ReferenceModel, exam: Exam) -> None:
         self._whole, self._pictures = whole, len(exam.pictures)
         spelt = [(index, _ids(whole.prompting, text)) for index, text in exam.captions]
         self._longest_first = sorted(spelt, key=lambda one: -len(one[1]))
@@ -32,7 +34,7 @@ class Captions:
         for index, ids in spelt:
             lengths[index] += len(ids)
         longest, words = len(self._longest_first[0][1]), whole.model.config.get_text_config().vocab_size
-        self._at_once = max(1, min(_BATCH, _MOST_LOGITS // (longest * words)))
+        self._at_once = max(1, min(_BATCH, _MAX_LOGITS // (longest * words)))
         self.measures = (Measure(NLL, lengths, 1.0), Measure(SAME, [1.0] * self._pictures))
 
     def answer(self, seen: Seen) -> Answers:
@@ -45,17 +47,25 @@ class Captions:
             batch = self._longest_first[part]
             for (index, _), surprised in zip(batch, surprises(self._whole, seen, batch), strict=True):
                 surprise[index] += surprised
-        return {NLL: surprise, SAME: [float(one == other) for one, other in zip(said, reference, strict=True)]}
+        return {
+            NLL: surprise,
+            SAME: [float(one == other) for one, other in zip(said, reference, strict=True)],
+        }
 
 
 @torch.inference_mode()
-def surprises(whole: Whole, seen: Seen, captions: Sequence[_Spelt]) -> list[float]:
+def surprises(whole: ReferenceModel, seen: Seen, captions: Sequence[_Spelt]) -> list[float]:
     """The negative log-likelihood of each caption after the image tokens of its picture."""
-    prompts, tiles = [whole.prompting.ids(_QUESTION, seen.grids[index]) for index, _ in captions], spans(seen.grids)
-    rows = whole.family.rows(whole.model, prompts, torch.cat([seen.tokens[tiles[index]] for index, _ in captions]))
+    prompts, tiles = (
+        [whole.prompting.ids(_QUESTION, seen.grids[index]) for index, _ in captions],
+        spans(seen.grids),
+    )
+    rows = whole.family.rows(
+        whole.model, prompts, torch.cat([seen.tokens[tiles[index]] for index, _ in captions])
+    )
     said = pad_sequence([torch.tensor(ids) for _, ids in captions], batch_first=True)
     lengths = torch.tensor([len(ids) for _, ids in captions])
-    likelihoods = rows.follow(said).log_softmax(-1).gather(-1, said[..., None])[..., 0].double()
+    likelihoods = rows.teacher_force(said).log_softmax(-1).gather(-1, said[..., None])[..., 0].double()
     return (-likelihoods * (torch.arange(said.shape[1]) < lengths[:, None])).sum(1).tolist()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.codec.captions import NLL
 from bench.codec.outcome import Outcome
 from bench.codec.rows import Row
-from bench.codec.verdict import MOST_NLL, MOST_POINTS
+from bench.codec.verdict import MAX_NLL, MAX_POINTS
 from splitter.planning.svg import Box, LinearAxis, LogAxis, element, free, line, path, text, title
 from splitter.planning.units import say_size
 
@@ -20,7 +20,9 @@ _DASHES = ("none", "7 4", "2 4", "10 3 2 3")
 
 @dataclass(frozen=True)
 class Scale:
-    """What the upright axis shows: a loss by the general measure, which is `sign` times its change, as far as `deepest`."""
+    """What the upright axis shows: a loss by the general measure, which is `sign` times its change, as far as
+    `deepest`.
+    """
 
     words: str
     sign: int
@@ -32,8 +34,8 @@ class Scale:
         return self.sign * next(iter(row.figures.values())).change
 
 
-_POINTS = Scale("points lost, all kinds together", -1, 8.0, MOST_POINTS, 0)
-_NATS = Scale("NLL above the whole model's, a token", 1, 0.12, max(MOST_NLL), 2)
+_POINTS = Scale("points lost, all kinds together", -1, 8.0, MAX_POINTS, 0)
+_NATS = Scale("NLL above the whole model's, a token", 1, 0.12, max(MAX_NLL), 2)
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,23 @@ class _Plot:
 
 
 def chart(outcome: Outcome) -> str:
-    """The drawing; ways that lose more than its axis shows lie below it, and a curve is drawn if any of it lies on it."""
+    """The drawing; ways that lose more than its axis shows lie below it, and a curve is drawn if any of it
+    lies on it.
+    """
     plot = _plot(outcome)
     curves = [rows for rows in map(list, _curves(outcome.rows)) if any(map(plot.shown, rows))]
     looks = _looks(curves)
     drawn = [_curve(plot, rows, look) for rows, look in zip(curves, looks, strict=True)]
-    clip = element("clipPath", element("rect", x=plot.x.start, y=plot.y.start, width=_WIDTH, height=plot.y.end - plot.y.start), id="plot")
+    clip = element(
+        "clipPath",
+        element("rect", x=plot.x.start, y=plot.y.start, width=_WIDTH, height=plot.y.end - plot.y.start),
+        id="plot",
+    )
     parts = [clip, _losses(plot), _sizes(plot), *drawn, _names(plot, curves, looks)]
     words = f"What is lost against bytes sent. {' '.join(outcome.sentences)}"
-    return element("svg", "".join(parts), viewBox=f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}", role="img", aria_label=words)
+    return element(
+        "svg", "".join(parts), viewBox=f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}", role="img", aria_label=words
+    )
 
 
 def _plot(outcome: Outcome) -> _Plot:
@@ -85,12 +95,17 @@ def _looks(curves: Sequence[Sequence[Row]]) -> list[tuple[str, str]]:
     owners = [rows[0].cut or rows[0].curve.split()[0] for rows in curves]
     cuts = list(dict.fromkeys(rows[0].cut for rows in curves if rows[0].cut))
     colours = [_FORMS.get(owner) or _CUTS[cuts.index(owner) % len(_CUTS)] for owner in owners]
-    return [(colour, _DASHES[owners[:number].count(owners[number]) % len(_DASHES)]) for number, colour in enumerate(colours)]
+    return [
+        (colour, _DASHES[owners[:number].count(owners[number]) % len(_DASHES)])
+        for number, colour in enumerate(colours)
+    ]
 
 
 def _curve(plot: _Plot, rows: Sequence[Row], look: tuple[str, str]) -> str:
     colour, dash = look
-    stroke = path(map(plot.place, rows), class_=f"curve {colour}", stroke_dasharray=dash, clip_path="url(#plot)")
+    stroke = path(
+        map(plot.place, rows), class_=f"curve {colour}", stroke_dasharray=dash, clip_path="url(#plot)"
+    )
     return stroke + "".join(_mark(plot, row, colour) for row in rows if plot.shown(row))
 
 
@@ -99,7 +114,9 @@ def _mark(plot: _Plot, row: Row, colour: str) -> str:
     x, y = plot.place(row)
     kind = f"mark {colour} {'front' if plot.outcome.bars[0].passed(row) else 'beaten'}"
     shape = (
-        element("circle", cx=x, cy=y, r=5, class_=kind) if row.cut else element("rect", x=x - 4, y=y - 4, width=8, height=8, class_=kind)
+        element("circle", cx=x, cy=y, r=5, class_=kind)
+        if row.cut
+        else element("rect", x=x - 4, y=y - 4, width=8, height=8, class_=kind)
     )
     measured = ", ".join(f"{name} {figure.value:.4g}" for name, figure in row.figures.items())
     return element("g", title(f"{row.name}: {row.bare:,.0f} bytes; {measured}") + shape)
@@ -118,7 +135,15 @@ def _losses(plot: _Plot) -> str:
 
 def _sizes(plot: _Plot) -> str:
     box = plot.box
-    parts = [text("bytes sent of a picture", (box.left + box.right) / 2, box.bottom + 44, class_="axis", text_anchor="middle")]
+    parts = [
+        text(
+            "bytes sent of a picture",
+            (box.left + box.right) / 2,
+            box.bottom + 44,
+            class_="axis",
+            text_anchor="middle",
+        )
+    ]
     for tick in plot.x.ticks():
         x = plot.x.at(tick)
         words = text(say_size(tick), x, box.bottom + 20, class_="axis", text_anchor="middle")

@@ -21,16 +21,18 @@ if TYPE_CHECKING:  # they need torch, which takes its time
 _NANO = "nano"
 _PIPED_WIDTH = 170
 _EPILOG = """\
-Every cut and codec of a bundle, the head in place and both halves of the real codec, against JPEG, WebP and AVIF at the model's
-own resolution and at smaller ones. Beside a folder's pictures, or in the folder:
+Every cut and codec of a bundle, the head in place and both halves of the real codec, against JPEG, WebP and
+AVIF at the model's own resolution and at smaller ones. Beside a folder's pictures, or in the folder:
   questions.json  [{"picture": "a.jpg", "question": "what runs?", "answer": "a dog", "kind": "object"}, ...]
   captions.json   {"a.jpg": ["a dog runs", ...], ...}, or the same under "evaluate"
-Of questions it counts the right answers by kind; of captions it takes the negative log-likelihood under teacher forcing, and how many
-stay as the whole model writes them; without either, whether answers are the whole model's. Of a dual encoder it compares the best
-label and the embedding with the whole model's, and tells at which place a picture finds its own caption, or itself.
-Pictures that the bundle was fitted on are left out. Give enough others: of 120, one question of a kind is almost a point.
+Of questions it counts the right answers by kind; of captions it takes the negative log-likelihood under
+teacher forcing, and how many stay as the whole model writes them; without either, whether answers are the
+whole model's. Of a dual encoder it compares the best label and the embedding with the whole model's, and
+tells at which place a picture finds its own caption, or itself. Pictures that the bundle was fitted on are
+left out. Give enough others: of 120, one question of a kind is almost a point.
 
-Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrupted run goes on where it stopped.
+Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrupted run goes on where it
+stopped.
 
 examples:
   isthmus bench codec bundle --data nano
@@ -43,9 +45,25 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench codec`."""
     command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
-    command.add_argument("--data", required=True, metavar="DIR", help="folder of pictures, or `nano`: scenes that nothing was fitted on")
-    command.add_argument("--questions", type=Path, metavar="FILE", help="questions about the pictures of DIR (default: DIR's own)")
-    command.add_argument("--pictures", type=positive, default=120, metavar="N", help="at most so many pictures (default: %(default)s)")
+    command.add_argument(
+        "--data",
+        required=True,
+        metavar="DIR",
+        help="folder of pictures, or `nano`: scenes that nothing was fitted on",
+    )
+    command.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        help="questions about the pictures of DIR (default: DIR's own)",
+    )
+    command.add_argument(
+        "--pictures",
+        type=positive,
+        default=120,
+        metavar="N",
+        help="at most so many pictures (default: %(default)s)",
+    )
     command.add_argument("--json", type=Path, metavar="F", help="write the figures to a file")
     command.add_argument("--html", type=Path, metavar="F", help="write a page with a picture")
     command.set_defaults(run=run)
@@ -57,7 +75,9 @@ def run(options: argparse.Namespace) -> None:
     from bench.codec import page, tables
 
     if not features.check("avif"):
-        raise RequestError("this Pillow cannot write AVIF, the strongest rival; get one that can: pip install 'pillow>=11.3'")
+        raise RequestError(
+            "this Pillow cannot write AVIF, the strongest rival; get one that can: pip install 'pillow>=11.3'"
+        )
     check_places(options.json, options.html)
     bundle = Bundle.open(options.bundle)
     outcome = _outcome(bundle, _exam(options, bundle))
@@ -74,17 +94,19 @@ def _exam(options: argparse.Namespace, bundle: Bundle) -> "Exam":
     if options.data != _NANO:
         return exam.folder(Path(options.data), options.pictures, options.questions, exam.fitted_on(bundle))
     if options.questions:
-        raise RequestError(f"--questions goes with a folder of pictures; the scenes of `{_NANO}` have questions of their own")
+        raise RequestError(
+            f"--questions goes with a folder of pictures; the scenes of `{_NANO}` have questions of their own"
+        )
     return exam.scenes(options.pictures)
 
 
 def _outcome(bundle: Bundle, exam: "Exam") -> "Outcome":
     from bench.codec.keep import Keep
     from bench.codec.outcome import examine, steps
-    from splitter.silence import quiet
+    from splitter.silence import silence_libraries
 
     keep = Keep.of(config.cache_folder() / "bench", bundle, exam)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, quiet():
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, silence_libraries():
         task = progress.add_task("reading the model", total=steps(bundle))
         return examine(bundle, exam, keep, lambda name: progress.update(task, description=name, advance=1))

@@ -1,4 +1,6 @@
-"""What a bundle is examined on: pictures that no fitting has seen, and questions about them or captions of them."""
+"""What a bundle is examined on: pictures that no fitting has seen, and questions about them or captions of
+them.
+"""
 
 import hashlib
 import json
@@ -21,18 +23,22 @@ from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 
 NANO = "nano"
 ALL = "all"  # stands for the questions of every kind
-BENCH_SEEDS = HELD_OUT_SEEDS + 20_000_000  # apart from those of the evaluation, the report and the demonstration
+BENCH_SEEDS = (
+    HELD_OUT_SEEDS + 20_000_000
+)  # apart from those of the evaluation, the report and the demonstration
 KNOWN_SEEDS = BENCH_SEEDS + 10_000_000  # of scenes that an attacker may learn from
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 _CAPTIONS = '{"a.jpg": ["a dog runs", ...], ...}'
 _QUESTIONS = '[{"picture": "a.jpg", "question": "what runs?", "answer": "a dog", "kind": "object"}, ...]'
 
 
 @dataclass(frozen=True)
 class Exam:
-    """Pictures, RGB uint8 (h, w, 3), with questions or captions by the index of their picture; one of the two is empty.
+    """Pictures, RGB uint8 (h, w, 3), with questions or captions by the index of their picture; one of the two
+    is empty.
 
-    A question of kind "agreement" has no answer of its own: the whole model's counts. `left_out` pictures were fitted on.
+    A question of kind "agreement" has no answer of its own: the whole model's counts. `left_out` pictures
+    were fitted on.
     """
 
     name: str
@@ -53,14 +59,19 @@ class Exam:
 def scenes(count: int) -> Exam:
     """Drawn scenes and one question of each kind about each, as far as the scene allows."""
     drawn = [picture(BENCH_SEEDS + index) for index in range(count)]
-    questions = [(i, q) for i, one in enumerate(drawn) for q in ask_all(one.scene, np.random.default_rng(BENCH_SEEDS + i))]
+    questions = [
+        (i, q)
+        for i, one in enumerate(drawn)
+        for q in ask_all(one.scene, np.random.default_rng(BENCH_SEEDS + i))
+    ]
     return Exam(NANO, [one.image for one in drawn], questions)
 
 
 def fitted_on(bundle: Bundle) -> Collection[str]:
     """The fingerprints of the pictures that a bundle was fitted on; none where it does not say.
 
-    Raises BundleDamaged for a report that is not the bundle's own, RequestError for one that was broken from the start.
+    Raises BundleDamaged for a report that is not the bundle's own, RequestError for one that was broken from
+    the start.
     """
     listed = any(file.path == REPORT for file in bundle.manifest.files)
     report = _read(bundle.file(REPORT)) if listed else {}
@@ -68,11 +79,12 @@ def fitted_on(bundle: Bundle) -> Collection[str]:
 
 
 def folder(path: Path, count: int, questions: Path | None = None, fitted: Collection[str] = ()) -> Exam:
-    """The first `count` pictures of a folder that something is known of: questions, or captions, in it or beside it.
+    """The first `count` pictures of a folder that something is known of: questions, or captions, in it or
+    beside it.
 
-    Where there is neither, its first pictures, and whether what is asked about them is answered as by the whole model. Pictures whose
-    fingerprint is among `fitted` are left out.
-    Raises RequestError for a file that is not what it should be, CheckpointError for a picture that cannot be read.
+    Where there is neither, its first pictures, and whether what is asked about them is answered as by the
+    whole model. Pictures whose fingerprint is among `fitted` are left out. Raises RequestError for a file
+    that is not what it should be, CheckpointError for a picture that cannot be read.
     """
     album = _Album.of(path, fitted)
     told, captioned = questions or _beside(path, "questions.json"), _beside(path, "captions.json")
@@ -107,14 +119,19 @@ class _Album:
     def of(cls, root: Path, seen: Collection[str]) -> "_Album":
         files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES) if root.is_dir() else []
         if not files:
-            raise RequestError(f"{root} holds no pictures; give a folder with pictures, or `{NANO}`", path=str(root))
+            raise RequestError(
+                f"{root} holds no pictures; give a folder with pictures, or `{NANO}`", path=str(root)
+            )
         return cls(root, {p.relative_to(root).as_posix(): p for p in files}, seen)
 
     def first(self, names: Iterable[str], count: int) -> dict[str, Image]:
         """At most so many of the pictures named. Raises RequestError where none is left."""
         found = dict(islice(self.unseen(names), count))
         if not found:
-            message = f"the bundle was fitted on all {self.left_out} pictures of {self.root} that something is known of; measure on others"
+            message = (
+                f"the bundle was fitted on all {self.left_out} pictures of {self.root} that "
+                "something is known of; measure on others"
+            )
             raise RequestError(message, path=str(self.root))
         return found
 
@@ -137,9 +154,14 @@ class _Album:
     def _place(self, name: str) -> Path:
         found = [name] if name in self.places else self._bare.get(name, [])
         if not found:
-            raise RequestError(f"{self.root} holds no picture {name!r}; add it, or take it out of the file that names it", picture=name)
+            raise RequestError(
+                f"{self.root} holds no picture {name!r}; add it, or take it out of the file that names it",
+                picture=name,
+            )
         if len(found) > 1:
-            raise RequestError(f"{self.root} holds {' and '.join(found[:2])}; write which of them {name!r} is", picture=name)
+            raise RequestError(
+                f"{self.root} holds {' and '.join(found[:2])}; write which of them {name!r} is", picture=name
+            )
         return self.places[found[0]]
 
 
@@ -169,11 +191,19 @@ def _asked(path: Path) -> list[tuple[str, Question]]:
 
 def _question(path: Path, entry: Any) -> tuple[str, Question]:
     fields = ("picture", "question", "answer", "kind")
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) and entry[name] for name in fields):
-        raise RequestError(f"{path} holds {str(entry)[:80]}, which is no question; write {_QUESTIONS}", path=str(path))
+    if not isinstance(entry, dict) or not all(
+        isinstance(entry.get(name), str) and entry[name] for name in fields
+    ):
+        raise RequestError(
+            f"{path} holds {str(entry)[:80]}, which is no question; write {_QUESTIONS}", path=str(path)
+        )
     if entry["kind"] == ALL:
         raise RequestError(
-            f"{path} has questions of the kind {ALL!r}, which stands for all kinds together; name it otherwise", path=str(path)
+            (
+                f"{path} has questions of the kind {ALL!r}, which stands for all kinds together; name it "
+                "otherwise"
+            ),
+            path=str(path),
         )
     return entry["picture"], Question(entry["kind"], entry["question"], entry["answer"])
 
@@ -188,14 +218,22 @@ def _captions(path: Path) -> dict[str, list[str]]:
 
 
 def _spoken(texts: Any) -> bool:
-    return isinstance(texts, list) and bool(texts) and all(isinstance(text, str) and text.strip() for text in texts)
+    return (
+        isinstance(texts, list)
+        and bool(texts)
+        and all(isinstance(text, str) and text.strip() for text in texts)
+    )
 
 
 def _read(path: Path) -> Any:
     try:
         with path.open("rb") as stream:
-            return json.loads(stream.read(_MOST_BYTES))
+            return json.loads(stream.read(_MAX_BYTES))
     except OSError as error:
-        raise RequestError(f"{path} cannot be read ({error.strerror}); check its path and permissions", path=str(path)) from error
+        raise RequestError(
+            f"{path} cannot be read ({error.strerror}); check its path and permissions", path=str(path)
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"{path} is not JSON ({error}); mend it, or write it again", path=str(path)) from error
+        raise RequestError(
+            f"{path} is not JSON ({error}); mend it, or write it again", path=str(path)
+        ) from error

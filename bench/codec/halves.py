@@ -1,4 +1,6 @@
-"""Both halves of a bundle in one process: the device's head and encoders, the cloud's decoders, tail and whole model."""
+"""Both halves of a bundle in one process: the device's head and encoders, the cloud's decoders, tail and
+whole model.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -10,19 +12,19 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedModel
 
-from edge.models.head import Head, Reached
+from edge.models.head import Head, HeadOutput
 from edge.pictures.preprocess import Preprocessor
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos import codec as wire
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, RequestError
 from protos.pictures.sizes import picture_grid
-from protos.pictures.tiles import ONE_TILE, Grid, most_tiles
+from protos.pictures.tiles import ONE_TILE, Grid, max_tiles
 from splitter.evaluate.answers import Prompting
-from splitter.evaluate.matching import Matcher
+from splitter.evaluate.matching import ReferenceDualEncoder
 from splitter.evaluate.subjects import Image
-from splitter.evaluate.verify import Whole, image_tokens, in_batches
-from splitter.families import Family, Matching, enter, family, speaking
+from splitter.evaluate.verify import ReferenceModel, image_tokens, in_batches
+from splitter.families import Family, Matching, enter, family, generative
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
 
@@ -32,7 +34,9 @@ _AT_ONCE = 32  # tiles
 
 
 class Seen(NamedTuple):
-    """Image tokens (tiles, tokens, width) of some pictures one after another, and each one's grid of tiles."""
+    """Image tokens (tiles, tokens, width) of some pictures one after another, and each one's grid of
+    tiles.
+    """
 
     tokens: Tensor
     grids: Sequence[Grid]
@@ -40,8 +44,11 @@ class Seen(NamedTuple):
 
 def check_one_tile(bundle: Bundle) -> None:
     """Refuse a bundle that cuts pictures into tiles, which not every bench measures. Raises RequestError."""
-    if most_tiles(bundle.manifest.preprocessing) > 1:
-        message = f"{bundle.manifest.model} cuts pictures into tiles, which this bench does not measure; `isthmus bench codec` does"
+    if max_tiles(bundle.manifest.preprocessing) > 1:
+        message = (
+            f"{bundle.manifest.model} cuts pictures into tiles, which this bench does not measure; "
+            "`isthmus bench codec` does"
+        )
         raise RequestError(message, bundle=bundle.digest)
 
 
@@ -50,7 +57,7 @@ class Device:
 
     def __init__(self, bundle: Bundle, pictures: Sequence[Image]) -> None:
         self._bundle, self._pictures = bundle, pictures
-        self._reached: list[Reached] = []
+        self._reached: list[HeadOutput] = []
 
     @cached_property
     def resized(self) -> list[Image]:
@@ -58,21 +65,25 @@ class Device:
         return [self._preprocessor.resize(picture) for picture in self._pictures]
 
     @cached_property
-    def senders(self) -> Senders:
-        return Senders(self._bundle)
+    def senders(self) -> FeatureEncoders:
+        return FeatureEncoders(self._bundle)
 
     def boundary(self, cut: str, index: int) -> Boundary:
-        """What crosses a cut, tensors (tiles, ...), of one picture. All pictures go to a cut together, and only the last cut's are kept."""
+        """What crosses a cut, tensors (tiles, ...), of one picture. All pictures go to a cut together, and
+        only the last cut's are kept.
+        """
         if not self._reached or self._reached[0].cut != cut:
-            before: Sequence[Reached | None] = self._reached or [None] * len(self._pictures)
-            self._reached = [self._reach(image, cut, reached) for image, reached in zip(self.resized, before, strict=True)]
+            before: Sequence[HeadOutput | None] = self._reached or [None] * len(self._pictures)
+            self._reached = [
+                self._reach(image, cut, reached) for image, reached in zip(self.resized, before, strict=True)
+            ]
         return self._reached[index].boundary
 
     def grid(self, index: int) -> Grid:
         """The tiles that a picture becomes."""
         return self._preprocessor.grid(self.resized[index])
 
-    def _reach(self, image: Image, cut: str, before: Reached | None) -> Reached:
+    def _reach(self, image: Image, cut: str, before: HeadOutput | None) -> HeadOutput:
         return self._head.run(self._preprocessor.pixels(image), cut, before)
 
     @cached_property
@@ -85,27 +96,35 @@ class Device:
 
 
 class Cloud:
-    """The whole model in FP32, which can be entered at any cut, and the receivers; loaded when first asked for."""
+    """The whole model in FP32, which can be entered at any cut, and the receivers; loaded when first asked
+    for.
+    """
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._receivers: dict[tuple[str, str], wire.Codec] = {}
 
     @cached_property
-    def whole(self) -> Whole:
+    def whole(self) -> ReferenceModel:
         folder, said = self._bundle.folder("cloud"), self._bundle.manifest.prompt
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         image_token = said.image_token if said.image_tokens else None
-        prompting = Prompting(said.template, tokenizer, image_token, tuple(said.stop_tokens), tokenizer.decode, said.picture)
-        return Whole(speaking(self._family), self._model, prompting)
+        prompting = Prompting(
+            said.template, tokenizer, image_token, tuple(said.stop_tokens), tokenizer.decode, said.picture
+        )
+        return ReferenceModel(generative(self._family), self._model, prompting)
 
     @cached_property
-    def matcher(self) -> Matcher:
+    def matcher(self) -> ReferenceDualEncoder:
         """The model of a dual encoder."""
         if not isinstance(self._family, Matching):
-            raise BundleDamaged(f"bundle {self._bundle.path}: a {self._family.name} matches nothing; split the model again")
+            raise BundleDamaged(
+                f"bundle {self._bundle.path}: a {self._family.name} matches nothing; split the model again"
+            )
         said = self._bundle.manifest.matching
-        return Matcher(self._family, self._model, Tokenizer.from_file(str(self._bundle.file(said.tokenizer))), said)
+        return ReferenceDualEncoder(
+            self._family, self._model, Tokenizer.from_file(str(self._bundle.file(said.tokenizer))), said
+        )
 
     def decode(self, cut: str, codec: str, payloads: Mapping[str, bytes], grid: Grid = ONE_TILE) -> Boundary:
         """Payloads of one picture to its boundary."""
@@ -119,25 +138,33 @@ class Cloud:
 
     @torch.inference_mode()
     def enter(self, cut: str, received: Sequence[Boundary], grids: Sequence[Grid] = ()) -> Seen:
-        """Boundaries of pictures to their image tokens; `grids` of the pictures, none where each is one tile."""
+        """Boundaries of pictures to their image tokens; `grids` of the pictures, none where each is one
+        tile.
+        """
         parts = [self._enter(cut, received[part]) for part in in_batches(len(received), self._at_once)]
         return Seen(torch.cat(parts), grids or [ONE_TILE] * len(received))
 
     def see(self, pictures: Sequence[Image]) -> Seen:
-        """Pictures of any size to image tokens, as the checkpoint's own processor and the whole model do it."""
+        """Pictures of any size to image tokens, as the checkpoint's own processor and the whole model do
+        it.
+        """
         kind, model, said = self._family, self._model, self._bundle.manifest.preprocessing
-        parts = (kind.pixels(self._processor, pictures[part]) for part in in_batches(len(pictures), self._at_once))
+        parts = (
+            kind.pixels(self._processor, pictures[part]) for part in in_batches(len(pictures), self._at_once)
+        )
         grids = [picture_grid(said, *picture.shape[:2]) for picture in pictures]
         return Seen(torch.cat([image_tokens(kind, model, pixels) for pixels in parts]), grids)
 
     def _enter(self, cut: str, received: Sequence[Boundary]) -> Tensor:
-        together = {name: torch.from_numpy(np.concatenate([row[name] for row in received])) for name in received[0]}
+        together = {
+            name: torch.from_numpy(np.concatenate([row[name] for row in received])) for name in received[0]
+        }
         return enter(self._family, self._model, cut, together)
 
     @property
     def _at_once(self) -> int:
         """So many pictures."""
-        return max(1, _AT_ONCE // most_tiles(self._bundle.manifest.preprocessing))
+        return max(1, _AT_ONCE // max_tiles(self._bundle.manifest.preprocessing))
 
     @cached_property
     def _family(self) -> Family:

@@ -25,7 +25,9 @@ class Measure:
 
 @dataclass(frozen=True)
 class Figure:
-    """A measure of one way to send, and its change from the whole model's on the same pictures, with the 95% interval of that."""
+    """A measure of one way to send, and its change from the whole model's on the same pictures, with the 95%
+    interval of that.
+    """
 
     value: float
     change: float
@@ -47,7 +49,9 @@ class Judge(Protocol):
         """The parts of every measure; `reference` is what the whole model said."""
 
 
-def figures(measures: Sequence[Measure], marks: Mapping[str, Sequence[float]], whole: Mapping[str, Sequence[float]]) -> dict[str, Figure]:
+def figures(
+    measures: Sequence[Measure], marks: Mapping[str, Sequence[float]], whole: Mapping[str, Sequence[float]]
+) -> dict[str, Figure]:
     """Every measure of one way to send, held against the whole model's marks."""
     return {measure.name: _figure(measure, marks[measure.name], whole[measure.name]) for measure in measures}
 

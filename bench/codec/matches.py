@@ -1,4 +1,6 @@
-"""What a dual encoder finds: the best label of a picture, what is its own among all, and how far its embedding moves."""
+"""What a dual encoder finds: the best label of a picture, what is its own among all, and how far its
+embedding moves.
+"""
 
 from collections.abc import Sequence
 
@@ -8,25 +10,28 @@ from torch import Tensor
 from bench.codec.exam import Exam
 from bench.codec.halves import Seen
 from bench.codec.marks import Answers, Marks, Measure
-from splitter.evaluate.matching import Agreement, Matcher
+from splitter.evaluate.matching import Agreement, ReferenceDualEncoder
 from splitter.families.texts import embed_texts
 
 LABEL, OWN, RANK, COSINE = "best label", "own caption", "retrieval", "cosine"
 
 
 class Matches:
-    """Percent of best labels that are the whole model's, of pictures nearest to a caption of their own, retrieval, mean cosine times 100.
+    """Percent of best labels that are the whole model's, of pictures nearest to a caption of their own,
+    retrieval, mean cosine times 100.
 
-    Retrieval: 100 times the mean reciprocal rank of a picture's own caption among all; without captions, of the whole model's embedding
-    of the picture itself among those of all pictures.
-    An answer is the best label's place and the embedding, of length 1.
+    Retrieval: 100 times the mean reciprocal rank of a picture's own caption among all; without captions, of
+    the whole model's embedding of the picture itself among those of all pictures. An answer is the best
+    label's place and the embedding, of length 1.
     """
 
-    def __init__(self, matcher: Matcher, exam: Exam) -> None:
+    def __init__(self, matcher: ReferenceDualEncoder, exam: Exam) -> None:
         self._agreement, count = Agreement(matcher), len(exam.pictures)
         self._owners = [index for index, _ in exam.captions]
         self._captions = (
-            embed_texts(matcher.family, matcher.model, matcher.tokenizer, [text for _, text in exam.captions]) if self._owners else None
+            embed_texts(matcher.family, matcher.model, matcher.tokenizer, [text for _, text in exam.captions])
+            if self._owners
+            else None
         )
         names = (LABEL, *((OWN,) if self._owners else ()), RANK, COSINE)
         self.measures: Sequence[Measure] = [Measure(name, [1.0] * count) for name in names]
@@ -48,7 +53,8 @@ class Matches:
 
 
 def reciprocal_ranks(likeness: Tensor, owners: Sequence[int]) -> list[float]:
-    """Of each row of a likeness (pictures, candidates) 1 over the place, from 1, of the best candidate that is the picture's own.
+    """Of each row of a likeness (pictures, candidates) 1 over the place, from 1, of the best candidate that
+    is the picture's own.
 
     `owners`: the picture of each candidate. A tie goes to the picture; one without a candidate has 0.
     """

@@ -47,7 +47,9 @@ class Outcome:
         return [sentence(won) for won in self.winners if won.cut == ANY_CUT]
 
     def record(self) -> dict[str, Any]:
-        """Plain values for JSON: bytes, percent, points, nats a token, milliseconds; every interval is a central 95%."""
+        """Plain values for JSON: bytes, percent, points, nats a token, milliseconds; every interval is a
+        central 95%.
+        """
         return {
             "model": self.model,
             "bundle": self.bundle,
@@ -56,7 +58,10 @@ class Outcome:
             **self.counts,
             "setting": asdict(self.setting),
             "whole": self.whole,
-            "rows": [asdict(row) | {"times": asdict(self.times[row.name]), "passed": self.passed(row)} for row in self.rows],
+            "rows": [
+                asdict(row) | {"times": asdict(self.times[row.name]), "passed": self.passed(row)}
+                for row in self.rows
+            ],
             "winners": [_won(won) for won in self.winners],
             "sentences": self.sentences,
         }
@@ -67,12 +72,19 @@ class Outcome:
 
 
 def examine(bundle: Bundle, exam: Exam, keep: Keep, advance: Callable[[str], None]) -> Outcome:
-    """Measure every way to send the pictures of an exam; `advance` is told of each step. Raises BundleError or CheckpointError."""
+    """Measure every way to send the pictures of an exam; `advance` is told of each step. Raises BundleError
+    or CheckpointError.
+    """
     examination = Examination(bundle, exam, keep, advance)
     rows = examination.rows()
     taken = times.measure(bundle, exam, lambda: advance("times"))
     asked = 0 if bundle.manifest.HasField("matching") else len(exam.questions)  # a dual encoder is asked none
-    counts = {"pictures": len(exam.pictures), "questions": asked, "captions": len(exam.captions), LEFT_OUT: exam.left_out}
+    counts = {
+        "pictures": len(exam.pictures),
+        "questions": asked,
+        "captions": len(exam.captions),
+        LEFT_OUT: exam.left_out,
+    }
     where = setting(1, times.TURNS)
     model, head = bundle.manifest.model, bundle.manifest.precision.precision
     return Outcome(model, bundle.digest, head, exam.name, counts, examination.whole(), rows, taken, where)

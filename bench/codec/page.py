@@ -1,4 +1,6 @@
-"""An outcome as one page that needs nothing else: the verdict, the picture, who wins at which bar, and the table."""
+"""An outcome as one page that needs nothing else: the verdict, the picture, who wins at which bar, and the
+table.
+"""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -16,14 +18,20 @@ def page(outcome: Outcome) -> str:
         f'<p class="soft">{escape(outcome.data)}, bundle {escape(outcome.bundle[:12])}</p>',
         *(f'<p class="advice c0">{escape(sentence)}</p>' for sentence in outcome.sentences),
         "<h2>Lost against bytes</h2>",
-        f'<p class="soft">● features of a cut, ■ the picture (AVIF without its container). Filled: {escape(outcome.bars[0].words)}.</p>',
+        (
+            '<p class="soft">● features of a cut, ■ the picture (AVIF without its container). Filled: '
+            f"{escape(outcome.bars[0].words)}.</p>"
+        ),
         wide(chart(outcome)),
         "<h2>Who wins at which bar</h2>",
         _table(WINNER_COLUMNS, [[winner_cells(won) for won in outcome.winners]]),
         "<h2>Every way to send</h2>",
         _table(
             ("", "way", *columns(outcome)),
-            [[whole_cells(outcome)], *([cells(outcome, row) for row in body] for body in bodies(outcome.rows))],
+            [
+                [whole_cells(outcome)],
+                *([cells(outcome, row) for row in body] for body in bodies(outcome.rows)),
+            ],
         ),
         *(f'<p class="soft">{escape(note)}</p>' for note in notes(outcome)),
     ]
@@ -31,11 +39,17 @@ def page(outcome: Outcome) -> str:
 
 
 def save(path: Path, outcome: Outcome) -> None:
-    """Write the page; a reader sees the old file or the new one. Raises RequestError where it cannot be written."""
+    """Write the page; a reader sees the old file or the new one. Raises RequestError where it cannot be
+    written.
+    """
     save_document(path, page(outcome))
 
 
 def _table(names: Sequence[str], groups: Iterable[Iterable[Sequence[str]]]) -> str:
     heads = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = ("".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in group) for group in groups)
-    return wide(f"<table><thead><tr>{heads}</tr></thead>{''.join(f'<tbody>{group}</tbody>' for group in rows)}</table>")
+    rows = (
+        "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in group)
+        for group in groups
+    )
+    bodies = "".join(f"<tbody>{group}</tbody>" for group in rows)
+    return wide(f"<table><thead><tr>{heads}</tr></thead>{bodies}</table>")

@@ -4,13 +4,13 @@ from bench.codec.exam import ALL, Exam
 from bench.codec.halves import Seen
 from bench.codec.marks import Answers, Marks, Measure
 from splitter.evaluate.subjects import AGREEMENT
-from splitter.evaluate.verify import Whole, answers
+from splitter.evaluate.verify import ReferenceModel, answers
 
 
 class Questions:
     """Right answers in percent, over all questions and by kind."""
 
-    def __init__(self, whole: Whole, exam: Exam) -> None:
+    def __init__(self, whole: ReferenceModel, exam: Exam) -> None:
         self._whole, self._exam = whole, exam
         self.kinds = tuple(dict.fromkeys(question.kind for _, question in exam.questions))
         self.measures = tuple(Measure(name, self._asked(name)) for name in (ALL, *self.kinds))

@@ -1,4 +1,6 @@
-"""Every way to send, measured: bytes, what is lost, and how sure that is. Finished rows are kept, so that a long run may be stopped."""
+"""Every way to send, measured: bytes, what is lost, and how sure that is. Finished rows are kept, so that a
+long run may be stopped.
+"""
 
 import re
 import statistics
@@ -21,7 +23,9 @@ from splitter.storage.parts import Parts
 
 @dataclass(frozen=True)
 class Row:
-    """One way to send. Bytes are means over the pictures; `sizes` are those of each picture, without a container."""
+    """One way to send. Bytes are means over the pictures; `sizes` are those of each picture, without a
+    container.
+    """
 
     name: str
     curve: str
@@ -48,7 +52,10 @@ class Examination:
 
     def whole(self) -> dict[str, float]:
         """Every measure of the whole model."""
-        return {measure.name: measure.value(self._reference["marks"][measure.name]) for measure in self._judge.measures}
+        return {
+            measure.name: measure.value(self._reference["marks"][measure.name])
+            for measure in self._judge.measures
+        }
 
     @cached_property
     def _judge(self) -> Judge:
@@ -63,7 +70,9 @@ class Examination:
     def _row(self, way: Way) -> Row:
         reference = self._reference
         self._advance(way.name)
-        kept = _kept(self._keep.features if way.cut else self._keep.pictures, way.name, lambda: self._examine(way))
+        kept = _kept(
+            self._keep.features if way.cut else self._keep.pictures, way.name, lambda: self._examine(way)
+        )
         return Row(
             name=way.name,
             curve=way.curve,
@@ -86,7 +95,9 @@ class Examination:
         return {
             "payloads": [size(payloads) for payloads in sent],
             "bare": [way.bare(payloads) for payloads in sent],
-            "requests": [request_size(self._bundle, way, index, payloads) for index, payloads in enumerate(sent)],
+            "requests": [
+                request_size(self._bundle, way, index, payloads) for index, payloads in enumerate(sent)
+            ],
             "marks": self._judge.marks(seen, self._judge.answer(seen), self._reference["said"]),
         }
 

@@ -1,4 +1,6 @@
-"""What coding and decoding take on one thread: every way in turns, so that all of them meet the same machine."""
+"""What coding and decoding take on one thread: every way in turns, so that all of them meet the same
+machine.
+"""
 
 import statistics
 import time
@@ -20,14 +22,18 @@ STEPS = WARM_UP + TURNS
 
 @dataclass(frozen=True)
 class Times:
-    """Median milliseconds for a picture: `encode` from the boundary or the resized picture, `decode` to the boundary or a picture."""
+    """Median milliseconds for a picture: `encode` from the boundary or the resized picture, `decode` to the
+    boundary or a picture.
+    """
 
     encode: float
     decode: float
 
 
 def measure(bundle: Bundle, exam: Exam, advance: Callable[[], None]) -> dict[str, Times]:
-    """The times of every way by name, one picture a turn, after turns that do not count. `advance` is called after each turn."""
+    """The times of every way by name, one picture a turn, after turns that do not count. `advance` is called
+    after each turn.
+    """
     cv2.setNumThreads(1)
     pictures = exam.pictures[:TURNS]
     devices = {name: Device(bundle, pictures) for name in ("", *(cut.name for cut in bundle.manifest.cuts))}
@@ -50,4 +56,6 @@ def _time(way: Way, index: int) -> Times:
 
 
 def _median(times: list[Times]) -> Times:
-    return Times(statistics.median(one.encode for one in times), statistics.median(one.decode for one in times))
+    return Times(
+        statistics.median(one.encode for one in times), statistics.median(one.decode for one in times)
+    )

@@ -16,7 +16,8 @@ QUALITIES: Mapping[str, Sequence[int]] = {
     "webp": (90, 75, 60, 45, 30, 20, 10, 3),
     "avif": (90, 75, 60, 50, 40, 30, 20, 10),
 }
-# As small as each makes a picture in a time that a device may have: a slower AVIF saves less than 1%, and takes five times as long.
+# As small as each makes a picture in a time that a device may have: a slower AVIF saves less than 1%, and
+# takes five times as long.
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "jpeg": {"optimize": True},
     "webp": {"method": 6},
@@ -62,16 +63,25 @@ class Upload:
 
     def bare(self, data: bytes) -> int:
         """Bytes of a file without its container, where a fixed one could be left out: AVIF's."""
-        return sum(size for kind, size in _boxes(data) if kind == b"mdat") if self.form == "avif" else len(data)
+        return (
+            sum(size for kind, size in _boxes(data) if kind == b"mdat") if self.form == "avif" else len(data)
+        )
 
 
 def every_upload() -> list[Upload]:
     """From perfect to unusable, at every scale."""
-    return [Upload(form, quality, scale) for form, qualities in QUALITIES.items() for scale in SCALES for quality in qualities]
+    return [
+        Upload(form, quality, scale)
+        for form, qualities in QUALITIES.items()
+        for scale in SCALES
+        for quality in qualities
+    ]
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """The outermost boxes of a file in ISO's base media format: kind, and bytes of what is in it (ISO/IEC 14496-12, 4.2)."""
+    """The outermost boxes of a file in ISO's base media format: kind, and bytes of what is in it (ISO/IEC
+    14496-12, 4.2).
+    """
     place = 0
     while place + 8 <= len(data):
         size = int.from_bytes(data[place : place + 4], "big") or len(data) - place

@@ -1,4 +1,6 @@
-"""Who wins: the cheapest upload and the cheapest features that pass the same bar, and how many times smaller they are."""
+"""Who wins: the cheapest upload and the cheapest features that pass the same bar, and how many times smaller
+they are.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,9 +10,9 @@ from bench.codec.captions import NLL, SAME
 from bench.codec.exam import ALL
 from bench.codec.rows import Row
 
-MOST_POINTS = 1.0
-MOST_NLL = (0.01, 0.03, 0.05)
-LEAST_SAME = (50.0, 25.0)
+MAX_POINTS = 1.0
+MAX_NLL = (0.01, 0.03, 0.05)
+MIN_SAME = (50.0, 25.0)
 ANY_CUT = "any cut"
 _ROUNDING = 1e-9
 
@@ -25,7 +27,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class Winners:
-    """The cheapest that pass a bar, None where nothing does: features of a cut, and an upload, less its container if that could go."""
+    """The cheapest that pass a bar, None where nothing does: features of a cut, and an upload, less its
+    container if that could go.
+    """
 
     bar: str
     cut: str
@@ -43,9 +47,9 @@ class Winners:
 def bars(measures: Sequence[str]) -> list[Bar]:
     """What is asked for, by what an exam measures."""
     if NLL not in measures:
-        return [Bar(f"within {MOST_POINTS:g} point of the whole model in every kind", _close)]
-    raised = [Bar(f"NLL at most +{most:g}", _raised_at_most(most)) for most in MOST_NLL]
-    return [*raised, *(Bar(f"{least:g}% of the captions unchanged", _unchanged(least)) for least in LEAST_SAME)]
+        return [Bar(f"within {MAX_POINTS:g} point of the whole model in every kind", _close)]
+    raised = [Bar(f"NLL at most +{most:g}", _raised_at_most(most)) for most in MAX_NLL]
+    return [*raised, *(Bar(f"{least:g}% of the captions unchanged", _unchanged(least)) for least in MIN_SAME)]
 
 
 def winners(rows: Sequence[Row]) -> list[Winners]:
@@ -65,7 +69,9 @@ def _cheapest(rows: Sequence[Row]) -> Row | None:
 
 
 def _close(row: Row) -> bool:
-    return all(figure.change >= -MOST_POINTS - _ROUNDING for kind, figure in row.figures.items() if kind != ALL)
+    return all(
+        figure.change >= -MAX_POINTS - _ROUNDING for kind, figure in row.figures.items() if kind != ALL
+    )
 
 
 def _raised_at_most(most: float) -> Callable[[Row], bool]:

@@ -73,7 +73,9 @@ class Features:
 
     def seen(self, sent: Sequence[Payloads]) -> Seen:
         grids = [self.device.grid(index) for index in range(len(sent))]
-        return self.cloud.enter(self.cut, [self.decode(index, payloads) for index, payloads in enumerate(sent)], grids)
+        return self.cloud.enter(
+            self.cut, [self.decode(index, payloads) for index, payloads in enumerate(sent)], grids
+        )
 
     def bare(self, payloads: Payloads) -> int:
         return size(payloads)
@@ -118,7 +120,9 @@ class Picture:
 
 
 def every_way(bundle: Bundle, device: Callable[[str], Device], cloud: Cloud) -> Iterator[Way]:
-    """The codecs cut by cut, then the uploads. `device` gives that of a cut; of no cut, that which uploads."""
+    """The codecs cut by cut, then the uploads. `device` gives that of a cut; of no cut, that which
+    uploads.
+    """
     for cut in bundle.manifest.cuts:
         for spec in cut.codecs:
             yield Features(device(cut.name), cloud, cut.name, spec)

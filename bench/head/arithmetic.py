@@ -1,4 +1,6 @@
-"""How much arithmetic a tower is, counted from its graph, and the two matrix products that show how fast a machine does it."""
+"""How much arithmetic a tower is, counted from its graph, and the two matrix products that show how fast a
+machine does it.
+"""
 
 import math
 import re
@@ -21,7 +23,9 @@ Shapes = dict[str, list[int]]
 
 @dataclass(frozen=True)
 class MultiplyAdds:
-    """Multiply-adds for one picture. `weights`: MatMuls with a constant, which INT8 speeds up; the rest stays in float."""
+    """Multiply-adds for one picture. `weights`: MatMuls with a constant, which INT8 speeds up; the rest stays
+    in float.
+    """
 
     weights: int
     attention: int
@@ -38,7 +42,9 @@ class MultiplyAdds:
 
 
 def multiply_adds(tower: onnx.ModelProto) -> MultiplyAdds:
-    """Count a graph's MatMul, attention, Gemm and Conv nodes at batch 1. Raises CheckpointError where a shape is not written down."""
+    """Count a graph's MatMul, attention, Gemm and Conv nodes at batch 1. Raises CheckpointError where a shape
+    is not written down.
+    """
     counts = {"weights": 0, "attention": 0, "other": 0}
     for kind, count in _counted(tower):
         counts[kind] += count
@@ -57,14 +63,23 @@ def _counted(tower: onnx.ModelProto) -> Iterator[tuple[str, int]]:
             yield "attention", 2 * math.prod(query) * key[1]
         elif node.op_type in {"Gemm", "Conv"}:
             out, weight = _shape(shapes, node, node.output[0]), _shape(shapes, node, node.input[1])
-            yield "other", math.prod(out) * math.prod(weight) // (weight[0] if node.op_type == "Conv" else out[-1])
+            yield (
+                "other",
+                math.prod(out) * math.prod(weight) // (weight[0] if node.op_type == "Conv" else out[-1]),
+            )
 
 
 def _shapes(tower: onnx.ModelProto) -> Shapes:
     """Every shape that the graph tells; weights' own shapes go before those that are written beside them."""
     graph = tower.graph
-    told = {value.name: _sizes(value) for values in (graph.value_info, graph.input, graph.output) for value in values}
-    return {name: sizes for name, sizes in told.items() if sizes} | {value.name: list(value.dims) for value in graph.initializer}
+    told = {
+        value.name: _sizes(value)
+        for values in (graph.value_info, graph.input, graph.output)
+        for value in values
+    }
+    return {name: sizes for name, sizes in told.items() if sizes} | {
+        value.name: list(value.dims) for value in graph.initializer
+    }
 
 
 def _sizes(value: onnx.ValueInfoProto) -> list[int]:
@@ -80,12 +95,16 @@ def _at_batch_1(size: str) -> int:
 
 def _shape(shapes: Shapes, node: onnx.NodeProto, name: str) -> list[int]:
     if name not in shapes:
-        raise CheckpointError(f"the graph does not tell the shape of {name!r} at {node.name}; export it anew", tensor=name)
+        raise CheckpointError(
+            f"the graph does not tell the shape of {name!r} at {node.name}; export it anew", tensor=name
+        )
     return shapes[name]
 
 
 def write_products(folder: Path) -> dict[str, Path]:
-    """One FP32 MatMul and one U8S8 MatMulInteger of ROWS x INNER x COLUMNS, weights constant, as files by name."""
+    """One FP32 MatMul and one U8S8 MatMulInteger of ROWS x INNER x COLUMNS, weights constant, as files by
+    name.
+    """
     weights = np.random.default_rng(0).integers(-127, 128, (INNER, COLUMNS)).astype(np.int8)
     floats, signed = weights.astype(np.float32), weights
     made = {
@@ -98,7 +117,9 @@ def write_products(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def _product(op: str, weights: np.ndarray[tuple[int, ...], np.dtype[np.generic]], takes: int, gives: int) -> onnx.ModelProto:
+def _product(
+    op: str, weights: np.ndarray[tuple[int, ...], np.dtype[np.generic]], takes: int, gives: int
+) -> onnx.ModelProto:
     return model_of(
         [helper.make_node(op, ["x", "weights"], ["y"])],
         helper.make_tensor_value_info("x", takes, [ROWS, INNER]),
@@ -108,7 +129,10 @@ def _product(op: str, weights: np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
 
 def model_of(
-    nodes: list[onnx.NodeProto], takes: onnx.ValueInfoProto, gives: onnx.ValueInfoProto, weights: list[onnx.TensorProto] | None = None
+    nodes: list[onnx.NodeProto],
+    takes: onnx.ValueInfoProto,
+    gives: onnx.ValueInfoProto,
+    weights: list[onnx.TensorProto] | None = None,
 ) -> onnx.ModelProto:
     """A graph of one input and one output, in the version that the towers are exported in."""
     graph = helper.make_graph(nodes, "graph", [takes], [gives], weights or [])

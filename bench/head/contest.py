@@ -1,13 +1,15 @@
-"""The timings of a head, all in one process: `python -m bench.head.contest FOLDER BUNDLE THREADS REPETITIONS`.
+"""The timings of a head, all in one process: `python -m bench.head.contest FOLDER BUNDLE THREADS
+REPETITIONS`.
 
-onnxruntime's global thread pool belongs to a process, so a comparison is fair in one of two ways: every session uses that pool,
-or every contender has a process. Here every session uses it, made by edge.models.runtime as a device makes them: FP32, one INT8 session,
-the chain and the matrix products get the same threads and the same arena, and differ in nothing but their graphs. torch has
-threads of its own, as many; a rest before each run lets those that still spin for work go to sleep. The process is fresh, so
-that the pool has the size asked for.
+onnxruntime's global thread pool belongs to a process, so a comparison is fair in one of two ways: every
+session uses that pool, or every contender has a process. Here every session uses it, made by
+edge.models.runtime as a device makes them: FP32, one INT8 session, the chain and the matrix products get the
+same threads and the same arena, and differ in nothing but their graphs. torch has threads of its own, as
+many; a rest before each run lets those that still spin for work go to sleep. The process is fresh, so that
+the pool has the size asked for.
 
-FOLDER holds fp32.onnx, int8.onnx, matmul-fp32.onnx and matmul-int8.onnx. Prints a JSON object a turn: contender -> milliseconds,
-and `to CUT` -> milliseconds of the chain as far as that cut.
+FOLDER holds fp32.onnx, int8.onnx, matmul-fp32.onnx and matmul-int8.onnx. Prints a JSON object a turn:
+contender -> milliseconds, and `to CUT` -> milliseconds of the chain as far as that cut.
 """
 
 import itertools
@@ -27,7 +29,7 @@ from protos.bundle import Bundle
 from splitter.families import family_of, walk
 from splitter.families.loading import load_model
 from splitter.graph.export import attention
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 
 FILES = ("fp32", "int8", "matmul-fp32", "matmul-int8")
 CHAIN, TORCH_FP32, TORCH_BF16 = "chain", "torch-fp32", "torch-bf16"
@@ -38,7 +40,9 @@ Run = Callable[[], Mapping[str, float]]
 
 
 def main(folder: Path, path: Path, threads: int, repetitions: int) -> None:
-    """Every contender once a turn, each turn beginning with the next one, so that nobody always runs behind the same neighbour."""
+    """Every contender once a turn, each turn beginning with the next one, so that nobody always runs behind
+    the same neighbour.
+    """
     torch.set_num_threads(threads)
     runs = list(_contenders(folder, Bundle.open(path), threads).items())
     for turn in range(WARM_UP + repetitions):
@@ -60,7 +64,11 @@ def _turn(runs: list[tuple[str, Run]]) -> dict[str, float]:
 
 
 def _contenders(folder: Path, bundle: Bundle, threads: int) -> dict[str, Run]:
-    pixels = np.random.default_rng(0).standard_normal((1, *bundle.manifest.pieces[0].inputs[0].shape)).astype(np.float32)
+    pixels = (
+        np.random.default_rng(0)
+        .standard_normal((1, *bundle.manifest.pieces[0].inputs[0].shape))
+        .astype(np.float32)
+    )
     runs = {name: _session(folder / f"{name}.onnx", pixels, threads) for name in FILES}
     runs[CHAIN] = _chain(bundle, pixels, threads)
     for name, dtype in ((TORCH_FP32, torch.float32), (TORCH_BF16, torch.bfloat16)):
@@ -91,7 +99,10 @@ def _chain(bundle: Bundle, pixels: NDArray[np.float32], threads: int) -> Run:
 
     def run() -> dict[str, float]:
         pieces = head.run(pixels, last).milliseconds
-        return {f"to {cut}": total for cut, total in zip(pieces, itertools.accumulate(pieces.values()), strict=True)}
+        return {
+            f"to {cut}": total
+            for cut, total in zip(pieces, itertools.accumulate(pieces.values()), strict=True)
+        }
 
     return run
 
@@ -111,5 +122,5 @@ def _torch(folder: Path, pixels: NDArray[np.float32], dtype: torch.dtype) -> Run
 
 
 if __name__ == "__main__":
-    with quiet():
+    with silence_libraries():
         main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

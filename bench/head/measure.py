@@ -1,4 +1,6 @@
-"""A head against what it could have been: FP32, one session, torch; its memory, its start, and the machine's own ceiling."""
+"""A head against what it could have been: FP32, one session, torch; its memory, its start, and the machine's
+own ceiling.
+"""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -25,12 +27,13 @@ Times = dict[str, list[float]]  # contender -> milliseconds of each turn
 class Timing:
     """Milliseconds for one picture, the median and the fastest, which other work disturbs least.
 
-    `speed` compares medians with FP32 in onnxruntime; `of_ceiling` is the time the arithmetic alone would take, as a share of the median.
+    `speed` compares medians with FP32 in onnxruntime; `of_ceiling` is the time the arithmetic alone would
+    take, as a share of the median.
     """
 
     name: str
     median_ms: float
-    least_ms: float
+    min_ms: float
     speed: float
     of_ceiling: float | None
 
@@ -46,7 +49,9 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Beyond an empty onnxruntime: resident after loading and one run, and after a few (`settled`); the start is loading alone."""
+    """Beyond an empty onnxruntime: resident after loading and one run, and after a few (`settled`); the start
+    is loading alone.
+    """
 
     name: str
     file_bytes: int
@@ -65,7 +70,9 @@ class Ceiling:
     int8_rate: float
 
     def milliseconds(self, name: str, work: MultiplyAdds) -> float | None:
-        """What the multiply-adds alone would take; INT8 heads do those with weights in INT8 and the rest in float."""
+        """What the multiply-adds alone would take; INT8 heads do those with weights in INT8 and the rest in
+        float.
+        """
         if name == FP32:
             return work.total / self.fp32_rate * 1e3
         if name in {INT8, CHAIN}:
@@ -91,8 +98,12 @@ class HeadFigures:
     verdict: str
 
 
-def measure(bundle: Bundle, towers: Towers, folder: Path, threads: int, repetitions: int, advance: Callable[[], None]) -> HeadFigures:
-    """Measure a bundle's head; the graphs to compare with are written into `folder`. `advance` is called after each turn."""
+def measure(
+    bundle: Bundle, towers: Towers, folder: Path, threads: int, repetitions: int, advance: Callable[[], None]
+) -> HeadFigures:
+    """Measure a bundle's head; the graphs to compare with are written into `folder`. `advance` is called
+    after each turn.
+    """
     last = bundle.manifest.pieces[-1].cut
     towers.write_uncut(folder, last)
     write_products(folder)
@@ -101,10 +112,14 @@ def measure(bundle: Bundle, towers: Towers, folder: Path, threads: int, repetiti
         turns.append(turn)
         advance()
     times = {name: [turn[name] for turn in turns] for name in turns[0]}
-    return _figures(bundle, towers.arithmetic, times, _footprints(bundle, folder, threads), setting(threads, repetitions))
+    return _figures(
+        bundle, towers.arithmetic, times, _footprints(bundle, folder, threads), setting(threads, repetitions)
+    )
 
 
-def _figures(bundle: Bundle, work: MultiplyAdds, times: Times, kept: list[Footprint], where: Setting) -> HeadFigures:
+def _figures(
+    bundle: Bundle, work: MultiplyAdds, times: Times, kept: list[Footprint], where: Setting
+) -> HeadFigures:
     medians = {name: statistics.median(those) for name, those in times.items()}
     ceiling = Ceiling(products_rate(medians["matmul-fp32"]), products_rate(medians["matmul-int8"]))
     names = (FP32, INT8, CHAIN, contest.TORCH_FP32, contest.TORCH_BF16)
@@ -134,7 +149,13 @@ def verdict(one: float, chain: float) -> str:
 
 def _timing(name: str, times: Times, ceiling: Ceiling, work: MultiplyAdds) -> Timing:
     median, least = statistics.median(times[name]), ceiling.milliseconds(name, work)
-    return Timing(name, median, min(times[name]), statistics.median(times[FP32]) / median, least / median if least else None)
+    return Timing(
+        name,
+        median,
+        min(times[name]),
+        statistics.median(times[FP32]) / median,
+        least / median if least else None,
+    )
 
 
 def _prefixes(bundle: Bundle, medians: dict[str, float]) -> list[Prefix]:
@@ -148,7 +169,11 @@ def _footprints(bundle: Bundle, folder: Path, threads: int) -> list[Footprint]:
     empty = folder / "empty.onnx"
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
     onnx.save(model_of([helper.make_node("Identity", ["x"], ["y"])], *ends), empty)
-    files = {FP32: [folder / "fp32.onnx"], INT8: [folder / "int8.onnx"], CHAIN: [bundle.path / p.path for p in bundle.manifest.pieces]}
+    files = {
+        FP32: [folder / "fp32.onnx"],
+        INT8: [folder / "int8.onnx"],
+        CHAIN: [bundle.path / p.path for p in bundle.manifest.pieces],
+    }
     what = {FP32: folder / "fp32.onnx", INT8: folder / "int8.onnx", CHAIN: bundle.path}
     found: dict[str, list[dict[str, float]]] = {name: [] for name in what}
     for _ in range(_STARTS):

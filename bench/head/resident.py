@@ -1,7 +1,9 @@
-"""What a head keeps in memory, and how long it takes to start: `python -m bench.head.resident EMPTY WHAT THREADS`.
+"""What a head keeps in memory, and how long it takes to start: `python -m bench.head.resident EMPTY WHAT
+THREADS`.
 
-EMPTY is a graph without weights: what onnxruntime itself takes, with a session of it, is subtracted. WHAT is an ONNX file or a bundle.
-Prints one JSON object; bytes and milliseconds. Memory is resident memory, from /proc.
+EMPTY is a graph without weights: what onnxruntime itself takes, with a session of it, is subtracted. WHAT is
+an ONNX file or a bundle. Prints one JSON object; bytes and milliseconds. Memory is resident memory, from
+/proc.
 """
 
 import sys
@@ -67,7 +69,9 @@ def _resident() -> int:
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError as error:
-        raise IsthmusError("resident memory is read from /proc/self/status, which this system has not; run it on Linux") from error
+        raise IsthmusError(
+            "resident memory is read from /proc/self/status, which this system has not; run it on Linux"
+        ) from error
     return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmRSS"))
 
 

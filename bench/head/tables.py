@@ -20,15 +20,27 @@ _SPOKEN = {
 def show(figures: HeadFigures, console: Console) -> None:
     """Three tables, and below them where it was measured and what it means."""
     console.print(_times(figures), _prefixes(figures), _memory(figures), sep="\n")
-    for line in (_memory_note(figures), _arithmetic(figures), sentence(figures.setting), _meaning(figures), *_doubt(figures.setting)):
+    for line in (
+        _memory_note(figures),
+        _arithmetic(figures),
+        sentence(figures.setting),
+        _meaning(figures),
+        *_doubt(figures.setting),
+    ):
         console.print(line, highlight=False)
 
 
 def sentence(where: Setting) -> str:
     """Machine, threads and repetitions."""
-    counts = f"{where.cores} cores, threads per form: {where.threads}, medians of {where.repetitions} turns after {WARM_UP}, batch 1"
+    counts = (
+        f"{where.cores} cores, threads per form: {where.threads}, medians of {where.repetitions} "
+        f"turns after {WARM_UP}, batch 1"
+    )
     versions = ", ".join(f"{name} {version}" for name, version in where.versions.items())
-    return f"Measured on {where.machine} ({', '.join(where.instructions)}), load {where.load}; {counts}; {versions}."
+    return (
+        f"Measured on {where.machine} ({', '.join(where.instructions)}), load {where.load}; {counts}; "
+        f"{versions}."
+    )
 
 
 def _meaning(figures: HeadFigures) -> str:
@@ -36,17 +48,26 @@ def _meaning(figures: HeadFigures) -> str:
 
 
 def _doubt(where: Setting) -> list[str]:
-    busy = f"The machine was busy with other work (load {where.load} on {where.cores} cores): measure again when it is quiet."
+    busy = (
+        f"The machine was busy with other work (load {where.load} on {where.cores} cores): measure "
+        "again when it is quiet."
+    )
     return [busy] if where.load > where.cores else []
 
 
 def _memory_note(figures: HeadFigures) -> str:
-    return f"Memory is beyond an empty onnxruntime; the chain's files have {figures.int8_file_of_fp32:.3f} of FP32's bytes."
+    return (
+        f"Memory is beyond an empty onnxruntime; the chain's files have {figures.int8_file_of_fp32:.3f} "
+        "of FP32's bytes."
+    )
 
 
 def _arithmetic(figures: HeadFigures) -> str:
     work, ceiling = figures.multiply_adds, figures.ceiling
-    parts = f"{work.weights / 1e9:.2f} G with weights, {work.attention / 1e9:.2f} G attention, {work.other / 1e9:.2f} G other"
+    parts = (
+        f"{work.weights / 1e9:.2f} G with weights, {work.attention / 1e9:.2f} G attention, "
+        f"{work.other / 1e9:.2f} G other"
+    )
     rates = f"FP32 {ceiling.fp32_rate / 1e9:.0f}, INT8 {ceiling.int8_rate / 1e9:.0f} G a second"
     return f"Multiply-adds: {parts}; this machine's matrix products, in the same run: {rates}."
 
@@ -62,7 +83,13 @@ def _times(figures: HeadFigures) -> Table:
     table = _table(f"{figures.model}: the head", "form", "median ms", "fastest ms", "speed", "of ceiling")
     for timing in figures.timings:
         share = "" if timing.of_ceiling is None else f"{timing.of_ceiling:.0%}"
-        table.add_row(_SPOKEN[timing.name], f"{timing.median_ms:.2f}", f"{timing.least_ms:.2f}", f"{timing.speed:.2f}x", share)
+        table.add_row(
+            _SPOKEN[timing.name],
+            f"{timing.median_ms:.2f}",
+            f"{timing.min_ms:.2f}",
+            f"{timing.speed:.2f}x",
+            share,
+        )
     return table
 
 
@@ -78,7 +105,13 @@ def _memory(figures: HeadFigures) -> Table:
     table = _table("memory in MB after loading and one run, and start", "form", *columns)
     for kept in figures.footprints:
         once = (_megabytes(kept.file_bytes), _megabytes(kept.resident_bytes), f"{kept.of_file:.2f}x")
-        table.add_row(_SPOKEN[kept.name], *once, _megabytes(kept.settled_bytes), f"{kept.settled_of_file:.2f}x", f"{kept.start_ms:.0f}")
+        table.add_row(
+            _SPOKEN[kept.name],
+            *once,
+            _megabytes(kept.settled_bytes),
+            f"{kept.settled_of_file:.2f}x",
+            f"{kept.start_ms:.0f}",
+        )
     return table
 
 

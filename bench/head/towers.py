@@ -28,14 +28,28 @@ from splitter.graph.export import export_tower
 from splitter.quantize.dynamic import to_int8
 
 # ViT-B/16, which is the tower of CLIP ViT-B/16, SigLIP-B/16 and BLIP-base.
-_VISION = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "patch_size": 16}
+_VISION = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "patch_size": 16,
+}
 _LAYER = {"num_hidden_layers": 1, "vocab_size": 64, "pad_token_id": 0}  # the language model is not measured
-_TEXT = _LAYER | {"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3}
+_TEXT = _LAYER | {
+    "model_type": "llama",
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+}
 
 
 def _smolvlm() -> PreTrainedModel:
     vision = _VISION | {"image_size": 512}
-    return Idefics3ForConditionalGeneration(Idefics3Config(vision_config=vision, text_config=_TEXT, scale_factor=4, image_token_id=1))
+    return Idefics3ForConditionalGeneration(
+        Idefics3Config(vision_config=vision, text_config=_TEXT, scale_factor=4, image_token_id=1)
+    )
 
 
 def _clip() -> PreTrainedModel:
@@ -43,12 +57,19 @@ def _clip() -> PreTrainedModel:
 
 
 def _blip() -> PreTrainedModel:
-    vision = _VISION | {"image_size": 384, "initializer_range": 0.02}  # its own would leave weights of nothing, as FP16
+    vision = _VISION | {
+        "image_size": 384,
+        "initializer_range": 0.02,
+    }  # its own would leave weights of nothing, as FP16
     text = _LAYER | {"bos_token_id": 1, "sep_token_id": 2}
     return BlipForConditionalGeneration(BlipConfig(vision_config=vision, text_config=text))
 
 
-CONFIGS: dict[str, Callable[[], PreTrainedModel]] = {"smolvlm-256m": _smolvlm, "vit-b16-224": _clip, "blip-base": _blip}
+CONFIGS: dict[str, Callable[[], PreTrainedModel]] = {
+    "smolvlm-256m": _smolvlm,
+    "vit-b16-224": _clip,
+    "blip-base": _blip,
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +107,9 @@ class Towers:
 
 
 def build(name: str, folder: Path) -> tuple[Bundle, Towers]:
-    """A bundle of a model of true size with random weights, cut in thirds, without codecs or report. Raises UnknownName."""
+    """A bundle of a model of true size with random weights, cut in thirds, without codecs or report. Raises
+    UnknownName.
+    """
     if name not in CONFIGS:
         raise UnknownName("config", name, list(CONFIGS))
     torch.manual_seed(0)
@@ -104,12 +127,21 @@ def _write_pieces(towers: Towers, cuts: list[str], manifest: pb.Manifest, folder
     for number, (name, piece) in enumerate(zip(cuts, pieces, strict=True)):
         path = f"edge/{number:02d}-{name}.onnx"
         onnx.save(piece, folder / path)
-        takes, gives = ([_spec(value) for value in values] for values in (piece.graph.input, piece.graph.output))
+        takes, gives = (
+            [_spec(value) for value in values] for values in (piece.graph.input, piece.graph.output)
+        )
         manifest.pieces.add(path=path, cut=name, inputs=takes, outputs=gives)
-        boundary = [pb.TensorSpec(name=spec.name.rpartition("/")[2], dtype=spec.dtype, shape=spec.shape) for spec in gives]
+        boundary = [
+            pb.TensorSpec(name=spec.name.rpartition("/")[2], dtype=spec.dtype, shape=spec.shape)
+            for spec in gives
+        ]
         manifest.cuts.add(name=name, boundary=boundary)
 
 
 def _spec(value: onnx.ValueInfoProto) -> pb.TensorSpec:
     """Without the batch dimension."""
-    return pb.TensorSpec(name=value.name, dtype="float32", shape=[dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]])
+    return pb.TensorSpec(
+        name=value.name,
+        dtype="float32",
+        shape=[dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]],
+    )

@@ -24,14 +24,16 @@ if TYPE_CHECKING:  # they need torch, which takes its time
     from splitter.evaluate.subjects import Image
 
 _NANO = "nano"
-_LEAST = 16
+_MIN = 16
 _EPILOG = """\
-Somebody who holds pictures and what they were sent as trains a small network from the one back to the other, at every cut for each kind
-of codec at its finest and its coarsest, and tries it on pictures that it has not seen: how alike they are, and what the whole model
-still answers about them. Beside it the same of a JPEG, which gives away what it shows. Features are personal data, whatever this says:
-a longer attack finds more. What was found is kept in the bundle's folder, and `isthmus bundle show` tells it.
+Somebody who holds pictures and what they were sent as trains a small network from the one back to the
+other, at every cut for each kind of codec at its finest and its coarsest, and tries it on pictures that it
+has not seen: how alike they are, and what the whole model still answers about them. Beside it the same of a
+JPEG, which gives away what it shows. Features are personal data, whatever this says: a longer attack finds
+more. What was found is kept in the bundle's folder, and `isthmus bundle show` tells it.
 
-Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrupted run goes on where it stopped.
+Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrupted run goes on where it
+stopped.
 
 examples:
   isthmus bench leakage bundle --data nano --steps 200
@@ -43,10 +45,29 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench leakage`."""
     command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
-    command.add_argument("--data", required=True, metavar="DIR", help="folder of pictures, or `nano`: scenes that nothing was fitted on")
-    command.add_argument("--known", type=positive, default=400, metavar="N", help="pictures to learn from (default: %(default)s)")
-    command.add_argument("--pictures", type=positive, default=40, metavar="N", help="held-out pictures (default: %(default)s)")
-    command.add_argument("--steps", type=positive, default=300, metavar="N", help="of training, of 16 pictures each (default: %(default)s)")
+    command.add_argument(
+        "--data",
+        required=True,
+        metavar="DIR",
+        help="folder of pictures, or `nano`: scenes that nothing was fitted on",
+    )
+    command.add_argument(
+        "--known",
+        type=positive,
+        default=400,
+        metavar="N",
+        help="pictures to learn from (default: %(default)s)",
+    )
+    command.add_argument(
+        "--pictures", type=positive, default=40, metavar="N", help="held-out pictures (default: %(default)s)"
+    )
+    command.add_argument(
+        "--steps",
+        type=positive,
+        default=300,
+        metavar="N",
+        help="of training, of 16 pictures each (default: %(default)s)",
+    )
     command.add_argument("--json", type=Path, metavar="F", help="write the figures to a file")
     command.set_defaults(run=run)
 
@@ -56,12 +77,12 @@ def run(options: argparse.Namespace) -> None:
     wait_quietly()
     from bench.leakage import tables
     from bench.rig.machine import setting
-    from splitter.silence import quiet
+    from splitter.silence import silence_libraries
 
     check_places(options.json)
     bundle = Bundle.open(options.bundle)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, quiet():
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, silence_libraries():
         task = progress.add_task("reading the model", total=None)
         attack = _attack(options, bundle)
         progress.update(task, total=attack.work)
@@ -72,7 +93,9 @@ def run(options: argparse.Namespace) -> None:
     try:
         save_leakage(bundle, figures)
     except OSError as error:  # the figures stand above all the same
-        Console(stderr=True).print(f"{bundle.path} cannot be written to ({error.strerror}): `bundle show` will not tell of this")
+        Console(stderr=True).print(
+            f"{bundle.path} cannot be written to ({error.strerror}): `bundle show` will not tell of this"
+        )
     save_figures(options.json, {"bundle": bundle.digest, **figures})
 
 
@@ -81,7 +104,14 @@ def _attack(options: argparse.Namespace, bundle: Bundle) -> "Attack":
     from splitter.storage.parts import Parts
 
     exam, known = _pictures(options, bundle)
-    recipe = json.dumps([bundle.digest, exam.digest, hashlib.sha256(b"".join(k.tobytes() for k in known)).hexdigest(), options.steps])
+    recipe = json.dumps(
+        [
+            bundle.digest,
+            exam.digest,
+            hashlib.sha256(b"".join(k.tobytes() for k in known)).hexdigest(),
+            options.steps,
+        ]
+    )
     digest = hashlib.sha256(recipe.encode()).hexdigest()
     folder = config.cache_folder() / "bench" / f"leakage-{digest[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +129,10 @@ def _pictures(options: argparse.Namespace, bundle: Bundle) -> tuple["Exam", Sequ
     folder = Path(options.data)
     held = exam.folder(folder, options.pictures, fitted=exam.fitted_on(bundle))
     known = exam.others(folder, held, options.known)
-    if len(known) < _LEAST:
-        message = f"{folder} holds {len(known)} pictures beside the {len(held.pictures)} held out, {_LEAST} are needed to learn from"
+    if len(known) < _MIN:
+        message = (
+            f"{folder} holds {len(known)} pictures beside the {len(held.pictures)} held out, {_MIN} "
+            "are needed to learn from"
+        )
         raise RequestError(f"{message}; add pictures, or lower --pictures", path=str(folder))
     return held, known

@@ -1,4 +1,6 @@
-"""A small network from what crosses the wire back to the picture, trained as somebody who holds both would."""
+"""A small network from what crosses the wire back to the picture, trained as somebody who holds both
+would.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +17,9 @@ _RATE = 2e-3
 
 
 class Inverter(nn.Module):
-    """A boundary to RGB (n, 3, side, side) in 0..1: tokens on a grid, residual convolutions, doubled until the side is reached."""
+    """A boundary to RGB (n, 3, side, side) in 0..1: tokens on a grid, residual convolutions, doubled until
+    the side is reached.
+    """
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], side: int) -> None:
         """`shapes`: (tokens, width) of each tensor of the boundary."""
@@ -25,19 +29,30 @@ class Inverter(nn.Module):
         self._place = nn.Parameter(torch.zeros(1, _CHANNELS, self._grid, self._grid))
         doublings = max(0, math.ceil(math.log2(side / self._grid)))
         widths = [max(16, _CHANNELS >> step) for step in range(doublings + 1)]
-        stages = [nn.Sequential(_Residual(a), nn.Conv2d(a, 4 * b, 1), nn.PixelShuffle(2)) for a, b in pairwise(widths)]
-        self._grow = nn.Sequential(_Residual(_CHANNELS), *stages, _Residual(widths[-1]), nn.Conv2d(widths[-1], 3, 3, padding=1))
+        stages = [
+            nn.Sequential(_Residual(a), nn.Conv2d(a, 4 * b, 1), nn.PixelShuffle(2))
+            for a, b in pairwise(widths)
+        ]
+        self._grow = nn.Sequential(
+            _Residual(_CHANNELS), *stages, _Residual(widths[-1]), nn.Conv2d(widths[-1], 3, 3, padding=1)
+        )
 
     def forward(self, boundary: Tensors) -> Tensor:
-        placed = sum((enter(tensor) for enter, tensor in zip(self._enter, boundary.values(), strict=True)), self._place)
+        placed = sum(
+            (enter(tensor) for enter, tensor in zip(self._enter, boundary.values(), strict=True)), self._place
+        )
         grown = self._grow(placed)
         if grown.shape[-1] != self._side:
-            grown = nn.functional.interpolate(grown, size=(self._side, self._side), mode="bilinear", antialias=True)
+            grown = nn.functional.interpolate(
+                grown, size=(self._side, self._side), mode="bilinear", antialias=True
+            )
         return torch.sigmoid(grown)
 
 
 class _Placed(nn.Module):
-    """Tokens (n, tokens, width) as a grid (n, channels, grid, grid); any that are too many, such as a class token, are mixed in."""
+    """Tokens (n, tokens, width) as a grid (n, channels, grid, grid); any that are too many, such as a class
+    token, are mixed in.
+    """
 
     def __init__(self, tokens: int, width: int, grid: int) -> None:
         super().__init__()
@@ -53,7 +68,11 @@ class _Placed(nn.Module):
 class _Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        layers = (nn.Conv2d(channels, channels, 3, padding=1), nn.GELU(), nn.Conv2d(channels, channels, 3, padding=1))
+        layers = (
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.GELU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+        )
         self._layers = nn.Sequential(nn.GroupNorm(8, channels), *layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,15 +80,25 @@ class _Residual(nn.Module):
         return out
 
 
-def train(inverter: Inverter, boundary: Tensors, pictures: Tensor, steps: int, advance: Callable[[], None] = lambda: None) -> list[float]:
-    """Fit to pictures (n, 3, side, side) in 0..1 by squared error, in place; the loss of each step. Seeded, so that it can be repeated."""
+def train(
+    inverter: Inverter,
+    boundary: Tensors,
+    pictures: Tensor,
+    steps: int,
+    advance: Callable[[], None] = lambda: None,
+) -> list[float]:
+    """Fit to pictures (n, 3, side, side) in 0..1 by squared error, in place; the loss of each step. Seeded,
+    so that it can be repeated.
+    """
     optimiser = torch.optim.AdamW(inverter.parameters(), lr=_RATE, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=max(2, steps))
     draw, losses = torch.Generator().manual_seed(0), []
     inverter.train()
     for _ in range(steps):
         rows = torch.randint(len(pictures), (_BATCH,), generator=draw)
-        loss = nn.functional.mse_loss(inverter({name: tensor[rows] for name, tensor in boundary.items()}), pictures[rows])
+        loss = nn.functional.mse_loss(
+            inverter({name: tensor[rows] for name, tensor in boundary.items()}), pictures[rows]
+        )
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()
@@ -84,5 +113,8 @@ def invert(inverter: Inverter, boundary: Tensors) -> Tensor:
     """Pictures (n, side, side, 3) of uint8, as far as the network can make them again."""
     inverter.eval()
     count = len(next(iter(boundary.values())))
-    parts = [inverter({n: t[start : start + _BATCH] for n, t in boundary.items()}) for start in range(0, count, _BATCH)]
+    parts = [
+        inverter({n: t[start : start + _BATCH] for n, t in boundary.items()})
+        for start in range(0, count, _BATCH)
+    ]
     return (torch.cat(parts).permute(0, 2, 3, 1) * 255).round().to(torch.uint8)

@@ -19,8 +19,8 @@ def psnr(first: Picture, second: Picture) -> float:
 def ssim(first: Picture, second: Picture) -> float:
     """Structural similarity of the grey pictures, 1 where they are equal.
 
-    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity", 2004,
-    equation 13, with its Gaussian window of 11 x 11.
+    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural
+    similarity", 2004, equation 13, with its Gaussian window of 11 x 11.
     """
     x, y = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64) for picture in (first, second))
     mean_x, mean_y = _blurred(x), _blurred(y)

@@ -1,4 +1,6 @@
-"""Every way to send, by what it gives away: a picture is made again from what crossed the wire, and held against the original."""
+"""Every way to send, by what it gives away: a picture is made again from what crossed the wire, and held
+against the original.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +27,7 @@ from splitter.evaluate.subjects import Image
 from splitter.storage.parts import Parts
 
 UPLOADS = (Upload("jpeg", 75), Upload("jpeg", 25), Upload("webp", 50))
-_MOST_SIDE = 128  # of a picture made again: what is finer is not worth an hour
+_MAX_SIDE = 128  # of a picture made again: what is finer is not worth an hour
 _LATER = 3  # further levels of a cut start from the network of the first, and take a third of its steps
 _SEED = 0
 
@@ -58,7 +60,9 @@ class Leakage:
 
 
 class Attack:
-    """Somebody who holds what crossed the wire and `known` pictures of the same kind, with what those were sent as."""
+    """Somebody who holds what crossed the wire and `known` pictures of the same kind, with what those were
+    sent as.
+    """
 
     def __init__(self, bundle: Bundle, known: Sequence[Image], exam: Exam, steps: int, parts: Parts) -> None:
         """Raises RequestError for a bundle that cuts pictures into tiles."""
@@ -67,16 +71,22 @@ class Attack:
         self._cloud = Cloud(bundle)
         self._known, self._unseen = Device(bundle, known), Device(bundle, exam.pictures)
         self._judge = judge(bundle, self._cloud, exam)
-        self._side = min(_MOST_SIDE, *self._unseen.resized[0].shape[:2])
+        self._side = min(_MAX_SIDE, *self._unseen.resized[0].shape[:2])
         self._targets = [_fit(image, self._side) for image in self._unseen.resized]
 
     @property
     def work(self) -> int:
         """How many steps of training there are in all."""
-        return sum(self._steps_of(place) for cut in self._bundle.manifest.cuts for place, _ in enumerate(attacked(cut)))
+        return sum(
+            self._steps_of(place)
+            for cut in self._bundle.manifest.cuts
+            for place, _ in enumerate(attacked(cut))
+        )
 
     def run(self, advance: Callable[[str], None]) -> Leakage:
-        """The codecs to attack of every cut, and some uploads; `advance` is called with a way's name after each step of training."""
+        """The codecs to attack of every cut, and some uploads; `advance` is called with a way's name after
+        each step of training.
+        """
         measure = self._judge.measures[0]
         reference = self._kept("original", lambda: {"said": self._said(self._unseen.resized)})["said"]
         original = measure.value(self._marks(self._unseen.resized, reference))
@@ -90,16 +100,41 @@ class Attack:
             first: list[Inverter] = []
             for place, spec in enumerate(attacked(cut)):
                 way = Features(self._unseen, self._cloud, cut.name, spec)
-                yield way, lambda way=way, place=place, first=first: self._made_again(way, place, first, advance)  # type: ignore[misc]
+                yield (
+                    way,
+                    lambda way=way, place=place, first=first: self._made_again(  # type: ignore[misc]
+                        way, place, first, advance
+                    ),
+                )
         for upload in UPLOADS:
             sent = Picture(self._unseen, self._cloud, upload)
-            yield sent, lambda sent=sent: [sent.upload.decode(sent.encode(i)["picture"]) for i in range(len(self._targets))]  # type: ignore[misc]
+            yield (
+                sent,
+                lambda sent=sent: [  # type: ignore[misc]
+                    sent.upload.decode(sent.encode(i)["picture"]) for i in range(len(self._targets))
+                ],
+            )
 
-    def _made_again(self, way: Features, place: int, first: list[Inverter], advance: Callable[[str], None]) -> list[Image]:
-        known = self._boundary(Features(self._known, self._cloud, way.cut, way.spec), len(self._known.resized))
+    def _made_again(
+        self, way: Features, place: int, first: list[Inverter], advance: Callable[[str], None]
+    ) -> list[Image]:
+        known = self._boundary(
+            Features(self._known, self._cloud, way.cut, way.spec), len(self._known.resized)
+        )
         inverter = self._inverter(known, first)
-        pictures = torch.from_numpy(np.stack([_fit(image, self._side) for image in self._known.resized])).permute(0, 3, 1, 2) / 255
-        train(inverter, known, pictures, self._steps_of(place if len(first) > 1 else 0), lambda: advance(way.name))
+        pictures = (
+            torch.from_numpy(np.stack([_fit(image, self._side) for image in self._known.resized])).permute(
+                0, 3, 1, 2
+            )
+            / 255
+        )
+        train(
+            inverter,
+            known,
+            pictures,
+            self._steps_of(place if len(first) > 1 else 0),
+            lambda: advance(way.name),
+        )
         return list(invert(inverter, self._boundary(way, len(self._targets))).numpy())
 
     def _inverter(self, known: Mapping[str, Tensor], first: list[Inverter]) -> Inverter:
@@ -114,7 +149,9 @@ class Attack:
     def _boundary(self, way: Features, count: int) -> dict[str, Tensor]:
         """What the cloud decodes of each picture, together."""
         received = [way.decode(index, way.encode(index)) for index in range(count)]
-        return {name: torch.from_numpy(np.concatenate([row[name] for row in received])) for name in received[0]}
+        return {
+            name: torch.from_numpy(np.concatenate([row[name] for row in received])) for name in received[0]
+        }
 
     def _row(self, way: Way, make: Callable[[], list[Image]], reference: Answers) -> Row:
         return Row(**self._kept(way.name, lambda: asdict(self._measured(way, make(), reference))))
@@ -123,13 +160,21 @@ class Attack:
         pairs = [(target, _fit(image, self._side)) for target, image in zip(self._targets, made, strict=True)]
         sizes = [size(way.encode(index)) for index in range(len(pairs))]
         noise, structure = (float(np.mean([compare(*pair) for pair in pairs])) for compare in (psnr, ssim))
-        return Row(way.name, float(np.mean(sizes)), noise, structure, self._judge.measures[0].value(self._marks(made, reference)))
+        return Row(
+            way.name,
+            float(np.mean(sizes)),
+            noise,
+            structure,
+            self._judge.measures[0].value(self._marks(made, reference)),
+        )
 
     def _said(self, pictures: Sequence[Image]) -> Answers:
         return self._judge.answer(self._cloud.see(pictures))
 
     def _marks(self, pictures: Sequence[Image], reference: Answers) -> list[float]:
-        seen = self._cloud.see([_scaled(image, like) for image, like in zip(pictures, self._unseen.resized, strict=True)])
+        seen = self._cloud.see(
+            [_scaled(image, like) for image, like in zip(pictures, self._unseen.resized, strict=True)]
+        )
         return self._judge.marks(seen, self._judge.answer(seen), reference)[self._judge.measures[0].name]
 
     def _steps_of(self, place: int) -> int:
@@ -141,11 +186,17 @@ class Attack:
 
 
 def attacked(cut: bundle_pb2.Cut) -> list[bundle_pb2.Codec]:
-    """Of each kind of codec the finest level and the coarsest: what lies between gives away something between."""
+    """Of each kind of codec the finest level and the coarsest: what lies between gives away something
+    between.
+    """
     levels: dict[str, list[bundle_pb2.Codec]] = {}
     for spec in cut.codecs:
         levels.setdefault(wire.kind(spec), []).append(spec)
-    return [spec for alike in levels.values() for spec in (alike[:1] if len(alike) == 1 else (alike[0], alike[-1]))]
+    return [
+        spec
+        for alike in levels.values()
+        for spec in (alike[:1] if len(alike) == 1 else (alike[0], alike[-1]))
+    ]
 
 
 def _fit(image: Image, side: int) -> Image:

@@ -1,1 +1,3 @@
-"""What a split holds in memory: a checkpoint of true size is written, split in a process of its own, and that process watched."""
+"""What a split holds in memory: a checkpoint of true size is written, split in a process of its own, and that
+process watched.
+"""

@@ -1,4 +1,6 @@
-"""Random checkpoints of true size, sharded FP16 safetensors, written tensor by tensor without ever being a model in memory."""
+"""Random checkpoints of true size, sharded FP16 safetensors, written tensor by tensor without ever being a
+model in memory.
+"""
 
 import json
 import zlib
@@ -36,7 +38,9 @@ _TEMPLATE = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a LLaVA: pixels along an edge, width and layers of its tower, and width, MLP and layers of its language model."""
+    """Of a LLaVA: pixels along an edge, width and layers of its tower, and width, MLP and layers of its
+    language model.
+    """
 
     side: int
     vision_width: int
@@ -50,7 +54,8 @@ CONFIGS = {"llava-7b": Sizes(336, 1024, 24, 4096, 11008, 32), "llava-tiny": Size
 
 
 def write(name: str, folder: Path, advance: Callable[[int, int], None]) -> None:
-    """LLaVA 1.5's layout, a CLIP tower and a Llama; the tokenizer is the built-in model's. Raises UnknownName.
+    """LLaVA 1.5's layout, a CLIP tower and a Llama; the tokenizer is the built-in model's. Raises
+    UnknownName.
 
     `advance` is told of bytes written, of how many.
     """
@@ -60,7 +65,9 @@ def write(name: str, folder: Path, advance: Callable[[int, int], None]) -> None:
     config = _config(CONFIGS[name])
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(config)
-    shapes = {key: tuple(value.shape) for key, value in revert_weight_conversion(model, model.state_dict()).items()}
+    shapes = {
+        key: tuple(value.shape) for key, value in revert_weight_conversion(model, model.state_dict()).items()
+    }
     _write_shards(shapes, folder, advance)
     config.save_pretrained(folder)
     model.generation_config.save_pretrained(folder)
@@ -75,26 +82,49 @@ def write_pictures(folder: Path, count: int) -> None:
 
 
 def _config(sizes: Sizes) -> LlavaConfig:
-    vision: dict[str, Any] = {"model_type": "clip_vision_model", "image_size": sizes.side, "patch_size": _PATCH}
-    vision |= {"hidden_size": sizes.vision_width, "intermediate_size": 4 * sizes.vision_width, "num_hidden_layers": sizes.vision_layers}
+    vision: dict[str, Any] = {
+        "model_type": "clip_vision_model",
+        "image_size": sizes.side,
+        "patch_size": _PATCH,
+    }
+    vision |= {
+        "hidden_size": sizes.vision_width,
+        "intermediate_size": 4 * sizes.vision_width,
+        "num_hidden_layers": sizes.vision_layers,
+    }
     vision |= {"num_attention_heads": sizes.vision_width // _VISION_HEAD, "projection_dim": 768}
     heads = sizes.width // _HEAD
-    text = {"model_type": "llama", "hidden_size": sizes.width, "intermediate_size": sizes.mlp, "vocab_size": 32064}
+    text = {
+        "model_type": "llama",
+        "hidden_size": sizes.width,
+        "intermediate_size": sizes.mlp,
+        "vocab_size": 32064,
+    }
     text |= {"num_hidden_layers": sizes.layers, "num_attention_heads": heads, "num_key_value_heads": heads}
     ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-    return LlavaConfig(vision_config=vision, text_config=text | ids, image_token_index=_IMAGE, vision_feature_layer=-2, **ids)
+    return LlavaConfig(
+        vision_config=vision, text_config=text | ids, image_token_index=_IMAGE, vision_feature_layer=-2, **ids
+    )
 
 
 def _processor(side: int) -> LlavaProcessor:
     images = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
     special = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>"}
     core = nano_tokenizer()._tokenizer  # noqa: SLF001 - transformers has no public name for it
-    words = PreTrainedTokenizerFast(tokenizer_object=core, extra_special_tokens={"image_token": "<image>"}, **special)
-    options = {"patch_size": _PATCH, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
+    words = PreTrainedTokenizerFast(
+        tokenizer_object=core, extra_special_tokens={"image_token": "<image>"}, **special
+    )
+    options = {
+        "patch_size": _PATCH,
+        "vision_feature_select_strategy": "default",
+        "num_additional_image_tokens": 1,
+    }
     return LlavaProcessor(images, words, chat_template=_TEMPLATE, **options)
 
 
-def _write_shards(shapes: dict[str, tuple[int, ...]], folder: Path, advance: Callable[[int, int], None]) -> None:
+def _write_shards(
+    shapes: dict[str, tuple[int, ...]], folder: Path, advance: Callable[[int, int], None]
+) -> None:
     shards = list(_shards(shapes))
     total, done = _bytes(shapes), 0
     places: dict[str, str] = {}
@@ -102,7 +132,9 @@ def _write_shards(shapes: dict[str, tuple[int, ...]], folder: Path, advance: Cal
         name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         places |= dict.fromkeys(shard, name)
         with (folder / name).open("wb") as stream:
-            stream.write(header((key, "F16", shape, int(np.prod(shape)) * _HALF_BYTES) for key, shape in shard.items()))
+            stream.write(
+                header((key, "F16", shape, int(np.prod(shape)) * _HALF_BYTES) for key, shape in shard.items())
+            )
             for key, shape in shard.items():
                 for block in _numbers(key, shape):
                     stream.write(block.tobytes())
@@ -127,13 +159,18 @@ def _bytes(shapes: dict[str, tuple[int, ...]]) -> int:
 
 
 def _numbers(name: str, shape: tuple[int, ...]) -> Iterator[NDArray[np.float16]]:
-    """Zeros for what is added, ones for what scales, and one block of noise again and again for the rest: new noise takes minutes."""
+    """Zeros for what is added, ones for what scales, and one block of noise again and again for the rest: new
+    noise takes minutes.
+    """
     left = int(np.prod(shape))
     if len(shape) < 2:
         yield np.full(left, 0 if name.endswith("bias") else 1, np.float16)
         return
     scale = float(np.prod(shape[1:])) ** -0.5
-    block = (np.random.default_rng(zlib.crc32(name.encode())).standard_normal(min(left, _BLOCK), np.float32) * scale).astype(np.float16)
+    block = (
+        np.random.default_rng(zlib.crc32(name.encode())).standard_normal(min(left, _BLOCK), np.float32)
+        * scale
+    ).astype(np.float16)
     while left:
         yield block[:left]
         left -= min(left, _BLOCK)

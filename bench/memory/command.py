@@ -18,8 +18,9 @@ from splitter.commands import positive
 _TARGET = 4 << 30  # beyond the tower
 
 _EPILOG = """\
-A random checkpoint of true size is written under --disk (13.5 GB for llava-7b, and as much again for its bundle), split in a process
-of its own, and thrown away. The peak of resident memory is the kernel's own; which part of it no file backs is looked at every 10 ms.
+A random checkpoint of true size is written under --disk (13.5 GB for llava-7b, and as much again for its
+bundle), split in a process of its own, and thrown away. The peak of resident memory is the kernel's own;
+which part of it no file backs is looked at every 10 ms.
 
 example:
   isthmus bench memory --config llava-7b --disk /var/tmp --json memory.json
@@ -28,7 +29,9 @@ example:
 
 @dataclass(frozen=True)
 class MemoryFigures:
-    """Bytes. `resident` is the peak of all; `anonymous` and `file_backed` are the peaks of its parts, not at the same moment."""
+    """Bytes. `resident` is the peak of all; `anonymous` and `file_backed` are the peaks of its parts, not at
+    the same moment.
+    """
 
     config: str
     checkpoint: int
@@ -49,9 +52,22 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench memory`."""
     command.epilog = _EPILOG
     command.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.add_argument("--config", default="llava-7b", metavar="NAME", help="llava-7b or llava-tiny (default: %(default)s)")
-    command.add_argument("--disk", type=Path, metavar="DIR", help="where there is room (default: the system's temporary folder)")
-    command.add_argument("--pictures", type=positive, default=1, metavar="N", help="held-out pictures to measure on (default: %(default)s)")
+    command.add_argument(
+        "--config", default="llava-7b", metavar="NAME", help="llava-7b or llava-tiny (default: %(default)s)"
+    )
+    command.add_argument(
+        "--disk",
+        type=Path,
+        metavar="DIR",
+        help="where there is room (default: the system's temporary folder)",
+    )
+    command.add_argument(
+        "--pictures",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="held-out pictures to measure on (default: %(default)s)",
+    )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     command.set_defaults(run=_run)
 
@@ -76,7 +92,9 @@ def measure(config: str, folder: Path, pictures: int, progress: Progress) -> Mem
     from splitter.families.loading import Checkpoint
 
     task = progress.add_task("writing the checkpoint", total=None)
-    checkpoint.write(config, folder / "checkpoint", lambda done, total: progress.update(task, completed=done, total=total))
+    checkpoint.write(
+        config, folder / "checkpoint", lambda done, total: progress.update(task, completed=done, total=total)
+    )
     checkpoint.write_pictures(folder / "pictures", 4 * max(4, pictures))
     progress.update(task, description="splitting", completed=0, total=None)
     places = (folder / "checkpoint", folder / "pictures", folder / "bundle", pictures)
@@ -94,7 +112,9 @@ def _followed(said: Iterator[dict[str, Any]], progress: Progress) -> Iterator[di
 
 
 def _table(figures: MemoryFigures) -> Table:
-    table = Table(title=f"memory while splitting {figures.config}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        title=f"memory while splitting {figures.config}", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
     table.add_column("")
     table.add_column("GB", justify="right")
     rows = {

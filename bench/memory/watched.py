@@ -1,7 +1,9 @@
-"""Split a checkpoint and watch what it takes: `python -m bench.memory.watched CHECKPOINT PICTURES BUNDLE COUNT`.
+"""Split a checkpoint and watch what it takes: `python -m bench.memory.watched CHECKPOINT PICTURES BUNDLE
+COUNT`.
 
-Prints a JSON object a line: each step as it begins, with the peaks until then, and at the end the peaks and seconds of the whole.
-Memory is that of /proc/self/status, in bytes: resident, and of it what no file backs, which the system cannot take back.
+Prints a JSON object a line: each step as it begins, with the peaks until then, and at the end the peaks and
+seconds of the whole. Memory is that of /proc/self/status, in bytes: resident, and of it what no file backs,
+which the system cannot take back.
 """
 
 import sys
@@ -19,7 +21,9 @@ _STATUS = Path("/proc/self/status")
 
 
 class Peaks:
-    """The most of each kind of memory that was seen; the kernel itself keeps only the peak of both together."""
+    """The most of each kind of memory that was seen; the kernel itself keeps only the peak of both
+    together.
+    """
 
     def __init__(self) -> None:
         self.anonymous = self.file_backed = 0
@@ -38,14 +42,14 @@ def main(checkpoint: Path, pictures: Path, bundle: Path, count: int) -> None:
     with _watching() as peaks:
         started = time.perf_counter()
         from splitter.recipe import Options
-        from splitter.silence import quiet
+        from splitter.silence import silence_libraries
         from splitter.split import split
 
         def say(text: str) -> None:
             child.say({"step": text, "seconds": time.perf_counter() - started} | peaks.told())
 
         options = Options(checkpoint, calibration=pictures, report_pictures=count)
-        with quiet():
+        with silence_libraries():
             split(options, bundle, say=say)
         child.say({"seconds": time.perf_counter() - started} | peaks.told())
 
@@ -72,8 +76,14 @@ def _status() -> dict[str, int]:
     try:
         lines = _STATUS.read_text(encoding="ascii").splitlines()
     except OSError as error:
-        raise IsthmusError(f"resident memory is read from {_STATUS}, which this system has not; run it on Linux") from error
-    return {name: int(rest.split()[0]) << 10 for name, _, rest in (line.partition(":") for line in lines) if rest.endswith("kB")}
+        raise IsthmusError(
+            f"resident memory is read from {_STATUS}, which this system has not; run it on Linux"
+        ) from error
+    return {
+        name: int(rest.split()[0]) << 10
+        for name, _, rest in (line.partition(":") for line in lines)
+        if rest.endswith("kB")
+    }
 
 
 if __name__ == "__main__":

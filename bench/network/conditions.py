@@ -11,9 +11,9 @@ from protos.errors import RequestError
 
 KILOBIT, MEGABIT = 1e3, 1e6
 _PACKET = 1500
-_MOST_RATE = 1e11
-_MOST_ROUND_TRIP = 60.0
-_LEAST_BUFFER = 1500
+_MAX_RATE = 1e11
+_MAX_ROUND_TRIP = 60.0
+_MIN_BUFFER = 1500
 
 
 class Rate(Protocol):
@@ -33,8 +33,10 @@ class Steady:
     bits: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.bits <= _MOST_RATE:
-            raise RequestError(f"a rate of {self.bits} bit/s is not possible; give 0 to {_MOST_RATE:g}", bits=self.bits)
+        if not 0 <= self.bits <= _MAX_RATE:
+            raise RequestError(
+                f"a rate of {self.bits} bit/s is not possible; give 0 to {_MAX_RATE:g}", bits=self.bits
+            )
 
     def sent(self, seconds: float) -> float:
         return seconds * self.bits / 8
@@ -47,14 +49,20 @@ class Steady:
 
 @dataclass(frozen=True)
 class Trace:
-    """A recorded link in mahimahi's format: the milliseconds at which a packet of 1500 bytes may leave; then it begins again."""
+    """A recorded link in mahimahi's format: the milliseconds at which a packet of 1500 bytes may leave; then
+    it begins again.
+    """
 
     milliseconds: tuple[int, ...]
 
     def __post_init__(self) -> None:
         moments = self.milliseconds
         if not moments or moments[0] < 0 or moments[-1] < 1 or any(a > b for a, b in pairwise(moments)):
-            raise RequestError("a trace needs one whole number of milliseconds a line, none smaller than the one before, the last above 0")
+            raise RequestError(
+                "a trace needs one whole number of milliseconds a line, none smaller than the one "
+                "before, "
+                "the last above 0"
+            )
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -62,7 +70,9 @@ class Trace:
         try:
             return cls(tuple(int(line) for line in path.read_text(encoding="ascii").split()))
         except (OSError, ValueError) as error:
-            raise RequestError(f"{path} is not a mahimahi trace ({error}); it needs one millisecond a line") from error
+            raise RequestError(
+                f"{path} is not a mahimahi trace ({error}); it needs one millisecond a line"
+            ) from error
 
     def sent(self, seconds: float) -> float:
         rounds, rest = divmod(round(seconds * 1000, 6), self.milliseconds[-1])
@@ -77,7 +87,9 @@ class Trace:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a link is like: the rate each way, the round trip in seconds, and the bytes that may wait before the sender must."""
+    """What a link is like: the rate each way, the round trip in seconds, and the bytes that may wait before
+    the sender must.
+    """
 
     up: Rate = field(default_factory=lambda: Steady(50 * MEGABIT))
     down: Rate = field(default_factory=lambda: Steady(50 * MEGABIT))
@@ -85,10 +97,14 @@ class Conditions:
     buffer: int = 16 << 10
 
     def __post_init__(self) -> None:
-        if not 0 <= self.round_trip <= _MOST_ROUND_TRIP:
-            raise RequestError(f"a round trip of {self.round_trip} s is not possible; give 0 to {_MOST_ROUND_TRIP:g}")
-        if self.buffer < _LEAST_BUFFER:
-            raise RequestError(f"a buffer of {self.buffer} bytes cannot hold a packet; give {_LEAST_BUFFER} or more")
+        if not 0 <= self.round_trip <= _MAX_ROUND_TRIP:
+            raise RequestError(
+                f"a round trip of {self.round_trip} s is not possible; give 0 to {_MAX_ROUND_TRIP:g}"
+            )
+        if self.buffer < _MIN_BUFFER:
+            raise RequestError(
+                f"a buffer of {self.buffer} bytes cannot hold a packet; give {_MIN_BUFFER} or more"
+            )
 
     @classmethod
     def steady(cls, bits: float, round_trip: float, buffer: int = 16 << 10) -> Self:
@@ -106,8 +122,8 @@ PRESETS = {
 class Meter:
     """One direction of a link: bytes enter it in order, and leave at the rate.
 
-    Positions count bytes along everything that the direction could ever have carried, so they stay valid when the rate changes.
-    Times are seconds of one clock that the caller reads.
+    Positions count bytes along everything that the direction could ever have carried, so they stay valid when
+    the rate changes. Times are seconds of one clock that the caller reads.
     """
 
     def __init__(self, now: float, rate: Rate) -> None:
@@ -123,7 +139,9 @@ class Meter:
         return self._since + self._rate.seconds(position - self._before)
 
     def enter(self, now: float, size: int) -> float:
-        """Take `size` bytes behind those that wait; gives the position of their last byte. An idle link saves nothing up."""
+        """Take `size` bytes behind those that wait; gives the position of their last byte. An idle link saves
+        nothing up.
+        """
         self.entered = max(self.entered, self.gone(now)) + size
         return self.entered
 

@@ -1,8 +1,8 @@
 """A bad link on a good machine: a TCP proxy on loopback with a rate, a delay and outages.
 
-Bytes leave at the rate whatever the kernel would like; a small bounded buffer stands for the modem's queue, and when it is full the
-proxy stops reading, so that the sender's own TCP feels the link. A new connection waits one round trip, as a handshake would.
-Headers of TCP and IP are not charged.
+Bytes leave at the rate whatever the kernel would like; a small bounded buffer stands for the modem's queue,
+and when it is full the proxy stops reading, so that the sender's own TCP feels the link. A new connection
+waits one round trip, as a handshake would. Headers of TCP and IP are not charged.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ _T = TypeVar("_T")
 class Link:
     """A link to the server at `target` (HOST:PORT), used by connecting to `address` instead.
 
-    It runs in a thread of its own from `start` to `stop`, or inside `with`. `set`, `cut` and `restore` may be called from any
-    thread meanwhile; they return when they hold.
+    It runs in a thread of its own from `start` to `stop`, or inside `with`. `set`, `cut` and `restore` may be
+    called from any thread meanwhile; they return when they hold.
     """
 
     def __init__(self, target: str, conditions: Conditions) -> None:
@@ -97,7 +97,10 @@ class _Proxy:
         host, _, port = target.rpartition(":")
         now = asyncio.get_running_loop().time()
         self._target, self._conditions = (host, int(port)), conditions
-        self.up, self.down = Direction(now, conditions, conditions.up), Direction(now, conditions, conditions.down)
+        self.up, self.down = (
+            Direction(now, conditions, conditions.up),
+            Direction(now, conditions, conditions.down),
+        )
         self._claim = _bound(("127.0.0.1", 0))  # never listens: it keeps the port ours during an outage
         self._accepting: asyncio.Task[None] | None = None
         self._connections: set[asyncio.Task[None]] = set()

@@ -12,7 +12,9 @@ CHUNK = 1448  # the payload of one TCP segment on an ordinary network: bytes mov
 
 
 class Direction:
-    """One way through a link, shared by all its connections. `taken` and `delivered` count bytes at its two ends."""
+    """One way through a link, shared by all its connections. `taken` and `delivered` count bytes at its two
+    ends.
+    """
 
     def __init__(self, now: float, conditions: Conditions, rate: Rate) -> None:
         self._meter, self._conditions, self._rate = Meter(now, rate), conditions, rate
@@ -54,7 +56,9 @@ class Direction:
 
 
 class Lane:
-    """One direction of one connection: reads `source` as the link has room, writes `sink` as the bytes arrive."""
+    """One direction of one connection: reads `source` as the link has room, writes `sink` as the bytes
+    arrive.
+    """
 
     def __init__(self, direction: Direction, source: socket.socket, sink: socket.socket) -> None:
         self._direction, self._source, self._sink = direction, source, sink
@@ -88,7 +92,9 @@ class Lane:
             await self._direction.arrive(position)
             if not data:
                 break
-            self._direction.delivered += len(data)  # first, so that whoever has the bytes also finds them counted
+            self._direction.delivered += len(
+                data
+            )  # first, so that whoever has the bytes also finds them counted
             await asyncio.get_running_loop().sock_sendall(self._sink, data)
             self._bytes -= len(data)
             self._delivered.set()

@@ -1,1 +1,3 @@
-"""What benchmarks and the demonstration share: a bundle, a cloud process, questions, strategies, the machine in words."""
+"""What benchmarks and the demonstration share: a bundle, a cloud process, questions, strategies, the machine
+in words.
+"""

@@ -13,31 +13,40 @@ from protos.bundle import MANIFEST, Bundle
 from protos.errors import BundleMissing, IsthmusError
 from splitter.recipe import Options, recipe
 
-MOST_POINTS_LOST = 1.0
+MAX_POINTS_LOST = 1.0
 
 
 def prepare(chosen: Path | None) -> Bundle:
-    """Open the bundle that was chosen, or else the built-in model's, which is split into the cache where that is not done yet."""
+    """Open the bundle that was chosen, or else the built-in model's, which is split into the cache where that
+    is not done yet.
+    """
     folder = chosen or config.bundle_folder()
     if folder == config.cache_folder() / "bundles" / "nano" and not _current(folder):
         _split(folder)
     bundle = Bundle.open(folder)
     if not bundle.manifest.HasField("local"):
-        raise BundleMissing(f"{folder} cannot answer on the device, which the demonstration shows; split it again with --with-local")
+        raise BundleMissing(
+            f"{folder} cannot answer on the device, which the demonstration shows; split it again with "
+            "--with-local"
+        )
     return bundle
 
 
 def _current(folder: Path) -> bool:
     """Whether the bundle in the cache was made from the weights and by the versions that are installed."""
     weights = Path(splitter.nano.__file__).parent / "weights"
-    return (folder / MANIFEST).exists() and Bundle.open(folder).manifest.recipe == recipe(Options(weights, with_local=True))
+    return (folder / MANIFEST).exists() and Bundle.open(folder).manifest.recipe == recipe(
+        Options(weights, with_local=True)
+    )
 
 
 def _split(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "isthmus", "split", "-o", str(folder), "--with-local", "--replace"]
     if subprocess.run(command, check=False).returncode:  # noqa: S603 - our own command
-        raise IsthmusError(f"the built-in model could not be split into {folder}; what went wrong stands above")
+        raise IsthmusError(
+            f"the built-in model could not be split into {folder}; what went wrong stands above"
+        )
 
 
 _Coded = TypeVar("_Coded", pb.Codec, pb.Upload)
@@ -45,7 +54,9 @@ _Coded = TypeVar("_Coded", pb.Codec, pb.Upload)
 
 def cheapest_upload(manifest: pb.Manifest, formats: Iterable[str]) -> pb.Upload:
     """The fewest bytes of a picture that loses at most a point against the whole model."""
-    return _cheapest([upload for upload in manifest.uploads if upload.format in set(formats)], manifest.accuracy)
+    return _cheapest(
+        [upload for upload in manifest.uploads if upload.format in set(formats)], manifest.accuracy
+    )
 
 
 def cheapest_split(manifest: pb.Manifest) -> str:
@@ -59,5 +70,5 @@ def _cheapest(candidates: list[_Coded], whole: float) -> _Coded:
     """Where none is good enough: the most accurate."""
     if not candidates:
         raise BundleMissing("the bundle's report holds no such way to the cloud; split the model again")
-    good = [c for c in candidates if c.accuracy >= whole - MOST_POINTS_LOST]
+    good = [c for c in candidates if c.accuracy >= whole - MAX_POINTS_LOST]
     return min(good, key=lambda c: c.mean_bytes) if good else max(candidates, key=lambda c: c.accuracy)

@@ -1,4 +1,6 @@
-"""Measure in a process of its own: a thread pool belongs to a process for good, and memory is told apart only in a fresh one."""
+"""Measure in a process of its own: a thread pool belongs to a process for good, and memory is told apart only
+in a fresh one.
+"""
 
 import json
 import subprocess
@@ -10,7 +12,9 @@ from protos.errors import IsthmusError
 
 
 def said(module: str, *arguments: object) -> Iterator[Any]:
-    """What `python -m MODULE ARGUMENTS` prints, a JSON value a line, as it comes. Raises IsthmusError where it fails."""
+    """What `python -m MODULE ARGUMENTS` prints, a JSON value a line, as it comes. Raises IsthmusError where
+    it fails.
+    """
     command = [sys.executable, "-m", module, *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
         try:
@@ -21,7 +25,10 @@ def said(module: str, *arguments: object) -> Iterator[Any]:
             process.kill()
             raise
     if process.returncode:
-        raise IsthmusError(f"the process that measures ({module}) stopped with status {process.returncode}; what went wrong stands above")
+        raise IsthmusError(
+            f"the process that measures ({module}) stopped with status {process.returncode}; what went "
+            "wrong stands above"
+        )
 
 
 def say(value: object) -> None:

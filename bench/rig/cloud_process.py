@@ -19,7 +19,9 @@ _SIGN = "listening on "
 
 
 class CloudProcess:
-    """`isthmus cloud serve BUNDLE` on a free port; runs inside `with`. Raises CloudError where it does not come up."""
+    """`isthmus cloud serve BUNDLE` on a free port; runs inside `with`. Raises CloudError where it does not
+    come up.
+    """
 
     def __init__(self, bundle: Path, seconds: float = _START_SECONDS) -> None:
         self._bundle, self._seconds = bundle, seconds
@@ -56,7 +58,9 @@ class CloudProcess:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop()
 
     @property
@@ -95,5 +99,8 @@ class CloudProcess:
         except queue.Empty:
             place = None
         if place is None:
-            raise CloudError(f"the cloud service did not start; it said:\n{self.said or '(nothing)'}", bundle=str(self._bundle))
+            raise CloudError(
+                f"the cloud service did not start; it said:\n{self.said or '(nothing)'}",
+                bundle=str(self._bundle),
+            )
         return place

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 
-_LOOK_EVERY = 0.25  # seconds; a parent that died hands its children to another process, so the parent's id changes
+# seconds; a parent that died hands its children to another process, so the parent's id changes
+_LOOK_EVERY = 0.25
 
 
 def main() -> None:

@@ -9,12 +9,24 @@ from pathlib import Path
 import onnxruntime as ort
 import torch
 
-_FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm")
+_FLAGS = (
+    "avx2",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "asimddp",
+    "i8mm",
+)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how it was measured. `load` is the machine's load average at the end: above the threads, others ran too."""
+    """Where and how it was measured. `load` is the machine's load average at the end: above the threads,
+    others ran too.
+    """
 
     machine: str
     instructions: list[str]

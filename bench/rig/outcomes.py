@@ -9,7 +9,9 @@ _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture, a question about it, and the one right answer. Sizes are those of whole request messages, in bytes."""
+    """A picture, a question about it, and the one right answer. Sizes are those of whole request messages, in
+    bytes.
+    """
 
     name: str
     png: bytes
@@ -21,7 +23,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one question asked by one strategy. `stages` and `milliseconds` are the device's own clock."""
+    """What became of one question asked by one strategy. `stages` and `milliseconds` are the device's own
+    clock.
+    """
 
     asked: Asked
     strategy: str
@@ -45,7 +49,11 @@ class Outcome:
     @property
     def cloud(self) -> float:
         """Milliseconds by the cloud's own clock, 0 where the device answered."""
-        return 0.0 if "network" not in self.stages else sum(self.stages.get(stage, 0.0) for stage in _CLOUD_STAGES)
+        return (
+            0.0
+            if "network" not in self.stages
+            else sum(self.stages.get(stage, 0.0) for stage in _CLOUD_STAGES)
+        )
 
     @property
     def device(self) -> float:

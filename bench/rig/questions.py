@@ -23,7 +23,9 @@ def _asked(bundle: Bundle, jpeg: pb.Upload, index: int) -> Asked:
     scene = picture(DEMO_SEEDS + index)
     question = _question(index)
     jpeg_bytes = _request_bytes(bundle, question.text, encode_picture(scene.image, jpeg.format, jpeg.quality))
-    return Asked(f"scene-{index:02d}", _png(scene.image), question.kind, question.text, question.answer, jpeg_bytes)
+    return Asked(
+        f"scene-{index:02d}", _png(scene.image), question.kind, question.text, question.answer, jpeg_bytes
+    )
 
 
 def _question(index: int) -> Question:
@@ -39,5 +41,7 @@ def _png(image: Image) -> bytes:
 
 def _request_bytes(bundle: Bundle, question: str, data: bytes) -> int:
     """The whole message that would carry this picture."""
-    request = wire.InferRequest(id="0" * 8, bundle=bundle.digest, question=question, picture=wire.Picture(data=data))
+    request = wire.InferRequest(
+        id="0" * 8, bundle=bundle.digest, question=question, picture=wire.Picture(data=data)
+    )
     return request.ByteSize()

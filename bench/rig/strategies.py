@@ -28,11 +28,17 @@ class Strategy:
 
 
 def strategies(manifest: pb.Manifest) -> list[Strategy]:
-    """The forced ways, each in its cheapest form that loses at most a point, and the orchestrator's own choice."""
+    """The forced ways, each in its cheapest form that loses at most a point, and the orchestrator's own
+    choice.
+    """
     upload, split = cheapest_upload(manifest, ("jpeg", "webp")), cheapest_split(manifest)
     return [
         Strategy("local", "always on the device", Rules(route="local")),
-        Strategy("upload", f"always the picture, as {upload.format} {upload.quality}", _sent(f"upload@{upload.format}-{upload.quality}")),
+        Strategy(
+            "upload",
+            f"always the picture, as {upload.format} {upload.quality}",
+            _sent(f"upload@{upload.format}-{upload.quality}"),
+        ),
         Strategy("split", f"always the features of {split}", _sent(f"split@{split}")),
         Strategy(AUTO, "as the orchestrator decides", Rules()),
         Strategy(REMOTE, "as the orchestrator decides on a device that cannot answer alone", _sent(AUTO)),
@@ -41,7 +47,11 @@ def strategies(manifest: pb.Manifest) -> list[Strategy]:
 
 def with_fallback(manifest: pb.Manifest) -> Strategy:
     """The features first, and where the cloud is lost, the device."""
-    return Strategy(FALLBACK, "as split, but the device answers where the cloud is lost", Rules(route=f"split@{cheapest_split(manifest)}"))
+    return Strategy(
+        FALLBACK,
+        "as split, but the device answers where the cloud is lost",
+        Rules(route=f"split@{cheapest_split(manifest)}"),
+    )
 
 
 def _sent(route: str) -> Rules:
@@ -51,7 +61,9 @@ def _sent(route: str) -> Rules:
 class Device:
     """One strategy's orchestrator; what it learns of the link is its own."""
 
-    def __init__(self, strategy: Strategy, bundle: Bundle, profile: DeviceProfile, client: CloudClient) -> None:
+    def __init__(
+        self, strategy: Strategy, bundle: Bundle, profile: DeviceProfile, client: CloudClient
+    ) -> None:
         self.strategy = strategy
         self._orchestrator = Orchestrator(bundle, client, profile)
         self._orchestrator.prepare()
@@ -64,13 +76,17 @@ class Device:
         try:
             answer = self._orchestrator.answer(picture, asked.question, self.strategy.rules)
         except (CloudError, NoRoute) as error:
-            return Outcome(asked, self.strategy.name, failure=str(error), milliseconds=(perf_counter() - started) * 1000)
+            return Outcome(
+                asked, self.strategy.name, failure=str(error), milliseconds=(perf_counter() - started) * 1000
+            )
         self.decision = answer.decision
         return _outcome(asked, self.strategy.name, answer, (perf_counter() - started) * 1000)
 
 
 @contextmanager
-def devices(chosen: Sequence[Strategy], bundle: Bundle, profile: DeviceProfile, address: str) -> Iterator[list[Device]]:
+def devices(
+    chosen: Sequence[Strategy], bundle: Bundle, profile: DeviceProfile, address: str
+) -> Iterator[list[Device]]:
     """A device for each strategy, each with a connection of its own."""
     with ExitStack() as clients:
         yield [Device(s, bundle, profile, clients.enter_context(CloudClient(address))) for s in chosen]
@@ -78,4 +94,14 @@ def devices(chosen: Sequence[Strategy], bundle: Bundle, profile: DeviceProfile, 
 
 def _outcome(asked: Asked, strategy: str, answer: Answer, milliseconds: float) -> Outcome:
     stages = {name: ms for name, ms in answer.stages.items() if name != "total"}
-    return Outcome(asked, strategy, answer.text, "", answer.route, answer.fallback or "", answer.bytes_up, milliseconds, stages)
+    return Outcome(
+        asked,
+        strategy,
+        answer.text,
+        "",
+        answer.route,
+        answer.fallback or "",
+        answer.bytes_up,
+        milliseconds,
+        stages,
+    )

@@ -1,4 +1,6 @@
-"""Every way to answer, timed side by side over loopback: what the software costs where the link costs nothing."""
+"""Every way to answer, timed side by side over loopback: what the software costs where the link costs
+nothing.
+"""
 
 import os
 import statistics
@@ -22,7 +24,9 @@ _WARM_UP = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """One route over all repetitions: milliseconds, bytes of whole requests, and its median against the upload's."""
+    """One route over all repetitions: milliseconds, bytes of whole requests, and its median against the
+    upload's.
+    """
 
     route: str
     median_ms: float
@@ -33,7 +37,9 @@ class Timing:
 
 
 def routes(bundle: Bundle, repetitions: int, advance: Callable[[], None]) -> list[Timing]:
-    """Ask the same questions by every route in turns; `advance` is called after each turn. Raises CloudError."""
+    """Ask the same questions by every route in turns; `advance` is called after each turn. Raises
+    CloudError.
+    """
     jpeg = cheapest_upload(bundle.manifest, ("jpeg",))
     asked = exam.draw(bundle, jpeg, repetitions)
     with CloudProcess(bundle.path) as cloud:
@@ -50,23 +56,34 @@ def routes(bundle: Bundle, repetitions: int, advance: Callable[[], None]) -> lis
 
 def setting(repetitions: int) -> str:
     """Machine, threads and repetitions, in a sentence."""
-    return f"{repetitions} questions by each route in turns, after {_WARM_UP}; head 1 thread, cloud on the same {os.cpu_count()} cores"
+    return (
+        f"{repetitions} questions by each route in turns, after {_WARM_UP}; head 1 thread, cloud on the "
+        f"same {os.cpu_count()} cores"
+    )
 
 
 def _every_route(manifest: pb.Manifest) -> list[Strategy]:
     """Forced routes, the best picture first: it is the baseline."""
     upload = cheapest_upload(manifest, ("jpeg", "webp"))
     names = {BASELINE: f"upload@{upload.format}-{upload.quality}"}
-    names |= {f"split@{cut.name}/{codec.name}": f"split@{cut.name}/{codec.name}" for cut in manifest.cuts for codec in cut.codecs}
+    names |= {
+        f"split@{cut.name}/{codec.name}": f"split@{cut.name}/{codec.name}"
+        for cut in manifest.cuts
+        for codec in cut.codecs
+    }
     remote = [Strategy(name, route, Rules(route=route, allow_local=False)) for name, route in names.items()]
-    return [*remote, Strategy("local", "local", Rules(route="local"))] if manifest.HasField("local") else remote
+    return (
+        [*remote, Strategy("local", "local", Rules(route="local"))] if manifest.HasField("local") else remote
+    )
 
 
 def _turn(those: Sequence[Device], asked: Asked) -> list[Outcome]:
     outcomes = [device.ask(asked) for device in those]
     for outcome in outcomes:
         if outcome.failure:
-            raise CloudError(f"route {outcome.strategy} failed, so there is nothing to compare: {outcome.failure}")
+            raise CloudError(
+                f"route {outcome.strategy} failed, so there is nothing to compare: {outcome.failure}"
+            )
     return outcomes
 
 

@@ -1,4 +1,6 @@
-"""Clips of drawn scenes: little moves, much moves, or the scene changes; the right answers are known at every frame."""
+"""Clips of drawn scenes: little moves, much moves, or the scene changes; the right answers are known at every
+frame.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +14,7 @@ from bench.codec.exam import BENCH_SEEDS
 from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import (
     BACKGROUNDS,
-    MOST_OBJECTS,
+    MAX_OBJECTS,
     SIDE,
     Image,
     Object,
@@ -33,7 +35,9 @@ _SWAY_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Motion:
-    """How many things of a scene move, how fast (pixels a second), and how far the camera sways to either side (pixels)."""
+    """How many things of a scene move, how fast (pixels a second), and how far the camera sways to either
+    side (pixels).
+    """
 
     things: int
     speed: float
@@ -42,7 +46,9 @@ class Motion:
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames, RGB uint8 (128, 128, 3), `RATE` a second, and questions by the index of their frame: about the last of every second."""
+    """Frames, RGB uint8 (128, 128, 3), `RATE` a second, and questions by the index of their frame: about the
+    last of every second.
+    """
 
     frames: Sequence[Image]
     questions: Sequence[tuple[int, Question]]
@@ -54,12 +60,14 @@ class Clip:
 
 
 STILL = Motion(1, 4.0, 0.0)
-LIVELY = Motion(MOST_OBJECTS, 16.0, 6.0)
+LIVELY = Motion(MAX_OBJECTS, 16.0, 6.0)
 KINDS = ("slow scene", "moving scene", "cut")
 
 
 def clips(kind: str, number: int, seconds: int) -> list[Clip]:
-    """So many clips of one of KINDS, each of other scenes. A cut goes from one slow scene to another in the middle."""
+    """So many clips of one of KINDS, each of other scenes. A cut goes from one slow scene to another in the
+    middle.
+    """
     length, start = seconds * RATE, FILM_SEEDS + KINDS.index(kind) * 1_000_000
     if kind != "cut":
         return list(islice(_taken(start, length, LIVELY if kind == "moving scene" else STILL), number))
@@ -78,7 +86,9 @@ def _clip(film: "_Film", length: int) -> Clip:
     frames = [film.frame(number) for number in range(length)]
     rng = np.random.default_rng([FILM_SEEDS, film.seed])
     asked = range(RATE - 1, length, RATE)
-    return Clip(frames, [(number, question) for number in asked for question in ask_all(film.scene(number), rng)])
+    return Clip(
+        frames, [(number, question) for number in asked for question in ask_all(film.scene(number), rng)]
+    )
 
 
 def _joined(first: Clip, second: Clip) -> Clip:
@@ -87,14 +97,16 @@ def _joined(first: Clip, second: Clip) -> Clip:
 
 
 class _Film:
-    """A scene whose things may be elsewhere in each frame; background, textures, light and lens stay, the sensor's noise does not."""
+    """A scene whose things may be elsewhere in each frame; background, textures, light and lens stay, the
+    sensor's noise does not.
+    """
 
     def __init__(self, seed: int, motion: Motion) -> None:
         self.seed, self._motion = seed, motion
         rng = np.random.default_rng(seed)
         self._background = BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
         self._behind = draw_background(self._background, rng)
-        self._objects, _ = place_objects(rng, int(rng.integers(1, MOST_OBJECTS + 1)))
+        self._objects, _ = place_objects(rng, int(rng.integers(1, MAX_OBJECTS + 1)))
         headings = np.random.default_rng([_WAYS, seed]).uniform(0, 2 * np.pi, len(self._objects))
         speeds = [motion.speed * (number < motion.things) for number in range(len(self._objects))]
         self._velocities = np.stack([np.cos(headings), np.sin(headings)], 1) * np.array(speeds)[:, None]
@@ -108,24 +120,36 @@ class _Film:
 
     def clear(self, length: int) -> bool:
         """Whether everything is seen in every frame."""
-        return all(all_visible([coverage(thing) for thing in self.scene(number).objects]) for number in range(length))
+        return all(
+            all_visible([coverage(thing) for thing in self.scene(number).objects]) for number in range(length)
+        )
 
     def frame(self, number: int) -> Image:
         image = self._panned(self._sway(number))
         for index, thing in enumerate(self.scene(number).objects):
             paint(image, thing.colour, coverage(thing), np.random.default_rng([_PAINT, index, self.seed]))
-        return photograph(image, np.random.default_rng([_LENS, self.seed]), np.random.default_rng([_GRAIN, number, self.seed]))
+        return photograph(
+            image,
+            np.random.default_rng([_LENS, self.seed]),
+            np.random.default_rng([_GRAIN, number, self.seed]),
+        )
 
     def _sway(self, number: int) -> float:
         return self._motion.sway * float(np.sin(2 * np.pi * number / RATE / _SWAY_SECONDS))
 
     def _at(self, thing: Object, dx: float, dy: float, sway: float) -> Object:
         least = thing.radius + 1 + self._motion.sway
-        return replace(thing, x=_bounced(thing.x + dx, least, SIDE - least) + sway, y=_bounced(thing.y + dy, least, SIDE - least))
+        return replace(
+            thing,
+            x=_bounced(thing.x + dx, least, SIDE - least) + sway,
+            y=_bounced(thing.y + dy, least, SIDE - least),
+        )
 
     def _panned(self, sway: float) -> NDArray[np.float32]:
         shift = np.array([[1, 0, sway], [0, 1, 0]], np.float32)
-        return np.asarray(cv2.warpAffine(self._behind, shift, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT), np.float32)
+        return np.asarray(
+            cv2.warpAffine(self._behind, shift, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT), np.float32
+        )
 
 
 def _bounced(place: float, low: float, high: float) -> float:

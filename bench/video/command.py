@@ -17,10 +17,11 @@ if TYPE_CHECKING:  # it needs torch, which takes its time
 
 _PIPED_WIDTH = 170
 _EPILOG = """\
-Clips of drawn scenes, of which the right answers are known at every frame: a slow scene, a moving one, and a cut. Every cut and level
-of the fitted or learned codec, each frame by itself and coded against the last one that the cloud has, beside MJPEG and H.264: bytes a
-second, and right answers to questions once a second. The head in place, both halves of the real codec. The bundle must be one that
-answers questions about such scenes, as the built-in model does. H.264 needs PyAV: pip install av.
+Clips of drawn scenes, of which the right answers are known at every frame: a slow scene, a moving one, and
+a cut. Every cut and level of the fitted or learned codec, each frame by itself and coded against the last
+one that the cloud has, beside MJPEG and H.264: bytes a second, and right answers to questions once a
+second. The head in place, both halves of the real codec. The bundle must be one that answers questions
+about such scenes, as the built-in model does. H.264 needs PyAV: pip install av.
 
 examples:
   isthmus bench video bundle
@@ -32,8 +33,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench video`."""
     command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
-    command.add_argument("--clips", type=positive, default=6, metavar="N", help="clips of each kind (default: %(default)s)")
-    command.add_argument("--seconds", type=positive, default=6, metavar="N", help="length of a clip, at least 2 (default: %(default)s)")
+    command.add_argument(
+        "--clips", type=positive, default=6, metavar="N", help="clips of each kind (default: %(default)s)"
+    )
+    command.add_argument(
+        "--seconds",
+        type=positive,
+        default=6,
+        metavar="N",
+        help="length of a clip, at least 2 (default: %(default)s)",
+    )
     command.add_argument("--json", type=Path, metavar="F", help="write the figures to a file")
     command.set_defaults(run=run)
 
@@ -58,14 +67,24 @@ def _outcome(bundle: Bundle, clips: int, seconds: int) -> "Outcome":
     from bench.video.clips import KINDS
     from bench.video.outcome import examine
     from bench.video.ways import every_way
-    from splitter.silence import quiet
+    from splitter.silence import silence_libraries
 
     if bundle.manifest.HasField("matching"):
-        raise RequestError(f"{bundle.manifest.model} answers no questions; measure a bundle that does, such as the built-in model's")
+        raise RequestError(
+            f"{bundle.manifest.model} answers no questions; measure a bundle that does, such as the "
+            "built-in model's"
+        )
     check_one_tile(bundle)
     cloud = Cloud(bundle)
     ways = list(every_way(bundle, cloud))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, quiet():
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, silence_libraries():
         task = progress.add_task("drawing", total=len(KINDS) * len(ways))
-        return examine(bundle, cloud, ways, clips, seconds, lambda name: progress.update(task, description=name, advance=1))
+        return examine(
+            bundle,
+            cloud,
+            ways,
+            clips,
+            seconds,
+            lambda name: progress.update(task, description=name, advance=1),
+        )

@@ -1,4 +1,6 @@
-"""H.264 as a live camera sends it: x264 without look-ahead or B-frames, one key frame at the start, then differences."""
+"""H.264 as a live camera sends it: x264 without look-ahead or B-frames, one key frame at the start, then
+differences.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +30,9 @@ class H264:
     rate: int
 
     def through(self, frames: Sequence[Image]) -> tuple[list[int], list[Image]]:
-        """Frames (h, w, 3) of even sides to the bytes of each, and the frames that come out. Raises RequestError without PyAV."""
+        """Frames (h, w, 3) of even sides to the bytes of each, and the frames that come out. Raises
+        RequestError without PyAV.
+        """
         check()
         import av
 
@@ -37,7 +41,13 @@ class H264:
         encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
         encoder.framerate, encoder.time_base = Fraction(self.rate), Fraction(1, self.rate)
         endless = str(len(frames) + 1)
-        encoder.options = {"preset": self.preset, "tune": "zerolatency", "crf": str(self.crf), "g": endless, "threads": "1"}
+        encoder.options = {
+            "preset": self.preset,
+            "tune": "zerolatency",
+            "crf": str(self.crf),
+            "g": endless,
+            "threads": "1",
+        }
         decoder, sizes, seen = av.VideoCodecContext.create("h264", "r"), list[int](), list[Image]()
         for number, image in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")

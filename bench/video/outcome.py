@@ -10,7 +10,7 @@ from bench.codec.exam import ALL, Exam
 from bench.codec.halves import Cloud, Device
 from bench.codec.marks import Figure, Measure
 from bench.codec.questions import Questions
-from bench.codec.verdict import MOST_POINTS
+from bench.codec.verdict import MAX_POINTS
 from bench.video.clips import KINDS, RATE, Clip, clips
 from bench.video.ways import FILM, GROUPS, REFERENCES, Shots, Way, overhead
 from protos.bundle import Bundle
@@ -33,7 +33,7 @@ class Row:
     @property
     def passed(self) -> bool:
         """Whether it is within a point of the frames as they are."""
-        return self.right.change >= -MOST_POINTS - _ROUNDING
+        return self.right.change >= -MAX_POINTS - _ROUNDING
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,10 @@ class Outcome:
     def winners(self, kind: str) -> dict[str, Row]:
         """The cheapest of each group within a point, as far as there is one."""
         good = [row for row in self.rows if row.kind == kind and row.passed]
-        best = {group: min((row for row in good if row.group == group), key=lambda row: row.rate, default=None) for group in GROUPS}
+        best = {
+            group: min((row for row in good if row.group == group), key=lambda row: row.rate, default=None)
+            for group in GROUPS
+        }
         return {group: row for group, row in best.items() if row}
 
     @property
@@ -63,13 +66,33 @@ class Outcome:
     def record(self) -> dict[str, Any]:
         """Plain values for JSON: bytes a second, percent, points with a central 95% interval."""
         rows = [asdict(row) | {"passed": row.passed} for row in self.rows]
-        winners = {kind: {group: row.name for group, row in self.winners(kind).items()} for kind in self.whole}
-        said = {name: getattr(self, name) for name in ("model", "bundle", "clips", "seconds", "questions", "whole", "overhead")}
-        return {**said, "frames a second": RATE, "rows": rows, "winners": winners, "sentences": self.sentences}
+        winners = {
+            kind: {group: row.name for group, row in self.winners(kind).items()} for kind in self.whole
+        }
+        said = {
+            name: getattr(self, name)
+            for name in ("model", "bundle", "clips", "seconds", "questions", "whole", "overhead")
+        }
+        return {
+            **said,
+            "frames a second": RATE,
+            "rows": rows,
+            "winners": winners,
+            "sentences": self.sentences,
+        }
 
 
-def examine(bundle: Bundle, cloud: Cloud, ways: Sequence[Way], number: int, seconds: int, advance: Callable[[str], None]) -> Outcome:
-    """Measure ways on so many clips of each kind. `advance` is told of each. Raises BundleError or CheckpointError."""
+def examine(
+    bundle: Bundle,
+    cloud: Cloud,
+    ways: Sequence[Way],
+    number: int,
+    seconds: int,
+    advance: Callable[[str], None],
+) -> Outcome:
+    """Measure ways on so many clips of each kind. `advance` is told of each. Raises BundleError or
+    CheckpointError.
+    """
     counts, whole, rows = dict[str, int](), dict[str, float](), list[Row]()
     for kind in KINDS:
         made = clips(kind, number, seconds)
@@ -79,7 +102,9 @@ def examine(bundle: Bundle, cloud: Cloud, ways: Sequence[Way], number: int, seco
         for way in ways:
             advance(f"{kind}: {way.name}")
             rows.append(reel.row(kind, way, shots))
-    return Outcome(bundle.manifest.model, bundle.digest, number, seconds, counts, whole, rows, overhead(bundle))
+    return Outcome(
+        bundle.manifest.model, bundle.digest, number, seconds, counts, whole, rows, overhead(bundle)
+    )
 
 
 class _Reel:
@@ -88,7 +113,9 @@ class _Reel:
     def __init__(self, cloud: Cloud, made: Sequence[Clip]) -> None:
         self._spans = list(_spans([len(clip.frames) for clip in made]))
         self._asked = list(_spans([len(clip.asked) for clip in made]))
-        self._indices = [span.start + index for span, clip in zip(self._spans, made, strict=True) for index in clip.asked]
+        self._indices = [
+            span.start + index for span, clip in zip(self._spans, made, strict=True) for index in clip.asked
+        ]
         pictures = [clip.frames[index] for clip in made for index in clip.asked]
         placed = [
             (span.start + clip.asked.index(index), question)
@@ -120,7 +147,9 @@ class _Reel:
     def _figure(self, parts: Sequence[float]) -> Figure:
         """The frames of a clip are alike: the interval is over clips."""
         changes = [part - other for part, other in zip(parts, self.reference, strict=True)]
-        drawn = interval([100 * change for change in self._by_clip(changes)], self._by_clip(self._measure.weights))
+        drawn = interval(
+            [100 * change for change in self._by_clip(changes)], self._by_clip(self._measure.weights)
+        )
         return Figure(self.value(parts), self.value(parts) - self.value(self.reference), *drawn)
 
     def _by_clip(self, values: Sequence[float]) -> list[float]:
@@ -135,9 +164,16 @@ def _spans(lengths: Sequence[int]) -> Iterator[range]:
 
 
 def _sentence(kind: str, won: Mapping[str, Row]) -> str:
-    said = "; ".join(f"{group} {won[group].rate:,.0f} ({won[group].name})" if group in won else f"{group} none" for group in GROUPS)
-    line = f"{kind}, bytes a second within {MOST_POINTS:g} point: {said}"
+    said = "; ".join(
+        f"{group} {won[group].rate:,.0f} ({won[group].name})" if group in won else f"{group} none"
+        for group in GROUPS
+    )
+    line = f"{kind}, bytes a second within {MAX_POINTS:g} point: {said}"
     if REFERENCES not in won:
         return line
-    ratios = [f"{won[group].rate / won[REFERENCES].rate:.3g} times less than {group}" for group in (FILM, *GROUPS) if group in won]
+    ratios = [
+        f"{won[group].rate / won[REFERENCES].rate:.3g} times less than {group}"
+        for group in (FILM, *GROUPS)
+        if group in won
+    ]
     return f"{line}: {', '.join(dict.fromkeys(ratio for ratio in ratios if not ratio.endswith(REFERENCES)))}"

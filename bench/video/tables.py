@@ -1,10 +1,12 @@
-"""What `isthmus bench video` prints: every way with each kind of clip side by side, then who needs how little."""
+"""What `isthmus bench video` prints: every way with each kind of clip side by side, then who needs how
+little.
+"""
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.codec.verdict import MOST_POINTS
+from bench.codec.verdict import MAX_POINTS
 from bench.video.clips import LIVELY, RATE, STILL
 from bench.video.outcome import Outcome, Row
 
@@ -26,17 +28,40 @@ def notes(outcome: Outcome) -> list[str]:
     asked = ", ".join(f"{kind} {count}" for kind, count in outcome.questions.items())
     calm, lively = (f"{motion.speed:g} pixels a second" for motion in (STILL, LIVELY))
     return [
-        f"{PASSED} within {MOST_POINTS:g} point of the frames as they are; bytes/s: payloads and references, {RATE} frames a second",
-        f"a request adds {outcome.overhead} bytes to every frame, however it is sent: the bundle's digest, a question, names",
-        f"{outcome.clips} clips of {outcome.seconds} s each; questions once a second: {asked}; 95%: bootstrap over clips",
-        f"slow scene: sensor noise, and one thing moves {calm}; moving scene: all move {lively}, the camera sways {LIVELY.sway:g} pixels",
+        (
+            f"{PASSED} within {MAX_POINTS:g} point of the frames as they are; bytes/s: payloads and "
+            f"references, {RATE} frames a second"
+        ),
+        (
+            f"a request adds {outcome.overhead} bytes to every frame, however it is sent: the bundle's "
+            "digest, "
+            "a question, names"
+        ),
+        (
+            f"{outcome.clips} clips of {outcome.seconds} s each; questions once a second: {asked}; 95%: "
+            "bootstrap over "
+            "clips"
+        ),
+        (
+            f"slow scene: sensor noise, and one thing moves {calm}; moving scene: all move {lively}, the "
+            f"camera sways {LIVELY.sway:g} "
+            "pixels"
+        ),
         "cut: from one slow scene to another in the middle",
-        "H.264: x264, zero latency, one key frame at the start; without container and the encoder's own description",
+        (
+            "H.264: x264, zero latency, one key frame at the start; without container and the encoder's own "
+            "description"
+        ),
     ]
 
 
 def _table(outcome: Outcome) -> Table:
-    table = Table(title=f"{outcome.model}: what video costs, and what that loses", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table = Table(
+        title=f"{outcome.model}: what video costs, and what that loses",
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("way", no_wrap=True)
     for kind in outcome.whole:
         for name in (f"{kind}\nbytes/s", "\nright", "\nchange", "\n95%", ""):

@@ -9,7 +9,7 @@ from bench.codec.uploads import Upload
 from bench.codec.ways import QUESTION
 from bench.video.clips import RATE
 from bench.video.h264 import CRFS, H264, PRESETS
-from edge.upload.frame_coder import Stream
+from edge.upload.frame_coder import FrameCoder
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from protos import inference_pb2 as ip
@@ -52,7 +52,9 @@ class Way(Protocol):
 
 @dataclass(frozen=True)
 class Features:
-    """A codec of a cut; with `references` the cloud keeps what it got, and each frame is coded against the last where that is shorter."""
+    """A codec of a cut; with `references` the cloud keeps what it got, and each frame is coded against the
+    last where that is shorter.
+    """
 
     bundle: Bundle
     cloud: Cloud
@@ -75,13 +77,20 @@ class Features:
     def send(self, shots: Shots) -> tuple[list[int], Seen]:
         sizes, received = list[int](), dict[int, Boundary]()
         for clip in shots.clips:
-            stream, last = Stream(self.bundle, shots.device.senders), None
+            stream, last = FrameCoder(self.bundle, shots.device.senders), None
             for index in clip:
-                coded = stream.encode(self.cut, self.spec.name, shots.device.boundary(self.cut, index), ONE_TILE)
+                coded = stream.encode(
+                    self.cut, self.spec.name, shots.device.boundary(self.cut, index), ONE_TILE
+                )
                 tensors, last = wire.unpack(self._half, coded.payloads, 1, last if coded.reference else None)
                 received[index] = by_tiles(tensors)
                 if self.references and last is not None:
-                    stream.acknowledge(coded, frame_digest(self.bundle.digest, self.cut, self.spec.name, ONE_TILE, sent_bytes(last)))
+                    stream.acknowledge(
+                        coded,
+                        frame_digest(
+                            self.bundle.digest, self.cut, self.spec.name, ONE_TILE, sent_bytes(last)
+                        ),
+                    )
                 sizes.append(coded.size)
         return sizes, self.cloud.enter(self.cut, [received[index] for index in shots.asked])
 
@@ -98,7 +107,9 @@ class Pictures:
     name: str
     group: str
     curve: str
-    through: Callable[[Sequence[Image]], tuple[list[int], list[Image]]]  # frames to bytes of each, and frames again
+    through: Callable[
+        [Sequence[Image]], tuple[list[int], list[Image]]
+    ]  # frames to bytes of each, and frames again
 
     def send(self, shots: Shots) -> tuple[list[int], Seen]:
         sizes, seen = list[int](), dict[int, Image]()
@@ -120,7 +131,9 @@ def every_way(bundle: Bundle, cloud: Cloud) -> Iterator[Way]:
         yield Pictures(cloud, f"MJPEG q{quality}", MJPEG, MJPEG, _jpegs(Upload("jpeg", quality)))
     for preset in PRESETS:
         for crf in CRFS:
-            yield Pictures(cloud, f"H.264 {preset} crf {crf}", FILM, f"{FILM} {preset}", H264(preset, crf, RATE).through)
+            yield Pictures(
+                cloud, f"H.264 {preset} crf {crf}", FILM, f"{FILM} {preset}", H264(preset, crf, RATE).through
+            )
 
 
 def _jpegs(upload: Upload) -> Callable[[Sequence[Image]], tuple[list[int], list[Image]]]:
@@ -132,7 +145,9 @@ def _jpegs(upload: Upload) -> Callable[[Sequence[Image]], tuple[list[int], list[
 
 
 def overhead(bundle: Bundle) -> int:
-    """Bytes of a request beside its payloads and what they refer to: an id, the bundle's digest, a short question, names."""
+    """Bytes of a request beside its payloads and what they refer to: an id, the bundle's digest, a short
+    question, names.
+    """
     cut = bundle.manifest.cuts[-1]
     tensors = [ip.Payload(name=tensor.name) for tensor in cut.boundary]
     features = ip.Features(cut=cut.name, codec=cut.codecs[0].name, payloads=tensors)

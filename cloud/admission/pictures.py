@@ -18,20 +18,28 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
-    """A file's bytes as an upright picture of 8 bits a channel, in its own mode. Raises PictureError or TooLarge."""
+    """A file's bytes as an upright picture of 8 bits a channel, in its own mode. Raises PictureError or
+    TooLarge.
+    """
     if not data:
         raise PictureError("the picture is empty; send the bytes of a JPEG, PNG or WebP file")
-    if len(data) > limits.most_picture_bytes:
-        message = f"the picture has {len(data)} bytes, at most {limits.most_picture_bytes} are accepted: scale it down, or compress it more"
+    if len(data) > limits.max_picture_bytes:
+        message = (
+            f"the picture has {len(data)} bytes, at most {limits.max_picture_bytes} are accepted: "
+            "scale it down, or compress it more"
+        )
         raise TooLarge(message, bytes=len(data))
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            _check_pixels(image, limits.most_picture_pixels)
+            _check_pixels(image, limits.max_picture_pixels)
             return _eight_bits(ImageOps.exif_transpose(image))
     except PictureError:
         raise
     except Exception as error:  # PIL's parsers raise whatever they meet in broken bytes
-        message = f"the picture cannot be decoded ({type(error).__name__}: {error}); send a whole JPEG, PNG or WebP file"
+        message = (
+            f"the picture cannot be decoded ({type(error).__name__}: {error}); send a whole JPEG, "
+            "PNG or WebP file"
+        )
         raise PictureError(message) from error
 
 
@@ -47,12 +55,16 @@ def _check_pixels(image: Image.Image, most: int) -> None:
     width, height = image.size
     if width * height > most:
         raise PictureError(
-            f"the picture is {width} x {height}, at most {most} pixels are accepted: scale it down", width=width, height=height
+            f"the picture is {width} x {height}, at most {most} pixels are accepted: scale it down",
+            width=width,
+            height=height,
         )
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey to its high byte, as PIL itself does for 16-bit colour; PIL's own conversion would clip at 255."""
+    """16-bit grey to its high byte, as PIL itself does for 16-bit colour; PIL's own conversion would clip at
+    255.
+    """
     if image.mode == "F":
         raise PictureError("the picture holds floating-point pixels; convert it to 8 or 16 bits")
     if image.mode != "I" and not image.mode.startswith("I;16"):

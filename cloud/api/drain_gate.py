@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from protos.errors import CloudError
 
 
-class Door:
+class DrainGate:
     """Counts who is inside. Belongs to the event loop."""
 
     def __init__(self) -> None:
@@ -20,7 +20,10 @@ class Door:
     def entered(self) -> Iterator[None]:
         """While open a request is inside. Raises CloudError (UNAVAILABLE) when the door is closed."""
         if self._closing.is_set():
-            raise CloudError("the service is shutting down and takes no new requests; ask again, another instance may answer")
+            raise CloudError(
+                "the service is shutting down and takes no new requests; ask again, another instance may "
+                "answer"
+            )
         self._inside += 1
         self._empty.clear()
         try:

@@ -10,9 +10,9 @@ from transformers.utils import logging as transformers_logging
 
 from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
-from cloud.models.dual_encoder import Matcher, open_tail
+from cloud.models.dual_encoder import DualEncoder, open_tail
 from cloud.models.numpy_threads import limit_numpy
-from cloud.models.placement import Precision, choose
+from cloud.models.placement import Placement, choose
 from cloud.models.tail import Tail, width
 from protos.bundle import Bundle
 
@@ -20,31 +20,47 @@ _log = logging.getLogger(__name__)
 
 
 def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
-    """Serve until a signal; the exit status. Raises RequestError, BundleError or CheckpointError where it cannot start."""
+    """Serve until a signal; the exit status. Raises RequestError, BundleError or CheckpointError where it
+    cannot start.
+    """
     transformers_logging.disable_progress_bar()
     limit_numpy()
     if config.threads:
         torch.set_num_threads(config.threads)
-    precision = choose(config.device, config.dtype, max(map(width, bundles)))
-    tails = {digest: open_tail(bundle, precision) for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()}
+    placement = choose(config.device, config.dtype, max(map(width, bundles)))
+    tails = {
+        digest: open_tail(bundle, placement)
+        for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
+    }
     for tail in tails.values():
         tail.warm()
-    return asyncio.run(_serve(tails, precision, config))
+    return asyncio.run(_serve(tails, placement, config))
 
 
-async def _serve(tails: Mapping[str, Tail | Matcher], precision: Precision, config: ServeConfig) -> int:
+async def _serve(tails: Mapping[str, Tail | DualEncoder], placement: Placement, config: ServeConfig) -> int:
     stops = _stop_signals()
-    async with serving(tails, precision, config) as service:
-        _announce(service, list(tails.values()), precision, config)
+    async with serving(tails, placement, config) as service:
+        _announce(service, list(tails.values()), placement, config)
         await stops.get()
         return await _drain(service, config.drain, stops)
 
 
-def _announce(service: Service, tails: Sequence[Tail | Matcher], precision: Precision, config: ServeConfig) -> None:
+def _announce(
+    service: Service, tails: Sequence[Tail | DualEncoder], placement: Placement, config: ServeConfig
+) -> None:
     if not config.loopback:
-        _log.warning("%s is reachable from other machines and there is no TLS yet: use it on a private network only", service.address)
-    served = "; ".join(f"{t.bundle.manifest.model} {t.digest[:12]} at {', '.join(c.name for c in t.bundle.manifest.cuts)}" for t in tails)
-    device = f"{precision.device_name}, {precision.dtype_name} ({precision.why}), {torch.get_num_threads()} threads"
+        _log.warning(
+            "%s is reachable from other machines and there is no TLS yet: use it on a private network only",
+            service.address,
+        )
+    served = "; ".join(
+        f"{t.bundle.manifest.model} {t.digest[:12]} at {', '.join(c.name for c in t.bundle.manifest.cuts)}"
+        for t in tails
+    )
+    device = (
+        f"{placement.device_name}, {placement.dtype_name} ({placement.why}), "
+        f"{torch.get_num_threads()} threads"
+    )
     print(f"serving {served}, and pictures; on {device}; address {service.address}", flush=True)
     print(f"listening on {service.address}", flush=True)
 

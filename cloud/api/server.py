@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc
 
-from cloud.admission.input_processor import Intake, Request
-from cloud.api.drain_gate import Door
+from cloud.admission.input_processor import InputProcessor, Request
+from cloud.api.drain_gate import DrainGate
 from cloud.api.status import code_number, status_of
 from cloud.engine.engine import Engine
 from cloud.engine.job import NEVER, Event, Job
 from protos import inference_pb2 as ip
 from protos.errors import CloudError
 from protos.inference_pb2_grpc import InferenceServicer
-from protos.limits import MOST_ID_BYTES, check_identity
+from protos.limits import MAX_ID_BYTES, check_identity
 
 _log = logging.getLogger(__name__)
 
@@ -26,9 +26,16 @@ Send = Callable[[ip.InferReply], Awaitable[None]]
 class Inference(InferenceServicer):  # type: ignore[misc] # generated without types
     """Turns requests into jobs and their events into replies."""
 
-    def __init__(self, engine: Engine, intake: Intake, door: Door, description: ip.DescribeReply, most_in_flight: int) -> None:
-        self._engine, self._intake, self._door = engine, intake, door
-        self._description, self._most_in_flight = description, most_in_flight
+    def __init__(
+        self,
+        engine: Engine,
+        input_processor: InputProcessor,
+        gate: DrainGate,
+        description: ip.DescribeReply,
+        max_in_flight: int,
+    ) -> None:
+        self._engine, self._input_processor, self._gate = engine, input_processor, gate
+        self._description, self._max_in_flight = description, max_in_flight
 
     async def Infer(self, request: ip.InferRequest, context: Context) -> None:  # noqa: N802 - gRPC's name
         """Stream one answer."""
@@ -39,14 +46,15 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def Converse(self, requests: AsyncIterator[ip.InferRequest], context: Context) -> None:  # noqa: N802
         """Many answers at once, until the caller has no more questions or the service drains."""
-        send, room = _one_at_a_time(context.write), asyncio.Semaphore(self._most_in_flight)
+        send, room = _one_at_a_time(context.write), asyncio.Semaphore(self._max_in_flight)
 
         async def answer(request: ip.InferRequest) -> None:
-            identity = request.id[:MOST_ID_BYTES]
+            identity = request.id[:MAX_ID_BYTES]
             try:
                 await self._answer(request, _deadline(context), send)
             except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
-                request.Clear()  # a caller that does not read its refusals fills no memory with what was refused
+                # a caller that does not read its refusals fills no memory with what was refused
+                request.Clear()
                 await send(_failure(identity, error))
             finally:
                 room.release()
@@ -54,12 +62,18 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         async def read() -> None:
             async for request in requests:
                 await room.acquire()
-                tasks.create_task(answer(request), name=f"converse {request.id[:MOST_ID_BYTES]}")
+                tasks.create_task(answer(request), name=f"converse {request.id[:MAX_ID_BYTES]}")
 
         async with asyncio.TaskGroup() as tasks:
-            await _first_of(tasks.create_task(read(), name="read"), tasks.create_task(self._door.closing(), name="door"))
-        if self._door.closed:
-            await context.abort(*status_of(CloudError("the service is shutting down; open a new stream, another instance may answer")))
+            await _first_of(
+                tasks.create_task(read(), name="read"), tasks.create_task(self._gate.closing(), name="door")
+            )
+        if self._gate.closed:
+            await context.abort(
+                *status_of(
+                    CloudError("the service is shutting down; open a new stream, another instance may answer")
+                )
+            )
 
     async def Describe(self, request: ip.DescribeRequest, context: object) -> ip.DescribeReply:  # noqa: ARG002, N802
         """What is served, and how loaded it is."""
@@ -76,7 +90,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
             raise
 
     async def _embed(self, request: ip.EmbedRequest, deadline: float) -> ip.EmbedReply:
-        with self._door.entered():
+        with self._gate.entered():
             job = await self._admitted(request, deadline)
             with self._engine.holding(job):
                 (reply,) = [event async for event in job.events() if isinstance(event, ip.EmbedReply)]
@@ -85,16 +99,22 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def _answer(self, request: ip.InferRequest, deadline: float, send: Send) -> None:
         check_identity(request.id)
-        with self._door.entered():
+        with self._gate.entered():
             job = await self._admitted(request, deadline)
             with self._engine.holding(job):
                 async for event in job.events():
                     await send(self._reply(request.id, event))
-        _log.info("answered %r at %s: total %.0f ms, queue %.0f ms", request.id, job.cut, job.stages.total, job.stages.queue)
+        _log.info(
+            "answered %r at %s: total %.0f ms, queue %.0f ms",
+            request.id,
+            job.cut,
+            job.stages.total,
+            job.stages.queue,
+        )
 
     async def _admitted(self, request: Request, deadline: float) -> Job:
-        with self._engine.waiting.entering():
-            return await self._intake.admit(request, deadline)
+        with self._engine.scheduler.entering():
+            return await self._input_processor.admit(request, deadline)
 
     def _reply(self, identity: str, event: Event) -> ip.InferReply:
         if isinstance(event, str):

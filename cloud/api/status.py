@@ -7,15 +7,20 @@ import grpc
 from protos.errors import IsthmusError
 
 _log = logging.getLogger(__name__)
-_MOST_WORDS = 1500  # bytes; gRPC's metadata holds 8 KiB, and a message may quote the request
+_MAX_WORDS = 1500  # bytes; gRPC's metadata holds 8 KiB, and a message may quote the request
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
     """The status and message that a caller gets; what is not expected is logged here."""
     if isinstance(error, IsthmusError):
-        return grpc.StatusCode[error.status], str(error).encode("utf-8", "replace")[:_MOST_WORDS].decode("utf-8", "ignore")
+        return grpc.StatusCode[error.status], str(error).encode("utf-8", "replace")[:_MAX_WORDS].decode(
+            "utf-8", "ignore"
+        )
     _log.error("a request failed unexpectedly", exc_info=error)
-    return grpc.StatusCode.INTERNAL, "the service failed at this request and logged why; ask again, or answer on the device"
+    return (
+        grpc.StatusCode.INTERNAL,
+        "the service failed at this request and logged why; ask again, or answer on the device",
+    )
 
 
 def code_number(status: grpc.StatusCode) -> int:

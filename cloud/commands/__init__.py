@@ -9,4 +9,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus cloud` and its sub-commands."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     line = "answer questions of devices, for one bundle or several"
-    serve.add_arguments(commands.add_parser("serve", help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter))
+    serve.add_arguments(
+        commands.add_parser(
+            "serve", help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+    )

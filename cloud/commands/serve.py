@@ -12,12 +12,14 @@ examples:
   isthmus cloud serve bundle/                          answer on this machine only, port 7070
   isthmus cloud serve bundle/ --listen 127.0.0.1:0     any free port; the line "listening on" names it
   isthmus cloud serve a/ b/ --device cuda              two models from one service
-  isthmus cloud serve bundle/ --listen 0.0.0.0:7070    reachable from elsewhere: there is no TLS yet, use a private network
+  isthmus cloud serve bundle/ --listen 0.0.0.0:7070    from elsewhere too: no TLS yet, so private networks only
 
-What was sent of a frame is personal data. It is held in memory only, for --keep seconds after a question about it, so that a second
-question uploads nothing and the next frame of a camera is coded by what changed; it is never written to disk. --keep 0 holds nothing.
+What was sent of a frame is personal data. It is held in memory only, for --keep seconds after a question
+about it, so that a second question uploads nothing and the next frame of a camera is coded by what changed;
+it is never written to disk. --keep 0 holds nothing.
 
-SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain seconds. A second one stops at once.
+SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain seconds. A second one stops
+at once.
 """
 _KEEP = "how long what was sent of a frame is held in memory; 0: not at all (default %(default)s)"
 
@@ -26,18 +28,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus cloud serve`."""
     standard = ServeConfig
     parser.epilog = _EPILOG
-    parser.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE", help="folder made by `isthmus split`")
-    parser.add_argument("--listen", default="127.0.0.1:7070", metavar="HOST:PORT", help="where to listen (default %(default)s)")
-    parser.add_argument("--device", default="auto", choices=DEVICES, help="auto takes a GPU where there is one")
-    parser.add_argument("--dtype", default="auto", choices=DTYPES, help="auto: float16 on a GPU, else the faster of bfloat16 and float32")
     parser.add_argument(
-        "--most-batch", type=int, default=standard.most_batch, metavar="N", help="answers side by side (default %(default)s)"
+        "bundles", nargs="+", type=Path, metavar="BUNDLE", help="folder made by `isthmus split`"
     )
     parser.add_argument(
-        "--most-waiting", type=int, default=standard.most_waiting, metavar="N", help="requests that may wait (default %(default)s)"
+        "--listen",
+        default="127.0.0.1:7070",
+        metavar="HOST:PORT",
+        help="where to listen (default %(default)s)",
     )
-    parser.add_argument("--threads", type=int, default=standard.threads, metavar="N", help="of torch on a CPU (default: torch's choice)")
-    parser.add_argument("--drain", type=float, default=standard.drain, metavar="SECONDS", help="for running answers (default %(default)s)")
+    parser.add_argument(
+        "--device", default="auto", choices=DEVICES, help="auto takes a GPU where there is one"
+    )
+    parser.add_argument(
+        "--dtype",
+        default="auto",
+        choices=DTYPES,
+        help="auto: float16 on a GPU, else the faster of bfloat16 and float32",
+    )
+    parser.add_argument(
+        "--max-batch",
+        type=int,
+        default=standard.max_batch,
+        metavar="N",
+        help="answers side by side (default %(default)s)",
+    )
+    parser.add_argument(
+        "--max-waiting",
+        type=int,
+        default=standard.max_waiting,
+        metavar="N",
+        help="requests that may wait (default %(default)s)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=standard.threads,
+        metavar="N",
+        help="of torch on a CPU (default: torch's choice)",
+    )
+    parser.add_argument(
+        "--drain",
+        type=float,
+        default=standard.drain,
+        metavar="SECONDS",
+        help="for running answers (default %(default)s)",
+    )
     parser.add_argument("--keep", type=float, default=standard.keep, metavar="SECONDS", help=_KEEP)
     parser.add_argument("--verbose", action="store_true", help="one log line a request")
     parser.set_defaults(run=run)
@@ -45,7 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal. Raises RequestError, BundleError or CheckpointError where it cannot start."""
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
     config = _config(options)
     bundles = [Bundle.open(path) for path in config.bundles]
     from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
@@ -55,5 +94,5 @@ def run(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace) -> ServeConfig:
     host, port = listen_address(options.listen)
-    names = ("device", "dtype", "most_batch", "most_waiting", "threads", "drain", "keep")
+    names = ("device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep")
     return ServeConfig(tuple(options.bundles), host, port, **{name: getattr(options, name) for name in names})

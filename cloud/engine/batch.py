@@ -1,4 +1,6 @@
-"""Jobs done side by side: the torch work on the worker thread, the settling of what there is to say on the loop."""
+"""Jobs done side by side: the torch work on the worker thread, the settling of what there is to say on the
+loop.
+"""
 
 import time
 from abc import ABC, abstractmethod
@@ -9,11 +11,11 @@ import torch
 from torch import Tensor
 
 from cloud.engine.job import Job, Question, milliseconds_since
-from cloud.engine.prompts import Speech
+from cloud.engine.prompts import IncrementalDetokenizer
 from protos import inference_pb2 as ip
 from protos.errors import PayloadError
 from protos.pictures.tiles import spans
-from splitter.families import Rows
+from splitter.families import DecoderBatch
 
 
 @dataclass
@@ -21,29 +23,36 @@ class Answer:
     """How far one job's answer has come."""
 
     job: Question
-    speech: Speech
+    detokenizer: IncrementalDetokenizer
     token: int | None = None  # the last one; None where the model gave no number
     generating: float = 0.0  # since when
 
-    def settle(self) -> bool:
+    def postprocess(self) -> bool:
         """Say what the last token adds; whether the answer goes on."""
-        if self.job.gone:
+        if self.job.aborted:
             return False
         if self.token is None:
-            self.job.fail(PayloadError("the model makes no number of these features; send the picture instead"))
+            self.job.fail(
+                PayloadError("the model makes no number of these features; send the picture instead")
+            )
             return False
         stopped = self.token in self.job.tail.stop_tokens
-        self._say("" if stopped else self.speech.add(self.token))
-        if stopped or self.speech.tokens >= self.job.most_tokens:
+        self._say("" if stopped else self.detokenizer.add(self.token))
+        if stopped or self.detokenizer.tokens >= self.job.max_tokens:
             self._finish(ip.Done.STOP if stopped else ip.Done.LENGTH)
             return False
         return True
 
     def _finish(self, reason: ip.Done.Reason) -> None:
-        self._say(self.speech.end())
+        self._say(self.detokenizer.end())
         stages = self.job.stages
-        stages.generate, stages.total = milliseconds_since(self.generating), milliseconds_since(self.job.arrived)
-        self.job.say(ip.Done(reason=reason, tokens=self.speech.tokens, stages=stages, frame=self.job.frame))
+        stages.generate, stages.total = (
+            milliseconds_since(self.generating),
+            milliseconds_since(self.job.arrived),
+        )
+        self.job.say(
+            ip.Done(reason=reason, tokens=self.detokenizer.tokens, stages=stages, frame=self.job.frame)
+        )
 
     def _say(self, piece: str) -> None:
         if piece:
@@ -51,7 +60,9 @@ class Answer:
 
 
 class Batch(ABC):
-    """Jobs at the same bundle and cut. `see`, `prefill` and `advance` run on the worker thread, one at a time."""
+    """Jobs at the same bundle and cut. `encode_images`, `prefill` and `decode` run on the worker thread, one
+    at a time.
+    """
 
     _image_tokens: Tensor
 
@@ -64,7 +75,7 @@ class Batch(ABC):
         """Those that are not done."""
 
     @torch.inference_mode()
-    def see(self) -> None:
+    def encode_images(self) -> None:
         """From the cut to the image tokens."""
         start = time.monotonic()
         first = self.jobs[0]
@@ -74,7 +85,7 @@ class Batch(ABC):
         for job in self.jobs:
             job.stages.tail = taken
 
-    def seen(self) -> Iterator[tuple[Job, Tensor]]:
+    def image_embeds(self) -> Iterator[tuple[Job, Tensor]]:
         """Each job with the image tokens (tiles, tokens, width) of its frame."""
         for job, tiles in zip(self.jobs, spans(job.grid for job in self.jobs), strict=True):
             yield job, self._image_tokens[tiles]
@@ -84,11 +95,11 @@ class Batch(ABC):
         """What is read once: prompts, up to the first token of every answer, or texts."""
 
     @abstractmethod
-    def advance(self) -> None:
+    def decode(self) -> None:
         """Another token for every answer that goes on."""
 
     @abstractmethod
-    def settle(self) -> bool:
+    def postprocess(self) -> bool:
         """Hand out what there is to say; drop the jobs that are done or wanted no more; whether any go on."""
 
 
@@ -96,9 +107,9 @@ class Answers(Batch):
     """Questions, their answers written side by side."""
 
     def __init__(self, jobs: Sequence[Question]) -> None:
-        self._answers = [Answer(job, Speech(job.tail.prompts)) for job in jobs]
+        self._answers = [Answer(job, IncrementalDetokenizer(job.tail.prompts)) for job in jobs]
         self._staying = list(range(len(jobs)))
-        self._rows: Rows | None = None
+        self._rows: DecoderBatch | None = None
 
     @property
     def jobs(self) -> Sequence[Question]:
@@ -114,19 +125,21 @@ class Answers(Batch):
             answer.job.stages.first_token, answer.generating = (now - start) * 1000, now
 
     @torch.inference_mode()
-    def advance(self) -> None:
+    def decode(self) -> None:
         if self._rows is None:
-            raise RuntimeError("advance before prefill")
+            raise RuntimeError("decode before prefill")
         self._rows.keep(self._staying)
-        self._choose(self._rows.advance([answer.token or 0 for answer in self._answers]))
+        self._choose(self._rows.decode([answer.token or 0 for answer in self._answers]))
 
-    def settle(self) -> bool:
-        self._staying = [row for row, answer in enumerate(self._answers) if answer.settle()]
+    def postprocess(self) -> bool:
+        self._staying = [row for row, answer in enumerate(self._answers) if answer.postprocess()]
         self._answers = [self._answers[row] for row in self._staying]
         return bool(self._answers)
 
     def _choose(self, logits: Tensor) -> None:
-        """One token a row; NaN in a row, which FP16 makes of features out of all bounds, spoils that row only."""
+        """One token a row; NaN in a row, which FP16 makes of features out of all bounds, spoils that row
+        only.
+        """
         greedy, broken = logits.argmax(-1).tolist(), logits.isnan().any(-1).tolist()
         for row, answer in enumerate(self._answers):
             sampler = answer.job.sampler

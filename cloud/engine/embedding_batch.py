@@ -28,13 +28,13 @@ class Comparisons(Batch):
     def jobs(self) -> Sequence[Comparison]:
         return self._jobs
 
-    def see(self) -> None:
+    def encode_images(self) -> None:
         if self._jobs[0].cut != TEXTS:
-            super().see()
+            super().encode_images()
 
-    def seen(self) -> Iterator[tuple[Job, Tensor]]:
+    def image_embeds(self) -> Iterator[tuple[Job, Tensor]]:
         if self._jobs[0].cut != TEXTS:
-            yield from super().seen()
+            yield from super().image_embeds()
 
     @torch.inference_mode()
     def prefill(self) -> None:
@@ -45,13 +45,13 @@ class Comparisons(Batch):
         for job in self._jobs:
             job.stages.first_token = milliseconds_since(start)
 
-    def advance(self) -> None:
+    def decode(self) -> None:
         """Nothing goes on: all is told at once."""
 
-    def settle(self) -> bool:
+    def postprocess(self) -> bool:
         pictures = self._image_tokens.float().cpu().numpy()
         for row, job in enumerate(self._jobs):
-            if not job.gone:
+            if not job.aborted:
                 self._tell(job, pictures[row, 0] if job.cut != TEXTS else None)
         self._jobs = []
         return False

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from cloud.engine.batch import Answers, Batch
 from cloud.engine.embedding_batch import Comparisons
-from cloud.engine.encoder_cache import Frames
+from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.job import Comparison, Job, Question
-from cloud.engine.scheduler import Waiting
+from cloud.engine.scheduler import Scheduler
 from protos import inference_pb2 as ip
 from protos.errors import CloudError
 
@@ -24,9 +24,9 @@ class ModelFault(Exception):
 class Engine:
     """Belongs to the event loop, but for the model work, which one worker thread does."""
 
-    def __init__(self, waiting: Waiting, frames: Frames, most_batch: int) -> None:
-        self.waiting = waiting
-        self._frames, self._most_batch = frames, most_batch
+    def __init__(self, scheduler: Scheduler, frames: EncoderCache, max_batch: int) -> None:
+        self.scheduler = scheduler
+        self._frames, self._max_batch = frames, max_batch
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._running: Batch | None = None
 
@@ -38,33 +38,40 @@ class Engine:
                     await self.step()
             finally:
                 self._fail(
-                    [*self._unfinished(), *self.waiting.clear()], CloudError("the service stopped before this was answered; ask again")
+                    [*self._unfinished(), *self.scheduler.clear()],
+                    CloudError("the service stopped before this was answered; ask again"),
                 )
 
     async def step(self) -> None:
-        """Take the jobs that wait together at one cut, look, read what they say, and go on until every one is done."""
-        jobs = await self.waiting.take(self._most_batch)
+        """Take the jobs that wait together at one cut, look, read what they say, and go on until every one is
+        done.
+        """
+        jobs = await self.scheduler.take(self._max_batch)
         with self._alone(_batch(jobs)) as batch:
-            await self._work(batch.see)
+            await self._work(batch.encode_images)
             self._remember(batch)
             await self._work(batch.prefill)
-            while batch.settle():
-                await self._work(batch.advance)
+            while batch.postprocess():
+                await self._work(batch.decode)
 
     @contextmanager
     def holding(self, job: Job) -> Iterator[None]:
-        """While open the job is in the engine's hands; closing takes it out, wherever it is. Raises CloudBusy."""
-        self.waiting.put(job)
+        """While open the job is in the engine's hands; closing takes it out, wherever it is. Raises
+        CloudBusy.
+        """
+        self.scheduler.put(job)
         try:
             yield
         finally:
             job.cancelled = True
-            self.waiting.discard(job)
+            self.scheduler.discard(job)
 
     def load(self) -> ip.Load:
         """How much there is to do right now."""
         running = len(self._running) if self._running else 0
-        return ip.Load(waiting=len(self.waiting), running=running, queue_milliseconds=self.waiting.mean_milliseconds)
+        return ip.Load(
+            waiting=len(self.scheduler), running=running, queue_milliseconds=self.scheduler.mean_milliseconds
+        )
 
     @contextmanager
     def _alone(self, batch: Batch) -> Iterator[Batch]:
@@ -81,7 +88,7 @@ class Engine:
         await asyncio.get_running_loop().run_in_executor(self._worker, part)
 
     def _remember(self, batch: Batch) -> None:
-        for job, image_tokens in batch.seen():
+        for job, image_tokens in batch.image_embeds():
             self._frames.put(job.frame, job.tail.digest, image_tokens, job.grid, job.sent)
 
     def _unfinished(self) -> Sequence[Job]:
@@ -95,4 +102,6 @@ class Engine:
 def _batch(jobs: Sequence[Job]) -> Batch:
     """Jobs of one bundle, which are all of one sort."""
     questions = [job for job in jobs if isinstance(job, Question)]
-    return Answers(questions) if questions else Comparisons([job for job in jobs if isinstance(job, Comparison)])
+    return (
+        Answers(questions) if questions else Comparisons([job for job in jobs if isinstance(job, Comparison)])
+    )

@@ -16,13 +16,13 @@ from protos.codec.payload import Frame
 from protos.errors import DeadlineError
 from protos.matching import Floats
 from protos.pictures.tiles import ONE_TILE, Grid
-from splitter.families import Rows
+from splitter.families import DecoderBatch
 
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
 NEVER = float("inf")
 
 
-class Seer(Protocol):
+class VisionModel(Protocol):
     """What the engine needs of whatever sees; tests may hand it something else."""
 
     digest: str
@@ -31,17 +31,17 @@ class Seer(Protocol):
         """Boundaries of pictures to the image tokens (tiles, tokens, width) of all their tiles in order."""
 
 
-class Model(Seer, Protocol):
+class Model(VisionModel, Protocol):
     """One that answers questions."""
 
     prompts: Prompts
     stop_tokens: frozenset[int]
 
-    def rows(self, prompts: list[list[int]], image_tokens: Tensor) -> Rows:
+    def rows(self, prompts: list[list[int]], image_tokens: Tensor) -> DecoderBatch:
         """Prompts with their image tokens in place."""
 
 
-class Comparer(Seer, Protocol):
+class Comparer(VisionModel, Protocol):
     """One that compares pictures with texts."""
 
     matching: pb.Matching
@@ -57,9 +57,11 @@ def milliseconds_since(instant: float) -> float:
 
 @dataclass(eq=False, kw_only=True)
 class Job:
-    """What to look at, until when, and where the events go. Belongs to the event loop; instants are time.monotonic()."""
+    """What to look at, until when, and where the events go. Belongs to the event loop; instants are
+    time.monotonic().
+    """
 
-    tail: Seer
+    tail: VisionModel
     cut: str  # empty where there is no picture
     boundary: Mapping[str, Tensor]  # of one picture, (tiles, ...)
     frame: str  # its digest; empty where nothing is kept of it
@@ -73,7 +75,7 @@ class Job:
     _events: asyncio.Queue[Event | Exception] = field(default_factory=asyncio.Queue)
 
     @property
-    def gone(self) -> bool:
+    def aborted(self) -> bool:
         """Whether nobody waits for the answer any more."""
         return self.cancelled or time.monotonic() >= self.deadline
 
@@ -84,7 +86,9 @@ class Job:
         self._events.put_nowait(error)
 
     async def events(self) -> AsyncIterator[Event]:
-        """Pieces of text as they come, then the last event. Raises what the job failed with, or DeadlineError."""
+        """Pieces of text as they come, then the last event. Raises what the job failed with, or
+        DeadlineError.
+        """
         while True:
             event = await self._next()
             if isinstance(event, Exception):
@@ -99,7 +103,9 @@ class Job:
             async with asyncio.timeout(left):
                 return await self._events.get()
         except TimeoutError:
-            raise DeadlineError("the deadline passed before the answer was complete; allow more time, or fewer tokens") from None
+            raise DeadlineError(
+                "the deadline passed before the answer was complete; allow more time, or fewer tokens"
+            ) from None
 
 
 @dataclass(eq=False, kw_only=True)
@@ -108,13 +114,15 @@ class Question(Job):
 
     tail: Model
     prompt: list[int]
-    most_tokens: int
+    max_tokens: int
     sampler: Sampler | None
 
 
 @dataclass(eq=False, kw_only=True)
 class Comparison(Job):
-    """A picture to be named by the best of `labels`; without labels what is seen, or else the `texts`, to be embedded."""
+    """A picture to be named by the best of `labels`; without labels what is seen, or else the `texts`, to be
+    embedded.
+    """
 
     tail: Comparer
     labels: tuple[str, ...] = ()

@@ -22,15 +22,23 @@ class Prompts:
         self._prompt, self._limits = prompt, limits
 
     def build(self, question: str, grid: Grid = ONE_TILE) -> list[int]:
-        """The prompt's token ids, with `image_tokens` times the image token for each tile of the picture. Raises PromptError."""
+        """The prompt's token ids, with `image_tokens` times the image token for each tile of the picture.
+        Raises PromptError.
+        """
         check_question(question, self._limits)
         text = write_prompt(self._prompt.template, self._prompt.picture, question, grid)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        if self._prompt.image_tokens and ids.count(self._prompt.image_token) != self._prompt.image_tokens * grid.tiles:
+        if (
+            self._prompt.image_tokens
+            and ids.count(self._prompt.image_token) != self._prompt.image_tokens * grid.tiles
+        ):
             image = self._tokenizer.id_to_token(self._prompt.image_token)
             raise PromptError(f"the question contains {image}, which stands for the picture; leave it out")
-        if len(ids) > self._limits.most_prompt_tokens:
-            message = f"the prompt has {len(ids)} tokens, at most {self._limits.most_prompt_tokens} fit; ask a shorter question"
+        if len(ids) > self._limits.max_prompt_tokens:
+            message = (
+                f"the prompt has {len(ids)} tokens, at most {self._limits.max_prompt_tokens} fit; "
+                "ask a shorter question"
+            )
             raise PromptError(message, tokens=len(ids))
         return ids
 
@@ -39,8 +47,10 @@ class Prompts:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
-class Speech:
-    """The text of one answer, given piece by piece: the pieces joined are the whole answer decoded at once."""
+class IncrementalDetokenizer:
+    """The text of one answer, given piece by piece: the pieces joined are the whole answer decoded at
+    once.
+    """
 
     def __init__(self, prompts: Prompts) -> None:
         self._prompts = prompts

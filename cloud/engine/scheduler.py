@@ -11,7 +11,7 @@ from protos.errors import CloudBusy
 _FORGET = 0.9  # of the mean wait, a batch
 
 
-class Waiting:
+class Scheduler:
     """Jobs in order of arrival. Belongs to the event loop."""
 
     def __init__(self, most: int) -> None:
@@ -38,7 +38,10 @@ class Waiting:
         """Raises CloudBusy where another job would not fit."""
         waiting = len(self._jobs) + self._entering
         if waiting >= self._most:
-            message = f"{waiting} requests wait here already, as many as are let in; try again in a moment, or answer on the device"
+            message = (
+                f"{waiting} requests wait here already, as many as are let in; try again in a "
+                "moment, or answer on the device"
+            )
             raise CloudBusy(message, waiting=waiting)
 
     def put(self, job: Job) -> None:
@@ -59,7 +62,9 @@ class Waiting:
         return jobs
 
     async def take(self, most: int) -> list[Job]:
-        """Wait for jobs; the oldest, and up to `most` in all that are at the same bundle and cut. Never empty."""
+        """Wait for jobs; the oldest, and up to `most` in all that are at the same bundle and cut. Never
+        empty.
+        """
         while True:
             while not self._jobs:
                 self._arrival.clear()
@@ -68,7 +73,7 @@ class Waiting:
                 return jobs
 
     def _together(self, most: int) -> list[Job]:
-        for job in [job for job in self._jobs if job.gone]:
+        for job in [job for job in self._jobs if job.aborted]:
             self.discard(job)
         oldest = next(iter(self._jobs), None)
         if oldest is None:

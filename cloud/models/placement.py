@@ -13,7 +13,7 @@ _MARGIN = 0.9  # BF16 rounds more than FP32, so it must win by a tenth
 
 
 @dataclass(frozen=True)
-class Precision:
+class Placement:
     """A device, a dtype, and in words why."""
 
     device: torch.device
@@ -32,29 +32,46 @@ class Precision:
         return self.device.type
 
 
-def choose(device: str, dtype: str, width: int) -> Precision:
-    """From the options `--device` and `--dtype`, and the width of the widest model. Raises RequestError for a GPU that is not there."""
+def choose(device: str, dtype: str, width: int) -> Placement:
+    """From the options `--device` and `--dtype`, and the width of the widest model. Raises RequestError for a
+    GPU that is not there.
+    """
     found = _device(device)
     if dtype != "auto":
-        slow = ": slow on a CPU, which has no arithmetic for it" if (found.type, dtype) == ("cpu", "float16") else ""
-        return Precision(found, getattr(torch, dtype), f"asked for{slow}")
+        slow = (
+            ": slow on a CPU, which has no arithmetic for it"
+            if (found.type, dtype) == ("cpu", "float16")
+            else ""
+        )
+        return Placement(found, getattr(torch, dtype), f"asked for{slow}")
     if found.type == "cuda":
-        return Precision(found, torch.float16, "a GPU's fastest")
+        return Placement(found, torch.float16, "a GPU's fastest")
     return _faster(found, width)
 
 
 def _device(name: str) -> torch.device:
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
-        raise RequestError("--device is cuda, but torch finds no CUDA device here; use --device cpu, or install a CUDA build of torch")
+        raise RequestError(
+            "--device is cuda, but torch finds no CUDA device here; use --device cpu, or install a CUDA "
+            "build of torch"
+        )
     return torch.device("cuda" if present and name != "cpu" else "cpu")
 
 
-def _faster(device: torch.device, width: int) -> Precision:
+def _faster(device: torch.device, width: int) -> Placement:
     full, half = (_matmul_seconds(dtype, width) for dtype in (torch.float32, torch.bfloat16))
     if half < full * _MARGIN:
-        return Precision(device, torch.bfloat16, f"{full / half:.1f} times as fast as float32 at width {width}, measured now")
-    return Precision(device, torch.float32, f"bfloat16 takes {half / full:.1f} times as long at width {width}, measured now")
+        return Placement(
+            device,
+            torch.bfloat16,
+            f"{full / half:.1f} times as fast as float32 at width {width}, measured now",
+        )
+    return Placement(
+        device,
+        torch.float32,
+        f"bfloat16 takes {half / full:.1f} times as long at width {width}, measured now",
+    )
 
 
 def _matmul_seconds(dtype: torch.dtype, width: int) -> float:

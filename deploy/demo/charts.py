@@ -34,7 +34,10 @@ def charts(run: LinkRun) -> list[Chart]:
     """Latency and bytes of every strategy on a link."""
     return [
         _chart(
-            "Time to the whole answer: median, and a tick at the 95th percentile", run.summaries, lambda s: (s.median_ms, s.p95_ms), time
+            "Time to the whole answer: median, and a tick at the 95th percentile",
+            run.summaries,
+            lambda s: (s.median_ms, s.p95_ms),
+            time,
         ),
         _chart("Bytes sent for one answer: median", run.summaries, lambda s: (s.bytes_up, None), size),
     ]
@@ -49,15 +52,22 @@ def size(sent: float) -> str:
 
 
 def _chart(
-    title: str, summaries: Sequence[Summary], read: Callable[[Summary], tuple[float | None, float | None]], words: Callable[[float], str]
+    title: str,
+    summaries: Sequence[Summary],
+    read: Callable[[Summary], tuple[float | None, float | None]],
+    words: Callable[[float], str],
 ) -> Chart:
     longest = max((v for s in summaries for v in read(s) if v is not None), default=0.0)
     return Chart(title, [_bar(s, *read(s), longest or 1.0, words) for s in summaries])
 
 
-def _bar(summary: Summary, value: float | None, tick: float | None, longest: float, words: Callable[[float], str]) -> Bar:
+def _bar(
+    summary: Summary, value: float | None, tick: float | None, longest: float, words: Callable[[float], str]
+) -> Bar:
     if value is None:
         return Bar(summary.strategy, "no answer", None, None)
     lost = summary.asked - summary.answered
     said = words(value) + (f", {lost} of {summary.asked} failed" if lost else "")
-    return Bar(summary.strategy, said, WIDTH * value / longest, None if tick is None else WIDTH * tick / longest)
+    return Bar(
+        summary.strategy, said, WIDTH * value / longest, None if tick is None else WIDTH * tick / longest
+    )

@@ -16,7 +16,7 @@ from deploy.demo import output, tables
 from deploy.demo import run as measurement
 from protos.errors import RequestError
 
-_MOST_QUESTIONS = 200
+_MAX_QUESTIONS = 200
 _WIDE = 160
 _EPILOG = """\
 examples:
@@ -24,31 +24,58 @@ examples:
   isthmus demo --questions 20 --json demo.json   more of it, and the figures for a program
   isthmus demo --bundle my-bundle                another split of the built-in model (made with --with-local)
 
-The cloud service runs as a process of its own on this machine; a proxy between makes the link good, slow or poor.
+The cloud service runs as a process of its own on this machine; a proxy between makes the link good, slow or
+poor.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus demo`."""
     parser.epilog = _EPILOG
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a split of the built-in model (default: made once, kept in the cache)")
-    parser.add_argument("--output", type=Path, default=Path("demo"), metavar="DIR", help="where the report goes (default %(default)s)")
-    parser.add_argument("--questions", type=int, default=9, metavar="N", help="for each strategy on each link (default %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file; - for standard output")
-    parser.add_argument("--open", choices=("yes", "no"), default="no", help="open the report in a browser (default %(default)s)")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="DIR",
+        help="a split of the built-in model (default: made once, kept in the cache)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demo"),
+        metavar="DIR",
+        help="where the report goes (default %(default)s)",
+    )
+    parser.add_argument(
+        "--questions",
+        type=int,
+        default=9,
+        metavar="N",
+        help="for each strategy on each link (default %(default)s)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write every figure to a file; - for standard output"
+    )
+    parser.add_argument(
+        "--open",
+        choices=("yes", "no"),
+        default="no",
+        help="open the report in a browser (default %(default)s)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Prepare, measure, tell. Raises RequestError, BundleError or CloudError where it cannot."""
-    if not 1 <= options.questions <= _MOST_QUESTIONS:
-        raise RequestError(f"--questions is {options.questions}; give a number from 1 to {_MOST_QUESTIONS}")
+    if not 1 <= options.questions <= _MAX_QUESTIONS:
+        raise RequestError(f"--questions is {options.questions}; give a number from 1 to {_MAX_QUESTIONS}")
     output.check(options.output, options.json)
     console = _console(stderr=str(options.json) == "-")
     with _termination_as_interrupt():
         bundle = prepare(options.bundle)
         with console.status("preparing") as status:
-            record = measurement.run(bundle, options.questions, lambda link, outcome: status.update(_now(link, outcome)))
+            record = measurement.run(
+                bundle, options.questions, lambda link, outcome: status.update(_now(link, outcome))
+            )
     tables.show(console, record)
     page = output.write(record, options.output)
     if options.json:

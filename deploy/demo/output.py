@@ -17,16 +17,23 @@ PAGE = "report.html"
 def check(folder: Path, figures: Path | None) -> None:
     """Raise RequestError now, before anything is measured, for places that cannot be written to later."""
     if not folder.name or (folder.exists() and not folder.is_dir()):
-        raise RequestError(f"--output {folder} is not the name of a folder of its own; give one, such as: --output demo")
+        raise RequestError(
+            f"--output {folder} is not the name of a folder of its own; give one, such as: --output demo"
+        )
     if folder.exists() and any(not _ours(path) for path in folder.iterdir()):
-        raise RequestError(f"--output {folder} holds other files than an earlier report; name another folder, or empty this one")
+        raise RequestError(
+            f"--output {folder} holds other files than an earlier report; name another folder, or empty "
+            "this one"
+        )
     _check_parent("--output", folder)
     if figures and str(figures) != "-":
         _check_parent("--json", figures)
 
 
 def write(record: Record, folder: Path) -> Path:
-    """Write the page and the pictures into a folder, whole or not at all; an earlier report there is replaced. Gives the page."""
+    """Write the page and the pictures into a folder, whole or not at all; an earlier report there is
+    replaced. Gives the page.
+    """
     check(folder, None)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -43,7 +50,9 @@ def write(record: Record, folder: Path) -> Path:
 
 def write_json(record: Record, file: Path) -> None:
     """Write every figure and the summaries to a file; - is standard output."""
-    summaries = [{"link": run.name, **dataclasses.asdict(summary)} for run in record.links for summary in run.summaries]
+    summaries = [
+        {"link": run.name, **dataclasses.asdict(summary)} for run in record.links for summary in run.summaries
+    ]
     text = json.dumps({**dataclasses.asdict(record), "summaries": summaries}, indent=1, default=_size)
     if str(file) == "-":
         print(text)
@@ -66,6 +75,10 @@ def _check_parent(option: str, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RequestError(f"{option} {path} cannot be made ({error.strerror}); name another place") from error
+        raise RequestError(
+            f"{option} {path} cannot be made ({error.strerror}); name another place"
+        ) from error
     if not os.access(path.parent, os.W_OK):
-        raise RequestError(f"{option} {path} cannot be written; name another place, or allow writing to {path.parent}")
+        raise RequestError(
+            f"{option} {path} cannot be written; name another place, or allow writing to {path.parent}"
+        )

@@ -38,6 +38,8 @@ def stages(outcome: Outcome) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=False
+    )
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
     return environment

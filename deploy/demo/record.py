@@ -10,7 +10,9 @@ from bench.rig.outcomes import AUTO, REMOTE, Asked, Outcome
 
 @dataclass(frozen=True)
 class Summary:
-    """One strategy on one link. Bytes and milliseconds are over the answered requests; None where there are none."""
+    """One strategy on one link. Bytes and milliseconds are over the answered requests; None where there are
+    none.
+    """
 
     strategy: str
     asked: int
@@ -28,7 +30,15 @@ class Summary:
         right = sum(o.right for o in mine)
         if not done:
             return cls(strategy, len(mine), 0, right, None, None, None)
-        return cls(strategy, len(mine), len(done), right, median(o.bytes_up for o in done), median(times), nearest_rank(times, 0.95))
+        return cls(
+            strategy,
+            len(mine),
+            len(done),
+            right,
+            median(o.bytes_up for o in done),
+            median(times),
+            nearest_rank(times, 0.95),
+        )
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,10 @@ class LinkRun:
 
     @property
     def summaries(self) -> list[Summary]:
-        return [Summary.of(strategy, self.outcomes) for strategy in dict.fromkeys(o.strategy for o in self.outcomes)]
+        return [
+            Summary.of(strategy, self.outcomes)
+            for strategy in dict.fromkeys(o.strategy for o in self.outcomes)
+        ]
 
     @property
     def orchestrated(self) -> list[Outcome]:
@@ -81,7 +94,10 @@ def nearest_rank(values: Sequence[float], part: float) -> float:
 
 def story(run: LinkRun) -> str:
     """What happened on a link, in a few sentences, from its figures alone."""
-    told = [_told(run, AUTO, "The orchestrator"), _told(run, REMOTE, "On a device that cannot answer alone it")]
+    told = [
+        _told(run, AUTO, "The orchestrator"),
+        _told(run, REMOTE, "On a device that cannot answer alone it"),
+    ]
     if run.killed:
         lost = [f"{s.strategy} {s.asked - s.answered}" for s in run.summaries if s.answered < s.asked]
         told = ["The cloud was killed half way.", *told, f"Not answered: {', '.join(lost) or 'nothing'}."]

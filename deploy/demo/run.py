@@ -40,7 +40,12 @@ PLANS = (
     _Plan("good link", "50 Mbit/s, 10 ms round trip", PRESETS["good"]),
     _Plan("slow link", "1 Mbit/s, 100 ms round trip", PRESETS["slow"]),
     _Plan("poor link", "64 kbit/s, 300 ms round trip", PRESETS["poor"]),
-    _Plan("cloud killed", "50 Mbit/s, 10 ms round trip; the cloud gets SIGKILL half way", PRESETS["good"], kill=True),
+    _Plan(
+        "cloud killed",
+        "50 Mbit/s, 10 ms round trip; the cloud gets SIGKILL half way",
+        PRESETS["good"],
+        kill=True,
+    ),
 )
 
 
@@ -71,7 +76,9 @@ class _Measurement:
     progress: Progress
 
     def over(self, plan: _Plan) -> LinkRun:
-        """Every strategy on one link: new connections, a warm-up that does not count, then the questions in turns."""
+        """Every strategy on one link: new connections, a warm-up that does not count, then the questions in
+        turns.
+        """
         self.progress(plan.name, None)
         self.link.set(plan.conditions)
         up, down = self.link.up.delivered, self.link.down.delivered
@@ -97,20 +104,30 @@ class _Measurement:
 
 
 def _explained(those: Sequence[Device]) -> list[tuple[str, ...]]:
-    """What each arm would have cost at the last decision of the device that must use the link, and so knows it."""
+    """What each arm would have cost at the last decision of the device that must use the link, and so knows
+    it.
+    """
     remote = next(device for device in those if device.strategy.name == REMOTE)
     return explain(remote.decision) if remote.decision else []
 
 
-def _setting(bundle: Bundle, questions: int, chosen: Sequence[Strategy], quality: int, said: str) -> Mapping[str, str]:
+def _setting(
+    bundle: Bundle, questions: int, chosen: Sequence[Strategy], quality: int, said: str
+) -> Mapping[str, str]:
     served = next((line for line in said.splitlines() if line.startswith("serving ")), "")
     return {
-        "model": f"{bundle.manifest.model}, bundle {bundle.digest[:12]}; {bundle.manifest.accuracy:.1f}% right when whole",
+        "model": (
+            f"{bundle.manifest.model}, bundle {bundle.digest[:12]}; {bundle.manifest.accuracy:.1f}% "
+            "right when whole"
+        ),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}; device and cloud share it",
         "device": "ONNX Runtime on the CPU, one thread",
         "cloud": served,
         "repetitions": f"{questions} questions for each strategy and link, after {WARM_UP} that do not count",
-        "JPEG": f"quality {quality}, the smallest of the report that loses at most a point; its whole request message is counted",
+        "JPEG": (
+            f"quality {quality}, the smallest of the report that loses at most a point; its whole "
+            "request message is counted"
+        ),
         **{f"strategy {strategy.name}": strategy.words for strategy in chosen},
     }
 

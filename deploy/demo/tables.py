@@ -48,7 +48,11 @@ def _request(o: Outcome) -> list[str]:
     said = f"[{_COLOURS[o.verdict]}]{o.verdict}[/]" + ("" if o.failure else f": {escape(o.answer)}")
     texts = [escape(question), o.strategy, said, escape(o.route.removesuffix("/int8-zstd"))]
     sizes = ["" if o.failure else str(o.bytes_up), str(o.asked.jpeg_bytes)]
-    return [*texts, *sizes, *(f"{ms:.0f}" if ms else "" for ms in (o.device, o.network, o.cloud, o.milliseconds))]
+    return [
+        *texts,
+        *sizes,
+        *(f"{ms:.0f}" if ms else "" for ms in (o.device, o.network, o.cloud, o.milliseconds)),
+    ]
 
 
 def _setting(record: Record) -> Table:
@@ -67,7 +71,9 @@ def _summary(record: Record) -> Table:
     for run in record.links:
         rows = run.summaries
         for row in rows:
-            table.add_row(run.name if row is rows[0] else "", row.strategy, *_figures(row), end_section=row is rows[-1])
+            table.add_row(
+                run.name if row is rows[0] else "", row.strategy, *_figures(row), end_section=row is rows[-1]
+            )
     return table
 
 

@@ -35,8 +35,9 @@ examples:
   isthmus ask photo.jpg "is there a dog?" --cloud 127.0.0.1:7070 --route split@connector --no-local
   isthmus ask photo.jpg --bundle clip --labels cat,dog                    a dual encoder chooses among labels
 
-Routes: auto, local, split, split@CUT, split@CUT/CODEC, upload, upload@FORMAT-QUALITY. A cloud that fails is replaced by a local
-answer, which says so; --no-local makes it an error. What is learned of the link is remembered for the next question.
+Routes: auto, local, split, split@CUT, split@CUT/CODEC, upload, upload@FORMAT-QUALITY. A cloud that fails is
+replaced by a local answer, which says so; --no-local makes it an error. What is learned of the link is
+remembered for the next question.
 """
 
 
@@ -44,17 +45,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus ask`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("image", type=Path, metavar="IMAGE", help="any picture file")
-    parser.add_argument("question", metavar="QUESTION", nargs="?", default="", help="none for a dual encoder, which chooses among labels")
     parser.add_argument(
-        "--bundle", type=Path, metavar="DIR", help="what `isthmus split` made (default: $ISTHMUS_BUNDLE, or the built-in model's)"
+        "question",
+        metavar="QUESTION",
+        nargs="?",
+        default="",
+        help="none for a dual encoder, which chooses among labels",
     )
-    parser.add_argument("--cloud", metavar="HOST:PORT", help="a service started with `isthmus cloud serve` (default: none)")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="DIR",
+        help="what `isthmus split` made (default: $ISTHMUS_BUNDLE, or the built-in model's)",
+    )
+    parser.add_argument(
+        "--cloud", metavar="HOST:PORT", help="a service started with `isthmus cloud serve` (default: none)"
+    )
     _add_rules(parser)
     _add_labels(parser)
     _add_generation(parser)
-    parser.add_argument("--threads", type=_at_least(1), default=1, metavar="N", help="threads for the model (default: 1)")
-    parser.add_argument("--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)")
-    parser.add_argument("--explain", action="store_true", help="print what every way to answer would have cost, and why it lost")
+    parser.add_argument(
+        "--threads", type=_at_least(1), default=1, metavar="N", help="threads for the model (default: 1)"
+    )
+    parser.add_argument(
+        "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print what every way to answer would have cost, and why it lost",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.set_defaults(run=run)
 
@@ -86,14 +106,20 @@ def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orche
     """One with everything loaded; what it learns of the link is kept, however it ends."""
     profile = DeviceProfile.known(bundle)
     if not options.cloud:
-        yield _prepared(Orchestrator(bundle, None, profile, threads=options.threads, provider=options.provider or ""))
+        yield _prepared(
+            Orchestrator(bundle, None, profile, threads=options.threads, provider=options.provider or "")
+        )
         return
     link, memory = Link(bundle, time.monotonic()), memory_file(config.cache_folder(), options.cloud)
     link.load(memory, time.monotonic(), time.time())
     with CloudClient(options.cloud) as client:
         client.connect()
         try:
-            yield _prepared(Orchestrator(bundle, client, profile, link, threads=options.threads, provider=options.provider or ""))
+            yield _prepared(
+                Orchestrator(
+                    bundle, client, profile, link, threads=options.threads, provider=options.provider or ""
+                )
+            )
         finally:
             link.save(memory, time.monotonic(), time.time())
 
@@ -105,19 +131,32 @@ def _prepared(orchestrator: Orchestrator) -> Orchestrator:
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
     rules = parser.add_argument_group("rules")
-    rules.add_argument("--route", default="auto", metavar="ROUTE", help="force a way to answer (default: auto)")
+    rules.add_argument(
+        "--route", default="auto", metavar="ROUTE", help="force a way to answer (default: auto)"
+    )
     rules.add_argument("--deadline", type=_at_least(1), metavar="MS", help="when the answer must be complete")
-    rules.add_argument("--never-upload", action="store_true", help="no picture leaves the device; features may")
-    rules.add_argument("--never-leave-device", action="store_true", help="nothing leaves the device; beats every other rule")
+    rules.add_argument(
+        "--never-upload", action="store_true", help="no picture leaves the device; features may"
+    )
+    rules.add_argument(
+        "--never-leave-device", action="store_true", help="nothing leaves the device; beats every other rule"
+    )
     rules.add_argument("--no-local", action="store_true", help="the device must not answer alone")
 
 
 def _add_labels(parser: argparse.ArgumentParser) -> None:
     labels = parser.add_argument_group("dual encoders (CLIP, SigLIP)").add_mutually_exclusive_group()
     labels.add_argument(
-        "--labels", default="", help="choose among these: comma-separated, or a file with one a line (default: the bundle's)"
+        "--labels",
+        default="",
+        help="choose among these: comma-separated, or a file with one a line (default: the bundle's)",
     )
-    labels.add_argument("--label-file", type=Path, metavar="FILE", help="choose among those of a file that `isthmus bundle labels` made")
+    labels.add_argument(
+        "--label-file",
+        type=Path,
+        metavar="FILE",
+        help="choose among those of a file that `isthmus bundle labels` made",
+    )
 
 
 def _labels(bundle: Bundle, options: argparse.Namespace) -> tuple[str, ...] | Labels:
@@ -127,20 +166,40 @@ def _labels(bundle: Bundle, options: argparse.Namespace) -> tuple[str, ...] | La
 def _add_generation(parser: argparse.ArgumentParser) -> None:
     generation = parser.add_argument_group("generation")
     generation.add_argument(
-        "--max-tokens", type=_at_least(1), default=0, metavar="N", help="length of the answer (default: the bundle's limit)"
+        "--max-tokens",
+        type=_at_least(1),
+        default=0,
+        metavar="N",
+        help="length of the answer (default: the bundle's limit)",
     )
     generation.add_argument(
-        "--temperature", type=_temperature, default=0.0, metavar="T", help="0 is greedy (default); only a cloud samples"
+        "--temperature",
+        type=_temperature,
+        default=0.0,
+        metavar="T",
+        help="0 is greedy (default); only a cloud samples",
     )
-    generation.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="the same seed gives the same sampled answer")
+    generation.add_argument(
+        "--seed",
+        type=_at_least(0),
+        default=0,
+        metavar="N",
+        help="the same seed gives the same sampled answer",
+    )
 
 
 def _rules(options: argparse.Namespace) -> Rules:
-    return Rules(options.deadline, options.never_upload, options.never_leave_device, not options.no_local, options.route)
+    return Rules(
+        options.deadline,
+        options.never_upload,
+        options.never_leave_device,
+        not options.no_local,
+        options.route,
+    )
 
 
 def _generation(options: argparse.Namespace) -> pb.Generation:
-    return pb.Generation(most_tokens=options.max_tokens, temperature=options.temperature, seed=options.seed)
+    return pb.Generation(max_tokens=options.max_tokens, temperature=options.temperature, seed=options.seed)
 
 
 def _print(text: str) -> None:
@@ -162,8 +221,10 @@ def _print_end(answer: Answer, *, explained: bool) -> None:
     print(flush=True)
     console = Console(soft_wrap=True)
     if answer.fallback:
-        console.print(f"answered on the device: {answer.fallback}", style="yellow", highlight=False, markup=False)
-    if answer.fits:
+        console.print(
+            f"answered on the device: {answer.fallback}", style="yellow", highlight=False, markup=False
+        )
+    if answer.label_scores:
         console.print(_fits(answer))
     console.print(_summary(answer), style="dim", highlight=False, markup=False)
     if explained:
@@ -181,7 +242,7 @@ def _fits(answer: Answer) -> Table:
     table.add_column("label", overflow="fold")
     table.add_column("probability", justify="right")
     table.add_column("similarity", justify="right")
-    for fit in answer.fits[:_SHOWN]:
+    for fit in answer.label_scores[:_SHOWN]:
         table.add_row(Text(fit.label), f"{fit.probability:.1%}", f"{fit.similarity:.3f}")
     return table
 
@@ -191,7 +252,9 @@ def _table(answer: Answer) -> Table:
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     for column in COLUMNS:
         words = column in {"way", "why"}
-        table.add_column(column, justify="left" if words else "right", no_wrap=column != "why", overflow="fold")
+        table.add_column(
+            column, justify="left" if words else "right", no_wrap=column != "why", overflow="fold"
+        )
     for row in explain(answer.decision):
         table.add_row(*row)
     return table
@@ -200,7 +263,10 @@ def _table(answer: Answer) -> Table:
 def _as_json(answer: Answer) -> dict[str, object]:
     fields = dataclasses.asdict(answer)
     del fields["decision"]
-    arms = [{"arm": p.arm.name, **{k: v for k, v in dataclasses.asdict(p).items() if k != "arm"}} for p in answer.decision.arms]
+    arms = [
+        {"arm": p.arm.name, **{k: v for k, v in dataclasses.asdict(p).items() if k != "arm"}}
+        for p in answer.decision.arms
+    ]
     return {**fields, "decided": answer.decision.arm.name, "decided_late": answer.decision.late, "arms": arms}
 
 

@@ -17,8 +17,8 @@ from edge.models.providers import CHOICES, PROVIDER_HELP
 from protos.bundle import Bundle
 
 _EXAMPLE = """\
-The orchestrator predicts the time of every route from these numbers. Measure once on each device, while it does nothing else;
-until then it uses those of the machine that split the model.
+The orchestrator predicts the time of every route from these numbers. Measure once on each device, while it
+does nothing else; until then it uses those of the machine that split the model.
 
 example:
   isthmus edge profile nano.isthmus --threads 2
@@ -29,13 +29,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     line = "measure what each part of an answer costs on this device"
     command = commands.add_parser(
-        "profile", help=line, description=line, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+        "profile",
+        help=line,
+        description=line,
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made")
-    command.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads for the model (default: 1)")
-    command.add_argument("--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)")
-    command.add_argument("--seconds", type=_seconds, default=5.0, metavar="S", help="how long to measure (default: 5)")
-    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to keep the numbers (default: in the cache folder)")
+    command.add_argument(
+        "--threads", type=_positive, default=1, metavar="N", help="threads for the model (default: 1)"
+    )
+    command.add_argument(
+        "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
+    )
+    command.add_argument(
+        "--seconds", type=_seconds, default=5.0, metavar="S", help="how long to measure (default: 5)"
+    )
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to keep the numbers (default: in the cache folder)",
+    )
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
     command.set_defaults(run=run)
 
@@ -45,7 +61,13 @@ def run(options: argparse.Namespace) -> None:
     bundle = Bundle.open(options.bundle)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("measuring", total=1.0)
-        profile = measure(bundle, options.threads, options.seconds, lambda done: bar.update(task, completed=done), options.provider or "")
+        profile = measure(
+            bundle,
+            options.threads,
+            options.seconds,
+            lambda done: bar.update(task, completed=done),
+            options.provider or "",
+        )
     path = options.output or config.profile_file(bundle.digest)
     profile.save(path)
     if options.json:

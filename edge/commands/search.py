@@ -12,11 +12,12 @@ from rich.text import Text
 
 from edge.link.client import CloudClient
 from edge.models.providers import CHOICES, PROVIDER_HELP
-from edge.requests.search import Found, photos_in, search
+from edge.requests.search import PhotoMatch, photos_in, search
 from protos.bundle import Bundle
 
 _EXAMPLES = """\
-The photos never leave the device. The text is read here if the bundle was split --with-local, and else by the cloud.
+The photos never leave the device. The text is read here if the bundle was split --with-local, and else by
+the cloud.
 
 examples:
   isthmus search clip "a dog on a beach" --photos ~/photos
@@ -27,13 +28,30 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus search`."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made of a CLIP or SigLIP checkpoint")
+    parser.add_argument(
+        "bundle",
+        type=Path,
+        metavar="BUNDLE",
+        help="folder that `isthmus split` made of a CLIP or SigLIP checkpoint",
+    )
     parser.add_argument("text", metavar="TEXT", help="what to look for")
-    parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="folder of photos, with those below it")
-    parser.add_argument("--top", type=_count, default=5, metavar="N", help="how many to show (default: %(default)s)")
-    parser.add_argument("--cloud", metavar="HOST:PORT", help="a service that reads the text where the bundle cannot (default: none)")
-    parser.add_argument("--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)")
-    parser.add_argument("--threads", type=_count, default=1, metavar="N", help="threads for the model (default: %(default)s)")
+    parser.add_argument(
+        "--photos", type=Path, required=True, metavar="DIR", help="folder of photos, with those below it"
+    )
+    parser.add_argument(
+        "--top", type=_count, default=5, metavar="N", help="how many to show (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cloud",
+        metavar="HOST:PORT",
+        help="a service that reads the text where the bundle cannot (default: none)",
+    )
+    parser.add_argument(
+        "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
+    )
+    parser.add_argument(
+        "--threads", type=_count, default=1, metavar="N", help="threads for the model (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.set_defaults(run=run)
 
@@ -53,22 +71,35 @@ def run(options: argparse.Namespace) -> None:
             provider=options.provider or "",
             advance=lambda: bar.advance(task),
         )
-    near, unread = [one for one in found if not one.trouble][: options.top], [one for one in found if one.trouble]
+    near, unread = (
+        [one for one in found if not one.unavailable_reason][: options.top],
+        [one for one in found if one.unavailable_reason],
+    )
     if options.json:
         print(json.dumps(_record(options.text, near, unread), indent=1))
         return
     console = Console()
     console.print(_table(near))
     for one in unread:
-        console.print(f"left out: {one.trouble}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"left out: {one.unavailable_reason}",
+            style="yellow",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
-def _record(text: str, near: list[Found], unread: list[Found]) -> dict[str, object]:
+def _record(text: str, near: list[PhotoMatch], unread: list[PhotoMatch]) -> dict[str, object]:
     ranked = [{"photo": str(one.path), "similarity": one.similarity} for one in near]
-    return {"text": text, "photos": ranked, "left_out": [{"photo": str(one.path), "why": one.trouble} for one in unread]}
+    return {
+        "text": text,
+        "photos": ranked,
+        "left_out": [{"photo": str(one.path), "why": one.unavailable_reason} for one in unread],
+    }
 
 
-def _table(near: list[Found]) -> Table:
+def _table(near: list[PhotoMatch]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("similarity", justify="right")
     table.add_column("photo", overflow="fold")

@@ -12,35 +12,43 @@ import cv2
 import numpy as np
 
 from edge.costs.profile import DeviceProfile
-from edge.models.head import Head, Reached
+from edge.models.head import Head, HeadOutput
 from edge.models.local_model import LocalModel, available
 from edge.models.providers import AUTO, CPU
 from edge.models.text_tower import TextTower, has_tower
 from edge.pictures.files import encode_picture
 from edge.pictures.preprocess import Pixels, Preprocessor
 from edge.pictures.resampling import Picture
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos.bundle import Bundle
 
 Progress = Callable[[float], None]  # told the part of the work that is done, 0 to 1
 _Times = defaultdict[str, list[float]]
 
-_LEAST_ROUNDS = 3
+_MIN_ROUNDS = 3
 _PREPROCESS, _PREFILL, _TOKEN = "preprocess", "prefill", "token"
 
 
-def measure(bundle: Bundle, threads: int = 1, seconds: float = 5.0, progress: Progress | None = None, provider: str = "") -> DeviceProfile:
-    """Measure for about `seconds`, at least three rounds. Raises BundleDamaged for a bundle that cannot be run."""
+def measure(
+    bundle: Bundle,
+    threads: int = 1,
+    seconds: float = 5.0,
+    progress: Progress | None = None,
+    provider: str = "",
+) -> DeviceProfile:
+    """Measure for about `seconds`, at least three rounds. Raises BundleDamaged for a bundle that cannot be
+    run.
+    """
     rounds = _Rounds(bundle, threads, provider)
     rounds.run()  # the first round loads, allocates and warms up
     rounds.times.clear()
     started = time.perf_counter()
     done = 0
-    while done < _LEAST_ROUNDS or time.perf_counter() - started < seconds:
+    while done < _MIN_ROUNDS or time.perf_counter() - started < seconds:
         rounds.run()
         done += 1
         if progress:
-            progress(min(done / _LEAST_ROUNDS, (time.perf_counter() - started) / max(seconds, 1e-9), 1.0))
+            progress(min(done / _MIN_ROUNDS, (time.perf_counter() - started) / max(seconds, 1e-9), 1.0))
     return rounds.profile()
 
 
@@ -52,8 +60,12 @@ class _Rounds:
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
         self._head = Head(bundle, threads, provider)
         self._tower = TextTower(bundle, threads, provider) if has_tower(bundle) else None
-        self._local = LocalModel(bundle, threads, provider) if available(bundle) and not bundle.manifest.HasField("matching") else None
-        self._senders = Senders(bundle, threads)
+        self._local = (
+            LocalModel(bundle, threads, provider)
+            if available(bundle) and not bundle.manifest.HasField("matching")
+            else None
+        )
+        self._senders = FeatureEncoders(bundle, threads)
         self._picture = _picture()
         self.times: _Times = defaultdict(list)
 
@@ -94,7 +106,7 @@ class _Rounds:
             self._note(f"{upload.format}-{upload.quality}", started)
         return pixels
 
-    def _reach(self, pixels: Pixels, cut: str, before: Reached | None) -> Reached:
+    def _reach(self, pixels: Pixels, cut: str, before: HeadOutput | None) -> HeadOutput:
         reached = self._head.run(pixels, cut, before)
         for name, milliseconds in reached.milliseconds.items():
             self.times[name].append(milliseconds)
@@ -109,7 +121,7 @@ class _Rounds:
         tower.embed(["a photo of a cat"])
         self._note(_TOKEN, started)
 
-    def _answer(self, local: LocalModel, reached: Reached) -> None:
+    def _answer(self, local: LocalModel, reached: HeadOutput) -> None:
         grid = self._preprocessor.grid(self._preprocessor.resize(self._picture))
         (image_tokens,) = (np.tile(tensor[0], (grid.tiles, 1)) for tensor in reached.boundary.values())
         embeds = local.embed(local.prompt("what is in the picture?", grid), image_tokens)

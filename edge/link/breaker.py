@@ -1,10 +1,12 @@
-"""Whether the cloud is worth a call: open after a failed one, for a delay that doubles up to a cap and is jittered."""
+"""Whether the cloud is worth a call: open after a failed one, for a delay that doubles up to a cap and is
+jittered.
+"""
 
 import random
 from collections.abc import Callable
 
 FIRST_SECONDS = 1.0
-MOST_SECONDS = 60.0
+MAX_SECONDS = 60.0
 
 
 class Breaker:
@@ -12,26 +14,32 @@ class Breaker:
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
-        self.failures, self.trouble, self._until = 0, "", 0.0
+        self.failures, self.unavailable_reason, self._until = 0, "", 0.0
 
     def wait(self, now: float) -> float:
         """Seconds until a call is let through; 0 if one is welcome now."""
         return max(self._until - now, 0.0) if self.failures else 0.0
 
-    def failed(self, trouble: str, now: float) -> None:
-        """A call failed: wait, the longer the more have failed in a row, between half and all of the doubled delay."""
-        self.failures, self.trouble = self.failures + 1, trouble
-        delay = min(MOST_SECONDS, FIRST_SECONDS * 2 ** min(self.failures - 1, 16))
+    def failed(self, unavailable_reason: str, now: float) -> None:
+        """A call failed: wait, the longer the more have failed in a row, between half and all of the doubled
+        delay.
+        """
+        self.failures, self.unavailable_reason = self.failures + 1, unavailable_reason
+        delay = min(MAX_SECONDS, FIRST_SECONDS * 2 ** min(self.failures - 1, 16))
         self._until = now + delay * (1 + self._jitter()) / 2
 
     def succeeded(self) -> None:
-        self.failures, self.trouble, self._until = 0, "", 0.0
+        self.failures, self.unavailable_reason, self._until = 0, "", 0.0
 
     def state(self, now: float) -> dict[str, object]:
         """For JSON; `restore` reads it."""
-        return {"failures": self.failures, "trouble": self.trouble, "wait": self.wait(now)}
+        return {
+            "failures": self.failures,
+            "unavailable_reason": self.unavailable_reason,
+            "wait": self.wait(now),
+        }
 
-    def restore(self, failures: int, trouble: str, wait: float, now: float) -> None:
+    def restore(self, failures: int, unavailable_reason: str, wait: float, now: float) -> None:
         """Go on from a saved state; a wait is never longer than the cap."""
-        self.failures, self.trouble = max(failures, 0), trouble
-        self._until = now + min(max(wait, 0.0), MOST_SECONDS)
+        self.failures, self.unavailable_reason = max(failures, 0), unavailable_reason
+        self._until = now + min(max(wait, 0.0), MAX_SECONDS)

@@ -1,4 +1,6 @@
-"""Calls to the cloud over one gRPC channel: its errors become ours, and no call is without a limit of time."""
+"""Calls to the cloud over one gRPC channel: its errors become ours, and no call is without a limit of
+time.
+"""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -7,11 +9,20 @@ from typing import Any, Protocol, Self
 import grpc
 
 from protos import inference_pb2 as pb
-from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, RequestError, TooLarge, UnknownFrame, WrongBundle
+from protos.errors import (
+    CloudBusy,
+    CloudError,
+    DeadlineError,
+    IsthmusError,
+    RequestError,
+    TooLarge,
+    UnknownFrame,
+    WrongBundle,
+)
 from protos.inference_pb2_grpc import InferenceStub
 
-MOST_BYTES = 64 << 20
-_MOST_REPLY_BYTES = 4 << 20
+MAX_BYTES = 64 << 20
+_MAX_REPLY_BYTES = 4 << 20
 
 _ERRORS: dict[grpc.StatusCode, type[IsthmusError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
@@ -31,15 +42,19 @@ class Cloud(Protocol):
 
 
 class CloudClient:
-    """A client of the Inference service at HOST:PORT. The channel connects at the first call, or at `connect`."""
+    """A client of the Inference service at HOST:PORT. The channel connects at the first call, or at
+    `connect`.
+    """
 
-    def __init__(self, address: str, most_bytes: int = MOST_BYTES) -> None:
-        self.address, self._most_bytes = address, most_bytes
-        self._channel = grpc.insecure_channel(address, options=_options(most_bytes))
+    def __init__(self, address: str, max_bytes: int = MAX_BYTES) -> None:
+        self.address, self._max_bytes = address, max_bytes
+        self._channel = grpc.insecure_channel(address, options=_options(max_bytes))
         self._stub = InferenceStub(self._channel)
 
     def connect(self) -> None:
-        """Begin to connect in the background, so that the first call need not wait for it. Returns at once."""
+        """Begin to connect in the background, so that the first call need not wait for it. Returns at
+        once.
+        """
         self._channel.subscribe(_ignore, try_to_connect=True)
 
     def infer(self, request: pb.InferRequest, seconds: float) -> Generator[pb.InferReply, None, None]:
@@ -48,15 +63,23 @@ class CloudClient:
         Raises TooLarge, CloudError, DeadlineError, WrongBundle, UnknownFrame, RequestError.
         """
         size = request.ByteSize()
-        if size > self._most_bytes:
+        if size > self._max_bytes:
             raise TooLarge(
-                f"the request has {size} bytes, at most {self._most_bytes} are sent; ask for a smaller upload or a cut", bytes=size
+                (
+                    f"the request has {size} bytes, at most {self._max_bytes} are sent; ask for a smaller "
+                    "upload or a cut"
+                ),
+                bytes=size,
             )
         with self._errors():
             yield from _cancelled_when_left(self._stub.Infer(request, timeout=max(seconds, 0.0)))
 
-    def converse(self, requests: Iterator[pb.InferRequest], seconds: float | None = None) -> Iterator[pb.InferReply]:
-        """Many requests over one stream; replies carry the request's id and may interleave. Unlimited unless told."""
+    def converse(
+        self, requests: Iterator[pb.InferRequest], seconds: float | None = None
+    ) -> Iterator[pb.InferReply]:
+        """Many requests over one stream; replies carry the request's id and may interleave. Unlimited unless
+        told.
+        """
         with self._errors():
             yield from _cancelled_when_left(self._stub.Converse(requests, timeout=seconds))
 
@@ -100,22 +123,32 @@ def _translated(error: grpc.RpcError, address: str) -> IsthmusError:
     """Our error for a failed call, the server's own words in it."""
     code, details = error.code(), error.details() or "no details"
     kind = _ERRORS.get(code, CloudError)
-    if kind is CloudBusy and "larger than max" in details:  # gRPC's own words for a message over the receiver's limit
+    if (
+        kind is CloudBusy and "larger than max" in details
+    ):  # gRPC's own words for a message over the receiver's limit
         kind = TooLarge
     if kind is CloudError:
-        text = f"the cloud at {address} did not answer ({code.name}: {details}); check the address, and that it runs"
+        text = (
+            f"the cloud at {address} did not answer ({code.name}: {details}); check the address, and "
+            "that it runs"
+        )
     elif kind is DeadlineError:
-        text = f"the cloud at {address} did not answer in time ({details}); allow more time, or a local answer"
+        text = (
+            f"the cloud at {address} did not answer in time ({details}); allow more time, or a local answer"
+        )
     else:
         text = f"the cloud at {address} refused: {details}"
     return kind(text, address=address, status=code.name)
 
 
-def _options(most_bytes: int) -> list[tuple[str, int]]:
+def _options(max_bytes: int) -> list[tuple[str, int]]:
     return [
-        ("grpc.max_send_message_length", most_bytes),
-        ("grpc.max_receive_message_length", _MOST_REPLY_BYTES),
-        ("grpc.enable_retries", 0),  # a lost call becomes a local answer; a hidden second try would eat its time
+        ("grpc.max_send_message_length", max_bytes),
+        ("grpc.max_receive_message_length", _MAX_REPLY_BYTES),
+        (
+            "grpc.enable_retries",
+            0,
+        ),  # a lost call becomes a local answer; a hidden second try would eat its time
         ("grpc.enable_http_proxy", 0),  # a device's environment must not reroute its pictures
         ("grpc.default_compression_algorithm", 0),  # the payload is coded already
         ("grpc.use_local_subchannel_pool", 1),  # one client's back-off is not another's

@@ -1,4 +1,6 @@
-"""One call to the cloud, watched: when the first word came, what the cloud says it took, and so what the network took."""
+"""One call to the cloud, watched: when the first word came, what the cloud says it took, and so what the
+network took.
+"""
 
 import time
 from collections.abc import Callable
@@ -9,11 +11,11 @@ from edge.link.client import Cloud
 from protos import inference_pb2 as pb
 from protos.errors import CloudError
 
-LEAST_MS = 0.1  # no call is faster; a cloud whose clock says so is wrong
+MIN_MS = 0.1  # no call is faster; a cloud whose clock says so is wrong
 
 
 @dataclass
-class Exchange:
+class CloudCall:
     """Instants are of `clock`, in seconds."""
 
     request: pb.InferRequest
@@ -28,7 +30,9 @@ class Exchange:
         return self.request.ByteSize()
 
     def run(self, cloud: Cloud, seconds: float, tell: Callable[[str], None]) -> pb.Done:
-        """Call and pass the text on as it comes. Raises what the client raises; CloudError if the reply has no end."""
+        """Call and pass the text on as it comes. Raises what the client raises; CloudError if the reply has
+        no end.
+        """
         self.begun = self.clock()
         with closing(cloud.infer(self.request, seconds)) as replies:
             for reply in replies:
@@ -44,13 +48,15 @@ class Exchange:
         return (self.clock() - self.begun) * 1000
 
     def network_ms(self) -> float:
-        """From the call to the first reply, without the cloud's own work up to there. Known once the call is done."""
+        """From the call to the first reply, without the cloud's own work up to there. Known once the call is
+        done.
+        """
         if self.done is None or self.heard is None:
             raise ValueError("the call is not done")
         stages = self.done.stages
         first = stages.decode + stages.queue + stages.tail + stages.first_token
         worked = first if self.heard_text else stages.total
-        return max((self.heard - self.begun) * 1000 - (worked if worked > 0 else 0.0), LEAST_MS)
+        return max((self.heard - self.begun) * 1000 - (worked if worked > 0 else 0.0), MIN_MS)
 
     def _note(self, reply: pb.InferReply) -> None:
         if self.heard is None:

@@ -1,4 +1,6 @@
-"""What the cloud's replies say of the cloud: moving means of its stage times, beginning with the manifest's guess."""
+"""What the cloud's replies say of the cloud: moving means of its stage times, beginning with the manifest's
+guess.
+"""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ QUEUE_SECONDS = 30.0  # what a queue was is forgotten with this time constant
 FIRST_TOKENS = 8.0
 
 
-class Reports:
+class CloudStats:
     """`now` is any monotonic clock in seconds."""
 
     def __init__(self, guess: CloudEstimate) -> None:
@@ -33,7 +35,10 @@ class Reports:
         self._prefill = _mean(self._prefill, stages.first_token)
         if done.tokens > 1:
             self._token = _mean(self._token, stages.generate / (done.tokens - 1))
-        self._queue, self._queue_at = _mean(self.estimate(now).queue_ms, max(stages.queue, done.load.queue_milliseconds)), now
+        self._queue, self._queue_at = (
+            _mean(self.estimate(now).queue_ms, max(stages.queue, done.load.queue_milliseconds)),
+            now,
+        )
         self.counted(done.tokens)
 
     def counted(self, tokens: int) -> None:

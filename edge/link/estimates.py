@@ -1,4 +1,6 @@
-"""What the device believes of the link and of the cloud, as plain values: made by edge/link/link.py, read by edge/policy/policy.py."""
+"""What the device believes of the link and of the cloud, as plain values: made by edge/link/link.py, read by
+edge/policy/policy.py.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ class LinkEstimate:
     round_trip_ms: float
     up: bool = True  # False while the breaker is open
     retry_seconds: float = 0.0  # until the breaker lets one call through
-    trouble: str = ""  # why it is open
+    unavailable_reason: str = ""  # why it is open
     exchanges: float = 0.0  # how many stand behind the estimate, old ones counting less
     doubt: float = 1.0  # relative standard error of the uplink
 
@@ -34,5 +36,7 @@ class CloudEstimate:
     def from_manifest(cls, manifest: pb.Manifest) -> Self:
         """The first guess: what the machine that split the model took."""
         cost = manifest.cloud_cost
-        entry = {cut.name: cut.cloud_milliseconds for cut in manifest.cuts} | {PICTURE_CUT: cost.vision_milliseconds}
+        entry = {cut.name: cut.cloud_milliseconds for cut in manifest.cuts} | {
+            PICTURE_CUT: cost.vision_milliseconds
+        }
         return cls(entry, cost.prefill_milliseconds, cost.token_milliseconds)

@@ -1,4 +1,6 @@
-"""What the device knows of the link and the cloud behind it: learned from every exchange, remembered per address."""
+"""What the device knows of the link and the cloud behind it: learned from every exchange, remembered per
+address.
+"""
 
 import json
 import logging
@@ -10,24 +12,26 @@ from typing import Any
 from urllib.parse import quote
 
 from edge.link.breaker import Breaker
-from edge.link.cloud_stats import Reports
+from edge.link.cloud_stats import CloudStats
 from edge.link.estimates import CloudEstimate, LinkEstimate
-from edge.link.uplink import Uplink
+from edge.link.uplink import UplinkEstimator
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 
-_MOST_FILE_BYTES = 1 << 20
+_MAX_FILE_BYTES = 1 << 20
 
 log = logging.getLogger(__name__)
 
 
 class Link:
-    """Uplink, breaker and the cloud's reports together. `now` is any monotonic clock in seconds, the same for all calls."""
+    """Uplink, breaker and the cloud's reports together. `now` is any monotonic clock in seconds, the same for
+    all calls.
+    """
 
     def __init__(self, bundle: Bundle, now: float = 0.0, jitter: Callable[[], float] = random.random) -> None:
         self._digest = bundle.digest
-        self._uplink, self._breaker = Uplink(now), Breaker(jitter)
-        self._reports = Reports(CloudEstimate.from_manifest(bundle.manifest))
+        self._uplink, self._breaker = UplinkEstimator(now), Breaker(jitter)
+        self._reports = CloudStats(CloudEstimate.from_manifest(bundle.manifest))
 
     @property
     def tokens(self) -> float:
@@ -38,7 +42,15 @@ class Link:
         """The link as it is believed to be at this instant."""
         self._uplink.rest(now)
         wait, link = self._breaker.wait(now), self._uplink
-        return LinkEstimate(link.rate, link.round_trip_ms, wait <= 0, wait, self._breaker.trouble, link.exchanges, link.doubt)
+        return LinkEstimate(
+            link.rate,
+            link.round_trip_ms,
+            wait <= 0,
+            wait,
+            self._breaker.unavailable_reason,
+            link.exchanges,
+            link.doubt,
+        )
 
     def cloud(self, now: float) -> CloudEstimate:
         """The cloud as it is believed to be at this instant."""
@@ -61,17 +73,18 @@ class Link:
         """The device answered by itself, with so many tokens."""
         self._reports.counted(tokens)
 
-    def failed(self, trouble: str, now: float) -> None:
+    def failed(self, unavailable_reason: str, now: float) -> None:
         """A call failed; `trouble` says how, in few words. The breaker opens."""
-        self._breaker.failed(trouble, now)
+        self._breaker.failed(unavailable_reason, now)
 
-    def silent(self, sent: int, waited_ms: float, now: float) -> None:
+    def ignore_text(self, sent: int, waited_ms: float, now: float) -> None:
         """No reply came in this time. The link is at most that fast, and the breaker opens."""
         self._uplink.at_least(sent, waited_ms, now)
         self._breaker.failed("cloud silent", now)
 
     def save(self, path: Path, now: float, wall: float) -> None:
-        """Remember for the next process. `wall` is the time of day in seconds: it, unlike `now`, means the same there.
+        """Remember for the next process. `wall` is the time of day in seconds: it, unlike `now`, means the
+        same there.
 
         A place that cannot be written to is a warning.
         """
@@ -91,24 +104,34 @@ class Link:
             log.warning("what was learned of the link is not remembered in %s (%s)", path, error.strerror)
 
     def load(self, path: Path, now: float, wall: float) -> None:
-        """Recall what `save` wrote, aged by the time since. A file that cannot be used is ignored with a warning."""
+        """Recall what `save` wrote, aged by the time since. A file that cannot be used is ignored with a
+        warning.
+        """
         try:
             with path.open("rb") as stream:
-                state = json.loads(stream.read(_MOST_FILE_BYTES))
+                state = json.loads(stream.read(_MAX_FILE_BYTES))
             self._restore(state, now, max(wall - float(state["saved_at"]), 0.0))
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            log.warning("what was remembered of the link in %s is ignored (%s: %s)", path, type(error).__name__, error)
+            log.warning(
+                "what was remembered of the link in %s is ignored (%s: %s)", path, type(error).__name__, error
+            )
 
     def _restore(self, state: dict[str, Any], now: float, age: float) -> None:
-        uplink = Uplink.restored([{**seen, "age": float(seen["age"]) + age} for seen in state["uplink"]], now)
+        uplink = UplinkEstimator.restored(
+            [{**seen, "age": float(seen["age"]) + age} for seen in state["uplink"]], now
+        )
         saved = state["breaker"]
-        failures, trouble, wait = int(saved["failures"]), str(saved["trouble"]), float(saved["wait"]) - age
+        failures, unavailable_reason, wait = (
+            int(saved["failures"]),
+            str(saved["unavailable_reason"]),
+            float(saved["wait"]) - age,
+        )
         if state["bundle"] == self._digest:
             self._reports.restore(state["cloud"])
         self._uplink = uplink
-        self._breaker.restore(failures, trouble, wait, now)
+        self._breaker.restore(failures, unavailable_reason, wait, now)
 
 
 def memory_file(folder: Path, address: str) -> Path:

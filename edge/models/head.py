@@ -17,11 +17,11 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Reached:
+class HeadOutput:
     """What the head made of a picture at a cut.
 
-    `boundary`: tensor name -> float32 (tiles, ...), what a codec codes and enough to go on from here. `milliseconds`: cut -> time of
-    the piece that ends there, all tiles together, for the pieces run now.
+    `boundary`: tensor name -> float32 (tiles, ...), what a codec codes and enough to go on from here.
+    `milliseconds`: cut -> time of the piece that ends there, all tiles together, for the pieces run now.
     """
 
     cut: str
@@ -44,7 +44,9 @@ class Head:
     """The head of a bundle. A piece is checked and loaded when it is first needed, and kept."""
 
     def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "") -> None:
-        """Raises RequestError for a provider that this onnxruntime lacks; empty: the environment's, or the one that suits the head."""
+        """Raises RequestError for a provider that this onnxruntime lacks; empty: the environment's, or the
+        one that suits the head.
+        """
         self._bundle, self._threads = bundle, threads
         self._placement = runtime.place(bundle, bundle.manifest.precision, provider)
         self._loaded: dict[str, _Piece] = {}
@@ -55,8 +57,9 @@ class Head:
         """Get every piece up to a cut ready. Raises UnknownName, or BundleDamaged."""
         self._chain(cut)
 
-    def run(self, pixels: Pixels, cut: str, after: Reached | None = None) -> Reached:
-        """Pixels (tiles, 3, h, w) to a cut; or on from `after`, reached before for the same picture, if it lies on the way.
+    def run(self, pixels: Pixels, cut: str, after: HeadOutput | None = None) -> HeadOutput:
+        """Pixels (tiles, 3, h, w) to a cut; or on from `after`, reached before for the same picture, if it
+        lies on the way.
 
         Raises UnknownName, BundleDamaged, or RequestError for pixels of another shape.
         """
@@ -64,12 +67,20 @@ class Head:
         if after and not todo:
             return after
         milliseconds = {piece.cut: 0.0 for piece in todo}
-        # Tile by tile: a CPU is busy with one, all of a layer's tensors stay small, and each tile keeps its own INT8 ranges.
-        tiles = [_through(todo, [value[tile : tile + 1] for value in values], milliseconds) for tile in range(len(values[0]))]
-        boundary = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*tiles, strict=True)]
-        return Reached(cut, dict(zip(todo[-1].tensors, boundary, strict=True)), milliseconds)
+        # Tile by tile: a CPU is busy with one, all of a layer's tensors stay small, and each tile keeps its
+        # own INT8 ranges.
+        tiles = [
+            _through(todo, [value[tile : tile + 1] for value in values], milliseconds)
+            for tile in range(len(values[0]))
+        ]
+        boundary = [
+            parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*tiles, strict=True)
+        ]
+        return HeadOutput(cut, dict(zip(todo[-1].tensors, boundary, strict=True)), milliseconds)
 
-    def _start(self, pixels: Pixels, chain: list[_Piece], after: Reached | None) -> tuple[list[Floats], list[_Piece]]:
+    def _start(
+        self, pixels: Pixels, chain: list[_Piece], after: HeadOutput | None
+    ) -> tuple[list[Floats], list[_Piece]]:
         """What the first piece still to run takes, in its order, and the pieces still to run."""
         names = [piece.cut for piece in chain]
         if after and after.cut in names:
@@ -77,7 +88,10 @@ class Head:
             return [after.boundary[name] for name in chain[reached].tensors], chain[reached + 1 :]
         if pixels.shape[1:] != self._shape or not len(pixels):
             shape = "x".join(map(str, self._shape))
-            raise RequestError(f"the model takes tiles of {shape}, these pixels are {pixels.shape}; prepare them with this bundle")
+            raise RequestError(
+                f"the model takes tiles of {shape}, these pixels are {pixels.shape}; prepare them with "
+                "this bundle"
+            )
         return [pixels], chain
 
     def _chain(self, cut: str) -> list[_Piece]:

@@ -23,36 +23,62 @@ def available(bundle: Bundle) -> bool:
 
 
 class LocalModel:
-    """Decoder, embeddings and tokenizer of a bundle. Raises NoRoute where it has none, BundleDamaged where they are broken."""
+    """Decoder, embeddings and tokenizer of a bundle. Raises NoRoute where it has none, BundleDamaged where
+    they are broken.
+    """
 
     def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "") -> None:
         if not available(bundle):
-            raise NoRoute(f"bundle {bundle.path} cannot answer on the device; split it again with --with-local, or give a cloud")
-        self._spec, self._prompt, self._limits = bundle.manifest.local, bundle.manifest.prompt, bundle.manifest.limits
-        self._decoder = runtime.session(bundle.file(self._spec.decoder), threads, runtime.place(bundle, self._spec.precision, provider))
+            raise NoRoute(
+                f"bundle {bundle.path} cannot answer on the device; split it again with --with-local, or "
+                "give a cloud"
+            )
+        self._spec, self._prompt, self._limits = (
+            bundle.manifest.local,
+            bundle.manifest.prompt,
+            bundle.manifest.limits,
+        )
+        self._decoder = runtime.session(
+            bundle.file(self._spec.decoder), threads, runtime.place(bundle, self._spec.precision, provider)
+        )
         self._table = read_table(bundle, self._spec.embeddings)
         self._tokenizer = read_tokenizer(bundle, self._spec.tokenizer)
 
-    def answer(self, image_tokens: Floats, question: str, most_tokens: int = 0, grid: Grid = ONE_TILE) -> Iterator[str]:
-        """The answer in pieces of text, as they come, most likely token first; joined they are the whole answer.
+    def answer(
+        self, image_tokens: Floats, question: str, max_tokens: int = 0, grid: Grid = ONE_TILE
+    ) -> Iterator[str]:
+        """The answer in pieces of text, as they come, most likely token first; joined they are the whole
+        answer.
 
-        `image_tokens` (count, width) of all tiles of the picture's `grid`; `most_tokens` 0 means the bundle's limit. Raises
-        PromptError, at the call and not later.
+        `image_tokens` (count, width) of all tiles of the picture's `grid`; `max_tokens` 0 means the bundle's
+        limit. Raises PromptError, at the call and not later.
         """
         ids = self.prompt(question, grid)
-        room = min(most_tokens or self._limits.most_new_tokens, self._limits.most_new_tokens, self._spec.most_tokens - len(ids))
+        room = min(
+            max_tokens or self._limits.max_new_tokens,
+            self._limits.max_new_tokens,
+            self._spec.max_tokens - len(ids),
+        )
         return self._pieces(self.generate(self.embed(ids, image_tokens), room))
 
     def prompt(self, question: str, grid: Grid = ONE_TILE) -> list[int]:
-        """A question in the bundle's template, as tokens. Raises PromptError for one that does not fit the model."""
+        """A question in the bundle's template, as tokens. Raises PromptError for one that does not fit the
+        model.
+        """
         check_question(question, self._limits)
         text = write_prompt(self._prompt.template, self._prompt.picture, question, grid)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        if self._prompt.image_tokens and ids.count(self._prompt.image_token) != self._prompt.image_tokens * grid.tiles:
+        if (
+            self._prompt.image_tokens
+            and ids.count(self._prompt.image_token) != self._prompt.image_tokens * grid.tiles
+        ):
             raise PromptError("the question contains the model's own mark for an image; leave it out")
-        longest = min(self._limits.most_prompt_tokens, self._spec.most_tokens - 1)
+        longest = min(self._limits.max_prompt_tokens, self._spec.max_tokens - 1)
         if len(ids) > longest:
-            raise PromptError(f"the question makes a prompt of {len(ids)} tokens, at most {longest} fit; ask more briefly", tokens=len(ids))
+            raise PromptError(
+                f"the question makes a prompt of {len(ids)} tokens, at most {longest} fit; ask more briefly",
+                tokens=len(ids),
+            )
         return ids
 
     def embed(self, ids: list[int], image_tokens: Floats | None = None) -> Floats:
@@ -62,21 +88,27 @@ class LocalModel:
             count = ids.count(self._prompt.image_token)
             if image_tokens.shape != (count, embeds.shape[1]):
                 wanted = f"{count} x {embeds.shape[1]}"
-                raise BundleDamaged(f"the head gives image tokens {image_tokens.shape}, the decoder takes {wanted}; split the model again")
+                raise BundleDamaged(
+                    f"the head gives image tokens {image_tokens.shape}, the decoder takes {wanted}; "
+                    "split "
+                    "the model again"
+                )
             embeds[np.array(ids) == self._prompt.image_token] = image_tokens
         return embeds[None]
 
     def step(self, embeds: Floats, past: Floats | None = None) -> tuple[int, Floats]:
-        """Embeddings (1, count, width) behind a past: the most likely next token, and the past that includes them."""
+        """Embeddings (1, count, width) behind a past: the most likely next token, and the past that includes
+        them.
+        """
         if past is None:
             past = np.zeros(tuple(self._spec.past_shape), np.float32)
         logits, present = self._decoder.run(["logits", "present"], {"embeds": embeds, "past": past})
         return int(np.argmax(logits[0])), present
 
-    def generate(self, embeds: Floats, most_tokens: int) -> Iterator[int]:
+    def generate(self, embeds: Floats, max_tokens: int) -> Iterator[int]:
         """Tokens one by one behind embeddings, without the one that stops."""
         past = None
-        for _ in range(most_tokens):
+        for _ in range(max_tokens):
             token, past = self.step(embeds, past)
             if token in self._prompt.stop_tokens:
                 return
@@ -97,13 +129,20 @@ class LocalModel:
 
 
 def read_table(bundle: Bundle, path: str) -> NDArray[np.float16]:
-    """The embeddings (vocabulary, width) of all tokens, mapped into memory and not read. Raises BundleDamaged."""
+    """The embeddings (vocabulary, width) of all tokens, mapped into memory and not read. Raises
+    BundleDamaged.
+    """
     try:
         table: NDArray[np.float16] = np.load(bundle.file(path), mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise BundleDamaged(f"{path} is not a table of embeddings ({error}); split the model again", file=path) from error
+        raise BundleDamaged(
+            f"{path} is not a table of embeddings ({error}); split the model again", file=path
+        ) from error
     if table.ndim != 2:
-        raise BundleDamaged(f"{path} has {table.ndim} dimensions, a table of embeddings has 2; split the model again", file=path)
+        raise BundleDamaged(
+            f"{path} has {table.ndim} dimensions, a table of embeddings has 2; split the model again",
+            file=path,
+        )
     return table
 
 
@@ -114,4 +153,6 @@ def read_tokenizer(bundle: Bundle, path: str) -> Tokenizer:
     except BundleDamaged:
         raise
     except Exception as error:  # tokenizers raises nothing narrower
-        raise BundleDamaged(f"{path} is not a tokenizer ({error}); split the model again", file=path) from error
+        raise BundleDamaged(
+            f"{path} is not a tokenizer ({error}); split the model again", file=path
+        ) from error

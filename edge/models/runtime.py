@@ -1,7 +1,8 @@
 """onnxruntime as a device needs it: every session of the process on one thread pool and one arena.
 
-A chain of sessions costs what one session costs only if they share both. They belong to the process: the first session fixes the
-number of threads, and afterwards every session must be made here (onnxruntime refuses one with a pool of its own).
+A chain of sessions costs what one session costs only if they share both. They belong to the process: the
+first session fixes the number of threads, and afterwards every session must be made here (onnxruntime refuses
+one with a pool of its own).
 """
 
 import contextlib
@@ -19,8 +20,13 @@ from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, RequestError
 
-# One region, so that freed blocks merge into larger ones; the system hands out a page of it only when it is touched.
-_ARENA = {"arena_extend_strategy": 0, "initial_chunk_size_bytes": 64 << 20, "max_dead_bytes_per_chunk": 64 << 10}
+# One region, so that freed blocks merge into larger ones; the system hands out a page of it only when it is
+# touched.
+_ARENA = {
+    "arena_extend_strategy": 0,
+    "initial_chunk_size_bytes": 64 << 20,
+    "max_dead_bytes_per_chunk": 64 << 10,
+}
 _ONLY_ERRORS = 3
 _UNREADABLE = (
     ort_errors.Fail,
@@ -34,7 +40,8 @@ _UNREADABLE = (
 
 
 def place(bundle: Bundle, precision: pb.Precision, provider: str = "") -> Placement:
-    """Where graphs of a bundle run: on the provider that is named here or in the environment, or that suits their precision best.
+    """Where graphs of a bundle run: on the provider that is named here or in the environment, or that suits
+    their precision best.
 
     Raises RequestError for one that this onnxruntime lacks.
     """
@@ -46,33 +53,47 @@ def place(bundle: Bundle, precision: pb.Precision, provider: str = "") -> Placem
 
 
 def session(path: Path, threads: int = 1, placement: Placement = ON_CPU) -> ort.InferenceSession:
-    """An ONNX file ready to run. Raises BundleDamaged for a file that is not a graph, RequestError for a provider that does not start."""
+    """An ONNX file ready to run. Raises BundleDamaged for a file that is not a graph, RequestError for a
+    provider that does not start.
+    """
     _share_arena()
     _share_threads(threads)
     options = ort.SessionOptions()
     options.use_per_session_threads = False
-    options.enable_mem_pattern = False  # it takes one block for all of a run, beside what the first run took: no faster, 45 MB at 512 px
+    # it takes one block for all of a run, beside what the first run took: no faster, 45 MB at 512 px
+    options.enable_mem_pattern = False
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = _ONLY_ERRORS
     try:
         opened = ort.InferenceSession(str(path), options, providers=list(placement.providers))
     except _UNREADABLE as error:
         raise BundleDamaged(
-            f"{path} is not an ONNX file that can be run ({error}); fetch or split the bundle again", file=str(path)
+            f"{path} is not an ONNX file that can be run ({error}); fetch or split the bundle again",
+            file=str(path),
         ) from error
     _give_back_heap()
     if placement.insisted and placement.providers[0][0] not in opened.get_providers():
-        text = f"{placement.providers[0][0]} is part of this onnxruntime but does not start: its driver or libraries are missing"
-        raise RequestError(f"{text}; install them, or choose --provider auto", provider=placement.providers[0][0])
+        text = (
+            f"{placement.providers[0][0]} is part of this onnxruntime but does not start: its driver or "
+            "libraries are missing"
+        )
+        raise RequestError(
+            f"{text}; install them, or choose --provider auto", provider=placement.providers[0][0]
+        )
     return opened
 
 
 def check(opened: ort.InferenceSession, path: str, inputs: Iterable[str], outputs: Iterable[str]) -> None:
-    """Raises BundleDamaged unless the graph of a bundle's file takes these inputs, and gives at least these outputs."""
+    """Raises BundleDamaged unless the graph of a bundle's file takes these inputs, and gives at least these
+    outputs.
+    """
     takes, gives = ({node.name for node in nodes} for nodes in (opened.get_inputs(), opened.get_outputs()))
     missing = (set(inputs) ^ takes) | (set(outputs) - gives)
     if missing:
-        raise BundleDamaged(f"{path} and the manifest disagree about {', '.join(sorted(missing))}; split the model again", file=path)
+        raise BundleDamaged(
+            f"{path} and the manifest disagree about {', '.join(sorted(missing))}; split the model again",
+            file=path,
+        )
 
 
 @cache
@@ -90,6 +111,10 @@ def _share_arena() -> None:
 
 
 def _give_back_heap() -> None:
-    """Hand back to the system what loading took and freed: the file's bytes, and weights as they were before they were packed."""
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # only glibc keeps it, and only glibc has the function
+    """Hand back to the system what loading took and freed: the file's bytes, and weights as they were before
+    they were packed.
+    """
+    with contextlib.suppress(
+        AttributeError, OSError, TypeError
+    ):  # only glibc keeps it, and only glibc has the function
         ctypes.CDLL(None).malloc_trim(0)

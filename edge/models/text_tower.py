@@ -16,13 +16,21 @@ _INPUTS, _OUTPUT = ("ids", "embeds"), "text"
 
 
 class TextTower:
-    """Tokenizer, table and tower of a bundle. Raises NoRoute where it has none, BundleDamaged where they are broken."""
+    """Tokenizer, table and tower of a bundle. Raises NoRoute where it has none, BundleDamaged where they are
+    broken.
+    """
 
     def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "") -> None:
         spec = bundle.manifest.local
         if not has_tower(bundle):
-            raise NoRoute(f"bundle {bundle.path} cannot read texts on the device; split it again with --with-local, or give a cloud")
-        self._tower = runtime.session(bundle.file(spec.decoder), threads, runtime.place(bundle, spec.precision, provider))
+            raise NoRoute(
+                f"bundle {bundle.path} cannot read texts on the device; split it again with "
+                "--with-local, "
+                "or give a cloud"
+            )
+        self._tower = runtime.session(
+            bundle.file(spec.decoder), threads, runtime.place(bundle, spec.precision, provider)
+        )
         runtime.check(self._tower, spec.decoder, _INPUTS, [_OUTPUT])
         self._table = read_table(bundle, spec.embeddings)
         self._tokenizer = read_tokenizer(bundle, spec.tokenizer)
@@ -30,7 +38,9 @@ class TextTower:
     def embed(self, texts: Sequence[str]) -> Floats:
         """Texts as they are to embeddings (texts, width) of length 1."""
         ids = np.array([encoded.ids for encoded in self._tokenizer.encode_batch(list(texts))], np.int64)
-        return np.concatenate([self._embed(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH)])
+        return np.concatenate(
+            [self._embed(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH)]
+        )
 
     def _embed(self, ids: NDArray[np.int64]) -> Floats:
         (embedded,) = self._tower.run([_OUTPUT], {"ids": ids, "embeds": self._table[ids].astype(np.float32)})

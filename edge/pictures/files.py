@@ -1,8 +1,9 @@
-"""Pictures from files and bytes, upright and RGB, as the models' own processors see them; and back into bytes for an upload.
+"""Pictures from files and bytes, upright and RGB, as the models' own processors see them; and back into bytes
+for an upload.
 
-What Pillow does (`exif_transpose`) and then transformers (`convert_to_rgb`) is what OpenCV does here: rotation applied, transparency
-laid onto white, palettes and CMYK converted. One difference is meant: 16-bit grey is scaled to 8 bits, where Pillow clips nearly all
-of it to white.
+What Pillow does (`exif_transpose`) and then transformers (`convert_to_rgb`) is what OpenCV does here:
+rotation applied, transparency laid onto white, palettes and CMYK converted. One difference is meant: 16-bit
+grey is scaled to 8 bits, where Pillow clips nearly all of it to white.
 """
 
 from pathlib import Path
@@ -16,45 +17,55 @@ from protos.errors import PictureError, TooLarge, UnknownName
 
 Picture = NDArray[np.uint8]  # RGB (h, w, 3)
 
-MOST_PIXELS = 1 << 26  # 192 MiB decoded
-_MOST_FILE_BYTES = 1 << 29
+MAX_PIXELS = 1 << 26  # 192 MiB decoded
+_MAX_FILE_BYTES = 1 << 29
 _QUALITY = {"jpeg": cv2.IMWRITE_JPEG_QUALITY, "webp": cv2.IMWRITE_WEBP_QUALITY}
 
-cv2.utils.logging.setLogLevel(0)  # a broken file is reported once, by us, and not by the decoder on stderr as well
+cv2.utils.logging.setLogLevel(
+    0
+)  # a broken file is reported once, by us, and not by the decoder on stderr as well
 
 
-def read_picture(path: Path | str, most_pixels: int = MOST_PIXELS) -> Picture:
+def read_picture(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:
     """Any image file as RGB (h, w, 3), upright. Raises PictureError."""
     try:
         with Path(path).open("rb") as stream:
-            data = stream.read(_MOST_FILE_BYTES + 1)
+            data = stream.read(_MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise PictureError(f"there is no file {path}; give the path of a picture", path=str(path)) from error
     except IsADirectoryError as error:
         raise PictureError(f"{path} is a folder; give the path of a picture in it", path=str(path)) from error
     except (OSError, ValueError) as error:
-        raise PictureError(f"{path} cannot be read ({error}); check its path and permissions", path=str(path)) from error
-    if len(data) > _MOST_FILE_BYTES:
-        raise PictureError(f"{path} is larger than {_MOST_FILE_BYTES >> 20} MiB; make the picture smaller", path=str(path))
+        raise PictureError(
+            f"{path} cannot be read ({error}); check its path and permissions", path=str(path)
+        ) from error
+    if len(data) > _MAX_FILE_BYTES:
+        raise PictureError(
+            f"{path} is larger than {_MAX_FILE_BYTES >> 20} MiB; make the picture smaller", path=str(path)
+        )
     try:
-        return decode_picture(data, most_pixels)
+        return decode_picture(data, max_pixels)
     except PictureError as error:
         raise PictureError(f"{path}: {error}", path=str(path), **error.facts) from error
 
 
-def decode_picture(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
-    """The bytes of an image file as RGB (h, w, 3), upright; the claimed size is checked before decoding. Raises PictureError."""
+def decode_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
+    """The bytes of an image file as RGB (h, w, 3), upright; the claimed size is checked before decoding.
+    Raises PictureError.
+    """
     if not data:
         raise PictureError("the picture is empty (0 bytes); get it again")
     width, height = headers.size(data)
-    _check_size(width, height, most_pixels)
+    _check_size(width, height, max_pixels)
     picture = _decode(transparency.first_frame(data))
-    _check_size(picture.shape[1], picture.shape[0], most_pixels)
+    _check_size(picture.shape[1], picture.shape[0], max_pixels)
     return picture
 
 
 def encode_picture(picture: Picture, kind: str, quality: int) -> bytes:
-    """RGB (h, w, 3) as a file of kind "jpeg" or "webp", quality 1 to 100. Raises UnknownName, or TooLarge for what it cannot hold."""
+    """RGB (h, w, 3) as a file of kind "jpeg" or "webp", quality 1 to 100. Raises UnknownName, or TooLarge for
+    what it cannot hold.
+    """
     if kind not in _QUALITY:
         raise UnknownName("picture format", kind, list(_QUALITY))
     if not 1 <= quality <= 100:
@@ -62,16 +73,23 @@ def encode_picture(picture: Picture, kind: str, quality: int) -> bytes:
     done, data = cv2.imencode(f".{kind}", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [_QUALITY[kind], quality])
     if not done:
         height, width = picture.shape[:2]
-        raise TooLarge(f"a picture of {width} x {height} pixels does not fit into {kind}; make it smaller", width=width, height=height)
+        raise TooLarge(
+            f"a picture of {width} x {height} pixels does not fit into {kind}; make it smaller",
+            width=width,
+            height=height,
+        )
     return bytes(data.tobytes())
 
 
-def _check_size(width: int, height: int, most_pixels: int) -> None:
+def _check_size(width: int, height: int, max_pixels: int) -> None:
     if not width or not height:
         raise PictureError(f"the picture claims {width} x {height} pixels; save it again")
-    if width * height > most_pixels:
-        message = f"the picture has {width} x {height} pixels, at most {most_pixels / 1e6:.1f} million are accepted; make it smaller"
-        raise PictureError(message, width=width, height=height, most_pixels=most_pixels)
+    if width * height > max_pixels:
+        message = (
+            f"the picture has {width} x {height} pixels, at most {max_pixels / 1e6:.1f} million are "
+            "accepted; make it smaller"
+        )
+        raise PictureError(message, width=width, height=height, max_pixels=max_pixels)
 
 
 def _decode(data: bytes) -> Picture:
@@ -84,5 +102,12 @@ def _decode(data: bytes) -> Picture:
     if decoded is None:
         raise PictureError("the picture is broken or cut off; get it again, or save it anew as JPEG or PNG")
     picture = transparency.on_white(decoded, data) if transparent else decoded
-    exif = next((found.tobytes() for kind, found in zip(kinds, metadata, strict=True) if kind == cv2.IMAGE_METADATA_EXIF), b"")
+    exif = next(
+        (
+            found.tobytes()
+            for kind, found in zip(kinds, metadata, strict=True)
+            if kind == cv2.IMAGE_METADATA_EXIF
+        ),
+        b"",
+    )
     return orientation.turn(picture, orientation.declared(data, exif))

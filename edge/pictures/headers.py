@@ -1,7 +1,7 @@
 """How large a picture is, from the first bytes of its file: asked before anything is decoded.
 
-A few hundred bytes can claim a picture of many gigabytes. Decoders allocate what the header claims, so a file whose claim is not
-understood here is not decoded at all.
+A few hundred bytes can claim a picture of many gigabytes. Decoders allocate what the header claims, so a file
+whose claim is not understood here is not decoded at all.
 """
 
 import re
@@ -32,7 +32,9 @@ def complete() -> Iterator[None]:
 
 @complete()
 def size(data: bytes) -> _Size:
-    """Width and height that a picture file claims, before rotation. Raises PictureError where no claim can be read."""
+    """Width and height that a picture file claims, before rotation. Raises PictureError where no claim can be
+    read.
+    """
     for magic, read in _READERS.items():
         if data.startswith(magic):
             return read(data)
@@ -52,7 +54,9 @@ def is_tiff(data: bytes) -> bool:
 
 
 def tiff_values(data: bytes) -> Iterator[tuple[int, int]]:
-    """Tag and value, for every entry of a TIFF's first directory whose value is one number. EXIF is such a TIFF."""
+    """Tag and value, for every entry of a TIFF's first directory whose value is one number. EXIF is such a
+    TIFF.
+    """
     order = "<" if data.startswith(b"II") else ">"
     (start,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, start)

@@ -15,16 +15,29 @@ Picture = NDArray[np.uint8]  # RGB (h, w, 3)
 _UPRIGHT = 1
 _EXIF_ORIENTATION = 274
 _ROWS_ARE_COLUMNS = {5, 6, 7, 8}
-_FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}  # in OpenCV's terms, after rows and columns have changed places
+_FLIPS = {
+    2: 1,
+    3: -1,
+    4: 0,
+    6: 1,
+    7: -1,
+    8: 0,
+}  # in OpenCV's terms, after rows and columns have changed places
 
 _AVIF_TURN, _AVIF_MIRROR = re.compile(rb"irot(.)", re.DOTALL), re.compile(rb"imir(.)", re.DOTALL)
-_AVIF_ORIENTATIONS = {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}  # mirror axis: by quarter turns anticlockwise
+_AVIF_ORIENTATIONS = {
+    None: (1, 8, 3, 6),
+    0: (4, 5, 2, 7),
+    1: (2, 7, 4, 5),
+}  # mirror axis: by quarter turns anticlockwise
 
 
 def declared(data: bytes, exif: bytes) -> int:
-    """The orientation of a file in the terms of EXIF, 1 (upright) to 8; `exif` is empty where the file has none.
+    """The orientation of a file in the terms of EXIF, 1 (upright) to 8; `exif` is empty where the file has
+    none.
 
-    AVIF says it in properties of its own, which precede EXIF. OpenCV turns TIFF itself, and gives no EXIF for it.
+    AVIF says it in properties of its own, which precede EXIF. OpenCV turns TIFF itself, and gives no EXIF for
+    it.
     """
     if headers.is_avif(data):
         return _avif(data[: 1 << 16])

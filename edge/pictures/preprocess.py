@@ -1,4 +1,6 @@
-"""From a decoded picture to the tensor of the first piece, as the checkpoint's own processor does it with Pillow."""
+"""From a decoded picture to the tensor of the first piece, as the checkpoint's own processor does it with
+Pillow.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,9 @@ Pixels = NDArray[np.float32]  # normalised (tiles, 3, h, w)
 
 
 class Preprocessor:
-    """What a bundle says of preprocessing, ready to be applied to pictures. Raises BundleDamaged if it cannot be."""
+    """What a bundle says of preprocessing, ready to be applied to pictures. Raises BundleDamaged if it cannot
+    be.
+    """
 
     def __init__(self, spec: pb.Preprocessing) -> None:
         _check(spec)
@@ -25,9 +29,11 @@ class Preprocessor:
         self._shift = (mean / std).astype(np.float32).reshape(3, 1, 1)
 
     def resize(self, picture: Picture) -> Picture:
-        """RGB (h, w, 3) of any size to what the model sees of it, each step rounded to 8 bits. Raises PictureError if it is too elongated.
+        """RGB (h, w, 3) of any size to what the model sees of it, each step rounded to 8 bits. Raises
+        PictureError if it is too elongated.
 
-        A picture to be cut into tiles is left as it is where it would grow: the same tiles come of it, and an upload is smaller.
+        A picture to be cut into tiles is left as it is where it would grow: the same tiles come of it, and an
+        upload is smaller.
         """
         check_elongation(picture.shape[0], picture.shape[1], self._spec)
         height, width = resized_size(self._spec, picture.shape[0], picture.shape[1])
@@ -53,11 +59,17 @@ class Preprocessor:
     def _resized(self, picture: Picture) -> Picture:
         for step in self._spec.resizes:
             picture = resample(picture, target_size(step, *picture.shape[:2]), step.filter)
-        return crop(picture, self._spec.crop_height, self._spec.crop_width) if self._spec.crop_height else picture
+        return (
+            crop(picture, self._spec.crop_height, self._spec.crop_width)
+            if self._spec.crop_height
+            else picture
+        )
 
 
 def crop(picture: Picture, height: int, width: int) -> Picture:
-    """The middle (height, width) of (h, w, 3); black around it where the picture is smaller. As transformers' `center_crop`."""
+    """The middle (height, width) of (h, w, 3); black around it where the picture is smaller. As transformers'
+    `center_crop`.
+    """
     if picture.shape[0] < height or picture.shape[1] < width:
         picture = _padded(picture, max(height, picture.shape[0]), max(width, picture.shape[1]))
     top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
@@ -73,12 +85,27 @@ def _padded(picture: Picture, height: int, width: int) -> Picture:
 
 def _check(spec: pb.Preprocessing) -> None:
     if len(spec.mean) != 3 or len(spec.std) != 3 or min(spec.std) <= 0:
-        raise BundleDamaged("the manifest's preprocessing needs a mean and a positive std for each of 3 channels; split the model again")
+        raise BundleDamaged(
+            "the manifest's preprocessing needs a mean and a positive std for each of 3 channels; split "
+            "the model again"
+        )
     for step in spec.resizes:
-        if step.filter not in FILTERS or not (step.longest_edge or step.shortest_edge or (step.height and step.width)):
-            raise BundleDamaged("the manifest's preprocessing has a resize without a known filter or size; upgrade isthmus, or split again")
+        if step.filter not in FILTERS or not (
+            step.longest_edge or step.shortest_edge or (step.height and step.width)
+        ):
+            raise BundleDamaged(
+                "the manifest's preprocessing has a resize without a known filter or size; upgrade "
+                "isthmus, or split again"
+            )
     if bool(spec.crop_height) != bool(spec.crop_width):
-        raise BundleDamaged("the manifest's preprocessing crops to a height without a width, or the other way round; split the model again")
+        raise BundleDamaged(
+            "the manifest's preprocessing crops to a height without a width, or the other way round; "
+            "split "
+            "the model again"
+        )
     tiles = spec.tiles
-    if spec.HasField("tiles") and (tiles.filter not in FILTERS or not tiles.side or tiles.most < 2):
-        raise BundleDamaged("the manifest's preprocessing has tiles without a side, a filter or a bound; split the model again")
+    if spec.HasField("tiles") and (tiles.filter not in FILTERS or not tiles.side or tiles.max < 2):
+        raise BundleDamaged(
+            "the manifest's preprocessing has tiles without a side, a filter or a bound; split the model "
+            "again"
+        )

@@ -1,7 +1,8 @@
 """Antialiased resizing of pictures, as Pillow does it.
 
-OpenCV's resize does not antialias for cubic or Lanczos filters, so it is written here: Pillow's filters, Pillow's order (horizontal,
-then vertical) and Pillow's rounding to 8 bits after each pass. Differences to Pillow are rounding ties.
+OpenCV's resize does not antialias for cubic or Lanczos filters, so it is written here: Pillow's filters,
+Pillow's order (horizontal, then vertical) and Pillow's rounding to 8 bits after each pass. Differences to
+Pillow are rounding ties.
 """
 
 from collections.abc import Callable
@@ -15,12 +16,15 @@ from protos import bundle_pb2 as pb
 Picture = NDArray[np.uint8]  # RGB (h, w, 3)
 _Weights = NDArray[np.float64]
 
-_BAND = 8  # output rows made by one matrix product; more multiplies zeros, fewer converts the same input rows again
+# output rows made by one matrix product; more multiplies zeros, fewer converts the same input rows again
+_BAND = 8
 _SMALL_PRODUCT = 200_000  # multiplications; OpenBLAS begins to use threads at 2**18
 
 
 def resample(picture: Picture, size: tuple[int, int], kind: int) -> Picture:
-    """Antialiased resize of (h, w, 3) to (height, width) with a `pb.Resize.Filter`, as `PIL.Image.resize` does it."""
+    """Antialiased resize of (h, w, 3) to (height, width) with a `pb.Resize.Filter`, as `PIL.Image.resize`
+    does it.
+    """
     height, width = size
     if picture.shape[1] != width:
         columns = cv2.transpose(picture).reshape(picture.shape[1], picture.shape[0], 3)
@@ -31,7 +35,9 @@ def resample(picture: Picture, size: tuple[int, int], kind: int) -> Picture:
 
 
 def _resample_rows(picture: Picture, count: int, kind: int) -> Picture:
-    """(n, m, 3) to (count, m, 3). Whole rows are mixed, so that each band is one product of small matrices."""
+    """(n, m, 3) to (count, m, 3). Whole rows are mixed, so that each band is one product of small
+    matrices.
+    """
     out = np.empty((count, *picture.shape[1:]), np.uint8)
     for first in range(0, count, _BAND):
         rows = np.arange(first, min(first + _BAND, count))
@@ -43,7 +49,9 @@ def _resample_rows(picture: Picture, count: int, kind: int) -> Picture:
 
 
 def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`left @ right` in parts that BLAS finds too small for threads: on a busy device, waking them takes ten times the product."""
+    """`left @ right` in parts that BLAS finds too small for threads: on a busy device, waking them takes ten
+    times the product.
+    """
     step = max(_SMALL_PRODUCT // left.size, 1)
     out = np.empty((len(left), right.shape[1]), np.float32)
     for start in range(0, right.shape[1], step):
@@ -52,7 +60,9 @@ def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[n
 
 
 def _weights(rows: NDArray[np.int_], size: int, count: int, kind: int) -> tuple[int, _Weights]:
-    """Where the taps of these output rows begin, and their weights (rows, taps); Pillow's `precompute_coeffs`."""
+    """Where the taps of these output rows begin, and their weights (rows, taps); Pillow's
+    `precompute_coeffs`.
+    """
     reach, kernel = FILTERS[kind]
     scale = size / count
     stretch = max(scale, 1.0)

@@ -1,4 +1,6 @@
-"""A picture to its tiles, and the whole of it as one tile more, as transformers' Idefics3 and SmolVLM processors do it."""
+"""A picture to its tiles, and the whole of it as one tile more, as transformers' Idefics3 and SmolVLM
+processors do it.
+"""
 
 from edge.pictures.resampling import Picture, resample
 from protos import bundle_pb2 as pb

@@ -1,6 +1,7 @@
 """Transparent pictures: which files may hold one, and how it is laid onto white.
 
-White is what a viewer shows behind them, and what the models' own processors put there (transformers' `convert_to_rgb`).
+White is what a viewer shows behind them, and what the models' own processors put there (transformers'
+`convert_to_rgb`).
 """
 
 import re
@@ -27,7 +28,9 @@ _AVIF_DEPTH = re.compile(rb"av1C..(.)", re.DOTALL)
 
 @headers.complete()
 def possible(data: bytes) -> bool:
-    """Whether a file may be transparent, by its header. Raises PictureError where the decoder would lose it."""
+    """Whether a file may be transparent, by its header. Raises PictureError where the decoder would lose
+    it.
+    """
     for magic, read in _READERS.items():
         if data.startswith(magic):
             return read(data)
@@ -51,9 +54,13 @@ def first_frame(data: bytes) -> bytes:
 
 @headers.complete()
 def on_white(decoded: Decoded, data: bytes) -> Picture:
-    """The unchanged pixels of a file `data` on a white background, to the bit as Pillow's `alpha_composite` has them."""
+    """The unchanged pixels of a file `data` on a white background, to the bit as Pillow's `alpha_composite`
+    has them.
+    """
     if decoded.ndim == 2:
-        return np.asarray(cv2.cvtColor(_eight_bits(_without_key(decoded, data), data), cv2.COLOR_GRAY2RGB), np.uint8)
+        return np.asarray(
+            cv2.cvtColor(_eight_bits(_without_key(decoded, data), data), cv2.COLOR_GRAY2RGB), np.uint8
+        )
     picture = _eight_bits(decoded, data)
     colours = cv2.cvtColor(picture, cv2.COLOR_BGRA2RGB if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB)
     if picture.shape[2] == 4:
@@ -66,7 +73,9 @@ def _eight_bits(picture: Decoded, data: bytes) -> Picture:
     if picture.dtype == np.uint8:
         return picture
     if picture.dtype != np.uint16:
-        raise PictureError(f"the picture holds transparency and pixels of {picture.dtype}; convert it to 8 or 16 bits")
+        raise PictureError(
+            f"the picture holds transparency and pixels of {picture.dtype}; convert it to 8 or 16 bits"
+        )
     avif = _AVIF_DEPTH.search(data[: 1 << 16]) if headers.is_avif(data) else None
     depth = 16 if not avif else 12 if avif[1][0] & 0x20 else 10
     return (picture >> (depth - 8)).astype(np.uint8)
@@ -83,7 +92,9 @@ def _without_key(grey: Decoded, data: bytes) -> Decoded:
 
 
 def _faded(colours: Picture, alpha: Picture, decoded: Decoded, data: bytes) -> Picture:
-    """Colours times alpha. A TIFF may hold just that; Pillow divides by alpha first, rounding down, and so must we."""
+    """Colours times alpha. A TIFF may hold just that; Pillow divides by alpha first, rounding down, and so
+    must we.
+    """
     extra = dict(headers.tiff_values(data)).get(_TIFF_EXTRA) if headers.is_tiff(data) else None
     if extra == _TIFF_STRAIGHT and decoded.dtype == np.uint8:
         return colours  # OpenCV has multiplied them

@@ -1,4 +1,6 @@
-"""The ways to answer that a bundle offers, by name: `local`, `split@CUT/CODEC`, `upload@FORMAT-QUALITY`, `again`."""
+"""The ways to answer that a bundle offers, by name: `local`, `split@CUT/CODEC`, `upload@FORMAT-QUALITY`,
+`cached`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +10,12 @@ from protos import bundle_pb2 as pb
 from protos.errors import UnknownName
 
 AUTO = "auto"
-Kind = Literal["local", "split", "upload", "again"]
+Kind = Literal["local", "split", "upload", "cached"]
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to answer. `again`: the cloud still keeps this frame, only the question travels."""
+    """One way to answer. `cached`: the cloud still keeps this frame, only the question travels."""
 
     kind: Kind
     cut: str = ""  # split only
@@ -32,11 +34,15 @@ class Arm:
         kind, _, quality = self.coding.partition("-")
         return kind, int(quality)
 
-    def fits(self, route: str) -> bool:
-        """Whether this arm is one that a route asks for; a frame kept by the cloud fits every route through the cloud."""
+    def label_scores(self, route: str) -> bool:
+        """Whether this arm is one that a route asks for; a frame kept by the cloud fits every route through
+        the cloud.
+        """
         if route in (AUTO, self.name):
             return True
-        return (route != "local") if self.kind == "again" else self.name.startswith((route + "@", route + "/"))
+        return (
+            (route != "local") if self.kind == "cached" else self.name.startswith((route + "@", route + "/"))
+        )
 
 
 LOCAL = "local"
@@ -48,10 +54,12 @@ def local_arm(manifest: pb.Manifest) -> Iterator[Arm]:
         yield Arm("local", accuracy=manifest.local.accuracy)
 
 
-def cloud_arms(manifest: pb.Manifest, seen: float | None) -> Iterator[Arm]:
-    """Every arm through the cloud. `seen`: the accuracy of what the cloud keeps of this frame, None if it keeps nothing."""
-    if seen is not None:
-        yield Arm("again", accuracy=seen)
+def cloud_arms(manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Arm]:
+    """Every arm through the cloud. `seen`: the accuracy of what the cloud keeps of this frame, None if it
+    keeps nothing.
+    """
+    if cached_accuracy is not None:
+        yield Arm("cached", accuracy=cached_accuracy)
     for cut in manifest.cuts:
         for codec in cut.codecs:
             yield Arm("split", cut.name, codec.name, codec.mean_bytes, codec.accuracy)
@@ -67,7 +75,11 @@ def check_route(route: str, manifest: pb.Manifest) -> None:
     elif kind == "upload" and at:
         _check("upload", place, [f"{upload.format}-{upload.quality}" for upload in manifest.uploads])
     else:
-        _check("route", route, [AUTO, LOCAL, "split", "split@CUT", "split@CUT/CODEC", "upload", "upload@FORMAT-QUALITY"])
+        _check(
+            "route",
+            route,
+            [AUTO, LOCAL, "split", "split@CUT", "split@CUT/CODEC", "upload", "upload@FORMAT-QUALITY"],
+        )
 
 
 def _check_cut(place: str, manifest: pb.Manifest) -> None:

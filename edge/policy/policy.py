@@ -1,15 +1,17 @@
 """Which way to answer one request. Pure: no clock, no socket, no file; everything it needs is handed to it.
 
-Each arm's time is predicted from measured parts, the arms that break a rule are dropped, and the best of the rest wins:
+Each arm's time is predicted from measured parts, the arms that break a rule are dropped, and the best of the
+rest wins:
 
     network = round trip + 8 bytes / uplink
     total   = spent + head + encode + network + queue + cloud + generate          (milliseconds)
     score   = w_ms total + w_point (points of accuracy lost) + w_kB kilobytes     (less is better)
 
-Of a picture in tiles, head, encode and bytes are taken as so many times those of a tile; the cloud's times as those of a usual picture.
+Of a picture in tiles, head, encode and bytes are taken as so many times those of a tile; the cloud's times as
+those of a usual picture.
 
-If the deadline alone rules out every arm, the fastest that obeys the other rules is taken and the decision is marked late:
-an answer that comes late is worth more than none.
+If the deadline alone rules out every arm, the fastest that obeys the other rules is taken and the decision is
+marked late: an answer that comes late is worth more than none.
 """
 
 from collections import defaultdict
@@ -24,7 +26,8 @@ from protos.bundle import PICTURE_CUT
 from protos.errors import NoRoute
 from protos.pictures.tiles import mean_tiles
 
-OVERHEAD_BYTES = 160  # of a request beside its payload and question: digest, id, names, generation, field tags
+# of a request beside its payload and question: digest, id, names, generation, field tags
+OVERHEAD_BYTES = 160
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 CHOSEN = "chosen"
 COLUMNS = ("way", "ms", "head", "net", "cloud", "words", "bytes", "right", "why")
@@ -32,7 +35,9 @@ COLUMNS = ("way", "ms", "head", "net", "cloud", "words", "bytes", "right", "why"
 
 @dataclass(frozen=True)
 class Rules:
-    """What the operator demands. `never_leave_device` beats all others; `never_upload` forbids pictures, not features."""
+    """What the operator demands. `never_leave_device` beats all others; `never_upload` forbids pictures, not
+    features.
+    """
 
     deadline_ms: float | None = None
     never_upload: bool = False
@@ -57,10 +62,12 @@ class Request:
     rules: Rules = field(default_factory=Rules)
     weights: Weights = field(default_factory=Weights)
     question_bytes: int = 0
-    tokens: float = 8.0  # expected length of the answer; of a dual encoder, labels that the device would have to read
+    # expected length of the answer; of a dual encoder, labels that the device would have to read
+    tokens: float = 8.0
     spent_ms: float = 0.0  # since the request arrived
-    local_trouble: str = ""  # why the device cannot answer alone, whatever the rules
-    seen: float | None = None  # accuracy of what the cloud keeps of this frame; None if it keeps nothing
+    local_unavailable_reason: str = ""  # why the device cannot answer alone, whatever the rules
+    # accuracy of what the cloud keeps of this frame; None if it keeps nothing
+    cached_accuracy: float | None = None
     tiles: int = 1  # that the picture becomes
 
 
@@ -109,8 +116,10 @@ def decide(
     Raises UnknownName for a forced route that the bundle does not have, NoRoute if the rules leave no arm.
     """
     check_route(request.rules.route, manifest)
-    arms = [*local_arm(manifest), *(cloud_arms(manifest, request.seen) if link else ())]
-    known = _Known(request, device, link, cloud, manifest.accuracy, request.tiles / mean_tiles(manifest.preprocessing))
+    arms = [*local_arm(manifest), *(cloud_arms(manifest, request.cached_accuracy) if link else ())]
+    known = _Known(
+        request, device, link, cloud, manifest.accuracy, request.tiles / mean_tiles(manifest.preprocessing)
+    )
     predicted = [_predict(arm, known) for arm in arms]
     judged = [replace(p, verdict=_barred(p.arm, request, link)) for p in predicted]
     lawful = [p for p in judged if not p.verdict]
@@ -120,8 +129,9 @@ def decide(
 
 
 def explain(decision: Decision) -> list[tuple[str, ...]]:
-    """A row of text for each arm under COLUMNS, the best first: milliseconds in all, of head and coder, of the network, of the
-    cloud's queue and tail, of making the words; bytes up; answers right in the report; why the arm lost.
+    """A row of text for each arm under COLUMNS, the best first: milliseconds in all, of head and coder, of
+    the network, of the cloud's queue and tail, of making the words; bytes up; answers right in the report;
+    why the arm lost.
     """
     return [_row(p) for p in sorted(decision.arms, key=lambda p: (p.verdict != CHOSEN, p.score))]
 
@@ -153,7 +163,9 @@ def _predict(arm: Arm, known: _Known) -> Predicted:
 
 
 def _score(weights: Weights, total_ms: float, points_lost: float, size: int) -> float:
-    return weights.millisecond * total_ms + weights.accuracy_point * points_lost + weights.kilobyte * size / 1000
+    return (
+        weights.millisecond * total_ms + weights.accuracy_point * points_lost + weights.kilobyte * size / 1000
+    )
 
 
 def _on_device(arm: Arm, device: DeviceProfile, tiles: int) -> tuple[float, float]:
@@ -161,7 +173,9 @@ def _on_device(arm: Arm, device: DeviceProfile, tiles: int) -> tuple[float, floa
     if arm.kind == "upload":
         return 0.0, device.encode_ms.get(arm.coding, 0.0)
     if arm.kind == "split":
-        return tiles * _head(device.pieces, arm.cut), tiles * device.encode_ms.get(f"{arm.cut}/{arm.coding}", 0.0)
+        return tiles * _head(device.pieces, arm.cut), tiles * device.encode_ms.get(
+            f"{arm.cut}/{arm.coding}", 0.0
+        )
     return (tiles * _head(device.pieces, None) if arm.kind == LOCAL else 0.0), 0.0
 
 
@@ -172,7 +186,7 @@ def _head(pieces: Mapping[str, float], cut: str | None) -> float:
 
 
 def _entry(arm: Arm, cloud: CloudEstimate) -> float:
-    if arm.kind == "again":
+    if arm.kind == "cached":
         return 0.0
     return cloud.entry_ms.get(arm.cut or PICTURE_CUT, 0.0)
 
@@ -186,33 +200,45 @@ def _barred(arm: Arm, request: Request, link: LinkEstimate | None) -> str:
         return "rule never-leave-device"
     if rules.never_upload and arm.kind == "upload":
         return "rule never-upload"
-    if not arm.fits(rules.route):
+    if not arm.label_scores(rules.route):
         return f"route {rules.route} was asked for"
-    if rules.route == AUTO and link and not link.up:  # a person who insists on a route may try a cloud that was away
-        return f"{link.trouble or 'cloud unreachable'}, next try in {link.retry_seconds:.0f} s"
+    if (
+        rules.route == AUTO and link and not link.up
+    ):  # a person who insists on a route may try a cloud that was away
+        return f"{link.unavailable_reason or 'cloud unreachable'}, next try in {link.retry_seconds:.0f} s"
     return ""
 
 
 def _barred_here(arm: Arm, request: Request) -> str:
     if not request.rules.allow_local:
         return "rule no-local"
-    if not arm.fits(request.rules.route):
+    if not arm.label_scores(request.rules.route):
         return f"route {request.rules.route} was asked for"
-    return request.local_trouble
+    return request.local_unavailable_reason
 
 
-def _choose(request: Request, lawful: Sequence[Predicted], judged: Sequence[Predicted], last: str | None) -> Decision:
+def _choose(
+    request: Request, lawful: Sequence[Predicted], judged: Sequence[Predicted], last: str | None
+) -> Decision:
     limit = request.rules.deadline_ms
     timely = [p for p in lawful if limit is None or p.total_ms <= limit]
-    best = _keep(min(timely, key=lambda p: p.score), timely, last) if timely else min(lawful, key=lambda p: p.total_ms)
+    best = (
+        _keep(min(timely, key=lambda p: p.score), timely, last)
+        if timely
+        else min(lawful, key=lambda p: p.total_ms)
+    )
     chosen = replace(best, verdict=CHOSEN)
-    arms = tuple(chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, limit)) for p in judged)
+    arms = tuple(
+        chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, limit)) for p in judged
+    )
     return Decision(chosen, arms, late=not timely)
 
 
 def _keep(best: Predicted, timely: Sequence[Predicted], last: str | None) -> Predicted:
-    """Hysteresis: the last arm, unless the best one is clearly better, or asks again about what that arm sent."""
-    if best.arm.kind == "again":
+    """Hysteresis: the last arm, unless the best one is clearly better, or asks again about what that arm
+    sent.
+    """
+    if best.arm.kind == "cached":
         return best
     kept = next((p for p in timely if p.arm.name == last), best)
     return kept if best.score >= kept.score * (1 - KEEP) else best
@@ -233,7 +259,7 @@ def _lost(loser: Predicted, best: Predicted, limit: float | None) -> str:
 def _no_route(rules: Rules, judged: Sequence[Predicted], link: LinkEstimate | None) -> NoRoute:
     reasons = defaultdict(list)
     for p in judged:
-        if p.arm.fits(rules.route):
+        if p.arm.label_scores(rules.route):
             reasons[p.verdict].append(p.arm.name)
     if link is None and rules.route != LOCAL:
         reasons["no cloud is given (--cloud HOST:PORT)"].append("split, upload")
@@ -250,4 +276,10 @@ def _few(names: list[str]) -> str:
 
 def _row(p: Predicted) -> tuple[str, ...]:
     times = (p.total_ms, p.head + p.encode, p.network, p.queue + p.cloud, p.generate)
-    return (p.arm.name, *(f"{ms:.0f}" if ms >= 100 else f"{ms:.1f}" for ms in times), str(p.bytes_up), f"{p.accuracy:.1f}%", p.verdict)
+    return (
+        p.arm.name,
+        *(f"{ms:.0f}" if ms >= 100 else f"{ms:.1f}" for ms in times),
+        str(p.bytes_up),
+        f"{p.accuracy:.1f}%",
+        p.verdict,
+    )

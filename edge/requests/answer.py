@@ -5,11 +5,23 @@ from dataclasses import dataclass
 
 from edge.policy.policy import Decision
 
-STAGES = ("preprocess", "head", "encode", "network", "decode", "queue", "tail", "lost", "first_token", "generate", "total")
+STAGES = (
+    "preprocess",
+    "head",
+    "encode",
+    "network",
+    "decode",
+    "queue",
+    "tail",
+    "lost",
+    "first_token",
+    "generate",
+    "total",
+)
 
 
 @dataclass(frozen=True)
-class Fit:
+class LabelScore:
     """How well a label fits the picture: `similarity` is the cosine of the two embeddings."""
 
     label: str
@@ -19,10 +31,11 @@ class Fit:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. Times are milliseconds by stage, only those that were passed through, in the order of STAGES.
+    """One answer. Times are milliseconds by stage, only those that were passed through, in the order of
+    STAGES.
 
-    `decode`, `queue`, `tail`, `first_token` and `generate` are the cloud's own times, or the device's where it answered;
-    `network` is the rest of the call; `lost` went into calls that failed.
+    `decode`, `queue`, `tail`, `first_token` and `generate` are the cloud's own times, or the device's where
+    it answered; `network` is the rest of the call; `lost` went into calls that failed.
     """
 
     text: str
@@ -35,4 +48,4 @@ class Answer:
     fallback: str | None  # why the arm that was decided on did not answer
     late: bool  # the deadline had passed when the answer was complete
     frame: str  # ask again about the same frame with this; empty if the cloud keeps nothing of it
-    fits: Sequence[Fit] = ()  # of a dual encoder: every label, the best first
+    label_scores: Sequence[LabelScore] = ()  # of a dual encoder: every label, the best first

@@ -8,15 +8,15 @@ from functools import cached_property
 import numpy as np
 
 from edge.costs.profile import DeviceProfile
-from edge.models.dual_encoder import LocalMatcher
-from edge.models.head import Head, Reached
+from edge.models.dual_encoder import LocalDualEncoder
+from edge.models.head import Head, HeadOutput
 from edge.models.local_model import LocalModel, available
 from edge.pictures.files import encode_picture
 from edge.pictures.preprocess import Preprocessor
 from edge.policy.arms import Arm
 from edge.requests.state import Task
-from edge.upload.feature_encoders import Senders
-from edge.upload.frame_coder import Stream
+from edge.upload.feature_encoders import FeatureEncoders
+from edge.upload.frame_coder import FrameCoder
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import PictureError
@@ -25,17 +25,26 @@ from protos.matching import Floats
 
 
 class Device:
-    """The device's half of the work. The head and the local model are loaded when they are first needed, and kept."""
+    """The device's half of the work. The head and the local model are loaded when they are first needed, and
+    kept.
+    """
 
     def __init__(
-        self, bundle: Bundle, profile: DeviceProfile, threads: int = 1, clock: Callable[[], float] = time.monotonic, provider: str = ""
+        self,
+        bundle: Bundle,
+        profile: DeviceProfile,
+        threads: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+        provider: str = "",
     ) -> None:
         self._bundle, self._threads, self._clock, self._provider = bundle, threads, clock, provider
         self.profile, self.has_local = profile, available(bundle)
-        self.matches = bundle.manifest.HasField("matching")  # pictures with labels, instead of answering questions
+        self.matches = bundle.manifest.HasField(
+            "matching"
+        )  # pictures with labels, instead of answering questions
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
-        self._senders = Senders(bundle, threads)
-        self._stream = Stream(bundle, self._senders)
+        self._senders = FeatureEncoders(bundle, threads)
+        self._stream = FrameCoder(bundle, self._senders)
 
     @cached_property
     def _head(self) -> Head:
@@ -46,8 +55,8 @@ class Device:
         return LocalModel(self._bundle, self._threads, self._provider)
 
     @cached_property
-    def _matcher(self) -> LocalMatcher:
-        return LocalMatcher(self._bundle, self._threads, self._provider)
+    def _matcher(self) -> LocalDualEncoder:
+        return LocalDualEncoder(self._bundle, self._threads, self._provider)
 
     def prepare(self) -> None:
         """Load the head, the codecs, and the local model if there is one. Raises BundleDamaged."""
@@ -59,14 +68,19 @@ class Device:
             assert self._local
 
     def look(self, task: Task) -> None:
-        """Check what came and bring the picture to the model's size. Raises PromptError, PictureError or RequestError."""
+        """Check what came and bring the picture to the model's size. Raises PromptError, PictureError or
+        RequestError.
+        """
         check_labels(task.labels, self._bundle.manifest)
         if not self.matches:
             check_question(task.question, self._bundle.manifest.limits)
             check_generation(task.generation)
         picture = task.picture
         if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != "uint8":
-            text = f"a picture is RGB (height, width, 3) of uint8, this is {picture.dtype} {picture.shape}; read it with read_picture"
+            text = (
+                f"a picture is RGB (height, width, 3) of uint8, this is {picture.dtype} "
+                f"{picture.shape}; read it with read_picture"
+            )
             raise PictureError(text, shape=picture.shape)
         with task.stage("preprocess"):
             task.picture = self._preprocessor.resize(picture)
@@ -81,8 +95,8 @@ class Device:
         if not self.matches:
             request.question = task.question
             request.generation.CopyFrom(task.generation)
-        if arm.kind == "again":
-            request.seen = task.frame or ""
+        if arm.kind == "cached":
+            request.cached_frame = task.frame or ""
         elif arm.kind == "upload":
             request.picture.data = self._picture(task, arm)
         else:
@@ -103,17 +117,19 @@ class Device:
         task.whole = True
         return True
 
-    def trouble(self, task: Task) -> str:
+    def unavailable_reason(self, task: Task) -> str:
         """Why the device cannot answer alone, whatever the rules; empty if it can."""
         if self.matches:
-            return self._matcher.trouble(task.labels, task.given)
+            return self._matcher.unavailable_reason(task.labels, task.given)
         if not self.has_local:
             return "the local model is not on this device"
-        return "local answers are greedy, a temperature was asked for" if task.generation.temperature > 0 else ""
+        return (
+            "local answers are greedy, a temperature was asked for" if task.generation.temperature > 0 else ""
+        )
 
     def may_answer(self, task: Task) -> bool:
         """Whether a local answer may stand in for the cloud's."""
-        return task.rules.allow_local and not self.trouble(task)
+        return task.rules.allow_local and not self.unavailable_reason(task)
 
     def unread(self, task: Task) -> int:
         """How many labels the device's text tower would have to read for this."""
@@ -127,12 +143,16 @@ class Device:
         return head + self.profile.prefill_ms + tokens * self.profile.token_ms
 
     def answer(self, task: Task) -> int:
-        """Answer here, from the boundary already reached; gives the number of pieces of text, which is about that of tokens."""
+        """Answer here, from the boundary already reached; gives the number of pieces of text, which is about
+        that of tokens.
+        """
         (image_tokens,) = self._reach(task, self._bundle.manifest.pieces[-1].cut).boundary.values()
         if self.matches:
             return self._compare(task, image_tokens)
         count, begun, grid = 0, self._clock(), self._preprocessor.grid(task.picture)
-        for text in self._local.answer(np.concatenate(image_tokens), task.question, task.generation.most_tokens, grid):
+        for text in self._local.answer(
+            np.concatenate(image_tokens), task.question, task.generation.max_tokens, grid
+        ):
             task.took("generate" if count else "first_token", (self._clock() - begun) * 1000)
             task.tell(text)
             count, begun = count + 1, self._clock()
@@ -144,7 +164,7 @@ class Device:
         task.tell(task.scores[0].label)
         return 1
 
-    def _reach(self, task: Task, cut: str) -> Reached:
+    def _reach(self, task: Task, cut: str) -> HeadOutput:
         with task.stage("head"):
             task.reached = self._head.run(self._preprocessor.pixels(task.picture), cut, after=task.reached)
         return task.reached
@@ -152,7 +172,9 @@ class Device:
     def _features(self, task: Task, arm: Arm) -> pb.Features:
         boundary = self._reach(task, arm.cut).boundary
         with task.stage("encode"):
-            task.coded = self._stream.encode(arm.cut, arm.coding, boundary, self._preprocessor.grid(task.picture), whole=task.whole)
+            task.coded = self._stream.encode(
+                arm.cut, arm.coding, boundary, self._preprocessor.grid(task.picture), whole=task.whole
+            )
         task.payload_bytes += task.coded.size
         return task.coded.message()
 

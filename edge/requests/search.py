@@ -22,12 +22,12 @@ _CLOUD_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Found:
+class PhotoMatch:
     """A photo and its similarity to the text, a cosine; or why it could not be looked at."""
 
     path: Path
     similarity: float
-    trouble: str = ""
+    unavailable_reason: str = ""
 
 
 def search(
@@ -39,47 +39,70 @@ def search(
     threads: int = 1,
     provider: str = "",
     advance: Callable[[], None] = lambda: None,
-) -> list[Found]:
-    """Every photo, the nearest first, those that cannot be read last. Photos stay on the device; without a text tower the text does not.
+) -> list[PhotoMatch]:
+    """Every photo, the nearest first, those that cannot be read last. Photos stay on the device; without a
+    text tower the text does not.
 
     Raises RequestError, PromptError, NoRoute, or what the client raises.
     """
-    wanted, seer = embed_text(bundle, text, client, threads, provider), Seer(bundle, threads, provider)
+    wanted, seer = (
+        embed_text(bundle, text, client, threads, provider),
+        PhotoEncoder(bundle, threads, provider),
+    )
     found = []
     for path in photos:
         found.append(_compared(seer, path, wanted))
         advance()
-    return sorted(found, key=lambda one: (bool(one.trouble), -one.similarity))
+    return sorted(found, key=lambda one: (bool(one.unavailable_reason), -one.similarity))
 
 
 def photos_in(folder: Path) -> list[Path]:
     """Picture files below a folder, in order. Raises RequestError where there are none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    files = (
+        sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if folder.is_dir()
+        else []
+    )
     if not files:
-        raise RequestError(f"{folder} holds no photos; give a folder with {', '.join(sorted(SUFFIXES))} files", path=str(folder))
+        raise RequestError(
+            f"{folder} holds no photos; give a folder with {', '.join(sorted(SUFFIXES))} files",
+            path=str(folder),
+        )
     return files
 
 
-def embed_text(bundle: Bundle, text: str, client: CloudClient | None, threads: int = 1, provider: str = "") -> Floats:
+def embed_text(
+    bundle: Bundle, text: str, client: CloudClient | None, threads: int = 1, provider: str = ""
+) -> Floats:
     """A text's embedding (width) of length 1: by the device's own text tower, or by the cloud."""
     manifest = bundle.manifest
     if not manifest.HasField("matching"):
-        raise RequestError(f"{manifest.model} answers questions and has no embeddings to search by; use a CLIP or SigLIP bundle")
+        raise RequestError(
+            f"{manifest.model} answers questions and has no embeddings to search by; use a CLIP or "
+            "SigLIP "
+            "bundle"
+        )
     check_texts([text], manifest.matching)
     if has_tower(bundle):
         return np.asarray(TextTower(bundle, threads, provider).embed([text])[0], np.float32)
     if client is None:
-        raise NoRoute(f"bundle {bundle.path} has no text tower for the device; split it --with-local, or give --cloud HOST:PORT")
+        raise NoRoute(
+            f"bundle {bundle.path} has no text tower for the device; split it --with-local, or give "
+            "--cloud HOST:PORT"
+        )
     reply = client.embed(pb.EmbedRequest(bundle=bundle.digest, texts=pb.Texts(texts=[text])), _CLOUD_SECONDS)
     return _checked(reply, manifest.matching.width)
 
 
-class Seer:
+class PhotoEncoder:
     """Photos to embeddings, by the whole head."""
 
     def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "") -> None:
         self._last = bundle.manifest.pieces[-1].cut
-        self._preprocessor, self._head = Preprocessor(bundle.manifest.preprocessing), Head(bundle, threads, provider)
+        self._preprocessor, self._head = (
+            Preprocessor(bundle.manifest.preprocessing),
+            Head(bundle, threads, provider),
+        )
 
     def embed(self, path: Path) -> Floats:
         """A photo's embedding (width) of length 1. Raises PictureError."""
@@ -88,15 +111,17 @@ class Seer:
         return unit(np.asarray(embedding[0, 0], np.float32))
 
 
-def _compared(seer: Seer, path: Path, wanted: Floats) -> Found:
+def _compared(seer: PhotoEncoder, path: Path, wanted: Floats) -> PhotoMatch:
     try:
-        return Found(path, float(seer.embed(path) @ wanted))
+        return PhotoMatch(path, float(seer.embed(path) @ wanted))
     except PictureError as error:
-        return Found(path, 0.0, str(error))
+        return PhotoMatch(path, 0.0, str(error))
 
 
 def _checked(reply: pb.EmbedReply, width: int) -> Floats:
     rows = [np.array(embedding.values, np.float32) for embedding in reply.embeddings]
     if len(rows) != 1 or rows[0].shape != (width,) or not np.isfinite(rows[0]).all():
-        raise CloudError("the cloud's embedding is not one of this bundle; check that it serves the same version")
+        raise CloudError(
+            "the cloud's embedding is not one of this bundle; check that it serves the same version"
+        )
     return unit(rows[0])

@@ -1,4 +1,6 @@
-"""One request on its way through the orchestrator: its deadline, what has been made of it so far, and what that took."""
+"""One request on its way through the orchestrator: its deadline, what has been made of it so far, and what
+that took.
+"""
 
 import math
 import secrets
@@ -7,22 +9,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from edge.models.head import Reached
+from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.policy import Decision, Rules, Weights
-from edge.requests.answer import STAGES, Answer, Fit
-from edge.upload.frame_coder import Coded
+from edge.requests.answer import STAGES, Answer, LabelScore
+from edge.upload.frame_coder import EncodedFrame
 from protos import inference_pb2 as pb
 from protos.matching import Floats
 
 
-def silent(_: str) -> None:
+def ignore_text(_: str) -> None:
     """Tell nobody."""
 
 
 @dataclass
 class Task:
-    """`arrived` is the instant, by `clock`, from which the deadline counts; `picture` is the model's size once looked at."""
+    """`arrived` is the instant, by `clock`, from which the deadline counts; `picture` is the model's size
+    once looked at.
+    """
 
     picture: Picture
     question: str
@@ -30,15 +34,17 @@ class Task:
     weights: Weights
     generation: pb.Generation
     frame: str | None
-    on_text: Callable[[str], None] = silent
-    on_restart: Callable[[str], None] = silent
+    on_text: Callable[[str], None] = ignore_text
+    on_restart: Callable[[str], None] = ignore_text
     clock: Callable[[], float] = time.monotonic
     labels: Sequence[str] = ()  # of a dual encoder; none: the bundle's own
-    given: Mapping[str, Floats] = field(default_factory=dict)  # embeddings (width) by label, as a label file has them
+    given: Mapping[str, Floats] = field(
+        default_factory=dict
+    )  # embeddings (width) by label, as a label file has them
     name: str = field(default_factory=lambda: secrets.token_hex(6))
     arrived: float = 0.0
-    reached: Reached | None = None  # the farthest boundary that the head has come to
-    coded: Coded | None = None  # the features that were sent last
+    reached: HeadOutput | None = None  # the farthest boundary that the head has come to
+    coded: EncodedFrame | None = None  # the features that were sent last
     whole: bool = False  # code no features against another frame's
     stages: dict[str, float] = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
@@ -68,7 +74,9 @@ class Task:
 
     def took(self, name: str, milliseconds: float) -> None:
         """Count time under a stage's name; what a cloud reports may be no number."""
-        self.stages[name] = self.stages.get(name, 0.0) + (milliseconds if math.isfinite(milliseconds) else 0.0)
+        self.stages[name] = self.stages.get(name, 0.0) + (
+            milliseconds if math.isfinite(milliseconds) else 0.0
+        )
 
     def tell(self, text: str) -> None:
         """The next piece of the answer."""
@@ -89,5 +97,19 @@ class Task:
         self.stages["total"] = total
         stages = {name: self.stages[name] for name in STAGES if name in self.stages}
         text = "".join(self.text)
-        fits = tuple(Fit(score.label, score.probability, score.similarity) for score in self.scores)
-        return Answer(text, route, decision, self.payload_bytes, self.bytes_up, tokens, stages, self.fallback, late, frame, fits)
+        label_scores = tuple(
+            LabelScore(score.label, score.probability, score.similarity) for score in self.scores
+        )
+        return Answer(
+            text,
+            route,
+            decision,
+            self.payload_bytes,
+            self.bytes_up,
+            tokens,
+            stages,
+            self.fallback,
+            late,
+            frame,
+            label_scores,
+        )

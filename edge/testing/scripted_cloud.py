@@ -1,4 +1,6 @@
-"""A real gRPC server on a free port that plays a script: replies, delays, refusals, silence, death in mid-answer."""
+"""A real gRPC server on a free port that plays a script: replies, delays, refusals, silence, death in
+mid-answer.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +31,7 @@ class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated withou
         for request in requests:
             yield from self.Infer(request, context)
 
-    def Describe(self, request: pb.DescribeRequest, context: Context) -> pb.DescribeReply:  # noqa: N802
+    def Describe(self, request: pb.DescribeRequest, context: Context) -> pb.DescribeReply:  # noqa: ARG002, N802
         return pb.DescribeReply(version="scripted")
 
 
@@ -55,7 +57,9 @@ def says(*words: str, frame: str = "", times: Mapping[str, float] | None = None)
         for word in words:
             yield pb.InferReply(id=request.id, text=word)
         stages = pb.Stages(**(times or {}))
-        yield pb.InferReply(id=request.id, done=pb.Done(reason=pb.Done.STOP, tokens=len(words), frame=frame, stages=stages))
+        yield pb.InferReply(
+            id=request.id, done=pb.Done(reason=pb.Done.STOP, tokens=len(words), frame=frame, stages=stages)
+        )
 
     return script
 

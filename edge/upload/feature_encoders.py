@@ -11,8 +11,10 @@ from protos import codec
 from protos.bundle import Bundle
 
 
-class Senders:
-    """Encoders and coders of a bundle, each checked and loaded when it is first needed, and kept. The levels of a kind share an encoder."""
+class FeatureEncoders:
+    """Encoders and coders of a bundle, each checked and loaded when it is first needed, and kept. The levels
+    of a kind share an encoder.
+    """
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
         self._bundle, self._threads = bundle, threads
@@ -26,16 +28,28 @@ class Senders:
                 self._encoder(spec, self.half(cut.name, spec.name))
 
     def encode(self, cut: str, name: str, boundary: Mapping[str, codec.Floats]) -> dict[str, bytes]:
-        """A cut's boundary, tensors (tiles, ...), to payloads by tensor name. Raises UnknownName, BundleDamaged or PayloadError."""
+        """A cut's boundary, tensors (tiles, ...), to payloads by tensor name. Raises UnknownName,
+        BundleDamaged or PayloadError.
+        """
         half = self.half(cut, name)
         return half.encode(self.codes(cut, name, boundary, half.feed))
 
-    def codes(self, cut: str, name: str, boundary: Mapping[str, codec.Floats], feed: Mapping[str, codec.Floats]) -> dict[str, codec.Codes]:
-        """What the encoder makes of a boundary, tiles one after another; `feed` is what it takes besides. Raises as `encode`."""
+    def codes(
+        self, cut: str, name: str, boundary: Mapping[str, codec.Floats], feed: Mapping[str, codec.Floats]
+    ) -> dict[str, codec.Codes]:
+        """What the encoder makes of a boundary, tiles one after another; `feed` is what it takes besides.
+        Raises as `encode`.
+        """
         spec = self._bundle.codec(cut, name)
         encoder, codes = self._encoder(spec, self.half(cut, name)), dict[str, codec.Codes](boundary)
         if encoder is not None:
-            codes = dict(zip(boundary, encoder.run([codec.codes_name(tensor) for tensor in boundary], {**boundary, **feed}), strict=True))
+            codes = dict(
+                zip(
+                    boundary,
+                    encoder.run([codec.codes_name(tensor) for tensor in boundary], {**boundary, **feed}),
+                    strict=True,
+                )
+            )
         return {tensor: np.concatenate(values) for tensor, values in codes.items()}
 
     def half(self, cut: str, name: str) -> codec.Codec:

@@ -1,11 +1,13 @@
-"""Frames on their way up: each coded against the last one that the cloud has of the same cut and codec, where that is shorter."""
+"""Frames on their way up: each coded against the last one that the cloud has of the same cut and codec, where
+that is shorter.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos import codec
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
@@ -13,13 +15,16 @@ from protos.codec.payload import Frame
 from protos.pictures import frames
 from protos.pictures.tiles import Grid
 
-_MOST_LOSSES = 7  # that count: 126 key frames
-_SURELY = 2  # differences so many times smaller than the last key frame: no need to see how large another would be
+_MAX_LOSSES = 7  # that count: 126 key frames
+# differences so many times smaller than the last key frame: no need to see how large another would be
+_SURELY = 2
 
 
 @dataclass(frozen=True)
-class Coded:
-    """A frame as it is sent, or would be. `frame` is what the device calls it; empty where no other can be coded against it."""
+class EncodedFrame:
+    """A frame as it is sent, or would be. `frame` is what the device calls it; empty where no other can be
+    coded against it.
+    """
 
     cut: str
     codec: str
@@ -39,19 +44,28 @@ class Coded:
         """As a request holds it."""
         named = [pb.Payload(name=name, data=data) for name, data in self.payloads.items()]
         rows, columns = self.grid
-        return pb.Features(cut=self.cut, codec=self.codec, payloads=named, rows=rows, columns=columns, reference=self.reference)
+        return pb.Features(
+            cut=self.cut,
+            codec=self.codec,
+            payloads=named,
+            rows=rows,
+            columns=columns,
+            reference=self.reference,
+        )
 
 
 @dataclass
 class _Trust:
-    """How long a cloud that does not keep its frames, for want of room, is sent nothing that was coded against one."""
+    """How long a cloud that does not keep its frames, for want of room, is sent nothing that was coded
+    against one.
+    """
 
     losses: int = 0  # in a row
     waiting: int = 0  # key frames
 
     def lost(self) -> None:
         """The first time it may have been started anew; from then on, twice as many key frames each time."""
-        self.losses = min(self.losses + 1, _MOST_LOSSES)
+        self.losses = min(self.losses + 1, _MAX_LOSSES)
         self.waiting = 2**self.losses - 2
 
     def kept(self, against: bytes) -> None:
@@ -59,20 +73,24 @@ class _Trust:
         self.losses, self.waiting = (0, 0) if against else (self.losses, max(0, self.waiting - 1))
 
 
-class Stream:
+class FrameCoder:
     """What is sent of one camera after another; may be used from several threads."""
 
-    def __init__(self, bundle: Bundle, senders: Senders) -> None:
+    def __init__(self, bundle: Bundle, senders: FeatureEncoders) -> None:
         self._bundle, self._senders = bundle.digest, senders
-        self._known: dict[tuple[str, str], Coded] = {}
+        self._known: dict[tuple[str, str], EncodedFrame] = {}
         self._trust: dict[tuple[str, str], _Trust] = defaultdict(_Trust)
         self._lock = Lock()
 
-    def encode(self, cut: str, name: str, boundary: Mapping[str, codec.Floats], grid: Grid, *, whole: bool = False) -> Coded:
-        """A cut's boundary, tensors (tiles, ...), coded; `whole`: as a key frame. Raises UnknownName, BundleDamaged or PayloadError."""
+    def encode(
+        self, cut: str, name: str, boundary: Mapping[str, codec.Floats], grid: Grid, *, whole: bool = False
+    ) -> EncodedFrame:
+        """A cut's boundary, tensors (tiles, ...), coded; `whole`: as a key frame. Raises UnknownName,
+        BundleDamaged or PayloadError.
+        """
         half = self._senders.half(cut, name)
         if not isinstance(half, codec.Fitted):
-            return Coded(cut, name, grid, self._senders.encode(cut, name, boundary))
+            return EncodedFrame(cut, name, grid, self._senders.encode(cut, name, boundary))
         finer = self._senders.codes(cut, name, boundary, half.finer_feed)
         known = None if whole else self._latest(cut, name)
         changed = self._changed(half, finer, known) if known and known.grid == grid else None
@@ -80,21 +98,43 @@ class Stream:
             return changed
         sent = half.frame_of_finer(finer)
         payloads = half.pack(sent)
-        key = Coded(cut, name, grid, payloads, b"", self._digest(cut, name, grid, sent), sent, sum(map(len, payloads.values())))
+        key = EncodedFrame(
+            cut,
+            name,
+            grid,
+            payloads,
+            b"",
+            self._digest(cut, name, grid, sent),
+            sent,
+            sum(map(len, payloads.values())),
+        )
         return changed if changed and changed.size < key.size else key
 
-    def _changed(self, half: codec.Fitted, finer: Mapping[str, codec.Codes], known: Coded) -> Coded:
+    def _changed(
+        self, half: codec.Fitted, finer: Mapping[str, codec.Codes], known: EncodedFrame
+    ) -> EncodedFrame:
         cut, name, grid = known.cut, known.codec, known.grid
         sent = half.frame_of_finer(finer, known.sent)
         frame = self._digest(cut, name, grid, sent)
-        return Coded(cut, name, grid, half.pack(sent, known.sent), frames.reference_to(known.frame, frame), frame, sent, known.key_size)
+        return EncodedFrame(
+            cut,
+            name,
+            grid,
+            half.pack(sent, known.sent),
+            frames.reference_to(known.frame, frame),
+            frame,
+            sent,
+            known.key_size,
+        )
 
-    def _latest(self, cut: str, name: str) -> Coded | None:
+    def _latest(self, cut: str, name: str) -> EncodedFrame | None:
         with self._lock:
             return None if self._trust[cut, name].waiting else self._known.get((cut, name))
 
-    def acknowledge(self, coded: Coded, frame: str) -> None:
-        """The cloud answered, and calls the frame so: if it says what the device says, the next may be coded against it."""
+    def acknowledge(self, coded: EncodedFrame, frame: str) -> None:
+        """The cloud answered, and calls the frame so: if it says what the device says, the next may be coded
+        against it.
+        """
         with self._lock:
             self._trust[coded.cut, coded.codec].kept(against=coded.reference)
             if coded.frame and coded.frame == frame:
@@ -102,8 +142,10 @@ class Stream:
             else:
                 self._known.pop((coded.cut, coded.codec), None)
 
-    def forget(self, coded: Coded) -> None:
-        """The cloud has not what a frame was coded against: the next one is a key frame, and more of them each time that happens again."""
+    def forget(self, coded: EncodedFrame) -> None:
+        """The cloud has not what a frame was coded against: the next one is a key frame, and more of them
+        each time that happens again.
+        """
         with self._lock:
             self._trust[coded.cut, coded.codec].lost()
             self._known.pop((coded.cut, coded.codec), None)

@@ -1,9 +1,10 @@
 """Codes of a frame as their differences from another's: what did not change costs next to nothing.
 
-Both sides hold the reference. A difference lies under a two-sided geometric law, coded by rANS with static integer tables; how wide
-a law, follows from the spread of the code's own table and from how much moves, which the payload says: one `motion` for all rows
-(tokens, or directions that mix them), or two, and which rows are the lively ones. A difference beyond its law escapes to a plain
-number. All of it is integers, so the same bytes come out everywhere.
+Both sides hold the reference. A difference lies under a two-sided geometric law, coded by rANS with static
+integer tables; how wide a law, follows from the spread of the code's own table and from how much moves, which
+the payload says: one `motion` for all rows (tokens, or directions that mix them), or two, and which rows are
+the lively ones. A difference beyond its law escapes to a plain number. All of it is integers, so the same
+bytes come out everywhere.
 """
 
 from collections.abc import Sequence
@@ -21,13 +22,42 @@ _NEAR = 3  # of the finer steps
 _MUCH = 12  # one of so many codes
 MOTIONS = 16
 _STILLEST = -14  # thirds of an octave from a code's own spread to that of its difference, at motion 0
-# The share of a law's last weight that the next has, in 65536ths: of deviations 2^(-12/3), 2^(-11/3), ... steps.
-_DECAYS = [128, 202, 319, 504, 793, 1242, 1929, 2964, 4479, 6620, 9505, 13176, 17560, 22466, 27627, 32768, 37656, 42130, 46102]
+# The share of a law's last weight that the next has, in 65536ths: of deviations 2^(-12/3), 2^(-11/3), ...
+# steps.
+_DECAYS = [
+    128,
+    202,
+    319,
+    504,
+    793,
+    1242,
+    1929,
+    2964,
+    4479,
+    6620,
+    9505,
+    13176,
+    17560,
+    22466,
+    27627,
+    32768,
+    37656,
+    42130,
+    46102,
+]
 _DECAYS += [49546, 52475, 54930, 56963, 58633, 59994, 61097, 61987, 62703, 63277]
 _NARROWEST = -12
 _LAWS = len(_DECAYS)
 _PEAK = 1 << 28
-_LIVELY = (64, 256, 512, 1024, 2048, 3072, 3584)  # of 4096: how many of the rows are lively; their tables follow the laws'
+_LIVELY = (
+    64,
+    256,
+    512,
+    1024,
+    2048,
+    3072,
+    3584,
+)  # of 4096: how many of the rows are lively; their tables follow the laws'
 _HALF = _LAWS + len(_LIVELY)  # the table of half an escaped difference
 _HALF_BITS = 7
 _WIDEST = 1 << (2 * _HALF_BITS - 1)
@@ -38,7 +68,9 @@ Integers = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
-    """What the header says: the motion of calm rows and of lively ones, and how many are lively, an index of `_LIVELY`."""
+    """What the header says: the motion of calm rows and of lively ones, and how many are lively, an index of
+    `_LIVELY`.
+    """
 
     calm: int
     lively: int
@@ -49,11 +81,15 @@ class Rows(NamedTuple):
         return self.calm == self.lively
 
 
-class Inter:
-    """Differences of codes (tiles, count) for the tables of one level: `which` of them each code has, and the row that it lies in."""
+class InterFrameCoder:
+    """Differences of codes (tiles, count) for the tables of one level: `which` of them each code has, and the
+    row that it lies in.
+    """
 
     def __init__(self, tables: rans.Tables, which: NDArray[np.integer], rows: NDArray[np.integer]) -> None:
-        spread = np.array([_thirds_of_octaves(*table) for table in zip(tables.low, tables.frequency, strict=True)], np.int64)
+        spread = np.array(
+            [_thirds_of_octaves(*table) for table in zip(tables.low, tables.frequency, strict=True)], np.int64
+        )
         motions = np.arange(MOTIONS)[:, None] + _STILLEST - _NARROWEST
         self._laws = (spread[which] + motions).clip(0, _LAWS - 1)  # (motions, codes)
         _, self._starts, self._row = np.unique(rows, return_index=True, return_inverse=True)
@@ -70,23 +106,31 @@ class Inter:
         which = self._laws_of(rows, lively)
         symbols, escaped = _escaping(differences.ravel(), which)
         coded = np.concatenate([flags, symbols, escaped])
-        alphabets = np.concatenate([np.full(len(flags), _LAWS + rows.density), which, np.full(len(escaped), _HALF)])
+        alphabets = np.concatenate(
+            [np.full(len(flags), _LAWS + rows.density), which, np.full(len(escaped), _HALF)]
+        )
         return bytes(head) + _tables().encode(coded, alphabets)
 
     def decode(self, data: bytes, reference: NDArray[np.integer]) -> NDArray[np.int16]:
-        """Bytes to codes, given the reference (tiles, count). Raises PayloadError for bytes that `encode` did not make."""
+        """Bytes to codes, given the reference (tiles, count). Raises PayloadError for bytes that `encode` did
+        not make.
+        """
         if not data:
             return reference.astype(np.int16)
         rows, body = _opened(data)
         codes = reference + _tables().decode(body, self._path(rows, len(reference))).reshape(reference.shape)
         if (codes < self._low).any() or (codes > self._high).any():
-            raise PayloadError("the differences lead out of the codes' tables; the payload is damaged: send a key frame")
+            raise PayloadError(
+                "the differences lead out of the codes' tables; the payload is damaged: send a key frame"
+            )
         return codes.astype(np.int16)
 
     def _chosen(self, differences: Integers) -> tuple[Rows, NDArray[np.bool_]]:
         """The motions that code these differences shortest, and which rows (tiles, rows) are lively."""
         reach = _costs().shape[1] // 2
-        tiles = differences.clip(-reach, reach) + reach  # one at a time: all motions of many would be half a gigabyte
+        tiles = (
+            differences.clip(-reach, reach) + reach
+        )  # one at a time: all motions of many would be half a gigabyte
         each = [np.add.reduceat(_costs()[self._laws, one], self._starts, axis=1) for one in tiles]
         costs = np.concatenate(each, axis=1)  # (motions, rows of all tiles)
         still = int(costs.sum(1).argmin())
@@ -101,13 +145,19 @@ class Inter:
         return Rows(calm, moved, density), lively.reshape(shape)
 
     def _laws_of(self, rows: Rows, lively: NDArray[np.bool_]) -> Integers:
-        """The law of each code, of all tiles in order; `lively` (tiles, rows) counts only where not all rows are alike."""
+        """The law of each code, of all tiles in order; `lively` (tiles, rows) counts only where not all rows
+        are alike.
+        """
         if rows.alike:
             return np.asarray(np.tile(self._laws[rows.calm], len(lively)))
-        return np.asarray(np.where(lively[:, self._row], self._laws[rows.lively], self._laws[rows.calm]).ravel())
+        return np.asarray(
+            np.where(lively[:, self._row], self._laws[rows.lively], self._laws[rows.calm]).ravel()
+        )
 
     def _path(self, rows: Rows, tiles: int) -> rans.Path[Integers]:
-        """Flags of the rows, then the differences, then the halves of those that escaped; to the differences of all tiles in order."""
+        """Flags of the rows, then the differences, then the halves of those that escaped; to the differences
+        of all tiles in order.
+        """
         flags = yield np.full(0 if rows.alike else tiles * len(self._starts), _LAWS + rows.density)
         which = self._laws_of(rows, flags.reshape(tiles, -1).astype(bool))
         symbols = (yield which).astype(np.int64)
@@ -118,10 +168,12 @@ class Inter:
 
 
 def held(finer: NDArray[np.integer], reference: NDArray[np.integer]) -> Integers:
-    """Codes from codes `FINER` times as fine, but the reference's wherever those lie within 0.7 of a step of it, unless much moves.
+    """Codes from codes `FINER` times as fine, but the reference's wherever those lie within 0.7 of a step of
+    it, unless much moves.
 
-    A plain rounding would let noise flip every code that lies near a border; a code held is at most a fifth of a step worse. Where many
-    codes change in spite of it, it is not noise, and a picture that lags behind would cost more than it saves.
+    A plain rounding would let noise flip every code that lies near a border; a code held is at most a fifth
+    of a step worse. Where many codes change in spite of it, it is not noise, and a picture that lags behind
+    would cost more than it saves.
     """
     fine, plain = finer.astype(np.int64), rounded(finer)
     calm = np.where(np.abs(fine - FINER * reference.astype(np.int64)) <= _NEAR, reference, plain)

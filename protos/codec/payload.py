@@ -1,6 +1,8 @@
-"""What every codec checks of codes and payloads before it looks into them; shapes and limits come from the manifest.
+"""What every codec checks of codes and payloads before it looks into them; shapes and limits come from the
+manifest.
 
-Those are of one tile. The tensors of a picture of several lie one after another along the first axis, in one payload.
+Those are of one tile. The tensors of a picture of several lie one after another along the first axis, in one
+payload.
 """
 
 from collections.abc import Mapping
@@ -26,20 +28,31 @@ def check_names(spec: pb.Codec, payloads: Mapping[str, bytes]) -> None:
     """Raises PayloadError unless there is a payload for each tensor, and no other."""
     wanted = set(names(spec))
     if set(payloads) != wanted:
-        raise PayloadError(f"the payload holds tensors {sorted(payloads)}, this cut has {sorted(wanted)}", tensors=sorted(payloads))
+        raise PayloadError(
+            f"the payload holds tensors {sorted(payloads)}, this cut has {sorted(wanted)}",
+            tensors=sorted(payloads),
+        )
 
 
 def check_length(tensor: pb.CodedTensor, data: bytes, tiles: int) -> None:
     """Raises TooLarge for more bytes than the tensor of so many tiles can need."""
-    if len(data) > tensor.most_bytes * tiles:
-        message = f"tensor {tensor.codes.name!r} came as {len(data)} bytes, at most {tensor.most_bytes * tiles} are accepted"
+    if len(data) > tensor.max_bytes * tiles:
+        message = (
+            f"tensor {tensor.codes.name!r} came as {len(data)} bytes, at most "
+            f"{tensor.max_bytes * tiles} are accepted"
+        )
         raise TooLarge(message, tensor=tensor.codes.name)
 
 
 def checked(tensor: pb.CodedTensor, array: Codes) -> Codes:
-    """Codes as they are, if they have the manifest's dtype, and its shape for every tile. Raises PayloadError."""
+    """Codes as they are, if they have the manifest's dtype, and its shape for every tile. Raises
+    PayloadError.
+    """
     if not tiled(array.shape, tuple(tensor.codes.shape)) or array.dtype != np.dtype(tensor.codes.dtype):
-        raise PayloadError(f"tensor {tensor.codes.name!r} is {array.dtype} {array.shape}, the manifest says {words(tensor.codes)}")
+        raise PayloadError(
+            f"tensor {tensor.codes.name!r} is {array.dtype} {array.shape}, the manifest says "
+            f"{words(tensor.codes)}"
+        )
     return array
 
 

@@ -1,4 +1,5 @@
-"""The coder's loops over symbols: in Python anywhere, compiled where numba is installed. Both give the same integers.
+"""The coder's loops over symbols: in Python anywhere, compiled where numba is installed. Both give the same
+integers.
 
 The compiled ones take a twentieth of the time, and let other threads run meanwhile.
 """
@@ -27,14 +28,17 @@ class Loops(Protocol):
     def write(self, places: NDArray[np.int64]) -> tuple[int, Words]:
         """Symbols to the state and the words that a reader takes after it."""
 
-    def read(self, state: int, words: Words, taken: int, which: NDArray[np.int64]) -> tuple[Integers, int, int]:
-        """The places of symbols, one of each alphabet that `which` names, the state after them, and how many words are then taken.
+    def read(
+        self, state: int, words: Words, taken: int, which: NDArray[np.int64]
+    ) -> tuple[Integers, int, int]:
+        """The places of symbols, one of each alphabet that `which` names, the state after them, and how many
+        words are then taken.
 
         Of one word more than there are, where they do not suffice.
         """
 
 
-def ready() -> None:
+def compile_loops() -> None:
     """Compile what there is to compile now, rather than within the first request."""
     with suppress(ImportError):
         _compiled()
@@ -67,7 +71,9 @@ class Plain:
             state += state // f * others + c
         return state, np.array(words[::-1], np.uint16)
 
-    def read(self, state: int, words: Words, taken: int, which: NDArray[np.int64]) -> tuple[Integers, int, int]:
+    def read(
+        self, state: int, words: Words, taken: int, which: NDArray[np.int64]
+    ) -> tuple[Integers, int, int]:
         places: list[int] = []
         following, alphabets, append = words.tolist(), self._slots, places.append
         try:
@@ -85,7 +91,9 @@ class Plain:
 
     @cached_property
     def _slots(self) -> list[list[tuple[int, int, int]]]:
-        """For each alphabet and each of its slots: the symbol's place, its frequency, its cumulative frequency."""
+        """For each alphabet and each of its slots: the symbol's place, its frequency, its cumulative
+        frequency.
+        """
         rows = zip(range(len(self._frequency)), self._frequency.tolist(), self._start.tolist(), strict=True)
         slots = [[(place, f, c)] * f for place, f, c in rows]
         ends = accumulate(map(len, self._alphabets), initial=0)
@@ -98,14 +106,20 @@ class Compiled:
     def __init__(self, frequency: Sequence[Sequence[int]]) -> None:
         self._write, self._read = _compiled()
         self._frequency, self._start = _flat(frequency)
-        self._slots = np.repeat(np.arange(len(self._frequency), dtype=np.int32), self._frequency).reshape(len(frequency), TOTAL)
+        self._slots = np.repeat(np.arange(len(self._frequency), dtype=np.int32), self._frequency).reshape(
+            len(frequency), TOTAL
+        )
 
     def write(self, places: NDArray[np.int64]) -> tuple[int, Words]:
         state, words = self._write(places, self._frequency, self._start)
         return int(state), words
 
-    def read(self, state: int, words: Words, taken: int, which: NDArray[np.int64]) -> tuple[Integers, int, int]:
-        places, state, taken = self._read(state, words, taken, which, self._frequency, self._start, self._slots)
+    def read(
+        self, state: int, words: Words, taken: int, which: NDArray[np.int64]
+    ) -> tuple[Integers, int, int]:
+        places, state, taken = self._read(
+            state, words, taken, which, self._frequency, self._start, self._slots
+        )
         return places, int(state), int(taken)
 
 
@@ -117,22 +131,31 @@ def _flat(frequency: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArra
 
 @cache
 def _compiled() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Both loops, for all alphabets. What takes a second to compile is kept on disk, where there is a place for it."""
+    """Both loops, for all alphabets. What takes a second to compile is kept on disk, where there is a place
+    for it.
+    """
     from numba import njit
 
     numbers, words = "int64[::1]", "uint16[::1]"
     signatures = {
         _write: f"Tuple((int64, {words}))({numbers}, {numbers}, {numbers})",
-        _read: f"Tuple(({numbers}, int64, int64))(int64, {words}, int64, {numbers}, {numbers}, {numbers}, int32[:, ::1])",
+        _read: (
+            f"Tuple(({numbers}, int64, int64))(int64, {words}, int64, {numbers}, {numbers}, {numbers}, "
+            "int32[:, ::1])"
+        ),
     }
     try:
-        write, read = (njit(signature, nogil=True, cache=True)(loop) for loop, signature in signatures.items())
+        write, read = (
+            njit(signature, nogil=True, cache=True)(loop) for loop, signature in signatures.items()
+        )
     except Exception:  # noqa: BLE001 - no place to keep it, a full disk, or what is kept is damaged: numba raises what it meets
         write, read = (njit(signature, nogil=True)(loop) for loop, signature in signatures.items())
     return write, read
 
 
-def _write(places: NDArray[np.int64], frequency: NDArray[np.int64], start: NDArray[np.int64]) -> tuple[int, Words]:
+def _write(
+    places: NDArray[np.int64], frequency: NDArray[np.int64], start: NDArray[np.int64]
+) -> tuple[int, Words]:
     words, count, state = np.empty(len(places), np.uint16), 0, np.int64(INITIAL)
     for symbol in range(len(places) - 1, -1, -1):
         f = frequency[places[symbol]]

@@ -1,7 +1,9 @@
-"""Several codes as one symbol: most of what a narrow table codes is zero, and a coder takes as long for a zero as for anything else.
+"""Several codes as one symbol: most of what a narrow table codes is zero, and a coder takes as long for a
+zero as for anything else.
 
-Of a table that is joined, `members` codes in order make a symbol, a number with a digit for each, as long as all lie within `reach` of
-zero. Where one lies beyond, another symbol says so, and behind all the rest its codes follow one by one.
+Of a table that is joined, `members` codes in order make a symbol, a number with a digit for each, as long as
+all lie within `reach` of zero. Where one lies beyond, another symbol says so, and behind all the rest its
+codes follow one by one.
 """
 
 from collections.abc import Sequence
@@ -13,12 +15,13 @@ from numpy.typing import NDArray
 from protos.codec import rans
 
 Integers = NDArray[np.integer]
-MOST = 8  # members, and codes from zero
+MAX = 8  # members, and codes from zero
 
 
 @dataclass(frozen=True)
-class Joint:
-    """How the codes of one table are joined; `frequency` is that of every symbol, the last one for groups with a code beyond.
+class JointTable:
+    """How the codes of one table are joined; `frequency` is that of every symbol, the last one for groups
+    with a code beyond.
 
     Raises ValueError for a table of another size, or too large for the coder.
     """
@@ -28,26 +31,37 @@ class Joint:
     frequency: Sequence[int]
 
     def __post_init__(self) -> None:
-        if not (2 <= self.members <= MOST and 1 <= self.reach <= MOST) or len(self.frequency) != symbols(self.members, self.reach):
+        if not (2 <= self.members <= MAX and 1 <= self.reach <= MAX) or len(self.frequency) != symbols(
+            self.members, self.reach
+        ):
             raise ValueError("a joint table whose size is not that of its symbols")
         rans.Tables([0], [self.frequency])
 
 
-class Joined:
-    """The coder of one level: `which` of the tables each code has, and how each table is joined, None where it is not."""
+class SymbolGroups:
+    """The coder of one level: `which` of the tables each code has, and how each table is joined, None where
+    it is not.
+    """
 
-    def __init__(self, tables: rans.Tables, joints: Sequence[Joint | None], which: Integers) -> None:
+    def __init__(self, tables: rans.Tables, joints: Sequence[JointTable | None], which: Integers) -> None:
         self._count = len(which)
         made = [joint for joint in joints if joint]
-        self._tables = rans.Tables([*tables.low, *[0] * len(made)], [*tables.frequency, *(joint.frequency for joint in made)])
-        sets = [_Set(joints, which, *kind) for kind in dict.fromkeys((one.members, one.reach) for one in made)]
+        self._tables = rans.Tables(
+            [*tables.low, *[0] * len(made)], [*tables.frequency, *(joint.frequency for joint in made)]
+        )
+        sets = [
+            _GroupSet(joints, which, *kind)
+            for kind in dict.fromkeys((one.members, one.reach) for one in made)
+        ]
         self._sets = [one for one in sets if len(one.places)]
         joined = [place for one in self._sets for place in one.places.ravel()]
         self._single = np.setdiff1d(np.arange(self._count), joined)
-        self._alphabets = np.concatenate([*(one.alphabets for one in self._sets), which[self._single]]).astype(np.int64)
+        self._alphabets = np.concatenate(
+            [*(one.alphabets for one in self._sets), which[self._single]]
+        ).astype(np.int64)
 
     @property
-    def most_symbols(self) -> int:
+    def max_symbols(self) -> int:
         """So many can be needed: every group's, and the codes of each one by one."""
         return len(self._alphabets) + sum(one.places.size for one in self._sets)
 
@@ -56,7 +70,9 @@ class Joined:
         joined = [one.joined(sent) for one in self._sets]
         symbols = np.concatenate([*(numbers for numbers, _, _ in joined), sent[:, self._single]], 1)
         every = np.concatenate([symbols.ravel(), *(codes for _, codes, _ in joined)])
-        return self._tables.encode(every, np.concatenate([np.tile(self._alphabets, len(sent)), *(tables for _, _, tables in joined)]))
+        return self._tables.encode(
+            every, np.concatenate([np.tile(self._alphabets, len(sent)), *(tables for _, _, tables in joined)])
+        )
 
     def decode(self, data: bytes, tiles: int) -> NDArray[np.int16]:
         """Bytes to codes (tiles, count). Raises PayloadError for bytes that `encode` did not make."""
@@ -67,11 +83,13 @@ class Joined:
         read = yield np.tile(self._alphabets, tiles)
         symbols = read.reshape(tiles, -1)
         parts = list(zip(self._sets, self._parts(symbols), strict=True))
-        rest = yield np.concatenate([np.empty(0, np.int64), *(one.beyond_tables(numbers == one.beyond) for one, numbers in parts)])
+        rest = yield np.concatenate(
+            [np.empty(0, np.int64), *(one.beyond_tables(numbers == one.beyond) for one, numbers in parts)]
+        )
         sent = np.empty((tiles, self._count), np.int16)
         sent[:, self._single] = symbols[:, len(self._alphabets) - len(self._single) :]
         for one, numbers in parts:
-            rest = rest[one.apart(sent, numbers, rest) :]
+            rest = rest[one.ungroup(sent, numbers, rest) :]
         return sent
 
     def _parts(self, symbols: Integers) -> list[Integers]:
@@ -80,15 +98,25 @@ class Joined:
         return [symbols[:, end - len(one.places) : end] for one, end in zip(self._sets, ends, strict=True)]
 
 
-class _Set:
-    """All groups of as many members of the same reach: the places (groups, members) of their codes, and the joint table of each group."""
+class _GroupSet:
+    """All groups of as many members of the same reach: the places (groups, members) of their codes, and the
+    joint table of each group.
+    """
 
-    def __init__(self, joints: Sequence[Joint | None], which: Integers, members: int, reach: int) -> None:
+    def __init__(
+        self, joints: Sequence[JointTable | None], which: Integers, members: int, reach: int
+    ) -> None:
         self._reach, self.beyond = reach, _beyond(members, reach)
         numbers = np.arange(self.beyond + 1)[:, None]
-        self._codes = (numbers // _weights(members, reach) % (2 * reach + 1) - reach).astype(np.int16)  # of each symbol
+        self._codes = (numbers // _weights(members, reach) % (2 * reach + 1) - reach).astype(
+            np.int16
+        )  # of each symbol
         number = np.cumsum([joint is not None for joint in joints]) - 1
-        alike = [table for table, joint in enumerate(joints) if joint and (joint.members, joint.reach) == (members, reach)]
+        alike = [
+            table
+            for table, joint in enumerate(joints)
+            if joint and (joint.members, joint.reach) == (members, reach)
+        ]
         places = [np.flatnonzero(which == table) for table in alike]
         groups = [found[: len(found) // members * members].reshape(-1, members) for found in places]
         self.places = np.concatenate(groups)
@@ -96,7 +124,9 @@ class _Set:
         self.alphabets = len(joints) + number[self._plain]  # behind the plain ones
 
     def joined(self, sent: Integers) -> tuple[Integers, Integers, Integers]:
-        """The symbols (tiles, groups) of codes; and of the groups with one beyond all codes, and their tables."""
+        """The symbols (tiles, groups) of codes; and of the groups with one beyond all codes, and their
+        tables.
+        """
         codes = sent[:, self.places]
         numbers = _numbers(codes.astype(np.int64), self._reach)
         beyond = numbers == self.beyond
@@ -106,8 +136,10 @@ class _Set:
         """The tables of those codes."""
         return np.repeat(np.tile(self._plain, len(beyond))[beyond.ravel()], self.places.shape[1])
 
-    def apart(self, sent: NDArray[np.int16], numbers: Integers, rest: Integers) -> int:
-        """Put the codes of symbols (tiles, groups) into their places; how many of the rest those with one beyond take."""
+    def ungroup(self, sent: NDArray[np.int16], numbers: Integers, rest: Integers) -> int:
+        """Put the codes of symbols (tiles, groups) into their places; how many of the rest those with one
+        beyond take.
+        """
         values = self._codes[numbers]
         beyond = numbers == self.beyond
         taken: int = int(np.count_nonzero(beyond)) * self.places.shape[1]
@@ -140,14 +172,18 @@ def _numbers(values: Integers, reach: int) -> Integers:
     return np.where((np.abs(values) > reach).any(-1), _beyond(members, reach), numbers)
 
 
-def joint(codes: Integers, members: int, reach: int) -> Joint:
+def joint(codes: Integers, members: int, reach: int) -> JointTable:
     """Joint frequencies of codes (pictures, codes of one table)."""
     groups = codes.shape[1] // members
     values = codes[:, : groups * members].reshape(-1, members)
-    return Joint(members, reach, rans.frequencies(np.bincount(_numbers(values, reach), minlength=_beyond(members, reach) + 1)))
+    return JointTable(
+        members,
+        reach,
+        rans.frequencies(np.bincount(_numbers(values, reach), minlength=_beyond(members, reach) + 1)),
+    )
 
 
-def bits(codes: Integers, low: int, frequency: Sequence[int], how: Joint | None = None) -> float:
+def bits(codes: Integers, low: int, frequency: Sequence[int], how: JointTable | None = None) -> float:
     """The ideal length of codes (pictures, codes of one table): one by one by its frequencies, or joined."""
     alone = rans.PRECISION - np.log2(frequency)
     if how is None:

@@ -27,12 +27,14 @@ class Grouping:
     def tokens(self) -> int:
         return int(self.order.max()) + 1
 
-    def together(self, values: Floats) -> Floats:
+    def group(self, values: Floats) -> Floats:
         """Tokens (..., tokens, width) as groups (..., groups, members * width)."""
         groups, members = self.order.shape
-        return values[..., self.order.ravel(), :].reshape(*values.shape[:-2], groups, members * values.shape[-1])
+        return values[..., self.order.ravel(), :].reshape(
+            *values.shape[:-2], groups, members * values.shape[-1]
+        )
 
-    def apart(self, values: Floats) -> Floats:
+    def ungroup(self, values: Floats) -> Floats:
         """Groups (..., groups, members * width) as tokens (..., tokens, width)."""
         groups, members = self.order.shape
         flat = values.reshape(*values.shape[:-2], groups * members, -1)

@@ -1,4 +1,6 @@
-"""Frames by name: what device and cloud each call what was sent of a picture, so that another may be coded against it."""
+"""Frames by name: what device and cloud each call what was sent of a picture, so that another may be coded
+against it.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,7 +15,9 @@ REFERENCE_BYTES = _KNOWN_BYTES + _OWN_BYTES
 
 
 def frame_digest(bundle: str, cut: str, codec: str, grid: Grid, parts: Iterable[tuple[str, bytes]]) -> str:
-    """Hex SHA-256 over what a request says of its frame; lengths go in too, so that no two frames read the same."""
+    """Hex SHA-256 over what a request says of its frame; lengths go in too, so that no two frames read the
+    same.
+    """
     digest = hashlib.sha256()
     named = [bundle.encode(), cut.encode(), codec.encode(), f"{grid.rows} x {grid.columns}".encode()]
     for name, data in sorted(parts):
@@ -29,18 +33,22 @@ def sent_bytes(frame: Frame) -> list[tuple[str, bytes]]:
     return [(name, sent.astype("<i2").tobytes()) for name, sent in frame.items()]
 
 
-def beginning(frame: str) -> str:
+def digest_prefix(frame: str) -> str:
     """As much of a frame's digest as a reference to it says."""
     return frame[: 2 * _KNOWN_BYTES]
 
 
 def reference_to(reference: str, frame: str) -> bytes:
     """`Features.reference` of a frame that is coded against another, from both digests."""
-    return bytes.fromhex(beginning(reference) + frame[: 2 * _OWN_BYTES])
+    return bytes.fromhex(digest_prefix(reference) + frame[: 2 * _OWN_BYTES])
 
 
-def referred(reference: bytes) -> tuple[str, str]:
-    """How the digests of the reference and of the frame itself begin. Raises PayloadError for what is no reference."""
+def split_reference(reference: bytes) -> tuple[str, str]:
+    """How the digests of the reference and of the frame itself begin. Raises PayloadError for what is no
+    reference.
+    """
     if len(reference) != REFERENCE_BYTES:
-        raise PayloadError(f"a reference has {REFERENCE_BYTES} bytes, this one {len(reference)}; send a key frame")
+        raise PayloadError(
+            f"a reference has {REFERENCE_BYTES} bytes, this one {len(reference)}; send a key frame"
+        )
     return reference[:_KNOWN_BYTES].hex(), reference[_KNOWN_BYTES:].hex()

@@ -1,4 +1,6 @@
-"""How large a picture is after a bundle's resizes, rounded as transformers rounds, and the grid of tiles that it then becomes."""
+"""How large a picture is after a bundle's resizes, rounded as transformers rounds, and the grid of tiles that
+it then becomes.
+"""
 
 import math
 
@@ -36,7 +38,9 @@ def target_size(step: pb.Resize, height: int, width: int) -> tuple[int, int]:
 
 
 def grid_of(height: int, width: int, side: int) -> Grid:
-    """The grid of a resized picture: its longer edge is filled up to whole tiles, the other follows in proportion."""
+    """The grid of a resized picture: its longer edge is filled up to whole tiles, the other follows in
+    proportion.
+    """
     ratio = width / height
     if width >= height:
         columns = math.ceil(width / side)

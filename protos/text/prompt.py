@@ -16,7 +16,10 @@ def write_picture(text: pb.PictureText, grid: Grid) -> str:
     """What stands for a picture, its tiles row by row and then the whole of it."""
     if grid.tiles == 1:
         return text.alone
-    rows = ("".join(_tile(text, row, column) for column in range(1, grid.columns + 1)) for row in range(1, grid.rows + 1))
+    rows = (
+        "".join(_tile(text, row, column) for column in range(1, grid.columns + 1))
+        for row in range(1, grid.rows + 1)
+    )
     return "".join(row + text.row_end for row in rows) + text.whole
 
 

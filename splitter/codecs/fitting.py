@@ -1,4 +1,6 @@
-"""Fit a linear transform and its entropy tables to a boundary tensor: directions, steps, classes of equal spread."""
+"""Fit a linear transform and its entropy tables to a boundary tensor: directions, steps, classes of equal
+spread.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from protos import codec as wire
 from protos.codec import rans
-from protos.codec.symbol_groups import Joint, joint
+from protos.codec.symbol_groups import JointTable, joint
 from protos.codec.symbol_groups import bits as bits_of
 from protos.codec.token_groups import Grouping
 
@@ -20,25 +22,28 @@ Integers = NDArray[np.integer]
 
 _FLOOR = 0.03  # of a metric's mean eigenvalue: what the tail seems not to look at is not free either
 _BY_OCTAVE = 3  # classes of spread in each doubling
-_LEAST_SPREAD = 0.15  # in steps: what is narrower is not sent; a bound of 0.2 takes a quarter fewer codes, and answers of rare kinds turn
+# in steps: what is narrower is not sent; a bound of 0.2 takes a quarter fewer codes, and answers of rare
+# kinds turn
+_MIN_SPREAD = 0.15
 _SMOOTHING = 4  # pictures' worth of belief that spreads are a product of the token's and the channel's
 _TINY = 1e-24
-_MOST_ROWS = 4_000  # of calibration tokens that a step is searched on
+_MAX_ROWS = 4_000  # of calibration tokens that a step is searched on
 _JOINTS = ((4, 1), (2, 3))  # members, and how far from zero
 _LONGER = 0.01
 _FEW = 1000  # codes of a picture; joining fewer takes as long as it saves
 _SEEN = 8  # groups for each symbol of a joint table
-MOST_SENT = 32767.0  # INT16
-_MOST_CODE = 1500  # so that an alphabet and the room around it stay below rANS's 4096 symbols
-_MOST_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wide connector would be gigabytes
+MAX_SENT = 32767.0  # INT16
+_MAX_CODE = 1500  # so that an alphabet and the room around it stay below rANS's 4096 symbols
+_MAX_NUMBERS = 1 << 23  # in double precision at once: all pictures behind a wide connector would be gigabytes
 
 
 @dataclass(frozen=True)
 class Transform:
     """Coordinates `turn.T @ ((x - mean) @ analysis)` of a tensor x (tokens, width), and the way back.
 
-    `coordinates` (pictures, tokens, channels) are those of the calibration; `turn` (tokens, tokens) is absent where tokens are not mixed.
-    With a grouping, x is its groups together, and a group stands wherever a token is named here.
+    `coordinates` (pictures, tokens, channels) are those of the calibration; `turn` (tokens, tokens) is absent
+    where tokens are not mixed. With a grouping, x is its groups together, and a group stands wherever a token
+    is named here.
     """
 
     mean: Floats
@@ -49,12 +54,14 @@ class Transform:
     grouping: Grouping | None = None
 
     def step(self, distortion: float) -> float:
-        """The step at which rounding all coordinates costs this share of their variance (at high rate, reverse water-filling)."""
+        """The step at which rounding all coordinates costs this share of their variance (at high rate,
+        reverse water-filling).
+        """
         flat = self.coordinates.reshape(-1, self.coordinates.shape[-1])
-        rows = flat[:: max(1, len(flat) // _MOST_ROWS)].astype(np.float64)
+        rows = flat[:: max(1, len(flat) // _MAX_ROWS)].astype(np.float64)
         allowed = distortion * np.square(rows).sum()
         reach = float(np.abs(self.coordinates).max())
-        low, high = reach / _MOST_CODE + 1e-6, 4 * reach + 1e-6
+        low, high = reach / _MAX_CODE + 1e-6, 4 * reach + 1e-6
         for _ in range(40):
             middle = (low * high) ** 0.5
             lost = np.square(rows - np.round(rows / middle) * middle).sum()
@@ -68,7 +75,7 @@ class Transform:
     def codes(self, coordinates: Floats, step: float) -> Integers:
         """Codes of coordinates (pictures, tokens, channels) at a step, INT16 as a device's."""
         rounded = (np.round(part / np.float32(step)) for part in _parts(coordinates))
-        return np.concatenate([part.clip(-MOST_SENT, MOST_SENT).astype(np.int16) for part in rounded])
+        return np.concatenate([part.clip(-MAX_SENT, MAX_SENT).astype(np.int16) for part in rounded])
 
     @cached_property
     def spread(self) -> Floats:
@@ -103,7 +110,7 @@ class Transform:
         return self.codes(self._coded(values), step)
 
     def _coded(self, values: Floats) -> Floats:
-        taken = self.grouping.together(values) if self.grouping else values
+        taken = self.grouping.group(values) if self.grouping else values
         apart = np.concatenate([_single(part @ self.analysis) for part in _doubles(taken, self.mean)])
         return apart if self.turn is None else self.turn.T @ apart
 
@@ -111,12 +118,12 @@ class Transform:
 def transform(values: Floats, metric: Doubles | None = None, grouping: Grouping | None = None) -> Transform:
     """The transform of a tensor (pictures, tokens, width) into directions of a token, or of a group of them.
 
-    `metric` (width, width), of a group as wide as its members together, says what a small error costs the tail; the principal directions
-    are those of the tensor seen through it (Linder, Zamir and Zeger 1999: at high rate the best code of a weighted error codes the
-    weighted source).
+    `metric` (width, width), of a group as wide as its members together, says what a small error costs the
+    tail; the principal directions are those of the tensor seen through it (Linder, Zamir and Zeger 1999: at
+    high rate the best code of a weighted error codes the weighted source).
     """
     if grouping:
-        values = grouping.together(values)
+        values = grouping.group(values)
     mean, width = values.mean(0), values.shape[-1]
     analysis, basis = _axes(_moments(part.reshape(-1, width) for part in _doubles(values, mean)), metric)
     coordinates = np.concatenate([_single(part @ analysis) for part in _doubles(values, mean)])
@@ -132,7 +139,8 @@ def turned(apart: Transform) -> Transform:
 
 
 def through(whole: Transform, values: Floats, distortion: float) -> tuple[float, Floats]:
-    """What coding other pictures (pictures, tokens, width) at this share of the calibration's variance takes and gives.
+    """What coding other pictures (pictures, tokens, width) at this share of the calibration's variance takes
+    and gives.
 
     Bits a picture, an ideal length, and the tensor that comes back.
     """
@@ -143,7 +151,9 @@ def through(whole: Transform, values: Floats, distortion: float) -> tuple[float,
 
 
 def coarse(values: Floats, distortion: float) -> Floats:
-    """What comes back of a tensor (pictures, tokens, width) coded at this share of its variance, without a metric and token by token."""
+    """What comes back of a tensor (pictures, tokens, width) coded at this share of its variance, without a
+    metric and token by token.
+    """
     plain = transform(values)
     step = plain.step(distortion)
     parts = [np.round(part / step) * step @ plain.basis + plain.mean for part in _parts(plain.coordinates)]
@@ -151,7 +161,8 @@ def coarse(values: Floats, distortion: float) -> Floats:
 
 
 def level(codes: Integers, spread: Floats, step: float) -> wire.Level:
-    """Tables for the codes of calibration pictures (pictures, tokens, channels), one for each class of equal spread.
+    """Tables for the codes of calibration pictures (pictures, tokens, channels), one for each class of equal
+    spread.
 
     `spread` (tokens, channels): that of the coordinates that became codes.
     """
@@ -162,12 +173,18 @@ def level(codes: Integers, spread: Floats, step: float) -> wire.Level:
         which[classes == name] = place
     held = [codes[:, which == place] for place in range(len(names))]
     made = tables(held)
-    joints = [_joint(*of) for of in zip(held, made.low, made.frequency, strict=True)] if np.count_nonzero(which >= 0) > _FEW else []
+    joints = (
+        [_joint(*of) for of in zip(held, made.low, made.frequency, strict=True)]
+        if np.count_nonzero(which >= 0) > _FEW
+        else []
+    )
     return wire.Level(step, which, made, joints)
 
 
-def _joint(codes: Integers, low: int, frequency: Sequence[int]) -> Joint | None:
-    """How the codes (pictures, codes) of one table are joined: by the most members that make them no longer."""
+def _joint(codes: Integers, low: int, frequency: Sequence[int]) -> JointTable | None:
+    """How the codes (pictures, codes) of one table are joined: by the most members that make them no
+    longer.
+    """
     most = (1 + _LONGER) * bits_of(codes, low, frequency)
     for members, reach in _JOINTS:
         if codes.size >= _SEEN * members * (2 * reach + 1) ** members:
@@ -191,19 +208,25 @@ def tables(held: Iterable[Integers]) -> rans.Tables:
 def bits(codes: Integers, with_level: wire.Level) -> float:
     """The ideal length of a picture's codes, the mean over (pictures, tokens, channels)."""
     total = 0.0
-    for place, (low, frequency) in enumerate(zip(with_level.tables.low, with_level.tables.frequency, strict=True)):
+    for place, (low, frequency) in enumerate(
+        zip(with_level.tables.low, with_level.tables.frequency, strict=True)
+    ):
         symbols = codes[:, with_level.which == place].clip(low, low + len(frequency) - 1)
         total -= float(np.log2(np.array(frequency)[symbols - low] / (1 << rans.PRECISION)).sum())
     return total / len(codes)
 
 
 def _classes(spread: Floats) -> Integers:
-    """The class of each code, -1 where it is too narrow to be sent: thirds of octaves of its deviation in steps."""
-    return np.asarray(np.maximum(np.floor(_BY_OCTAVE * np.log2(spread / _LEAST_SPREAD)).astype(np.int64), -1))
+    """The class of each code, -1 where it is too narrow to be sent: thirds of octaves of its deviation in
+    steps.
+    """
+    return np.asarray(np.maximum(np.floor(_BY_OCTAVE * np.log2(spread / _MIN_SPREAD)).astype(np.int64), -1))
 
 
 def spread_of(coordinates: Floats) -> Floats:
-    """The deviation (tokens, channels) of coordinates (pictures, tokens, channels) around 0: more than nothing."""
+    """The deviation (tokens, channels) of coordinates (pictures, tokens, channels) around 0: more than
+    nothing.
+    """
     count = len(coordinates)
     seen = sum(np.square(part).sum(0) for part in _doubles(coordinates)) / count
     expected = seen.mean(1, keepdims=True) * seen.mean(0, keepdims=True) / max(seen.mean(), _TINY)
@@ -212,7 +235,7 @@ def spread_of(coordinates: Floats) -> Floats:
 
 def _parts(values: NDArray[np.generic]) -> Iterator[NDArray[Any]]:
     """Some pictures at a time."""
-    at_once = max(1, _MOST_NUMBERS * len(values) // values.size)
+    at_once = max(1, _MAX_NUMBERS * len(values) // values.size)
     return (values[start : start + at_once] for start in range(0, len(values), at_once))
 
 

@@ -1,4 +1,6 @@
-"""How a tensor is taken for coding, and what its errors cost: found by trying each arrangement through the tail."""
+"""How a tensor is taken for coding, and what its errors cost: found by trying each arrangement through the
+tail.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +16,14 @@ Doubles = NDArray[np.float64]
 Loss = Callable[[Floats], float]  # of a tensor (pictures, tokens, width) that was received
 
 _TRIED = (0.02, 0.08)  # distortions
-_LEAST = 1e-9
+_MIN = 1e-9
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """An arrangement of tokens, and what a small error of one of them costs the tail, or of a group: nothing known without a metric."""
+    """An arrangement of tokens, and what a small error of one of them costs the tail, or of a group: nothing
+    known without a metric.
+    """
 
     arrangement: str = APART
     metric: Doubles | None = None
@@ -31,8 +35,10 @@ class Weighed:
 
 
 @dataclass(frozen=True)
-class Fisher:
-    """The Fisher matrix of a group of a tensor's tokens: `order` (groups, members) of an arrangement; of one member where there is none."""
+class GroupFisher:
+    """The Fisher matrix of a group of a tensor's tokens: `order` (groups, members) of an arrangement; of one
+    member where there is none.
+    """
 
     arrangement: str
     order: NDArray[np.int64]
@@ -40,7 +46,9 @@ class Fisher:
 
     @property
     def judged(self) -> bool:
-        """Whether the candidates are worth trying: of a tensor without groups, or a wide one, the last is taken."""
+        """Whether the candidates are worth trying: of a tensor without groups, or a wide one, the last is
+        taken.
+        """
         return len(self.order[0]) > 1
 
     def candidates(self) -> list[Weighed]:
@@ -48,12 +56,18 @@ class Fisher:
         tokens, members = int(self.order.max()) + 1, self.order.shape[1]
         single = arrangements.own(self.matrix, members)
         turning = [Weighed(TURNED, single)] if arrangements.can_turn(tokens) else []
-        grouped = [Weighed(self.arrangement, arrangements.smoothed(self.matrix, members, len(self.order)))] if members > 1 else []
+        grouped = (
+            [Weighed(self.arrangement, arrangements.smoothed(self.matrix, members, len(self.order)))]
+            if members > 1
+            else []
+        )
         return [Weighed(APART, single), *turning, *grouped]
 
 
 def best(tried: Sequence[Weighed], calibration: Floats, judged: Floats, loss: Loss) -> Weighed:
-    """The one that takes fewest bits at an equal loss: fitted on some pictures (pictures, tokens, width), judged on others."""
+    """The one that takes fewest bits at an equal loss: fitted on some pictures (pictures, tokens, width),
+    judged on others.
+    """
     curves = [_curve(one.transform(calibration), judged, loss) for one in tried]
     common = np.mean([curve[1] for curve in curves])
     return tried[int(np.argmin([_at(common, *curve) for curve in curves]))]
@@ -62,7 +76,7 @@ def best(tried: Sequence[Weighed], calibration: Floats, judged: Floats, loss: Lo
 def _curve(fitted: Transform, judged: Floats, loss: Loss) -> tuple[Doubles, Doubles]:
     """The logarithms of bits and of losses."""
     sent = [through(fitted, judged, distortion) for distortion in _TRIED]
-    return np.log([bits for bits, _ in sent]), np.log([max(loss(received), _LEAST) for _, received in sent])
+    return np.log([bits for bits, _ in sent]), np.log([max(loss(received), _MIN) for _, received in sent])
 
 
 def _at(common: np.floating, bits: Doubles, losses: Doubles) -> float:

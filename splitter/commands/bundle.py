@@ -1,4 +1,6 @@
-"""`isthmus bundle show|verify|labels`: what a split made, cut by cut, and whether it is whole. Needs no torch, but for labels."""
+"""`isthmus bundle show|verify|labels`: what a split made, cut by cut, and whether it is whole. Needs no
+torch, but for labels.
+"""
 
 import argparse
 import json
@@ -38,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("bundle", type=Path, help="folder of the bundle")
         command.add_argument("--json", action="store_true", help="print one JSON object")
         if run is _show:
-            command.add_argument("--kinds", action="store_true", help="accuracy by kind of question, for every route of the report")
+            command.add_argument(
+                "--kinds",
+                action="store_true",
+                help="accuracy by kind of question, for every route of the report",
+            )
         command.set_defaults(run=run)
     line = "embed labels of your own, for devices with a dual encoder's bundle"
     labels.add_arguments(commands.add_parser("labels", help=line, description=line))
@@ -59,23 +65,41 @@ def _verify(options: argparse.Namespace) -> None:
     else:
         table = _table(None, "file", "bytes", "state")
         for path, size, problem in checked:
-            table.add_row(path, f"{size:,}", f"[red]{problem}[/]" if problem else "[green]as the manifest says[/]")
+            table.add_row(
+                path, f"{size:,}", f"[red]{problem}[/]" if problem else "[green]as the manifest says[/]"
+            )
         Console().print(table)
     if wrong:
-        raise BundleDamaged(f"bundle {bundle.path}: {'; '.join(wrong)}; fetch or split it again", bundle=bundle.digest)
+        raise BundleDamaged(
+            f"bundle {bundle.path}: {'; '.join(wrong)}; fetch or split it again", bundle=bundle.digest
+        )
 
 
 def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     """Print what a bundle holds, as tables or as one JSON object."""
     if as_json:
-        held = json_format.MessageToDict(bundle.manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-        print(json.dumps({"path": str(bundle.path), "digest": bundle.digest, "manifest": held, "precision": facts_of(bundle)}, indent=1))
+        held = json_format.MessageToDict(
+            bundle.manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
+        print(
+            json.dumps(
+                {
+                    "path": str(bundle.path),
+                    "digest": bundle.digest,
+                    "manifest": held,
+                    "precision": facts_of(bundle),
+                },
+                indent=1,
+            )
+        )
         return
     console, manifest = Console(), bundle.manifest
     edge = sum(entry.size for entry in manifest.files if entry.path.startswith("edge/"))
     cloud = sum(entry.size for entry in manifest.files if entry.path.startswith("cloud/"))
     console.print(
-        f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge {edge:,} bytes, cloud {cloud:,} bytes"
+        f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge "
+        f"{edge:,} "
+        f"bytes, cloud {cloud:,} bytes"
     )
     if manifest.HasField("matching"):
         console.print(_labels(manifest.matching), highlight=False, markup=False)
@@ -89,7 +113,10 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
 
 def _labels(matching: pb.Matching) -> str:
     own, more = ", ".join(matching.labels[:_SHOWN]) or "none", len(matching.labels) - _SHOWN
-    return f"chooses among labels, each read as {matching.template!r}; its own: {own}{f' and {more} more' if more > 0 else ''}"
+    return (
+        f"chooses among labels, each read as {matching.template!r}; its own: "
+        f"{own}{f' and {more} more' if more > 0 else ''}"
+    )
 
 
 def _cuts(manifest: pb.Manifest) -> Table:
@@ -108,7 +135,13 @@ def _cuts(manifest: pb.Manifest) -> Table:
         head += piece.milliseconds
         for codec in cut.codecs:
             tensors = ", ".join(f"{'x'.join(map(str, t.codes.shape))} {t.codes.dtype}" for t in codec.tensors)
-            row = (cut.name, codec.name, tensors, f"{codec.mean_bytes:,.0f}", _points(codec.accuracy, manifest))
+            row = (
+                cut.name,
+                codec.name,
+                tensors,
+                f"{codec.mean_bytes:,.0f}",
+                _points(codec.accuracy, manifest),
+            )
             table.add_row(*row, f"{head:.2f}", f"{cut.cloud_milliseconds:.2f}")
     return table
 
@@ -117,7 +150,11 @@ def _rivals(manifest: pb.Manifest) -> Table:
     table = _table("the same pictures uploaded, or answered on the device", "route", "bytes", "accuracy")
     table.add_row("whole model", "", f"{manifest.accuracy:.1f}%")
     for upload in manifest.uploads:
-        table.add_row(f"{upload.format} quality {upload.quality}", f"{upload.mean_bytes:,.0f}", _points(upload.accuracy, manifest))
+        table.add_row(
+            f"{upload.format} quality {upload.quality}",
+            f"{upload.mean_bytes:,.0f}",
+            _points(upload.accuracy, manifest),
+        )
     if manifest.HasField("local"):
         table.add_row("local", "0", _points(manifest.local.accuracy, manifest))
     return table

@@ -10,11 +10,13 @@ from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 
 _REPORT = "report.json"
-_MOST_EFFECTS = 20
+_MAX_EFFECTS = 20
 
 
 def facts_of(bundle: Bundle) -> dict[str, Any]:
-    """The report's part on precision; empty where there is no report, as on a device. Raises BundleDamaged."""
+    """The report's part on precision; empty where there is no report, as on a device. Raises
+    BundleDamaged.
+    """
     if not (bundle.path / _REPORT).exists():
         return {}
     facts: dict[str, Any] = json.loads(bundle.file(_REPORT).read_text()).get("precision", {})
@@ -46,7 +48,9 @@ def _sizes(title: str, facts: dict[str, Any]) -> Table:
         cosine = f"{near[row['cut']]:.5f}" if row["cut"] in near else ""
         table.add_row(row["cut"], *_bytes(row), cosine)
     if len(rows) > 1:
-        table.add_row("all", *_bytes({key: sum(row[key] for row in rows) for key in ("fp32", "before", "after")}), "")
+        table.add_row(
+            "all", *_bytes({key: sum(row[key] for row in rows) for key in ("fp32", "before", "after")}), ""
+        )
     return table
 
 
@@ -56,7 +60,10 @@ def _bytes(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _search(found: dict[str, Any]) -> Table | str:
     unit = "points of accuracy" if found["unit"] == "points" else "percent of cosine"
-    lost = f"{found['before']:.3f} {unit} lost with all quantised, {found['after']:.3f} as published, {found['bound']:g} allowed"
+    lost = (
+        f"{found['before']:.3f} {unit} lost with all quantised, {found['after']:.3f} as published, "
+        f"{found['bound']:g} allowed"
+    )
     if not found["effects"]:
         return f"no MatMul had to stay in float: {lost}"
     table = _numbers(
@@ -66,10 +73,15 @@ def _search(found: dict[str, Any]) -> Table | str:
         "alone loses",
         "kept in",
     )
-    for place, effect in enumerate(found["effects"][:_MOST_EFFECTS]):
+    for place, effect in enumerate(found["effects"][:_MAX_EFFECTS]):
         shape = "x".join(map(str, effect["shape"]))
-        table.add_row(effect["label"], shape, f"{effect['effect']:.4f}%", "float" if place < found["freed"] else "quantised")
-    if more := found["effects"][_MOST_EFFECTS:]:
+        table.add_row(
+            effect["label"],
+            shape,
+            f"{effect['effect']:.4f}%",
+            "float" if place < found["freed"] else "quantised",
+        )
+    if more := found["effects"][_MAX_EFFECTS:]:
         table.add_row(f"{len(more)} more", "", f"{sum(effect['effect'] for effect in more):.4f}%", "")
     return table
 
@@ -77,5 +89,7 @@ def _search(found: dict[str, Any]) -> Table | str:
 def _numbers(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place and column != "kept in" else "left", overflow="fold")
+        table.add_column(
+            column, justify="right" if place and column != "kept in" else "left", overflow="fold"
+        )
     return table

@@ -14,13 +14,20 @@ from protos.errors import BundleDamaged
 REPORT = "report.json"
 _WIDE = 160
 _PADDING = (0, 1, 0, 0)
-_FIELDS: Mapping[str, type | tuple[type, ...]] = {"route": str, "bytes_mean": (int, float), "accuracy": (int, float), "by_kind": dict}
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "route": str,
+    "bytes_mean": (int, float),
+    "accuracy": (int, float),
+    "by_kind": dict,
+}
 
-Rows = Sequence[Mapping[str, Any]]
+ReportRows = Sequence[Mapping[str, Any]]
 
 
 def print_kinds(bundle: Bundle, *, as_json: bool) -> None:
-    """Print the rows of a bundle's report by kind of question, as a table or as one JSON object. Raises BundleDamaged."""
+    """Print the rows of a bundle's report by kind of question, as a table or as one JSON object. Raises
+    BundleDamaged.
+    """
     rows = report_rows(bundle)
     if as_json:
         print(json.dumps({"path": str(bundle.path), "digest": bundle.digest, "rows": rows}, indent=1))
@@ -29,8 +36,10 @@ def print_kinds(bundle: Bundle, *, as_json: bool) -> None:
     (console if console.is_terminal else Console(width=_WIDE)).print(_table(rows))
 
 
-def report_rows(bundle: Bundle) -> Rows:
-    """The rows of report.json: route, mean bytes, accuracy and accuracy by kind in percent. Raises BundleDamaged."""
+def report_rows(bundle: Bundle) -> ReportRows:
+    """The rows of report.json: route, mean bytes, accuracy and accuracy by kind in percent. Raises
+    BundleDamaged.
+    """
     try:
         rows = json.loads(bundle.file(REPORT).read_bytes())["rows"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -46,13 +55,21 @@ def _sound(row: Any) -> bool:
 
 
 def _damaged(bundle: Bundle, why: str) -> BundleDamaged:
-    return BundleDamaged(f"bundle {bundle.path}: {REPORT} cannot be read ({why}); split the model again", file=REPORT, bundle=bundle.digest)
+    return BundleDamaged(
+        f"bundle {bundle.path}: {REPORT} cannot be read ({why}); split the model again",
+        file=REPORT,
+        bundle=bundle.digest,
+    )
 
 
-def _table(rows: Rows) -> Table:
+def _table(rows: ReportRows) -> Table:
     kinds = list(dict.fromkeys(kind for row in rows for kind in row["by_kind"]))
     table = Table(
-        title="accuracy in percent, by kind of question", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0)
+        title="accuracy in percent, by kind of question",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("route", no_wrap=True)
     for name in ("bytes", "all", *kinds):

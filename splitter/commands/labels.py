@@ -10,8 +10,9 @@ from protos.labels import named_labels
 from splitter.commands import wait_quietly
 
 EPILOG = """\
-LABELS is a text file with one label a line, or a comma-separated list. The bundle's text tower reads each in the bundle's
-template. The file is for devices whose bundle has no text tower of its own (isthmus split --with-local), and for this bundle only.
+LABELS is a text file with one label a line, or a comma-separated list. The bundle's text tower reads each
+in the bundle's template. The file is for devices whose bundle has no text tower of its own (isthmus split
+--with-local), and for this bundle only.
 
 example:
   isthmus bundle labels bundle animals.txt -o animals.npz
@@ -22,7 +23,12 @@ example:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made, its cloud part included")
+    parser.add_argument(
+        "bundle",
+        type=Path,
+        metavar="BUNDLE",
+        help="folder that `isthmus split` made, its cloud part included",
+    )
     parser.add_argument("labels", metavar="LABELS", help="a file with one a line, or comma-separated")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the .npz to write")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -32,12 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     wait_quietly()
     from splitter.evaluate.texts import embed_labels
-    from splitter.silence import quiet
+    from splitter.silence import silence_libraries
 
     names, bundle = named_labels(options.labels), Bundle.open(options.bundle)
     if not names:
         raise RequestError(f"{options.labels!r} names no label; write one a line, or cat,dog")
-    with quiet():
+    with silence_libraries():
         embed_labels(bundle, names).save(options.output, bundle.digest)
     told = {"file": str(options.output), "bundle": bundle.digest, "labels": len(names)}
-    print(json.dumps(told) if options.json else f"{len(names)} labels for bundle {bundle.digest[:12]}: {options.output}")
+    print(
+        json.dumps(told)
+        if options.json
+        else f"{len(names)} labels for bundle {bundle.digest[:12]}: {options.output}"
+    )

@@ -1,4 +1,6 @@
-"""What was measured of how well pictures can be made again from what crosses the wire, kept beside a bundle's manifest."""
+"""What was measured of how well pictures can be made again from what crosses the wire, kept beside a bundle's
+manifest.
+"""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ from protos.bundle import Bundle
 from protos.errors import BundleDamaged
 
 _FILE = "leakage.json"  # not of the manifest: it is measured later, and the bundle stays the same bundle
-_MOST_BYTES = 4 << 20
+_MAX_BYTES = 4 << 20
 _NUMBERS = ("bytes", "psnr", "ssim", "understood")
 
 
@@ -24,32 +26,48 @@ def save_leakage(bundle: Bundle, figures: Mapping[str, Any]) -> None:
 
 
 def leakage_table(bundle: Bundle) -> Table | None:
-    """What was last measured of this very bundle, or None. Raises BundleDamaged for a file that holds something else."""
+    """What was last measured of this very bundle, or None. Raises BundleDamaged for a file that holds
+    something else.
+    """
     place = bundle.path / _FILE
     if not place.exists():
         return None
     kept = _read(bundle, place)
     if kept.get("bundle") != bundle.digest:
         return None
-    table = Table(title="made again from what crosses the wire (isthmus bench leakage)", title_justify="left", title_style="bold")
+    table = Table(
+        title="made again from what crosses the wire (isthmus bench leakage)",
+        title_justify="left",
+        title_style="bold",
+    )
     table.add_column("route")
     for name in ("bytes", "PSNR dB", "SSIM", kept["measure"]):
         table.add_column(escape(name), justify="right")
     table.add_row("the pictures themselves", "", "", "", f"{kept['original']:.2f}")
     for row in kept["rows"]:
-        table.add_row(escape(row["name"]), f"{row['bytes']:,.0f}", f"{row['psnr']:.1f}", f"{row['ssim']:.3f}", f"{row['understood']:.2f}")
+        table.add_row(
+            escape(row["name"]),
+            f"{row['bytes']:,.0f}",
+            f"{row['psnr']:.1f}",
+            f"{row['ssim']:.3f}",
+            f"{row['understood']:.2f}",
+        )
     return table
 
 
 def _read(bundle: Bundle, place: Path) -> dict[str, Any]:
     with place.open("rb") as stream:
-        raw = stream.read(_MOST_BYTES + 1)
+        raw = stream.read(_MAX_BYTES + 1)
     try:
         kept = json.loads(raw)
-        sound = isinstance(kept["measure"], str) and isinstance(kept["original"], int | float) and all(map(_sound, kept["rows"]))
+        sound = (
+            isinstance(kept["measure"], str)
+            and isinstance(kept["original"], int | float)
+            and all(map(_sound, kept["rows"]))
+        )
     except (ValueError, KeyError, TypeError, RecursionError):
         sound = False
-    if not sound or len(raw) > _MOST_BYTES:
+    if not sound or len(raw) > _MAX_BYTES:
         message = f"{place} is not what isthmus bench leakage writes; delete it, or measure again"
         raise BundleDamaged(message, file=_FILE, bundle=bundle.digest)
     return dict(kept)

@@ -21,14 +21,22 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     commands = parser.add_subparsers(metavar="ACTION", required=True)
-    train = commands.add_parser("train", help="train it from scratch (about 40 minutes on 2 cores); resumable")
-    train.add_argument("--folder", type=Path, required=True, help="where the run keeps its state; the same folder resumes it")
+    train = commands.add_parser(
+        "train", help="train it from scratch (about 40 minutes on 2 cores); resumable"
+    )
+    train.add_argument(
+        "--folder", type=Path, required=True, help="where the run keeps its state; the same folder resumes it"
+    )
     train.add_argument("--output", type=Path, help="where to write the weights (default: FOLDER/weights)")
     train.add_argument("--threads", type=int, default=2, help="cores to use (default: %(default)s)")
-    train.add_argument("--no-compile", action="store_true", help="do without a C++ compiler; takes about half as long again")
+    train.add_argument(
+        "--no-compile", action="store_true", help="do without a C++ compiler; takes about half as long again"
+    )
     train.set_defaults(run=_train)
     evaluate = commands.add_parser("eval", help="ask it held-out questions, with and without the picture")
-    evaluate.add_argument("--weights", type=Path, help="folder of a checkpoint (default: the weights that ship)")
+    evaluate.add_argument(
+        "--weights", type=Path, help="folder of a checkpoint (default: the weights that ship)"
+    )
     evaluate.add_argument("--questions", type=int, default=2000, help="how many (default: %(default)s)")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.set_defaults(run=_eval)
@@ -48,21 +56,38 @@ def _eval(options: argparse.Namespace) -> None:
     wait_quietly()
     from splitter.evaluate.built_in import evaluate
     from splitter.nano.model import WEIGHTS
-    from splitter.silence import quiet
+    from splitter.silence import silence_libraries
 
-    with Progress(console=Console(stderr=True), transient=True) as progress, quiet():
+    with Progress(console=Console(stderr=True), transient=True) as progress, silence_libraries():
         task = progress.add_task("asking", total=3 * options.questions)
-        result = evaluate(options.weights or WEIGHTS, options.questions, lambda count: progress.advance(task, count))
+        result = evaluate(
+            options.weights or WEIGHTS, options.questions, lambda count: progress.advance(task, count)
+        )
     columns = {"the picture": result.seeing, "grey": result.grey, "another scene": result.swapped}
     if options.json:
-        rows = {name: {"overall": result.overall(scored), **scored.by_kind} for name, scored in columns.items()}
-        print(json.dumps({"questions": dict(result.questions), "commonest answer": result.chance, **rows}, indent=1))
+        rows = {
+            name: {"overall": result.overall(scored), **scored.by_kind} for name, scored in columns.items()
+        }
+        print(
+            json.dumps(
+                {"questions": dict(result.questions), "commonest answer": result.chance, **rows}, indent=1
+            )
+        )
         return
-    table = Table(title=f"exact match on {options.questions} held-out questions, percent", title_justify="left")
+    table = Table(
+        title=f"exact match on {options.questions} held-out questions, percent", title_justify="left"
+    )
     for name in ("kind", "questions", *columns, "commonest answer"):
         table.add_column(name, justify="left" if name == "kind" else "right")
     for kind, count in result.questions.items():
-        table.add_row(kind, str(count), *(f"{scored.by_kind[kind]:.1f}" for scored in columns.values()), f"{result.chance[kind]:.1f}")
+        table.add_row(
+            kind,
+            str(count),
+            *(f"{scored.by_kind[kind]:.1f}" for scored in columns.values()),
+            f"{result.chance[kind]:.1f}",
+        )
     table.add_section()
-    table.add_row("all but describe", "", *(f"{result.overall(scored):.1f}" for scored in columns.values()), "")
+    table.add_row(
+        "all but describe", "", *(f"{result.overall(scored):.1f}" for scored in columns.values()), ""
+    )
     Console().print(table)

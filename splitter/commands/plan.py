@@ -1,4 +1,6 @@
-"""`isthmus plan`: what every cut and codec costs on a link, beside uploads and local answers, and which to take."""
+"""`isthmus plan`: what every cut and codec costs on a link, beside uploads and local answers, and which to
+take.
+"""
 
 import argparse
 import json
@@ -18,12 +20,12 @@ from splitter.planning.traces import Trace
 from splitter.planning.units import milliseconds, rate
 
 _EPILOG = """\
-The total is what the device's own policy predicts: head + encode + round trip + 8 bytes / uplink + cloud + words. Preparing
-the picture is left out, being the same for every choice. Times of the cloud are those of the machine that split the model;
-times of the device too, until --device names a profile measured there.
+The total is what the device's own policy predicts: head + encode + round trip + 8 bytes / uplink + cloud +
+words. Preparing the picture is left out, being the same for every choice. Times of the cloud are those of
+the machine that split the model; times of the device too, until --device names a profile measured there.
 
-A trace has one line for each packet of 1500 bytes that may leave, in milliseconds (mahimahi's format). Times over it are exact
-over all instants at which a request may start; at its end it starts over.
+A trace has one line for each packet of 1500 bytes that may leave, in milliseconds (mahimahi's format).
+Times over it are exact over all instants at which a request may start; at its end it starts over.
 
 examples:
   isthmus plan bundle                                        2 Mbit/s, 60 ms
@@ -39,13 +41,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made")
     link = parser.add_mutually_exclusive_group()
-    link.add_argument("--uplink", type=rate, default="2Mbps", metavar="RATE", help="steady, as 64kbit/s or 1.5Mbps (default: %(default)s)")
-    link.add_argument("--trace", type=Path, metavar="FILE", help="recorded uplink in mahimahi's format, instead of a steady one")
-    parser.add_argument("--rtt", type=milliseconds, default="60ms", metavar="TIME", help="round trip (default: %(default)s)")
-    parser.add_argument("--deadline", type=milliseconds, metavar="TIME", help="what an answer may take, as 500ms or 2s")
-    parser.add_argument("--device", type=Path, metavar="PROFILE", help="what `isthmus edge profile BUNDLE -o PROFILE` wrote on the device")
-    parser.add_argument("--max-loss", type=_points, default=1.0, metavar="POINTS", help="accuracy that may be lost (default: 1 point)")
-    parser.add_argument("--tokens", type=_tokens, default=8.0, metavar="N", help="expected length of an answer (default: 8)")
+    link.add_argument(
+        "--uplink",
+        type=rate,
+        default="2Mbps",
+        metavar="RATE",
+        help="steady, as 64kbit/s or 1.5Mbps (default: %(default)s)",
+    )
+    link.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="recorded uplink in mahimahi's format, instead of a steady one",
+    )
+    parser.add_argument(
+        "--rtt", type=milliseconds, default="60ms", metavar="TIME", help="round trip (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--deadline", type=milliseconds, metavar="TIME", help="what an answer may take, as 500ms or 2s"
+    )
+    parser.add_argument(
+        "--device",
+        type=Path,
+        metavar="PROFILE",
+        help="what `isthmus edge profile BUNDLE -o PROFILE` wrote on the device",
+    )
+    parser.add_argument(
+        "--max-loss",
+        type=_points,
+        default=1.0,
+        metavar="POINTS",
+        help="accuracy that may be lost (default: 1 point)",
+    )
+    parser.add_argument(
+        "--tokens", type=_tokens, default=8.0, metavar="N", help="expected length of an answer (default: 8)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--html", type=Path, metavar="F", help="also write a page with pictures")
     parser.set_defaults(run=_run)
@@ -68,7 +98,9 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
-    device = read_profile(options.device, bundle) if options.device else DeviceTimes.from_manifest(bundle.manifest)
+    device = (
+        read_profile(options.device, bundle) if options.device else DeviceTimes.from_manifest(bundle.manifest)
+    )
     demands = Demands(options.deadline, options.max_loss, Work(tokens=options.tokens))
     return plan(bundle.manifest, device, _link(options), demands)
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from splitter.quantize.form import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, Form
+from splitter.quantize.form import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, QuantFormat
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
@@ -19,30 +19,45 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
         "--max-loss",
         type=_loss,
         metavar="L",
-        help="leave the fewest most sensitive MatMuls in float until no more is lost than L points of accuracy (the built-in scenes), "
-        "or, with --calibration, L percent of cosine: 0.5 keeps the mean cosine of the last cut's tokens with FP32's at 0.995 or above",
+        help=(
+            "leave the fewest most sensitive MatMuls in float until no more is lost than L points of "
+            "accuracy (the built-in scenes), "
+            "or, with --calibration, L percent of cosine: 0.5 keeps the mean cosine of the last cut's tokens "
+            "with FP32's at 0.995 or above"
+        ),
     )
     group.add_argument(
         "--quantization",
         choices=QUANTIZATIONS,
         default=QUANTIZATIONS[0],
-        help="of int8. dynamic: activations are scaled picture by picture; static: once, on calibration pictures, "
+        help="of int8. dynamic: activations are scaled picture by picture; static: once, on calibration "
+        "pictures, "
         "as QDQ nodes (default: %(default)s)",
     )
     group.add_argument(
         "--activations",
         choices=ACTIVATIONS,
         default=ACTIVATIONS[0],
-        help="of static. u8: fast on a CPU; s8: symmetric, what TensorRT takes, slow on a CPU (default: %(default)s)",
+        help=(
+            "of static. u8: fast on a CPU; s8: symmetric, what TensorRT takes, slow on a CPU (default: "
+            "%(default)s)"
+        ),
     )
     group.add_argument(
-        "--calibration-method", choices=METHODS, default=METHODS[0], help="of static: how far activations reach (default: %(default)s)"
+        "--calibration-method",
+        choices=METHODS,
+        default=METHODS[0],
+        help="of static: how far activations reach (default: %(default)s)",
     )
 
 
 def precision(options: argparse.Namespace) -> dict[str, Any]:
-    """What was chosen, as fields of a recipe's Options. Raises RequestError for options that do not go together."""
-    form = Form(options.precision or INT8, options.quantization, options.activations, options.calibration_method)
+    """What was chosen, as fields of a recipe's Options. Raises RequestError for options that do not go
+    together.
+    """
+    form = QuantFormat(
+        options.precision or INT8, options.quantization, options.activations, options.calibration_method
+    )
     return {"form": form, "only_if_faster": options.precision is None, "max_loss": options.max_loss}
 
 

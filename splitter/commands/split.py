@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from protos.bundle import Bundle
 from protos.labels import named_labels
@@ -13,31 +20,36 @@ from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
 
 _EPILOG = """\
-The checkpoint is a folder in the Hugging Face layout (config.json, *.safetensors, tokenizer and processor files), an id of
-the hub (`org/name`, fetched into the hub's cache), or `nano`, the small model that comes with Isthmus. Cuts are `vision.K`
-(behind K vision layers) and `connector` (the image tokens); the connector is always published, because answering on the
-device ends there.
+The checkpoint is a folder in the Hugging Face layout (config.json, *.safetensors, tokenizer and processor
+files), an id of the hub (`org/name`, fetched into the hub's cache), or `nano`, the small model that comes
+with Isthmus. Cuts are `vision.K` (behind K vision layers) and `connector` (the image tokens); the connector
+is always published, because answering on the device ends there.
 
---cuts thirds publishes cuts behind a third and two thirds of the layers. --cuts auto tries candidates on a few pictures (every
-cut of a small model, six layers of a deep one) and publishes those that are the fastest somewhere between 64 kbit/s and
-1 Gbit/s, for a device as fast as this machine, 4 and 16 times slower, among codecs that lose at most a point: slow devices get
-an early cut, narrow links a late one. It takes some seconds for a small model; cuts may differ from machine to machine.
+--cuts thirds publishes cuts behind a third and two thirds of the layers. --cuts auto tries candidates on a
+few pictures (every cut of a small model, six layers of a deep one) and publishes those that are the fastest
+somewhere between 64 kbit/s and 1 Gbit/s, for a device as fast as this machine, 4 and 16 times slower, among
+codecs that lose at most a point: slow devices get an early cut, narrow links a late one. It takes some
+seconds for a small model; cuts may differ from machine to machine.
 
-A language model that would take more than 2 GiB as FP32 is not loaded: the tail is copied file by file, the identity gate
-and all losses compare image tokens (`--measure features`) instead of answers (`--measure answers`).
+A language model that would take more than 2 GiB as FP32 is not loaded: the tail is copied file by file, the
+identity gate and all losses compare image tokens (`--measure features`) instead of answers (`--measure
+answers`).
 
-A dual encoder (CLIP, SigLIP) has the cuts `pooled` and, CLIP, `projection` in place of the connector. It is measured by how often
-its best label is the whole model's. --labels gives the bundle labels of its own, which a device then knows; --with-local exports
-the text tower, so that a device can read any.
+A dual encoder (CLIP, SigLIP) has the cuts `pooled` and, CLIP, `projection` in place of the connector. It is
+measured by how often its best label is the whole model's. --labels gives the bundle labels of its own,
+which a device then knows; --with-local exports the text tower, so that a device can read any.
 
-Every cut gets codecs, a fitted and a learned one with several levels each. `fitted` takes seconds to minutes: neighbours grouped, principal
-directions as the tail sees them, one step, static tables. `learned` comes with it and has coarser levels: its directions and a small
-network on each side of them are trained, for --budget-minutes in all, most of them at the earliest cuts. What the device's discards,
-the tail does not miss, and the cloud's undoes part of the rounding. It is kept where it is better. It learns from views of the
-calibration pictures, parts of them in other colours and several in one; what it cannot learn so is what pictures unlike those show:
-give it hundreds. int8-zstd and fp16-zstd are what a cut costs without either.
+Every cut gets codecs, a fitted and a learned one with several levels each. `fitted` takes seconds to
+minutes: neighbours grouped, principal directions as the tail sees them, one step, static tables. `learned`
+comes with it and has coarser levels: its directions and a small network on each side of them are trained,
+for --budget-minutes in all, most of them at the earliest cuts. What the device's discards, the tail does
+not miss, and the cloud's undoes part of the rounding. It is kept where it is better. It learns from views
+of the calibration pictures, parts of them in other colours and several in one; what it cannot learn so is
+what pictures unlike those show: give it hundreds. int8-zstd and fp16-zstd are what a cut costs without
+either.
 
-A split that is interrupted goes on where it stopped when it is run again; a bundle that is there already is reused.
+A split that is interrupted goes on where it stopped when it is run again; a bundle that is there already is
+reused.
 
 examples:
   isthmus split -o bundle --with-local
@@ -53,19 +65,39 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
-    parser.add_argument("checkpoint", nargs="?", default="nano", help="folder, hub id, or `nano` (default: %(default)s)")
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="BUNDLE", help="folder to write")
-    parser.add_argument("--cuts", default="thirds", metavar="CUTS", help="comma-separated cuts, `thirds` or `auto` (default: %(default)s)")
-    parser.add_argument("--calibration", type=Path, metavar="DIR", help="folder of pictures like those the model will see")
-    parser.add_argument("--with-local", action="store_true", help="also export the language model, so that the device can answer alone")
     parser.add_argument(
-        "--report-pictures", type=positive, default=60, metavar="N", help="held-out pictures to measure on (default: %(default)s)"
+        "checkpoint", nargs="?", default="nano", help="folder, hub id, or `nano` (default: %(default)s)"
+    )
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="BUNDLE", help="folder to write")
+    parser.add_argument(
+        "--cuts",
+        default="thirds",
+        metavar="CUTS",
+        help="comma-separated cuts, `thirds` or `auto` (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--calibration", type=Path, metavar="DIR", help="folder of pictures like those the model will see"
+    )
+    parser.add_argument(
+        "--with-local",
+        action="store_true",
+        help="also export the language model, so that the device can answer alone",
+    )
+    parser.add_argument(
+        "--report-pictures",
+        type=positive,
+        default=60,
+        metavar="N",
+        help="held-out pictures to measure on (default: %(default)s)",
     )
     parser.add_argument(
         "--measure",
         choices=("auto", "answers", "features"),
         default="auto",
-        help="what losses are measured in; auto: answers, unless the language model is large (default: %(default)s)",
+        help=(
+            "what losses are measured in; auto: answers, unless the language model is large (default: "
+            "%(default)s)"
+        ),
     )
     parser.add_argument(
         "--codec",
@@ -74,15 +106,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="comma-separated: fitted, learned, int8-zstd, fp16-zstd (default: %(default)s)",
     )
     parser.add_argument(
-        "--budget-minutes", type=_minutes, default=10.0, metavar="M", help="what training learned codecs may take (default: %(default)s)"
+        "--budget-minutes",
+        type=_minutes,
+        default=10.0,
+        metavar="M",
+        help="what training learned codecs may take (default: %(default)s)",
     )
     add_precision(parser)
     matching = parser.add_argument_group("dual encoders (CLIP, SigLIP)")
-    matching.add_argument("--labels", default="", help="the bundle's own: comma-separated, or a file with one a line")
-    matching.add_argument("--template", default="", metavar="TEXT", help='what the text tower reads for one, as "a photo of a {label}"')
-    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads of the timed head (default: %(default)s)")
-    parser.add_argument("--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way")
-    parser.add_argument("--json", action="store_true", help="print one JSON object at the end instead of tables")
+    matching.add_argument(
+        "--labels", default="", help="the bundle's own: comma-separated, or a file with one a line"
+    )
+    matching.add_argument(
+        "--template",
+        default="",
+        metavar="TEXT",
+        help='what the text tower reads for one, as "a photo of a {label}"',
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="threads of the timed head (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object at the end instead of tables"
+    )
     parser.set_defaults(run=_run)
 
 
@@ -96,12 +149,21 @@ def _minutes(text: str) -> float:
 
 def _run(options: argparse.Namespace) -> None:
     console = Console(stderr=options.json)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     try:
         with Progress(*columns, console=console, transient=True) as progress:
             bundle = _split(options, progress)
     except KeyboardInterrupt:
-        console.print(f"interrupted; finished steps are kept in {options.output}.parts, the same command goes on from there")
+        console.print(
+            f"interrupted; finished steps are kept in {options.output}.parts, the same command goes on "
+            "from there"
+        )
         raise
     print_bundle(bundle, as_json=options.json)
 
@@ -111,7 +173,7 @@ def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
     wait_quietly()
     from splitter.nano.model import WEIGHTS
     from splitter.recipe import Options
-    from splitter.silence import quiet
+    from splitter.silence import silence_libraries
     from splitter.split import split
     from splitter.storage.hub import find
 
@@ -136,5 +198,5 @@ def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
     def advance(step: str, done: int, total: int) -> None:
         progress.update(started, description=step, completed=done, total=total)
 
-    with quiet():
+    with silence_libraries():
         return split(chosen, options.output, replace=options.replace, say=say, advance=advance)

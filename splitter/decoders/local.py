@@ -1,4 +1,6 @@
-"""The language model for the device: an ONNX decoder with its KV cache in and out, and the embedding table."""
+"""The language model for the device: an ONNX decoder with its KV cache in and out, and the embedding
+table.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -16,20 +18,25 @@ from splitter.graph.export import export
 from splitter.graph.files import save
 from splitter.graph.slim import slim
 from splitter.quantize.convert import convert
-from splitter.quantize.form import INT8, Form
+from splitter.quantize.form import INT8, QuantFormat
 
 _TYPES = {"llama", "qwen2", "mistral"}
 
 
-def write_local(family: Family, model: PreTrainedModel, folder: Path, form: Form | None = None) -> pb.Local:
-    """Write decoder.onnx and embeddings.npy into a folder; returns the manifest's entry, paths relative to it.
+def write_local(
+    family: Family, model: PreTrainedModel, folder: Path, form: QuantFormat | None = None
+) -> pb.Local:
+    """Write decoder.onnx and embeddings.npy into a folder; returns the manifest's entry, paths relative to
+    it.
 
-    The decoder has the head's precision, but for static quantisation: pictures calibrate no decoder, so its INT8 is dynamic.
+    The decoder has the head's precision, but for static quantisation: pictures calibrate no decoder, so its
+    INT8 is dynamic.
     """
     if not isinstance(family, Causal) or family.decoder(model).config.model_type not in _TYPES:
         known = ", ".join(sorted(_TYPES))
         raise CheckpointError(
-            f"the language model of a {family.name} cannot answer on the device yet ({known} decoders can); leave out --with-local"
+            f"the language model of a {family.name} cannot answer on the device yet ({known} decoders "
+            "can); leave out --with-local"
         )
     decoder = family.decoder(model)
     graph = _Decoder(family, model)
@@ -37,8 +44,14 @@ def write_local(family: Family, model: PreTrainedModel, folder: Path, form: Form
     shape = (config.num_hidden_layers, 2, 1, config.num_key_value_heads, 3, graph.head_width)
     arguments = (torch.zeros(1, 5, config.hidden_size), torch.zeros(shape))
     length, past = torch.export.Dim("length", min=1, max=4096), torch.export.Dim("past", min=0, max=4096)
-    exported = export(graph, arguments, ["embeds", "past"], ["logits", "present"], {"embeds": {1: length}, "past": {4: past}})
-    kind = Form(form.precision if form else INT8)
+    exported = export(
+        graph,
+        arguments,
+        ["embeds", "past"],
+        ["logits", "present"],
+        {"embeds": {1: length}, "past": {4: past}},
+    )
+    kind = QuantFormat(form.precision if form else INT8)
     save(slim(convert(exported, kind)), folder / "decoder.onnx")
     table = decoder.get_input_embeddings().weight.detach().numpy().astype(np.float16)
     np.save(folder / "embeddings.npy", table)
@@ -46,24 +59,30 @@ def write_local(family: Family, model: PreTrainedModel, folder: Path, form: Form
         decoder="decoder.onnx",
         embeddings="embeddings.npy",
         past_shape=(*shape[:4], 0, shape[5]),
-        most_tokens=config.max_position_embeddings,
+        max_tokens=config.max_position_embeddings,
         precision=pb.Precision(**kind.parts),
     )
 
 
 class _Decoder(nn.Module):
-    """A Llama-like decoder on embeddings, with all keys and values in one tensor (layers, 2, 1, heads, length, width)."""
+    """A Llama-like decoder on embeddings, with all keys and values in one tensor (layers, 2, 1, heads,
+    length, width).
+    """
 
     def __init__(self, family: Causal, model: PreTrainedModel) -> None:
         super().__init__()
         self._family, self.model = family, model
         self.decoder = family.decoder(model)
         config = self.decoder.config
-        self.head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self.head_width = (
+            getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        )
         self._groups = config.num_attention_heads // config.num_key_value_heads
 
     def forward(self, embeds: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """`embeds` (1, t, width), `past` with p positions -> logits (1, vocabulary) of the last position, `present` with p + t."""
+        """`embeds` (1, t, width), `past` with p positions -> logits (1, vocabulary) of the last position,
+        `present` with p + t.
+        """
         before, length = past.shape[4], embeds.shape[1]
         positions = torch.arange(before, before + length)[None]
         allowed = torch.arange(before + length)[None, :] <= positions[0, :, None]
@@ -79,10 +98,14 @@ class _Decoder(nn.Module):
         last = self.decoder.norm(hidden[:, -1])
         return self._family.logits(self.model, last), torch.stack(present)
 
-    def _attend(self, layer: Any, hidden: Tensor, past: Tensor, rotary: tuple[Tensor, Tensor], bias: Tensor) -> tuple[Tensor, Tensor]:
+    def _attend(
+        self, layer: Any, hidden: Tensor, past: Tensor, rotary: tuple[Tensor, Tensor], bias: Tensor
+    ) -> tuple[Tensor, Tensor]:
         attention = layer.self_attn
         normed = layer.input_layernorm(hidden)
-        query, key, value = (self._heads(p(normed)) for p in (attention.q_proj, attention.k_proj, attention.v_proj))
+        query, key, value = (
+            self._heads(p(normed)) for p in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
         cosine, sine = (part[:, None] for part in rotary)
         query, key = (part * cosine + _turned(part) * sine for part in (query, key))
         cache = torch.stack([torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)])

@@ -12,37 +12,47 @@ from transformers import PreTrainedModel
 
 from protos import bundle_pb2 as pb
 from protos.matching import unit
-from splitter.evaluate.matching import Matcher
+from splitter.evaluate.matching import ReferenceDualEncoder
 from splitter.families import Matching
 from splitter.graph.chain import open_session
 from splitter.graph.export import export
 from splitter.graph.files import save
 from splitter.graph.slim import slim
 from splitter.quantize.convert import convert
-from splitter.quantize.form import Form
+from splitter.quantize.form import QuantFormat
 from splitter.recipe import Options
 
 _FOLDER = "edge/local"
-_MOST_BATCH = 1024
+_MAX_BATCH = 1024
 
 
-def write_texts(matcher: Matcher, staging: Path, options: Options) -> pb.Local:
-    """What a device needs of texts: nothing but embeddings of labels, or the tower too where local answers were asked for.
+def write_texts(matcher: ReferenceDualEncoder, staging: Path, options: Options) -> pb.Local:
+    """What a device needs of texts: nothing but embeddings of labels, or the tower too where local answers
+    were asked for.
 
-    The tower has the head's precision, but for static quantisation: pictures calibrate no text tower, so its INT8 is dynamic. The table
-    stays outside the graph, as FP16: it is the larger part, and only the rows of a text's tokens are ever read.
+    The tower has the head's precision, but for static quantisation: pictures calibrate no text tower, so its
+    INT8 is dynamic. The table stays outside the graph, as FP16: it is the larger part, and only the rows of a
+    text's tokens are ever read.
     """
     model, length = matcher.model, matcher.family.text_length(matcher.model)
     if not options.with_local:
-        return pb.Local(most_tokens=length)
+        return pb.Local(max_tokens=length)
     (staging / _FOLDER).mkdir()
     table = model.text_model.embeddings.token_embedding.weight.detach()
     arguments = (torch.zeros(2, length, dtype=torch.long), torch.zeros(2, length, table.shape[1]))
-    batch = torch.export.Dim("batch", min=1, max=_MOST_BATCH)
-    exported = export(_TextTower(matcher.family, model), arguments, ["ids", "embeds"], ["text"], {"ids": {0: batch}, "embeds": {0: batch}})
-    form = Form(options.form.precision)
-    local = pb.Local(most_tokens=length, precision=pb.Precision(**form.parts))
-    local.decoder, local.embeddings, local.tokenizer = (f"{_FOLDER}/{name}" for name in ("texts.onnx", "embeddings.npy", "tokenizer.json"))
+    batch = torch.export.Dim("batch", min=1, max=_MAX_BATCH)
+    exported = export(
+        _TextTower(matcher.family, model),
+        arguments,
+        ["ids", "embeds"],
+        ["text"],
+        {"ids": {0: batch}, "embeds": {0: batch}},
+    )
+    form = QuantFormat(options.form.precision)
+    local = pb.Local(max_tokens=length, precision=pb.Precision(**form.parts))
+    local.decoder, local.embeddings, local.tokenizer = (
+        f"{_FOLDER}/{name}" for name in ("texts.onnx", "embeddings.npy", "tokenizer.json")
+    )
     save(slim(convert(exported, form)), staging / local.decoder)
     np.save(staging / local.embeddings, table.numpy().astype(np.float16))
     matcher.tokenizer.save(str(staging / local.tokenizer))

@@ -1,4 +1,6 @@
-"""Let a whole model, or its tail, answer many questions at once: what every accuracy in a report is measured with."""
+"""Let a whole model, or its tail, answer many questions at once: what every accuracy in a report is measured
+with.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -10,14 +12,15 @@ from transformers import PreTrainedModel
 from protos import bundle_pb2 as pb
 from protos.pictures.tiles import ONE_TILE, Grid, spans
 from protos.text.prompt import write_prompt
-from splitter.families import Rows, Speaking
+from splitter.families import DecoderBatch, Generative
 
 _BATCH, _BATCH_TOKENS = 256, 32_768  # prompts side by side, and the tokens in them
 
 
 @dataclass(frozen=True)
 class Prompting:
-    """How a question becomes ids: a template with `{question}`, a tokenizer, and the token that stands for image tokens.
+    """How a question becomes ids: a template with `{question}`, a tokenizer, and the token that stands for
+    image tokens.
 
     `picture`: what `{picture}` stands for in the template of a model that cuts pictures into tiles.
     """
@@ -42,16 +45,17 @@ class Prompting:
 
 @torch.inference_mode()
 def greedy(
-    family: Speaking,
+    family: Generative,
     model: PreTrainedModel,
     prompting: Prompting,
     tokens: Tensor,
     questions: Sequence[tuple[int, str]],
-    most_tokens: int = 64,
+    max_tokens: int = 64,
     advance: Callable[[int], None] = lambda _: None,
     grids: Sequence[Grid] = (),
 ) -> list[str]:
-    """Answers to questions, each about the picture whose index it names; `tokens` (tiles of all pictures, m, width).
+    """Answers to questions, each about the picture whose index it names; `tokens` (tiles of all pictures, m,
+    width).
 
     `grids` of the pictures; none where each is one tile.
     """
@@ -62,24 +66,26 @@ def greedy(
     batch = max(1, min(_BATCH, _BATCH_TOKENS // max(map(len, prompts), default=1)))
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
-        rows = family.rows(model, [prompts[i] for i in chosen], torch.cat([tokens[tiles[questions[i][0]]] for i in chosen]))
-        for i, ids in zip(chosen, written(rows, len(chosen), prompting.stop_tokens, most_tokens), strict=True):
+        rows = family.rows(
+            model, [prompts[i] for i in chosen], torch.cat([tokens[tiles[questions[i][0]]] for i in chosen])
+        )
+        for i, ids in zip(chosen, written(rows, len(chosen), prompting.stop_tokens, max_tokens), strict=True):
             answers[i] = prompting.decode(ids, skip_special_tokens=True).strip()
         advance(len(chosen))
     return answers
 
 
-def written(rows: Rows, count: int, stop_tokens: Collection[int], most_tokens: int) -> list[list[int]]:
+def written(rows: DecoderBatch, count: int, stop_tokens: Collection[int], max_tokens: int) -> list[list[int]]:
     """The most likely tokens of each row, at most so many, without the one that stops it."""
     answers: list[list[int]] = [[] for _ in range(count)]
     writing, best = list(range(count)), rows.prefill().argmax(-1).tolist()
-    for _ in range(most_tokens):
+    for _ in range(max_tokens):
         staying = [place for place, token in enumerate(best) if token not in stop_tokens]
         writing, best = [writing[place] for place in staying], [best[place] for place in staying]
         for row, token in zip(writing, best, strict=True):
             answers[row].append(token)
-        if not writing or len(answers[writing[0]]) == most_tokens:
+        if not writing or len(answers[writing[0]]) == max_tokens:
             break
         rows.keep(staying)
-        best = rows.advance(best).argmax(-1).tolist()
+        best = rows.decode(best).argmax(-1).tolist()
     return answers

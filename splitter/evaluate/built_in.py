@@ -1,4 +1,6 @@
-"""How well a model of the built-in kind answers held-out questions, and how much of that it owes to looking."""
+"""How well a model of the built-in kind answers held-out questions, and how much of that it owes to
+looking.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.verify import Score, image_tokens, score
-from splitter.families import family, speaking
+from splitter.families import family, generative
 from splitter.families.loading import load_model, load_processor
 from splitter.nano.model import WEIGHTS
 from splitter.nano.questions import KINDS, Question, ask
@@ -22,7 +24,9 @@ DESCRIBE = "describe"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of the model with the picture, with a grey one and with another scene's; `chance`: always the commonest answer."""
+    """Scores of the model with the picture, with a grey one and with another scene's; `chance`: always the
+    commonest answer.
+    """
 
     questions: Counter[str]
     seeing: Score
@@ -37,7 +41,9 @@ class Evaluation:
 
 
 def held_out(questions: int) -> tuple[list[Image], list[tuple[int, Question]]]:
-    """So many questions, as many of each kind as can be, about scenes of unseen seeds: two of them a scene."""
+    """So many questions, as many of each kind as can be, about scenes of unseen seeds: two of them a
+    scene.
+    """
     rng = np.random.default_rng(HELD_OUT_SEEDS)
     images: list[Image] = []
     asked: list[tuple[int, Question]] = []
@@ -52,13 +58,21 @@ def held_out(questions: int) -> tuple[list[Image], list[tuple[int, Question]]]:
 
 
 @torch.inference_mode()
-def evaluate(folder: Path = WEIGHTS, questions: int = 2000, advance: Callable[[int], None] = lambda _: None) -> Evaluation:
-    """Ask every question three times: about its picture, about grey, about the next scene. `advance` counts answers."""
+def evaluate(
+    folder: Path = WEIGHTS, questions: int = 2000, advance: Callable[[int], None] = lambda _: None
+) -> Evaluation:
+    """Ask every question three times: about its picture, about grey, about the next scene. `advance` counts
+    answers.
+    """
     model, processor = load_model(folder), load_processor(folder)
-    kind = speaking(family(model.config.model_type))
+    kind = generative(family(model.config.model_type))
     tokenizer = processor.tokenizer
     prompting = Prompting(
-        kind.prompt_template(model, processor), tokenizer, model.config.image_token_id, (tokenizer.eos_token_id,), tokenizer.decode
+        kind.prompt_template(model, processor),
+        tokenizer,
+        model.config.image_token_id,
+        (tokenizer.eos_token_id,),
+        tokenizer.decode,
     )
     images, asked = held_out(questions)
 
@@ -72,7 +86,13 @@ def evaluate(folder: Path = WEIGHTS, questions: int = 2000, advance: Callable[[i
 
     tokens = see(images)
     grey = see([np.full((SIDE, SIDE, 3), 128, np.uint8)]).expand(len(images), -1, -1)
-    return Evaluation(Counter(q.kind for _, q in asked), scored(tokens), scored(grey), scored(tokens.roll(1, 0)), _chance(asked))
+    return Evaluation(
+        Counter(q.kind for _, q in asked),
+        scored(tokens),
+        scored(grey),
+        scored(tokens.roll(1, 0)),
+        _chance(asked),
+    )
 
 
 def _chance(asked: list[tuple[int, Question]]) -> dict[str, float]:

@@ -1,4 +1,6 @@
-"""A whole dual encoder: what its head and tail are held against, the labels that it is measured on, and what a bundle says of it."""
+"""A whole dual encoder: what its head and tail are held against, the labels that it is measured on, and what
+a bundle says of it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,17 +29,44 @@ from splitter.recipe import Options
 LABELS = "labels"  # the measure
 TOKENIZER = "cloud/texts.json"
 _EMBEDDINGS = "edge/labels.npz"
-_MOST_TEXTS, _MOST_TEXT_BYTES = 1000, 500
-_MOST_REPLY_BYTES = 3 << 20  # a device takes replies up to 4 MiB
+_MAX_TEXTS, _MAX_TEXT_BYTES = 1000, 500
+_MAX_REPLY_BYTES = 3 << 20  # a device takes replies up to 4 MiB
 _QUESTION = Question(AGREEMENT, "which label fits best", "")
 _GENERIC = (
-    *("person", "dog", "cat", "bird", "horse", "car", "bus", "bicycle", "airplane", "boat", "train", "chair", "table", "bottle"),
-    *("computer", "phone", "book", "flower", "tree", "building", "street", "mountain", "beach", "food", "text"),
+    *(
+        "person",
+        "dog",
+        "cat",
+        "bird",
+        "horse",
+        "car",
+        "bus",
+        "bicycle",
+        "airplane",
+        "boat",
+        "train",
+        "chair",
+        "table",
+        "bottle",
+    ),
+    *(
+        "computer",
+        "phone",
+        "book",
+        "flower",
+        "tree",
+        "building",
+        "street",
+        "mountain",
+        "beach",
+        "food",
+        "text",
+    ),
 )
 
 
 @dataclass(frozen=True)
-class Matcher:
+class ReferenceDualEncoder:
     """`matching` is what the manifest says; where it has no labels, generic ones are measured on."""
 
     family: Matching
@@ -59,18 +88,24 @@ class Matcher:
     def difference(self, cut: str, pixels: Tensor, boundary: Boundary) -> float:
         """Largest difference of embeddings of length 1 between the whole model and its tail entered at a cut.
 
-        `pixels` (n, 3, h, w) go to the whole model, `boundary` is what the FP32 head made of them. Raises CheckpointError where the
-        difference reaches the gate, or labels that the gate can tell apart change places.
+        `pixels` (n, 3, h, w) go to the whole model, `boundary` is what the FP32 head made of them. Raises
+        CheckpointError where the difference reaches the gate, or labels that the gate can tell apart change
+        places.
         """
         expected = functional.normalize(self.family.picture_embedding(self.model, pixels), dim=-1)
         got = _of_length_1(enter(self.family, self.model, cut, boundary))
         worst = (got - expected).abs().max().item()
         if not worst < GATE:
-            message = f"cut {cut}: head and tail differ from the whole model by {worst:.1e} in the embeddings, at most {GATE:.0e} may be"
+            message = (
+                f"cut {cut}: head and tail differ from the whole model by {worst:.1e} in the "
+                f"embeddings, at most {GATE:.0e} may be"
+            )
             raise CheckpointError(message, cut=cut, difference=worst)
         order = (expected @ self.label_embeddings.T).argsort(dim=1, descending=True)
         if ((got @ self.label_embeddings.T).gather(1, order).diff(dim=1) > GATE).any():
-            raise CheckpointError(f"cut {cut}: head and tail rank labels differently from the whole model", cut=cut)
+            raise CheckpointError(
+                f"cut {cut}: head and tail rank labels differently from the whole model", cut=cut
+            )
         return worst
 
     def write(self, manifest: pb.Manifest, staging: Path) -> None:
@@ -87,30 +122,43 @@ def asked_once(subject: Subject) -> Subject:
     return replace(subject, questions=[(index, _QUESTION) for index in range(len(subject.pictures))])
 
 
-def read_matcher(family: Matching, model: PreTrainedModel, processor: Processor, options: Options) -> Matcher:
-    """A loaded dual encoder. Raises CheckpointError, or RequestError for a template or labels that cannot be a bundle's."""
+def read_dual_encoder(
+    family: Matching, model: PreTrainedModel, processor: Processor, options: Options
+) -> ReferenceDualEncoder:
+    """A loaded dual encoder. Raises CheckpointError, or RequestError for a template or labels that cannot be
+    a bundle's.
+    """
     matching = family.scoring(model)
     matching.template, matching.tokenizer = options.template or family.template, TOKENIZER
-    matching.most_texts, matching.most_text_bytes = min(_MOST_TEXTS, _MOST_REPLY_BYTES // (4 * matching.width)), _MOST_TEXT_BYTES
+    matching.max_texts, matching.max_text_bytes = (
+        min(_MAX_TEXTS, _MAX_REPLY_BYTES // (4 * matching.width)),
+        _MAX_TEXT_BYTES,
+    )
     matching.labels.extend(options.labels)
     if LABEL not in matching.template:
-        raise RequestError(f"the template {matching.template!r} has no place for a label; write {LABEL} where it goes")
+        raise RequestError(
+            f"the template {matching.template!r} has no place for a label; write {LABEL} where it goes"
+        )
     if options.labels:
         check_labels(options.labels, pb.Manifest(model=family.name, matching=matching))
-    return Matcher(family, model, text_tokenizer(processor, family.text_length(model)), matching)
+    return ReferenceDualEncoder(family, model, text_tokenizer(processor, family.text_length(model)), matching)
 
 
 class Agreement:
-    """The best label of each picture, the whole model's or another; and the cosine of the embedding with the whole model's."""
+    """The best label of each picture, the whole model's or another; and the cosine of the embedding with the
+    whole model's.
+    """
 
     name = LABELS
 
-    def __init__(self, matcher: Matcher) -> None:
+    def __init__(self, matcher: ReferenceDualEncoder) -> None:
         self._matcher = matcher
         self.texts: Sequence[str] = matcher.texts
 
     def outcome(self, tokens: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Embeddings (pictures, width), and the place of each one's best label; from (pictures, 1, width), and other labels' embeddings."""
+        """Embeddings (pictures, width), and the place of each one's best label; from (pictures, 1, width),
+        and other labels' embeddings.
+        """
         pictures = _of_length_1(tokens)
         chosen = self._matcher.label_embeddings if labels is None else labels
         return pictures, (pictures @ chosen.T).argmax(1)

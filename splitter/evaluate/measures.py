@@ -1,4 +1,6 @@
-"""What a loss is measured in: answers to questions, or, where the language model is too large to be asked here, image tokens."""
+"""What a loss is measured in: answers to questions, or, where the language model is too large to be asked
+here, image tokens.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -7,14 +9,16 @@ import torch
 from torch import Tensor
 
 from protos.pictures.tiles import Grid
-from splitter.evaluate.verify import Score, Whole, answers, score
+from splitter.evaluate.verify import ReferenceModel, Score, answers, score
 from splitter.nano.questions import Question
 
 ANSWERS, FEATURES = "answers", "features"
 
 
 class Measure(Protocol):
-    """Of image tokens (tiles of all pictures, m, width), what counts, and how near that is to what the whole model gives."""
+    """Of image tokens (tiles of all pictures, m, width), what counts, and how near that is to what the whole
+    model gives.
+    """
 
     name: str
 
@@ -30,7 +34,9 @@ class Answers:
 
     name = ANSWERS
 
-    def __init__(self, whole: Whole, questions: Sequence[tuple[int, Question]], grids: Sequence[Grid] = ()) -> None:
+    def __init__(
+        self, whole: ReferenceModel, questions: Sequence[tuple[int, Question]], grids: Sequence[Grid] = ()
+    ) -> None:
         """`grids` of the pictures that the questions are about; none where each is one tile."""
         self._whole, self._questions, self._grids = whole, questions, grids
 
@@ -42,7 +48,9 @@ class Answers:
 
 
 class Features:
-    """The image tokens themselves: their mean cosine with the whole model's, and the relative error of each picture's."""
+    """The image tokens themselves: their mean cosine with the whole model's, and the relative error of each
+    picture's.
+    """
 
     name = FEATURES
 

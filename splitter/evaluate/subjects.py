@@ -1,4 +1,6 @@
-"""What a split is calibrated and measured on: pictures, and questions with known answers where there are any."""
+"""What a split is calibrated and measured on: pictures, and questions with known answers where there are
+any.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,16 +21,21 @@ from splitter.nano.scenes import CALIBRATION_SEEDS, HELD_OUT_SEEDS, picture
 Image = NDArray[np.uint8]
 AGREEMENT = "agreement"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-_LEAST_PART = 0.55  # of a picture's height and of its width
-_PLAIN, _SHINING = 0.5, 0.3  # how many views are left as they are; of two in one, how often both are seen through each other
+_MIN_PART = 0.55  # of a picture's height and of its width
+_PLAIN, _SHINING = (
+    0.5,
+    0.3,
+)  # how many views are left as they are; of two in one, how often both are seen through each other
 GENERIC = ("describe the image.", "what is in the image?")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """`calibration` pictures that fitting may see; `pictures` that it may not, and questions about them by index.
+    """`calibration` pictures that fitting may see; `pictures` that it may not, and questions about them by
+    index.
 
-    Pictures are RGB uint8 (h, w, 3). A question of kind "agreement" has no answer of its own: the whole model's counts.
+    Pictures are RGB uint8 (h, w, 3). A question of kind "agreement" has no answer of its own: the whole
+    model's counts.
     """
 
     calibration: Sequence[Image]
@@ -45,16 +52,17 @@ def scenes(calibration: int, pictures: int) -> Subject:
     return Subject(seen, [drawn.image for drawn in held_out], questions)
 
 
-def folder(path: Path, most_calibration: int, most_pictures: int) -> Subject:
+def folder(path: Path, max_calibration: int, max_pictures: int) -> Subject:
     """Any folder of pictures: every fourth is kept for measuring agreement with the whole model."""
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else []
     if len(files) < 8:
         message = (
-            f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better 200) of {', '.join(sorted(SUFFIXES))}"
+            f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better "
+            f"200) of {', '.join(sorted(SUFFIXES))}"
         )
         raise CheckpointError(message, path=str(path))
-    kept = files[::4][:most_pictures]
-    seen = [file for i, file in enumerate(files) if i % 4][:most_calibration]
+    kept = files[::4][:max_pictures]
+    seen = [file for i, file in enumerate(files) if i % 4][:max_calibration]
     questions = [(i, Question(AGREEMENT, text, "")) for i in range(len(kept)) for text in GENERIC]
     return Subject([read(file) for file in seen], [read(file) for file in kept], questions)
 
@@ -67,20 +75,23 @@ def more_scenes(seen: int) -> Iterator[Image]:
 def views(pictures: Sequence[Image], seed: int = 0) -> Iterator[Image]:
     """Without end, pictures like these: parts of them, mirrored or in other colours, or several in one.
 
-    A tail tells what each of them shows without being told: to learn what it looks at, a few pictures so make thousands.
+    A tail tells what each of them shows without being told: to learn what it looks at, a few pictures so make
+    thousands.
     """
     rng = np.random.default_rng(seed)
     for image in cycle(pictures):
         part = _part(image, rng)
         made = (
-            part.astype(np.float32) if rng.random() < _PLAIN else _joined(part, _part(pictures[int(rng.integers(len(pictures)))], rng), rng)
+            part.astype(np.float32)
+            if rng.random() < _PLAIN
+            else _joined(part, _part(pictures[int(rng.integers(len(pictures)))], rng), rng)
         )
         yield np.ascontiguousarray(made.clip(0, 255).astype(np.uint8))
 
 
 def _part(image: Image, rng: np.random.Generator) -> Image:
     """A part of a picture, perhaps as in a mirror and in other colours."""
-    height, width = (max(1, round(side * rng.uniform(_LEAST_PART, 1))) for side in image.shape[:2])
+    height, width = (max(1, round(side * rng.uniform(_MIN_PART, 1))) for side in image.shape[:2])
     top, left = rng.integers(0, image.shape[0] - height + 1), rng.integers(0, image.shape[1] - width + 1)
     part = image[top : top + height, left : left + width]
     turned = part[:, ::-1] if rng.random() < _PLAIN else part
@@ -97,7 +108,9 @@ def _recoloured(part: Image, rng: np.random.Generator) -> Image:
 
 
 def _joined(one: Image, other: Image, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Two pictures as one of the first's size: the second shines through the first, or stands in a part of it."""
+    """Two pictures as one of the first's size: the second shines through the first, or stands in a part of
+    it.
+    """
     height, width = one.shape[:2]
     made = one.astype(np.float32)
     if rng.random() < _SHINING:
@@ -130,4 +143,6 @@ def read(path: Path) -> Image:
         with PillowImage.open(path) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a picture that can be read ({error}); take it out of the folder", path=str(path)) from error
+        raise CheckpointError(
+            f"{path} is not a picture that can be read ({error}); take it out of the folder", path=str(path)
+        ) from error

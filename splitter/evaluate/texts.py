@@ -15,7 +15,9 @@ from splitter.families.texts import embed_texts
 
 
 def embed_labels(bundle: Bundle, names: Sequence[str]) -> Labels:
-    """Raises PromptError for labels that the bundle cannot take, BundleDamaged where its cloud part is not there."""
+    """Raises PromptError for labels that the bundle cannot take, BundleDamaged where its cloud part is not
+    there.
+    """
     check_labels(names, bundle.manifest)
     kind, matching = family(bundle.manifest.family), bundle.manifest.matching
     if not isinstance(kind, Matching):

@@ -14,7 +14,7 @@ from protos.errors import CheckpointError
 from protos.pictures.tiles import ONE_TILE, Grid, spans
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.subjects import AGREEMENT, Image
-from splitter.families import Boundary, Family, Speaking, enter, walk
+from splitter.families import Boundary, Family, Generative, enter, walk
 from splitter.families.causal import Causal
 from splitter.graph.chain import rows_at_once
 from splitter.nano.questions import Question
@@ -26,10 +26,10 @@ _FLAGS = {"jpeg": (".jpg", cv2.IMWRITE_JPEG_QUALITY), "webp": (".webp", cv2.IMWR
 
 
 @dataclass(frozen=True)
-class Whole:
+class ReferenceModel:
     """A whole model with what is needed to ask it."""
 
-    family: Speaking
+    family: Generative
     model: PreTrainedModel
     prompting: Prompting
 
@@ -44,13 +44,19 @@ class Score:
 
 @torch.inference_mode()
 def identity_difference(
-    whole: Whole, cut: str, pixels: Tensor, boundary: Boundary, questions: Sequence[str], grids: Sequence[Grid] = ()
+    whole: ReferenceModel,
+    cut: str,
+    pixels: Tensor,
+    boundary: Boundary,
+    questions: Sequence[str],
+    grids: Sequence[Grid] = (),
 ) -> float:
-    """Largest difference of logits between the whole model and its tail entered at a cut, over its greedy answers.
+    """Largest difference of logits between the whole model and its tail entered at a cut, over its greedy
+    answers.
 
-    `pixels` (n, 3, h, w) go to the whole model, `boundary` is what the FP32 head made of them; one question a picture. `grids` of
-    the pictures' tiles; none where each is one.
-    Raises CheckpointError where the difference reaches the gate or a greedy answer changes.
+    `pixels` (n, 3, h, w) go to the whole model, `boundary` is what the FP32 head made of them; one question a
+    picture. `grids` of the pictures' tiles; none where each is one. Raises CheckpointError where the
+    difference reaches the gate or a greedy answer changes.
     """
     tokens = enter(whole.family, whole.model, cut, boundary)
     options = {"max_new_tokens": _GATE_TOKENS, "eos_token_id": list(whole.prompting.stop_tokens)}
@@ -62,53 +68,74 @@ def identity_difference(
         got = spoken(whole, prompt, tokens[tiles], expected.argmax(-1).tolist())
         worst = max(worst, (got - expected).abs().max().item())
         if not torch.equal(got.argmax(-1), expected.argmax(-1)):
-            raise CheckpointError(f"cut {cut}: head and tail answer {question!r} differently from the whole model", cut=cut)
+            raise CheckpointError(
+                f"cut {cut}: head and tail answer {question!r} differently from the whole model", cut=cut
+            )
     if not worst < GATE:
-        message = f"cut {cut}: head and tail differ from the whole model by {worst:.1e} in the logits, at most {GATE:.0e} is allowed"
+        message = (
+            f"cut {cut}: head and tail differ from the whole model by {worst:.1e} in the logits, at "
+            f"most {GATE:.0e} is allowed"
+        )
         raise CheckpointError(message, cut=cut, difference=worst)
     return worst
 
 
 @torch.inference_mode()
-def token_difference(whole: Whole, cut: str, pixels: Tensor, boundary: Boundary) -> float:
-    """Largest difference of image tokens between the whole model's own vision code and the tail entered at a cut.
+def token_difference(whole: ReferenceModel, cut: str, pixels: Tensor, boundary: Boundary) -> float:
+    """Largest difference of image tokens between the whole model's own vision code and the tail entered at a
+    cut.
 
-    It is relative to the largest number among them where that is above 1: trained towers have channels in the hundreds.
-    The gate where the language model is left out: behind equal image tokens it is the same code. Arguments as above.
-    Raises CheckpointError where the difference reaches the gate.
+    It is relative to the largest number among them where that is above 1: trained towers have channels in the
+    hundreds. The gate where the language model is left out: behind equal image tokens it is the same code.
+    Arguments as above. Raises CheckpointError where the difference reaches the gate.
     """
-    own = cast(Causal, whole.family).seen(whole.model, pixels)
-    worst = float((enter(whole.family, whole.model, cut, boundary) - own).abs().max() / own.abs().max().clamp(min=1))
+    own = cast(Causal, whole.family).image_features(whole.model, pixels)
+    worst = float(
+        (enter(whole.family, whole.model, cut, boundary) - own).abs().max() / own.abs().max().clamp(min=1)
+    )
     if not worst < GATE:
-        message = f"cut {cut}: head and tail differ from the whole model by {worst:.1e} in the image tokens, at most {GATE:.0e} is allowed"
+        message = (
+            f"cut {cut}: head and tail differ from the whole model by {worst:.1e} in the image "
+            f"tokens, at most {GATE:.0e} is allowed"
+        )
         raise CheckpointError(message, cut=cut, difference=worst)
     return worst
 
 
-def spoken(whole: Whole, prompt: Sequence[int], tokens: Tensor, answer: Sequence[int]) -> Tensor:
-    """The tail's logits (len(answer), vocabulary) of each token of an answer, from image tokens (tiles, tokens, width)."""
+def spoken(whole: ReferenceModel, prompt: Sequence[int], tokens: Tensor, answer: Sequence[int]) -> Tensor:
+    """The tail's logits (len(answer), vocabulary) of each token of an answer, from image tokens (tiles,
+    tokens, width).
+    """
     rows = whole.family.rows(whole.model, [prompt], tokens)
-    return torch.cat([rows.prefill(), *(rows.advance([token]) for token in answer[:-1])])
+    return torch.cat([rows.prefill(), *(rows.decode([token]) for token in answer[:-1])])
 
 
-def score(questions: Sequence[tuple[int, Question]], answers: Sequence[str], reference: Sequence[str]) -> Score:
-    """Compare answers with what is right, or with the `reference` answers where a question has none of its own."""
+def score(
+    questions: Sequence[tuple[int, Question]], answers: Sequence[str], reference: Sequence[str]
+) -> Score:
+    """Compare answers with what is right, or with the `reference` answers where a question has none of its
+    own.
+    """
     right: dict[str, list[bool]] = {}
     for (_, question), answer, other in zip(questions, answers, reference, strict=True):
         wanted = other if question.kind == AGREEMENT else question.answer
         right.setdefault(question.kind, []).append(answer == wanted)
     hits = [hit for hits in right.values() for hit in hits]
-    return Score(100 * float(np.mean(hits)), {kind: 100 * float(np.mean(kept)) for kind, kept in right.items()})
+    return Score(
+        100 * float(np.mean(hits)), {kind: 100 * float(np.mean(kept)) for kind, kept in right.items()}
+    )
 
 
 def answers(
-    whole: Whole,
+    whole: ReferenceModel,
     tokens: Tensor,
     questions: Sequence[tuple[int, Question]],
     advance: Callable[[int], None],
     grids: Sequence[Grid] = (),
 ) -> list[str]:
-    """Greedy answers of the language model to questions about pictures whose image tokens are given, and the grids of their tiles."""
+    """Greedy answers of the language model to questions about pictures whose image tokens are given, and the
+    grids of their tiles.
+    """
     asked = [(index, question.text) for index, question in questions]
     return greedy(whole.family, whole.model, whole.prompting, tokens, asked, advance=advance, grids=grids)
 

@@ -1,4 +1,6 @@
-"""Aya Vision: a SigLIP tower up to one of its layers, a pixel shuffle and a gated projection, a Cohere decoder."""
+"""Aya Vision: a SigLIP tower up to one of its layers, a pixel shuffle and a gated projection, a Cohere
+decoder.
+"""
 
 from typing import Any
 

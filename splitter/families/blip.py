@@ -1,4 +1,6 @@
-"""BLIP: a vision transformer with class token, and a BERT that looks at it: to caption it, or to read and answer a question."""
+"""BLIP: a vision transformer with class token, and a BERT that looks at it: to caption it, or to read and
+answer a question.
+"""
 
 import contextlib
 from collections.abc import Sequence
@@ -7,11 +9,16 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForImageTextToText, AutoModelForVisualQuestionAnswering, EncoderDecoderCache, PreTrainedModel
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoModelForVisualQuestionAnswering,
+    EncoderDecoderCache,
+    PreTrainedModel,
+)
 
-from splitter.families import IMAGE_TOKENS, Boundary, Rows
+from splitter.families import IMAGE_TOKENS, Boundary, DecoderBatch
 from splitter.families.causal import spoken_logits
-from splitter.families.crossed import CrossRows, padded
+from splitter.families.crossed import CrossAttentionBatch, padded
 from splitter.families.processors import OneTile, Processor, surrounded
 
 
@@ -41,17 +48,24 @@ class Blip(BlipTower):
     def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
         return {IMAGE_TOKENS: model.vision_model.post_layernorm(boundary["hidden"])}
 
-    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
-        # [CLS] and [SEP] in the prompt: transformers puts the decoder's own first token for the one, and drops the other.
+    def rows(
+        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
+    ) -> DecoderBatch:
+        # [CLS] and [SEP] in the prompt: transformers puts the decoder's own first token for the one, and
+        # drops the other.
         first = model.config.text_config.bos_token_id
         begun = torch.tensor([[first, *prompt[1:-1]] for prompt in prompts], device=image_tokens.device)
-        return CrossRows(partial(_decode, model), begun, image_tokens, _everywhere(image_tokens))
+        return CrossAttentionBatch(partial(_decode, model), begun, image_tokens, _everywhere(image_tokens))
 
-    def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:
+    def generate(
+        self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
+    ) -> Tensor:
         ids = torch.tensor([prompt])
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels}
         # The model sets eos_token_id itself, to that of `stop_tokens`.
-        return spoken_logits(model, inputs, {name: value for name, value in options.items() if name != "eos_token_id"})
+        return spoken_logits(
+            model, inputs, {name: value for name, value in options.items() if name != "eos_token_id"}
+        )
 
     def prompt_template(self, _model: PreTrainedModel, processor: Processor) -> str:
         return surrounded(processor.tokenizer, "")
@@ -64,12 +78,16 @@ class Blip(BlipTower):
 
 
 class BlipQuestions(Blip):
-    """Answers: an encoder reads the question while it looks at the picture, and the decoder looks at the question so read."""
+    """Answers: an encoder reads the question while it looks at the picture, and the decoder looks at the
+    question so read.
+    """
 
     name = "blip-vqa"
     auto: Any = AutoModelForVisualQuestionAnswering
 
-    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
+    def rows(
+        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
+    ) -> DecoderBatch:
         ids, mask = padded([torch.tensor(prompt, device=image_tokens.device) for prompt in prompts])
         read = model.text_encoder(
             input_ids=ids,
@@ -77,23 +95,35 @@ class BlipQuestions(Blip):
             encoder_hidden_states=image_tokens,
             encoder_attention_mask=_everywhere(image_tokens),
         )
-        begun = torch.full((len(prompts), 1), model.config.text_config.bos_token_id, device=image_tokens.device)
-        return CrossRows(partial(_decode, model), begun, read.last_hidden_state, mask)
+        begun = torch.full(
+            (len(prompts), 1), model.config.text_config.bos_token_id, device=image_tokens.device
+        )
+        return CrossAttentionBatch(partial(_decode, model), begun, read.last_hidden_state, mask)
 
     def prompt_template(self, _model: PreTrainedModel, processor: Processor) -> str:
         return surrounded(processor.tokenizer, "{question}")
 
 
-def _decode(model: PreTrainedModel, ids: Tensor, states: Tensor, mask: Tensor, cache: EncoderDecoderCache) -> Tensor:
+def _decode(
+    model: PreTrainedModel, ids: Tensor, states: Tensor, mask: Tensor, cache: EncoderDecoderCache
+) -> Tensor:
     seen = {"encoder_hidden_states": states, "encoder_attention_mask": mask}
     with contextlib.ExitStack() as hooks:
         for layer in model.text_decoder.bert.encoder.layer:
-            hooks.enter_context(layer.crossattention.self.register_forward_pre_hook(_mind_mask, with_kwargs=True))
-        return torch.as_tensor(model.text_decoder(input_ids=ids, past_key_values=cache, use_cache=True, **seen).logits)
+            hooks.enter_context(
+                layer.crossattention.self.register_forward_pre_hook(_mind_mask, with_kwargs=True)
+            )
+        return torch.as_tensor(
+            model.text_decoder(input_ids=ids, past_key_values=cache, use_cache=True, **seen).logits
+        )
 
 
-def _mind_mask(_attention: nn.Module, inputs: tuple[Tensor, ...], options: dict[str, Any]) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
-    """Give a cross-attention its mask, which transformers 5.23 hands it under the name of another: padding would be looked at."""
+def _mind_mask(
+    _attention: nn.Module, inputs: tuple[Tensor, ...], options: dict[str, Any]
+) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+    """Give a cross-attention its mask, which transformers 5.23 hands it under the name of another: padding
+    would be looked at.
+    """
     return inputs, options | {"encoder_attention_mask": options["attention_mask"]}
 
 

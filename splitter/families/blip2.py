@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from transformers import EncoderDecoderCache, PreTrainedModel
 
 from protos.errors import CheckpointError
-from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Rows, Step
+from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, DecoderBatch, Step
 from splitter.families.blip import BlipTower
 from splitter.families.causal import Causal
-from splitter.families.crossed import CrossRows, padded
+from splitter.families.crossed import CrossAttentionBatch, padded
 from splitter.families.processors import surrounded
 
 QFORMER = "qformer"
@@ -21,7 +21,7 @@ QFORMER = "qformer"
 class Blip2(BlipTower, Causal):
     name = "blip-2"
 
-    def behind(self, model: PreTrainedModel) -> Mapping[str, Step]:
+    def after_layers(self, model: PreTrainedModel) -> Mapping[str, Step]:
         return {QFORMER: partial(self.query, model), CONNECTOR: partial(self.connect, model)}
 
     def query(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
@@ -44,14 +44,20 @@ class Blip2(BlipTower, Causal):
     def language(self, model: PreTrainedModel) -> list[nn.Module]:
         return [model.language_model]
 
-    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
+    def rows(
+        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
+    ) -> DecoderBatch:
         if model.config.use_decoder_only_language_model:
             return super().rows(model, prompts, image_tokens)
         speaker = model.language_model
-        embeds, mask = padded([self._embedded(model, *row) for row in zip(prompts, image_tokens, strict=True)])
+        embeds, mask = padded(
+            [self._embedded(model, *row) for row in zip(prompts, image_tokens, strict=True)]
+        )
         read = speaker.get_encoder()(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
-        begun = torch.full((len(prompts), 1), speaker.generation_config.decoder_start_token_id, device=read.device)
-        return CrossRows(partial(_decode, speaker), begun, read, mask)
+        begun = torch.full(
+            (len(prompts), 1), speaker.generation_config.decoder_start_token_id, device=read.device
+        )
+        return CrossAttentionBatch(partial(_decode, speaker), begun, read, mask)
 
     def untold(self, tokenizer: Any, written: str) -> str:
         # The picture comes before the beginning token; the question is put as BLIP-2's authors put it.
@@ -59,13 +65,20 @@ class Blip2(BlipTower, Causal):
 
     def image_token(self, model: PreTrainedModel) -> int | None:
         if model.config.image_token_index is None:
-            raise CheckpointError("config.json has no image_token_index; give <image> an id there and in the tokenizer, as newer models do")
+            raise CheckpointError(
+                "config.json has no image_token_index; give <image> an id there and in the tokenizer, as "
+                "newer models do"
+            )
         return super().image_token(model)
 
     def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
         return super().stop_tokens(model.language_model)
 
 
-def _decode(speaker: PreTrainedModel, ids: Tensor, states: Tensor, mask: Tensor, cache: EncoderDecoderCache) -> Tensor:
+def _decode(
+    speaker: PreTrainedModel, ids: Tensor, states: Tensor, mask: Tensor, cache: EncoderDecoderCache
+) -> Tensor:
     seen = {"encoder_outputs": (states,), "attention_mask": mask}
-    return torch.as_tensor(speaker(decoder_input_ids=ids, past_key_values=cache, use_cache=True, **seen).logits)
+    return torch.as_tensor(
+        speaker(decoder_input_ids=ids, past_key_values=cache, use_cache=True, **seen).logits
+    )

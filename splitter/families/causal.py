@@ -1,4 +1,6 @@
-"""Families whose language model is a causal decoder on embeddings, with the image tokens in the places of their mark."""
+"""Families whose language model is a causal decoder on embeddings, with the image tokens in the places of
+their mark.
+"""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -8,24 +10,28 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, DynamicCache, PreTrainedModel
 
-from splitter.families import Rows, Speaking
+from splitter.families import DecoderBatch, Generative
 
 
 @runtime_checkable
-class Causal(Speaking, Protocol):
+class Causal(Generative, Protocol):
     """The part of a family that speaks. Subclasses are whole families, and say where their decoder is."""
 
     auto: Any = AutoModelForImageTextToText
 
     def decoder(self, model: PreTrainedModel) -> PreTrainedModel:
-        """The language model without its head; takes inputs_embeds, attention_mask, position_ids, past_key_values."""
+        """The language model without its head; takes inputs_embeds, attention_mask, position_ids,
+        past_key_values.
+        """
 
     def language(self, model: PreTrainedModel) -> list[nn.Module]:
         """The modules that only read and write text: the image tokens do not depend on them."""
         return [part for part in (self.decoder(model), model.get_output_embeddings()) if part is not None]
 
-    def seen(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
-        """Pixels (n, 3, h, w) to image tokens (n, tokens, width) by the whole model's own code, and nothing of ours."""
+    def image_features(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+        """Pixels (n, 3, h, w) to image tokens (n, tokens, width) by the whole model's own code, and nothing
+        of ours.
+        """
         return torch.stack(list(model.get_image_features(self.pixel_values(pixels)).pooler_output))
 
     def logits(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
@@ -33,7 +39,9 @@ class Causal(Speaking, Protocol):
         return torch.as_tensor(model.lm_head(hidden))
 
     def pixel_values(self, pixels: Tensor) -> Tensor:
-        """Pixels (tiles, 3, h, w) of a prompt's one picture, in the shape that the model's own forward takes."""
+        """Pixels (tiles, 3, h, w) of a prompt's one picture, in the shape that the model's own forward
+        takes.
+        """
         return pixels
 
     def image_token(self, model: PreTrainedModel) -> int | None:
@@ -43,16 +51,26 @@ class Causal(Speaking, Protocol):
         stops = model.generation_config.eos_token_id
         return tuple(stops) if isinstance(stops, list) else (int(stops),)
 
-    def rows(self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Rows:
+    def rows(
+        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
+    ) -> DecoderBatch:
         mark, every = self.image_token(model), image_tokens.flatten(0, 1)
         taken = [sum(token == mark for token in prompt) for prompt in prompts]
         parts = [every[end - count : end] for count, end in zip(taken, accumulate(taken), strict=True)]
-        embeds = [self._embedded(model, prompt, tokens) for prompt, tokens in zip(prompts, parts, strict=True)]
-        return CausalRows(self, model, embeds)
+        embeds = [
+            self._embedded(model, prompt, tokens) for prompt, tokens in zip(prompts, parts, strict=True)
+        ]
+        return CausalBatch(self, model, embeds)
 
-    def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:
+    def generate(
+        self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
+    ) -> Tensor:
         ids = torch.tensor([prompt])
-        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": self.pixel_values(pixels)}
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "pixel_values": self.pixel_values(pixels),
+        }
         return spoken_logits(model, inputs, options)
 
     def _embedded(self, model: PreTrainedModel, prompt: Sequence[int], image_tokens: Tensor) -> Tensor:
@@ -62,22 +80,26 @@ class Causal(Speaking, Protocol):
         return embeds
 
 
-class CausalRows:
-    """Prompts of different lengths side by side, padded on the left so that every row's next token is in the same column."""
+class CausalBatch:
+    """Prompts of different lengths side by side, padded on the left so that every row's next token is in the
+    same column.
+    """
 
     def __init__(self, family: Causal, model: PreTrainedModel, embeds: Sequence[Tensor]) -> None:
         """`embeds`: for each row its prompt as (length, width)."""
         self._family, self._model = family, model
         self._decoder = family.decoder(model)
         self._embeds = _pad_left(embeds)
-        self._mask = _pad_left([torch.ones(len(row), 1, dtype=torch.long, device=row.device) for row in embeds])[..., 0]
+        self._mask = _pad_left(
+            [torch.ones(len(row), 1, dtype=torch.long, device=row.device) for row in embeds]
+        )[..., 0]
         self._cache = DynamicCache(config=self._decoder.config)
 
     def prefill(self) -> Tensor:
         positions = (self._mask.cumsum(1) - 1).clamp(min=0)
         return self._forward(self._embeds, positions)
 
-    def advance(self, tokens: Sequence[int]) -> Tensor:
+    def decode(self, tokens: Sequence[int]) -> Tensor:
         ids = torch.tensor(tokens, device=self._mask.device)[:, None]
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
         positions = self._mask.sum(1, keepdim=True) - 1
@@ -90,7 +112,7 @@ class CausalRows:
         self._mask = self._mask[chosen]
         self._cache.batch_select_indices(chosen)
 
-    def follow(self, answers: Tensor) -> Tensor:
+    def teacher_force(self, answers: Tensor) -> Tensor:
         heard = self._decoder.get_input_embeddings()(answers[:, :-1])
         self._mask = torch.nn.functional.pad(self._mask, (0, heard.shape[1]), value=1)
         positions = (self._mask.cumsum(1) - 1).clamp(min=0)
@@ -102,14 +124,22 @@ class CausalRows:
     def _logits(self, embeds: Tensor, positions: Tensor, count: int) -> Tensor:
         """The logits (rows, count, vocabulary) behind the last tokens."""
         out = self._decoder(
-            inputs_embeds=embeds, attention_mask=self._mask, position_ids=positions, past_key_values=self._cache, use_cache=True
+            inputs_embeds=embeds,
+            attention_mask=self._mask,
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
         )
         return self._family.logits(self._model, out.last_hidden_state[:, -count:])
 
 
 def spoken_logits(model: PreTrainedModel, inputs: dict[str, Tensor], options: dict[str, Any]) -> Tensor:
-    """Greedy answers of transformers' own `generate` to one prompt: the raw logits (steps, vocabulary) of each token that it chose."""
-    out = model.generate(**inputs, do_sample=False, num_beams=1, return_dict_in_generate=True, output_logits=True, **options)
+    """Greedy answers of transformers' own `generate` to one prompt: the raw logits (steps, vocabulary) of
+    each token that it chose.
+    """
+    out = model.generate(
+        **inputs, do_sample=False, num_beams=1, return_dict_in_generate=True, output_logits=True, **options
+    )
     return torch.cat(list(out.logits))
 
 

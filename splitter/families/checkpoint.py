@@ -1,4 +1,6 @@
-"""What a checkpoint folder holds, checked before anything of it is loaded: its configuration, its files, every tensor's place."""
+"""What a checkpoint folder holds, checked before anything of it is loaded: its configuration, its files,
+every tensor's place.
+"""
 
 import json
 import math
@@ -11,14 +13,16 @@ from protos.errors import CheckpointError
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 METADATA = "__metadata__"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-_MOST_HEADER_BYTES = 100 << 20  # safetensors' own bound
+_MAX_HEADER_BYTES = 100 << 20  # safetensors' own bound
 _LFS = b"version https://git-lfs"
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a safetensors file: its type as the format names it, and where its bytes begin and end in the file."""
+    """A tensor in a safetensors file: its type as the format names it, and where its bytes begin and end in
+    the file.
+    """
 
     file: Path
     dtype: str
@@ -34,13 +38,21 @@ class Stored:
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a checkpoint whose weights are plain floating point. Raises CheckpointError."""
     if not (folder / CONFIG).is_file():
-        message = f"{folder} holds no {CONFIG}; give a folder in the Hugging Face layout: {CONFIG}, *.safetensors, tokenizer and processor"
+        message = (
+            f"{folder} holds no {CONFIG}; give a folder in the Hugging Face layout: {CONFIG}, "
+            "*.safetensors, tokenizer and processor"
+        )
         raise CheckpointError(message, path=str(folder))
     config = _read_json(folder / CONFIG)
     if not isinstance(config.get("model_type"), str):
-        raise CheckpointError(f"{folder / CONFIG} names no model_type; it is not the configuration of a model", path=str(folder))
+        raise CheckpointError(
+            f"{folder / CONFIG} names no model_type; it is not the configuration of a model", path=str(folder)
+        )
     if config.get("quantization_config"):
-        message = f"{folder} is quantised already ({CONFIG} has a quantization_config); give the checkpoint that it was made from"
+        message = (
+            f"{folder} is quantised already ({CONFIG} has a quantization_config); give the "
+            "checkpoint that it was made from"
+        )
         raise CheckpointError(message, path=str(folder))
     return config
 
@@ -52,17 +64,28 @@ def read_tensors(folder: Path) -> dict[str, Stored]:
     if not (folder / INDEX).exists():
         raise _without_weights(folder)
     places = _read_json(folder / INDEX).get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(name, str) and Path(name).name == name for name in places.values()):
-        raise CheckpointError(f"{folder / INDEX} does not say which file of the folder holds what; download it again", path=str(folder))
+    if not isinstance(places, dict) or not all(
+        isinstance(name, str) and Path(name).name == name for name in places.values()
+    ):
+        raise CheckpointError(
+            f"{folder / INDEX} does not say which file of the folder holds what; download it again",
+            path=str(folder),
+        )
     shards = sorted(set(places.values()))
     missing = [name for name in shards if not (folder / name).exists()]
     if missing:
-        message = f"{folder} lacks {', '.join(missing)}, of {len(shards)} files that {INDEX} names; download or copy the rest"
+        message = (
+            f"{folder} lacks {', '.join(missing)}, of {len(shards)} files that {INDEX} names; "
+            "download or copy the rest"
+        )
         raise CheckpointError(message, missing=missing)
     found = {name: tensor for shard in shards for name, tensor in read_header(folder / shard).items()}
     absent = sorted(places.keys() - found.keys())
     if absent:
-        message = f"{folder / INDEX} promises tensors that no file holds: {listed(absent)}; index and files are not of one checkpoint"
+        message = (
+            f"{folder / INDEX} promises tensors that no file holds: {listed(absent)}; index and "
+            "files are not of one checkpoint"
+        )
         raise CheckpointError(message, missing=absent)
     return found
 
@@ -72,7 +95,12 @@ def read_header(file: Path) -> dict[str, Stored]:
     header, begin = raw_header(file)
     try:
         found = {
-            name: Stored(file, entry["dtype"], tuple(entry["shape"]), *(begin + offset for offset in entry["data_offsets"]))
+            name: Stored(
+                file,
+                entry["dtype"],
+                tuple(entry["shape"]),
+                *(begin + offset for offset in entry["data_offsets"]),
+            )
             for name, entry in header.items()
             if name != METADATA
         }
@@ -81,7 +109,10 @@ def read_header(file: Path) -> dict[str, Stored]:
         raise _damaged(file, "its header is not one of the format") from error
     size = file.stat().st_size
     if size != end:
-        message = f"{file} has {size:,} bytes, its header says {end:,}: it was cut short or changed; download or copy it again"
+        message = (
+            f"{file} has {size:,} bytes, its header says {end:,}: it was cut short or changed; "
+            "download or copy it again"
+        )
         raise CheckpointError(message, file=file.name, found=size, expected=end)
     return dict(sorted(found.items(), key=lambda item: item[1].begin))
 
@@ -92,8 +123,11 @@ def raw_header(file: Path) -> tuple[dict[str, Any], int]:
         lead = stream.read(8)
         length = int.from_bytes(lead, "little")
         if _LFS.startswith(lead):
-            raise CheckpointError(f"{file} is a Git LFS pointer, not the weights; run `git lfs pull` in its folder", file=file.name)
-        if len(lead) < 8 or not 2 <= length <= min(_MOST_HEADER_BYTES, file.stat().st_size - 8):
+            raise CheckpointError(
+                f"{file} is a Git LFS pointer, not the weights; run `git lfs pull` in its folder",
+                file=file.name,
+            )
+        if len(lead) < 8 or not 2 <= length <= min(_MAX_HEADER_BYTES, file.stat().st_size - 8):
             raise _damaged(file, f"{file.stat().st_size:,} bytes do not begin with a header")
         try:
             header = json.loads(stream.read(length))
@@ -111,14 +145,18 @@ def listed(names: list[str]) -> str:
 
 
 def _damaged(file: Path, why: str) -> CheckpointError:
-    return CheckpointError(f"{file} is not a safetensors file ({why}); download or copy it again", file=file.name)
+    return CheckpointError(
+        f"{file} is not a safetensors file ({why}); download or copy it again", file=file.name
+    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); download or copy it again", path=str(path)) from error
+        raise CheckpointError(
+            f"{path} cannot be read ({error}); download or copy it again", path=str(path)
+        ) from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} is not a JSON object; download or copy it again", path=str(path))
     return value
@@ -127,12 +165,16 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _without_weights(folder: Path) -> CheckpointError:
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
     if not pickles:
-        return CheckpointError(f"{folder} holds neither {WEIGHTS} nor {INDEX}; copy the weights into it", path=str(folder))
+        return CheckpointError(
+            f"{folder} holds neither {WEIGHTS} nor {INDEX}; copy the weights into it", path=str(folder)
+        )
     convert = (
-        f"python -c \"import transformers as t; t.AutoModelForImageTextToText.from_pretrained('{folder}').save_pretrained('{folder}')\""
+        'python -c "import transformers as t; '
+        f"t.AutoModelForImageTextToText.from_pretrained('{folder}').save_pretrained('{folder}')\""
     )
     message = (
-        f"{folder} holds its weights only as a pickle ({listed(pickles)}), which may run any code when it is read. "
+        f"{folder} holds its weights only as a pickle ({listed(pickles)}), which may run any code when it "
+        "is read. "
         f"If you trust it, write it as safetensors beside it: {convert}"
     )
     return CheckpointError(message, path=str(folder), pickles=pickles)

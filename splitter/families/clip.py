@@ -1,7 +1,8 @@
 """CLIP and SigLIP: dual encoders, a tower for pictures and one for texts, which end in the same space.
 
-CLIP's embedding is the class token behind the last norm (`pooled`), then projected (`projection`). SigLIP has no projection: what its
-attention-pooling head makes of all positions is the embedding, so `pooled` is its last cut.
+CLIP's embedding is the class token behind the last norm (`pooled`), then projected (`projection`). SigLIP has
+no projection: what its attention-pooling head makes of all positions is the embedding, so `pooled` is its
+last cut.
 """
 
 from collections.abc import Mapping
@@ -34,11 +35,13 @@ class Clip(OnePicture, Matching):
     def layer(self, model: PreTrainedModel, index: int, boundary: Boundary) -> Boundary:
         return {"hidden": model.vision_model.encoder.layers[index](boundary["hidden"], None)}
 
-    def behind(self, model: PreTrainedModel) -> Mapping[str, Step]:
+    def after_layers(self, model: PreTrainedModel) -> Mapping[str, Step]:
         return {POOLED: partial(self._pool, model), PROJECTION: partial(self._project, model)}
 
     def scoring(self, model: PreTrainedModel) -> pb.Matching:
-        return pb.Matching(kind=pb.Matching.SOFTMAX, scale=model.logit_scale.exp().item(), width=model.config.projection_dim)
+        return pb.Matching(
+            kind=pb.Matching.SOFTMAX, scale=model.logit_scale.exp().item(), width=model.config.projection_dim
+        )
 
     def text_length(self, model: PreTrainedModel) -> int:
         return int(model.config.text_config.max_position_embeddings)
@@ -50,7 +53,9 @@ class Clip(OnePicture, Matching):
         return torch.as_tensor(model.get_text_features(input_ids=ids).pooler_output)
 
     def text_tower(self, model: PreTrainedModel, ids: Tensor, embeds: Tensor) -> Tensor:
-        """A text's embedding is that of its end token; no position sees a later one, so what pads it does not count."""
+        """A text's embedding is that of its end token; no position sees a later one, so what pads it does not
+        count.
+        """
         length, end = ids.shape[1], model.config.text_config.eos_token_id
         hidden = _through(model.text_model, embeds, torch.full((length, length), float("-inf")).triu(1))
         # Checkpoints from before transformers mended it say 2: there the end token is the greatest of all.
@@ -76,18 +81,26 @@ class Siglip(Clip):
     def embed(self, model: PreTrainedModel, pixels: Tensor) -> Boundary:
         return {"hidden": model.vision_model.embeddings(pixels)}
 
-    def behind(self, model: PreTrainedModel) -> Mapping[str, Step]:
+    def after_layers(self, model: PreTrainedModel) -> Mapping[str, Step]:
         if not model.config.vision_config.vision_use_head:
-            raise CheckpointError("this SigLIP has no pooling head (vision_use_head is false), so no embedding of a picture")
+            raise CheckpointError(
+                "this SigLIP has no pooling head (vision_use_head is false), so no embedding of a picture"
+            )
         return {POOLED: partial(self._pool, model)}
 
     def scoring(self, model: PreTrainedModel) -> pb.Matching:
         scale, bias = model.logit_scale.exp().item(), model.logit_bias.item()
-        return pb.Matching(kind=pb.Matching.SIGMOID, scale=scale, bias=bias, width=model.config.vision_config.hidden_size)
+        return pb.Matching(
+            kind=pb.Matching.SIGMOID, scale=scale, bias=bias, width=model.config.vision_config.hidden_size
+        )
 
     def text_tower(self, model: PreTrainedModel, _ids: Tensor, embeds: Tensor) -> Tensor:
-        """A text's embedding is that of the last position, which is padding: every position sees all others."""
-        return torch.as_tensor(model.text_model.head(_through(model.text_model, embeds, None)[:, -1:]).flatten(1))
+        """A text's embedding is that of the last position, which is padding: every position sees all
+        others.
+        """
+        return torch.as_tensor(
+            model.text_model.head(_through(model.text_model, embeds, None)[:, -1:]).flatten(1)
+        )
 
     def _pool(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
         tower = model.vision_model
@@ -97,7 +110,8 @@ class Siglip(Clip):
 def _attended(head: Any, hidden: Tensor) -> Tensor:
     """SigLIP's pooling head: all positions (n, positions, width) to one (n, 1, width).
 
-    Its own code repeats the probe for every row; an exported piece would count the rows of the pixels, which it does not have.
+    Its own code repeats the probe for every row; an exported piece would count the rows of the pixels, which
+    it does not have.
     """
     attention, width = head.attention, hidden.shape[-1]
     parts = [slice(start, start + width) for start in range(0, 3 * width, width)]
@@ -105,7 +119,9 @@ def _attended(head: Any, hidden: Tensor) -> Tensor:
         functional.linear(source, attention.in_proj_weight[part], attention.in_proj_bias[part])
         for source, part in zip((head.probe, hidden, hidden), parts, strict=True)
     )
-    query, key, value = (torch.unflatten(one, -1, (attention.num_heads, -1)).transpose(1, 2) for one in projected)
+    query, key, value = (
+        torch.unflatten(one, -1, (attention.num_heads, -1)).transpose(1, 2) for one in projected
+    )
     shares = torch.softmax(query @ key.transpose(2, 3) * query.shape[-1] ** -0.5, -1)
     pooled = attention.out_proj((shares @ value).transpose(1, 2).flatten(2))
     return torch.as_tensor(pooled + head.mlp(head.layernorm(pooled)))

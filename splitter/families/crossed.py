@@ -1,4 +1,6 @@
-"""Decoders with cross-attention: the picture, or picture and question together, is what they look at, not what they read."""
+"""Decoders with cross-attention: the picture, or picture and question together, is what they look at, not
+what they read.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -7,13 +9,15 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, EncoderDecoderCache
 
-# Token ids (rows, length), encoder states (rows, positions, width), their mask (rows, positions), and what is kept between
-# calls, to logits (rows, length, vocabulary).
+# Token ids (rows, length), encoder states (rows, positions, width), their mask (rows, positions), and what is
+# kept between calls, to logits (rows, length, vocabulary).
 Decode = Callable[[Tensor, Tensor, Tensor, EncoderDecoderCache], Tensor]
 
 
-class CrossRows:
-    """Answers side by side, all begun with as many tokens. The keys and values of the encoder's states are made once."""
+class CrossAttentionBatch:
+    """Answers side by side, all begun with as many tokens. The keys and values of the encoder's states are
+    made once.
+    """
 
     def __init__(self, decode: Decode, begun: Tensor, states: Tensor, mask: Tensor) -> None:
         """`begun` is what every answer starts from (rows, length); `mask` is 0 where `states` are padding."""
@@ -24,7 +28,7 @@ class CrossRows:
     def prefill(self) -> Tensor:
         return self._forward(self._begun)
 
-    def advance(self, tokens: Sequence[int]) -> Tensor:
+    def decode(self, tokens: Sequence[int]) -> Tensor:
         return self._forward(torch.tensor(tokens, device=self._begun.device)[:, None])
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -34,7 +38,7 @@ class CrossRows:
         self._states, self._mask = self._states[chosen], self._mask[chosen]
         self._cache.batch_select_indices(chosen)
 
-    def follow(self, answers: Tensor) -> Tensor:
+    def teacher_force(self, answers: Tensor) -> Tensor:
         ids = torch.cat([self._begun, answers[:, :-1]], 1)
         return self._decode(ids, self._states, self._mask, self._cache)[:, -answers.shape[1] :]
 

@@ -1,4 +1,6 @@
-"""Pictures of one size as the rows of patches that Qwen-VL takes, and what its image processor says of that size."""
+"""Pictures of one size as the rows of patches that Qwen-VL takes, and what its image processor says of that
+size.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +18,8 @@ _COMMON = 448  # pixels a side: what is proposed where the processor's bounds al
 
 
 def fixed_size(images: Any, window: int = 0) -> tuple[int, int]:
-    """The height and width that an image processor is set to, in pixels. Raises CheckpointError where there is no one size.
+    """The height and width that an image processor is set to, in pixels. Raises CheckpointError where there
+    is no one size.
 
     `window`: where attention has windows, their side in pixels; the picture must be whole windows.
     """
@@ -24,7 +27,12 @@ def fixed_size(images: Any, window: int = 0) -> tuple[int, int]:
     height, width = images.size.get("height"), images.size.get("width")
     if not height or not width:
         side = _proposed(images, step)
-        raise _refused("makes each picture another size (dynamic resolution), which is not supported yet", side, side, step)
+        raise _refused(
+            "makes each picture another size (dynamic resolution), which is not supported yet",
+            side,
+            side,
+            step,
+        )
     if height % step or width % step:
         what = f"makes pictures of {height} x {width}, which the model cannot take whole"
         raise _refused(what, max(height // step, 1) * step, max(width // step, 1) * step, step)
@@ -33,7 +41,10 @@ def fixed_size(images: Any, window: int = 0) -> tuple[int, int]:
 
 def _refused(what: str, height: int, width: int, step: int) -> CheckpointError:
     size = f'"size": {{"height": {height}, "width": {width}}}'
-    remedy = f"write {size}, or other multiples of {step}, into preprocessor_config.json, and take min_pixels and max_pixels out"
+    remedy = (
+        f"write {size}, or other multiples of {step}, into preprocessor_config.json, and take "
+        "min_pixels and max_pixels out"
+    )
     return CheckpointError(f"this processor {what}; {remedy}", height=height, width=width)
 
 
@@ -48,16 +59,22 @@ def resized(images: Any, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[
     """RGB pictures (h, w, 3) at the fixed size, by the processor's own filter."""
     height, width = fixed_size(images)
     size = SizeDict(height=height, width=width)
-    return [PilBackend.resize(images, picture.transpose(2, 0, 1), size, images.resample).transpose(1, 2, 0) for picture in pictures]
+    return [
+        PilBackend.resize(images, picture.transpose(2, 0, 1), size, images.resample).transpose(1, 2, 0)
+        for picture in pictures
+    ]
 
 
 def patches(pixels: Tensor, patch: int, merge: int, repeat: int) -> Tensor:
-    """Pixels (n, 3, h, w) to rows (n * tokens, 3 * repeat * patch * patch), the patches that are merged next to each other.
+    """Pixels (n, 3, h, w) to rows (n * tokens, 3 * repeat * patch * patch), the patches that are merged next
+    to each other.
 
     A still picture is a film of `repeat` frames that are alike. The order of `Qwen2VLImageProcessor`.
     """
     count, channels, height, width = pixels.shape
-    squares = pixels.reshape(count, channels, height // patch // merge, merge, patch, width // patch // merge, merge, patch)
+    squares = pixels.reshape(
+        count, channels, height // patch // merge, merge, patch, width // patch // merge, merge, patch
+    )
     ordered = squares.permute(0, 2, 5, 3, 6, 1, 4, 7).unsqueeze(6).expand(*[-1] * 6, repeat, -1, -1)
     return ordered.reshape(-1, channels * repeat * patch * patch)
 
@@ -65,7 +82,9 @@ def patches(pixels: Tensor, patch: int, merge: int, repeat: int) -> Tensor:
 def planes(rows: Tensor, grid: Sequence[int], patch: int, merge: int, repeat: int) -> Tensor:
     """What `patches` makes, for pictures of `grid` patches (height, width), back to pixels (n, 3, h, w)."""
     high, wide = grid
-    squares = rows.reshape(-1, high // merge, wide // merge, merge, merge, 3, repeat, patch, patch)[..., 0, :, :]
+    squares = rows.reshape(-1, high // merge, wide // merge, merge, merge, 3, repeat, patch, patch)[
+        ..., 0, :, :
+    ]
     return squares.permute(0, 5, 1, 3, 6, 2, 4, 7).reshape(-1, 3, high * patch, wide * patch)
 
 

@@ -1,4 +1,6 @@
-"""Gemma 3: a SigLIP tower, its positions averaged in squares, one projection, a decoder that reads each picture both ways."""
+"""Gemma 3: a SigLIP tower, its positions averaged in squares, one projection, a decoder that reads each
+picture both ways.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Idefics3 and SmolVLM: a SigLIP tower, a pixel shuffle with one projection, a Llama decoder; pictures whole, or in tiles too."""
+"""Idefics3 and SmolVLM: a SigLIP tower, a pixel shuffle with one projection, a Llama decoder; pictures whole,
+or in tiles too.
+"""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +28,8 @@ class Idefics3(OneTile, Causal):
         return len(model.model.vision_model.encoder.layers)
 
     def embed(self, model: PreTrainedModel, pixels: Tensor) -> Boundary:
-        # A square picture without padding meets every position once, in order: the family's own bucketing gives 0..n-1.
+        # A square picture without padding meets every position once, in order: the family's own bucketing
+        # gives 0..n-1.
         embeddings = model.model.vision_model.embeddings
         patches = embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
         return {"hidden": patches + embeddings.position_embedding.weight}
@@ -44,7 +47,7 @@ class Idefics3(OneTile, Causal):
     def pixel_values(self, pixels: Tensor) -> Tensor:
         return pixels[None]
 
-    def seen(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+    def image_features(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
         return torch.stack(list(model.get_image_features(pixels[:, None]).pooler_output))
 
     def pixels(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
@@ -53,7 +56,11 @@ class Idefics3(OneTile, Causal):
 
     def resized(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         images = processor.image_processor
-        return [_smaller(images, picture) for picture in pictures] if _splits(images) else super().resized(processor, pictures)
+        return (
+            [_smaller(images, picture) for picture in pictures]
+            if _splits(images)
+            else super().resized(processor, pictures)
+        )
 
     def preprocessing(self, processor: Processor) -> pb.Preprocessing:
         images = processor.image_processor
@@ -62,7 +69,7 @@ class Idefics3(OneTile, Causal):
         longest, side = images.size["longest_edge"], images.max_image_size["longest_edge"]
         steps.resizes.add(filter=resample, longest_edge=longest)
         if _splits(images):
-            steps.tiles.CopyFrom(pb.Tiles(side=side, most=math.ceil(longest / side) ** 2 + 1, filter=resample))
+            steps.tiles.CopyFrom(pb.Tiles(side=side, max=math.ceil(longest / side) ** 2 + 1, filter=resample))
         else:
             steps.resizes.add(filter=resample, height=side, width=side)
         return steps
@@ -76,7 +83,10 @@ class Idefics3(OneTile, Causal):
             return None
         tokenizer = processor.tokenizer
         tokens = self.marks(model, tokenizer.convert_ids_to_tokens(self.image_token(model)))
-        tile, whole = f"{_around(tokenizer)}<row_{{row}}_col_{{column}}>{tokens}", self.written(tokenizer, tokens)
+        tile, whole = (
+            f"{_around(tokenizer)}<row_{{row}}_col_{{column}}>{tokens}",
+            self.written(tokenizer, tokens),
+        )
         return pb.PictureText(alone=whole, tile=tile, row_end="\n", whole=f"\n{whole}")
 
     def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:
@@ -90,17 +100,29 @@ class SmolVLM(Idefics3):
 
 def _splits(images: Any) -> bool:
     """Whether a processor makes more than one tile of a picture."""
-    return bool(images.do_image_splitting) and images.size["longest_edge"] > images.max_image_size["longest_edge"]
+    return (
+        bool(images.do_image_splitting)
+        and images.size["longest_edge"] > images.max_image_size["longest_edge"]
+    )
 
 
 def _check(images: Any) -> None:
-    """A device may upload what it has resized, and the cloud's own processor must then leave that as it is."""
+    """A device may upload what it has resized, and the cloud's own processor must then leave that as it
+    is.
+    """
     longest = images.size["longest_edge"]
     if not images.do_resize:
-        raise CheckpointError("this processor leaves pictures at any size, which is not supported yet; set do_resize to true")
+        raise CheckpointError(
+            "this processor leaves pictures at any size, which is not supported yet; set do_resize to true"
+        )
     if _splits(images) and (longest % 2 or longest > _LONGEST_OF_ALL):
-        message = f"this processor resizes to a longest edge of {longest} before it makes tiles; only even ones up to {_LONGEST_OF_ALL} are"
-        raise CheckpointError(f"{message} supported yet: change size in preprocessor_config.json", longest_edge=longest)
+        message = (
+            f"this processor resizes to a longest edge of {longest} before it makes tiles; only even "
+            f"ones up to {_LONGEST_OF_ALL} are"
+        )
+        raise CheckpointError(
+            f"{message} supported yet: change size in preprocessor_config.json", longest_edge=longest
+        )
 
 
 def _smaller(images: Any, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -17,7 +17,10 @@ class Llava(OneTile, Causal):
     def depth(self, model: PreTrainedModel) -> int:
         tower = model.config.vision_config.model_type
         if tower not in _TOWERS:
-            raise CheckpointError(f"a LLaVA with a vision tower of type {tower} cannot be split yet; known types: {', '.join(_TOWERS)}")
+            raise CheckpointError(
+                f"a LLaVA with a vision tower of type {tower} cannot be split yet; known types: "
+                f"{', '.join(_TOWERS)}"
+            )
         return feature_depth(len(model.model.vision_tower.encoder.layers), model.config.vision_feature_layer)
 
     def embed(self, model: PreTrainedModel, pixels: Tensor) -> Boundary:

@@ -20,11 +20,17 @@ from splitter.families.checkpoint import CONFIG, Stored, listed, read_config, re
 from splitter.families.processors import Processor, read_processor
 
 _FP32_BYTES = 4
-_OPTIONS: dict[str, Any] = {"attn_implementation": "eager", "output_loading_info": True, "ignore_mismatched_sizes": True}
+_OPTIONS: dict[str, Any] = {
+    "attn_implementation": "eager",
+    "output_loading_info": True,
+    "ignore_mismatched_sizes": True,
+}
 
 
 class Checkpoint:
-    """A checkpoint folder in the Hugging Face layout, its files checked; nothing of the weights is read before it is asked for."""
+    """A checkpoint folder in the Hugging Face layout, its files checked; nothing of the weights is read
+    before it is asked for.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Raises CheckpointError."""
@@ -34,10 +40,13 @@ class Checkpoint:
         self.family: Family = family_of(cast(PretrainedConfig, described))
         self.tensors: dict[str, Stored] = read_tensors(folder)
         try:
-            self.config: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            self.config: PretrainedConfig = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
         except Exception as error:  # a configuration's own checks raise whatever they like
             raise CheckpointError(
-                f"{folder / CONFIG} does not describe a {self.family.name} ({error}); mend it", path=str(folder)
+                f"{folder / CONFIG} does not describe a {self.family.name} ({error}); mend it",
+                path=str(folder),
             ) from error
 
     @cached_property
@@ -46,7 +55,11 @@ class Checkpoint:
         if not isinstance(self.family, Causal):
             return frozenset()
         modules = self.family.language(self.empty)
-        prefixes = tuple(f"{name}." for name, module in self.empty.named_modules() if any(module is part for part in modules))
+        prefixes = tuple(
+            f"{name}."
+            for name, module in self.empty.named_modules()
+            if any(module is part for part in modules)
+        )
         return frozenset(name for name in self.tensors if self._renamed(name).startswith(prefixes))
 
     @property
@@ -59,7 +72,9 @@ class Checkpoint:
         """What all others take in memory as FP32."""
         return _FP32_BYTES * sum(tensor.numbers for tensor in self.tensors.values()) - self.language_bytes
 
-    @torch.inference_mode(mode=False)  # whoever asks first: tensors made in inference mode would take no gradient later
+    @torch.inference_mode(
+        mode=False
+    )  # whoever asks first: tensors made in inference mode would take no gradient later
     def model(self, dtype: torch.dtype = torch.float32, *, language: bool = True) -> PreTrainedModel:
         """The model in evaluation mode. Raises CheckpointError.
 
@@ -68,7 +83,9 @@ class Checkpoint:
         try:
             model, info = self._whole(dtype) if language else self._vision(dtype)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise CheckpointError(f"{self.folder} is not a checkpoint that can be read ({error})", path=str(self.folder)) from error
+            raise CheckpointError(
+                f"{self.folder} is not a checkpoint that can be read ({error})", path=str(self.folder)
+            ) from error
         self._check_complete(info)
         if not language:
             _silence(cast(Causal, self.family).language(model))
@@ -76,19 +93,31 @@ class Checkpoint:
 
     def _whole(self, dtype: torch.dtype) -> tuple[PreTrainedModel, dict[str, Any]]:
         options = {"local_files_only": True, "use_safetensors": True} | _OPTIONS
-        loaded: tuple[PreTrainedModel, dict[str, Any]] = self.family.auto.from_pretrained(self.folder, dtype=dtype, **options)
+        loaded: tuple[PreTrainedModel, dict[str, Any]] = self.family.auto.from_pretrained(
+            self.folder, dtype=dtype, **options
+        )
         return loaded
 
     def _vision(self, dtype: torch.dtype) -> tuple[PreTrainedModel, dict[str, Any]]:
         """Through transformers' own loading, so that names of older checkpoints are understood as ever."""
         with ExitStack() as files:
-            opened = {file: files.enter_context(safe_open(file, framework="pt")) for file in {t.file for t in self.tensors.values()}}
+            opened = {
+                file: files.enter_context(safe_open(file, framework="pt"))
+                for file in {t.file for t in self.tensors.values()}
+            }
             state = {
-                name: _Unread.shaped(stored.shape) if name in self.language else opened[stored.file].get_slice(name)
+                name: _Unread.shaped(stored.shape)
+                if name in self.language
+                else opened[stored.file].get_slice(name)
                 for name, stored in self.tensors.items()
             }
             loaded: tuple[PreTrainedModel, dict[str, Any]] = type(self.empty).from_pretrained(
-                None, config=self.config, state_dict=state, dtype=dtype, generation_config=self._generation, **_OPTIONS
+                None,
+                config=self.config,
+                state_dict=state,
+                dtype=dtype,
+                generation_config=self._generation,
+                **_OPTIONS,
             )
             return loaded
 
@@ -107,7 +136,9 @@ class Checkpoint:
             return None
 
     def _renamed(self, name: str) -> str:
-        """A tensor's name in the model; checkpoints written by earlier versions of transformers call many of them otherwise."""
+        """A tensor's name in the model; checkpoints written by earlier versions of transformers call many of
+        them otherwise.
+        """
         model, steps = self.empty, self._conversions
         renamings = [step for step in steps if isinstance(step, WeightRenaming)]
         converters = [step for step in steps if isinstance(step, WeightConverter)]
@@ -124,29 +155,47 @@ class Checkpoint:
     def _check_complete(self, info: dict[str, Any]) -> None:
         """Nothing may be left as transformers initialised it: that would be random."""
         if missing := sorted(info["missing_keys"]):
-            message = f"{self.folder} lacks weights of the model that {CONFIG} describes: {listed(missing)}; give the whole checkpoint"
+            message = (
+                f"{self.folder} lacks weights of the model that {CONFIG} describes: "
+                f"{listed(missing)}; give the whole checkpoint"
+            )
             raise CheckpointError(message, missing=missing)
-        if wrong := sorted(f"{name} is {tuple(found)}, not {tuple(wanted)}" for name, found, wanted in info["mismatched_keys"]):
-            message = f"{self.folder} holds weights of other shapes than {CONFIG} describes: {listed(wrong)}; mend {CONFIG}"
+        if wrong := sorted(
+            f"{name} is {tuple(found)}, not {tuple(wanted)}"
+            for name, found, wanted in info["mismatched_keys"]
+        ):
+            message = (
+                f"{self.folder} holds weights of other shapes than {CONFIG} describes: "
+                f"{listed(wrong)}; mend {CONFIG}"
+            )
             raise CheckpointError(message, mismatched=wrong)
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """A checkpoint folder in the Hugging Face layout as a model in evaluation mode. Raises CheckpointError."""
+    """A checkpoint folder in the Hugging Face layout as a model in evaluation mode. Raises
+    CheckpointError.
+    """
     return Checkpoint(folder).model(dtype)
 
 
 def load_processor(folder: Path) -> Processor:
-    """The processor of a checkpoint folder; its files may be those of an image processor and a tokenizer. Raises CheckpointError."""
+    """The processor of a checkpoint folder; its files may be those of an image processor and a tokenizer.
+    Raises CheckpointError.
+    """
     try:
         return read_processor(folder)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        message = f"{folder} has no processor that can be read ({error}); copy tokenizer and processor files into it"
+        message = (
+            f"{folder} has no processor that can be read ({error}); copy tokenizer and processor "
+            "files into it"
+        )
         raise CheckpointError(message, path=str(folder)) from error
 
 
 def _silence(parts: list[nn.Module]) -> None:
-    """Let modules without weights refuse to compute. torch would not: some of its operations then give numbers that mean nothing."""
+    """Let modules without weights refuse to compute. torch would not: some of its operations then give
+    numbers that mean nothing.
+    """
     for part in parts:
         for module in part.modules():
             module.register_forward_pre_hook(_refuse)

@@ -1,4 +1,6 @@
-"""PaliGemma and PaliGemma 2: a SigLIP tower, one projection, a Gemma decoder that reads the whole prompt both ways."""
+"""PaliGemma and PaliGemma 2: a SigLIP tower, one projection, a Gemma decoder that reads the whole prompt both
+ways.
+"""
 
 from typing import Any
 

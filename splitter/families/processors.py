@@ -1,4 +1,6 @@
-"""Pictures and prompts of families that see a picture as one tile, unless they say more: the same whatever the architecture."""
+"""Pictures and prompts of families that see a picture as one tile, unless they say more: the same whatever
+the architecture.
+"""
 
 import contextlib
 import json
@@ -17,7 +19,7 @@ from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTr
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 from protos.text.prompt import PICTURE
-from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Speaking, Step, walk
+from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Generative, Step, walk
 
 FILTERS = {1: pb.Resize.LANCZOS, 2: pb.Resize.BILINEAR, 3: pb.Resize.BICUBIC}  # Pillow's numbers
 
@@ -45,8 +47,11 @@ class Pair:
 
 
 def read_processor(folder: Path) -> Processor:
-    """A folder's processor, or a pair where it has none, or one for videos too that needs packages which are not there."""
-    # Pillow even where torchvision is: what a device does is measured against it, and torchvision has no Lanczos filter.
+    """A folder's processor, or a pair where it has none, or one for videos too that needs packages which are
+    not there.
+    """
+    # Pillow even where torchvision is: what a device does is measured against it, and torchvision has no
+    # Lanczos filter.
     images = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
     with contextlib.suppress(OSError, ValueError, KeyError, ImportError):
         processor: Processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
@@ -73,9 +78,15 @@ class OnePicture(Family, Protocol):
     def preprocessing(self, processor: Processor) -> pb.Preprocessing:
         images = processor.image_processor
         tiles = "cuts pictures into tiles"
-        for option, what in (("do_pad", "pads pictures"), ("crop_to_patches", tiles), ("do_pan_and_scan", tiles)):
+        for option, what in (
+            ("do_pad", "pads pictures"),
+            ("crop_to_patches", tiles),
+            ("do_pan_and_scan", tiles),
+        ):
             if getattr(images, option, None):
-                raise CheckpointError(f"this processor {what}, which is not supported yet; set {option} to false", option=option)
+                raise CheckpointError(
+                    f"this processor {what}, which is not supported yet; set {option} to false", option=option
+                )
         steps = normalisation(images)
         steps.resizes.extend(_resizes(images))
         if getattr(images, "do_center_crop", None):
@@ -84,24 +95,35 @@ class OnePicture(Family, Protocol):
         return steps
 
 
-class OneTile(OnePicture, Speaking, Protocol):
+class OneTile(OnePicture, Generative, Protocol):
     """The part of a family that prepares pictures and prompts. Subclasses are whole families."""
 
     def prompt_template(self, model: PreTrainedModel, processor: Processor) -> str:
         tokenizer = processor.tokenizer
         image = tokenizer.convert_ids_to_tokens(self.image_token(model))
         if image is None:
-            raise CheckpointError(f"the tokenizer has no token {self.image_token(model)}, the model's image_token_id; mend config.json")
-        written = PICTURE if self.picture_text(model, processor) else self.written(tokenizer, self.marks(model, image))
+            raise CheckpointError(
+                f"the tokenizer has no token {self.image_token(model)}, the model's image_token_id; mend "
+                "config.json"
+            )
+        written = (
+            PICTURE
+            if self.picture_text(model, processor)
+            else self.written(tokenizer, self.marks(model, image))
+        )
         template = getattr(processor, "chat_template", None) or tokenizer.chat_template
         if not template:
             return self.untold(tokenizer, written)
         content = [{"type": "image"}, {"type": "text", "text": "{question}"}]
         said = [{"role": "user", "content": content}]
-        text = tokenizer.apply_chat_template(said, chat_template=template, add_generation_prompt=True, tokenize=False)
+        text = tokenizer.apply_chat_template(
+            said, chat_template=template, add_generation_prompt=True, tokenize=False
+        )
         mark = self.mark(tokenizer, image)
         if text.count(mark) != 1:
-            raise CheckpointError(f"the chat template writes {text.count(mark)} times {mark} for a picture, not once; mend it")
+            raise CheckpointError(
+                f"the chat template writes {text.count(mark)} times {mark} for a picture, not once; mend it"
+            )
         return _begun(tokenizer, text.replace(mark, written))
 
     def marks(self, model: PreTrainedModel, image: str) -> str:
@@ -110,7 +132,7 @@ class OneTile(OnePicture, Speaking, Protocol):
             *_, (_, last) = walk(self, model, torch.zeros(1, *self.pixel_shape(model)))
         return image * int(last[IMAGE_TOKENS].shape[1])
 
-    def behind(self, model: PreTrainedModel) -> Mapping[str, Step]:
+    def after_layers(self, model: PreTrainedModel) -> Mapping[str, Step]:
         return {CONNECTOR: partial(self.connect, model)}
 
     def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
@@ -138,26 +160,35 @@ def normalisation(images: Any) -> pb.Preprocessing:
 
 def _process(processor: Processor, pictures: Sequence[NDArray[np.uint8]], **options: bool) -> Tensor:
     nested = [[picture] for picture in pictures]
-    prepared = processor.image_processor(nested, return_tensors="pt", input_data_format="channels_last", **options)["pixel_values"]
+    prepared = processor.image_processor(
+        nested, return_tensors="pt", input_data_format="channels_last", **options
+    )["pixel_values"]
     return torch.as_tensor(prepared.reshape(-1, *prepared.shape[-3:]))
 
 
 def _resizes(images: Any) -> list[pb.Resize]:
     """The one resize of a processor: to a height and width, or of the shortest edge."""
     if not images.do_resize:
-        raise CheckpointError("this processor leaves pictures at any size, which is not supported yet; set do_resize to true")
+        raise CheckpointError(
+            "this processor leaves pictures at any size, which is not supported yet; set do_resize to true"
+        )
     sizes = {name: value for name, value in dict(images.size).items() if value}
     if set(sizes) not in ({"height", "width"}, {"shortest_edge"}):
-        raise CheckpointError(f"this processor resizes to {sizes}; only height and width, or shortest_edge, are supported yet")
+        raise CheckpointError(
+            f"this processor resizes to {sizes}; only height and width, or shortest_edge, are supported yet"
+        )
     return [pb.Resize(filter=FILTERS[int(images.resample)], **sizes)]
 
 
 def _check_crop(steps: pb.Preprocessing) -> None:
-    """A device may upload what it has resized and cropped, and the cloud's own processor must then leave that as it is."""
+    """A device may upload what it has resized and cropped, and the cloud's own processor must then leave that
+    as it is.
+    """
     crop, resize = (steps.crop_height, steps.crop_width), steps.resizes[0]
     if min(crop) != resize.shortest_edge and crop != (resize.height, resize.width):
         raise CheckpointError(
-            f"this processor crops to {crop} what it resized to more, which is not supported yet; make crop_size like size"
+            f"this processor crops to {crop} what it resized to more, which is not supported yet; make "
+            "crop_size like size"
         )
 
 
@@ -165,7 +196,9 @@ def surrounded(tokenizer: Any, text: str) -> str:
     """A text with the special tokens that a tokenizer puts in front of it and behind it, written out."""
     bare, whole = (tokenizer("a", add_special_tokens=special)["input_ids"] for special in (False, True))
     front = next(place for place in range(len(whole)) if whole[place : place + len(bare)] == bare)
-    before, behind = (tokenizer.convert_ids_to_tokens(ids) for ids in (whole[:front], whole[front + len(bare) :]))
+    before, behind = (
+        tokenizer.convert_ids_to_tokens(ids) for ids in (whole[:front], whole[front + len(bare) :])
+    )
     return "".join([*before, text, *behind])
 
 

@@ -1,4 +1,6 @@
-"""Qwen2-VL and Qwen2.5-VL on one fixed size of pictures: a transformer with rotary positions, a merger, a decoder with three axes."""
+"""Qwen2-VL and Qwen2.5-VL on one fixed size of pictures: a transformer with rotary positions, a merger, a
+decoder with three axes.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +13,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_vision, eager_attention_forward
+from transformers.models.qwen2_vl.modeling_qwen2_vl import (
+    apply_rotary_pos_emb_vision,
+    eager_attention_forward,
+)
 from transformers.vision_utils import get_vision_position_ids, get_vision_window_index
 
 from protos import bundle_pb2 as pb
@@ -30,11 +35,18 @@ class Qwen2VL(OneTile, Forward):
         images = load_processor(folder).image_processor
         height, width = fixed_grid.fixed_size(images, getattr(config, "window_size", 0))
         grid = torch.tensor([[1, height // config.patch_size, width // config.patch_size]])
-        positions = get_vision_position_ids(grid, config.spatial_merge_size).to(visual.patch_embed.proj.weight.device)
+        positions = get_vision_position_ids(grid, config.spatial_merge_size).to(
+            visual.patch_embed.proj.weight.device
+        )
         visual.register_buffer("fixed_grid", grid, persistent=False)
-        visual.register_buffer("fixed_rotary", torch.stack(visual.rotary_pos_emb(positions, positions)), persistent=False)
-        # The frames of a still picture are alike, so that their weights may be added: a plain convolution is left.
-        visual.register_buffer("fixed_projection", visual.patch_embed.proj.weight.detach().sum(2), persistent=False)
+        visual.register_buffer(
+            "fixed_rotary", torch.stack(visual.rotary_pos_emb(positions, positions)), persistent=False
+        )
+        # The frames of a still picture are alike, so that their weights may be added: a plain convolution is
+        # left.
+        visual.register_buffer(
+            "fixed_projection", visual.patch_embed.proj.weight.detach().sum(2), persistent=False
+        )
         return model
 
     def windows(self, _model: PreTrainedModel, _index: int) -> int:
@@ -51,7 +63,9 @@ class Qwen2VL(OneTile, Forward):
 
     def layer(self, model: PreTrainedModel, index: int, boundary: Boundary) -> Boundary:
         block, hidden = model.model.visual.blocks[index], boundary["hidden"]
-        hidden = hidden + _attend(block.attn, block.norm1(hidden), model.model.visual.fixed_rotary, self.windows(model, index))
+        hidden = hidden + _attend(
+            block.attn, block.norm1(hidden), model.model.visual.fixed_rotary, self.windows(model, index)
+        )
         return {"hidden": hidden + block.mlp(block.norm2(hidden))}
 
     def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
@@ -59,32 +73,44 @@ class Qwen2VL(OneTile, Forward):
         return {IMAGE_TOKENS: merger.mlp(self.cells(model, merger.ln_q(boundary["hidden"])).flatten(2))}
 
     def cells(self, model: PreTrainedModel, tokens: Tensor) -> Tensor:
-        """Tokens (n, tokens, width) in those that become one image token: (n, cells, merge * merge, width)."""
+        """Tokens (n, tokens, width) in those that become one image token: (n, cells, merge * merge,
+        width).
+        """
         merge = model.config.vision_config.spatial_merge_size
         return tokens.reshape(tokens.shape[0], -1, merge * merge, tokens.shape[2])
 
     def positions(self, model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
         types, grids = self._types(model, ids), model.model.visual.fixed_grid.expand(len(ids), 3)
-        found: Tensor = model.model.get_rope_index(ids, mm_token_type_ids=types, image_grid_thw=grids, attention_mask=mask)[0]
+        found: Tensor = model.model.get_rope_index(
+            ids, mm_token_type_ids=types, image_grid_thw=grids, attention_mask=mask
+        )[0]
         return found
 
     def encoded(self, _model: PreTrainedModel, image_tokens: Tensor) -> BaseModelOutputWithPooling:
         return BaseModelOutputWithPooling(pooler_output=tuple(image_tokens))
 
-    def seen(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+    def image_features(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
         return torch.stack(list(model.get_image_features(**self._film(model, pixels)).pooler_output))
 
-    def generate(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any) -> Tensor:
+    def generate(
+        self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
+    ) -> Tensor:
         ids = torch.tensor([prompt])
-        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "mm_token_type_ids": self._types(model, ids)}
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "mm_token_type_ids": self._types(model, ids),
+        }
         return spoken_logits(model, inputs | self._film(model, pixels), options)
 
     def pixels(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
         images = processor.image_processor
-        ready = self.resized(processor, pictures)
-        made = images(ready, do_resize=False, return_tensors="pt", input_data_format="channels_last")
+        compile_loops = self.resized(processor, pictures)
+        made = images(compile_loops, do_resize=False, return_tensors="pt", input_data_format="channels_last")
         grid = made["image_grid_thw"][0, 1:].tolist()
-        return fixed_grid.planes(made["pixel_values"], grid, images.patch_size, images.merge_size, images.temporal_patch_size)
+        return fixed_grid.planes(
+            made["pixel_values"], grid, images.patch_size, images.merge_size, images.temporal_patch_size
+        )
 
     def resized(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
         return fixed_grid.resized(processor.image_processor, pictures)
@@ -101,7 +127,9 @@ class Qwen2VL(OneTile, Forward):
     def _film(self, model: PreTrainedModel, pixels: Tensor) -> dict[str, Tensor]:
         """Pixels (n, 3, h, w) as the model's own forward takes them: what the processor makes."""
         config = model.config.vision_config
-        rows = fixed_grid.patches(pixels, config.patch_size, config.spatial_merge_size, config.temporal_patch_size)
+        rows = fixed_grid.patches(
+            pixels, config.patch_size, config.spatial_merge_size, config.temporal_patch_size
+        )
         return {"pixel_values": rows, "image_grid_thw": model.model.visual.fixed_grid.expand(len(pixels), 3)}
 
     def _types(self, model: PreTrainedModel, ids: Tensor) -> Tensor:
@@ -109,14 +137,18 @@ class Qwen2VL(OneTile, Forward):
 
 
 class Qwen25VL(Qwen2VL):
-    """Most layers look no further than a window of the picture; the patches of a window lie next to each other."""
+    """Most layers look no further than a window of the picture; the patches of a window lie next to each
+    other.
+    """
 
     name = "qwen2_5_vl"
 
     def complete(self, model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         model = super().complete(model, folder)
         visual, config = model.model.visual, model.config.vision_config
-        cells, bounds = get_vision_window_index(visual.fixed_grid, config.spatial_merge_size, config.window_size, config.patch_size)
+        cells, bounds = get_vision_window_index(
+            visual.fixed_grid, config.spatial_merge_size, config.window_size, config.patch_size
+        )
         visual.fixed_windows = len(bounds) - 1
         visual.register_buffer("fixed_order", cells.to(visual.fixed_rotary.device), persistent=False)
         visual.register_buffer("fixed_return", visual.fixed_order.argsort(), persistent=False)
@@ -124,13 +156,19 @@ class Qwen25VL(Qwen2VL):
         return model
 
     def windows(self, model: PreTrainedModel, index: int) -> int:
-        return 1 if index in model.config.vision_config.fullatt_block_indexes else int(model.model.visual.fixed_windows)
+        return (
+            1
+            if index in model.config.vision_config.fullatt_block_indexes
+            else int(model.model.visual.fixed_windows)
+        )
 
     def embed(self, model: PreTrainedModel, pixels: Tensor) -> Boundary:
         return {"hidden": self._windowed(model, super().embed(model, pixels)["hidden"])}
 
     def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
-        return {IMAGE_TOKENS: super().connect(model, boundary)[IMAGE_TOKENS][:, model.model.visual.fixed_return]}
+        return {
+            IMAGE_TOKENS: super().connect(model, boundary)[IMAGE_TOKENS][:, model.model.visual.fixed_return]
+        }
 
     def _windowed(self, model: PreTrainedModel, tokens: Tensor) -> Tensor:
         """Tokens (n, tokens, width) so that those of a window lie next to each other."""
@@ -138,11 +176,18 @@ class Qwen25VL(Qwen2VL):
 
 
 def _attend(attention: Any, hidden: Tensor, rotary: Tensor, windows: int) -> Tensor:
-    """The model's attention on a batch (n, tokens, width); its own takes pictures one after another, as one sequence with marks."""
+    """The model's attention on a batch (n, tokens, width); its own takes pictures one after another, as one
+    sequence with marks.
+    """
     count, tokens, width = hidden.shape
     parts = attention.qkv(hidden).reshape(count, tokens, 3, attention.num_heads, -1).unbind(2)
     turned = [*apply_rotary_pos_emb_vision(*parts[:2], *rotary), parts[2]]
-    queries, keys, values = (part.reshape(-1, tokens // windows, *part.shape[2:]).transpose(1, 2) for part in turned)
-    attend = ALL_ATTENTION_FUNCTIONS.get_interface(attention.config._attn_implementation, eager_attention_forward)  # noqa: SLF001
+    queries, keys, values = (
+        part.reshape(-1, tokens // windows, *part.shape[2:]).transpose(1, 2) for part in turned
+    )
+    attend = ALL_ATTENTION_FUNCTIONS.get_interface(
+        attention.config._attn_implementation,  # noqa: SLF001
+        eager_attention_forward,
+    )
     mixed = attend(attention, queries, keys, values, None, scaling=attention.scaling, is_causal=False)[0]
     return torch.as_tensor(attention.proj(mixed.reshape(count, tokens, width)))

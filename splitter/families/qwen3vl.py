@@ -1,4 +1,6 @@
-"""Qwen3-VL on one fixed size of pictures: what some vision layers see goes to the first layers of the decoder too (deepstack)."""
+"""Qwen3-VL on one fixed size of pictures: what some vision layers see goes to the first layers of the decoder
+too (deepstack).
+"""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from splitter.families.qwen2vl import Qwen2VL
 
 
 class Qwen3VL(Qwen2VL):
-    """An image token is as wide as all that the decoder takes of it: its embedding, then what is added behind each first layer."""
+    """An image token is as wide as all that the decoder takes of it: its embedding, then what is added behind
+    each first layer.
+    """
 
     name = "qwen3_vl"
 
@@ -40,12 +44,18 @@ class Qwen3VL(Qwen2VL):
         visual, reached = model.model.visual, boundary | super().layer(model, index, boundary)
         if index in visual.deepstack_visual_indexes:
             number = visual.deepstack_visual_indexes.index(index)
-            reached[f"deepstack_{number}"] = self._merged(model, visual.deepstack_merger_list[number], reached["hidden"])
+            reached[f"deepstack_{number}"] = self._merged(
+                model, visual.deepstack_merger_list[number], reached["hidden"]
+            )
         return reached
 
     def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
         deep = [boundary[f"deepstack_{number}"] for number in range(len(boundary) - 1)]
-        return {IMAGE_TOKENS: torch.cat([self._merged(model, model.model.visual.merger, boundary["hidden"]), *deep], -1)}
+        return {
+            IMAGE_TOKENS: torch.cat(
+                [self._merged(model, model.model.visual.merger, boundary["hidden"]), *deep], -1
+            )
+        }
 
     def _merged(self, model: PreTrainedModel, merger: Any, hidden: Tensor) -> Tensor:
         """Tokens (n, tokens, width) to what the decoder takes of them (n, cells, width)."""
@@ -56,9 +66,13 @@ class Qwen3VL(Qwen2VL):
         return torch.as_tensor(merger.linear_fc2(merger.act_fn(merger.linear_fc1(cells))))
 
     def encoded(self, model: PreTrainedModel, image_tokens: Tensor) -> BaseModelOutputWithDeepstackFeatures:
-        parts = [tuple(part) for part in torch.split(image_tokens, model.config.vision_config.out_hidden_size, -1)]
+        parts = [
+            tuple(part) for part in torch.split(image_tokens, model.config.vision_config.out_hidden_size, -1)
+        ]
         return BaseModelOutputWithDeepstackFeatures(pooler_output=parts[0], deepstack_features=parts[1:])
 
-    def seen(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
+    def image_features(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
         out = model.get_image_features(**self._film(model, pixels))
-        return torch.cat([torch.stack(list(part)) for part in (out.pooler_output, *out.deepstack_features)], -1)
+        return torch.cat(
+            [torch.stack(list(part)) for part in (out.pooler_output, *out.deepstack_features)], -1
+        )

@@ -15,20 +15,22 @@ from splitter.graph.export import PIXELS
 from splitter.graph.files import save, weight_bytes
 
 _ERRORS_ONLY = 3
-_MOST_BYTES = 64 << 20
-_MOST_PIXELS = 32 * 128 * 128
-_MOST_SECONDS = 20.0
+_MAX_BYTES = 64 << 20
+_MAX_PIXELS = 32 * 128 * 128
+_MAX_SECONDS = 20.0
 
 Arrays = dict[str, NDArray[np.generic]]
 
 
 def piece_session(piece: onnx.ModelProto, threads: int) -> ort.InferenceSession:
-    """A session of a graph in memory; the weights of a large one go by way of a file, which takes a third of the memory."""
-    if weight_bytes(piece) <= _MOST_BYTES:
+    """A session of a graph in memory; the weights of a large one go by way of a file, which takes a third of
+    the memory.
+    """
+    if weight_bytes(piece) <= _MAX_BYTES:
         return open_session(piece.SerializeToString(), threads)
     with tempfile.TemporaryDirectory(prefix="isthmus-") as folder:
         path = Path(folder) / "piece.onnx"
-        save(piece, path, _MOST_BYTES)
+        save(piece, path, _MAX_BYTES)
         return open_session(str(path), threads)
 
 
@@ -50,8 +52,10 @@ def open_session(model: bytes | str, threads: int) -> ort.InferenceSession:
 
 
 def rows_at_once(shape: Sequence[int]) -> int:
-    """How many pictures of pixels (n, 3, h, w) go through a tower together: what lives in its layers grows with their size."""
-    return max(1, _MOST_PIXELS // (shape[-2] * shape[-1]))
+    """How many pictures of pixels (n, 3, h, w) go through a tower together: what lives in its layers grows
+    with their size.
+    """
+    return max(1, _MAX_PIXELS // (shape[-2] * shape[-1]))
 
 
 class Chain:
@@ -67,13 +71,16 @@ class Chain:
         """Pixels (n, 3, h, w) to every output of each piece, or of the first so many, by graph name."""
         batch = rows_at_once(pixels.shape)
         runs = [self._run(pixels[start : start + batch], pieces) for start in range(0, len(pixels), batch)]
-        return [{name: np.concatenate([part[name] for part in parts]) for name in parts[0]} for parts in zip(*runs, strict=True)]
+        return [
+            {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            for parts in zip(*runs, strict=True)
+        ]
 
     def milliseconds(self, pixels: NDArray[np.float32], repetitions: int) -> list[float]:
         """Median time of each piece on one picture; `pixels` is (1, 3, h, w)."""
         inputs: list[Arrays] = [{PIXELS: pixels}, *self._run(pixels)]
         times: list[list[float]] = [[] for _ in self._sessions]
-        until = time.perf_counter() + _MOST_SECONDS
+        until = time.perf_counter() + _MAX_SECONDS
         for turn in range(repetitions):
             if turn and time.perf_counter() > until:
                 break
@@ -92,7 +99,9 @@ class Chain:
 
 
 def reached(pieces: Iterable[onnx.ModelProto], pixels: NDArray[np.float32]) -> list[Arrays]:
-    """Every output of each piece, as `Chain.run` gives them, but with one piece in memory at a time. `pixels` are one batch."""
+    """Every output of each piece, as `Chain.run` gives them, but with one piece in memory at a time. `pixels`
+    are one batch.
+    """
     outputs: list[Arrays] = [{PIXELS: pixels}]
     for piece in pieces:
         session = piece_session(piece, 1)

@@ -11,9 +11,11 @@ from splitter.graph.slim import slim
 
 
 def cut(model: onnx.ModelProto, boundaries: Sequence[Sequence[str]]) -> list[onnx.ModelProto]:
-    """Slim pieces from `pixels` to the first boundary, from there to the next, and so on; names are those of the graph.
+    """Slim pieces from `pixels` to the first boundary, from there to the next, and so on; names are those of
+    the graph.
 
-    Raises CheckpointError where a boundary does not hold all that is alive: something behind it would need something before.
+    Raises CheckpointError where a boundary does not hold all that is alive: something behind it would need
+    something before.
     """
     return [slim(piece) for piece in extracted(model, boundaries)]
 
@@ -43,5 +45,8 @@ def _check_alive(model: onnx.ModelProto, start: Sequence[str], end: Sequence[str
         elif name in makers:
             pending.extend(makers[name].input)
     if leaks:
-        message = f"between {list(start)} and {list(end)} the graph also needs {sorted(leaks)}: the family's boundary is incomplete"
+        message = (
+            f"between {list(start)} and {list(end)} the graph also needs {sorted(leaks)}: the "
+            "family's boundary is incomplete"
+        )
         raise CheckpointError(message, leaks=sorted(leaks))

@@ -17,12 +17,12 @@ from transformers.models.blip_2.modeling_blip_2 import Blip2Attention
 
 from splitter.families import Boundary, Family, walk
 from splitter.graph.passing import passed_on
-from splitter.memory import give_back
+from splitter.memory import trim_memory
 
 OPSET = 20
 PIXELS = "pixels"
 _FUSED = "isthmus_fused"
-_MOST_BATCH = 64
+_MAX_BATCH = 64
 _CONFIGS = ("vision_config", "qformer_config", "text_config")
 
 
@@ -35,13 +35,17 @@ def export_tower(family: Family, model: PreTrainedModel) -> onnx.ModelProto:
     """Export with a dynamic batch; input `pixels`, outputs `CUT/TENSOR` for every cut the model can have."""
     pixels = torch.zeros(2, *family.pixel_shape(model))
     names = [graph_name(cut, tensor) for cut, boundary in walk(family, model, pixels) for tensor in boundary]
-    batch = torch.export.Dim("batch", min=1, max=_MOST_BATCH)
+    batch = torch.export.Dim("batch", min=1, max=_MAX_BATCH)
     with fused_attention(model):
         return passed_on(export(_Tower(family, model), (pixels,), [PIXELS], names, {PIXELS: {0: batch}}))
 
 
 def export(
-    module: nn.Module, arguments: tuple[Tensor, ...], inputs: list[str], outputs: list[str], shapes: dict[str, Any]
+    module: nn.Module,
+    arguments: tuple[Tensor, ...],
+    inputs: list[str],
+    outputs: list[str],
+    shapes: dict[str, Any],
 ) -> onnx.ModelProto:
     """`torch.onnx.export` through dynamo, without its chatter, as a model in memory."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -61,15 +65,18 @@ def export(
         raise RuntimeError("torch.onnx.export gave no program")
     graph: onnx.ModelProto = program.model_proto
     for value in program.model.graph.initializers.values():
-        value.const_value = None  # onnxscript's rewriter holds on to the last graph that it saw, and so to two copies of the weights
+        # onnxscript's rewriter holds on to the last graph that it saw, and so to two copies of the weights
+        value.const_value = None
     del program
-    give_back()
+    trim_memory()
     return graph
 
 
 @contextlib.contextmanager
 def fused_attention(model: PreTrainedModel) -> Iterator[None]:
-    """While open, attention is exported as one com.microsoft::MultiHeadAttention node, which onnxruntime runs fused."""
+    """While open, attention is exported as one com.microsoft::MultiHeadAttention node, which onnxruntime runs
+    fused.
+    """
     ALL_ATTENTION_FUNCTIONS.register(_FUSED, _fused_attention)
     with attention(model, _FUSED):
         yield
@@ -77,7 +84,9 @@ def fused_attention(model: PreTrainedModel) -> Iterator[None]:
 
 @contextlib.contextmanager
 def attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
-    """While open, a model computes attention by one of transformers' implementations, also where its family offers no choice."""
+    """While open, a model computes attention by one of transformers' implementations, also where its family
+    offers no choice.
+    """
     configs = [model.config, *(c for c in (getattr(model.config, name, None) for name in _CONFIGS) if c)]
     before = [config._attn_implementation for config in configs]  # noqa: SLF001 - transformers has no public name for it
     written_out = [module for module in model.modules() if type(module) is BlipAttention]
@@ -85,7 +94,10 @@ def attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
         for config in configs:
             config._attn_implementation = implementation  # noqa: SLF001
         for module in written_out:
-            module.__class__, module.is_causal = Blip2Attention, False  # the same, but for asking which implementation to take
+            module.__class__, module.is_causal = (
+                Blip2Attention,
+                False,
+            )  # the same, but for asking which implementation to take
         yield
     finally:
         for config, name in zip(configs, before, strict=True):
@@ -95,14 +107,27 @@ def attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
 
 
 def _fused_attention(
-    _module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *_mask: Tensor | None, scaling: float, **_: Any
+    _module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *_mask: Tensor | None,
+    scaling: float,
+    **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attention of (batch, heads, length, width) without a mask, as the symbolic node. Keys may be more or fewer than queries."""
+    """Attention of (batch, heads, length, width) without a mask, as the symbolic node. Keys may be more or
+    fewer than queries.
+    """
     count, heads, length, width = query.shape
     flat = [part.transpose(1, 2).flatten(2) for part in (query, key, value)]
     attributes: dict[str, Any] = {"num_heads": heads, "scale": float(scaling)}
     mixed = torch.onnx.ops.symbolic(
-        "com.microsoft::MultiHeadAttention", flat, attributes, dtype=query.dtype, shape=flat[0].shape, version=1
+        "com.microsoft::MultiHeadAttention",
+        flat,
+        attributes,
+        dtype=query.dtype,
+        shape=flat[0].shape,
+        version=1,
     )
     return mixed.view(count, length, heads, width), None
 

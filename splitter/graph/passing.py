@@ -1,4 +1,6 @@
-"""Tensors that cross several cuts unchanged, as those of deepstack do: each boundary has its own name for them."""
+"""Tensors that cross several cuts unchanged, as those of deepstack do: each boundary has its own name for
+them.
+"""
 
 from collections.abc import Iterator
 
@@ -6,9 +8,11 @@ import onnx
 
 
 def passed_on(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Let each boundary take such a tensor from the boundary before, and whatever else needs it from the last.
+    """Let each boundary take such a tensor from the boundary before, and whatever else needs it from the
+    last.
 
-    The exporter makes all of them copies of the first, so that a piece would need what lies before its own beginning.
+    The exporter makes all of them copies of the first, so that a piece would need what lies before its own
+    beginning.
     """
     outputs = {output.name for output in model.graph.output}
     copies: dict[str, list[onnx.NodeProto]] = {}

@@ -1,4 +1,6 @@
-"""Graphs without what nobody reads: dead nodes and weights, weights held twice, shapes, and where in the source a node came from."""
+"""Graphs without what nobody reads: dead nodes and weights, weights held twice, shapes, and where in the
+source a node came from.
+"""
 
 import onnx
 import onnx_ir as ir
@@ -12,7 +14,9 @@ _PASSES = ir.passes.Sequential(
 
 
 def slim(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that computes the same. Its inner shapes are gone (onnxruntime infers its own), and so is the exporter's stack of calls."""
+    """A copy that computes the same. Its inner shapes are gone (onnxruntime infers its own), and so is the
+    exporter's stack of calls.
+    """
     passed = _PASSES(ir.serde.deserialize_model(model)).model
     slimmed: onnx.ModelProto = ir.serde.serialize_model(passed)
     del slimmed.graph.value_info[:]

@@ -1,4 +1,6 @@
-"""A graph taken apart at all its boundaries and put together again, for what would need too much memory for the whole at once."""
+"""A graph taken apart at all its boundaries and put together again, for what would need too much memory for
+the whole at once.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -24,13 +26,19 @@ def joined(model: onnx.ModelProto, parts: Iterable[onnx.ModelProto]) -> onnx.Mod
     versions: dict[str, int] = {}
     held: set[str] = set()
     for part in parts:
-        versions |= {opset.domain: max(opset.version, versions.get(opset.domain, 0)) for opset in part.opset_import}
-        new = [tensor for tensor in part.graph.initializer if tensor.name not in held]  # constants may be in several
+        versions |= {
+            opset.domain: max(opset.version, versions.get(opset.domain, 0)) for opset in part.opset_import
+        }
+        new = [
+            tensor for tensor in part.graph.initializer if tensor.name not in held
+        ]  # constants may be in several
         whole.graph.initializer.extend(new)
         held |= {tensor.name for tensor in new}
         for node in part.graph.node:
             if not held.issuperset(node.output):
                 whole.graph.node.append(node)
                 held |= set(node.output)
-    whole.opset_import.extend(onnx.helper.make_opsetid(domain, version) for domain, version in versions.items())
+    whole.opset_import.extend(
+        onnx.helper.make_opsetid(domain, version) for domain, version in versions.items()
+    )
     return whole

@@ -1,4 +1,6 @@
-"""What a batch of scenes teaches: a label for every patch and image token, and questions packed into one sequence."""
+"""What a batch of scenes teaches: a label for every patch and image token, and questions packed into one
+sequence.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from splitter.nano.scenes import BACKGROUNDS, COLOURS, SHAPES, SIZES, Scene
 
 _TEXT = 144  # text tokens a scene: as many packed questions and answers as fit
 _LENGTH = IMAGE_TOKENS + 3 + _TEXT
-_MOST_ASKED = ("relation", "relation", "count", "position")
+_MAX_ASKED = ("relation", "relation", "count", "position")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Labels:
 
 @dataclass(frozen=True)
 class Text:
-    """Packed prompts: ids, positions, labels, weights (n, length) and an additive mask (n, 1, length, length)."""
+    """Packed prompts: ids, positions, labels, weights (n, length) and an additive mask (n, 1, length,
+    length).
+    """
 
     ids: Tensor
     positions: Tensor
@@ -53,9 +57,15 @@ def labels_of(batch: list[Example]) -> Labels:
             colour, shape = COLOURS.index(thing.colour), SHAPES.index(thing.shape)
             rows, columns = np.nonzero(example.subject == i)
             words[n, :, rows, columns] = (colour, shape, SIZES.index(thing.size))
-            centre[n, rows, columns] = np.stack([thing.x - middles[columns], thing.y - middles[rows]], -1) / PATCH
+            centre[n, rows, columns] = (
+                np.stack([thing.x - middles[columns], thing.y - middles[rows]], -1) / PATCH
+            )
             cells[n, ..., colour * len(SHAPES) + shape] = example.present[..., i]
-    ground = np.array([BACKGROUNDS.index(e.scene.background) for e in batch]).repeat(GRID * GRID).reshape(count, -1)
+    ground = (
+        np.array([BACKGROUNDS.index(e.scene.background) for e in batch])
+        .repeat(GRID * GRID)
+        .reshape(count, -1)
+    )
     flat = torch.from_numpy(words.reshape(count, 3, -1))
     return Labels(
         flat[:, 0],
@@ -72,7 +82,10 @@ class Packer:
 
     def __init__(self) -> None:
         self._tokenizer = processor().tokenizer
-        around, self._end = (self._tokenizer.convert_tokens_to_ids(t) for t in ("<fake_token_around_image>", "<end_of_utterance>"))
+        around, self._end = (
+            self._tokenizer.convert_tokens_to_ids(t)
+            for t in ("<fake_token_around_image>", "<end_of_utterance>")
+        )
         picture_ids = self._tokenizer.convert_tokens_to_ids(["<global-img>", *["<image>"] * IMAGE_TOKENS])
         self._prefix = [around, *picture_ids, around]
         self._known: dict[str, list[int]] = {}
@@ -97,11 +110,13 @@ class Packer:
                 spoken = slice(at + len(prompt) - 1, at + size - 1)
                 labels[n, spoken], weights[n, spoken] = answer, len(answer) ** -0.4
                 at += size
-        ids_, positions_, labels_, weights_ = (torch.from_numpy(part) for part in (ids, positions, labels, weights))
+        ids_, positions_, labels_, weights_ = (
+            torch.from_numpy(part) for part in (ids, positions, labels, weights)
+        )
         return Text(ids_, positions_, labels_, weights_, _block_mask(torch.from_numpy(segment)))
 
     def _dialogues(self, scene: Scene, rng: np.random.Generator) -> Iterator[tuple[list[int], list[int]]]:
-        order = rng.permutation(np.array([*KINDS, *_MOST_ASKED, *rng.choice(KINDS[:-1], 4)]))
+        order = rng.permutation(np.array([*KINDS, *_MAX_ASKED, *rng.choice(KINDS[:-1], 4)]))
         for kind in order:
             question = ask(scene, str(kind), rng)
             if question:

@@ -1,6 +1,7 @@
 """What the built-in model is made of: a small Idefics3 (SmolVLM's design), its tokenizer and its processor.
 
-Nothing here is special to Isthmus: the folder `weights/` loads with `AutoModelForImageTextToText` and `AutoProcessor`.
+Nothing here is special to Isthmus: the folder `weights/` loads with `AutoModelForImageTextToText` and
+`AutoProcessor`.
 """
 
 from pathlib import Path
@@ -20,7 +21,12 @@ SHUFFLE = 2
 IMAGE_TOKENS = (SIDE // PATCH // SHUFFLE) ** 2
 
 _PAD, _BOS, _EOS, _UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
-_IMAGE, _AROUND_IMAGE, _GLOBAL, _END = "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"
+_IMAGE, _AROUND_IMAGE, _GLOBAL, _END = (
+    "<image>",
+    "<fake_token_around_image>",
+    "<global-img>",
+    "<end_of_utterance>",
+)
 _SPECIAL = [_PAD, _BOS, _EOS, _UNKNOWN, _IMAGE, _AROUND_IMAGE, _GLOBAL, _END]
 _CHAT_TEMPLATE = (
     "{% for message in messages %}{% for part in message['content'] %}"
@@ -33,7 +39,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
     """One token a word, lower case; a question mark or a full stop is dropped, so that it may be left out."""
     names = [*_SPECIAL, *words()]
     core = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token=_UNKNOWN))
-    core.normalizer = normalizers.Sequence([normalizers.Lowercase(), normalizers.Replace("?", " "), normalizers.Replace(".", " ")])
+    core.normalizer = normalizers.Sequence(
+        [normalizers.Lowercase(), normalizers.Replace("?", " "), normalizers.Replace(".", " ")]
+    )
     core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
@@ -49,7 +57,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 def processor() -> Idefics3Processor:
     """The Idefics3 processor for one 128 x 128 picture without tiles."""
-    images = Idefics3ImageProcessorPil(size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE}, do_image_splitting=False)
+    images = Idefics3ImageProcessorPil(
+        size={"longest_edge": SIDE}, max_image_size={"longest_edge": SIDE}, do_image_splitting=False
+    )
     return Idefics3Processor(images, tokenizer(), image_seq_len=IMAGE_TOKENS, chat_template=_CHAT_TEMPLATE)
 
 
@@ -95,22 +105,31 @@ def config() -> Idefics3Config:
 def untrained(seed: int, patches: torch.Tensor) -> Idefics3ForConditionalGeneration:
     """A model from scratch, its patch embedding whitened on sample `patches` (count, 3 * 16 * 16).
 
-    Default initialisation stalls on this task: a whitened first layer and sin-cos positions are what lets vision start.
+    Default initialisation stalls on this task: a whitened first layer and sin-cos positions are what lets
+    vision start.
     """
     torch.manual_seed(seed)
     model = Idefics3ForConditionalGeneration(config())
     for name, weight in model.named_parameters():
         if weight.dim() == 2 and "position" not in name:
-            gain = 0.4 if name.endswith(("out_proj.weight", "fc2.weight", "o_proj.weight", "down_proj.weight")) else 1.0
+            gain = (
+                0.4
+                if name.endswith(("out_proj.weight", "fc2.weight", "o_proj.weight", "down_proj.weight"))
+                else 1.0
+            )
             torch.nn.init.normal_(weight, std=gain * weight.shape[1] ** -0.5)
     embeddings = model.model.vision_model.embeddings
-    embeddings.patch_embedding.weight.data = _whitening(patches, embeddings.embed_dim).view_as(embeddings.patch_embedding.weight)
+    embeddings.patch_embedding.weight.data = _whitening(patches, embeddings.embed_dim).view_as(
+        embeddings.patch_embedding.weight
+    )
     embeddings.position_embedding.weight.data = _sin_cos(SIDE // PATCH, embeddings.embed_dim)
     return model
 
 
 def _whitening(patches: torch.Tensor, width: int) -> torch.Tensor:
-    """The first `width` principal directions of the patches, each scaled so that its output has unit variance."""
+    """The first `width` principal directions of the patches, each scaled so that its output has unit
+    variance.
+    """
     centred = (patches - patches.mean(0)).double()
     values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
     top = vectors[:, -width:] / (values[-width:] + 1e-3).sqrt()

@@ -1,4 +1,6 @@
-"""The training set in memory: scenes drawn once on all cores, then dealt out in batches that a step number fixes."""
+"""The training set in memory: scenes drawn once on all cores, then dealt out in batches that a step number
+fixes.
+"""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -11,18 +13,19 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from splitter.nano.model import PATCH, SHUFFLE
-from splitter.nano.scenes import MOST_OBJECTS, SIDE, TRAINING_SEEDS, Image, Picture, Scene, flip, picture
+from splitter.nano.scenes import MAX_OBJECTS, SIDE, TRAINING_SEEDS, Image, Picture, Scene, flip, picture
 
 GRID = SIDE // PATCH
 CELLS = GRID // SHUFFLE
-_LEAST_OF_PATCH = 30  # visible pixels of an object, of 256, that make it the subject of a patch
-_LEAST_OF_CELL = 20  # visible pixels of an object, of 1024, that make it present in the cell of one image token
+_MIN_OF_PATCH = 30  # visible pixels of an object, of 256, that make it the subject of a patch
+_MIN_OF_CELL = 20  # visible pixels of an object, of 1024, that make it present in the cell of one image token
 
 
 @dataclass(frozen=True)
 class Example:
-    """One drawn scene: `image` (128, 128, 3) RGB uint8; `subject` (8, 8) int8, the object most seen in a patch or -1;
-    `present` (4, 4, 5) bool, which objects are seen in an image token's cell."""
+    """One drawn scene: `image` (128, 128, 3) RGB uint8; `subject` (8, 8) int8, the object most seen in a
+    patch or -1; `present` (4, 4, 5) bool, which objects are seen in an image token's cell.
+    """
 
     scene: Scene
     image: Image
@@ -42,9 +45,9 @@ def draw(count: int, processes: int) -> list[Example]:
         return list(track(workers.imap(_example, seeds, chunksize=200), "drawing scenes", count))
 
 
-def batches(pool: list[Example], size: int, most_objects: int, seed: int) -> Iterator[list[Example]]:
+def batches(pool: list[Example], size: int, max_objects: int, seed: int) -> Iterator[list[Example]]:
     """Endless random batches of scenes with at most so many objects, each in a random orientation."""
-    eligible = np.flatnonzero([len(example.scene.objects) <= most_objects for example in pool])
+    eligible = np.flatnonzero([len(example.scene.objects) <= max_objects for example in pool])
     rng = np.random.default_rng(seed)
     while True:
         chosen, turns = rng.choice(eligible, size, replace=False), rng.integers(8, size=size)
@@ -75,13 +78,13 @@ def _seen(drawn: Picture, cell: int) -> NDArray[np.int64]:
     """Visible pixels of each object in each square cell: (side, side, 5)."""
     side = SIDE // cell
     owned = drawn.owner.reshape(side, cell, side, cell)
-    return np.stack([(owned == i).sum((1, 3)) for i in range(MOST_OBJECTS)], -1)
+    return np.stack([(owned == i).sum((1, 3)) for i in range(MAX_OBJECTS)], -1)
 
 
 def _subject(drawn: Picture) -> NDArray[np.int8]:
     seen = _seen(drawn, PATCH)
-    return np.where(seen.max(-1) >= _LEAST_OF_PATCH, seen.argmax(-1), -1).astype(np.int8)
+    return np.where(seen.max(-1) >= _MIN_OF_PATCH, seen.argmax(-1), -1).astype(np.int8)
 
 
 def _present(drawn: Picture) -> NDArray[np.bool_]:
-    return np.asarray(_seen(drawn, PATCH * SHUFFLE) >= _LEAST_OF_CELL)
+    return np.asarray(_seen(drawn, PATCH * SHUFFLE) >= _MIN_OF_CELL)

@@ -1,7 +1,7 @@
 """Questions about scenes and their answers, by kind.
 
-Every question has exactly one right answer, by construction: what is too close to call (an object on the border between two
-thirds of the picture, two objects at a slant) is not asked.
+Every question has exactly one right answer, by construction: what is too close to call (an object on the
+border between two thirds of the picture, two objects at a slant) is not asked.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,14 +9,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from splitter.nano.scenes import COLOURS, MOST_OBJECTS, SHAPES, SIDE, SIZES, Object, Scene
+from splitter.nano.scenes import COLOURS, MAX_OBJECTS, SHAPES, SIDE, SIZES, Object, Scene
 
 KINDS = ("colour", "shape", "size", "count", "existence", "position", "relation", "background", "describe")
 DIRECTIONS = ("left", "right", "above", "below")
 
-_PLURAL = {"circle": "circles", "square": "squares", "triangle": "triangles", "star": "stars", "cross": "crosses", "ring": "rings"}
+_PLURAL = {
+    "circle": "circles",
+    "square": "squares",
+    "triangle": "triangles",
+    "star": "stars",
+    "cross": "crosses",
+    "ring": "rings",
+}
 _BORDER = 4.0  # pixels; a centre nearer than this to a third's border has no sure place
-_APART = 14.0  # pixels; two centres nearer than this along an axis are neither left nor right, above nor below
+# pixels; two centres nearer than this along an axis are neither left nor right, above nor below
+_APART = 14.0
 _SLANT = 1.5  # one axis must outweigh the other by this much for a four-way answer
 
 
@@ -45,7 +53,7 @@ def words() -> list[str]:
     fixed = " ".join(_OTHER_WORDS)
     places = [place for row in _PLACES for place in row]
     text = [fixed, *COLOURS, *SHAPES, *_PLURAL.values(), *SIZES, *DIRECTIONS, *places, *_BACKGROUND_WORDS]
-    numbers = [str(n) for n in range(MOST_OBJECTS + 1)]
+    numbers = [str(n) for n in range(MAX_OBJECTS + 1)]
     return sorted({word for part in text for word in part.split()} | set(numbers))
 
 
@@ -58,7 +66,9 @@ def _pick(rng: np.random.Generator, options: list[str]) -> str:
 
 
 def _refer(scene: Scene, thing: Object, rng: np.random.Generator, without: str = "") -> str | None:
-    """Words that mean this object and no other; `without` names the attribute that they must not give away."""
+    """Words that mean this object and no other; `without` names the attribute that they must not give
+    away.
+    """
     phrases = []
     if without not in {"colour", "shape"}:
         phrases += [f"{thing.colour} {thing.shape}"] * 2
@@ -66,9 +76,15 @@ def _refer(scene: Scene, thing: Object, rng: np.random.Generator, without: str =
         phrases.append(thing.shape)
     if without != "colour" and sum(o.colour == thing.colour for o in scene.objects) == 1:
         phrases.append(f"{thing.colour} object")
-    if without == "colour" and sum((o.shape, o.size) == (thing.shape, thing.size) for o in scene.objects) == 1:
+    if (
+        without == "colour"
+        and sum((o.shape, o.size) == (thing.shape, thing.size) for o in scene.objects) == 1
+    ):
         phrases.append(f"{thing.size} {thing.shape}")
-    if without == "shape" and sum((o.colour, o.size) == (thing.colour, thing.size) for o in scene.objects) == 1:
+    if (
+        without == "shape"
+        and sum((o.colour, o.size) == (thing.colour, thing.size) for o in scene.objects) == 1
+    ):
         phrases.append(f"{thing.size} {thing.colour} object")
     return _pick(rng, phrases) if phrases else None
 
@@ -86,22 +102,32 @@ def _attribute(kind: str, templates: list[str]) -> Callable[[Scene, np.random.Ge
 
 
 def _count(scene: Scene, rng: np.random.Generator) -> Question:
-    template = _pick(rng, ["how many {} are there?", "how many {} do you see?", "how many {} are in the image?"])
+    template = _pick(
+        rng, ["how many {} are there?", "how many {} do you see?", "how many {} are in the image?"]
+    )
     choice = rng.integers(4)
     if choice == 0:
         return Question("count", template.format("objects"), str(len(scene.objects)))
     if choice == 1:
         shape = _likely(rng, SHAPES, [o.shape for o in scene.objects])
-        return Question("count", template.format(_PLURAL[shape]), str(sum(o.shape == shape for o in scene.objects)))
+        return Question(
+            "count", template.format(_PLURAL[shape]), str(sum(o.shape == shape for o in scene.objects))
+        )
     if choice == 2:
         size = SIZES[rng.integers(len(SIZES))]
-        return Question("count", template.format(f"{size} objects"), str(sum(o.size == size for o in scene.objects)))
+        return Question(
+            "count", template.format(f"{size} objects"), str(sum(o.size == size for o in scene.objects))
+        )
     colour = _likely(rng, COLOURS, [o.colour for o in scene.objects])
-    return Question("count", template.format(f"{colour} objects"), str(sum(o.colour == colour for o in scene.objects)))
+    return Question(
+        "count", template.format(f"{colour} objects"), str(sum(o.colour == colour for o in scene.objects))
+    )
 
 
 def _likely(rng: np.random.Generator, everything: tuple[str, ...], present: list[str]) -> str:
-    """One of all the words, but three times in four one that the scene holds, so that the answer is seldom 0."""
+    """One of all the words, but three times in four one that the scene holds, so that the answer is seldom
+    0.
+    """
     return _pick(rng, present if rng.uniform() < 0.75 and present else list(everything))
 
 
@@ -112,7 +138,11 @@ def _existence(scene: Scene, rng: np.random.Generator) -> Question:
         colour, shape = sorted(pairs)[rng.integers(len(pairs))]
     else:
         colour, shape = _absent(scene, pairs, rng)
-    return Question("existence", template.format(_article(f"{colour} {shape}")), "yes" if (colour, shape) in pairs else "no")
+    return Question(
+        "existence",
+        template.format(_article(f"{colour} {shape}")),
+        "yes" if (colour, shape) in pairs else "no",
+    )
 
 
 def _absent(scene: Scene, pairs: set[tuple[str, str]], rng: np.random.Generator) -> tuple[str, str]:
@@ -125,7 +155,11 @@ def _absent(scene: Scene, pairs: set[tuple[str, str]], rng: np.random.Generator)
             return colour, shape
 
 
-_PLACES = (("top left", "top", "top right"), ("left", "center", "right"), ("bottom left", "bottom", "bottom right"))
+_PLACES = (
+    ("top left", "top", "top right"),
+    ("left", "center", "right"),
+    ("bottom left", "bottom", "bottom right"),
+)
 
 
 def place(x: float, y: float) -> str | None:
@@ -167,14 +201,18 @@ def _relation(scene: Scene, rng: np.random.Generator) -> Question | None:
     return None
 
 
-def _relate(scene: Scene, thing: Object, other: Object, answer: str, rng: np.random.Generator) -> Question | None:
+def _relate(
+    scene: Scene, thing: Object, other: Object, answer: str, rng: np.random.Generator
+) -> Question | None:
     first, second = _refer(scene, thing, rng), _refer(scene, other, rng)
     if not first or not second:
         return None
     if rng.uniform() < 0.6:
         return Question("relation", f"where is the {first} relative to the {second}?", answer)
     claim = answer if rng.uniform() < 0.5 else _OPPOSITE[answer]
-    return Question("relation", f"is the {first} {_PREPOSITION[claim]} the {second}?", "yes" if claim == answer else "no")
+    return Question(
+        "relation", f"is the {first} {_PREPOSITION[claim]} the {second}?", "yes" if claim == answer else "no"
+    )
 
 
 _OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
@@ -182,7 +220,10 @@ _PREPOSITION = {"left": "left of", "right": "right of", "above": "above", "below
 
 
 def _background(scene: Scene, rng: np.random.Generator) -> Question:
-    template = _pick(rng, ["what is the background?", "what kind of background is it?", "what does the background look like?"])
+    template = _pick(
+        rng,
+        ["what is the background?", "what kind of background is it?", "what does the background look like?"],
+    )
     return Question("background", template, scene.background)
 
 
@@ -209,7 +250,9 @@ _OTHER_WORDS = (
 )
 
 _ASKERS: dict[str, Callable[[Scene, np.random.Generator], Question | None]] = {
-    "colour": _attribute("colour", ["what color is the {}?", "what colour is the {}?", "which color has the {}?"]),
+    "colour": _attribute(
+        "colour", ["what color is the {}?", "what colour is the {}?", "which color has the {}?"]
+    ),
     "shape": _attribute("shape", ["what shape is the {}?", "what shape has the {}?"]),
     "size": _attribute("size", ["how big is the {}?", "what size is the {}?"]),
     "count": _count,

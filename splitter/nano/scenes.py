@@ -1,7 +1,7 @@
 """Seeded scenes of coloured shapes: what the built-in model was trained to look at.
 
-A scene is drawn from one integer, so a training set, a calibration set and a held-out set are ranges of seeds that
-never meet. Pictures are RGB uint8 of shape (128, 128, 3).
+A scene is drawn from one integer, so a training set, a calibration set and a held-out set are ranges of seeds
+that never meet. Pictures are RGB uint8 of shape (128, 128, 3).
 """
 
 import colorsys
@@ -17,7 +17,7 @@ COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple")
 SHAPES = ("circle", "square", "triangle", "star", "cross", "ring")
 SIZES = ("small", "large")
 BACKGROUNDS = ("plain", "gradient", "striped", "checkered", "noisy")
-MOST_OBJECTS = 5
+MAX_OBJECTS = 5
 
 TRAINING_SEEDS = 0
 HELD_OUT_SEEDS = 1_000_000_000
@@ -27,13 +27,15 @@ Image = NDArray[np.uint8]
 
 _HUES = {"red": 0, "orange": 27, "yellow": 55, "green": 120, "cyan": 182, "blue": 226, "purple": 285}
 _RADII = {"small": (8.5, 11.0), "large": (16.0, 20.0)}
-_LEAST_VISIBLE = 0.75
+_MIN_VISIBLE = 0.75
 _SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True)
 class Object:
-    """One shape: its words, its centre in pixels from the top left, its radius in pixels, its angle in radians."""
+    """One shape: its words, its centre in pixels from the top left, its radius in pixels, its angle in
+    radians.
+    """
 
     colour: str
     shape: str
@@ -46,7 +48,9 @@ class Object:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows, in words and places; `seed` fixes everything that is not said here (texture, noise)."""
+    """What a picture shows, in words and places; `seed` fixes everything that is not said here (texture,
+    noise).
+    """
 
     objects: tuple[Object, ...]
     background: str
@@ -59,7 +63,9 @@ class Scene:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn scene: `image` (128, 128, 3) RGB uint8 and `owner` (128, 128) int8, the object seen at a pixel, or -1."""
+    """A drawn scene: `image` (128, 128, 3) RGB uint8 and `owner` (128, 128) int8, the object seen at a pixel,
+    or -1.
+    """
 
     scene: Scene
     image: Image
@@ -71,12 +77,12 @@ def scene(seed: int) -> Scene:
     return picture(seed).scene
 
 
-def picture(seed: int, most_objects: int = MOST_OBJECTS) -> Picture:
+def picture(seed: int, max_objects: int = MAX_OBJECTS) -> Picture:
     """Draw the scene of a seed. Objects that would be hidden by more than a quarter are left out."""
     rng = np.random.default_rng([0x15784, seed])
     background = BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
     image = draw_background(background, rng)
-    wanted = int(rng.integers(1, most_objects + 1))
+    wanted = int(rng.integers(1, max_objects + 1))
     objects, masks = place_objects(rng, wanted)
     owner = np.full((SIDE, SIDE), -1, np.int8)
     for index, (thing, mask) in enumerate(zip(objects, masks, strict=True)):
@@ -86,7 +92,9 @@ def picture(seed: int, most_objects: int = MOST_OBJECTS) -> Picture:
 
 
 def flip(image: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
-    """An image in one of the 8 orientations: bit 0 mirrors left-right, bit 1 top-bottom, bit 2 swaps the axes last."""
+    """An image in one of the 8 orientations: bit 0 mirrors left-right, bit 1 top-bottom, bit 2 swaps the axes
+    last.
+    """
     if orientation & 1:
         image = image[:, ::-1]
     if orientation & 2:
@@ -101,7 +109,9 @@ def _flip_object(thing: Object, orientation: int) -> Object:
 
 
 def place_objects(rng: np.random.Generator, wanted: int) -> tuple[list[Object], list[Image]]:
-    """Draw objects until `wanted` of them stand where each is still seen; a later one may overlap an earlier one."""
+    """Draw objects until `wanted` of them stand where each is still seen; a later one may overlap an earlier
+    one.
+    """
     objects: list[Object] = []
     masks: list[Image] = []
     for _ in range(40):
@@ -130,7 +140,7 @@ def all_visible(masks: list[Image]) -> bool:
     owner = np.full((SIDE, SIDE), -1, np.int8)
     for index, mask in enumerate(masks):
         owner[mask > 127] = index
-    return all((owner == i).sum() >= _LEAST_VISIBLE * (m > 127).sum() for i, m in enumerate(masks))
+    return all((owner == i).sum() >= _MIN_VISIBLE * (m > 127).sum() for i, m in enumerate(masks))
 
 
 def coverage(thing: Object) -> Image:
@@ -143,7 +153,9 @@ def coverage(thing: Object) -> Image:
             cv2.circle(mask, centre, round(thing.radius * 0.52 * 16), 0, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
     else:
         corners = _OUTLINES[thing.shape]() * thing.radius
-        turn = np.array([[np.cos(thing.angle), -np.sin(thing.angle)], [np.sin(thing.angle), np.cos(thing.angle)]])
+        turn = np.array(
+            [[np.cos(thing.angle), -np.sin(thing.angle)], [np.sin(thing.angle), np.cos(thing.angle)]]
+        )
         points = np.round((corners @ turn.T + (thing.x, thing.y)) * 16).astype(np.int32)
         cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
     return mask
@@ -156,7 +168,20 @@ def _polygon(radii: list[float], start: float) -> NDArray[np.float64]:
 
 def _cross() -> NDArray[np.float64]:
     a = 0.34
-    outline = [(-a, -1), (a, -1), (a, -a), (1, -a), (1, a), (a, a), (a, 1), (-a, 1), (-a, a), (-1, a), (-1, -a), (-a, -a)]
+    outline = [
+        (-a, -1),
+        (a, -1),
+        (a, -a),
+        (1, -a),
+        (1, a),
+        (a, a),
+        (a, 1),
+        (-a, 1),
+        (-a, a),
+        (-1, a),
+        (-1, -a),
+        (-a, -a),
+    ]
     return np.array(outline, np.float64)
 
 

@@ -1,8 +1,8 @@
 """Train the built-in model from scratch, in about half an hour on two cores.
 
-Three phases, because plain joint training stalls: vision alone with a label for every patch; then the decoder on frozen
-features, with first two, then three, then five objects in a scene; then both together. A run that is stopped goes on
-where it last saved.
+Three phases, because plain joint training stalls: vision alone with a label for every patch; then the decoder
+on frozen features, with first two, then three, then five objects in a scene; then both together. A run that
+is stopped goes on where it last saved.
 """
 
 import ctypes
@@ -39,7 +39,7 @@ class Phase:
     name: str
     steps: int
     batch: int
-    most_objects: int
+    max_objects: int
     rate: float
     trains_vision: bool
     trains_text: bool
@@ -80,7 +80,9 @@ class Teacher(nn.Module):
         colour, shape, size, ground, centre = self.patch_head(patches).float().split(sizes, -1)
         owned = (labels.shape >= 0).float()[..., None]
         entropy = nn.functional.cross_entropy
-        loss = entropy(colour.flatten(0, 1), labels.colour.flatten()) + entropy(ground.flatten(0, 1), labels.ground.flatten())
+        loss = entropy(colour.flatten(0, 1), labels.colour.flatten()) + entropy(
+            ground.flatten(0, 1), labels.ground.flatten()
+        )
         loss = loss + entropy(shape.flatten(0, 1), labels.shape.flatten(), ignore_index=-1)
         loss = loss + entropy(size.flatten(0, 1), labels.size.flatten(), ignore_index=-1)
         loss = loss + ((centre - labels.centre).square() * owned).mean()
@@ -88,13 +90,17 @@ class Teacher(nn.Module):
         return torch.as_tensor(loss + 10 * cells)
 
     def answer_loss(self, tokens: Tensor, text: Text) -> Tensor:
-        """Weighted cross-entropy of the answers' tokens, all questions of a scene packed under one block mask."""
+        """Weighted cross-entropy of the answers' tokens, all questions of a scene packed under one block
+        mask.
+        """
         decoder = self.model.model.text_model
         embedded = decoder.embed_tokens(text.ids)
         hidden = torch.cat([embedded[:, :2], tokens.to(embedded.dtype), embedded[:, 2 + IMAGE_TOKENS :]], 1)
         rotary = decoder.rotary_emb(hidden, text.positions)
         for layer in decoder.layers:
-            hidden = layer(hidden, attention_mask=text.mask, position_ids=text.positions, position_embeddings=rotary)
+            hidden = layer(
+                hidden, attention_mask=text.mask, position_ids=text.positions, position_embeddings=rotary
+            )
         logits = self.model.lm_head(decoder.norm(hidden)).float()
         losses = nn.functional.cross_entropy(logits.flatten(0, 1), text.labels.flatten(), reduction="none")
         return torch.as_tensor((losses * text.weights.flatten()).sum() / text.weights.sum())
@@ -109,7 +115,9 @@ class Trainer:
         self._pool = scenes_pool.draw(SCENES, processes)
         self.teacher = Teacher(untrained(0, _sample_patches(self._pool)))
         self._packer = Packer()
-        self._compile: Callable[[Callable[..., Tensor]], Callable[..., Tensor]] = torch.compile if compile_model else lambda f: f
+        self._compile: Callable[[Callable[..., Tensor]], Callable[..., Tensor]] = (
+            torch.compile if compile_model else lambda f: f
+        )
 
     def run(self) -> None:
         """Train through all phases, from the last saved step on if there is one."""
@@ -129,16 +137,22 @@ class Trainer:
                     report = partial(_tick, progress, task)
                     self._run_phase(index, first, moments if index == done[0] else {}, report)
 
-    def _run_phase(self, index: int, first: int, moments: dict[str, Tensor], report: Callable[[str], None]) -> None:
+    def _run_phase(
+        self, index: int, first: int, moments: dict[str, Tensor], report: Callable[[str], None]
+    ) -> None:
         phase = PHASES[index]
         named = [(n, p) for n, p in self.teacher.named_parameters() if _is_trained(n, phase)]
         optimiser = _optimiser(named, moments)
         loss_of = self._compile(self._loss(phase))
-        stream = scenes_pool.skip(scenes_pool.batches(self._pool, phase.batch, phase.most_objects, index), first)
+        stream = scenes_pool.skip(
+            scenes_pool.batches(self._pool, phase.batch, phase.max_objects, index), first
+        )
         running: float | None = None
         for step in range(first, phase.steps):
             batch = next(stream)
-            text = self._packer.pack(batch, np.random.default_rng([index, step])) if phase.trains_text else None
+            text = (
+                self._packer.pack(batch, np.random.default_rng([index, step])) if phase.trains_text else None
+            )
             for group in optimiser.param_groups:
                 group["lr"] = phase.rate * _schedule(step, phase)
             with torch.autocast("cpu", torch.bfloat16):
@@ -166,13 +180,17 @@ class Trainer:
 
         return loss
 
-    def _save(self, index: int, step: int, named: list[tuple[str, nn.Parameter]], optimiser: torch.optim.Optimizer) -> None:
+    def _save(
+        self, index: int, step: int, named: list[tuple[str, nn.Parameter]], optimiser: torch.optim.Optimizer
+    ) -> None:
         tensors = {f"model/{n}": p.data for n, p in self.teacher.named_parameters()}
         for name, parameter in named:
             state = optimiser.state[parameter]
             tensors |= {f"{part}/{name}": state[part] for part in ("step", "exp_avg", "exp_avg_sq")}
         aside = self._state.with_suffix(".aside")
-        save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"position": json.dumps([index, step])})
+        save_file(
+            {k: v.contiguous() for k, v in tensors.items()}, aside, {"position": json.dumps([index, step])}
+        )
         aside.replace(self._state)
 
     def _restore(self) -> tuple[tuple[int, int], dict[str, Tensor]]:
@@ -200,16 +218,22 @@ def _optimiser(named: list[tuple[str, nn.Parameter]], moments: dict[str, Tensor]
     decayed = [p for n, p in named if p.dim() > 1 and "embed" not in n]
     plain = [p for n, p in named if not (p.dim() > 1 and "embed" not in n)]
     optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], betas=(0.9, 0.98), fused=True
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+        betas=(0.9, 0.98),
+        fused=True,
     )
     for name, parameter in named:
         if f"exp_avg/{name}" in moments:
-            optimiser.state[parameter] = {part: moments[f"{part}/{name}"] for part in ("step", "exp_avg", "exp_avg_sq")}
+            optimiser.state[parameter] = {
+                part: moments[f"{part}/{name}"] for part in ("step", "exp_avg", "exp_avg_sq")
+            }
     return optimiser
 
 
 def _schedule(step: int, phase: Phase) -> float:
-    """Linear warm-up, then a cosine; down to 0 for what is trained last or only once, to a half for the curriculum."""
+    """Linear warm-up, then a cosine; down to 0 for what is trained last or only once, to a half for the
+    curriculum.
+    """
     warm = min(1.0, (step + 1) / 60)
     floor = 0.02 if phase.trains_vision else 0.5
     return float(warm * (floor + (1 - floor) * 0.5 * (1 + np.cos(np.pi * step / phase.steps))))
@@ -232,7 +256,9 @@ def export(teacher: Teacher, folder: Path) -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep freed blocks: giving each large tensor back to the kernel takes half of every step in page faults."""
+    """Have glibc keep freed blocks: giving each large tensor back to the kernel takes half of every step in
+    page faults.
+    """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1

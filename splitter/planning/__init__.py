@@ -1,1 +1,3 @@
-"""Choosing where to cut: what every way to answer costs on a link, as pure functions over plain values. Needs no torch."""
+"""Choosing where to cut: what every way to answer costs on a link, as pure functions over plain values. Needs
+no torch.
+"""

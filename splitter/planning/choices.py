@@ -1,4 +1,6 @@
-"""The ways to answer that a bundle offers, and what each takes beside the network: the device's policy has the same model."""
+"""The ways to answer that a bundle offers, and what each takes beside the network: the device's policy has
+the same model.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +10,8 @@ from protos import bundle_pb2 as pb
 from protos.pictures.tiles import mean_tiles
 from splitter.planning.device import DeviceTimes
 
-OVERHEAD_BYTES = 160  # of a request beside its payload and question: digest, id, names, generation, field tags
+# of a request beside its payload and question: digest, id, names, generation, field tags
+OVERHEAD_BYTES = 160
 Kind = Literal["split", "upload", "local"]
 
 
@@ -66,12 +69,19 @@ def choices(manifest: pb.Manifest, device: DeviceTimes, work: Work = TYPICAL) ->
         for codec in cut.codecs:
             coding = f"{cut.name}/{codec.name}"
             size, encode = round(codec.mean_bytes) + beside, tiles * device.encode.get(coding, 0.0)
-            yield Choice(f"split@{coding}", "split", size, head, encode, cut.cloud_milliseconds, words, codec.accuracy)
+            yield Choice(
+                f"split@{coding}", "split", size, head, encode, cut.cloud_milliseconds, words, codec.accuracy
+            )
     for upload in manifest.uploads:
         coding = f"{upload.format}-{upload.quality}"
         size, encode = round(upload.mean_bytes) + beside, device.encode.get(coding, 0.0)
-        yield Choice(f"upload@{coding}", "upload", size, 0.0, encode, cloud.vision_milliseconds, words, upload.accuracy)
+        yield Choice(
+            f"upload@{coding}", "upload", size, 0.0, encode, cloud.vision_milliseconds, words, upload.accuracy
+        )
     if manifest.HasField("local"):
-        # A dual encoder says no tokens: they stand for labels that the device would have to read, and it knows the bundle's own.
+        # A dual encoder says no tokens: they stand for labels that the device would have to read, and it
+        # knows the bundle's own.
         spoken = device.prefill + (0 if manifest.HasField("matching") else work.tokens * device.token)
-        yield Choice("local", "local", 0, tiles * device.head(None), 0.0, 0.0, spoken, manifest.local.accuracy)
+        yield Choice(
+            "local", "local", 0, tiles * device.head(None), 0.0, 0.0, spoken, manifest.local.accuracy
+        )

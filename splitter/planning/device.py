@@ -1,4 +1,6 @@
-"""What each part of an answer takes on the device: a profile that was measured there, or the bundle's own numbers."""
+"""What each part of an answer takes on the device: a profile that was measured there, or the bundle's own
+numbers.
+"""
 
 import json
 from collections.abc import Mapping
@@ -10,8 +12,9 @@ from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
 
-_MOST_BYTES = 1 << 20
-_GUESSED_PICTURE_MS = 2.0  # the device's policy has the same first guess, so that plan and policy predict the same
+_MAX_BYTES = 1 << 20
+# the device's policy has the same first guess, so that plan and policy predict the same
+_GUESSED_PICTURE_MS = 2.0
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,22 @@ class DeviceTimes:
     @classmethod
     def from_manifest(cls, manifest: pb.Manifest) -> Self:
         """What the machine that split the model took: a first guess."""
-        encode = {f"{cut.name}/{codec.name}": codec.encode_milliseconds for cut in manifest.cuts for codec in cut.codecs}
+        encode = {
+            f"{cut.name}/{codec.name}": codec.encode_milliseconds
+            for cut in manifest.cuts
+            for codec in cut.codecs
+        }
         encode |= {f"{upload.format}-{upload.quality}": _GUESSED_PICTURE_MS for upload in manifest.uploads}
         pieces = {piece.cut: piece.milliseconds for piece in manifest.pieces}
         local = manifest.local
-        return cls(pieces, encode, local.prefill_milliseconds, local.token_milliseconds, "the machine that split the model", False)
+        return cls(
+            pieces,
+            encode,
+            local.prefill_milliseconds,
+            local.token_milliseconds,
+            "the machine that split the model",
+            False,
+        )
 
     def head(self, cut: str | None) -> float:
         """Milliseconds of the chain up to a cut, or of all of it."""
@@ -48,24 +62,35 @@ def read_profile(path: Path, bundle: Bundle) -> DeviceTimes:
     remedy = f"measure on the device with: isthmus edge profile {bundle.path} -o {path}"
     try:
         with path.open("rb") as stream:
-            fields = json.loads(stream.read(_MOST_BYTES))
+            fields = json.loads(stream.read(_MAX_BYTES))
         digest, times = _text(fields, "digest"), _times(fields)
     except OSError as error:
-        raise RequestError(f"the profile {path} cannot be read ({error.strerror}); {remedy}", path=str(path)) from error
+        raise RequestError(
+            f"the profile {path} cannot be read ({error.strerror}); {remedy}", path=str(path)
+        ) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise RequestError(f"{path} is not a device profile ({error}); {remedy}", path=str(path)) from error
     if digest != bundle.digest:
         message = f"{path} was measured with bundle {digest[:12]}, this one is {bundle.digest[:12]}; {remedy}"
         raise WrongBundle(message, path=str(path), digest=digest)
     if list(times.pieces) != [piece.cut for piece in bundle.manifest.pieces]:
-        raise RequestError(f"{path} does not name the pieces of bundle {bundle.digest[:12]}; {remedy}", path=str(path))
+        raise RequestError(
+            f"{path} does not name the pieces of bundle {bundle.digest[:12]}; {remedy}", path=str(path)
+        )
     return times
 
 
 def _times(fields: Any) -> DeviceTimes:
     parts = {name: _costs(fields, name) for name in ("pieces", "encode_ms")}
     prefill, token = (_cost(fields[name], name) for name in ("prefill_ms", "token_ms"))
-    return DeviceTimes(parts["pieces"], parts["encode_ms"], prefill, token, _text(fields, "machine"), fields.get("measured") is True)
+    return DeviceTimes(
+        parts["pieces"],
+        parts["encode_ms"],
+        prefill,
+        token,
+        _text(fields, "machine"),
+        fields.get("measured") is True,
+    )
 
 
 def _costs(fields: Any, name: str) -> dict[str, float]:

@@ -9,7 +9,7 @@ from splitter.planning.svg import LogAxis, element
 
 WIDTH = 960.0
 COLOURS = 6
-LEAST_MS = 0.01  # a time on a logarithmic axis is above 0
+MIN_MS = 0.01  # a time on a logarithmic axis is above 0
 LETTER = 7.2  # the width of a letter, about
 
 
@@ -38,7 +38,9 @@ class Frame:
 
 
 def drawn(plan: Plan) -> list[Option]:
-    """The options that have a colour: those on the front, the recommended one, and the fastest at some uplink."""
+    """The options that have a colour: those on the front, the recommended one, and the fastest at some
+    uplink.
+    """
     best = {stretch.choice.name for stretch in (*plan.stretches, *plan.remote)} | {plan.recommended.name}
     return [option for option in plan.options if option.front or option.name in best]
 
@@ -55,4 +57,6 @@ def weight(plan: Plan, option: Option) -> str:
 
 
 def drawing(words: str, height: float, parts: Sequence[str]) -> str:
-    return element("svg", "".join(parts), viewBox=f"0 0 {WIDTH:.0f} {height:.0f}", role="img", aria_label=words)
+    return element(
+        "svg", "".join(parts), viewBox=f"0 0 {WIDTH:.0f} {height:.0f}", role="img", aria_label=words
+    )

@@ -1,4 +1,6 @@
-"""A plan as one page that needs nothing else: two pictures, the crossovers and the table. All text is escaped."""
+"""A plan as one page that needs nothing else: two pictures, the crossovers and the table. All text is
+escaped.
+"""
 
 from html import escape
 from pathlib import Path
@@ -19,11 +21,18 @@ def page(plan: Plan, model: str) -> str:
         f'<p class="soft">over {escape(plan.link.words)}</p>',
         f'<p class="advice {colour(plan, plan.recommended.choice)}">{escape(_sentence(reason(plan)))}</p>',
         "<h2>Total time against uplink</h2>",
-        '<p class="soft">A steady link. Solid: features of a cut; dashed: the picture; dotted: on the device; faint: loses too much.</p>',
+        (
+            '<p class="soft">A steady link. Solid: features of a cut; dashed: the picture; dotted: on the '
+            "device; faint: loses too much.</p>"
+        ),
         wide(uplink_chart(plan)),
         *(f"<h2>{escape(_sentence(title))}</h2>{_spans(stretches)}" for title, stretches in _lists(plan)),
         "<h2>Total time against bytes</h2>",
-        '<p class="soft">● a cut, ■ an upload, ◆ on the device. Filled: on the Pareto front of time, bytes and accuracy.</p>',
+        (
+            '<p class="soft">● a cut, ■ an upload, ◆ on the device. Filled: on the Pareto front of time, '
+            "bytes "
+            "and accuracy.</p>"
+        ),
         wide(bytes_chart(plan)),
         "<h2>Every choice</h2>",
         _table(plan),
@@ -33,7 +42,9 @@ def page(plan: Plan, model: str) -> str:
 
 
 def save(path: Path, plan: Plan, model: str) -> None:
-    """Write the page; a reader sees the old file or the new one. Raises RequestError where it cannot be written."""
+    """Write the page; a reader sees the old file or the new one. Raises RequestError where it cannot be
+    written.
+    """
     save_document(path, page(plan, model))
 
 
@@ -46,14 +57,18 @@ def _lists(plan: Plan) -> list[tuple[str, list[tuple[str, str, str]]]]:
 
 
 def _spans(stretches: list[tuple[str, str, str]]) -> str:
-    rows = "".join(f"<tr><td>{low} to {high}</td><td>{escape(name)}</td></tr>" for low, high, name in stretches)
+    rows = "".join(
+        f"<tr><td>{low} to {high}</td><td>{escape(name)}</td></tr>" for low, high, name in stretches
+    )
     return f'<table class="spans">{rows}</table>'
 
 
 def _table(plan: Plan) -> str:
     heads = "".join(f"<th>{escape(name)}</th>" for name in ("", "choice", *columns(plan)))
     kinds = list(dict.fromkeys(option.choice.kind for option in plan.options))
-    bodies = ["".join(_row(plan, option) for option in plan.options if option.choice.kind == kind) for kind in kinds]
+    bodies = [
+        "".join(_row(plan, option) for option in plan.options if option.choice.kind == kind) for kind in kinds
+    ]
     body = "".join(f"<tbody>{rows}</tbody>" for rows in bodies)
     return wide(f"<table><thead><tr>{heads}</tr></thead>{body}</table>")
 

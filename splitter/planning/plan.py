@@ -2,8 +2,9 @@
 
     total = head + encode + round trip + 8 bytes / uplink + cloud entry + generate
 
-Recommended is the fastest choice whose accuracy stays within `max_loss` of the whole model; under a deadline over a recorded link,
-the one that is late least often. Preparing the picture is left out: it is the same for every choice.
+Recommended is the fastest choice whose accuracy stays within `max_loss` of the whole model; under a deadline
+over a recorded link, the one that is late least often. Preparing the picture is left out: it is the same for
+every choice.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from protos import bundle_pb2 as pb
 from protos.errors import RequestError
 from splitter.planning.choices import TYPICAL, Choice, Work, choices
 from splitter.planning.device import DeviceTimes
-from splitter.planning.envelope import Stretch, fastest, least_uplink
+from splitter.planning.envelope import Stretch, fastest, min_uplink
 from splitter.planning.links import Always, Link
 
 TAIL = 0.95
@@ -57,7 +58,9 @@ class Plan:
     recommended: Option
     stretches: tuple[Stretch, ...]  # the fastest of the accurate choices, by uplink, over a steady link
     remote: tuple[Stretch, ...]  # the same of those through the cloud
-    enough: float | None  # the slowest steady uplink that meets the deadline; None without one, or if none does
+    enough: (
+        float | None
+    )  # the slowest steady uplink that meets the deadline; None without one, or if none does
     accuracy: float  # of the whole model, percent
     link: Link
     device: DeviceTimes
@@ -70,9 +73,14 @@ class Plan:
 
 def plan(manifest: pb.Manifest, device: DeviceTimes, link: Link, demands: Demands = ORDINARY) -> Plan:
     """Weigh every choice of a bundle on a link. Raises RequestError for a bundle that offers none."""
-    weighed = [_option(choice, link, manifest.accuracy, demands) for choice in choices(manifest, device, demands.work)]
+    weighed = [
+        _option(choice, link, manifest.accuracy, demands)
+        for choice in choices(manifest, device, demands.work)
+    ]
     if not weighed:
-        raise RequestError("the bundle offers no way to answer: no codec, no upload, no local model; split the model again")
+        raise RequestError(
+            "the bundle offers no way to answer: no codec, no upload, no local model; split the model again"
+        )
     options = _with_front(weighed)
     sound = suitable(options)
     among = [option.choice for option in sound]
@@ -81,7 +89,7 @@ def plan(manifest: pb.Manifest, device: DeviceTimes, link: Link, demands: Demand
         recommended=min(sound, key=_merit),
         stretches=fastest(among, link.round_trip),
         remote=fastest([choice for choice in among if choice.kind != "local"], link.round_trip),
-        enough=None if demands.deadline is None else least_uplink(among, link.round_trip, demands.deadline),
+        enough=None if demands.deadline is None else min_uplink(among, link.round_trip, demands.deadline),
         accuracy=manifest.accuracy,
         link=link,
         device=device,

@@ -14,7 +14,10 @@ def _opening(plan: Plan) -> str:
     best = plan.recommended
     costs = f"{_time(best)}, sends {_size(best)} and loses {say_points(best.loss)} in accuracy"
     if not best.accurate:
-        why = f"no choice stays within {say_bound(plan.demands.max_loss)} of the whole model's {plan.accuracy:.1f}%"
+        why = (
+            f"no choice stays within {say_bound(plan.demands.max_loss)} of the whole model's "
+            f"{plan.accuracy:.1f}%"
+        )
         return f"take {best.name}, the most accurate, although {why}: over {plan.link.words} it takes {costs}"
     how = "late least often" if plan.demands.deadline is not None and _spread(plan) else "the fastest"
     return f"take {best.name}, {how} {_those(plan)}: over {plan.link.words} it takes {costs}"
@@ -23,7 +26,11 @@ def _opening(plan: Plan) -> str:
 def _rivals(plan: Plan) -> list[str]:
     """How far the best of each other kind is behind."""
     best, said = plan.recommended, []
-    for kind, words in (("split", "the best split"), ("upload", "the best upload"), ("local", "answering on the device")):
+    for kind, words in (
+        ("split", "the best split"),
+        ("upload", "the best upload"),
+        ("local", "answering on the device"),
+    ):
         rivals = [option for option in suitable(plan.options) if option.choice.kind == kind]
         if rivals and best.choice.kind != kind:
             rival = min(rivals, key=lambda option: option.total)

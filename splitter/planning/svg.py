@@ -9,8 +9,12 @@ _STEPS = (1, 2, 5)
 
 
 def element(name: str, inside: str = "", /, **attributes: object) -> str:
-    """An element around markup; attribute values are escaped, `class_` and `stroke_width` become what SVG calls them."""
-    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(_plain(value))}"' for key, value in attributes.items())
+    """An element around markup; attribute values are escaped, `class_` and `stroke_width` become what SVG
+    calls them.
+    """
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_plain(value))}"' for key, value in attributes.items()
+    )
     return f"<{name}{given}>{inside}</{name}>"
 
 
@@ -44,14 +48,22 @@ class LogAxis:
 
     @classmethod
     def around(cls, values: Sequence[float], start: float, end: float) -> "LogAxis":
-        """An axis whose ends are round numbers (1, 2 or 5 times a power of ten) beside the values, which are above 0."""
+        """An axis whose ends are round numbers (1, 2 or 5 times a power of ten) beside the values, which are
+        above 0.
+        """
         low = max(tick for tick in _round_numbers(min(values) / 10, min(values)) if tick <= min(values))
-        high = min(tick for tick in _round_numbers(max(values), max(values) * 10) if tick > low and tick >= max(values))
+        high = min(
+            tick
+            for tick in _round_numbers(max(values), max(values) * 10)
+            if tick > low and tick >= max(values)
+        )
         return cls(low, high, start, end)
 
     def at(self, value: float) -> float:
         """Where a value lies."""
-        return self.start + (self.end - self.start) * math.log(value / self.low) / math.log(self.high / self.low)
+        return self.start + (self.end - self.start) * math.log(value / self.low) / math.log(
+            self.high / self.low
+        )
 
     def value(self, part: float) -> float:
         """The value at a part of the axis, 0 to 1."""
@@ -59,8 +71,14 @@ class LogAxis:
 
     def ticks(self, most: int = 9) -> list[float]:
         """Round numbers from low to high; powers of ten alone where there would be too many."""
-        inside = [tick for tick in _round_numbers(self.low, self.high) if self.low * 0.999 <= tick <= self.high * 1.001]
-        tens = [tick for tick in inside if math.isclose(math.log10(tick), round(math.log10(tick)), abs_tol=1e-9)]
+        inside = [
+            tick
+            for tick in _round_numbers(self.low, self.high)
+            if self.low * 0.999 <= tick <= self.high * 1.001
+        ]
+        tens = [
+            tick for tick in inside if math.isclose(math.log10(tick), round(math.log10(tick)), abs_tol=1e-9)
+        ]
         return inside if len(inside) <= most else tens
 
 
@@ -81,7 +99,10 @@ class LinearAxis:
         """Multiples of the smallest round step that gives at most so many."""
         length = self.high - self.low
         step = min(step for step in _round_numbers(length / (10 * most), length) if length / step < most)
-        return [index * step for index in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
+        return [
+            index * step
+            for index in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
+        ]
 
 
 @dataclass(frozen=True)
@@ -103,22 +124,44 @@ class Box:
 
     def covers(self, other: "Box") -> bool:
         """Whether the two overlap."""
-        return self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
 
     def holds(self, other: "Box") -> bool:
         """Whether the other lies wholly inside."""
-        return self.left <= other.left and other.right <= self.right and self.top <= other.top and other.bottom <= self.bottom
+        return (
+            self.left <= other.left
+            and other.right <= self.right
+            and self.top <= other.top
+            and other.bottom <= self.bottom
+        )
 
 
 def free(x: float, y: float, width: float, taken: Sequence[Box], inside: Box) -> Box:
-    """Where a label of this width may stand beside a point: the nearest place that is free, or straight beside it if none is."""
+    """Where a label of this width may stand beside a point: the nearest place that is free, or straight
+    beside it if none is.
+    """
     shifts = sorted(range(-160, 161, 8), key=abs)
-    places = [Box.around(x + side * (width / 2 + away), y + shift, width, 15) for away in (16, 48) for shift in shifts for side in (1, -1)]
-    return next((box for box in places if inside.holds(box) and not any(box.covers(other) for other in taken)), places[0])
+    places = [
+        Box.around(x + side * (width / 2 + away), y + shift, width, 15)
+        for away in (16, 48)
+        for shift in shifts
+        for side in (1, -1)
+    ]
+    return next(
+        (box for box in places if inside.holds(box) and not any(box.covers(other) for other in taken)),
+        places[0],
+    )
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places near the wanted ones, in their order, at least `gap` apart, none below `low`, none above `high` if they fit."""
+    """Places near the wanted ones, in their order, at least `gap` apart, none below `low`, none above `high`
+    if they fit.
+    """
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     places = [max(wanted[index], low + gap * rank) for rank, index in enumerate(order)]
     for rank in range(1, len(places)):

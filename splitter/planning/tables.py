@@ -31,7 +31,13 @@ def print_plan(plan: Plan, console: Console) -> None:
 
 def table(plan: Plan) -> Table:
     """Every choice in milliseconds, those of one kind together."""
-    shown = Table(title=f"over {escape(plan.link.words)}", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    shown = Table(
+        title=f"over {escape(plan.link.words)}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
     shown.add_column("", no_wrap=True)
     shown.add_column("choice", overflow="fold")
     for name in columns(plan):
@@ -46,7 +52,9 @@ def table(plan: Plan) -> Table:
 
 
 def columns(plan: Plan) -> list[str]:
-    """The numbers of a row: milliseconds, bytes up, percent of answers right, and points below the whole model."""
+    """The numbers of a row: milliseconds, bytes up, percent of answers right, and points below the whole
+    model.
+    """
     tail = ["95%"] if recorded(plan) else []
     late = ["late"] if recorded(plan) and plan.demands.deadline is not None else []
     return ["bytes", "device", "network", "cloud", "total", *tail, *late, "right", "loss"]
@@ -74,15 +82,24 @@ def notes(plan: Plan) -> list[str]:
     measured = "measured" if plan.device.measured else "a guess until measured: isthmus edge profile"
     spread = ["95%: the total that 95% of all starts stay within"] if recorded(plan) else []
     return [
-        f"{BEST} recommended   {FRONT} on the Pareto front of total, bytes and accuracy   ! loses more than {bound} in accuracy",
-        f"milliseconds for an answer of {plan.demands.work.tokens:g} tokens; device: {plan.device.machine} ({measured})",
+        (
+            f"{BEST} recommended   {FRONT} on the Pareto front of total, bytes and accuracy   ! loses more "
+            f"than {bound} in accuracy"
+        ),
+        (
+            f"milliseconds for an answer of {plan.demands.work.tokens:g} tokens; device: "
+            f"{plan.device.machine} "
+            f"({measured})"
+        ),
         *spread,
         *([plan.link.outages.words] if plan.link.outages else []),
     ]
 
 
 def crossovers(plan: Plan) -> list[tuple[str, tuple[Stretch, ...]]]:
-    """The lists of the fastest choices by uplink, titled; the second only where the first does not say it already."""
+    """The lists of the fastest choices by uplink, titled; the second only where the first does not say it
+    already.
+    """
     lists = [("fastest of the accurate choices, by uplink", plan.stretches)]
     if plan.remote and plan.remote != plan.stretches:
         lists.append(("fastest of those through the cloud", plan.remote))
@@ -97,9 +114,17 @@ def spans(stretches: tuple[Stretch, ...]) -> list[tuple[str, str, str]]:
 def record(plan: Plan) -> dict[str, Any]:
     """The plan as plain values: milliseconds, bytes, bits a second, percent."""
     return {
-        "link": {"words": plan.link.words, "uplink_bps": plan.link.uplink, "round_trip_ms": plan.link.round_trip},
+        "link": {
+            "words": plan.link.words,
+            "uplink_bps": plan.link.uplink,
+            "round_trip_ms": plan.link.round_trip,
+        },
         "outages": dataclasses.asdict(plan.link.outages) if plan.link.outages else None,
-        "demands": {"deadline_ms": plan.demands.deadline, "max_loss": plan.demands.max_loss, "tokens": plan.demands.work.tokens},
+        "demands": {
+            "deadline_ms": plan.demands.deadline,
+            "max_loss": plan.demands.max_loss,
+            "tokens": plan.demands.work.tokens,
+        },
         "device": {"machine": plan.device.machine, "measured": plan.device.measured},
         "accuracy": plan.accuracy,
         "choices": [_record(option) for option in plan.options],

@@ -1,9 +1,10 @@
 """How long a payload takes over a recorded link, whenever it starts.
 
-A trace in mahimahi's format names the milliseconds at which a packet of 1500 bytes may leave; at its end it starts over. A payload
-of k packets that starts between two such moments leaves with the k-th after it, so over the starts of one gap its time is uniform
-between d and d + g: g is the gap, d the time from the gap's end to the moment of the last packet. All gaps together are the exact
-distribution over starts drawn uniformly; nothing is sampled.
+A trace in mahimahi's format names the milliseconds at which a packet of 1500 bytes may leave; at its end it
+starts over. A payload of k packets that starts between two such moments leaves with the k-th after it, so
+over the starts of one gap its time is uniform between d and d + g: g is the gap, d the time from the gap's
+end to the moment of the last packet. All gaps together are the exact distribution over starts drawn
+uniformly; nothing is sampled.
 """
 
 from dataclasses import dataclass
@@ -19,15 +20,17 @@ from protos.errors import RequestError
 
 PACKET_BYTES = 1500
 OUTAGE_MS = 1000.0  # a gap this long is an outage
-_MOST_FILE_BYTES = 64 << 20
-_MOST_MS = 10**10
+_MAX_FILE_BYTES = 64 << 20
+_MAX_MS = 10**10
 
 Milliseconds = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Times:
-    """The distribution of a payload's time on the link, in milliseconds: uniform over (least, least + gap), weighed by the gap."""
+    """The distribution of a payload's time on the link, in milliseconds: uniform over (least, least + gap),
+    weighed by the gap.
+    """
 
     least: Milliseconds
     gaps: Milliseconds
@@ -64,31 +67,47 @@ class Outages:
         if not self.count:
             return "the trace has no outage of a second or more"
         times = "once" if self.count == 1 else f"{self.count} times"
-        return f"outages: nothing leaves for a second or more {times}, {self.part:.1%} of the time, at most {self.longest_ms / 1000:.1f} s"
+        return (
+            f"outages: nothing leaves for a second or more {times}, {self.part:.1%} of the time, at "
+            f"most {self.longest_ms / 1000:.1f} s"
+        )
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A recorded link: when packets may leave, in milliseconds, in order; the last one is the length of the trace."""
+    """A recorded link: when packets may leave, in milliseconds, in order; the last one is the length of the
+    trace.
+    """
 
     milliseconds: tuple[int, ...]
 
     def __post_init__(self) -> None:
         moments = self.milliseconds
-        if not moments or moments[0] < 0 or not 1 <= moments[-1] <= _MOST_MS or any(a > b for a, b in pairwise(moments)):
-            raise RequestError("a trace needs one millisecond a line, none smaller than the one before, the last above 0")
+        if (
+            not moments
+            or moments[0] < 0
+            or not 1 <= moments[-1] <= _MAX_MS
+            or any(a > b for a, b in pairwise(moments))
+        ):
+            raise RequestError(
+                "a trace needs one millisecond a line, none smaller than the one before, the last above 0"
+            )
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a trace file. Raises RequestError where it is not one."""
         try:
             with path.open("rb") as stream:
-                raw = stream.read(_MOST_FILE_BYTES + 1)
+                raw = stream.read(_MAX_FILE_BYTES + 1)
             return cls(_moments(raw))
         except OSError as error:
-            raise RequestError(f"the trace {path} cannot be read ({error.strerror}); name a file in mahimahi's format") from error
+            raise RequestError(
+                f"the trace {path} cannot be read ({error.strerror}); name a file in mahimahi's format"
+            ) from error
         except (ValueError, RequestError) as error:
-            raise RequestError(f"{path} is not a mahimahi trace ({error}); it needs one whole millisecond a line") from error
+            raise RequestError(
+                f"{path} is not a mahimahi trace ({error}); it needs one whole millisecond a line"
+            ) from error
 
     @cached_property
     def rate(self) -> float:
@@ -114,15 +133,20 @@ class Trace:
 
     @cached_property
     def _gaps(self) -> Milliseconds:
-        """The gap before each moment; the one before the first begins with the last packet of the round before."""
+        """The gap before each moment; the one before the first begins with the last packet of the round
+        before.
+        """
         return np.diff(self._moments, prepend=0.0)
 
 
 def _moments(raw: bytes) -> tuple[int, ...]:
-    if len(raw) > _MOST_FILE_BYTES:
-        raise ValueError(f"it is larger than {_MOST_FILE_BYTES} bytes")
+    if len(raw) > _MAX_FILE_BYTES:
+        raise ValueError(f"it is larger than {_MAX_FILE_BYTES} bytes")
     lines = raw.decode("ascii").splitlines()
-    wrong = next((number for number, line in enumerate(lines, 1) if line.strip() and not line.strip().isdecimal()), None)
+    wrong = next(
+        (number for number, line in enumerate(lines, 1) if line.strip() and not line.strip().isdecimal()),
+        None,
+    )
     if wrong is not None:
         raise ValueError(f"line {wrong} is {lines[wrong - 1][:20]!r}")
     return tuple(int(line) for line in lines if line.strip())

@@ -4,10 +4,19 @@ import re
 
 from protos.errors import RequestError
 
-_RATES = {"bit/s": 1.0, "bps": 1.0, "kbit/s": 1e3, "kbps": 1e3, "Mbit/s": 1e6, "Mbps": 1e6, "Gbit/s": 1e9, "Gbps": 1e9}
+_RATES = {
+    "bit/s": 1.0,
+    "bps": 1.0,
+    "kbit/s": 1e3,
+    "kbps": 1e3,
+    "Mbit/s": 1e6,
+    "Mbps": 1e6,
+    "Gbit/s": 1e9,
+    "Gbps": 1e9,
+}
 _TIMES = {"ms": 1.0, "s": 1e3}
-_LEAST_RATE, _MOST_RATE = 1e3, 1e11
-_MOST_TIME = 3_600_000.0
+_MIN_RATE, _MAX_RATE = 1e3, 1e11
+_MAX_TIME = 3_600_000.0
 _QUANTITY = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?([A-Za-z/]*)", re.ASCII)
 _IN_BYTES = re.compile(r"([kKMG]?)(?:B|Bytes?|bytes?)(?:/s|ps)")
 
@@ -15,7 +24,7 @@ _IN_BYTES = re.compile(r"([kKMG]?)(?:B|Bytes?|bytes?)(?:/s|ps)")
 def rate(text: str) -> float:
     """Bits a second from such as `2Mbps`, `64kbit/s` or `1.5 Mbit/s`. Raises RequestError."""
     bits = _quantity(text, "rate", _RATES, "2Mbps, 64kbit/s or 1.5 Mbit/s")
-    if not _LEAST_RATE <= bits <= _MOST_RATE:
+    if not _MIN_RATE <= bits <= _MAX_RATE:
         raise RequestError(f"a rate of {text!r} is not possible; give 1kbit/s to 100Gbit/s", rate=text)
     return bits
 
@@ -23,7 +32,7 @@ def rate(text: str) -> float:
 def milliseconds(text: str) -> float:
     """Milliseconds from such as `60ms` or `0.5s`. Raises RequestError."""
     time = _quantity(text, "time", _TIMES, "60ms or 0.5s")
-    if time > _MOST_TIME:
+    if time > _MAX_TIME:
         raise RequestError(f"a time of {text!r} is too long; give an hour or less", time=text)
     return time
 
@@ -34,7 +43,9 @@ def _quantity(text: str, what: str, units: dict[str, float], examples: str) -> f
         raise RequestError(f"{text[:40]!r} is not a {what}; write a number and a unit, such as {examples}")
     number, unit = float(found[1]), found[2]
     if unit not in units:
-        raise RequestError(f"{text[:40]!r} is not a {what}: {_wrong(number, unit, units)}, such as {examples}")
+        raise RequestError(
+            f"{text[:40]!r} is not a {what}: {_wrong(number, unit, units)}, such as {examples}"
+        )
     return number * units[unit]
 
 
@@ -45,7 +56,10 @@ def _wrong(number: float, unit: str, units: dict[str, float]) -> str:
     if not unit:
         return f"it has no unit; add one of {', '.join(units)}"
     if in_bytes:
-        return f"{unit} counts bytes; write {number * 8:g}{in_bytes[1].replace('K', 'k')}bit/s, or another number of bits"
+        return (
+            f"{unit} counts bytes; write {number * 8:g}{in_bytes[1].replace('K', 'k')}bit/s, or another "
+            "number of bits"
+        )
     if meant:
         return f"write the unit as {meant}"
     return f"the unit {unit} is not known; use one of {', '.join(units)}"

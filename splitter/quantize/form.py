@@ -12,12 +12,12 @@ _SHARES = {INT8: 0.3, INT4: 0.22, FP16: 0.52, FP32: 1.0}
 
 
 @dataclass(frozen=True)
-class Form:
+class QuantFormat:
     """`quantization`, `activations` and `calibration_method` say how the activations of INT8 get their steps.
 
-    Dynamic: from each picture, as UINT8. Static: fitted once on calibration pictures and written into the graph as QDQ nodes, as
-    UINT8 (what a CPU computes fast) or as symmetric INT8 (the only ones that TensorRT takes). Raises RequestError for parts that do
-    not go together.
+    Dynamic: from each picture, as UINT8. Static: fitted once on calibration pictures and written into the
+    graph as QDQ nodes, as UINT8 (what a CPU computes fast) or as symmetric INT8 (the only ones that TensorRT
+    takes). Raises RequestError for parts that do not go together.
     """
 
     precision: str = INT8
@@ -27,9 +27,14 @@ class Form:
 
     def __post_init__(self) -> None:
         if self.precision != INT8 and self.static:
-            raise RequestError(f"only INT8 has activations to calibrate; leave out --quantization static, or --precision {self.precision}")
+            raise RequestError(
+                "only INT8 has activations to calibrate; leave out --quantization static, or --precision "
+                f"{self.precision}"
+            )
         if not self.static and (self.activations, self.calibration_method) != (U8, METHODS[0]):
-            raise RequestError("activations are calibrated only in static quantisation; add --quantization static")
+            raise RequestError(
+                "activations are calibrated only in static quantisation; add --quantization static"
+            )
 
     @property
     def static(self) -> bool:
@@ -39,7 +44,11 @@ class Form:
     @property
     def parts(self) -> dict[str, str]:
         """The fields that mean something for this precision: what a manifest and a report say of it."""
-        fields = {"precision": self.precision, "quantization": self.quantization, "activations": self.activations}
+        fields = {
+            "precision": self.precision,
+            "quantization": self.quantization,
+            "activations": self.activations,
+        }
         if self.precision != INT8:
             return {"precision": self.precision}
         return fields | ({"calibration_method": self.calibration_method} if self.static else {})
@@ -52,4 +61,6 @@ class Form:
     def __str__(self) -> str:
         if self.precision != INT8:
             return self.precision.upper()
-        return f"INT8 {self.quantization}" + (f" {self.activations} {self.calibration_method}" if self.static else "")
+        return f"INT8 {self.quantization}" + (
+            f" {self.activations} {self.calibration_method}" if self.static else ""
+        )

@@ -12,9 +12,11 @@ _INT8_PRODUCTS = 4
 
 
 def to_int4(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose MatMuls with weights are MatMulNBits: 4 bits in blocks of 32 with a zero point each; all else stays in float.
+    """A copy whose MatMuls with weights are MatMulNBits: 4 bits in blocks of 32 with a zero point each; all
+    else stays in float.
 
-    Activations are rounded to INT8 block by block at run time (`accuracy_level` 4): faster, and it changes little beside the weights.
+    Activations are rounded to INT8 block by block at run time (`accuracy_level` 4): faster, and it changes
+    little beside the weights.
     """
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
@@ -27,7 +29,9 @@ def to_int4(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _quantizer() -> Any:
-    """Onnxruntime's quantiser, imported so that it leaves the process's logging alone: it calls logging.basicConfig."""
+    """Onnxruntime's quantiser, imported so that it leaves the process's logging alone: it calls
+    logging.basicConfig.
+    """
     root, silent = logging.getLogger(), logging.NullHandler()
     root.addHandler(silent)
     try:

@@ -11,7 +11,9 @@ _SCOPES = "pkg.torch.onnx.name_scopes"
 
 @dataclass(frozen=True)
 class Product:
-    """A MatMul with weights: the value it gives, by which both graphs know it; its name to the reader; rows and columns."""
+    """A MatMul with weights: the value it gives, by which both graphs know it; its name to the reader; rows
+    and columns.
+    """
 
     output: str
     label: str
@@ -25,10 +27,16 @@ def products(original: onnx.ModelProto) -> list[Product]:
     return [Product(node.output[0], _label(node), weights[node.input[1]]) for node in nodes]
 
 
-def free(quantised: onnx.ModelProto, original: onnx.ModelProto, outputs: Collection[str]) -> onnx.ModelProto:
-    """A copy of a quantised graph in which the MatMuls that give these values are what they were in the original."""
+def restore_float(
+    quantised: onnx.ModelProto, original: onnx.ModelProto, outputs: Collection[str]
+) -> onnx.ModelProto:
+    """A copy of a quantised graph in which the MatMuls that give these values are what they were in the
+    original.
+    """
     floats = {node.output[0]: node for node in original.graph.node if node.output[0] in outputs}
-    needed = {node.input[1] for node in floats.values()} - {tensor.name for tensor in quantised.graph.initializer}
+    needed = {node.input[1] for node in floats.values()} - {
+        tensor.name for tensor in quantised.graph.initializer
+    }
     freed = onnx.ModelProto()
     freed.CopyFrom(quantised)
     del freed.graph.node[:]

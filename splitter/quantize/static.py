@@ -1,4 +1,6 @@
-"""FP32 graphs to static INT8: the activations' steps fitted on pictures and written into the graph as QDQ nodes."""
+"""FP32 graphs to static INT8: the activations' steps fitted on pictures and written into the graph as QDQ
+nodes.
+"""
 
 import contextlib
 import io
@@ -13,11 +15,16 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 from onnxruntime.quantization import CalibrationDataReader, QDQQuantizer, QuantType
-from onnxruntime.quantization.calibrate import CalibraterBase, EntropyCalibrater, MinMaxCalibrater, PercentileCalibrater
+from onnxruntime.quantization.calibrate import (
+    CalibraterBase,
+    EntropyCalibrater,
+    MinMaxCalibrater,
+    PercentileCalibrater,
+)
 
 from splitter.graph.chain import open_session
 from splitter.graph.export import PIXELS
-from splitter.quantize.form import S8, Form
+from splitter.quantize.form import S8, QuantFormat
 from splitter.quantize.stored import store_convolutions
 
 Batches = Iterable[NDArray[np.float32]]
@@ -27,8 +34,11 @@ _BINS = 1024  # onnxruntime's own 128 for entropy leave it nothing to search; it
 _PERCENTILE = 99.999
 
 
-def to_static(model: onnx.ModelProto, form: Form, batches: Batches, threads: int = 1) -> onnx.ModelProto:
-    """A copy whose MatMuls with weights stand between QDQ nodes, weights per channel; all else stays in float.
+def to_static(
+    model: onnx.ModelProto, form: QuantFormat, batches: Batches, threads: int = 1
+) -> onnx.ModelProto:
+    """A copy whose MatMuls with weights stand between QDQ nodes, weights per channel; all else stays in
+    float.
 
     `batches` of pixels (n, 3, h, w) are run through the graph one after the other, and none is kept.
     """
@@ -36,7 +46,9 @@ def to_static(model: onnx.ModelProto, form: Form, batches: Batches, threads: int
         source = Path(folder) / "fp32.onnx"
         plain = onnx.ModelProto()
         plain.CopyFrom(model)
-        del plain.graph.value_info[:]  # the exporter's shapes of folded constants are stale; the quantiser infers its own
+        del plain.graph.value_info[
+            :
+        ]  # the exporter's shapes of folded constants are stale; the quantiser infers its own
         _keep_boundaries(plain.graph)
         onnx.save(plain, source)
         with contextlib.redirect_stdout(io.StringIO()):
@@ -47,7 +59,9 @@ def to_static(model: onnx.ModelProto, form: Form, batches: Batches, threads: int
 
 
 def _keep_boundaries(graph: onnx.GraphProto) -> None:
-    """Let a MatMul that takes a boundary take a copy of it: the quantiser would put the QDQ pair before the boundary itself."""
+    """Let a MatMul that takes a boundary take a copy of it: the quantiser would put the QDQ pair before the
+    boundary itself.
+    """
     outputs = {value.name for value in graph.output}
     nodes = []
     for node in graph.node:
@@ -61,7 +75,7 @@ def _keep_boundaries(graph: onnx.GraphProto) -> None:
     graph.node.extend(copied)
 
 
-def _ranges(source: Path, form: Form, batches: Batches, threads: int) -> Any:
+def _ranges(source: Path, form: QuantFormat, batches: Batches, threads: int) -> Any:
     """What every MatMul takes, from least to most, as the calibration method has it."""
     calibrater = _calibrater(form)(source, _KINDS, (source.parent / "augmented.onnx").as_posix())
     calibrater.augment_graph()
@@ -71,7 +85,7 @@ def _ranges(source: Path, form: Form, batches: Batches, threads: int) -> Any:
     return calibrater.compute_data()
 
 
-def _calibrater(form: Form) -> Callable[[Path, list[str], str], CalibraterBase]:
+def _calibrater(form: QuantFormat) -> Callable[[Path, list[str], str], CalibraterBase]:
     symmetric = form.activations == S8
     if form.calibration_method == "entropy":
         return partial(_Entropy, symmetric=symmetric, num_bins=_BINS)
@@ -80,7 +94,7 @@ def _calibrater(form: Form) -> Callable[[Path, list[str], str], CalibraterBase]:
     return partial(_MinMax, symmetric=symmetric)
 
 
-def _quantised(model: onnx.ModelProto, form: Form, ranges: Any) -> onnx.ModelProto:
+def _quantised(model: onnx.ModelProto, form: QuantFormat, ranges: Any) -> onnx.ModelProto:
     signed = form.activations == S8
     options = {
         "MatMulConstBOnly": True,
@@ -99,7 +113,9 @@ def _quantised(model: onnx.ModelProto, form: Form, ranges: Any) -> onnx.ModelPro
 class _OfInputs(CalibraterBase):  # type: ignore[misc]
     """Looks at what MatMuls take, and not, as onnxruntime does, at what they give: that stays in float."""
 
-    def select_tensors_to_calibrate(self, model: onnx.ModelProto) -> tuple[set[str], dict[str, onnx.ValueInfoProto]]:
+    def select_tensors_to_calibrate(
+        self, model: onnx.ModelProto
+    ) -> tuple[set[str], dict[str, onnx.ValueInfoProto]]:
         chosen, known = super().select_tensors_to_calibrate(model)
         return chosen & {node.input[0] for node in model.graph.node if node.op_type in _KINDS}, known
 

@@ -1,4 +1,6 @@
-"""Weights stored as INT8 and computed in float: for what gains nothing from INT8 products but would weigh a file down."""
+"""Weights stored as INT8 and computed in float: for what gains nothing from INT8 products but would weigh a
+file down.
+"""
 
 import numpy as np
 import onnx
@@ -24,7 +26,11 @@ def _store(graph: onnx.GraphProto, weight: onnx.TensorProto) -> None:
     largest = np.abs(values).max(tuple(range(1, values.ndim)), keepdims=True)
     scale = (np.where(largest > 0, largest, 1) / _LARGEST).astype(np.float32)
     graph.initializer.remove(weight)
-    graph.initializer.append(numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{name}_int8"))
+    graph.initializer.append(
+        numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{name}_int8")
+    )
     graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
-    graph.node.insert(0, helper.make_node("Cast", [f"{name}_int8"], [f"{name}_cast"], to=onnx.TensorProto.FLOAT))
+    graph.node.insert(
+        0, helper.make_node("Cast", [f"{name}_int8"], [f"{name}_cast"], to=onnx.TensorProto.FLOAT)
+    )
     graph.node.insert(1, helper.make_node("Mul", [f"{name}_cast", f"{name}_scale"], [name]))

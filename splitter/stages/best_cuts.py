@@ -1,9 +1,10 @@
 """Which cuts are worth publishing: those that are the fastest somewhere between 64 kbit/s and 1 Gbit/s.
 
-Candidates are tried on few pictures: head, coder and tail are timed here, bytes are those of the real codecs. Devices are slower
-than the machine that splits, so a cut also counts if it is the fastest on one that takes 4 or 16 times as long. What a codec loses
-is measured only where it would win; one that loses more than a plan allows does not count. Cuts that others can stand in for
-everywhere, within a tenth of the time, are left out again.
+Candidates are tried on few pictures: head, coder and tail are timed here, bytes are those of the real codecs.
+Devices are slower than the machine that splits, so a cut also counts if it is the fastest on one that takes 4
+or 16 times as long. What a codec loses is measured only where it would win; one that loses more than a plan
+allows does not count. Cuts that others can stand in for everywhere, within a tenth of the time, are left out
+again.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,13 +22,15 @@ from splitter.stages.work import Work
 
 SLOWER = (1.0, 4.0, 16.0)
 NEGLIGIBLE = 0.1
-_MOST_CANDIDATES = 8
+_MAX_CANDIDATES = 8
 _SPREAD = 6
 _WHERE = "64 kbit/s to 1 Gbit/s, devices as fast as this machine, 4 and 16 times slower"
 
 
 def best_cuts(work: Work) -> list[str]:
-    """The names of the cuts to publish, in order; the last cut is always one, because answering on the device ends there."""
+    """The names of the cuts to publish, in order; the last cut is always one, because answering on the device
+    ends there.
+    """
     found: list[str] = work.parts.value("cuts", lambda: _best(work))
     work.say(f"the best cuts ({_WHERE}): {', '.join(found)}")
     return found
@@ -35,14 +38,15 @@ def best_cuts(work: Work) -> list[str]:
 
 def candidates(possible: Sequence[str], depth: int) -> list[str]:
     """All cuts where they are few, else some spread over the `depth` vision layers, and all behind those."""
-    if len(possible) <= _MOST_CANDIDATES:
+    if len(possible) <= _MAX_CANDIDATES:
         return list(possible)
     layers = dict.fromkeys(round(depth * (step + 1) / _SPREAD) for step in range(_SPREAD))
     return [*(possible[layer - 1] for layer in layers), *possible[depth:]]
 
 
 def worth_publishing(manifest: pb.Manifest, accurate: Callable[[str], bool]) -> list[str]:
-    """The cuts that are the fastest at some uplink for some device, by a codec that is `accurate`; it is asked only of winners.
+    """The cuts that are the fastest at some uplink for some device, by a codec that is `accurate`; it is
+    asked only of winners.
 
     The last cut is one of them whatever it takes.
     """
@@ -62,7 +66,11 @@ def _splits(manifest: pb.Manifest, slower: float, refused: Collection[str]) -> l
     """Every codec of every cut but for those refused, on a device that much slower than this machine."""
     here = DeviceTimes.from_manifest(manifest)
     device = replace(here, pieces=_scaled(here.pieces, slower), encode=_scaled(here.encode, slower))
-    return [choice for choice in choices(manifest, device) if choice.kind == "split" and choice.name not in refused]
+    return [
+        choice
+        for choice in choices(manifest, device)
+        if choice.kind == "split" and choice.name not in refused
+    ]
 
 
 def _winners(field: Sequence[Choice]) -> list[Choice]:
@@ -71,7 +79,9 @@ def _winners(field: Sequence[Choice]) -> list[Choice]:
 
 
 def _needed(won: set[str], last: str, fields: Sequence[Sequence[Choice]]) -> set[str]:
-    """Leave cuts out, each time the one that is missed least, as long as none is missed by more than is negligible."""
+    """Leave cuts out, each time the one that is missed least, as long as none is missed by more than is
+    negligible.
+    """
     kept = won | {last}
     while spare := sorted(kept - {last}):
         missed = {name: max(_missed(kept - {name}, field) for field in fields) for name in spare}
@@ -83,9 +93,11 @@ def _needed(won: set[str], last: str, fields: Sequence[Sequence[Choice]]) -> set
 
 
 def _missed(kept: Collection[str], field: Sequence[Choice]) -> float:
-    """By what part the best of the kept cuts takes longer than the best of all, at the uplink where that is most.
+    """By what part the best of the kept cuts takes longer than the best of all, at the uplink where that is
+    most.
 
-    Between two uplinks where a winner changes, both are straight lines in 1 / uplink, so that their ratio is largest at an end.
+    Between two uplinks where a winner changes, both are straight lines in 1 / uplink, so that their ratio is
+    largest at an end.
     """
     among = [choice for choice in field if _cut(choice) in kept]
     if not among:

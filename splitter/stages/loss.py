@@ -1,4 +1,6 @@
-"""What a form of the head loses against FP32: points of accuracy where answers are known, else percent of cosine."""
+"""What a form of the head loses against FP32: points of accuracy where answers are known, else percent of
+cosine.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -30,7 +32,9 @@ class Loss(Protocol):
 
 
 def loss_of(work: Work, original: onnx.ModelProto) -> Loss:
-    """Points where the subject is the built-in scenes and the language model can be asked about them, else cosine."""
+    """Points where the subject is the built-in scenes and the language model can be asked about them, else
+    cosine.
+    """
     known = work.options.calibration is None and work.with_language
     return PointsLoss(work, original) if known else CosineLoss(work, original)
 
@@ -53,7 +57,9 @@ class CosineLoss:
 
 
 class PointsLoss:
-    """Share of questions about calibration scenes that FP32 gets right and the graph does not, in points of percent."""
+    """Share of questions about calibration scenes that FP32 gets right and the graph does not, in points of
+    percent.
+    """
 
     unit = POINTS
 
@@ -69,9 +75,16 @@ class PointsLoss:
     def _accuracy(self, graph: onnx.ModelProto) -> float:
         whole, last = self._work.whole, self._work.cuts[-1]
         (reached,) = Chain([graph], self._work.options.threads).run(self._pixels)
-        boundary = {name: torch.from_numpy(values) for name, values in self._work.boundary(last, reached).items()}
-        parts = [{name: values[rows] for name, values in boundary.items()} for rows in in_batches(len(self._pixels))]
-        spoken = self._measure.outcome(torch.cat([enter(whole.family, whole.model, last, part) for part in parts]))
+        boundary = {
+            name: torch.from_numpy(values) for name, values in self._work.boundary(last, reached).items()
+        }
+        parts = [
+            {name: values[rows] for name, values in boundary.items()}
+            for rows in in_batches(len(self._pixels))
+        ]
+        spoken = self._measure.outcome(
+            torch.cat([enter(whole.family, whole.model, last, part) for part in parts])
+        )
         return self._measure.score(spoken, spoken).accuracy
 
 
@@ -98,4 +111,8 @@ def _cosines(one: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np
 
 def _scene_questions(pictures: int) -> Sequence[tuple[int, Question]]:
     rng = np.random.default_rng(CALIBRATION_SEEDS)
-    return [(i, question) for i in range(pictures) for question in ask_all(picture(CALIBRATION_SEEDS + i).scene, rng)]
+    return [
+        (i, question)
+        for i in range(pictures)
+        for question in ask_all(picture(CALIBRATION_SEEDS + i).scene, rng)
+    ]

@@ -1,4 +1,6 @@
-"""What every cut and codec costs and loses, beside JPEG and WebP uploads of the same pictures and beside local answers."""
+"""What every cut and codec costs and loses, beside JPEG and WebP uploads of the same pictures and beside
+local answers.
+"""
 
 import statistics
 import time
@@ -26,8 +28,8 @@ from splitter.graph.export import graph_name
 from splitter.stages.work import Work
 
 _REPETITIONS = 15
-_MOST_SECONDS = 10.0
-_MOST_TOKENS = 64
+_MAX_SECONDS = 10.0
+_MAX_TOKENS = 64
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Row:
 
 def measure(work: Work, manifest: pb.Manifest, staging: Path, chain: Chain) -> list[Row]:
     """All rows of the report, INT8 head in place; fills in the manifest's accuracies and mean bytes."""
-    book = _Book(work, sum(len(cut.codecs) for cut in manifest.cuts) + sum(map(len, PICTURE_QUALITIES.values())) + 2)
+    book = _Book(
+        work, sum(len(cut.codecs) for cut in manifest.cuts) + sum(map(len, PICTURE_QUALITIES.values())) + 2
+    )
     manifest.measure = work.measure.name
     manifest.accuracy = book.add("whole", 0, lambda: book.reference).accuracy
     reached = chain.run(work.held_out)
@@ -53,7 +57,9 @@ def measure(work: Work, manifest: pb.Manifest, staging: Path, chain: Chain) -> l
     for form, qualities in PICTURE_QUALITIES.items():
         for quality in qualities:
             row = _picture_row(book, form, quality)
-            manifest.uploads.add(format=form, quality=quality, mean_bytes=row.bytes_mean, accuracy=row.accuracy)
+            manifest.uploads.add(
+                format=form, quality=quality, mean_bytes=row.bytes_mean, accuracy=row.accuracy
+            )
     if manifest.HasField("local"):
         add_row = _label_rows if work.matcher else _local_row
         add_row(book, manifest.local, staging, reached[-1])
@@ -73,7 +79,12 @@ class _Book:
 
         def make() -> dict[str, object]:
             scored: Score = self.work.measure.score(answer(), self.reference)
-            return {"route": route, "bytes_mean": bytes_mean, "accuracy": scored.accuracy, "by_kind": dict(scored.by_kind)}
+            return {
+                "route": route,
+                "bytes_mean": bytes_mean,
+                "accuracy": scored.accuracy,
+                "by_kind": dict(scored.by_kind),
+            }
 
         self.work.advance("measuring", len(self.rows), self._expected)
         self.rows.append(Row(**self.work.parts.value(f"row-{route.replace('/', '-')}", make)))
@@ -93,13 +104,19 @@ class _Book:
         whole = self.work.whole
         rows = {name: torch.from_numpy(values) for name, values in boundary.items()}
         batches = in_batches(len(next(iter(rows.values()))), rows_at_once(self.work.held_out.shape))
-        return torch.cat([enter(whole.family, whole.model, cut, {n: v[part] for n, v in rows.items()}) for part in batches])
+        return torch.cat(
+            [enter(whole.family, whole.model, cut, {n: v[part] for n, v in rows.items()}) for part in batches]
+        )
 
 
 def _codec_row(book: _Book, cut: pb.Cut, codec: pb.Codec, staging: Path, arrays: Arrays) -> Row:
     """Every held-out picture through the real codec, both halves."""
     half = wire.receiver(codec, staging.joinpath)
-    session = open_session((staging / codec.encoder).read_bytes(), book.work.options.threads) if codec.encoder else None
+    session = (
+        open_session((staging / codec.encoder).read_bytes(), book.work.options.threads)
+        if codec.encoder
+        else None
+    )
     boundary = book.work.boundary(cut.name, arrays)
 
     def encode(tiles: slice) -> dict[str, bytes]:
@@ -108,8 +125,13 @@ def _codec_row(book: _Book, cut: pb.Cut, codec: pb.Codec, staging: Path, arrays:
 
     payloads = [encode(tiles) for tiles in book.work.spans]
     codec.encode_milliseconds = median_milliseconds(lambda: encode(slice(1)))
-    decoded = [half.decode(payload, grid.tiles) for payload, grid in zip(payloads, book.work.grids, strict=True)]
-    received = {name: np.concatenate([part[name] for part in decoded]).reshape(values.shape) for name, values in boundary.items()}
+    decoded = [
+        half.decode(payload, grid.tiles) for payload, grid in zip(payloads, book.work.grids, strict=True)
+    ]
+    received = {
+        name: np.concatenate([part[name] for part in decoded]).reshape(values.shape)
+        for name, values in boundary.items()
+    }
     size = statistics.mean(sum(map(len, payload.values())) for payload in payloads)
     return book.add(f"split@{cut.name}/{codec.name}", size, lambda: book.ask(book.enter(cut.name, received)))
 
@@ -127,18 +149,32 @@ def _local_row(book: _Book, local: pb.Local, staging: Path, arrays: Arrays) -> N
     device = _Device(book.work, local, staging)
     tokens = np.asarray(arrays[graph_name(CONNECTOR, IMAGE_TOKENS)], np.float32)
     asked, grids, tiles = book.work.subject.questions, book.work.grids, book.work.spans
-    row = book.add("local", 0, lambda: [device.answer(tokens[tiles[i]], question.text, grids[i]) for i, question in asked])
+    row = book.add(
+        "local",
+        0,
+        lambda: [device.answer(tokens[tiles[i]], question.text, grids[i]) for i, question in asked],
+    )
     local.accuracy = row.accuracy
-    local.prefill_milliseconds, local.token_milliseconds = device.milliseconds(tokens[tiles[0]], asked[0][1].text, grids[0])
+    local.prefill_milliseconds, local.token_milliseconds = device.milliseconds(
+        tokens[tiles[0]], asked[0][1].text, grids[0]
+    )
 
 
 def _label_rows(book: _Book, local: pb.Local, staging: Path, arrays: Arrays) -> None:
-    """Every picture by the INT8 head, compared with the labels' own embeddings, and with those of the device's text tower."""
-    (tokens,) = (torch.from_numpy(values) for values in book.work.boundary(book.work.cuts[-1], arrays).values())
+    """Every picture by the INT8 head, compared with the labels' own embeddings, and with those of the
+    device's text tower.
+    """
+    (tokens,) = (
+        torch.from_numpy(values) for values in book.work.boundary(book.work.cuts[-1], arrays).values()
+    )
     local.accuracy = book.add("local", 0, lambda: book.ask(tokens)).accuracy
     if local.decoder and isinstance(book.work.measure, Agreement):
         measure, tower = book.work.measure, TextTower(local, staging, book.work.options.threads)
-        book.add("local, labels embedded there", 0, lambda: measure.outcome(tokens, torch.from_numpy(tower.embed(measure.texts))))
+        book.add(
+            "local, labels embedded there",
+            0,
+            lambda: measure.outcome(tokens, torch.from_numpy(tower.embed(measure.texts))),
+        )
         local.token_milliseconds = median_milliseconds(lambda: tower.embed(measure.texts[:1]))
 
 
@@ -147,14 +183,16 @@ class _Device:
 
     def __init__(self, work: Work, local: pb.Local, staging: Path) -> None:
         self._session = open_session((staging / local.decoder).read_bytes(), work.options.threads)
-        self._table: NDArray[np.float32] = np.load(staging / local.embeddings, allow_pickle=False).astype(np.float32)
+        self._table: NDArray[np.float32] = np.load(staging / local.embeddings, allow_pickle=False).astype(
+            np.float32
+        )
         self._past = np.zeros(tuple(local.past_shape), np.float32)
         self._prompting = work.speaker.prompting
 
     def answer(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> str:
         logits, past = self._step(self._prompt(tokens, question, grid), self._past)
         spoken: list[int] = []
-        while len(spoken) < _MOST_TOKENS and (best := int(logits.argmax())) not in self._prompting.stop_tokens:
+        while len(spoken) < _MAX_TOKENS and (best := int(logits.argmax())) not in self._prompting.stop_tokens:
             spoken.append(best)
             logits, past = self._step(self._table[[best]], past)
         return self._prompting.decode(spoken, skip_special_tokens=True).strip()
@@ -178,38 +216,49 @@ class _Device:
 
 @torch.inference_mode()
 def cloud_costs(work: Work, manifest: pb.Manifest) -> None:
-    """Time the tail from each cut, the whole tower, the prefill and a token, here, in FP32: the policy's first guess.
+    """Time the tail from each cut, the whole tower, the prefill and a token, here, in FP32: the policy's
+    first guess.
 
-    The tower is timed on one tile, and counted for as many as a picture has on average. Without the language model there is no
-    guess of its part; it stays 0 until the cloud reports its own.
+    The tower is timed on one tile, and counted for as many as a picture has on average. Without the language
+    model there is no guess of its part; it stays 0 until the cloud reports its own.
     """
     whole, threads = work.whole, torch.get_num_threads()
     torch.set_num_threads(work.options.threads)
     pixels, tiles = torch.from_numpy(work.held_out[:1]), mean_tiles(manifest.preprocessing)
     reached = dict(walk(whole.family, whole.model, pixels))
     for cut in manifest.cuts:
-        cut.cloud_milliseconds = tiles * median_milliseconds(partial(enter, whole.family, whole.model, cut.name, reached[cut.name]))
+        cut.cloud_milliseconds = tiles * median_milliseconds(
+            partial(enter, whole.family, whole.model, cut.name, reached[cut.name])
+        )
     costs = manifest.cloud_cost
-    costs.vision_milliseconds = tiles * median_milliseconds(lambda: list(walk(whole.family, whole.model, pixels)))
+    costs.vision_milliseconds = tiles * median_milliseconds(
+        lambda: list(walk(whole.family, whole.model, pixels))
+    )
     if work.with_language and not work.matcher:
-        _language_costs(work, costs, image_tokens(whole.family, whole.model, torch.from_numpy(work.held_out[work.spans[0]])))
+        _language_costs(
+            work,
+            costs,
+            image_tokens(whole.family, whole.model, torch.from_numpy(work.held_out[work.spans[0]])),
+        )
     torch.set_num_threads(threads)
 
 
 def _language_costs(work: Work, costs: pb.CloudCost, tokens: Tensor) -> None:
     whole = work.speaker
     prompt = whole.prompting.ids(work.subject.questions[0][1].text, work.grids[0])
-    costs.prefill_milliseconds = median_milliseconds(lambda: whole.family.rows(whole.model, [prompt], tokens).prefill())
+    costs.prefill_milliseconds = median_milliseconds(
+        lambda: whole.family.rows(whole.model, [prompt], tokens).prefill()
+    )
     rows = whole.family.rows(whole.model, [prompt], tokens)
     rows.prefill()
-    costs.token_milliseconds = median_milliseconds(lambda: rows.advance(prompt[-1:]))
+    costs.token_milliseconds = median_milliseconds(lambda: rows.decode(prompt[-1:]))
 
 
 def median_milliseconds(action: Callable[[], object]) -> float:
     """Median wall time of an action, after one run to warm up; of fewer runs where they take long."""
     action()
     times: list[float] = []
-    until = time.perf_counter() + _MOST_SECONDS
+    until = time.perf_counter() + _MAX_SECONDS
     while len(times) < _REPETITIONS and not (times and time.perf_counter() > until):
         begin = time.perf_counter()
         action()

@@ -1,4 +1,6 @@
-"""What is behind a cut, to a split under way: the tail, what it is asked, and how far it is off with what it received."""
+"""What is behind a cut, to a split under way: the tail, what it is asked, and how far it is off with what it
+received.
+"""
 
 from functools import partial
 
@@ -13,22 +15,22 @@ from splitter.stages.work import Work
 ASKED = 192  # pictures, whose gradients tell what errors cost
 
 
-def behind(work: Work, cut: str) -> Enter:
+def tail_from(work: Work, cut: str) -> Enter:
     """From a boundary of the cut to the image tokens."""
     return partial(enter, work.whole.family, work.whole.model, cut)
 
 
-def said(work: Work) -> sensitivity.Said:
+def fisher_target(work: Work) -> sensitivity.FisherTarget:
     """What of image tokens has the gradients that tell their weight."""
     if not _speaks(work):
-        return sensitivity.Alike()
+        return sensitivity.UniformTarget()
     asked = _questions(work)
-    return sensitivity.Answering(work.speaker, [asked[index % len(asked)] for index in range(ASKED)])
+    return sensitivity.AnswerLikelihood(work.speaker, [asked[index % len(asked)] for index in range(ASKED)])
 
 
 def loss(work: Work, cut: str, some: dict[str, Tensor]) -> Loss:
     """How far answers are from those to the boundary itself, that of some pictures for the scale."""
-    likeness = Likeness(behind(work, cut), some)
+    likeness = Likeness(tail_from(work, cut), some)
     return Distillation(work.speaker, likeness, _questions(work)) if _speaks(work) else likeness
 
 

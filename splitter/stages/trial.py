@@ -27,7 +27,7 @@ from splitter.stages.weighing import weigh
 from splitter.stages.work import Work
 
 _CALIBRATION, _PICTURES = 128, 24
-_MOST_BYTES = 512 << 20  # of all candidates' boundaries on the calibration pictures
+_MAX_BYTES = 512 << 20  # of all candidates' boundaries on the calibration pictures
 _TURNS = 15
 
 Tensors = dict[str, wire.Floats]
@@ -47,7 +47,9 @@ class _Coder:
 
     def encode(self, boundary: Tensors, tiles: slice) -> dict[str, bytes]:
         """The payloads of one picture of a batch, whose tiles lie there."""
-        codes = encoders.run(self.encoder, self.half, {name: values[tiles] for name, values in boundary.items()})
+        codes = encoders.run(
+            self.encoder, self.half, {name: values[tiles] for name, values in boundary.items()}
+        )
         return self.half.encode({name: np.concatenate(values) for name, values in codes.items()})
 
 
@@ -72,10 +74,14 @@ class Trial:
         """Of a codec of a cut, `split@CUT/CODEC`, in percent of the report's measure."""
         place, _, _ = name.removeprefix("split@").partition("/")
         half, sent = self._coders[name].half, self._payloads[name]
-        decoded = [half.decode(payloads, grid.tiles) for payloads, grid in zip(sent, self._grids, strict=True)]
+        decoded = [
+            half.decode(payloads, grid.tiles) for payloads, grid in zip(sent, self._grids, strict=True)
+        ]
         together = {tensor: np.concatenate([one[tensor] for one in decoded]) for tensor in decoded[0]}
         tiles = len(self._pixels)
-        received = {tensor: torch.from_numpy(v.reshape(tiles, -1, *v.shape[1:])) for tensor, v in together.items()}
+        received = {
+            tensor: torch.from_numpy(v.reshape(tiles, -1, *v.shape[1:])) for tensor, v in together.items()
+        }
         with torch.inference_mode():
             tokens = enter(self._work.whole.family, self._work.whole.model, place, received)
         return self._measure.score(self._measure.outcome(tokens), self._whole).accuracy
@@ -99,21 +105,29 @@ class Trial:
         return self._measure.outcome(image_tokens(whole.family, whole.model, torch.from_numpy(self._pixels)))
 
     def _reached(self, names: Sequence[str]) -> Iterator[tuple[str, float, Tensors, Tensors]]:
-        """Of each candidate: its piece's milliseconds, and its boundary on calibration pictures and on those to measure on."""
+        """Of each candidate: its piece's milliseconds, and its boundary on calibration pictures and on those
+        to measure on.
+        """
         work = self._work
         tower = work.parts.model("tower-fp32", lambda: export_tower(work.whole.family, work.whole.model))
         graph_names = [[graph_name(name, tensor) for tensor in self._tensors[name]] for name in names]
         chain = Chain(cut(in_form(work, tower), graph_names), work.options.threads)
         one = chain.run(self._pixels[:1])
         tiles = len(self._pixels) // len(self._grids)
-        room = _MOST_BYTES // (tiles * sum(values.nbytes for arrays in one for values in arrays.values()))
+        room = _MAX_BYTES // (tiles * sum(values.nbytes for arrays in one for values in arrays.values()))
         seen = list(work.subject.calibration)[: max(8, min(_CALIBRATION, room))]
-        measured = chain.milliseconds(self._pixels[:1], _TURNS), chain.run(work.pixels(seen)), chain.run(self._pixels)
+        measured = (
+            chain.milliseconds(self._pixels[:1], _TURNS),
+            chain.run(work.pixels(seen)),
+            chain.run(self._pixels),
+        )
         for name, milliseconds, fitted, held in zip(names, *measured, strict=True):
             yield name, milliseconds, self._boundary(name, fitted), self._boundary(name, held)
 
     def _boundary(self, name: str, arrays: Arrays) -> Tensors:
-        return {tensor: np.asarray(arrays[graph_name(name, tensor)], np.float32) for tensor in self._tensors[name]}
+        return {
+            tensor: np.asarray(arrays[graph_name(name, tensor)], np.float32) for tensor in self._tensors[name]
+        }
 
     def _try(self, name: str, milliseconds: float, fitted: Tensors, held: Tensors) -> None:
         """Fit the codecs of a candidate, and measure what they take."""
@@ -123,7 +137,10 @@ class Trial:
         entry.codecs.extend(coding.describe(held) for coding in codings)
         codecs.write(entry, codings, self._folder)
         for spec in entry.codecs:
-            route, coder = f"split@{name}/{spec.name}", _Coder.of(spec, self._folder, self._work.options.threads)
+            route, coder = (
+                f"split@{name}/{spec.name}",
+                _Coder.of(spec, self._folder, self._work.options.threads),
+            )
             sent = [coder.encode(held, tiles) for tiles in self._spans]
             spec.mean_bytes = mean(sum(map(len, payloads.values())) for payloads in sent)
             spec.encode_milliseconds = median_milliseconds(partial(coder.encode, held, slice(1)))
@@ -140,4 +157,8 @@ class Trial:
 def _tensors(work: Work, names: Sequence[str]) -> Mapping[str, list[str]]:
     """The bare tensor names that cross each candidate."""
     pixels = torch.zeros(1, *work.whole.family.pixel_shape(work.whole.model))
-    return {name: list(boundary) for name, boundary in walk(work.whole.family, work.whole.model, pixels) if name in names}
+    return {
+        name: list(boundary)
+        for name, boundary in walk(work.whole.family, work.whole.model, pixels)
+        if name in names
+    }

@@ -16,15 +16,15 @@ from protos.pictures.sizes import picture_grid
 from protos.pictures.tiles import Grid, spans
 from splitter.evaluate import subjects
 from splitter.evaluate.answers import Prompting
-from splitter.evaluate.matching import Agreement, Matcher, asked_once, read_matcher
+from splitter.evaluate.matching import Agreement, ReferenceDualEncoder, asked_once, read_dual_encoder
 from splitter.evaluate.measures import ANSWERS, FEATURES, Answers, Features, Measure
 from splitter.evaluate.subjects import Subject
-from splitter.evaluate.verify import Whole
-from splitter.families import Family, Matching, Speaking, cut_names, speaking, walk
+from splitter.evaluate.verify import ReferenceModel
+from splitter.families import Family, Generative, Matching, cut_names, generative, walk
 from splitter.families.loading import Checkpoint, load_processor
 from splitter.graph.chain import Arrays
 from splitter.graph.export import graph_name
-from splitter.memory import give_back
+from splitter.memory import trim_memory
 from splitter.nano.model import WEIGHTS
 from splitter.recipe import BEST_CUTS, Options
 from splitter.storage.hub import name_of
@@ -32,8 +32,8 @@ from splitter.storage.parts import Parts
 
 BUILT_IN = "nano"
 AUTO = "auto"
-_MOST_LANGUAGE_BYTES = 2 << 30
-_MOST_TILE_BYTES = 400 << 20  # of pixels in memory at once; each published cut takes about as much again
+_MAX_LANGUAGE_BYTES = 2 << 30
+_MAX_TILE_BYTES = 400 << 20  # of pixels in memory at once; each published cut takes about as much again
 
 Say = Callable[[str], None]
 Advance = Callable[[str, int, int], None]
@@ -41,7 +41,9 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass
 class Work:
-    """What the steps of one split share. `say` is told of each step, `advance` of (step, done, of) within long ones."""
+    """What the steps of one split share. `say` is told of each step, `advance` of (step, done, of) within
+    long ones.
+    """
 
     options: Options
     parts: Parts
@@ -65,22 +67,30 @@ class Work:
         """Let a large model go until it is needed again; reading it anew takes seconds."""
         if not self.with_language and (resting := self.__dict__.pop("whole", None)):
             for weight in resting.model.parameters():
-                if not weight.is_meta:  # onnxscript's rewriter holds on to the last graph that it saw, and so to the weights
+                if (
+                    not weight.is_meta
+                ):  # onnxscript's rewriter holds on to the last graph that it saw, and so to the weights
                     weight.data = torch.empty(0)
             del resting
-            give_back()
+            trim_memory()
 
     @cached_property
     def with_language(self) -> bool:
-        """Whether the language model is loaded: what is behind the image tokens is needed for answers, and for nothing else."""
+        """Whether the language model is loaded: what is behind the image tokens is needed for answers, and
+        for nothing else.
+        """
         checkpoint, chosen = self.checkpoint, self.options.measure
         if not checkpoint.language and chosen == FEATURES:
-            raise CheckpointError(f"the language model of a {checkpoint.family.name} cannot be left out yet; leave out --measure features")
-        loaded = chosen == ANSWERS or (chosen == AUTO and checkpoint.language_bytes <= _MOST_LANGUAGE_BYTES)
+            raise CheckpointError(
+                f"the language model of a {checkpoint.family.name} cannot be left out yet; leave out "
+                "--measure features"
+            )
+        loaded = chosen == ANSWERS or (chosen == AUTO and checkpoint.language_bytes <= _MAX_LANGUAGE_BYTES)
         if self.options.with_local and not loaded:
             size = f"{checkpoint.language_bytes / 1e9:.1f} GB"
             raise CheckpointError(
-                f"--with-local needs the language model in memory, {size} as FP32: leave it out, or give --measure answers"
+                f"--with-local needs the language model in memory, {size} as FP32: leave it out, or give "
+                "--measure answers"
             )
         return loaded
 
@@ -92,37 +102,52 @@ class Work:
         return Answers(self.speaker, self.subject.questions, self.grids) if self.with_language else Features()
 
     @cached_property
-    def whole(self) -> Whole | Matcher:
+    def whole(self) -> ReferenceModel | ReferenceDualEncoder:
         """The model, without its language model where that is left out."""
         model, kind = self.checkpoint.model(language=self.with_language), self.family
-        give_back()  # what reading it took
+        trim_memory()  # what reading it took
         kind.preprocessing(self.processor)  # raises now, not after minutes, where a device could not do it
         if isinstance(kind, Matching):
-            return read_matcher(kind, model, self.processor, self.options)
-        return self._whole(speaking(kind), model)
+            return read_dual_encoder(kind, model, self.processor, self.options)
+        return self._whole(generative(kind), model)
 
-    def _whole(self, kind: Speaking, model: PreTrainedModel) -> Whole:
+    def _whole(self, kind: Generative, model: PreTrainedModel) -> ReferenceModel:
         if self.options.labels or self.options.template:
-            raise CheckpointError(f"a {kind.name} answers questions and does not choose among labels; leave out --labels and --template")
+            raise CheckpointError(
+                f"a {kind.name} answers questions and does not choose among labels; leave out "
+                "--labels "
+                "and "
+                "--template"
+            )
         tokenizer = AutoTokenizer.from_pretrained(self.options.checkpoint, local_files_only=True)
         template = kind.prompt_template(model, self.processor)
         if "{question}" not in template:
-            self.say(f"{self.name} has no chat template, so it is taken for a captioner: it says what it sees, whatever it is asked")
+            self.say(
+                f"{self.name} has no chat template, so it is taken for a captioner: it says what it sees, "
+                "whatever it is "
+                "asked"
+            )
         picture = kind.picture_text(model, self.processor)
-        prompting = Prompting(template, tokenizer, kind.image_token(model), kind.stop_tokens(model), tokenizer.decode, picture)
-        return Whole(kind, model, prompting)
+        prompting = Prompting(
+            template, tokenizer, kind.image_token(model), kind.stop_tokens(model), tokenizer.decode, picture
+        )
+        return ReferenceModel(kind, model, prompting)
 
     @property
-    def speaker(self) -> Whole:
+    def speaker(self) -> ReferenceModel:
         """The model, of a family that answers questions."""
-        if isinstance(self.whole, Matcher):
+        if isinstance(self.whole, ReferenceDualEncoder):
             raise TypeError("a dual encoder answers no questions")
         return self.whole
 
     @property
-    def matcher(self) -> Matcher | None:
+    def matcher(self) -> ReferenceDualEncoder | None:
         """The model, of a dual encoder; None for a family that answers questions."""
-        return self.whole if isinstance(self.family, Matching) and isinstance(self.whole, Matcher) else None
+        return (
+            self.whole
+            if isinstance(self.family, Matching) and isinstance(self.whole, ReferenceDualEncoder)
+            else None
+        )
 
     @cached_property
     def processor(self) -> ProcessorMixin:
@@ -139,7 +164,9 @@ class Work:
         if not self.preprocessing.HasField("tiles"):
             return self._subject
         size = np.dtype(np.float32).itemsize * math.prod(self.family.pixel_shape(self.checkpoint.empty))
-        return subjects.fewer(self._subject, lambda picture: self.grid(picture).tiles, max(1, _MOST_TILE_BYTES // size))
+        return subjects.fewer(
+            self._subject, lambda picture: self.grid(picture).tiles, max(1, _MAX_TILE_BYTES // size)
+        )
 
     @cached_property
     def _subject(self) -> Subject:
@@ -148,17 +175,29 @@ class Work:
             found = subjects.folder(chosen.calibration, chosen.calibration_pictures, chosen.report_pictures)
             return asked_once(found) if isinstance(self.family, Matching) else found
         if chosen.checkpoint != WEIGHTS:
-            raise CheckpointError("a checkpoint of your own needs --calibration DIR: a folder of pictures like those it will see")
+            raise CheckpointError(
+                "a checkpoint of your own needs --calibration DIR: a folder of pictures like those it "
+                "will "
+                "see"
+            )
         return subjects.scenes(chosen.calibration_pictures, chosen.report_pictures)
 
     def further(self, teaching: Sequence[int]) -> Iterator[subjects.Image]:
-        """What a codec learns from besides the calibration, without end: more scenes, or views of its pictures of these indices."""
+        """What a codec learns from besides the calibration, without end: more scenes, or views of its
+        pictures of these indices.
+        """
         seen = self.subject.calibration
-        return subjects.views([seen[index] for index in teaching]) if self.options.calibration else subjects.more_scenes(len(seen))
+        return (
+            subjects.views([seen[index] for index in teaching])
+            if self.options.calibration
+            else subjects.more_scenes(len(seen))
+        )
 
     @cached_property
     def cuts(self) -> list[str]:
-        """The published cuts in order: those named; the best ones, found by trying; or two layers at thirds, and the last cut there is."""
+        """The published cuts in order: those named; the best ones, found by trying; or two layers at thirds,
+        and the last cut there is.
+        """
         if self.options.cuts == BEST_CUTS:
             from splitter.stages.best_cuts import best_cuts  # it works on this class
 
@@ -166,7 +205,11 @@ class Work:
         possible = cut_names(self.family, self.checkpoint.empty)
         if not self.options.cuts:
             depth = self.family.depth(self.checkpoint.empty)
-            return list(dict.fromkeys([possible[max(0, depth // 3 - 1)], possible[max(0, 2 * depth // 3 - 1)], possible[-1]]))
+            return list(
+                dict.fromkeys(
+                    [possible[max(0, depth // 3 - 1)], possible[max(0, 2 * depth // 3 - 1)], possible[-1]]
+                )
+            )
         for name in self.options.cuts:
             if name not in possible:
                 raise UnknownName("cut", name, possible)
@@ -174,14 +217,20 @@ class Work:
 
     @cached_property
     def boundaries(self) -> dict[str, list[str]]:
-        """The bare tensor names that cross each published cut; kept, so that they do not bring a large model back."""
+        """The bare tensor names that cross each published cut; kept, so that they do not bring a large model
+        back.
+        """
         names: dict[str, list[str]] = self.parts.value("boundaries", self._walked)
         return names
 
     def _walked(self) -> dict[str, list[str]]:
         pixels = torch.zeros(1, *self.whole.family.pixel_shape(self.whole.model))
         with torch.inference_mode():
-            return {name: list(boundary) for name, boundary in walk(self.whole.family, self.whole.model, pixels) if name in self.cuts}
+            return {
+                name: list(boundary)
+                for name, boundary in walk(self.whole.family, self.whole.model, pixels)
+                if name in self.cuts
+            }
 
     @cached_property
     def held_out(self) -> NDArray[np.float32]:
@@ -207,10 +256,18 @@ class Work:
         return self.family.resized(self.processor, self.subject.pictures)
 
     def pixels(self, pictures: list[subjects.Image]) -> NDArray[np.float32]:
-        """Pictures through the checkpoint's own processor. Raises CheckpointError where it is not made for the model."""
-        made, taken = self.family.pixels(self.processor, pictures).numpy(), self.family.pixel_shape(self.checkpoint.empty)
+        """Pictures through the checkpoint's own processor. Raises CheckpointError where it is not made for
+        the model.
+        """
+        made, taken = (
+            self.family.pixels(self.processor, pictures).numpy(),
+            self.family.pixel_shape(self.checkpoint.empty),
+        )
         if made.shape[1:] != taken:
-            raise CheckpointError(f"the processor makes pictures {made.shape[1:]}, the model takes {taken}; mend preprocessor_config.json")
+            raise CheckpointError(
+                f"the processor makes pictures {made.shape[1:]}, the model takes {taken}; mend "
+                "preprocessor_config.json"
+            )
         return made
 
     def graph_names(self) -> list[list[str]]:
@@ -219,4 +276,7 @@ class Work:
 
     def boundary(self, name: str, arrays: Arrays) -> dict[str, NDArray[np.float32]]:
         """A cut's boundary out of what a chain gave, by bare tensor name."""
-        return {tensor: np.asarray(arrays[graph_name(name, tensor)], np.float32) for tensor in self.boundaries[name]}
+        return {
+            tensor: np.asarray(arrays[graph_name(name, tensor)], np.float32)
+            for tensor in self.boundaries[name]
+        }

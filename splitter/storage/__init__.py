@@ -1,1 +1,3 @@
-"""What a split reads and writes on disk: checkpoints by name, digests, finished steps, the tail, and room for it all."""
+"""What a split reads and writes on disk: checkpoints by name, digests, finished steps, the tail, and room for
+it all.
+"""

@@ -9,13 +9,15 @@ from pathlib import Path
 _LARGE = 64 << 20  # a smaller file is read faster than it is looked up
 _BLOCK = 16 << 20
 _SETTLED = 2.0  # seconds: a file that changed so recently may change again within one tick of its clock
-_MOST_KEPT = 500
+_MAX_KEPT = 500
 
 Read = Callable[[int], None]
 
 
 class Digests:
-    """SHA-256 of files by path, size, inode and both times, to the nanosecond; kept in a JSON file between runs."""
+    """SHA-256 of files by path, size, inode and both times, to the nanosecond; kept in a JSON file between
+    runs.
+    """
 
     def __init__(self, memory: Path, read: Read = lambda _: None) -> None:
         """`read` is told of every so many bytes done, looked up ones too."""
@@ -29,7 +31,11 @@ class Digests:
             self._read(path.stat().st_size)
             return known
         digest = self._sha256(path)
-        if path.stat().st_size >= _LARGE and key == _key(path) and time.time() - path.stat().st_mtime > _SETTLED:
+        if (
+            path.stat().st_size >= _LARGE
+            and key == _key(path)
+            and time.time() - path.stat().st_mtime > _SETTLED
+        ):
             self._known[key] = digest
             self._keep()
         return digest
@@ -45,7 +51,7 @@ class Digests:
     def _keep(self) -> None:
         self._memory.parent.mkdir(parents=True, exist_ok=True)
         aside = self._memory.with_name(f"aside-{self._memory.name}")
-        aside.write_text(json.dumps(dict(list(self._known.items())[-_MOST_KEPT:])))
+        aside.write_text(json.dumps(dict(list(self._known.items())[-_MAX_KEPT:])))
         aside.replace(self._memory)
 
 

@@ -6,12 +6,20 @@ from pathlib import Path
 from protos.errors import CheckpointError
 
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
-_WANTED = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]  # no pickles, no weights of other frameworks
+_WANTED = [
+    "*.json",
+    "*.safetensors",
+    "*.jinja",
+    "*.txt",
+    "*.model",
+]  # no pickles, no weights of other frameworks
 _NESTED = ["*/*"]
 
 
 def find(name: str) -> Path:
-    """The folder of that name, or of the hub's checkpoint `org/name`, fetched where it is not in the cache. Raises CheckpointError."""
+    """The folder of that name, or of the hub's checkpoint `org/name`, fetched where it is not in the cache.
+    Raises CheckpointError.
+    """
     folder = Path(name).expanduser()
     if folder.exists() or not _ID.fullmatch(name) or name.startswith("."):
         return folder
@@ -36,8 +44,10 @@ def _fetch(name: str) -> Path:
         if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
             raise  # the disk's fault, not the hub's
         message = (
-            f"there is no folder {name} here, and the hub's checkpoint {name} cannot be fetched ({_first_line(error)}). Where the hub "
-            f"can be reached, run `hf download {name} --local-dir DIR`, bring DIR here, and give it instead of {name}"
+            f"there is no folder {name} here, and the hub's checkpoint {name} cannot be fetched "
+            f"({_first_line(error)}). Where the hub "
+            f"can be reached, run `hf download {name} --local-dir DIR`, bring DIR here, and give it "
+            f"instead of {name}"
         )
         raise CheckpointError(message, checkpoint=name) from error
 

@@ -1,4 +1,5 @@
-"""Finished steps of a split, kept beside the bundle until it is whole: what an interrupted run need not do again.
+"""Finished steps of a split, kept beside the bundle until it is whole: what an interrupted run need not do
+again.
 
 Every file is written aside and renamed, so that what stands under its name is complete.
 """
@@ -12,9 +13,9 @@ from typing import Any
 import onnx
 
 from splitter.graph.files import save
-from splitter.memory import give_back
+from splitter.memory import trim_memory
 
-_MOST_INSIDE = 64 << 20
+_MAX_INSIDE = 64 << 20
 _MARK = "recipe"
 
 
@@ -44,23 +45,27 @@ class Parts:
         place = self.folder / f"{name}.onnx"
         if not place.exists():
             self._write_model(place, make())
-            give_back()
+            trim_memory()
         return onnx.load(place)
 
     def value(self, name: str, make: Callable[[], Any]) -> Any:
         """A JSON value, made once."""
-        return json.loads(self.file(f"{name}.json", lambda path: path.write_text(json.dumps(make()))).read_text())
+        return json.loads(
+            self.file(f"{name}.json", lambda path: path.write_text(json.dumps(make()))).read_text()
+        )
 
     def file(self, name: str, write: Callable[[Path], object]) -> Path:
         """A file, written once."""
         place = self.folder / name
         if not place.exists():
             self._write(place, write)
-            give_back()
+            trim_memory()
         return place
 
     def take(self, name: str, write: Callable[[Path], object], target: Path) -> None:
-        """A file, written once, into the bundle: by a second name, so that an interrupted run finds it again."""
+        """A file, written once, into the bundle: by a second name, so that an interrupted run finds it
+        again.
+        """
         place = self.file(name, write)
         try:
             target.hardlink_to(place)
@@ -89,7 +94,7 @@ class Parts:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         try:
-            save(model, made / place.name, _MOST_INSIDE)
+            save(model, made / place.name, _MAX_INSIDE)
             for file in sorted(made.iterdir(), key=lambda path: path.name == place.name):
                 file.replace(self.folder / file.name)
         finally:

@@ -9,7 +9,11 @@ from pathlib import Path
 from protos.errors import DiskFull
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_SAID = ("No space left on device", "Disk quota exceeded", "File too large")  # by libraries whose errors hold no number
+_SAID = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "File too large",
+)  # by libraries whose errors hold no number
 
 
 def check_room(output: Path, needed: int) -> None:
@@ -17,20 +21,29 @@ def check_room(output: Path, needed: int) -> None:
     place = next(folder for folder in output.absolute().parents if folder.exists())
     free = shutil.disk_usage(place).free
     if free < needed:
-        message = f"{output} and what is kept while it is made need {_gigabytes(needed)}, and {place} has {_gigabytes(free)} free"
+        message = (
+            f"{output} and what is kept while it is made need {_gigabytes(needed)}, and {place} has "
+            f"{_gigabytes(free)} free"
+        )
         raise DiskFull(f"{message}; free some, or give another place with -o", needed=needed, free=free)
 
 
 @contextlib.contextmanager
 def full_disk_told(output: Path, kept: Path) -> Iterator[None]:
-    """Let a write that failed for want of room end in DiskFull, whichever library made it; finished steps are in `kept`."""
+    """Let a write that failed for want of room end in DiskFull, whichever library made it; finished steps are
+    in `kept`.
+    """
     try:
         yield
     except Exception as error:
         if not _wants_room(error):
             raise
-        message = f"no room left on the disk while {output} was made ({error}); finished steps are kept in {kept}"
-        raise DiskFull(f"{message}: free some room and run the same command again", path=str(output)) from error
+        message = (
+            f"no room left on the disk while {output} was made ({error}); finished steps are kept in {kept}"
+        )
+        raise DiskFull(
+            f"{message}: free some room and run the same command again", path=str(output)
+        ) from error
 
 
 def _wants_room(error: BaseException | None) -> bool:

@@ -1,7 +1,7 @@
 """The cloud's weights: a checkpoint's own safetensors files at two bytes a number, written block by block.
 
-Numbers of two bytes stay as they are, BF16 too: it has the range that FP16 lacks, at the same size. FP32 becomes FP16, but a tensor
-with numbers beyond FP16's range becomes BF16.
+Numbers of two bytes stay as they are, BF16 too: it has the range that FP16 lacks, at the same size. FP32
+becomes FP16, but a tensor with numbers beyond FP16's range becomes BF16.
 """
 
 import json
@@ -36,11 +36,18 @@ class Piece:
 
     @property
     def size(self) -> int:
-        return self.source.numbers * _HALF_BYTES if self.source.dtype in _WIDE else self.source.end - self.source.begin
+        return (
+            self.source.numbers * _HALF_BYTES
+            if self.source.dtype in _WIDE
+            else self.source.end - self.source.begin
+        )
 
 
-def write_tail(checkpoint: Checkpoint, parts: Parts, folder: Path, advance: Callable[[int, int], None] = lambda *_: None) -> None:
-    """Weights and configuration of the tail into an empty folder; files that are finished in `parts` are not written again.
+def write_tail(
+    checkpoint: Checkpoint, parts: Parts, folder: Path, advance: Callable[[int, int], None] = lambda *_: None
+) -> None:
+    """Weights and configuration of the tail into an empty folder; files that are finished in `parts` are not
+    written again.
 
     `advance` is told of files done, of how many.
     """
@@ -60,7 +67,9 @@ def tail_bytes(tensors: dict[str, Stored]) -> int:
 
 
 def write_halved(source: Path, target: Path) -> None:
-    """One safetensors file with no number wider than two bytes; copied as it is where that holds already. Raises CheckpointError."""
+    """One safetensors file with no number wider than two bytes; copied as it is where that holds already.
+    Raises CheckpointError.
+    """
     tensors = read_header(source)
     if not any(stored.dtype in _WIDE for stored in tensors.values()):
         shutil.copyfile(source, target)
@@ -90,12 +99,16 @@ def _narrowed(reading: BinaryIO, stored: Stored) -> str:
     """The type of a tensor in the tail."""
     if stored.dtype not in _WIDE:
         return stored.dtype
-    beyond = any(bool((block.to(torch.float16).isinf() & block.isfinite()).any()) for block in _numbers(reading, stored))
+    beyond = any(
+        bool((block.to(torch.float16).isinf() & block.isfinite()).any())
+        for block in _numbers(reading, stored)
+    )
     return "BF16" if beyond else "F16"
 
 
 def header(tensors: Iterable[tuple[str, str, Sequence[int], int]], metadata: object = None) -> bytes:
-    """A safetensors file's beginning: of each tensor its name, the format's name of its type, its shape and its bytes, in their order.
+    """A safetensors file's beginning: of each tensor its name, the format's name of its type, its shape and
+    its bytes, in their order.
 
     Eight bytes of length and the JSON, filled with spaces so that the data is aligned.
     """
@@ -123,7 +136,9 @@ def _blocks(reading: BinaryIO, piece: Piece) -> Iterator[bytes]:
 
 
 def _numbers(reading: BinaryIO, stored: Stored) -> Iterator[torch.Tensor]:
-    """A wide tensor's numbers in order, a block at a time. Plain reads: a mapped file would count as memory in use."""
+    """A wide tensor's numbers in order, a block at a time. Plain reads: a mapped file would count as memory
+    in use.
+    """
     reading.seek(stored.begin)
     dtype, left = _WIDE[stored.dtype], stored.numbers
     while left:
@@ -135,5 +150,7 @@ def _numbers(reading: BinaryIO, stored: Stored) -> Iterator[torch.Tensor]:
 def _exactly(reading: BinaryIO, size: int) -> bytes:
     block = reading.read(size)
     if len(block) != size:
-        raise CheckpointError(f"{reading.name} became shorter while it was read; leave the checkpoint as it is during a split")
+        raise CheckpointError(
+            f"{reading.name} became shorter while it was read; leave the checkpoint as it is during a split"
+        )
     return block

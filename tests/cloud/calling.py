@@ -15,8 +15,8 @@ from PIL import Image
 
 from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
-from cloud.models.dual_encoder import Matcher
-from cloud.models.placement import Precision
+from cloud.models.dual_encoder import DualEncoder
+from cloud.models.placement import Placement
 from cloud.models.tail import Tail
 from protos import codec as wire
 from protos import inference_pb2 as ip
@@ -25,7 +25,7 @@ from protos.inference_pb2_grpc import InferenceStub
 from splitter.families import family, walk
 from splitter.families.loading import load_model
 
-FP32 = Precision(torch.device("cpu"), torch.float32, "for tests")
+FP32 = Placement(torch.device("cpu"), torch.float32, "for tests")
 Pixels = NDArray[np.uint8]
 
 
@@ -68,7 +68,7 @@ class Caller:
     async def until_idle(self) -> None:
         """Wait until the engine has nothing to do; the caller of a test sets the patience."""
         async with asyncio.timeout(30):
-            while (load := self.service.engine.load()).running or load.waiting:  # noqa: ASYNC110 - what a caller sees, it polls
+            while (load := self.service.engine.load()).running or load.waiting:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def until_running(self, waiting: int = 0) -> None:
@@ -79,10 +79,13 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(*tails: Tail | Matcher, **settings: Any) -> AsyncIterator[Caller]:
+async def calling(*tails: Tail | DualEncoder, **settings: Any) -> AsyncIterator[Caller]:
     """A service for these tails on a free port of this machine, and a client of it."""
     config = ServeConfig(tuple(tail.bundle.path for tail in tails), port=0, **settings)
-    async with serving({tail.digest: tail for tail in tails}, FP32, config) as service, connected(service.address) as channel:
+    async with (
+        serving({tail.digest: tail for tail in tails}, FP32, config) as service,
+        connected(service.address) as channel,
+    ):
         yield Caller(service, channel, InferenceStub(channel))
 
 
@@ -100,7 +103,9 @@ def png(pixels: Pixels) -> bytes:
 
 
 def picture_request(bundle: Bundle, pixels: Pixels, question: str, **fields: Any) -> ip.InferRequest:
-    return ip.InferRequest(bundle=bundle.digest, question=question, picture=ip.Picture(data=png(pixels)), **fields)
+    return ip.InferRequest(
+        bundle=bundle.digest, question=question, picture=ip.Picture(data=png(pixels)), **fields
+    )
 
 
 class Head:
@@ -122,4 +127,8 @@ class Head:
 
     def pack(self, cut: str, codes: dict[str, NDArray[np.float16]]) -> ip.Features:
         payloads = wire.sender(self._bundle.codec(cut, "fp16-zstd"), self._bundle.file).encode(codes)
-        return ip.Features(cut=cut, codec="fp16-zstd", payloads=[ip.Payload(name=name, data=data) for name, data in payloads.items()])
+        return ip.Features(
+            cut=cut,
+            codec="fp16-zstd",
+            payloads=[ip.Payload(name=name, data=data) for name, data in payloads.items()],
+        )

@@ -31,7 +31,7 @@ def endless_path(bundle_path: Path, tmp_path_factory: pytest.TempPathFactory) ->
     shutil.copytree(bundle_path, folder, ignore=shutil.ignore_patterns(MANIFEST))
     manifest = Bundle.open(bundle_path).manifest
     del manifest.prompt.stop_tokens[:]
-    manifest.model, manifest.limits.most_new_tokens = "endless", 50_000
+    manifest.model, manifest.limits.max_new_tokens = "endless", 50_000
     write_manifest(folder, manifest)
     return folder
 

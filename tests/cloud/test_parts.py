@@ -12,16 +12,16 @@ from PIL import Image
 
 from cloud.admission.pictures import open_picture
 from cloud.config import ServeConfig, listen_address
-from cloud.engine.encoder_cache import Frames
-from cloud.engine.prompts import Prompts, Speech
+from cloud.engine.encoder_cache import EncoderCache
+from cloud.engine.prompts import IncrementalDetokenizer, Prompts
 from cloud.engine.sampling import Sampler
-from cloud.engine.scheduler import Waiting
+from cloud.engine.scheduler import Scheduler
 from cloud.models.placement import choose
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import CloudBusy, PictureError, RequestError, UnknownFrame
 
-LIMITS = pb.Limits(most_picture_bytes=1 << 20, most_picture_pixels=10_000)
+LIMITS = pb.Limits(max_picture_bytes=1 << 20, max_picture_pixels=10_000)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_what_is_no_address_says_what_is(text: str) -> None:
         ("port", 70_000),
         ("device", "tpu"),
         ("dtype", "int8"),
-        ("most_batch", 0),
-        ("most_waiting", 0),
+        ("max_batch", 0),
+        ("max_waiting", 0),
         ("threads", -1),
         ("drain", -1.0),
         ("keep", -1.0),
@@ -57,16 +57,17 @@ def test_a_setting_out_of_bounds_is_named(setting: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "loopback"), [("127.0.0.1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False), ("a.b", False)]
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False), ("a.b", False)],
 )
 def test_loopback_is_known(host: str, loopback: bool) -> None:
     assert ServeConfig((Path(),), host=host).loopback is loopback
 
 
 def test_the_measured_precision_says_why() -> None:
-    precision = choose("cpu", "auto", 64)
-    assert precision.dtype in (torch.float32, torch.bfloat16)
-    assert "measured now" in precision.why
+    placement = choose("cpu", "auto", 64)
+    assert placement.dtype in (torch.float32, torch.bfloat16)
+    assert "measured now" in placement.why
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -76,7 +77,7 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
 
 
 def test_frames_forget_the_one_unused_for_longest() -> None:
-    frames, row = Frames(3 * 40), torch.zeros(2, 5)
+    frames, row = EncoderCache(3 * 40), torch.zeros(2, 5)
     for name in ("a", "b", "c"):
         frames.put(name, "bundle", row)
     frames.get("a", "bundle")
@@ -87,21 +88,21 @@ def test_frames_forget_the_one_unused_for_longest() -> None:
 
 
 def test_a_frame_belongs_to_its_bundle() -> None:
-    frames = Frames(1000)
+    frames = EncoderCache(1000)
     frames.put("a", "bundle", torch.zeros(2))
     with pytest.raises(UnknownFrame):
         frames.get("a", "another")
 
 
 def test_a_frame_too_large_is_not_kept_and_drops_no_other() -> None:
-    frames = Frames(40)
+    frames = EncoderCache(40)
     frames.put("a", "bundle", torch.zeros(10))
     frames.put("b", "bundle", torch.zeros(11))
     assert len(frames.get("a", "bundle").image_tokens) == 10
 
 
 def test_a_kept_frame_does_not_keep_its_batch() -> None:
-    frames = Frames(1000)
+    frames = EncoderCache(1000)
     frames.put("a", "bundle", torch.zeros(100, 2)[0])
     assert frames.get("a", "bundle").image_tokens.untyped_storage().nbytes() == 8
 
@@ -133,14 +134,16 @@ def test_floating_point_pixels_are_refused() -> None:
 
 @given(
     st.binary(max_size=300),
-    st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WEBP", b"BM", b"GIF89a", b"II*\0"]),
+    st.sampled_from(
+        [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WEBP", b"BM", b"GIF89a", b"II*\0"]
+    ),
 )
 def test_no_bytes_make_the_decoder_raise_anything_else(tail: bytes, start: bytes) -> None:
     try:
         picture = open_picture(start + tail, LIMITS)
     except PictureError:
         return
-    assert picture.width * picture.height <= LIMITS.most_picture_pixels
+    assert picture.width * picture.height <= LIMITS.max_picture_pixels
 
 
 def test_top_p_draws_from_the_likely_only() -> None:
@@ -150,7 +153,10 @@ def test_top_p_draws_from_the_likely_only() -> None:
 
 def test_draws_follow_the_probabilities() -> None:
     sampler, probabilities = Sampler(1.0, 0.0, seed=5), torch.tensor([0.1, 0.6, 0.3])
-    drawn = torch.bincount(torch.tensor([sampler.draw(probabilities.log()) for _ in range(3000)]), minlength=3) / 3000
+    drawn = (
+        torch.bincount(torch.tensor([sampler.draw(probabilities.log()) for _ in range(3000)]), minlength=3)
+        / 3000
+    )
     assert torch.allclose(drawn, probabilities, atol=0.03)
 
 
@@ -161,14 +167,18 @@ def test_an_almost_cold_temperature_is_greedy() -> None:
 def test_speech_holds_back_half_a_character(tmp_path: Path) -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    core = Tokenizer(models.BPE({c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, []))
+    core = Tokenizer(
+        models.BPE({c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, [])
+    )
     core.pre_tokenizer, core.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     core.save(str(tmp_path / "tokenizer.json"))
-    prompts = Prompts(tmp_path / "tokenizer.json", pb.Prompt(template="{question}", image_token=999), pb.Limits())
-    speech = Speech(prompts)
-    pieces = [speech.add(token) for token in core.encode("añ€").ids]
+    prompts = Prompts(
+        tmp_path / "tokenizer.json", pb.Prompt(template="{question}", image_token=999), pb.Limits()
+    )
+    detokenizer = IncrementalDetokenizer(prompts)
+    pieces = [detokenizer.add(token) for token in core.encode("añ€").ids]
     assert pieces == ["a", "", "ñ", "", "", "€"]
-    assert speech.end() == ""
+    assert detokenizer.end() == ""
 
 
 def test_the_prompt_is_the_processors(bundle: Bundle) -> None:
@@ -184,8 +194,12 @@ def test_the_prompt_is_the_processors(bundle: Bundle) -> None:
 
 
 def test_a_request_that_is_being_decoded_has_its_place_in_the_line() -> None:
-    waiting = Waiting(1)
-    with waiting.entering(), pytest.raises(CloudBusy, match="1 requests wait here already"), waiting.entering():
+    scheduler = Scheduler(1)
+    with (
+        scheduler.entering(),
+        pytest.raises(CloudBusy, match="1 requests wait here already"),
+        scheduler.entering(),
+    ):
         pytest.fail("two were let in where one has room")
-    with waiting.entering():
-        assert not len(waiting)
+    with scheduler.entering():
+        assert not len(scheduler)

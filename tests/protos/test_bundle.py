@@ -15,7 +15,9 @@ def rewrite(path: Path, data: bytes) -> None:
 def test_a_bundle_is_known_by_the_digest_of_its_manifest(bundle_path: Path) -> None:
     import hashlib
 
-    assert Bundle.open(bundle_path).digest == hashlib.sha256((bundle_path / MANIFEST).read_bytes()).hexdigest()
+    assert (
+        Bundle.open(bundle_path).digest == hashlib.sha256((bundle_path / MANIFEST).read_bytes()).hexdigest()
+    )
 
 
 def test_every_file_of_a_fresh_bundle_verifies(bundle: Bundle) -> None:

@@ -4,7 +4,7 @@ from protos import bundle_pb2 as pb
 from protos.errors import PromptError
 from protos.limits import check_question
 
-LIMITS = pb.Limits(most_question_bytes=6)
+LIMITS = pb.Limits(max_question_bytes=6)
 
 
 @pytest.mark.parametrize("question", ["", "   \n"])

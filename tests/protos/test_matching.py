@@ -6,8 +6,17 @@ from protos.errors import PromptError
 from protos.limits import check_labels, check_texts
 from protos.matching import label_texts, scores, unit
 
-CLIP = pb.Matching(kind=pb.Matching.SOFTMAX, scale=10, template="a photo of a {label}", width=2, most_texts=3, most_text_bytes=8)
-SIGLIP = pb.Matching(kind=pb.Matching.SIGMOID, scale=10, bias=-5, template="{label}", width=2, most_texts=3, most_text_bytes=8)
+CLIP = pb.Matching(
+    kind=pb.Matching.SOFTMAX,
+    scale=10,
+    template="a photo of a {label}",
+    width=2,
+    max_texts=3,
+    max_text_bytes=8,
+)
+SIGLIP = pb.Matching(
+    kind=pb.Matching.SIGMOID, scale=10, bias=-5, template="{label}", width=2, max_texts=3, max_text_bytes=8
+)
 TEXTS = unit(np.array([[1, 1], [1, 0], [0, 1]], np.float32))
 PICTURE = np.array([1, 0], np.float32)
 
@@ -20,7 +29,9 @@ def test_the_best_label_comes_first() -> None:
 
 def test_clips_probabilities_share_one() -> None:
     shares = np.exp(10 * np.array([1, 0.5**0.5, 0]))
-    assert [score.probability for score in scores(CLIP, ["both", "this", "other"], TEXTS, PICTURE)] == pytest.approx(shares / shares.sum())
+    assert [
+        score.probability for score in scores(CLIP, ["both", "this", "other"], TEXTS, PICTURE)
+    ] == pytest.approx(shares / shares.sum())
 
 
 def test_siglips_probabilities_stand_alone() -> None:
@@ -58,7 +69,7 @@ def test_labels_that_cannot_be_are_refused_with_a_remedy(labels: list[str], mess
 
 
 def test_no_label_is_one_that_the_bundle_brings() -> None:
-    check_labels([], pb.Manifest(matching=pb.Matching(labels=["cat"], most_texts=1, most_text_bytes=8)))
+    check_labels([], pb.Manifest(matching=pb.Matching(labels=["cat"], max_texts=1, max_text_bytes=8)))
 
 
 def test_texts_may_come_twice() -> None:

@@ -1,4 +1,6 @@
-"""A checkpoint that is not the built-in one: other sizes, random weights, a folder of pictures to calibrate on."""
+"""A checkpoint that is not the built-in one: other sizes, random weights, a folder of pictures to calibrate
+on.
+"""
 
 import json
 from pathlib import Path
@@ -12,7 +14,7 @@ from protos.bundle import Bundle
 from splitter.nano.model import config, processor
 from splitter.nano.scenes import picture
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 
 
@@ -20,10 +22,14 @@ from splitter.split import split
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own") / "checkpoint"
     sizes = config()
-    sizes.vision_config.num_hidden_layers, sizes.vision_config.hidden_size, sizes.vision_config.intermediate_size = 3, 96, 160
+    (
+        sizes.vision_config.num_hidden_layers,
+        sizes.vision_config.hidden_size,
+        sizes.vision_config.intermediate_size,
+    ) = 3, 96, 160
     sizes.vision_config.num_attention_heads, sizes.text_config.num_hidden_layers = 3, 2
     torch.manual_seed(0)
-    with quiet():
+    with silence_libraries():
         model = Idefics3ForConditionalGeneration(sizes)
         torch.nn.init.normal_(model.model.text_model.embed_tokens.weight, std=0.5)
         model.save_pretrained(folder)
@@ -35,13 +41,17 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     for seed in range(12):
-        cv2.imwrite(str(folder / f"{seed}.png"), cv2.resize(picture(seed).image, (160 + 8 * seed, 120))[..., ::-1])
+        cv2.imwrite(
+            str(folder / f"{seed}.png"), cv2.resize(picture(seed).image, (160 + 8 * seed, 120))[..., ::-1]
+        )
     return folder
 
 
-def test_it_splits_passes_the_gate_and_reports_agreement(checkpoint: Path, photos: Path, tmp_path: Path) -> None:
+def test_it_splits_passes_the_gate_and_reports_agreement(
+    checkpoint: Path, photos: Path, tmp_path: Path
+) -> None:
     options = Options(checkpoint, cuts=("vision.1", "vision.3"), calibration=photos, with_local=True)
-    with quiet():
+    with silence_libraries():
         bundle = split(options, tmp_path / "bundle", say=lambda _: None)
     assert [cut.name for cut in bundle.manifest.cuts] == ["vision.1", "vision.3", "connector"]
     report = json.loads((bundle.path / "report.json").read_text())

@@ -18,7 +18,7 @@ from protos import codec as wire
 from protos.bundle import Bundle
 from protos.errors import BundleError, CheckpointError, UnknownName
 from splitter.codecs import encoders
-from splitter.evaluate.verify import Whole, identity_difference
+from splitter.evaluate.verify import ReferenceModel, identity_difference
 from splitter.families import cut_names, enter, family, walk
 from splitter.families.loading import load_model, load_processor
 from splitter.graph.chain import Chain, open_session
@@ -39,9 +39,18 @@ def silent(_: str) -> None:
 def test_the_report_holds_every_route_beside_pictures(bundle_path: Path) -> None:
     report = json.loads((bundle_path / "report.json").read_text())
     routes = {row["route"]: row for row in report["rows"]}
-    assert {"whole", "local", "split@vision.2/int8-zstd", "split@connector/fp16-zstd", "upload@jpeg-75", "upload@webp-30"} <= set(routes)
+    assert {
+        "whole",
+        "local",
+        "split@vision.2/int8-zstd",
+        "split@connector/fp16-zstd",
+        "upload@jpeg-75",
+        "upload@webp-30",
+    } <= set(routes)
     assert all(set(row["by_kind"]) == set(routes["whole"]["by_kind"]) for row in routes.values())
-    assert routes["split@connector/int8-zstd"]["bytes_mean"] < routes["split@connector/fp16-zstd"]["bytes_mean"]
+    assert (
+        routes["split@connector/int8-zstd"]["bytes_mean"] < routes["split@connector/fp16-zstd"]["bytes_mean"]
+    )
     assert max(report["identity"].values()) < 1e-4
 
 
@@ -52,8 +61,13 @@ def test_the_pieces_chain_to_boundaries_whose_codes_decode_near_them(bundle: Bun
     for entry, arrays in zip(bundle.manifest.cuts, Chain(pieces).run(pixels), strict=True):
         for spec in entry.codecs:
             half = wire.receiver(spec, bundle.file)
-            session = open_session(bundle.file(spec.encoder).read_bytes(), threads=1) if spec.encoder else None
-            boundary = {tensor.name: arrays[f"{entry.name}/{tensor.name}"].astype(np.float32) for tensor in entry.boundary}
+            session = (
+                open_session(bundle.file(spec.encoder).read_bytes(), threads=1) if spec.encoder else None
+            )
+            boundary = {
+                tensor.name: arrays[f"{entry.name}/{tensor.name}"].astype(np.float32)
+                for tensor in entry.boundary
+            }
             codes = encoders.run(session, half, boundary)
             decoded = half.decode(half.encode({name: values[0] for name, values in codes.items()}))
             for name, values in boundary.items():
@@ -65,7 +79,9 @@ def test_the_template_makes_the_processors_own_prompt(bundle: Bundle) -> None:
     processor = AutoProcessor.from_pretrained(WEIGHTS, local_files_only=True)
     question = "what color is the circle?"
     content = [{"type": "image"}, {"type": "text", "text": question}]
-    text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False)
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+    )
     expected = processor(images=[picture(1).image], text=text)["input_ids"][0]
     filled = bundle.manifest.prompt.template.replace("{question}", question)
     assert processor.tokenizer(filled, add_special_tokens=False)["input_ids"] == list(expected)
@@ -77,9 +93,25 @@ def test_entering_behind_any_layer_gives_the_whole_models_image_tokens() -> None
     with torch.inference_mode():
         expected = torch.stack(list(model.model.get_image_features(pixels[:, None]).pooler_output))
         for name, boundary in walk(kind, model, pixels):
-            assert torch.equal(enter(kind, model, name, boundary), dict(walk(kind, model, pixels))["connector"]["image_tokens"])
-        torch.testing.assert_close(enter(kind, model, "vision.3", dict(walk(kind, model, pixels))["vision.3"]), expected, atol=1e-5, rtol=0)
-    assert cut_names(kind, model) == ["vision.1", "vision.2", "vision.3", "vision.4", "vision.5", "vision.6", "connector"]
+            assert torch.equal(
+                enter(kind, model, name, boundary),
+                dict(walk(kind, model, pixels))["connector"]["image_tokens"],
+            )
+        torch.testing.assert_close(
+            enter(kind, model, "vision.3", dict(walk(kind, model, pixels))["vision.3"]),
+            expected,
+            atol=1e-5,
+            rtol=0,
+        )
+    assert cut_names(kind, model) == [
+        "vision.1",
+        "vision.2",
+        "vision.3",
+        "vision.4",
+        "vision.5",
+        "vision.6",
+        "connector",
+    ]
 
 
 @pytest.fixture
@@ -91,20 +123,26 @@ def work(tmp_path: Path) -> Work:
 
 
 def test_a_head_that_differs_does_not_pass_the_gate(work: Work) -> None:
-    whole: Whole = work.speaker
+    whole: ReferenceModel = work.speaker
     pixels = torch.from_numpy(work.held_out[:1])
     boundary = dict(walk(whole.family, whole.model, pixels))["vision.4"]
     assert identity_difference(whole, "vision.4", pixels, boundary, ["describe the image."]) < 1e-4
     bent = {
-        name: tensor + 0.01 * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)) for name, tensor in boundary.items()
+        name: tensor + 0.01 * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0))
+        for name, tensor in boundary.items()
     }
     with pytest.raises(CheckpointError, match=r"cut vision\.4"):
         identity_difference(whole, "vision.4", pixels, bent, ["describe the image."])
 
 
 def test_a_boundary_that_leaks_is_refused() -> None:
-    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("pixels", "a", "b")]
-    nodes = [onnx.helper.make_node("Relu", ["pixels"], ["a"]), onnx.helper.make_node("Add", ["a", "pixels"], ["b"])]
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("pixels", "a", "b")
+    ]
+    nodes = [
+        onnx.helper.make_node("Relu", ["pixels"], ["a"]),
+        onnx.helper.make_node("Add", ["a", "pixels"], ["b"]),
+    ]
     model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "leak", values[:1], values[1:]))
     with pytest.raises(CheckpointError, match=r"also needs \['pixels'\]"):
         cut(model, [["a"], ["b"]])
@@ -154,7 +192,19 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
 
 
 def command(output: Path) -> list[str]:
-    return [sys.executable, "-m", "isthmus", "split", "-o", str(output), "--cuts", "vision.3", "--report-pictures", "2", "--json"]
+    return [
+        sys.executable,
+        "-m",
+        "isthmus",
+        "split",
+        "-o",
+        str(output),
+        "--cuts",
+        "vision.3",
+        "--report-pictures",
+        "2",
+        "--json",
+    ]
 
 
 def test_an_interrupted_split_leaves_no_bundle_and_goes_on_where_it_stopped(tmp_path: Path) -> None:

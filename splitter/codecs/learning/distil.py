@@ -1,4 +1,6 @@
-"""How far a tail's answers to what was received are from those to the boundary itself: what learning makes small."""
+"""How far a tail's answers to what was received are from those to the boundary itself: what learning makes
+small.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -6,32 +8,37 @@ import torch
 from torch import Tensor
 
 from splitter.evaluate.answers import written
-from splitter.evaluate.verify import Whole
-from splitter.families import Rows
+from splitter.evaluate.verify import ReferenceModel
+from splitter.families import DecoderBatch
 
 Boundary = dict[str, Tensor]
 Enter = Callable[[Boundary], Tensor]  # a boundary -> image tokens (pictures, m, width)
 
-_MOST_TOKENS = 8
+_MAX_TOKENS = 8
 _STRIDE = 7  # so that neighbours are asked different things
-_SAID = 0.02  # what a nat of divergence weighs beside the likeness: with more, the answers about few pictures are learned by heart
-_MOST_KEPT = 384 << 20  # bytes of image tokens
+# what a nat of divergence weighs beside the likeness: with more, the answers about few pictures are learned
+# by heart
+_SAID = 0.02
+_MAX_KEPT = 384 << 20  # bytes of image tokens
 
 
 class Likeness:
-    """The squared error of each picture's image tokens as a share of their variance: all there is where no language model is loaded.
+    """The squared error of each picture's image tokens as a share of their variance: all there is where no
+    language model is loaded.
 
-    `some`: the boundary of some pictures, which tell that variance. What the tail makes of a picture's own boundary is kept by the
-    picture's index, as far as there is room, for it is wanted again and again.
+    `some`: the boundary of some pictures, which tell that variance. What the tail makes of a picture's own
+    boundary is kept by the picture's index, as far as there is room, for it is wanted again and again.
     """
 
-    def __init__(self, enter: Enter, some: Boundary, most_kept: int = _MOST_KEPT) -> None:
-        self.enter, self._kept, self._room = enter, dict[int, Tensor](), most_kept
+    def __init__(self, enter: Enter, some: Boundary, max_kept: int = _MAX_KEPT) -> None:
+        self.enter, self._kept, self._room = enter, dict[int, Tensor](), max_kept
         with torch.no_grad():
             tokens = enter(some)
         self._variance = (tokens - tokens.mean(0)).square().mean().clamp_min(torch.finfo(tokens.dtype).tiny)
 
-    def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], _turn: int = 0) -> Tensor:
+    def __call__(
+        self, received: Boundary, exact: Boundary, pictures: Sequence[int], _turn: int = 0
+    ) -> Tensor:
         return self.of(self.enter(received), self.wanted(exact, pictures))
 
     def of(self, tokens: Tensor, wanted: Tensor) -> Tensor:
@@ -42,7 +49,11 @@ class Likeness:
     def wanted(self, exact: Boundary, pictures: Sequence[int]) -> Tensor:
         """Image tokens (pictures, m, width) of the boundary itself."""
         new = [place for place, index in enumerate(pictures) if index not in self._kept]
-        made = self.enter({name: values[new] for name, values in exact.items()}).float() if new else torch.empty(0)
+        made = (
+            self.enter({name: values[new] for name, values in exact.items()}).float()
+            if new
+            else torch.empty(0)
+        )
         found = {pictures[place]: tokens for place, tokens in zip(new, made, strict=True)}
         wanted = torch.stack([found[index] if index in found else self._kept[index] for index in pictures])
         for index, tokens in found.items():
@@ -53,12 +64,13 @@ class Likeness:
 
 
 class Distillation:
-    """The likeness, and a share of the divergence of next-token distributions along greedy answers to the boundary itself.
+    """The likeness, and a share of the divergence of next-token distributions along greedy answers to the
+    boundary itself.
 
     At each turn each picture is asked one of `questions`.
     """
 
-    def __init__(self, whole: Whole, likeness: Likeness, questions: Sequence[str]) -> None:
+    def __init__(self, whole: ReferenceModel, likeness: Likeness, questions: Sequence[str]) -> None:
         self._whole, self._likeness = whole, likeness
         self._prompts = [whole.prompting.ids(question) for question in questions]
         self._stops = whole.prompting.stop_tokens
@@ -74,24 +86,26 @@ class Distillation:
     def _divergence(self, tokens: Tensor, wanted: Tensor, answers: Tensor, asked: Sequence[int]) -> Tensor:
         """In nats an answer: (pictures)."""
         with torch.no_grad():
-            expected = self._rows(asked, wanted).follow(answers).float().log_softmax(-1)
-        said = self._rows(asked, tokens).follow(answers).float().log_softmax(-1)
+            expected = self._rows(asked, wanted).teacher_force(answers).float().log_softmax(-1)
+        said = self._rows(asked, tokens).teacher_force(answers).float().log_softmax(-1)
         stops = answers == self._stop
         over = stops.cumsum(1) > stops.long()
         return torch.as_tensor((expected.exp() * (expected - said)).sum(-1).masked_fill(over, 0).sum(1))
 
     @torch.no_grad()
     def _answers(self, wanted: Tensor, pictures: Sequence[int], asked: Sequence[int]) -> Tensor:
-        """The greedy answers to the boundary itself (pictures, length), filled up with stops; each is found once."""
+        """The greedy answers to the boundary itself (pictures, length), filled up with stops; each is found
+        once.
+        """
         pairs = list(zip(pictures, asked, strict=True))
         new = [place for place, pair in enumerate(pairs) if pair not in self._said]
         if new:
             rows = self._rows([asked[place] for place in new], wanted[new])
-            found = written(rows, len(new), self._stops, _MOST_TOKENS)
-            ended = [[*said, self._stop][:_MOST_TOKENS] for said in found]
+            found = written(rows, len(new), self._stops, _MAX_TOKENS)
+            ended = [[*said, self._stop][:_MAX_TOKENS] for said in found]
             self._said |= {pairs[place]: torch.tensor(said) for place, said in zip(new, ended, strict=True)}
         answers = [self._said[pair] for pair in pairs]
         return torch.nn.utils.rnn.pad_sequence(answers, batch_first=True, padding_value=self._stop)
 
-    def _rows(self, asked: Sequence[int], tokens: Tensor) -> Rows:
+    def _rows(self, asked: Sequence[int], tokens: Tensor) -> DecoderBatch:
         return self._whole.family.rows(self._whole.model, [self._prompts[one] for one in asked], tokens)

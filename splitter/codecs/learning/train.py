@@ -1,4 +1,6 @@
-"""Train both ends of a cut's codec against the model behind it, all levels together; resumable, within a budget of minutes."""
+"""Train both ends of a cut's codec against the model behind it, all levels together; resumable, within a
+budget of minutes.
+"""
 
 import math
 import time
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 
 from splitter.codecs.fitting import Transform
 from splitter.codecs.fitting import bits as bits_of
-from splitter.codecs.learning.autocast import Loss, quicker
+from splitter.codecs.learning.autocast import Loss, autocast_if_faster
 from splitter.codecs.learning.network import LearnedTransform, Network
 from splitter.evaluate.verify import in_batches
 
@@ -30,34 +32,43 @@ _PACE, _LAWS_PACE = 1e-3, 5e-3  # of the networks; of the laws and zones of code
 _CAREFUL = 2e-4  # of the directions: faster, fine levels lose what the fitted ones had
 _LOOKED_AT = 16  # pictures, for how large a tensor is
 _WARM = 50  # steps
-_MOST_GRADIENT = 1.0  # one answer that turns has a long one
+_MAX_GRADIENT = 1.0  # one answer that turns has a long one
 _NEAR = 0.05  # what an error of the tensor itself weighs beside what it does to the answers
 _KEPT = 20  # steps between two savings of the state
-_CHECKED, _LEAST_CHECKED, _MOST_CHECKED = 8, 4, 32  # of so many pictures one is held out, and at least and at most so many
-_LEAST = 1e-9
+_CHECKED, _MIN_CHECKED, _MAX_CHECKED = (
+    8,
+    4,
+    32,
+)  # of so many pictures one is held out, and at least and at most so many
+_MIN = 1e-9
 _DONE, _SPENT, _MOMENTS, _LEFT = "steps done", "seconds spent", "moments/", "left level by level"
 
 
 class Costs(NamedTuple):
-    """Of each of some pictures (pictures): the loss, the share of the tensors' variance that is lost, bits."""
+    """Of each of some pictures (pictures): the loss, the share of the tensors' variance that is lost,
+    bits.
+    """
 
     loss: Tensor
     lost: Tensor
     bits: Tensor
 
     def of(self, before: Self) -> Tensor:
-        """All together, each as a share of what it was, the mean over pictures: 2 and a little at the start."""
+        """All together, each as a share of what it was, the mean over pictures: 2 and a little at the
+        start.
+        """
         loss, lost, bits = (now / then for now, then in zip(self, before, strict=True))
         return torch.as_tensor((loss + _NEAR * lost + bits).mean())
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What a cut's codec learns from: the fitted transforms by tensor name, each tensor's steps from the finest level, and the loss.
+class TrainingSet:
+    """What a cut's codec learns from: the fitted transforms by tensor name, each tensor's steps from the
+    finest level, and the loss.
 
-    `boundary`: that of the pictures to learn from, (pictures, tokens, width) by tensor name: `distinct` of them, of which some are held
-    out, and then others, which have nothing of those.
-    `at_once`: so many of them fit into memory.
+    `boundary`: that of the pictures to learn from, (pictures, tokens, width) by tensor name: `distinct` of
+    them, of which some are held out, and then others, which have nothing of those. `at_once`: so many of them
+    fit into memory.
     """
 
     starts: Mapping[str, Transform]
@@ -72,8 +83,13 @@ class Lesson:
         return len(next(iter(self.steps.values())))
 
     def networks(self) -> dict[str, Network]:
-        some = {name: np.asarray(values[: self._looked_at], np.float32) for name, values in self.boundary.items()}
-        return {name: Network(start, some[name], self.steps[name][self.levels // 2]) for name, start in self.starts.items()}
+        some = {
+            name: np.asarray(values[: self._looked_at], np.float32) for name, values in self.boundary.items()
+        }
+        return {
+            name: Network(start, some[name], self.steps[name][self.levels // 2])
+            for name, start in self.starts.items()
+        }
 
     def divided(self) -> tuple[list[int], list[int]]:
         """Pictures held out to see whether learning helped, and those that teach."""
@@ -83,7 +99,10 @@ class Lesson:
 
     def costs(self, networks: Networks, levels: Sequence[float], pictures: Sequence[int], turn: int) -> Costs:
         """What each picture costs at its level, a place in the order of steps or between two."""
-        exact = {name: torch.from_numpy(values[list(pictures)].astype(np.float32)) for name, values in self.boundary.items()}
+        exact = {
+            name: torch.from_numpy(values[list(pictures)].astype(np.float32))
+            for name, values in self.boundary.items()
+        }
         received, lost, bits = {}, torch.zeros(len(pictures)), torch.zeros(len(pictures))
         for name, network in networks.items():
             step = torch.from_numpy(_between(self.steps[name], levels))[:, None, None]
@@ -95,12 +114,18 @@ class Lesson:
     def lengths(self, transforms: Mapping[str, Transform]) -> Doubles:
         """Bits of a held-out picture at each level (levels), with the level's own tables."""
         held = held_out(self.distinct)
-        each = [[_length(one, self.boundary[name][held], step) for step in self.steps[name]] for name, one in transforms.items()]
+        each = [
+            [_length(one, self.boundary[name][held], step) for step in self.steps[name]]
+            for name, one in transforms.items()
+        ]
         return np.asarray(np.sum(each, axis=0))
 
     @cached_property
     def _variances(self) -> dict[str, float]:
-        return {name: float(np.var(values[: self._looked_at].astype(np.float32))) + _LEAST for name, values in self.boundary.items()}
+        return {
+            name: float(np.var(values[: self._looked_at].astype(np.float32))) + _MIN
+            for name, values in self.boundary.items()
+        }
 
     @property
     def _looked_at(self) -> int:
@@ -114,87 +139,120 @@ def _length(one: Transform, values: NDArray[np.floating], step: float) -> float:
 
 def held_out(distinct: int) -> list[int]:
     """Which of so many pictures teach nothing."""
-    count = min(_MOST_CHECKED, max(_LEAST_CHECKED, distinct // _CHECKED))
+    count = min(_MAX_CHECKED, max(_MIN_CHECKED, distinct // _CHECKED))
     return list(range(0, distinct, max(1, distinct // count)))
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What came of it: networks by tensor name, and each level's loss and bits on held-out pictures, as a share of those of the start."""
+    """What came of it: networks by tensor name, and each level's loss and bits on held-out pictures, as a
+    share of those of the start.
+    """
 
     networks: Networks
     left: list[tuple[float, float]]
 
     @property
     def helped(self) -> bool:
-        """Whether all levels together lose or cost less: by shares, as when a share of the one buys a share of the other."""
+        """Whether all levels together lose or cost less: by shares, as when a share of the one buys a share
+        of the other.
+        """
         return float(np.mean(np.log(self.left))) < 0
 
     def save(self, place: Path) -> None:
         """Into a file of safetensors."""
-        save_file(nn.ModuleDict(self.networks).state_dict() | {_LEFT: torch.tensor(self.left, dtype=torch.float64)}, place)
+        save_file(
+            nn.ModuleDict(self.networks).state_dict() | {_LEFT: torch.tensor(self.left, dtype=torch.float64)},
+            place,
+        )
 
     @classmethod
-    def load(cls, place: Path, lesson: Lesson) -> Self:
+    def load(cls, place: Path, training_set: TrainingSet) -> Self:
         """What came of a lesson before, as `save` kept it."""
-        stored, networks = load_file(place), lesson.networks()
+        stored, networks = load_file(place), training_set.networks()
         left = stored.pop(_LEFT)
         nn.ModuleDict(networks).load_state_dict(stored)
         return cls(networks, [(lost, bits) for lost, bits in left.tolist()])
 
     def transforms(self, calibration: Mapping[str, NDArray[np.floating]]) -> dict[str, LearnedTransform]:
-        """What the codec is made of, its tables from a calibration (pictures, tokens, width) by tensor name."""
+        """What the codec is made of, its tables from a calibration (pictures, tokens, width) by tensor
+        name.
+        """
         return transforms_of(self.networks, calibration)
 
 
-def transforms_of(networks: Networks, calibration: Mapping[str, NDArray[np.floating]]) -> dict[str, LearnedTransform]:
+def transforms_of(
+    networks: Networks, calibration: Mapping[str, NDArray[np.floating]]
+) -> dict[str, LearnedTransform]:
     """What networks do, with tables from a calibration (pictures, tokens, width) by tensor name."""
     return {name: network.transform(calibration[name]) for name, network in networks.items()}
 
 
 def learn(
-    lesson: Lesson,
+    training_set: TrainingSet,
     state: Path,
     steps: int,
     seconds: float,
     advance: Advance = lambda *_: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Learned:
-    """Train for `steps`, or as long as `seconds` allow, with the tail in BF16 where this machine is faster so.
+    """Train for `steps`, or as long as `seconds` allow, with the tail in BF16 where this machine is faster
+    so.
 
-    `state` keeps what an interrupted run has learned, and what it took of the budget; `advance` is told of steps done, of how many.
+    `state` keeps what an interrupted run has learned, and what it took of the budget; `advance` is told of
+    steps done, of how many.
     """
-    networks = lesson.networks()
-    held, taught = lesson.divided()
-    lesson = replace(lesson, loss=quicker(lesson.loss, partial(_once, lesson, networks, held[: lesson.at_once])))
-    fitted = _objectives(lesson, networks, held)
+    networks = training_set.networks()
+    held, taught = training_set.divided()
+    training_set = replace(
+        training_set,
+        loss=autocast_if_faster(
+            training_set.loss, partial(_once, training_set, networks, held[: training_set.at_once])
+        ),
+    )
+    fitted = _objectives(training_set, networks, held)
     for network in networks.values():
-        nn.init.ones_(network.zone)  # whole, as no fitted codec bears them: the receiver learns to make up for them
-    before = _objectives(lesson, networks, held)
-    for step in _trained(networks, lesson, taught, before, _Course(state, steps, seconds, clock)):
+        nn.init.ones_(
+            network.zone
+        )  # whole, as no fitted codec bears them: the receiver learns to make up for them
+    before = _objectives(training_set, networks, held)
+    for step in _trained(networks, training_set, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
-    lost = _objectives(lesson, networks, held)[0] / fitted[0]
-    learned = transforms_of(networks, {name: values[: lesson.distinct] for name, values in lesson.boundary.items()})
-    bits = lesson.lengths(learned) / lesson.lengths(lesson.starts)  # by tables: a law that was learned calls the same codes shorter
+    lost = _objectives(training_set, networks, held)[0] / fitted[0]
+    learned = transforms_of(
+        networks, {name: values[: training_set.distinct] for name, values in training_set.boundary.items()}
+    )
+    bits = training_set.lengths(learned) / training_set.lengths(
+        training_set.starts
+    )  # by tables: a law that was learned calls the same codes shorter
     return Learned(networks, list(zip(lost.tolist(), bits.tolist(), strict=True)))
 
 
-def _once(lesson: Lesson, networks: Networks, pictures: Sequence[int], loss: Loss) -> None:
+def _once(training_set: TrainingSet, networks: Networks, pictures: Sequence[int], loss: Loss) -> None:
     """A step's arithmetic, without the step."""
-    torch.autograd.backward(replace(lesson, loss=loss).costs(networks, [0.0] * len(pictures), pictures, 0).loss.mean())
+    torch.autograd.backward(
+        replace(training_set, loss=loss).costs(networks, [0.0] * len(pictures), pictures, 0).loss.mean()
+    )
 
 
 @torch.no_grad()
-def _objectives(lesson: Lesson, networks: Networks, held: Sequence[int]) -> Doubles:
+def _objectives(training_set: TrainingSet, networks: Networks, held: Sequence[int]) -> Doubles:
     """The costs on held-out pictures: (costs, levels)."""
-    return np.array([_objective(lesson, networks, level, held) for level in range(lesson.levels)]).T
+    return np.array(
+        [_objective(training_set, networks, level, held) for level in range(training_set.levels)]
+    ).T
 
 
-def _objective(lesson: Lesson, networks: Networks, level: int, held: Sequence[int]) -> list[float]:
+def _objective(training_set: TrainingSet, networks: Networks, level: int, held: Sequence[int]) -> list[float]:
     torch.manual_seed(level)  # the noise that tells bits
-    parts = [held[part] for part in in_batches(len(held), lesson.at_once)]
-    costs = np.array([[float(cost.sum()) for cost in lesson.costs(networks, [level] * len(part), part, 0)] for part in parts])
-    return [max(float(cost), _LEAST) for cost in costs.sum(0) / len(held)]
+    parts = [held[part] for part in in_batches(len(held), training_set.at_once)]
+    costs = np.array(
+        [
+            [float(cost.sum()) for cost in training_set.costs(networks, [level] * len(part), part, 0)]
+            for part in parts
+        ]
+    )
+    return [max(float(cost), _MIN) for cost in costs.sum(0) / len(held)]
 
 
 def _between(values: Sequence[float] | Doubles, levels: Sequence[float]) -> NDArray[np.float32]:
@@ -204,7 +262,9 @@ def _between(values: Sequence[float] | Doubles, levels: Sequence[float]) -> NDAr
 
 @dataclass
 class _Course:
-    """How far training has come, by steps or by the budget, whichever is further; `state` keeps it with the weights and their moments."""
+    """How far training has come, by steps or by the budget, whichever is further; `state` keeps it with the
+    weights and their moments.
+    """
 
     state: Path
     steps: int
@@ -229,9 +289,16 @@ class _Course:
         optimiser.load_state_dict(optimiser.state_dict() | {"state": dict(moments)})
 
     def save(self, modules: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        told = {_DONE: torch.tensor(self.done), _SPENT: torch.tensor(self.clock() - self._began, dtype=torch.float64)}
+        told = {
+            _DONE: torch.tensor(self.done),
+            _SPENT: torch.tensor(self.clock() - self._began, dtype=torch.float64),
+        }
         each = optimiser.state_dict()["state"]
-        moments = {f"{_MOMENTS}{index}/{name}": values for index, state in each.items() for name, values in state.items()}
+        moments = {
+            f"{_MOMENTS}{index}/{name}": values
+            for index, state in each.items()
+            for name, values in state.items()
+        }
         aside = self.state.with_name(f"aside-{self.state.name}")
         save_file(modules.state_dict() | told | moments, aside)
         aside.replace(self.state)
@@ -242,21 +309,27 @@ class _Course:
         return max(self.done / self.steps, (self.clock() - self._began) / self.seconds)
 
 
-def _trained(networks: Networks, lesson: Lesson, taught: Sequence[int], before: Doubles, course: _Course) -> Iterator[int]:
-    """Train step by step, each picture of a batch at a level of its own, from where the state left off; yields the steps done."""
+def _trained(
+    networks: Networks, training_set: TrainingSet, taught: Sequence[int], before: Doubles, course: _Course
+) -> Iterator[int]:
+    """Train step by step, each picture of a batch at a level of its own, from where the state left off;
+    yields the steps done.
+    """
     modules = nn.ModuleDict(networks)
     optimiser = optimiser_of(networks)
     course.resume(modules, optimiser)
     while (part := course.part) < 1:
         torch.manual_seed(course.done)
-        pictures, levels = _drawn(taught, lesson.levels, course.done)
+        pictures, levels = _drawn(taught, training_set.levels, course.done)
         optimiser.zero_grad()
-        for rows in in_batches(len(pictures), lesson.at_once):
+        for rows in in_batches(len(pictures), training_set.at_once):
             some, places = pictures[rows], levels[rows]
             then = Costs(*(torch.from_numpy(_between(costs, places)) for costs in before))
-            cost = lesson.costs(networks, places, some, course.done).of(then) * (len(some) / len(pictures))
+            cost = training_set.costs(networks, places, some, course.done).of(then) * (
+                len(some) / len(pictures)
+            )
             torch.autograd.backward(cost)
-        nn.utils.clip_grad_norm_(modules.parameters(), _MOST_GRADIENT)
+        nn.utils.clip_grad_norm_(modules.parameters(), _MAX_GRADIENT)
         for group in optimiser.param_groups:
             group["lr"] = group["pace"] * _pace(course.done, part)
         optimiser.step()
@@ -270,9 +343,16 @@ def optimiser_of(networks: Networks) -> torch.optim.Optimizer:
     """What moves each part at its pace."""
     directions = [weight for network in networks.values() for weight in network.directions]
     laws = [weight for network in networks.values() for weight in (*network.law.parameters(), network.zone)]
-    small = [w for network in networks.values() for side in (network.sender, network.receiver) for w in side.parameters()]
+    small = [
+        w
+        for network in networks.values()
+        for side in (network.sender, network.receiver)
+        for w in side.parameters()
+    ]
     paces = {_PACE: small, _CAREFUL: directions, _LAWS_PACE: laws}
-    return torch.optim.Adam([{"params": weights, "lr": pace, "pace": pace} for pace, weights in paces.items()], betas=(0.9, 0.98))
+    return torch.optim.Adam(
+        [{"params": weights, "lr": pace, "pace": pace} for pace, weights in paces.items()], betas=(0.9, 0.98)
+    )
 
 
 def _drawn(taught: Sequence[int], levels: int, turn: int) -> tuple[list[int], list[float]]:

@@ -6,7 +6,9 @@ from bench.codec.rows import Row
 
 def row(name: str, size: float, changes: dict[str, float], cut: str = "", curve: str = "") -> Row:
     """A way that loses as much of each measure as `changes` says; the first of them is the general one."""
-    figures = {measure: Figure(90 + change, change, change - 1, change + 1) for measure, change in changes.items()}
+    figures = {
+        measure: Figure(90 + change, change, change - 1, change + 1) for measure, change in changes.items()
+    }
     return Row(name, curve or name, cut, size, size, size + 100, [round(size)] * 4, figures)
 
 

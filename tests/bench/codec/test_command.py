@@ -12,7 +12,18 @@ from protos.bundle import Bundle
 from protos.errors import BundleMissing, CheckpointError, RequestError
 from splitter.nano.scenes import picture
 
-KINDS = {"all", "colour", "shape", "size", "count", "existence", "position", "relation", "background", "describe"}
+KINDS = {
+    "all",
+    "colour",
+    "shape",
+    "size",
+    "count",
+    "existence",
+    "position",
+    "relation",
+    "background",
+    "describe",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -29,16 +40,23 @@ def bench(*words: object) -> int:
 
 
 @pytest.mark.slow
-def test_a_bundle_is_measured_on_scenes(bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_is_measured_on_scenes(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     figures, page = tmp_path / "codec.json", tmp_path / "codec.html"
     assert bench(bundle.path, "--data", "nano", "--pictures", 3, "--json", figures, "--html", page) == 0
     said, found = capsys.readouterr().out, json.loads(figures.read_text())
     rows = {row["name"]: row for row in found["rows"]}
     codecs = {f"split@{cut.name}/{codec.name}" for cut in bundle.manifest.cuts for codec in cut.codecs}
-    assert set(rows) == codecs | {f"upload@{name}{size}" for name in ("jpeg-75", "jpeg-8", "avif-60") for size in ("", " x0.5")}
+    assert set(rows) == codecs | {
+        f"upload@{name}{size}" for name in ("jpeg-75", "jpeg-8", "avif-60") for size in ("", " x0.5")
+    }
     assert all(set(row["figures"]) <= KINDS and row["payload"] < row["request"] for row in rows.values())
     assert all(row["bare"] <= row["payload"] and row["times"]["encode"] > 0 for row in rows.values())
-    assert rows["split@connector/fp16-zstd"]["figures"]["all"]["value"] > rows["upload@jpeg-8 x0.5"]["figures"]["all"]["value"]
+    assert (
+        rows["split@connector/fp16-zstd"]["figures"]["all"]["value"]
+        > rows["upload@jpeg-8 x0.5"]["figures"]["all"]["value"]
+    )
     assert found["setting"]["threads"] == 1
     assert {won["cut"] for won in found["winners"]} == {"any cut", "vision.2", "vision.4", "connector"}
     assert all(name in said for name in rows)
@@ -49,12 +67,16 @@ def test_a_bundle_is_measured_on_scenes(bundle: Bundle, tmp_path: Path, capsys: 
 
 
 @pytest.mark.slow
-def test_finished_rows_are_not_measured_again(bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_finished_rows_are_not_measured_again(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     for seed in range(2):
         cv2.imwrite(str(photos / f"{seed}.png"), picture(seed).image)
-    (photos / "captions.json").write_text(json.dumps({"0.png": ["a small red ring"], "1.png": ["a large blue star"]}))
+    (photos / "captions.json").write_text(
+        json.dumps({"0.png": ["a small red ring"], "1.png": ["a large blue star"]})
+    )
     assert bench(bundle.path, "--data", photos) == 0
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "bench").rglob("*.json")}
     first = capsys.readouterr().out
@@ -65,13 +87,22 @@ def test_finished_rows_are_not_measured_again(bundle: Bundle, tmp_path: Path, ca
     assert first.partition("who wins")[2] == capsys.readouterr().out.partition("who wins")[2]
 
 
-def test_questions_for_scenes_are_refused(bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench(bundle.path, "--data", "nano", "--questions", tmp_path / "asked.json") == RequestError.exit_code
+def test_questions_for_scenes_are_refused(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        bench(bundle.path, "--data", "nano", "--questions", tmp_path / "asked.json") == RequestError.exit_code
+    )
     assert "questions of their own" in capsys.readouterr().err
 
 
-def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(bundle: Bundle, tmp_path: Path) -> None:
-    assert bench(bundle.path, "--data", "nano", "--json", tmp_path / "none" / "codec.json") == RequestError.exit_code
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    assert (
+        bench(bundle.path, "--data", "nano", "--json", tmp_path / "none" / "codec.json")
+        == RequestError.exit_code
+    )
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:

@@ -48,7 +48,11 @@ def test_scenes_are_apart_from_all_others() -> None:
 def test_the_digest_tells_exams_apart() -> None:
     assert scenes(2).digest == scenes(2).digest
     two = scenes(2)
-    others = [scenes(3), Exam(two.name, two.pictures, two.questions[:-1]), Exam(two.name, [two.pictures[0]] * 2, two.questions)]
+    others = [
+        scenes(3),
+        Exam(two.name, two.pictures, two.questions[:-1]),
+        Exam(two.name, [two.pictures[0]] * 2, two.questions),
+    ]
     assert len({exam.digest for exam in [two, *others]}) == 4
 
 
@@ -70,7 +74,10 @@ def test_questions_named_by_hand_win(photos: Path, tmp_path: Path) -> None:
     assert len(folder(photos, 10, tmp_path / "mine.json").questions) == 1
 
 
-@pytest.mark.parametrize("told", [{"2.png": ["a ring", "two rings"]}, {"evaluate": {"2.png": ["a ring", "two rings"]}, "calibrate": []}])
+@pytest.mark.parametrize(
+    "told",
+    [{"2.png": ["a ring", "two rings"]}, {"evaluate": {"2.png": ["a ring", "two rings"]}, "calibrate": []}],
+)
 def test_captions_may_say_which_pictures_to_evaluate_on(photos: Path, told: object) -> None:
     write(photos.parent / "captions.json", told)
     exam = folder(photos, 10)
@@ -110,7 +117,10 @@ def test_a_name_that_two_pictures_have_is_refused(photos: Path) -> None:
 @pytest.mark.parametrize("told", ["questions.json", "captions.json", ""])
 def test_pictures_that_were_fitted_on_are_left_out(photos: Path, told: str) -> None:
     if told:
-        write(photos / told, ASKED if told == "questions.json" else {f"{seed}.png": ["a ring"] for seed in range(3)})
+        write(
+            photos / told,
+            ASKED if told == "questions.json" else {f"{seed}.png": ["a ring"] for seed in range(3)},
+        )
     fitted = [fingerprint(picture(1).image[..., ::-1].copy())]
     exam = folder(photos, 10, fitted=fitted)
     assert exam.left_out == 1
@@ -155,14 +165,24 @@ def packed(folder: Path, like: Bundle) -> Bundle:
         ("questions.json", "[" * 100_000, "is not JSON"),
         ("questions.json", "{}", "not a list of questions"),
         ("questions.json", '[{"picture": "0.png"}]', "is no question"),
-        ("questions.json", '[{"picture": "9.png", "question": "?", "answer": "!", "kind": "k"}]', "no picture '9.png'"),
-        ("questions.json", '[{"picture": "0.png", "question": "?", "answer": "!", "kind": "all"}]', "name it otherwise"),
+        (
+            "questions.json",
+            '[{"picture": "9.png", "question": "?", "answer": "!", "kind": "k"}]',
+            "no picture '9.png'",
+        ),
+        (
+            "questions.json",
+            '[{"picture": "0.png", "question": "?", "answer": "!", "kind": "all"}]',
+            "name it otherwise",
+        ),
         ("captions.json", "[]", "does not hold captions"),
         ("captions.json", '{"0.png": "a ring"}', "does not hold captions"),
         ("captions.json", '{"0.png": []}', "does not hold captions"),
     ],
 )
-def test_a_file_that_is_not_what_it_should_be_is_refused(photos: Path, name: str, text: str, words: str) -> None:
+def test_a_file_that_is_not_what_it_should_be_is_refused(
+    photos: Path, name: str, text: str, words: str
+) -> None:
     (photos / name).write_text(text)
     with pytest.raises(RequestError, match=words):
         folder(photos, 10)

@@ -17,7 +17,7 @@ from protos.errors import BundleDamaged
 from protos.pictures.tiles import ONE_TILE
 from splitter.nano.scenes import picture
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 from tests.splitter.families.dual_checkpoints import clip
 
@@ -27,7 +27,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("photos")
     for seed in range(9):
         cv2.imwrite(str(place / f"{seed}.png"), picture(seed).image)
-    (place / "captions.json").write_text(json.dumps({f"{seed}.png": [f"a photo of number {seed}", "a photo"] for seed in range(3)}))
+    (place / "captions.json").write_text(
+        json.dumps({f"{seed}.png": [f"a photo of number {seed}", "a photo"] for seed in range(3)})
+    )
     return place
 
 
@@ -35,8 +37,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dual(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     place = tmp_path_factory.mktemp("clip")
     clip(place / "checkpoint")
-    options = Options(place / "checkpoint", calibration=photos, calibration_pictures=6, report_pictures=2, labels=("cat", "dog"))
-    with quiet():
+    options = Options(
+        place / "checkpoint",
+        calibration=photos,
+        calibration_pictures=6,
+        report_pictures=2,
+        labels=("cat", "dog"),
+    )
+    with silence_libraries():
         return split(options, place / "bundle", say=lambda _: None)
 
 
@@ -58,7 +66,9 @@ def test_the_whole_model_agrees_with_itself(dual: Bundle, exam: Exam) -> None:
     assert judge.marks(seen, turned, said)[COSINE] == pytest.approx([-1, 1, 1])
 
 
-def test_a_picture_finds_its_own_caption_where_its_embedding_is_that_caption(dual: Bundle, exam: Exam) -> None:
+def test_a_picture_finds_its_own_caption_where_its_embedding_is_that_caption(
+    dual: Bundle, exam: Exam
+) -> None:
     cloud = Cloud(dual)
     judge = Matches(cloud.matcher, exam)
     own = judge._captions[::2] if judge._captions is not None else None
@@ -89,7 +99,9 @@ def test_without_captions_a_picture_is_to_find_itself(dual: Bundle, exam: Exam) 
     assert max(judge.marks(seen, [*said[1:], said[0]], said)[RANK]) < 1
 
 
-def test_a_dual_encoder_is_measured_by_label_caption_and_cosine(dual: Bundle, exam: Exam, tmp_path: Path) -> None:
+def test_a_dual_encoder_is_measured_by_label_caption_and_cosine(
+    dual: Bundle, exam: Exam, tmp_path: Path
+) -> None:
     examination = Examination(dual, exam, Keep.of(tmp_path, dual, exam), lambda _: None)
     device = examination.ways[0].device  # type: ignore[attr-defined]
     examination.ways = [*examination.ways[:2], Picture(device, Cloud(dual), Upload("jpeg", 8, 0.5))]

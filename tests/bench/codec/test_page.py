@@ -20,7 +20,17 @@ SETTING = Setting("a machine", ["avx2"], 2, 1, 15, {"torch": "2"}, 0.5)
 def outcome(rows: list[Row]) -> Outcome:
     whole = {name: figure.value - figure.change for name, figure in rows[0].figures.items()}
     times = {row.name: Times(0.5, 0.25) for row in rows}
-    return Outcome("a <model>", "0" * 64, "int8", "nano", {"pictures": 4, "questions": 9, "captions": 0}, whole, rows, times, SETTING)
+    return Outcome(
+        "a <model>",
+        "0" * 64,
+        "int8",
+        "nano",
+        {"pictures": 4, "questions": 9, "captions": 0},
+        whole,
+        rows,
+        times,
+        SETTING,
+    )
 
 
 def marks(drawing: str) -> dict[str, str]:
@@ -31,19 +41,30 @@ def marks(drawing: str) -> dict[str, str]:
 
 def places(drawing: str) -> dict[str, float]:
     """How far right each disc lies."""
-    return {name: float(x) for name, x in re.findall(r'<title>([^:]*):[^<]*</title><circle cx="([^"]*)"', drawing)}
+    return {
+        name: float(x) for name, x in re.findall(r'<title>([^:]*):[^<]*</title><circle cx="([^"]*)"', drawing)
+    }
 
 
 def test_marks_that_pass_the_bar_are_filled() -> None:
     drawn = marks(chart(outcome(ROWS)))
     assert set(drawn) == {row.name for row in ROWS}
     filled = {name for name, kind in drawn.items() if kind.endswith("front")}
-    assert filled == {"split@vision.2/fitted-1", "split@connector/fitted-1", "upload@avif-90", "upload@avif-50"}
+    assert filled == {
+        "split@vision.2/fitted-1",
+        "split@connector/fitted-1",
+        "upload@avif-90",
+        "upload@avif-50",
+    }
 
 
 def test_more_bytes_lie_further_right() -> None:
     found = places(chart(outcome(ROWS)))
-    assert found["split@connector/fitted-2"] < found["split@connector/fitted-1"] < found["split@vision.2/fitted-1"]
+    assert (
+        found["split@connector/fitted-2"]
+        < found["split@connector/fitted-1"]
+        < found["split@vision.2/fitted-1"]
+    )
 
 
 @pytest.mark.parametrize("rows", [ROWS, CAPTIONS])

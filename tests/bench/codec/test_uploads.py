@@ -37,6 +37,8 @@ def test_other_forms_have_no_container_to_leave_out(form: str) -> None:
 
 def test_every_form_is_tried_at_every_scale() -> None:
     uploads = every_upload()
-    assert {(one.form, one.scale) for one in uploads} == {(form, scale) for form in QUALITIES for scale in SCALES}
+    assert {(one.form, one.scale) for one in uploads} == {
+        (form, scale) for form in QUALITIES for scale in SCALES
+    }
     assert len({one.name for one in uploads}) == len(uploads)
     assert {one.curve for one in uploads if one.form == "avif"} == {"avif", "avif x0.75", "avif x0.5"}

@@ -54,21 +54,30 @@ def test_captions_have_a_bar_for_likelihood_and_one_for_those_unchanged() -> Non
 
 
 def test_where_nothing_passes_it_is_said() -> None:
-    [of_any, _] = winners([features("connector", 1, 10, all=-9.0, shape=-9.0), upload("avif", 50, 100, all=0.0, shape=0.0)])
+    [of_any, _] = winners(
+        [features("connector", 1, 10, all=-9.0, shape=-9.0), upload("avif", 50, 100, all=0.0, shape=0.0)]
+    )
     assert of_any.ratio is None
-    assert "the cheapest upload is upload@avif-50 with 100 bytes, the cheapest features are no features" in sentence(of_any)
+    assert (
+        "the cheapest upload is upload@avif-50 with 100 bytes, the cheapest features are no features"
+        in sentence(of_any)
+    )
 
 
 def test_the_sentence_names_winners_bytes_and_ratio() -> None:
     assert sentence(winners(ROWS)[0]) == (
-        "within 1 point of the whole model in every kind: the cheapest upload is upload@avif-50 with 1,000 bytes, "
+        "within 1 point of the whole model in every kind: the cheapest upload is upload@avif-50 with "
+        "1,000 "
+        "bytes, "
         "the cheapest features are split@connector/fitted-1 with 200 bytes: 5 times smaller (95%: 5 to 5)"
     )
 
 
 def test_features_that_lose_are_said_to_be_larger() -> None:
     assert "2 times larger (95%: 2 to 2)" in sentence(
-        winners([features("early", 1, 200, all=0.0, shape=0.0), upload("avif", 9, 100, all=0.0, shape=0.0)])[0]
+        winners([features("early", 1, 200, all=0.0, shape=0.0), upload("avif", 9, 100, all=0.0, shape=0.0)])[
+            0
+        ]
     )
 
 

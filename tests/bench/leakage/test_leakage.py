@@ -15,7 +15,7 @@ from bench.leakage.measure import UPLOADS, Attack, Leakage, attacked
 from protos.bundle import Bundle
 from splitter.nano.scenes import picture
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 from splitter.storage.parts import Parts
 from tests.splitter.families.dual_checkpoints import clip
@@ -41,9 +41,13 @@ def test_a_brighter_picture_keeps_its_structure() -> None:
     assert ssim(image, (image + 20).astype(np.uint8)) > 0.8 > ssim(image, picture(3).image)
 
 
-@pytest.mark.parametrize("shapes", [{"hidden": (17, 12)}, {"hidden": (16, 12)}, {"hidden": (16, 12), "deep": (4, 8)}])
+@pytest.mark.parametrize(
+    "shapes", [{"hidden": (17, 12)}, {"hidden": (16, 12)}, {"hidden": (16, 12), "deep": (4, 8)}]
+)
 def test_an_inverter_learns_to_make_pictures_of_any_boundary(shapes: dict[str, tuple[int, int]]) -> None:
-    pictures = torch.stack([torch.from_numpy(picture(seed).image).permute(2, 0, 1) for seed in range(8)]) / 255
+    pictures = (
+        torch.stack([torch.from_numpy(picture(seed).image).permute(2, 0, 1) for seed in range(8)]) / 255
+    )
     pictures = torch.nn.functional.interpolate(pictures, size=(20, 20), mode="area")
     draw = torch.Generator().manual_seed(1)
     boundary = {name: torch.randn(8, *shape, generator=draw) for name, shape in shapes.items()}
@@ -64,7 +68,9 @@ def test_of_each_kind_of_codec_the_finest_and_the_coarsest_are_attacked(bundle: 
     assert [codec.name for codec in attacked(cut)] == [levels[0], levels[-1], "int8-zstd", "fp16-zstd"]
 
 
-def test_a_bundle_is_attacked_at_every_cut(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_is_attacked_at_every_cut(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = attack(bundle, scenes(2), tmp_path)
     ways = [row.name for row in found.rows]
     assert ways == [
@@ -72,7 +78,9 @@ def test_a_bundle_is_attacked_at_every_cut(bundle: Bundle, tmp_path: Path, monke
         *(upload.name for upload in UPLOADS),
     ]
     assert found.original > max(row.understood for row in found.rows if row.name.startswith("split"))
-    assert min(row.psnr for row in found.rows[-len(UPLOADS) :]) > max(row.psnr for row in found.rows[: -len(UPLOADS)]), "after 2 steps"
+    assert min(row.psnr for row in found.rows[-len(UPLOADS) :]) > max(
+        row.psnr for row in found.rows[: -len(UPLOADS)]
+    ), "after 2 steps"
 
 
 def test_what_a_dual_encoder_sends_is_attacked_too(tmp_path: Path) -> None:
@@ -81,8 +89,14 @@ def test_what_a_dual_encoder_sends_is_attacked_too(tmp_path: Path) -> None:
     for seed in range(9):
         cv2.imwrite(str(photos / f"{seed}.png"), picture(seed).image)
     clip(tmp_path / "checkpoint")
-    options = Options(tmp_path / "checkpoint", cuts=("projection",), calibration=photos, calibration_pictures=6, report_pictures=2)
-    with quiet():
+    options = Options(
+        tmp_path / "checkpoint",
+        cuts=("projection",),
+        calibration=photos,
+        calibration_pictures=6,
+        report_pictures=2,
+    )
+    with silence_libraries():
         found = attack(split(options, tmp_path / "bundle", say=lambda _: None), folder(photos, 2), tmp_path)
     assert (found.measure, found.original) == (LABEL, 100)
 

@@ -10,9 +10,20 @@ from bench.memory.command import MemoryFigures
 
 
 @pytest.mark.slow
-def test_a_small_checkpoint_is_written_split_watched_and_thrown_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_small_checkpoint_is_written_split_watched_and_thrown_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "disk").mkdir()
-    arguments = ["bench", "memory", "--config", "llava-tiny", "--disk", str(tmp_path / "disk"), "--json", str(tmp_path / "figures.json")]
+    arguments = [
+        "bench",
+        "memory",
+        "--config",
+        "llava-tiny",
+        "--disk",
+        str(tmp_path / "disk"),
+        "--json",
+        str(tmp_path / "figures.json"),
+    ]
 
     assert isthmus.main(arguments) == 0
 
@@ -24,7 +35,9 @@ def test_a_small_checkpoint_is_written_split_watched_and_thrown_away(tmp_path: P
     assert not list((tmp_path / "disk").iterdir())
 
 
-def test_an_unknown_config_is_answered_with_those_that_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_config_is_answered_with_those_that_exist(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isthmus.main(["bench", "memory", "--config", "llava-70b", "--disk", str(tmp_path)]) == 3
     assert "did you mean llava-7b" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

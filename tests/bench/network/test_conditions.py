@@ -62,7 +62,12 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "build",
-    [lambda: Steady(-1), lambda: Steady(float("nan")), lambda: Conditions(round_trip=-0.1), lambda: Conditions(buffer=10)],
+    [
+        lambda: Steady(-1),
+        lambda: Steady(float("nan")),
+        lambda: Conditions(round_trip=-0.1),
+        lambda: Conditions(buffer=10),
+    ],
 )
 def test_conditions_that_cannot_be_are_refused(build: object) -> None:
     with pytest.raises(RequestError, match="give"):

@@ -53,7 +53,9 @@ def test_noise_is_another_in_every_frame(made: Made) -> None:
 
 
 @pytest.mark.parametrize("preset", ["ultrafast", "veryslow"])
-def test_h264_gives_every_frame_back_and_codes_the_later_ones_by_what_changed(preset: str, made: Made) -> None:
+def test_h264_gives_every_frame_back_and_codes_the_later_ones_by_what_changed(
+    preset: str, made: Made
+) -> None:
     frames = made["slow scene"].frames
     sizes, seen = H264(preset, 33, RATE).through(frames)
     assert len(sizes) == len(seen) == len(frames)
@@ -83,8 +85,15 @@ def test_the_cheapest_of_each_way_within_a_point_are_compared() -> None:
         row(FILM, "h2", 700, -1.2),
         row(MJPEG, "m1", 9000, 1.0),
     )
-    assert {group: won.name for group, won in found.winners("cut").items()} == {REFERENCES: "r1", KEYS: "k1", FILM: "h1", MJPEG: "m1"}
-    assert found.sentences[0].endswith(f"9 times less than {FILM}, 4 times less than {KEYS}, 90 times less than {MJPEG}")
+    assert {group: won.name for group, won in found.winners("cut").items()} == {
+        REFERENCES: "r1",
+        KEYS: "k1",
+        FILM: "h1",
+        MJPEG: "m1",
+    }
+    assert found.sentences[0].endswith(
+        f"9 times less than {FILM}, 4 times less than {KEYS}, 90 times less than {MJPEG}"
+    )
 
 
 def test_where_no_references_are_good_enough_there_is_no_ratio() -> None:
@@ -100,14 +109,30 @@ def test_a_bundle_is_measured_on_clips(
     monkeypatch.setattr(ways, "PRESETS", ("ultrafast",))
     monkeypatch.setattr(ways, "CRFS", (33,))
     every = ways.every_way
-    monkeypatch.setattr(ways, "every_way", lambda *halves: [way for way in every(*halves) if not way.curve.startswith("vision")])
+    monkeypatch.setattr(
+        ways,
+        "every_way",
+        lambda *halves: [way for way in every(*halves) if not way.curve.startswith("vision")],
+    )
     figures = tmp_path / "video.json"
-    assert isthmus.main(["bench", "video", str(bundle.path), "--clips", "1", "--seconds", "2", "--json", str(figures)]) == 0
+    assert (
+        isthmus.main(
+            ["bench", "video", str(bundle.path), "--clips", "1", "--seconds", "2", "--json", str(figures)]
+        )
+        == 0
+    )
     said, found = " ".join(capsys.readouterr().out.split()), json.loads(figures.read_text())
     rates = {(one["kind"], one["name"]): one["rate"] for one in found["rows"]}
-    fitted = [f"split@{cut.name}/{codec.name}" for cut in bundle.manifest.cuts[-1:] for codec in cut.codecs if codec.kind == "fitted"]
+    fitted = [
+        f"split@{cut.name}/{codec.name}"
+        for cut in bundle.manifest.cuts[-1:]
+        for codec in cut.codecs
+        if codec.kind == "fitted"
+    ]
     assert set(rates) == {
-        (kind, name) for kind in KINDS for name in ("MJPEG q50", "H.264 ultrafast crf 33", *fitted, *(f"{n}, references" for n in fitted))
+        (kind, name)
+        for kind in KINDS
+        for name in ("MJPEG q50", "H.264 ultrafast crf 33", *fitted, *(f"{n}, references" for n in fitted))
     }
     for name in fitted:
         assert rates["slow scene", f"{name}, references"] < 0.8 * rates["slow scene", name]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor
 
-from cloud.models.placement import Precision
+from cloud.models.placement import Placement
 from cloud.models.tail import Tail
 from protos import codec as wire
 from protos import inference_pb2 as ip
@@ -21,7 +21,7 @@ QUESTIONS = ("describe the image", "what color is the background", "how many obj
 CUTS = ("vision.2", "vision.4", "connector")
 
 
-class Whole:
+class ReferenceModel:
     """The whole model with its processor, untouched by us."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -40,8 +40,12 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def expected(bundle: Bundle, scenes: list[Pixels]) -> dict[tuple[int, str], str]:
-    whole = Whole(bundle)
-    return {(i, question): whole.answer(scene, question) for i, scene in enumerate(scenes) for question in QUESTIONS}
+    whole = ReferenceModel(bundle)
+    return {
+        (i, question): whole.answer(scene, question)
+        for i, scene in enumerate(scenes)
+        for question in QUESTIONS
+    }
 
 
 async def test_a_picture_is_answered_as_the_whole_model_answers(
@@ -58,19 +62,27 @@ async def test_a_cut_is_answered_as_the_whole_model_answers(
 ) -> None:
     async with calling(tail) as caller:
         for (i, question), answer in expected.items():
-            request = ip.InferRequest(bundle=tail.digest, question=question, features=head.features(scenes[i], cut))
+            request = ip.InferRequest(
+                bundle=tail.digest, question=question, features=head.features(scenes[i], cut)
+            )
             assert (await caller.ask(request)).text == answer
 
 
 async def test_a_batch_of_different_lengths_is_answered_as_each_alone(
     tail: Tail, endless: Tail, scenes: list[Pixels], expected: dict[tuple[int, str], str]
 ) -> None:
-    async with calling(tail, endless, most_batch=32) as caller:
+    async with calling(tail, endless, max_batch=32) as caller:
         first = asyncio.create_task(
-            caller.ask(picture_request(endless.bundle, scenes[0], QUESTIONS[0], generation=ip.Generation(most_tokens=40)))
+            caller.ask(
+                picture_request(
+                    endless.bundle, scenes[0], QUESTIONS[0], generation=ip.Generation(max_tokens=40)
+                )
+            )
         )
         await caller.until_running()
-        answers = await asyncio.gather(*(caller.ask(picture_request(tail.bundle, scenes[i], question)) for i, question in expected))
+        answers = await asyncio.gather(
+            *(caller.ask(picture_request(tail.bundle, scenes[i], question)) for i, question in expected)
+        )
         assert [answer.text for answer in answers] == list(expected.values())
         assert len({answer.done.stages.tail for answer in answers}) < len(answers), "nothing was batched"
         await first
@@ -79,13 +91,17 @@ async def test_a_batch_of_different_lengths_is_answered_as_each_alone(
 async def test_two_bundles_are_served_side_by_side(tail: Tail, endless: Tail, scenes: list[Pixels]) -> None:
     async with calling(tail, endless) as caller:
         ending = await caller.ask(picture_request(tail.bundle, scenes[0], QUESTIONS[1]))
-        going_on = await caller.ask(picture_request(endless.bundle, scenes[0], QUESTIONS[1], generation=ip.Generation(most_tokens=20)))
+        going_on = await caller.ask(
+            picture_request(endless.bundle, scenes[0], QUESTIONS[1], generation=ip.Generation(max_tokens=20))
+        )
     assert ending.done.reason == ip.Done.STOP
     assert (going_on.done.reason, going_on.done.tokens) == (ip.Done.LENGTH, 20)
     assert going_on.text.startswith(ending.text)
 
 
-async def test_pieces_joined_are_the_answer(tail: Tail, scenes: list[Pixels], expected: dict[tuple[int, str], str]) -> None:
+async def test_pieces_joined_are_the_answer(
+    tail: Tail, scenes: list[Pixels], expected: dict[tuple[int, str], str]
+) -> None:
     async with calling(tail) as caller:
         answer = await caller.ask(picture_request(tail.bundle, scenes[0], QUESTIONS[0]))
     assert answer.text == expected[0, QUESTIONS[0]]
@@ -94,20 +110,32 @@ async def test_pieces_joined_are_the_answer(tail: Tail, scenes: list[Pixels], ex
 
 async def test_the_limit_on_tokens_is_the_bundles(tail: Tail, scenes: list[Pixels]) -> None:
     async with calling(tail) as caller:
-        short = await caller.ask(picture_request(tail.bundle, scenes[0], QUESTIONS[0], generation=ip.Generation(most_tokens=2)))
-        greedy = await caller.ask(picture_request(tail.bundle, scenes[0], QUESTIONS[0], generation=ip.Generation(most_tokens=10**6)))
+        short = await caller.ask(
+            picture_request(tail.bundle, scenes[0], QUESTIONS[0], generation=ip.Generation(max_tokens=2))
+        )
+        greedy = await caller.ask(
+            picture_request(tail.bundle, scenes[0], QUESTIONS[0], generation=ip.Generation(max_tokens=10**6))
+        )
     assert (short.done.reason, short.done.tokens) == (ip.Done.LENGTH, 2)
-    assert greedy.done.tokens <= tail.limits.most_new_tokens
+    assert greedy.done.tokens <= tail.limits.max_new_tokens
 
 
-async def test_sampling_with_a_seed_is_the_same_alone_and_in_a_batch(tail: Tail, endless: Tail, scenes: list[Pixels]) -> None:
-    drawn = [ip.Generation(temperature=3.0, top_p=0.95, seed=seed, most_tokens=12) for seed in range(6)]
-    requests = [picture_request(tail.bundle, scenes[0], QUESTIONS[0], generation=generation) for generation in drawn]
+async def test_sampling_with_a_seed_is_the_same_alone_and_in_a_batch(
+    tail: Tail, endless: Tail, scenes: list[Pixels]
+) -> None:
+    drawn = [ip.Generation(temperature=3.0, top_p=0.95, seed=seed, max_tokens=12) for seed in range(6)]
+    requests = [
+        picture_request(tail.bundle, scenes[0], QUESTIONS[0], generation=generation) for generation in drawn
+    ]
     async with calling(tail, endless) as caller:
         alone = [(await caller.ask(request)).text for request in requests]
         again = [(await caller.ask(request)).text for request in requests]
         first = asyncio.create_task(
-            caller.ask(picture_request(endless.bundle, scenes[1], QUESTIONS[0], generation=ip.Generation(most_tokens=40)))
+            caller.ask(
+                picture_request(
+                    endless.bundle, scenes[1], QUESTIONS[0], generation=ip.Generation(max_tokens=40)
+                )
+            )
         )
         await caller.until_running()
         together = [answer.text for answer in await asyncio.gather(*map(caller.ask, requests))]
@@ -116,11 +144,19 @@ async def test_sampling_with_a_seed_is_the_same_alone_and_in_a_batch(tail: Tail,
     assert len(set(alone)) > 1, "a hot temperature should give different answers for different seeds"
 
 
-async def test_a_second_question_about_a_frame_uploads_nothing(tail: Tail, head: Head, scenes: list[Pixels]) -> None:
+async def test_a_second_question_about_a_frame_uploads_nothing(
+    tail: Tail, head: Head, scenes: list[Pixels]
+) -> None:
     async with calling(tail) as caller:
-        first = await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTIONS[0], features=head.features(scenes[2], "vision.2")))
+        first = await caller.ask(
+            ip.InferRequest(
+                bundle=tail.digest, question=QUESTIONS[0], features=head.features(scenes[2], "vision.2")
+            )
+        )
         fresh = await caller.ask(picture_request(tail.bundle, scenes[2], QUESTIONS[1]))
-        second = await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTIONS[1], seen=first.done.frame))
+        second = await caller.ask(
+            ip.InferRequest(bundle=tail.digest, question=QUESTIONS[1], cached_frame=first.done.frame)
+        )
     assert second.text == fresh.text
     assert second.done.frame == first.done.frame != fresh.done.frame
 
@@ -135,13 +171,15 @@ async def test_done_tells_where_the_time_went(tail: Tail, scenes: list[Pixels]) 
 
 
 def test_the_head_of_these_tests_sees_what_the_processor_sees(tail: Tail, scenes: list[Pixels]) -> None:
-    seen = tail.see(png(scenes[0]))[0]["pixels"].numpy()
+    seen = tail.preprocess(png(scenes[0]))[0]["pixels"].numpy()
     np.testing.assert_allclose(seen[0], scenes[0].transpose(2, 0, 1) / 127.5 - 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_int8_codes_come_back_as_the_boundary(cut: str, tail: Tail, head: Head, scenes: list[Pixels]) -> None:
-    """Quantised by the bundle's own tables, then through the wire: off by half a step at most, where calibration saw the like."""
+    """Quantised by the bundle's own tables, then through the wire: off by half a step at most, where
+    calibration saw the like.
+    """
     codec = tail.bundle.codec(cut, "int8-zstd")
     (name, boundary), *_ = head.codes(scenes[0], cut).items()
     with np.load(tail.bundle.file(codec.receiver)) as tables:
@@ -156,11 +194,15 @@ def test_int8_codes_come_back_as_the_boundary(cut: str, tail: Tail, head: Head, 
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-async def test_every_dtype_answers(dtype: torch.dtype, bundle: Bundle, head: Head, scenes: list[Pixels]) -> None:
-    tail = Tail(bundle, Precision(torch.device("cpu"), dtype, "for tests"))
+async def test_every_dtype_answers(
+    dtype: torch.dtype, bundle: Bundle, head: Head, scenes: list[Pixels]
+) -> None:
+    tail = Tail(bundle, Placement(torch.device("cpu"), dtype, "for tests"))
     tail.warm()
     async with calling(tail) as caller:
         assert (await caller.ask(picture_request(bundle, scenes[0], QUESTIONS[0]))).text
         for cut in CUTS:
-            request = ip.InferRequest(bundle=bundle.digest, question=QUESTIONS[0], features=head.features(scenes[0], cut))
+            request = ip.InferRequest(
+                bundle=bundle.digest, question=QUESTIONS[0], features=head.features(scenes[0], cut)
+            )
             assert (await caller.ask(request)).text

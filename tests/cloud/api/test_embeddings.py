@@ -36,15 +36,17 @@ class Table:
 
 def looking(table: Table, at: tuple[float, float], *labels: str) -> Comparison:
     texts = tuple(f"to the {label}" for label in labels)
-    return Comparison(tail=table, cut="c", boundary={"at": torch.tensor(at)}, frame="f", labels=labels, texts=texts)
+    return Comparison(
+        tail=table, cut="c", boundary={"at": torch.tensor(at)}, frame="f", labels=labels, texts=texts
+    )
 
 
 def done(*jobs: Comparison) -> None:
     batch = Comparisons(jobs)
-    batch.see()
-    assert [job.frame for job, _ in batch.seen()] == [job.frame for job in jobs if job.cut != TEXTS]
+    batch.encode_images()
+    assert [job.frame for job, _ in batch.image_embeds()] == [job.frame for job in jobs if job.cut != TEXTS]
     batch.prefill()
-    assert not batch.settle()
+    assert not batch.postprocess()
     assert not batch.jobs
 
 

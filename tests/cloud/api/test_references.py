@@ -1,4 +1,6 @@
-"""Frames coded against others, from a real device's half to a real service: what is lost is asked for, and comes."""
+"""Frames coded against others, from a real device's half to a real service: what is lost is asked for, and
+comes.
+"""
 
 import asyncio
 from collections.abc import Generator
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from cloud.engine.encoder_cache import Frames
+from cloud.engine.encoder_cache import EncoderCache
 from cloud.models.tail import Tail
 from edge.costs.profile import DeviceProfile
 from edge.link.client import CloudClient
@@ -18,8 +20,8 @@ from edge.pictures.preprocess import Preprocessor
 from edge.policy.policy import Rules
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
-from edge.upload.feature_encoders import Senders
-from edge.upload.frame_coder import Coded, Stream
+from edge.upload.feature_encoders import FeatureEncoders
+from edge.upload.frame_coder import EncodedFrame, FrameCoder
 from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.errors import UnknownFrame
@@ -32,15 +34,18 @@ RULES = Rules(route=f"split@{CUT}/{CODEC}", allow_local=False)
 
 
 @pytest.fixture
-def stream(tail: Tail) -> Stream:
-    return Stream(tail.bundle, Senders(tail.bundle))
+def stream(tail: Tail) -> FrameCoder:
+    return FrameCoder(tail.bundle, FeatureEncoders(tail.bundle))
 
 
 @pytest.fixture(scope="module")
 def boundaries(tail: Tail, scenes: list[Pixels]) -> list[dict[str, wire.Floats]]:
     """A scene, and what a noisy camera sees of it."""
     preprocessor, head = Preprocessor(tail.bundle.manifest.preprocessing), Head(tail.bundle)
-    return [head.run(preprocessor.pixels(preprocessor.resize(image)), CUT).boundary for image in (scenes[0], noisy(scenes[0]))]
+    return [
+        head.run(preprocessor.pixels(preprocessor.resize(image)), CUT).boundary
+        for image in (scenes[0], noisy(scenes[0]))
+    ]
 
 
 def noisy(image: Pixels, seed: int = 0) -> Pixels:
@@ -51,7 +56,9 @@ def asking(tail: Tail, features: ip.Features) -> ip.InferRequest:
     return ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features)
 
 
-async def difference(caller: Caller, tail: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]) -> tuple[Coded, Coded]:
+async def difference(
+    caller: Caller, tail: Tail, stream: FrameCoder, boundaries: list[dict[str, wire.Floats]]
+) -> tuple[EncodedFrame, EncodedFrame]:
     """A key frame that the service has answered, and the next frame, which is coded against it."""
     key = stream.encode(CUT, CODEC, boundaries[0], ONE_TILE)
     answered = await caller.ask(asking(tail, key.message()))
@@ -62,14 +69,14 @@ async def difference(caller: Caller, tail: Tail, stream: Stream, boundaries: lis
 
 
 async def test_a_difference_is_answered_as_a_key_frame_of_the_same_codes(
-    tail: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]
+    tail: Tail, stream: FrameCoder, boundaries: list[dict[str, wire.Floats]]
 ) -> None:
     half = wire.sender(tail.bundle.codec(CUT, CODEC), tail.bundle.file)
     assert isinstance(half, wire.Fitted)
     async with calling(tail) as caller:
         key, changed = await difference(caller, tail, stream, boundaries)
         answered = await caller.ask(asking(tail, changed.message()))
-        whole = Coded(CUT, CODEC, ONE_TILE, half.pack(changed.sent))
+        whole = EncodedFrame(CUT, CODEC, ONE_TILE, half.pack(changed.sent))
         again = await caller.ask(asking(tail, whole.message()))
     assert changed.size < key.size / 2
     assert answered.text == again.text
@@ -80,18 +87,52 @@ async def test_a_difference_is_answered_as_a_key_frame_of_the_same_codes(
     ("damage", "status", "words"),
     [
         (lambda f: f.MergeFrom(ip.Features(reference=b"\0" * 12)), Status.NOT_FOUND, "send a key frame"),
-        (lambda f: f.MergeFrom(ip.Features(reference=f.reference[:7])), Status.INVALID_ARGUMENT, "has 12 bytes"),
-        (lambda f: f.MergeFrom(ip.Features(reference=f.reference[:8] + b"\0" * 4)), Status.INVALID_ARGUMENT, "send a key frame"),
-        (lambda f: f.payloads[0].MergeFrom(ip.Payload(data=f.payloads[0].data[:-2])), Status.INVALID_ARGUMENT, "send it again"),
-        (lambda f: f.payloads[0].MergeFrom(ip.Payload(data=bytes(10_000))), Status.RESOURCE_EXHAUSTED, "at most"),
+        (
+            lambda f: f.MergeFrom(ip.Features(reference=f.reference[:7])),
+            Status.INVALID_ARGUMENT,
+            "has 12 bytes",
+        ),
+        (
+            lambda f: f.MergeFrom(ip.Features(reference=f.reference[:8] + b"\0" * 4)),
+            Status.INVALID_ARGUMENT,
+            "send a key frame",
+        ),
+        (
+            lambda f: f.payloads[0].MergeFrom(ip.Payload(data=f.payloads[0].data[:-2])),
+            Status.INVALID_ARGUMENT,
+            "send it again",
+        ),
+        (
+            lambda f: f.payloads[0].MergeFrom(ip.Payload(data=bytes(10_000))),
+            Status.RESOURCE_EXHAUSTED,
+            "at most",
+        ),
         (lambda f: f.MergeFrom(ip.Features(codec="fitted-2")), Status.INVALID_ARGUMENT, "send a key frame"),
         (lambda f: f.MergeFrom(ip.Features(codec="int8-zstd")), Status.INVALID_ARGUMENT, "send a key frame"),
-        (lambda f: f.MergeFrom(ip.Features(cut="vision.4")), Status.INVALID_ARGUMENT, "this cut has ['hidden']"),
+        (
+            lambda f: f.MergeFrom(ip.Features(cut="vision.4")),
+            Status.INVALID_ARGUMENT,
+            "this cut has ['hidden']",
+        ),
     ],
-    ids=["unknown", "short", "another result", "cut off", "too long", "another codec", "plain codec", "another cut"],
+    ids=[
+        "unknown",
+        "short",
+        "another result",
+        "cut off",
+        "too long",
+        "another codec",
+        "plain codec",
+        "another cut",
+    ],
 )
 async def test_a_damaged_difference_is_refused_with_what_to_do(
-    damage: object, status: grpc.StatusCode, words: str, tail: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]
+    damage: object,
+    status: grpc.StatusCode,
+    words: str,
+    tail: Tail,
+    stream: FrameCoder,
+    boundaries: list[dict[str, wire.Floats]],
 ) -> None:
     async with calling(tail) as caller:
         _, changed = await difference(caller, tail, stream, boundaries)
@@ -103,7 +144,7 @@ async def test_a_damaged_difference_is_refused_with_what_to_do(
 
 
 async def test_a_frame_may_be_referred_to_twice_and_in_any_order(
-    tail: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]
+    tail: Tail, stream: FrameCoder, boundaries: list[dict[str, wire.Floats]]
 ) -> None:
     async with calling(tail) as caller:
         key, changed = await difference(caller, tail, stream, boundaries)
@@ -112,7 +153,7 @@ async def test_a_frame_may_be_referred_to_twice_and_in_any_order(
 
 
 async def test_a_reference_belongs_to_its_bundle(
-    tail: Tail, endless: Tail, stream: Stream, boundaries: list[dict[str, wire.Floats]]
+    tail: Tail, endless: Tail, stream: FrameCoder, boundaries: list[dict[str, wire.Floats]]
 ) -> None:
     async with calling(tail, endless) as caller:
         _, changed = await difference(caller, tail, stream, boundaries)
@@ -161,7 +202,9 @@ async def test_the_second_of_two_nearly_equal_frames_costs_less(tail: Tail, scen
     assert camera.keys == [True, False]
 
 
-async def test_after_a_restart_a_key_frame_follows_within_the_same_question(tail: Tail, scenes: list[Pixels]) -> None:
+async def test_after_a_restart_a_key_frame_follows_within_the_same_question(
+    tail: Tail, scenes: list[Pixels]
+) -> None:
     camera = Camera(tail)
     async with calling(tail) as caller:
         first = await camera.ask(caller, scenes[0])
@@ -183,7 +226,9 @@ async def test_an_expired_frame_is_followed_by_a_key_frame(tail: Tail, scenes: l
     assert texts[0] == texts[1]
 
 
-async def test_a_cloud_that_keeps_nothing_says_so_and_gets_key_frames(tail: Tail, scenes: list[Pixels]) -> None:
+async def test_a_cloud_that_keeps_nothing_says_so_and_gets_key_frames(
+    tail: Tail, scenes: list[Pixels]
+) -> None:
     camera = Camera(tail)
     async with calling(tail, keep=0) as caller:
         answers = [await camera.ask(caller, picture) for picture in (scenes[0], noisy(scenes[0]))]
@@ -196,7 +241,9 @@ async def test_two_services_may_know_different_frames(tail: Tail, scenes: list[P
     camera = Camera(tail)
     async with AsyncExitStack() as stack:
         callers = [await stack.enter_async_context(calling(tail)) for _ in range(2)]
-        texts = {(await camera.ask(callers[number % 2], noisy(scenes[0], number))).text for number in range(4)}
+        texts = {
+            (await camera.ask(callers[number % 2], noisy(scenes[0], number))).text for number in range(4)
+        }
     assert len(texts) == 1
 
 
@@ -212,7 +259,7 @@ class Clock:
 
 
 def test_what_was_sent_is_kept_up_to_its_cap() -> None:
-    frames, tokens = Frames(1 << 20, most_sent_bytes=100), torch.zeros(1, 1, 1)
+    frames, tokens = EncoderCache(1 << 20, max_sent_bytes=100), torch.zeros(1, 1, 1)
     for name in ("a" * 64, "b" * 64, "c" * 64):
         frames.put(name, "bundle", tokens, sent=sent(20))
     assert frames.reference("c" * 16, "bundle")
@@ -226,7 +273,7 @@ def test_what_was_sent_is_kept_up_to_its_cap() -> None:
 
 def test_nothing_is_kept_beyond_its_time() -> None:
     clock = Clock()
-    frames = Frames(1 << 20, 10.0, clock)
+    frames = EncoderCache(1 << 20, 10.0, clock)
     frames.put("a" * 64, "bundle", torch.zeros(1, 1, 1), sent=sent(1))
     clock.now = 9.0
     assert frames.reference("a" * 16, "bundle")
@@ -237,4 +284,4 @@ def test_nothing_is_kept_beyond_its_time() -> None:
         frames.get("a" * 64, "bundle")
     frames.expire()
     assert not frames._sent._kept
-    assert not frames._seen._kept
+    assert not frames._embeds._kept

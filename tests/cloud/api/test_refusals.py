@@ -26,7 +26,9 @@ def good(tail: Tail, scenes: list[Pixels]) -> ip.InferRequest:
 
 @pytest.fixture
 def features(tail: Tail, head: Head, scenes: list[Pixels]) -> ip.InferRequest:
-    return ip.InferRequest(bundle=tail.digest, question=QUESTION, features=head.features(scenes[0], "vision.2"))
+    return ip.InferRequest(
+        bundle=tail.digest, question=QUESTION, features=head.features(scenes[0], "vision.2")
+    )
 
 
 async def refused(tail: Tail, bad: ip.InferRequest, good: ip.InferRequest) -> tuple[grpc.StatusCode, str]:
@@ -50,7 +52,9 @@ async def test_no_input(tail: Tail, good: ip.InferRequest) -> None:
     assert "give features, a picture" in message
 
 
-@pytest.mark.parametrize(("names", "known"), [(("vision.5", "fp16-zstd"), "vision.4"), (("vision.2", "jpeg"), "int8-zstd")])
+@pytest.mark.parametrize(
+    ("names", "known"), [(("vision.5", "fp16-zstd"), "vision.4"), (("vision.2", "jpeg"), "int8-zstd")]
+)
 async def test_an_unknown_name_lists_the_known(
     names: tuple[str, str], known: str, tail: Tail, features: ip.InferRequest, good: ip.InferRequest
 ) -> None:
@@ -60,7 +64,9 @@ async def test_an_unknown_name_lists_the_known(
     assert known in message
 
 
-async def test_a_name_too_long_to_quote_is_quoted_in_part(tail: Tail, features: ip.InferRequest, good: ip.InferRequest) -> None:
+async def test_a_name_too_long_to_quote_is_quoted_in_part(
+    tail: Tail, features: ip.InferRequest, good: ip.InferRequest
+) -> None:
     features.features.cut = "x" * 100_000
     status, _ = await refused(tail, features, good)
     assert status == Status.INVALID_ARGUMENT
@@ -77,7 +83,10 @@ async def test_an_id_too_long_to_come_back_in_every_reply(tail: Tail, good: ip.I
     ("payload", "words"),
     [
         (zstandard.compress(b"\0" * 100), "would unpack to 100 bytes"),  # another shape
-        (zstandard.compress(np.random.default_rng(0).bytes(64 * 192 * 2))[:-9], "not a whole zstd frame"),  # cut off
+        (
+            zstandard.compress(np.random.default_rng(0).bytes(64 * 192 * 2))[:-9],
+            "not a whole zstd frame",
+        ),  # cut off
         (zstandard.compress(b"\0" * (1 << 28)), "would unpack to 268435456 bytes"),  # a bomb that says so
         (b"not zstd at all", "not a whole zstd frame"),
         (zstandard.compress(np.full(64 * 192, np.nan, np.float16).tobytes()), "NaN"),
@@ -93,8 +102,12 @@ async def test_a_payload_that_the_codec_never_makes(
     assert words in message
 
 
-async def test_a_bomb_that_lies_about_its_size(tail: Tail, features: ip.InferRequest, good: ip.InferRequest) -> None:
-    """The frame declares what the manifest says, and holds a gigabyte of zeros in a few bytes of run-length blocks."""
+async def test_a_bomb_that_lies_about_its_size(
+    tail: Tail, features: ip.InferRequest, good: ip.InferRequest
+) -> None:
+    """The frame declares what the manifest says, and holds a gigabyte of zeros in a few bytes of run-length
+    blocks.
+    """
     size = 64 * 192 * 2
     block = struct.pack("<I", (0x1FFFF << 3) | (1 << 1))[:3] + b"\0"
     last = struct.pack("<I", (0x1FFFF << 3) | (1 << 1) | 1)[:3] + b"\0"
@@ -106,14 +119,18 @@ async def test_a_bomb_that_lies_about_its_size(tail: Tail, features: ip.InferReq
     assert "zstd" in message
 
 
-async def test_a_payload_longer_than_the_codec_needs(tail: Tail, features: ip.InferRequest, good: ip.InferRequest) -> None:
+async def test_a_payload_longer_than_the_codec_needs(
+    tail: Tail, features: ip.InferRequest, good: ip.InferRequest
+) -> None:
     features.features.payloads[0].data = b"\0" * 1_000_000
     status, message = await refused(tail, features, good)
     assert status == Status.RESOURCE_EXHAUSTED
     assert "at most" in message
 
 
-async def test_a_tensor_of_another_name_or_twice(tail: Tail, features: ip.InferRequest, good: ip.InferRequest) -> None:
+async def test_a_tensor_of_another_name_or_twice(
+    tail: Tail, features: ip.InferRequest, good: ip.InferRequest
+) -> None:
     twice = ip.InferRequest()
     twice.CopyFrom(features)
     twice.features.payloads.append(features.features.payloads[0])
@@ -130,7 +147,9 @@ async def test_features_out_of_all_bounds_do_not_harm_the_service(
     codes = {"hidden": np.full((64, 192), 65504, np.float16)}
     async with calling(tail) as caller:
         before = await caller.ask(good)
-        await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTION, features=head.pack("vision.2", codes)))
+        await caller.ask(
+            ip.InferRequest(bundle=tail.digest, question=QUESTION, features=head.pack("vision.2", codes))
+        )
         assert (await caller.ask(good)).text == before.text
 
 
@@ -142,7 +161,9 @@ async def test_a_message_larger_than_any_request(tail: Tail, good: ip.InferReque
 
 
 async def test_a_picture_file_larger_than_accepted(tail: Tail, good: ip.InferRequest) -> None:
-    bad = ip.InferRequest(bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=b"\0" * ((4 << 20) + 1)))
+    bad = ip.InferRequest(
+        bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=b"\0" * ((4 << 20) + 1))
+    )
     status, message = await refused(tail, bad, good)
     assert status == Status.RESOURCE_EXHAUSTED
     assert "scale it down" in message
@@ -158,20 +179,24 @@ async def test_a_picture_file_larger_than_accepted(tail: Tail, good: ip.InferReq
         ("what is <image> here", "stands for the picture"),
     ],
 )
-async def test_a_question_that_does_not_fit(question: str, words: str, tail: Tail, good: ip.InferRequest) -> None:
+async def test_a_question_that_does_not_fit(
+    question: str, words: str, tail: Tail, good: ip.InferRequest
+) -> None:
     bad = ip.InferRequest(bundle=tail.digest, question=question, picture=good.picture)
-    bound = tail.limits.most_prompt_tokens
-    tail.limits.most_prompt_tokens = 200
+    bound = tail.limits.max_prompt_tokens
+    tail.limits.max_prompt_tokens = 200
     try:
         status, message = await refused(tail, bad, good)
     finally:
-        tail.limits.most_prompt_tokens = bound
+        tail.limits.max_prompt_tokens = bound
     assert status == Status.INVALID_ARGUMENT
     assert words in message
 
 
 @pytest.mark.parametrize("temperature", [-1.0, float("nan"), float("inf")])
-async def test_a_temperature_that_means_nothing(temperature: float, tail: Tail, good: ip.InferRequest) -> None:
+async def test_a_temperature_that_means_nothing(
+    temperature: float, tail: Tail, good: ip.InferRequest
+) -> None:
     bad = ip.InferRequest()
     bad.CopyFrom(good)
     bad.generation.temperature = temperature
@@ -187,7 +212,12 @@ def bomb() -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
 def large() -> bytes:
@@ -207,7 +237,9 @@ def large() -> bytes:
         (large(), "scale it down"),
     ],
 )
-async def test_something_that_is_no_picture(data: bytes, words: str, tail: Tail, good: ip.InferRequest) -> None:
+async def test_something_that_is_no_picture(
+    data: bytes, words: str, tail: Tail, good: ip.InferRequest
+) -> None:
     bad = ip.InferRequest(bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=data))
     status, message = await refused(tail, bad, good)
     assert status == Status.INVALID_ARGUMENT
@@ -216,22 +248,30 @@ async def test_something_that_is_no_picture(data: bytes, words: str, tail: Tail,
 
 async def test_half_a_picture(tail: Tail, scenes: list[Pixels], good: ip.InferRequest) -> None:
     data = png(scenes[0])
-    bad = ip.InferRequest(bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=data[: len(data) // 2]))
+    bad = ip.InferRequest(
+        bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=data[: len(data) // 2])
+    )
     status, message = await refused(tail, bad, good)
     assert status == Status.INVALID_ARGUMENT
     assert "whole JPEG, PNG or WebP" in message
 
 
 async def test_a_frame_that_was_never_seen(tail: Tail, good: ip.InferRequest) -> None:
-    status, message = await refused(tail, ip.InferRequest(bundle=tail.digest, question=QUESTION, seen="ab" * 32), good)
+    status, message = await refused(
+        tail, ip.InferRequest(bundle=tail.digest, question=QUESTION, cached_frame="ab" * 32), good
+    )
     assert status == Status.NOT_FOUND
     assert "send its features or the picture again" in message
 
 
-async def test_a_full_queue_asks_to_come_back(tail: Tail, endless: Tail, good: ip.InferRequest, scenes: list[Pixels]) -> None:
-    async with calling(tail, endless, most_waiting=1) as caller:
+async def test_a_full_queue_asks_to_come_back(
+    tail: Tail, endless: Tail, good: ip.InferRequest, scenes: list[Pixels]
+) -> None:
+    async with calling(tail, endless, max_waiting=1) as caller:
         running = asyncio.create_task(
-            caller.ask(picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(most_tokens=500)))
+            caller.ask(
+                picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(max_tokens=500))
+            )
         )
         await caller.until_running()
         waiting = asyncio.create_task(caller.ask(good))
@@ -261,8 +301,10 @@ class Fragile(Tail):
         return super().enter(*arguments)  # type: ignore[arg-type]
 
 
-async def test_a_fault_in_the_model_fails_its_batch_only(tail: Tail, good: ip.InferRequest, caplog: pytest.LogCaptureFixture) -> None:
-    fragile = Fragile(tail.bundle, tail._precision)
+async def test_a_fault_in_the_model_fails_its_batch_only(
+    tail: Tail, good: ip.InferRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    fragile = Fragile(tail.bundle, tail._placement)
     async with calling(fragile) as caller:
         status, message = await caller.refusal(good)
         assert (await caller.ask(good)).text
@@ -275,7 +317,9 @@ async def ask_until_deadline(caller: Caller, request: ip.InferRequest) -> tuple[
     return await caller.refusal(request, seconds=0.5)
 
 
-async def test_a_deadline_stops_the_work(endless: Tail, tail: Tail, good: ip.InferRequest, scenes: list[Pixels]) -> None:
+async def test_a_deadline_stops_the_work(
+    endless: Tail, tail: Tail, good: ip.InferRequest, scenes: list[Pixels]
+) -> None:
     async with calling(endless, tail) as caller:
         status, _ = await ask_until_deadline(caller, picture_request(endless.bundle, scenes[0], QUESTION))
         assert status == Status.DEADLINE_EXCEEDED
@@ -283,7 +327,9 @@ async def test_a_deadline_stops_the_work(endless: Tail, tail: Tail, good: ip.Inf
         assert (await caller.ask(good)).text
 
 
-async def test_a_cancellation_stops_the_work(endless: Tail, tail: Tail, good: ip.InferRequest, scenes: list[Pixels]) -> None:
+async def test_a_cancellation_stops_the_work(
+    endless: Tail, tail: Tail, good: ip.InferRequest, scenes: list[Pixels]
+) -> None:
     async with calling(endless, tail) as caller:
         call = caller.stub.Infer(picture_request(endless.bundle, scenes[0], QUESTION))
         assert (await call.read()).text
@@ -294,7 +340,10 @@ async def test_a_cancellation_stops_the_work(endless: Tail, tail: Tail, good: ip
 
 async def test_one_of_a_batch_can_leave(endless: Tail, scenes: list[Pixels]) -> None:
     """Cancelled in mid-batch; the others' answers stay what they are alone."""
-    requests = [picture_request(endless.bundle, scene, QUESTION, generation=ip.Generation(most_tokens=60)) for scene in scenes[:3]]
+    requests = [
+        picture_request(endless.bundle, scene, QUESTION, generation=ip.Generation(max_tokens=60))
+        for scene in scenes[:3]
+    ]
     async with calling(endless) as caller:
         alone = [(await caller.ask(request)).text for request in requests]
         first = asyncio.create_task(caller.ask(requests[0]))

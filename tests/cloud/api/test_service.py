@@ -31,7 +31,7 @@ async def test_converse_answers_many_and_survives_a_failing_one(tail: Tail, scen
     requests[7].question = ""
     texts: dict[str, str] = defaultdict(str)
     ends: dict[str, ip.InferReply] = {}
-    async with calling(tail, most_in_flight=8) as caller:
+    async with calling(tail, max_in_flight=8) as caller:
         alone = [(await caller.ask(request)).text for request in requests[:6]]
         async for reply in caller.stub.Converse(iter(requests)):
             texts[reply.id] += reply.text
@@ -48,7 +48,9 @@ async def test_converse_answers_many_and_survives_a_failing_one(tail: Tail, scen
 
 async def test_leaving_a_conversation_stops_its_work(endless: Tail, scenes: list[Pixels]) -> None:
     async with calling(endless) as caller:
-        call = caller.stub.Converse(iter([picture_request(endless.bundle, scene, QUESTION) for scene in scenes]))
+        call = caller.stub.Converse(
+            iter([picture_request(endless.bundle, scene, QUESTION) for scene in scenes])
+        )
         assert (await call.read()).text
         call.cancel()
         await caller.until_idle()
@@ -58,14 +60,17 @@ async def test_describe_says_what_is_served(tail: Tail, endless: Tail) -> None:
     async with calling(tail, endless) as caller:
         reply = await caller.stub.Describe(ip.DescribeRequest())
     assert (reply.device, reply.dtype) == ("cpu", "float32")
-    assert [(served.digest, served.model) for served in reply.bundles] == [(tail.digest, "nano"), (endless.digest, "endless")]
+    assert [(served.digest, served.model) for served in reply.bundles] == [
+        (tail.digest, "nano"),
+        (endless.digest, "endless"),
+    ]
     assert list(reply.bundles[0].cuts) == ["vision.2", "vision.4", "connector"]
-    assert reply.most_request_bytes > tail.limits.most_picture_bytes
+    assert reply.max_request_bytes > tail.limits.max_picture_bytes
     assert reply.version
 
 
 async def test_load_is_reported_while_there_is_some(endless: Tail, scenes: list[Pixels]) -> None:
-    async with calling(endless, most_batch=1) as caller:
+    async with calling(endless, max_batch=1) as caller:
         calls = [caller.stub.Infer(picture_request(endless.bundle, scene, QUESTION)) for scene in scenes[:3]]
         await caller.until_running(waiting=2)
         load = (await caller.stub.Describe(ip.DescribeRequest())).load
@@ -79,7 +84,9 @@ async def test_health_and_reflection(tail: Tail) -> None:
     async with calling(tail) as caller:
         health = health_pb2_grpc.HealthStub(caller.channel)
         for service in ("", SERVICE):
-            assert (await health.Check(health_pb2.HealthCheckRequest(service=service))).status == health_pb2.HealthCheckResponse.SERVING
+            assert (
+                await health.Check(health_pb2.HealthCheckRequest(service=service))
+            ).status == health_pb2.HealthCheckResponse.SERVING
         listing = reflection_pb2_grpc.ServerReflectionStub(caller.channel).ServerReflectionInfo(
             iter([reflection_pb2.ServerReflectionRequest(list_services="")])
         )
@@ -87,17 +94,23 @@ async def test_health_and_reflection(tail: Tail) -> None:
     assert {"isthmus.v1.Inference", "grpc.health.v1.Health"} <= names
 
 
-async def test_draining_finishes_what_runs_and_refuses_what_comes(tail: Tail, endless: Tail, scenes: list[Pixels]) -> None:
+async def test_draining_finishes_what_runs_and_refuses_what_comes(
+    tail: Tail, endless: Tail, scenes: list[Pixels]
+) -> None:
     async with calling(tail, endless) as caller:
         conversation = caller.stub.Converse(_silent())
         await conversation.wait_for_connection()
-        request = picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(most_tokens=150))
+        request = picture_request(
+            endless.bundle, scenes[0], QUESTION, generation=ip.Generation(max_tokens=150)
+        )
         running = asyncio.create_task(caller.ask(request))
         await caller.until_running()
         draining = asyncio.create_task(caller.service.drain(60))
         health = health_pb2_grpc.HealthStub(caller.channel)
         await asyncio.sleep(0)
-        assert (await health.Check(health_pb2.HealthCheckRequest())).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert (
+            await health.Check(health_pb2.HealthCheckRequest())
+        ).status == health_pb2.HealthCheckResponse.NOT_SERVING
         status, message = await caller.refusal(picture_request(tail.bundle, scenes[0], QUESTION))
         assert status == grpc.StatusCode.UNAVAILABLE
         assert "shutting down" in message
@@ -146,15 +159,23 @@ async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
         await started.communicate()
 
 
-async def test_the_process_drains_at_sigterm_in_mid_answer(endless_path: Path, endless: Tail, scenes: list[Pixels]) -> None:
-    async with process(str(endless_path), "--listen", "127.0.0.1:0", "--drain", "60", "--dtype", "float32", "--threads", "1") as served:
+async def test_the_process_drains_at_sigterm_in_mid_answer(
+    endless_path: Path, endless: Tail, scenes: list[Pixels]
+) -> None:
+    async with process(
+        str(endless_path), "--listen", "127.0.0.1:0", "--drain", "60", "--dtype", "float32", "--threads", "1"
+    ) as served:
         assert served.stdout
         serving_line, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
         address = listening.removeprefix("listening on ").strip()
         assert listening.startswith("listening on 127.0.0.1:")
-        assert all(words in serving_line for words in ("endless", "vision.4", "cpu, float32", "1 threads", address))
+        assert all(
+            words in serving_line for words in ("endless", "vision.4", "cpu, float32", "1 threads", address)
+        )
         async with connected(address) as channel:
-            request = picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(most_tokens=200))
+            request = picture_request(
+                endless.bundle, scenes[0], QUESTION, generation=ip.Generation(max_tokens=200)
+            )
             replies = aiter(InferenceStub(channel).Infer(request))
             assert (await anext(replies)).text
             served.send_signal(signal.SIGTERM)

@@ -56,12 +56,27 @@ def test_a_cloud_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_demonstration(bundle_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_demonstration(
+    bundle_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     figures = tmp_path / "demo.json"
-    options = ["--bundle", str(bundle_path), "--output", str(tmp_path / "demo"), "--questions", "2", "--json", str(figures)]
+    options = [
+        "--bundle",
+        str(bundle_path),
+        "--output",
+        str(tmp_path / "demo"),
+        "--questions",
+        "2",
+        "--json",
+        str(figures),
+    ]
     assert isthmus.main(["demo", *options]) == 0
     assert "Every request" in capsys.readouterr().out
-    assert sorted(file.name for file in (tmp_path / "demo").iterdir()) == ["report.html", "scene-00.png", "scene-01.png"]
+    assert sorted(file.name for file in (tmp_path / "demo").iterdir()) == [
+        "report.html",
+        "scene-00.png",
+        "scene-01.png",
+    ]
     links = {run["name"]: run["outcomes"] for run in json.loads(figures.read_text())["links"]}
     assert list(links) == ["good link", "slow link", "poor link", "cloud killed"]
     for name in ("good link", "slow link", "poor link"):
@@ -78,10 +93,14 @@ def test_the_whole_demonstration(bundle_path: Path, tmp_path: Path, capsys: pyte
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_the_cloud_does_not_outlive_the_process_that_started_it(bundle_path: Path, end: signal.Signals) -> None:
+def test_the_cloud_does_not_outlive_the_process_that_started_it(
+    bundle_path: Path, end: signal.Signals
+) -> None:
     command = [sys.executable, "-c", HOLD_A_CLOUD, str(bundle_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as holder:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as holder:
         assert holder.stdout
         host, port = holder.stdout.readline().strip().split(":")
         assert accepts(host, int(port))

@@ -28,9 +28,18 @@ def record(question: str = "what color is the star?", answer: str = "red", route
         Outcome(one, "upload", answer, route="upload@jpeg-75", bytes_up=2100, milliseconds=60.0),
         Outcome(one, "auto", answer, route=route, milliseconds=5.0),
     ]
-    lost = [Outcome(one, "upload", failure="the cloud did not answer"), Outcome(one, "auto", answer, route="local", milliseconds=5.0)]
+    lost = [
+        Outcome(one, "upload", failure="the cloud did not answer"),
+        Outcome(one, "auto", answer, route="local", milliseconds=5.0),
+    ]
     links = [
-        LinkRun("good link", "50 Mbit/s", outcomes, ("arm", "verdict"), (("local", "chosen"), (question, "slower"))),
+        LinkRun(
+            "good link",
+            "50 Mbit/s",
+            outcomes,
+            ("arm", "verdict"),
+            (("local", "chosen"), (question, "slower")),
+        ),
         LinkRun("cloud killed", "", lost, killed=True),
     ]
     return Record("nano", 93.0, {"machine": question}, links)
@@ -72,7 +81,9 @@ def test_every_element_of_the_page_closes_in_order() -> None:
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
     html = render(record())
-    links = [value for name, value in Page(html).attributes if name in {"src", "href", "srcset", "action", "data"}]
+    links = [
+        value for name, value in Page(html).attributes if name in {"src", "href", "srcset", "action", "data"}
+    ]
     assert links
     assert all(link.startswith(("data:", "#")) for link in links)
     assert all(part.startswith(("#", "'#", '"#', "data:")) for part in html.split("url(")[1:])
@@ -139,16 +150,28 @@ def test_a_percentile_is_a_value_that_was_measured(part: float, value: float) ->
 
 def test_the_story_of_a_killed_cloud_names_what_was_lost() -> None:
     assert story(record().links[1]) == (
-        "The cloud was killed half way. The orchestrator answered 1 of 1, 1 right, half of them in 5 ms: 1 by local. "
+        "The cloud was killed half way. The orchestrator answered 1 of 1, 1 right, half of them in 5 ms: "
+        "1 "
+        "by local. "
         "Not answered: upload 1."
     )
 
 
 def test_time_is_divided_between_device_network_and_cloud() -> None:
-    stages = {"preprocess": 1.0, "head": 4.0, "network": 20.0, "decode": 1.0, "tail": 2.0, "first_token": 3.0, "generate": 4.0}
+    stages = {
+        "preprocess": 1.0,
+        "head": 4.0,
+        "network": 20.0,
+        "decode": 1.0,
+        "tail": 2.0,
+        "first_token": 3.0,
+        "generate": 4.0,
+    }
     sent = Outcome(asked(), "split", "red", milliseconds=36.0, stages=stages)
     assert (sent.device, sent.network, sent.cloud) == (6.0, 20.0, 10.0)
-    here = Outcome(asked(), "local", "red", milliseconds=9.0, stages={"head": 4.0, "first_token": 3.0, "generate": 2.0})
+    here = Outcome(
+        asked(), "local", "red", milliseconds=9.0, stages={"head": 4.0, "first_token": 3.0, "generate": 2.0}
+    )
     assert (here.device, here.network, here.cloud) == (9.0, 0.0, 0.0)
 
 
@@ -157,5 +180,8 @@ def test_no_column_is_lost_on_a_narrow_terminal(width: int) -> None:
     console = Console(width=width, file=io.StringIO(), record=True)
     show(console, record())
     text = console.export_text()
-    assert all(word in text for word in ("question", "right: red", "failed", "JPEG", "2000", "device", "cloud", "total"))
+    assert all(
+        word in text
+        for word in ("question", "right: red", "failed", "JPEG", "2000", "device", "cloud", "total")
+    )
     assert all(len(line) <= width for line in text.splitlines())

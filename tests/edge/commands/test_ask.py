@@ -62,9 +62,13 @@ def test_json_is_one_object_and_nothing_else(scene: str, capsys: pytest.CaptureF
     assert [arm["arm"] for arm in told["arms"]] == ["local"]
 
 
-def test_explain_shows_every_way_and_why_it_lost(scene: str, bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_shows_every_way_and_why_it_lost(
+    scene: str, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
     with serving(says("a cat")) as cloud:
-        _, out, _ = ask(scene, QUESTION, "--cloud", cloud.address, "--never-upload", "--explain", capsys=capsys)
+        _, out, _ = ask(
+            scene, QUESTION, "--cloud", cloud.address, "--never-upload", "--explain", capsys=capsys
+        )
     assert "chosen" in out
     for cut in bundle.manifest.cuts:
         assert f"split@{cut.name}/int8-zstd" in out
@@ -83,7 +87,7 @@ def test_options_reach_the_cloud(scene: str, capsys: pytest.CaptureFixture[str])
     with serving(says("a cat")) as cloud:
         ask(scene, QUESTION, "--cloud", cloud.address, *options, capsys=capsys)
     wish = cloud.requests[0].generation
-    assert (wish.most_tokens, wish.temperature, wish.seed) == (3, 0.5, 9)
+    assert (wish.max_tokens, wish.temperature, wish.seed) == (3, 0.5, 9)
     assert cloud.requests[0].HasField("picture")
 
 
@@ -104,13 +108,27 @@ def test_an_answer_that_breaks_off_is_begun_again(scene: str, capsys: pytest.Cap
 
 def test_a_deadline_is_kept_with_a_local_answer(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(falls_silent()) as cloud:
-        words = (scene, QUESTION, "--cloud", cloud.address, "--route", "split", "--deadline", "600", "--max-tokens", "1", "--json")
+        words = (
+            scene,
+            QUESTION,
+            "--cloud",
+            cloud.address,
+            "--route",
+            "split",
+            "--deadline",
+            "600",
+            "--max-tokens",
+            "1",
+            "--json",
+        )
         status, out, _ = ask(*words, capsys=capsys)
     assert status == 0
     assert "in time" in json.loads(out)["fallback"]
 
 
-def test_what_was_learned_is_there_for_the_next_question(scene: str, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_learned_is_there_for_the_next_question(
+    scene: str, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with serving(says("a cat")) as cloud:
         ask(scene, QUESTION, "--cloud", cloud.address, "--no-local", capsys=capsys)
         (memory,) = (cache / "links").iterdir()
@@ -131,7 +149,11 @@ def test_what_was_learned_is_there_for_the_next_question(scene: str, cache: Path
         (("SCENE", QUESTION, "--temperature", "1"), 6, "greedy"),
         (("SCENE", QUESTION, "--bundle", "no-such-bundle"), 4, "isthmus split -o no-such-bundle"),
         (("SCENE", QUESTION, "--cloud", "127.0.0.1:1", "--no-local"), 5, "check the address"),
-        (("SCENE", QUESTION, "--cloud", "127.0.0.1:1", "--route", "upload", "--never-upload"), 6, "never-upload"),
+        (
+            ("SCENE", QUESTION, "--cloud", "127.0.0.1:1", "--route", "upload", "--never-upload"),
+            6,
+            "never-upload",
+        ),
     ],
 )
 def test_what_cannot_be_done_says_what_to_do(
@@ -144,9 +166,18 @@ def test_what_cannot_be_done_says_what_to_do(
 
 
 @pytest.mark.parametrize(
-    "words", [("--deadline", "0"), ("--temperature", "nan"), ("--seed", "-1"), ("--threads", "0"), ("--max-tokens", "x")]
+    "words",
+    [
+        ("--deadline", "0"),
+        ("--temperature", "nan"),
+        ("--seed", "-1"),
+        ("--threads", "0"),
+        ("--max-tokens", "x"),
+    ],
 )
-def test_an_option_out_of_bounds_is_refused(words: tuple[str, str], scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_option_out_of_bounds_is_refused(
+    words: tuple[str, str], scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         isthmus.main(["ask", scene, QUESTION, *words])
     assert caught.value.code == 2
@@ -156,7 +187,18 @@ def test_an_option_out_of_bounds_is_refused(words: tuple[str, str], scene: str, 
 @pytest.fixture(scope="module")
 def real_cloud(bundle_path: Path) -> Iterator[str]:
     """The address of the real service, in a process of its own."""
-    command = [sys.executable, "-m", "isthmus", "cloud", "serve", str(bundle_path), "--listen", "127.0.0.1:0", "--threads", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "isthmus",
+        "cloud",
+        "serve",
+        str(bundle_path),
+        "--listen",
+        "127.0.0.1:0",
+        "--threads",
+        "1",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         address = next(line.split()[-1] for line in process.stdout if line.startswith("listening on"))
@@ -165,11 +207,18 @@ def real_cloud(bundle_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("route", ["upload@jpeg-95", "split@vision.2/int8-zstd", "split@vision.4/fp16-zstd", "split@connector/int8-zstd"])
-def test_the_real_cloud_answers_as_the_device_does(real_cloud: str, route: str, scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "route",
+    ["upload@jpeg-95", "split@vision.2/int8-zstd", "split@vision.4/fp16-zstd", "split@connector/int8-zstd"],
+)
+def test_the_real_cloud_answers_as_the_device_does(
+    real_cloud: str, route: str, scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     kind = "what is the background?"
     _, here, _ = ask(scene, kind, "--json", capsys=capsys)
-    _, there, _ = ask(scene, kind, "--json", "--cloud", real_cloud, "--route", route, "--no-local", capsys=capsys)
+    _, there, _ = ask(
+        scene, kind, "--json", "--cloud", real_cloud, "--route", route, "--no-local", capsys=capsys
+    )
     told = json.loads(there)
     assert told["route"] == route
     assert told["text"] == json.loads(here)["text"]
@@ -185,7 +234,17 @@ def test_a_cloud_with_another_bundle_is_refused_with_what_it_serves(
     text = manifest.read_text()
     manifest.unlink()  # it is a link to the shared one
     manifest.write_text(text + "\n")
-    words = (scene, QUESTION, "--bundle", str(damaged), "--cloud", real_cloud, "--route", "split", "--no-local")
+    words = (
+        scene,
+        QUESTION,
+        "--bundle",
+        str(damaged),
+        "--cloud",
+        real_cloud,
+        "--route",
+        "split",
+        "--no-local",
+    )
     status, _, err = ask(*words, capsys=capsys)
     assert status == 4
     assert "refused" in err

@@ -70,7 +70,9 @@ def test_what_is_saved_is_loaded(bundle: Bundle, measured: DeviceProfile, tmp_pa
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_profile_of_another_bundle_is_refused(bundle: Bundle, measured: DeviceProfile, tmp_path: Path) -> None:
+def test_a_profile_of_another_bundle_is_refused(
+    bundle: Bundle, measured: DeviceProfile, tmp_path: Path
+) -> None:
     path = tmp_path / "profile.json"
     dataclasses.replace(measured, digest="f" * 64).save(path)
 
@@ -91,7 +93,9 @@ def test_a_profile_of_another_bundle_is_refused(bundle: Bundle, measured: Device
         {"colour": "red"},
     ],
 )
-def test_a_broken_profile_is_refused(bundle: Bundle, measured: DeviceProfile, tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_broken_profile_is_refused(
+    bundle: Bundle, measured: DeviceProfile, tmp_path: Path, change: dict[str, object]
+) -> None:
     path = tmp_path / "profile.json"
     path.write_text(json.dumps(dataclasses.asdict(measured) | change))
 
@@ -145,7 +149,9 @@ def test_the_command_measures_saves_and_prints_json(
     assert json.loads(capsys.readouterr().out) == dataclasses.asdict(saved)
 
 
-def test_the_command_prints_a_table_and_the_place(bundle: Bundle, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_command_prints_a_table_and_the_place(
+    bundle: Bundle, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     _run("profile", str(bundle.path), "--seconds", "0", "-o", str(tmp_path / "p.json"))
 
     printed = capsys.readouterr().out

@@ -9,7 +9,16 @@ import pytest
 from edge.link.client import CloudClient
 from edge.testing.scripted_cloud import breaks_off, falls_silent, refuses, says, serving
 from protos import inference_pb2 as pb
-from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, RequestError, TooLarge, UnknownFrame, WrongBundle
+from protos.errors import (
+    CloudBusy,
+    CloudError,
+    DeadlineError,
+    IsthmusError,
+    RequestError,
+    TooLarge,
+    UnknownFrame,
+    WrongBundle,
+)
 
 QUESTION = pb.InferRequest(id="1", question="what is it?")
 
@@ -35,7 +44,9 @@ def test_replies_come_in_order_and_end_with_done() -> None:
         (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineError),
     ],
 )
-def test_a_status_becomes_our_error_with_the_clouds_words(code: grpc.StatusCode, kind: type[IsthmusError]) -> None:
+def test_a_status_becomes_our_error_with_the_clouds_words(
+    code: grpc.StatusCode, kind: type[IsthmusError]
+) -> None:
     with (
         serving(refuses(code, "it serves 3fa9")) as cloud,
         CloudClient(cloud.address) as client,
@@ -55,7 +66,11 @@ def test_nobody_there_is_a_cloud_error_that_names_the_address() -> None:
 
 
 def test_silence_ends_at_the_limit_of_time() -> None:
-    with serving(falls_silent()) as cloud, CloudClient(cloud.address) as client, pytest.raises(DeadlineError, match="in time"):
+    with (
+        serving(falls_silent()) as cloud,
+        CloudClient(cloud.address) as client,
+        pytest.raises(DeadlineError, match="in time"),
+    ):
         list(client.infer(QUESTION, 0.1))
 
 
@@ -93,7 +108,7 @@ def test_a_request_over_the_limit_is_not_sent() -> None:
     large = pb.InferRequest(picture=pb.Picture(data=bytes(2000)))
     with (
         serving(says("a")) as cloud,
-        CloudClient(cloud.address, most_bytes=1000) as client,
+        CloudClient(cloud.address, max_bytes=1000) as client,
         pytest.raises(TooLarge, match="at most 1000"),
     ):
         list(client.infer(large, 5))

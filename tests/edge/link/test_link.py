@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from edge.link.breaker import FIRST_SECONDS, MOST_SECONDS, Breaker
+from edge.link.breaker import FIRST_SECONDS, MAX_SECONDS, Breaker
 from edge.link.link import Link, memory_file
-from edge.link.uplink import FORGET_SECONDS, PRIOR_RATE, PRIOR_ROUND_TRIP_MS, Uplink
+from edge.link.uplink import FORGET_SECONDS, PRIOR_RATE, PRIOR_ROUND_TRIP_MS, UplinkEstimator
 from protos import bundle_pb2
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
@@ -18,17 +18,25 @@ from protos.bundle import Bundle
 SIZES = (500, 4_000, 40_000, 200_000)
 
 
-def exchange(uplink: Uplink, rate: float, round_trip_ms: float, sizes: tuple[int, ...] = SIZES, count: int = 24) -> None:
+def exchange(
+    uplink: UplinkEstimator,
+    rate: float,
+    round_trip_ms: float,
+    sizes: tuple[int, ...] = SIZES,
+    count: int = 24,
+) -> None:
     """A link of this rate (bits a second) and round trip, whose times scatter by 10%."""
     random = Random(1)
     for index in range(count):
         sent = sizes[index % len(sizes)]
-        uplink.observe(sent, (round_trip_ms + 8000 * sent / rate) * math.exp(random.gauss(0, 0.1)), now=float(index))
+        uplink.observe(
+            sent, (round_trip_ms + 8000 * sent / rate) * math.exp(random.gauss(0, 0.1)), now=float(index)
+        )
 
 
 @pytest.mark.parametrize(("rate", "round_trip_ms"), [(64e3, 300), (1e6, 100), (20e6, 40), (1e9, 0.5)])
 def test_rate_and_round_trip_are_recovered(rate: float, round_trip_ms: float) -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     exchange(uplink, rate, round_trip_ms)
     assert uplink.rate == pytest.approx(rate, rel=0.4)
     assert uplink.round_trip_ms == pytest.approx(round_trip_ms, rel=0.4)
@@ -37,7 +45,7 @@ def test_rate_and_round_trip_are_recovered(rate: float, round_trip_ms: float) ->
 
 
 def test_it_grows_sure_with_exchanges() -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     before = uplink.doubt
     exchange(uplink, 1e6, 50)
     assert uplink.doubt < before / 2
@@ -46,7 +54,7 @@ def test_it_grows_sure_with_exchanges() -> None:
 
 @pytest.mark.parametrize(("rate", "round_trip_ms"), [(64e3, 300), (100e6, 10)])
 def test_it_follows_a_change_within_a_few_exchanges(rate: float, round_trip_ms: float) -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     exchange(uplink, 2e6, 50)
     exchange(uplink, rate, round_trip_ms, count=8)
     for sent in SIZES:
@@ -54,7 +62,7 @@ def test_it_follows_a_change_within_a_few_exchanges(rate: float, round_trip_ms: 
 
 
 def test_one_odd_exchange_moves_little() -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     exchange(uplink, 2e6, 50)
     before = uplink.predict(4000)
     uplink.observe(4000, 5000, now=30.0)
@@ -62,7 +70,7 @@ def test_one_odd_exchange_moves_little() -> None:
 
 
 def test_payloads_of_one_size_are_predicted_though_rate_and_round_trip_cannot_be_told_apart() -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     exchange(uplink, 1e6, 100, sizes=(3000,))
     assert uplink.predict(3000) == pytest.approx(124, rel=0.15)
     assert 0 < uplink.round_trip_ms < 200
@@ -70,7 +78,7 @@ def test_payloads_of_one_size_are_predicted_though_rate_and_round_trip_cannot_be
 
 
 def test_silence_teaches_that_the_link_is_at_most_that_fast() -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     before = uplink.predict(10_000)
     for now in (1.0, 2.0, 3.0):
         uplink.at_least(10_000, 4000.0, now)
@@ -78,14 +86,14 @@ def test_silence_teaches_that_the_link_is_at_most_that_fast() -> None:
 
 
 def test_silence_that_was_expected_teaches_nothing() -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     before = uplink.predict(200_000)
     uplink.at_least(200_000, 1.0, now=1.0)
     assert uplink.predict(200_000) == pytest.approx(before, rel=0.05)
 
 
 def test_a_bad_hour_is_forgotten() -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     exchange(uplink, 16e3, 2000)
     uplink.rest(24 + 12 * FORGET_SECONDS)
     assert uplink.rate == pytest.approx(PRIOR_RATE, rel=0.2)
@@ -94,7 +102,7 @@ def test_a_bad_hour_is_forgotten() -> None:
 
 @pytest.mark.parametrize("milliseconds", [0.0, 1e-9, 1e9])
 def test_absurd_times_leave_a_sane_estimate(milliseconds: float) -> None:
-    uplink = Uplink()
+    uplink = UplinkEstimator()
     for now in range(20):
         uplink.observe(0, milliseconds, float(now))
     assert 1e3 <= uplink.rate <= 20e9
@@ -108,7 +116,7 @@ def test_the_breaker_opens_at_once_and_waits_longer_each_time() -> None:
         breaker.failed("cloud unreachable", now=0.0)
         waits.append(breaker.wait(0.0))
     assert waits[:3] == [FIRST_SECONDS, 2 * FIRST_SECONDS, 4 * FIRST_SECONDS]
-    assert waits[-1] == MOST_SECONDS
+    assert waits[-1] == MAX_SECONDS
 
 
 def test_the_breaker_lets_a_call_through_after_its_wait_and_closes_when_that_succeeds() -> None:
@@ -175,10 +183,14 @@ def test_failures_open_the_breaker_and_an_answer_closes_it() -> None:
     link = fresh()
     link.failed("cloud unreachable", now=1.0)
     down = link.snapshot(1.2)
-    assert (down.up, down.trouble, round(down.retry_seconds, 1)) == (False, "cloud unreachable", 0.8)
+    assert (down.up, down.unavailable_reason, round(down.retry_seconds, 1)) == (
+        False,
+        "cloud unreachable",
+        0.8,
+    )
     assert link.snapshot(2.1).up
     link.exchanged(1000, 20.0, now=2.2)
-    assert link.snapshot(2.2).trouble == ""
+    assert link.snapshot(2.2).unavailable_reason == ""
 
 
 def test_the_next_process_remembers(tmp_path: Path) -> None:
@@ -220,12 +232,25 @@ def test_another_bundle_keeps_the_link_but_not_the_cloud(tmp_path: Path) -> None
         b"\xff\x00",
         b"[]",
         b"{}",
-        b'{"saved_at": 0, "bundle": "aa", "uplink": [{"bytes": -1, "ms": 1, "age": 0, "silent": false}], "breaker": {}, "cloud": {}}',
-        b'{"saved_at": 0, "bundle": "aa", "uplink": [{"bytes": 1, "ms": NaN, "age": 0, "silent": false}], "breaker": {}, "cloud": {}}',
-        b'{"saved_at": 0, "bundle": "aa", "uplink": [], "breaker": {"failures": 1e999, "trouble": "", "wait": 0}, "cloud": {}}',
+        (
+            b'{"saved_at": 0, "bundle": "aa", "uplink": [{"bytes": -1, "ms": 1, "age": 0, "silent": false}], '
+            b'"breaker": {}, "cloud": {}}'
+        ),
+        (
+            b'{"saved_at": 0, "bundle": "aa", "uplink": [{"bytes": 1, "ms": NaN, "age": 0, "silent": '
+            b"false}], "
+            b'"breaker": {}, "cloud": {}}'
+        ),
+        (
+            b'{"saved_at": 0, "bundle": "aa", "uplink": [], "breaker": {"failures": 1e999, '
+            b'"unavailable_reason": "", "wait": 0}, '
+            b'"cloud": {}}'
+        ),
     ],
 )
-def test_a_broken_memory_is_ignored_with_a_warning(content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_memory_is_ignored_with_a_warning(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "link.json"
     path.write_bytes(content)
     link = fresh()
@@ -241,7 +266,9 @@ def test_no_memory_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert not caplog.records
 
 
-def test_a_place_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_place_that_cannot_be_written_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("")
     fresh().save(tmp_path / "file" / "link.json", 0.0, 0.0)
     assert "not remembered" in caplog.text

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.models.head import Head, Reached
+from edge.models.head import Head, HeadOutput
 from edge.pictures.preprocess import Pixels, Preprocessor
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, RequestError, UnknownName
@@ -99,7 +99,7 @@ def test_a_graph_that_is_not_what_the_manifest_says_is_refused(bundle_path: Path
         Head(bundle).run(pixels, "vision.2")
 
 
-def _same(one: Reached, other: Reached) -> None:
+def _same(one: HeadOutput, other: HeadOutput) -> None:
     assert one.cut == other.cut
     assert all(np.array_equal(one.boundary[name], other.boundary[name]) for name in other.boundary)
 
@@ -110,4 +110,6 @@ def test_tiles_reach_a_cut_as_each_does_alone(head: Head, pixels: Pixels) -> Non
     together = head.run(tiles, "connector", after=head.run(tiles, "vision.2"))
 
     for tile, boundary in enumerate(together.boundary["image_tokens"]):
-        np.testing.assert_array_equal(boundary, head.run(tiles[tile : tile + 1], "connector").boundary["image_tokens"][0])
+        np.testing.assert_array_equal(
+            boundary, head.run(tiles[tile : tile + 1], "connector").boundary["image_tokens"][0]
+        )

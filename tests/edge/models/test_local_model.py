@@ -34,7 +34,9 @@ def image_tokens(bundle: Bundle) -> Floats:
     return tokens
 
 
-def test_an_answer_is_the_most_likely_tokens_of_the_whole_model(bundle: Bundle, local: LocalModel, image_tokens: Floats) -> None:
+def test_an_answer_is_the_most_likely_tokens_of_the_whole_model(
+    bundle: Bundle, local: LocalModel, image_tokens: Floats
+) -> None:
     ids = local.prompt(QUESTION)
 
     ours = list(local.generate(local.embed(ids, image_tokens), 12))
@@ -51,7 +53,7 @@ def test_the_pieces_of_an_answer_join_to_the_whole(local: LocalModel, image_toke
 
 
 def test_an_answer_ends_at_the_limit(local: LocalModel, image_tokens: Floats) -> None:
-    assert len(list(local.answer(image_tokens, QUESTION, most_tokens=2))) == 2
+    assert len(list(local.answer(image_tokens, QUESTION, max_tokens=2))) == 2
 
 
 def test_the_cache_changes_nothing(local: LocalModel, image_tokens: Floats) -> None:

@@ -13,12 +13,17 @@ ENGINES = Path("/cache/tensorrt/abc")
 
 DYNAMIC = pb.Precision(precision="int8", quantization="dynamic", activations="u8")
 FOR_CPU = pb.Precision(precision="int8", quantization="static", activations="u8", calibration_method="minmax")
-FOR_TENSORRT = pb.Precision(precision="int8", quantization="static", activations="s8", calibration_method="minmax")
+FOR_TENSORRT = pb.Precision(
+    precision="int8", quantization="static", activations="s8", calibration_method="minmax"
+)
 INT4, FP16, FP32 = (pb.Precision(precision=name) for name in ("int4", "fp16", "fp32"))
 
 
 def names(choice: str, precision: pb.Precision, available: list[str] | None = None) -> list[str]:
-    return [name for name, _ in providers(choice, EVERYTHING if available is None else available, precision, ENGINES)]
+    return [
+        name
+        for name, _ in providers(choice, EVERYTHING if available is None else available, precision, ENGINES)
+    ]
 
 
 def options(choice: str, precision: pb.Precision, device: int = 0) -> dict[str, dict[str, str]]:
@@ -35,7 +40,9 @@ def options(choice: str, precision: pb.Precision, device: int = 0) -> dict[str, 
         (INT4, [CUDA, CPU]),
         (DYNAMIC, [CPU]),
     ],
-    ids=lambda value: "-".join(str(field) for _, field in value.ListFields()) if isinstance(value, pb.Precision) else None,
+    ids=lambda value: (
+        "-".join(str(field) for _, field in value.ListFields()) if isinstance(value, pb.Precision) else None
+    ),
 )
 def test_each_precision_goes_by_itself_where_it_runs_well(precision: pb.Precision, best: list[str]) -> None:
     assert names("auto", precision) == best
@@ -81,7 +88,10 @@ def test_the_gpus_number_goes_to_both() -> None:
 
 
 def test_a_provider_that_is_missing_is_answered_with_those_that_are_there() -> None:
-    with pytest.raises(RequestError, match="no tensorrt provider, it has: cpu, cuda; choose one of those, or install onnxruntime-gpu"):
+    with pytest.raises(
+        RequestError,
+        match="no tensorrt provider, it has: cpu, cuda; choose one of those, or install onnxruntime-gpu",
+    ):
         providers("tensorrt", [CUDA, CPU], FP32, ENGINES)
 
 

@@ -30,7 +30,9 @@ def test_a_file_that_is_no_graph_is_a_damaged_bundle(tmp_path: Path, content: by
     path = tmp_path / "piece.onnx"
     path.write_bytes(content)
 
-    with pytest.raises(BundleDamaged, match=r"piece\.onnx is not an ONNX file .*; fetch or split the bundle again"):
+    with pytest.raises(
+        BundleDamaged, match=r"piece\.onnx is not an ONNX file .*; fetch or split the bundle again"
+    ):
         runtime.session(path)
 
 
@@ -56,7 +58,9 @@ def test_a_provider_goes_from_the_orchestrator_and_the_profile_to_the_models(bun
         measure(bundle, seconds=0, provider="tensorrt")
 
 
-def test_the_environment_names_a_provider_where_the_command_does_not(bundle_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_a_provider_where_the_command_does_not(
+    bundle_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ISTHMUS_PROVIDER", "tensorrt")
     with pytest.raises(RequestError, match="no tensorrt provider"):
         Head(Bundle.open(bundle_path))

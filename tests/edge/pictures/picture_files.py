@@ -18,7 +18,9 @@ _HEIGHT, _WIDTH = 43, 61
 def scene(height: int = _HEIGHT, width: int = _WIDTH, seed: int = 0) -> Picture:
     """Smooth colours with a little noise, (height, width, 3)."""
     random = np.random.default_rng(seed)
-    coarse = Image.fromarray(random.integers(0, 256, (4, 6, 3), np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    coarse = Image.fromarray(random.integers(0, 256, (4, 6, 3), np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
     noisy = np.asarray(coarse, np.int16) + random.integers(-8, 9, (height, width, 3))
     return noisy.clip(0, 255).astype(np.uint8)
 
@@ -46,15 +48,27 @@ def grey16() -> NDArray[np.uint16]:
 
 def files() -> dict[str, bytes]:
     """Name -> bytes of a file that holds the scene."""
-    return _plain() | _rotated() | _transparent() | _keyed() | _transparent_tiffs() | _unusual() | _odd_sizes()
+    return (
+        _plain() | _rotated() | _transparent() | _keyed() | _transparent_tiffs() | _unusual() | _odd_sizes()
+    )
 
 
 def _plain() -> dict[str, bytes]:
     image = Image.fromarray(scene())
-    kinds = {"PNG": {}, "JPEG": {"quality": 90}, "WEBP": {"quality": 90}, "BMP": {}, "TIFF": {}, "AVIF": {}, "PPM": {}}
+    kinds = {
+        "PNG": {},
+        "JPEG": {"quality": 90},
+        "WEBP": {"quality": 90},
+        "BMP": {},
+        "TIFF": {},
+        "AVIF": {},
+        "PPM": {},
+    }
     named = {kind: saved(image, kind, **options) for kind, options in kinds.items()}
     for mode in ("L", "1", "P"):
-        named |= {f"{kind} {mode}": saved(image.convert(mode), kind) for kind in ("PNG", "BMP", "TIFF", "GIF")}
+        named |= {
+            f"{kind} {mode}": saved(image.convert(mode), kind) for kind in ("PNG", "BMP", "TIFF", "GIF")
+        }
     return named | {"JPEG L": saved(image.convert("L"), "JPEG")}
 
 
@@ -64,8 +78,14 @@ def _rotated() -> dict[str, bytes]:
         exif = Image.Exif()
         exif[_ORIENTATION] = orientation
         for image in (Image.fromarray(scene()), _see_through()):
-            kinds = ("PNG", "WEBP", "TIFF", "AVIF") if image.mode == "RGBA" else ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
-            named |= {f"{kind} {image.mode} turned {orientation}": saved(image, kind, exif=exif) for kind in kinds}
+            kinds = (
+                ("PNG", "WEBP", "TIFF", "AVIF")
+                if image.mode == "RGBA"
+                else ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
+            )
+            named |= {
+                f"{kind} {image.mode} turned {orientation}": saved(image, kind, exif=exif) for kind in kinds
+            }
     little_endian = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, _ORIENTATION, 3, 1, 6, 0)
     return named | {"WEBP RGBA with EXIF as in a JPEG": saved(_see_through(), "WEBP", exif=little_endian)}
 
@@ -80,7 +100,10 @@ def _transparent() -> dict[str, bytes]:
     colour, grey = _see_through(), _see_through("L")
     holes = Image.fromarray(scene())
     holes.putalpha(colour.getchannel("A").point(lambda alpha: 255 * (alpha > 128)))
-    behind, lossless = {"save_all": True, "append_images": [Image.fromarray(scene())]}, {"lossless": True, "exact": True}
+    behind, lossless = (
+        {"save_all": True, "append_images": [Image.fromarray(scene())]},
+        {"lossless": True, "exact": True},
+    )
     return {
         "PNG RGBA": saved(colour, "PNG"),
         "PNG LA": saved(grey, "PNG"),
@@ -93,7 +116,9 @@ def _transparent() -> dict[str, bytes]:
         "BMP RGBA": _bitmap(np.asarray(colour)),
         "GIF with holes": saved(holes, "GIF"),
         "GIF with holes before an opaque frame": saved(holes, "GIF", disposal=2, **behind),
-        "GIF opaque before one with holes": saved(Image.fromarray(scene()), "GIF", save_all=True, append_images=[holes]),
+        "GIF opaque before one with holes": saved(
+            Image.fromarray(scene()), "GIF", save_all=True, append_images=[holes]
+        ),
     }
 
 
@@ -115,15 +140,22 @@ def _keyed() -> dict[str, bytes]:
 
 def _transparent_tiffs() -> dict[str, bytes]:
     image = _see_through()
-    straight, premultiplied = saved(image, "TIFF"), saved(Image.frombytes("RGBA", image.size, image.convert("RGBa").tobytes()), "TIFF")
+    straight, premultiplied = (
+        saved(image, "TIFF"),
+        saved(Image.frombytes("RGBA", image.size, image.convert("RGBa").tobytes()), "TIFF"),
+    )
     says_straight = struct.pack("<HHIH", _EXTRA_SAMPLES, 3, 1, 2)
     return {
         "TIFF RGBA": straight,
         "TIFF RGBA LZW": saved(image, "TIFF", compression="tiff_lzw"),
         "TIFF RGBA of 16 bits": _of_16_bits(".tiff"),
-        "TIFF RGBA premultiplied": premultiplied.replace(says_straight, struct.pack("<HHIH", _EXTRA_SAMPLES, 3, 1, 1)),
+        "TIFF RGBA premultiplied": premultiplied.replace(
+            says_straight, struct.pack("<HHIH", _EXTRA_SAMPLES, 3, 1, 1)
+        ),
         "TIFF RGBX": straight.replace(says_straight, struct.pack("<HHIH", _EXTRA_SAMPLES, 3, 1, 0)),
-        "TIFF RGBA that says nothing of alpha": straight.replace(says_straight, struct.pack("<HHIH", 65_000, 3, 1, 2)),
+        "TIFF RGBA that says nothing of alpha": straight.replace(
+            says_straight, struct.pack("<HHIH", 65_000, 3, 1, 2)
+        ),
     }
 
 
@@ -138,19 +170,27 @@ def _bitmap(picture: Picture) -> bytes:
     height, width = picture.shape[:2]
     masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
     header = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(pixels), 2835, 2835, 0, 0) + masks
-    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(pixels), 0, 0, 14 + len(header)) + header + pixels
+    return (
+        b"BM" + struct.pack("<IHHI", 14 + len(header) + len(pixels), 0, 0, 14 + len(header)) + header + pixels
+    )
 
 
 def _unusual() -> dict[str, bytes]:
     image = Image.fromarray(scene())
     cmyk = saved(image.convert("CMYK"), "JPEG", quality=90)
     frames = {"save_all": True, "append_images": [ImageOps.flip(image)]}
-    named = {"JPEG CMYK": cmyk, "JPEG CMYK without Adobe's marker": _without_adobe(cmyk), "TIFF CMYK": saved(image.convert("CMYK"), "TIFF")}
+    named = {
+        "JPEG CMYK": cmyk,
+        "JPEG CMYK without Adobe's marker": _without_adobe(cmyk),
+        "TIFF CMYK": saved(image.convert("CMYK"), "TIFF"),
+    }
     named |= {f"{kind} of two frames": saved(image, kind, **frames) for kind in ("GIF", "PNG")}
     return named | {
         "JPEG progressive": saved(image, "JPEG", progressive=True),
         "JPEG with bytes behind it": saved(image, "JPEG") + b"a phone's own trailer" * 9,
-        "JPEG with a thumbnail's header in a comment": saved(image, "JPEG", comment=b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03"),
+        "JPEG with a thumbnail's header in a comment": saved(
+            image, "JPEG", comment=b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff\x03"
+        ),
         "TIFF LZW": saved(image, "TIFF", compression="tiff_lzw"),
     }
 
@@ -162,4 +202,8 @@ def _without_adobe(jpeg: bytes) -> bytes:
 
 def _odd_sizes() -> dict[str, bytes]:
     sizes = ((1, 1), (1, 300), (300, 1), (3, 2), (2, 500), (129, 127), (257, 640))
-    return {f"{kind} {w} x {h}": saved(Image.fromarray(scene(h, w)), kind) for h, w in sizes for kind in ("PNG", "JPEG")}
+    return {
+        f"{kind} {w} x {h}": saved(Image.fromarray(scene(h, w)), kind)
+        for h, w in sizes
+        for kind in ("PNG", "JPEG")
+    }

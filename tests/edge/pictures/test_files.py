@@ -72,7 +72,9 @@ def test_read_picture_takes_a_path(tmp_path: Path) -> None:
     assert np.array_equal(read_picture(path), scene())
 
 
-@pytest.mark.parametrize(("name", "words"), [("missing.png", "there is no file"), (".", "is a folder"), ("a\0b", "cannot be read")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("missing.png", "there is no file"), (".", "is a folder"), ("a\0b", "cannot be read")]
+)
 def test_a_path_without_a_picture_says_what_to_do(tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(PictureError, match=words):
         read_picture(tmp_path / name)
@@ -91,7 +93,9 @@ def test_an_empty_file_is_said_to_be_empty() -> None:
         decode_picture(b"")
 
 
-@pytest.mark.parametrize("name", ["PNG", "JPEG", "JPEG progressive", "WEBP", "BMP", "TIFF", "TIFF LZW", "GIF P", "AVIF", "PPM"])
+@pytest.mark.parametrize(
+    "name", ["PNG", "JPEG", "JPEG progressive", "WEBP", "BMP", "TIFF", "TIFF LZW", "GIF P", "AVIF", "PPM"]
+)
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.9, 0.99])
 def test_a_file_that_was_cut_off_is_refused(name: str, part: float) -> None:
     data = FILES[name]
@@ -110,9 +114,9 @@ def test_a_bomb_is_refused_by_its_header() -> None:
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "WEBP RGBA", "BMP", "TIFF", "GIF P", "AVIF", "PPM"])
 def test_every_kind_is_measured_before_it_is_decoded(name: str) -> None:
     with pytest.raises(PictureError, match="61 x 43 pixels"):
-        decode_picture(FILES[name], most_pixels=61 * 43 - 1)
+        decode_picture(FILES[name], max_pixels=61 * 43 - 1)
 
-    assert decode_picture(FILES[name], most_pixels=61 * 43).shape == (43, 61, 3)
+    assert decode_picture(FILES[name], max_pixels=61 * 43).shape == (43, 61, 3)
 
 
 def test_a_jpeg_of_nothing_but_fill_bytes_is_refused() -> None:
@@ -131,7 +135,7 @@ def test_broken_headers_are_never_more_than_a_picture_error() -> None:
         broken = bytearray(data)
         broken[random.integers(0, min(len(data), 100))] ^= 0xFF
         try:
-            decode_picture(bytes(broken), most_pixels=1 << 20)
+            decode_picture(bytes(broken), max_pixels=1 << 20)
         except PictureError as error:
             assert ";" in str(error)  # noqa: PT017 - it says what to do
 
@@ -162,5 +166,8 @@ def test_a_picture_too_wide_for_the_format_is_said_to_be() -> None:
 def _png_claiming(width: int, height: int) -> bytes:
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = b"IDAT" + zlib.compress(bytes(1000))
-    chunks = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, pixels, b"IEND")]
+    chunks = [
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
+        for c in (header, pixels, b"IEND")
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)

@@ -34,7 +34,7 @@ FILTERS: dict[int, Image.Resampling] = {
 
 
 @pytest.fixture(scope="module")
-def reference():  # type: ignore[no-untyped-def] # noqa: ANN201 - transformers has no types
+def reference():  # type: ignore[no-untyped-def] # noqa: ANN201
     return processor().image_processor
 
 
@@ -45,12 +45,16 @@ def test_a_file_becomes_what_the_checkpoints_processor_makes_of_it(name: str, re
     resized = Preprocessor(SPEC).resize(decode_picture(FILES[name]))
 
     assert resized.shape == (128, 128, 3)
-    rounding = 1 if "CMYK" in name else 0  # OpenCV turns CMYK into colours that are up to 1 brighter; Lanczos carries it on
+    rounding = (
+        1 if "CMYK" in name else 0
+    )  # OpenCV turns CMYK into colours that are up to 1 brighter; Lanczos carries it on
     assert np.abs(resized - expected).max() <= 2 + rounding
 
 
 def test_16_bit_grey_is_taken_as_its_upper_8_bits(reference) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
-    expected = _before_normalisation(reference, Image.fromarray((grey16() >> 8).astype(np.uint8)).convert("RGB"))
+    expected = _before_normalisation(
+        reference, Image.fromarray((grey16() >> 8).astype(np.uint8)).convert("RGB")
+    )
 
     resized = Preprocessor(SPEC).resize(decode_picture(saved(Image.fromarray(grey16()), "PNG")))
 
@@ -69,7 +73,9 @@ def test_pixels_are_normalised_planes(reference) -> None:  # type: ignore[no-unt
     assert np.abs(pixels - expected).max() <= 2 * 2 / 255 + 1e-6
 
 
-@given(height=st.integers(1, 6000), width=st.integers(1, 6000), longest=st.sampled_from([128, 364, 1456, 5000]))
+@given(
+    height=st.integers(1, 6000), width=st.integers(1, 6000), longest=st.sampled_from([128, 364, 1456, 5000])
+)
 def test_the_longest_edge_rounds_as_the_processor_does(height: int, width: int, longest: int) -> None:
     image = np.broadcast_to(np.uint8(0), (3, height, width))
 
@@ -78,7 +84,9 @@ def test_the_longest_edge_rounds_as_the_processor_does(height: int, width: int, 
     assert target_size(pb.Resize(longest_edge=longest), height, width) == expected
 
 
-@given(height=st.integers(1, 6000), width=st.integers(1, 6000), shortest=st.sampled_from([56, 224, 336, 1021]))
+@given(
+    height=st.integers(1, 6000), width=st.integers(1, 6000), shortest=st.sampled_from([56, 224, 336, 1021])
+)
 def test_the_shortest_edge_rounds_as_the_processor_does(height: int, width: int, shortest: int) -> None:
     image = np.broadcast_to(np.uint8(0), (3, height, width))
 
@@ -100,7 +108,12 @@ def test_a_crop_is_the_processors(size: tuple[int, int], target: tuple[int, int]
 
 
 def test_a_picture_that_would_grow_without_bound_is_refused() -> None:
-    growing = pb.Preprocessing(rescale=1.0, mean=[0] * 3, std=[1] * 3, resizes=[pb.Resize(filter=pb.Resize.BICUBIC, shortest_edge=224)])
+    growing = pb.Preprocessing(
+        rescale=1.0,
+        mean=[0] * 3,
+        std=[1] * 3,
+        resizes=[pb.Resize(filter=pb.Resize.BICUBIC, shortest_edge=224)],
+    )
 
     with pytest.raises(PictureError, match="201 x 4"):
         Preprocessor(growing).resize(scene(4, 201))
@@ -117,7 +130,8 @@ def test_every_filter_is_pillows(size: tuple[int, int], target: tuple[int, int],
 
     ours = resample(picture, target, kind)
 
-    # Pillow before 13 always goes horizontally first; 13 turns that round for some sizes, so it is asked for one pass at a time.
+    # Pillow before 13 always goes horizontally first; 13 turns that round for some sizes, so it is asked for
+    # one pass at a time.
     columns_done = Image.fromarray(picture).resize((target[1], size[0]), FILTERS[kind])
     pillows = np.asarray(columns_done.resize(target[::-1], FILTERS[kind]))
     assert np.abs(ours.astype(int) - pillows).max() <= 1
@@ -143,7 +157,12 @@ def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
         pb.Preprocessing(rescale=1.0, mean=[0, 0, 0], std=[1, 0, 1]),
         pb.Preprocessing(rescale=1.0, mean=[0, 0, 0], std=[1, 1, 1], resizes=[pb.Resize(height=8, width=8)]),
         pb.Preprocessing(rescale=1.0, mean=[0, 0, 0], std=[1, 1, 1], crop_height=8),
-        pb.Preprocessing(rescale=1.0, mean=[0, 0, 0], std=[1, 1, 1], resizes=[pb.Resize(filter=pb.Resize.BICUBIC, height=8)]),
+        pb.Preprocessing(
+            rescale=1.0,
+            mean=[0, 0, 0],
+            std=[1, 1, 1],
+            resizes=[pb.Resize(filter=pb.Resize.BICUBIC, height=8)],
+        ),
     ],
 )
 def test_a_manifest_that_cannot_be_followed_is_refused(broken: pb.Preprocessing) -> None:

@@ -8,14 +8,29 @@ from hypothesis import strategies as st
 
 from edge.costs.profile import DeviceProfile
 from edge.link.estimates import CloudEstimate, LinkEstimate
-from edge.policy.policy import CHOSEN, COLUMNS, KEEP, OVERHEAD_BYTES, Decision, Request, Rules, Weights, decide, explain
+from edge.policy.policy import (
+    CHOSEN,
+    COLUMNS,
+    KEEP,
+    OVERHEAD_BYTES,
+    Decision,
+    Request,
+    Rules,
+    Weights,
+    decide,
+    explain,
+)
 from protos import bundle_pb2 as pb
 from protos.errors import NoRoute, UnknownName
 
 
 def manifest(*, with_local: bool = True) -> pb.Manifest:
     cuts = [
-        pb.Cut(name="vision.2", cloud_milliseconds=40, codecs=[pb.Codec(name="int8-zstd", mean_bytes=10_000, accuracy=94.9)]),
+        pb.Cut(
+            name="vision.2",
+            cloud_milliseconds=40,
+            codecs=[pb.Codec(name="int8-zstd", mean_bytes=10_000, accuracy=94.9)],
+        ),
         pb.Cut(
             name="connector",
             cloud_milliseconds=1,
@@ -31,7 +46,11 @@ def manifest(*, with_local: bool = True) -> pb.Manifest:
     ]
     local = pb.Local(decoder="edge/local/decoder.onnx", accuracy=90.0) if with_local else None
     return pb.Manifest(
-        cuts=cuts, uploads=uploads, local=local, accuracy=95.0, cloud_cost=pb.CloudCost(vision_milliseconds=50, prefill_milliseconds=10)
+        cuts=cuts,
+        uploads=uploads,
+        local=local,
+        accuracy=95.0,
+        cloud_cost=pb.CloudCost(vision_milliseconds=50, prefill_milliseconds=10),
     )
 
 
@@ -46,11 +65,15 @@ DEVICE = DeviceProfile(
     threads=1,
     digest="d",
 )
-CLOUD = CloudEstimate({"vision.2": 40.0, "connector": 1.0, "pixels": 50.0}, prefill_ms=10.0, token_ms=5.0, queue_ms=3.0)
+CLOUD = CloudEstimate(
+    {"vision.2": 40.0, "connector": 1.0, "pixels": 50.0}, prefill_ms=10.0, token_ms=5.0, queue_ms=3.0
+)
 GOOD = LinkEstimate(uplink=1e9, round_trip_ms=5.0)
 
 
-def choose(rules: Rules | None = None, link: LinkEstimate | None = GOOD, last: str | None = None, **known: object) -> Decision:
+def choose(
+    rules: Rules | None = None, link: LinkEstimate | None = GOOD, last: str | None = None, **known: object
+) -> Decision:
     request = Request(rules or Rules(), tokens=4, **known)  # type: ignore[arg-type]
     return decide(request, DEVICE, link, CLOUD, MANIFEST, last=last)
 
@@ -70,8 +93,12 @@ def test_a_prediction_adds_up_its_parts() -> None:
 def test_a_picture_in_tiles_costs_so_many_times_the_head_and_its_share_of_the_bytes() -> None:
     tiled = manifest()
     tiled.preprocessing.tiles.mean = 10
-    decision = decide(Request(tiles=5, tokens=4), replace(DEVICE, encode_ms={"vision.2/int8-zstd": 3.0}), GOOD, CLOUD, tiled)
-    split, local = ({p.arm.name: p for p in decision.arms}[name] for name in ("split@vision.2/int8-zstd", "local"))
+    decision = decide(
+        Request(tiles=5, tokens=4), replace(DEVICE, encode_ms={"vision.2/int8-zstd": 3.0}), GOOD, CLOUD, tiled
+    )
+    split, local = (
+        {p.arm.name: p for p in decision.arms}[name] for name in ("split@vision.2/int8-zstd", "local")
+    )
     assert (split.head, split.encode, local.head) == (5 * 20, 5 * 3, 5 * 60)
     assert split.bytes_up == 10_000 // 2 + OVERHEAD_BYTES
 
@@ -144,7 +171,9 @@ def test_if_every_arm_is_late_the_fastest_lawful_one_is_taken_and_marked() -> No
 
 
 def test_an_open_breaker_keeps_the_request_at_home_and_says_until_when() -> None:
-    decision = choose(link=LinkEstimate(1e9, 1, up=False, retry_seconds=4.2, trouble="cloud unreachable"))
+    decision = choose(
+        link=LinkEstimate(1e9, 1, up=False, retry_seconds=4.2, unavailable_reason="cloud unreachable")
+    )
     assert decision.arm.kind == "local"
     assert verdicts(decision)["upload@jpeg-75"] == "cloud unreachable, next try in 4 s"
 
@@ -154,14 +183,14 @@ def test_without_a_cloud_there_is_local_only() -> None:
 
 
 def test_a_temperature_needs_the_cloud() -> None:
-    decision = choose(link=LinkEstimate(16e3, 900), local_trouble="greedy only")
+    decision = choose(link=LinkEstimate(16e3, 900), local_unavailable_reason="greedy only")
     assert decision.arm.kind != "local"
     assert "greedy" in verdicts(decision)["local"]
 
 
 def test_a_frame_that_the_cloud_keeps_needs_no_payload() -> None:
-    decision = choose(link=LinkEstimate(1e6, 50), seen=94.9)
-    assert decision.arm.name == "again"
+    decision = choose(link=LinkEstimate(1e6, 50), cached_accuracy=94.9)
+    assert decision.arm.name == "cached"
     assert decision.chosen.bytes_up < 500
     assert decision.chosen.cloud == 0
 
@@ -180,14 +209,19 @@ def test_a_frame_that_the_cloud_keeps_needs_no_payload() -> None:
 def test_a_forced_route_is_taken(route: str, arm: str) -> None:
     decision = choose(Rules(route=route), LinkEstimate(1e6, 5))
     assert decision.arm.name == arm
-    assert all(p.verdict == f"route {route} was asked for" for p in decision.arms if not p.arm.fits(route))
+    assert all(
+        p.verdict == f"route {route} was asked for" for p in decision.arms if not p.arm.label_scores(route)
+    )
 
 
 def test_a_forced_route_is_tried_though_the_breaker_is_open() -> None:
     assert choose(Rules(route="upload"), replace(GOOD, up=False)).arm.kind == "upload"
 
 
-@pytest.mark.parametrize("route", ["split@vision.3", "split@connector/int4", "upload@png-1", "carrier-pigeon", "local@here", "split@", ""])
+@pytest.mark.parametrize(
+    "route",
+    ["split@vision.3", "split@connector/int4", "upload@png-1", "carrier-pigeon", "local@here", "split@", ""],
+)
 def test_a_route_that_is_not_there_names_those_that_are(route: str) -> None:
     with pytest.raises(UnknownName, match="choose one of: ") as caught:
         choose(Rules(route=route))
@@ -195,7 +229,9 @@ def test_a_route_that_is_not_there_names_those_that_are(route: str) -> None:
 
 
 def test_a_forced_route_that_breaks_a_rule_is_no_route() -> None:
-    with pytest.raises(NoRoute, match=r"route 'upload@webp-50' impossible; relax one: upload@webp-50: rule never-upload$"):
+    with pytest.raises(
+        NoRoute, match=r"route 'upload@webp-50' impossible; relax one: upload@webp-50: rule never-upload$"
+    ):
         choose(Rules(route="upload@webp-50", never_upload=True))
 
 
@@ -226,10 +262,23 @@ def test_the_last_arm_is_kept_unless_another_is_clearly_better() -> None:
 def test_hysteresis_does_not_send_a_frame_twice_that_the_cloud_keeps() -> None:
     manifest = pb.Manifest()
     manifest.CopyFrom(MANIFEST)
-    (kept,) = [codec for cut in manifest.cuts if cut.name == "vision.2" for codec in cut.codecs if codec.name == "int8-zstd"]
+    (kept,) = [
+        codec
+        for cut in manifest.cuts
+        if cut.name == "vision.2"
+        for codec in cut.codecs
+        if codec.name == "int8-zstd"
+    ]
     kept.mean_bytes = 1
-    again = decide(Request(Rules(allow_local=False), seen=kept.accuracy), DEVICE, GOOD, CLOUD, manifest, last="split@vision.2/int8-zstd")
-    assert again.arm.kind == "again"
+    again = decide(
+        Request(Rules(allow_local=False), cached_accuracy=kept.accuracy),
+        DEVICE,
+        GOOD,
+        CLOUD,
+        manifest,
+        last="split@vision.2/int8-zstd",
+    )
+    assert again.arm.kind == "cached"
 
 
 def test_hysteresis_holds_between_two_arms_that_cost_the_same() -> None:
@@ -239,13 +288,22 @@ def test_hysteresis_holds_between_two_arms_that_cost_the_same() -> None:
         kept = decide(Request(tokens=4), DEVICE, GOOD, CLOUD, twins, last=name)
         assert kept.arm.name == name
         assert (
-            any("change of arm" in p.verdict for p in kept.arms) or name == decide(Request(tokens=4), DEVICE, GOOD, CLOUD, twins).arm.name
+            any("change of arm" in p.verdict for p in kept.arms)
+            or name == decide(Request(tokens=4), DEVICE, GOOD, CLOUD, twins).arm.name
         )
 
 
 def test_accuracy_is_worth_what_the_operator_says() -> None:
-    careless = decide(Request(weights=Weights(accuracy_point=0), tokens=4), DEVICE, LinkEstimate(200e3, 5), CLOUD, MANIFEST)
-    careful = decide(Request(weights=Weights(accuracy_point=1000), tokens=4), DEVICE, LinkEstimate(200e3, 5), CLOUD, MANIFEST)
+    careless = decide(
+        Request(weights=Weights(accuracy_point=0), tokens=4), DEVICE, LinkEstimate(200e3, 5), CLOUD, MANIFEST
+    )
+    careful = decide(
+        Request(weights=Weights(accuracy_point=1000), tokens=4),
+        DEVICE,
+        LinkEstimate(200e3, 5),
+        CLOUD,
+        MANIFEST,
+    )
     assert careless.chosen.accuracy < careful.chosen.accuracy
     assert careless.chosen.total_ms < careful.chosen.total_ms
 
@@ -275,11 +333,15 @@ def test_explain_gives_a_row_for_every_arm_the_chosen_first() -> None:
     ),
     link=st.none() | st.builds(LinkEstimate, st.floats(1e3, 1e10), st.floats(0.1, 5000), up=st.booleans()),
     last=st.sampled_from([None, "local", "upload@jpeg-75", "split@vision.2/int8-zstd"]),
-    seen=st.none() | st.floats(0, 100),
+    cached_accuracy=st.none() | st.floats(0, 100),
 )
-def test_the_chosen_arm_never_breaks_a_rule(rules: Rules, link: LinkEstimate | None, last: str | None, seen: float | None) -> None:
+def test_the_chosen_arm_never_breaks_a_rule(
+    rules: Rules, link: LinkEstimate | None, last: str | None, cached_accuracy: float | None
+) -> None:
     try:
-        decision = decide(Request(rules, seen=seen), DEVICE, link, CLOUD, MANIFEST, last=last)
+        decision = decide(
+            Request(rules, cached_accuracy=cached_accuracy), DEVICE, link, CLOUD, MANIFEST, last=last
+        )
     except NoRoute:
         return
     arm = decision.arm
@@ -287,5 +349,5 @@ def test_the_chosen_arm_never_breaks_a_rule(rules: Rules, link: LinkEstimate | N
     assert not (rules.never_upload and arm.kind == "upload")
     assert rules.allow_local or arm.kind != "local"
     assert link is not None or arm.kind == "local"
-    assert arm.fits(rules.route)
+    assert arm.label_scores(rules.route)
     assert decision.late or rules.deadline_ms is None or decision.chosen.total_ms <= rules.deadline_ms

@@ -18,11 +18,28 @@ from edge.requests.answer import Answer
 from edge.requests.device import Device
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.state import Task
-from edge.testing.scripted_cloud import Script, ScriptedCloud, breaks_off, falls_silent, refuses, says, serving
+from edge.testing.scripted_cloud import (
+    Script,
+    ScriptedCloud,
+    breaks_off,
+    falls_silent,
+    refuses,
+    says,
+    serving,
+)
 from protos import codec
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
-from protos.errors import CloudError, DeadlineError, NoRoute, PictureError, PromptError, RequestError, UnknownFrame, WrongBundle
+from protos.errors import (
+    CloudError,
+    DeadlineError,
+    NoRoute,
+    PictureError,
+    PromptError,
+    RequestError,
+    UnknownFrame,
+    WrongBundle,
+)
 
 PICTURE: Picture = np.random.default_rng(5).integers(0, 256, (96, 160, 3), dtype=np.uint8)
 QUESTION = "describe the image"
@@ -44,7 +61,9 @@ def alone(bundle: Bundle) -> Orchestrator:
     return Orchestrator(bundle, None, DeviceProfile.from_manifest(bundle))
 
 
-def ask(bundle: Bundle, script: Script, rules: Rules = NO_LOCAL, **more: object) -> tuple[Answer, ScriptedCloud]:
+def ask(
+    bundle: Bundle, script: Script, rules: Rules = NO_LOCAL, **more: object
+) -> tuple[Answer, ScriptedCloud]:
     """One question to a device with a scripted cloud."""
     with serving(script) as cloud, CloudClient(cloud.address) as client:
         orchestrator = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle), network_seconds=0.3)
@@ -67,7 +86,9 @@ def test_a_split_sends_codes_that_the_receiver_can_read(bundle: Bundle) -> None:
     spec = bundle.codec("connector", "int8-zstd")
     payloads = {payload.name: payload.data for payload in request.features.payloads}
     tensors = codec.receiver(spec, bundle.file).decode(payloads)
-    assert [tensor.shape for tensor in tensors.values()] == [tuple(t.shape) for t in bundle.cut("connector").boundary]
+    assert [tensor.shape for tensor in tensors.values()] == [
+        tuple(t.shape) for t in bundle.cut("connector").boundary
+    ]
     assert (request.bundle, request.question, request.features.cut) == (bundle.digest, QUESTION, "connector")
     assert (answer.text, answer.route) == ("a cat", "split@connector/int8-zstd")
     assert answer.payload_bytes == sum(map(len, payloads.values()))
@@ -78,7 +99,10 @@ def test_every_cut_and_codec_can_be_sent(bundle: Bundle) -> None:
     for cut in bundle.manifest.cuts:
         for known in cut.codecs:
             answer, cloud = ask(bundle, says("yes"), Rules(route=f"split@{cut.name}/{known.name}"))
-            assert (cloud.requests[0].features.cut, cloud.requests[0].features.codec) == (cut.name, known.name)
+            assert (cloud.requests[0].features.cut, cloud.requests[0].features.codec) == (
+                cut.name,
+                known.name,
+            )
             assert answer.text == "yes"
 
 
@@ -91,7 +115,7 @@ def test_an_upload_sends_the_picture_at_the_models_size(bundle: Bundle) -> None:
 
 
 def test_generation_travels(bundle: Bundle) -> None:
-    wish = pb.Generation(most_tokens=3, temperature=0.5, seed=7)
+    wish = pb.Generation(max_tokens=3, temperature=0.5, seed=7)
     _, cloud = ask(bundle, says("yes"), Rules(), generation=wish)
     assert cloud.requests[0].generation == wish
 
@@ -99,7 +123,9 @@ def test_generation_travels(bundle: Bundle) -> None:
 def test_the_clouds_stage_times_are_told_and_the_rest_is_network(bundle: Bundle) -> None:
     times = {"decode": 1.0, "queue": 2.0, "tail": 3.0, "first_token": 4.0, "generate": 5.0, "total": 15.0}
     answer, _ = ask(bundle, says("yes", times=times), SPLIT)
-    assert {name: answer.stages[name] for name in times if name != "total"} == {k: v for k, v in times.items() if k != "total"}
+    assert {name: answer.stages[name] for name in times if name != "total"} == {
+        k: v for k, v in times.items() if k != "total"
+    }
     assert answer.stages["network"] > 0
     assert list(answer.stages)[-1] == "total"
 
@@ -124,15 +150,21 @@ LOST: dict[str, tuple[Script, type[Exception]]] = {
     "dead in mid-answer": (refuses(grpc.StatusCode.UNAVAILABLE, "killed", "a "), CloudError),
     "no end": (breaks_off("a "), CloudError),
     "another bundle": (refuses(grpc.StatusCode.FAILED_PRECONDITION, "it serves 3fa9"), WrongBundle),
-    "features refused": (refuses(grpc.StatusCode.INVALID_ARGUMENT, "tensor 'hidden' holds NaN or infinity"), RequestError),
-    "refused in mid-answer": (refuses(grpc.StatusCode.INVALID_ARGUMENT, "the model makes no number", "a "), RequestError),
+    "features refused": (
+        refuses(grpc.StatusCode.INVALID_ARGUMENT, "tensor 'hidden' holds NaN or infinity"),
+        RequestError,
+    ),
+    "refused in mid-answer": (
+        refuses(grpc.StatusCode.INVALID_ARGUMENT, "the model makes no number", "a "),
+        RequestError,
+    ),
     "a frame it was not asked for": (refuses(grpc.StatusCode.NOT_FOUND, "frame is gone"), UnknownFrame),
 }
 
 
 @pytest.mark.parametrize("loss", LOST)
 def test_a_lost_cloud_becomes_a_local_answer_that_says_why(bundle: Bundle, loss: str) -> None:
-    wish = pb.Generation(most_tokens=2)
+    wish = pb.Generation(max_tokens=2)
     answer, cloud = ask(bundle, LOST[loss][0], SPLIT, generation=wish)
     assert answer.text == alone(bundle).answer(PICTURE, QUESTION, generation=wish).text
     assert (answer.route, answer.decision.arm.name) == ("local", "split@connector/int8-zstd")
@@ -145,13 +177,15 @@ def test_a_lost_cloud_becomes_a_local_answer_that_says_why(bundle: Bundle, loss:
 def test_a_lost_cloud_is_an_error_where_local_answers_are_not_allowed(bundle: Bundle, loss: str) -> None:
     script, kind = LOST[loss]
     with pytest.raises(kind):
-        ask(bundle, script, NO_LOCAL, generation=pb.Generation(most_tokens=2))
+        ask(bundle, script, NO_LOCAL, generation=pb.Generation(max_tokens=2))
 
 
 def test_words_of_a_dead_cloud_are_void_and_the_caller_is_told(bundle: Bundle) -> None:
     told: list[str] = []
     script = refuses(grpc.StatusCode.UNAVAILABLE, "killed", "half ", "an ")
-    answer, _ = ask(bundle, script, SPLIT, on_text=told.append, on_restart=lambda reason: told.append(f"<{reason}>"))
+    answer, _ = ask(
+        bundle, script, SPLIT, on_text=told.append, on_restart=lambda reason: told.append(f"<{reason}>")
+    )
     assert told[:2] == ["half ", "an "]
     assert "killed" in told[2]
     assert answer.text == "".join(told[3:])
@@ -159,28 +193,45 @@ def test_words_of_a_dead_cloud_are_void_and_the_caller_is_told(bundle: Bundle) -
 
 def test_a_question_that_the_device_refuses_as_well_is_an_error(bundle_path: Path) -> None:
     bundle = Bundle.open(bundle_path)
-    bundle.manifest.limits.most_prompt_tokens = 1
+    bundle.manifest.limits.max_prompt_tokens = 1
     with pytest.raises(PromptError, match="at most 1 fit"):
         ask(bundle, refuses(grpc.StatusCode.INVALID_ARGUMENT, "the prompt is too long"), SPLIT)
 
 
 @pytest.mark.parametrize(
     ("wish", "words"),
-    [(pb.Generation(temperature=-1), "temperature"), (pb.Generation(temperature=np.nan), "temperature"), (pb.Generation(top_p=7), "top_p")],
+    [
+        (pb.Generation(temperature=-1), "temperature"),
+        (pb.Generation(temperature=np.nan), "temperature"),
+        (pb.Generation(top_p=7), "top_p"),
+    ],
 )
 @pytest.mark.parametrize("route", ["local", SPLIT.route])
-def test_a_wish_that_means_nothing_is_an_error_on_every_route(bundle: Bundle, wish: pb.Generation, words: str, route: str) -> None:
+def test_a_wish_that_means_nothing_is_an_error_on_every_route(
+    bundle: Bundle, wish: pb.Generation, words: str, route: str
+) -> None:
     with pytest.raises(RequestError, match=words):
-        ask(bundle, refuses(grpc.StatusCode.INVALID_ARGUMENT, "means nothing"), Rules(route=route), generation=wish)
+        ask(
+            bundle,
+            refuses(grpc.StatusCode.INVALID_ARGUMENT, "means nothing"),
+            Rules(route=route),
+            generation=wish,
+        )
 
 
 def test_after_a_failure_the_cloud_is_left_alone_for_a_while(bundle: Bundle) -> None:
     clock = Clock()
     link = Link(bundle, clock(), jitter=lambda: 1.0)
-    with serving(refuses(grpc.StatusCode.UNAVAILABLE, "draining")) as cloud, CloudClient(cloud.address) as client:
+    with (
+        serving(refuses(grpc.StatusCode.UNAVAILABLE, "draining")) as cloud,
+        CloudClient(cloud.address) as client,
+    ):
         orchestrator = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle), link, clock=clock)
         orchestrator.answer(PICTURE, QUESTION, SPLIT)
-        assert orchestrator.answer(PICTURE, QUESTION).decision.arms[1].verdict == "cloud unreachable, next try in 1 s"
+        assert (
+            orchestrator.answer(PICTURE, QUESTION).decision.arms[1].verdict
+            == "cloud unreachable, next try in 1 s"
+        )
         with pytest.raises(NoRoute, match="next try"):
             orchestrator.answer(PICTURE, QUESTION, NO_LOCAL)
         assert len(cloud.requests) == 1
@@ -191,7 +242,10 @@ def test_after_a_failure_the_cloud_is_left_alone_for_a_while(bundle: Bundle) -> 
 
 
 def test_what_is_learned_of_a_slow_cloud_changes_the_way(bundle: Bundle) -> None:
-    rules, indifferent = Rules(), Weights(accuracy_point=1e6)  # the cloud's better answers are worth any honest wait
+    rules, indifferent = (
+        Rules(),
+        Weights(accuracy_point=1e6),
+    )  # the cloud's better answers are worth any honest wait
     with serving(says("yes", times={"queue": 1e9})) as cloud, CloudClient(cloud.address) as client:
         link = Link(bundle)
         orchestrator = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle), link)
@@ -206,18 +260,22 @@ def test_a_second_question_about_a_frame_uploads_nothing(bundle: Bundle) -> None
         orchestrator = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))
         first = orchestrator.answer(PICTURE, QUESTION, NO_LOCAL)
         second = orchestrator.answer(PICTURE, "what color is it?", NO_LOCAL, frame=first.frame)
-    assert (second.route, second.payload_bytes) == ("again", 0)
+    assert (second.route, second.payload_bytes) == ("cached", 0)
     assert second.bytes_up < 300
-    assert cloud.requests[1].seen == "f1"
+    assert cloud.requests[1].cached_frame == "f1"
 
 
 def test_a_frame_that_is_no_longer_kept_is_sent_again(bundle: Bundle) -> None:
-    def script(request: pb.InferRequest, context: grpc.ServicerContext) -> Generator[pb.InferReply, None, None]:
-        forgotten = request.WhichOneof("input") == "seen"
-        yield from (refuses(grpc.StatusCode.NOT_FOUND, "frame is gone") if forgotten else says("yes", frame="f2"))(request, context)
+    def script(
+        request: pb.InferRequest, context: grpc.ServicerContext
+    ) -> Generator[pb.InferReply, None, None]:
+        forgotten = request.WhichOneof("input") == "cached_frame"
+        yield from (
+            refuses(grpc.StatusCode.NOT_FOUND, "frame is gone") if forgotten else says("yes", frame="f2")
+        )(request, context)
 
     answer, cloud = ask(bundle, script, NO_LOCAL, frame="f1")
-    assert [request.WhichOneof("input") == "seen" for request in cloud.requests] == [True, False]
+    assert [request.WhichOneof("input") == "cached_frame" for request in cloud.requests] == [True, False]
     assert (answer.text, answer.frame, answer.fallback) == ("yes", "f2", None)
     assert answer.bytes_up == sum(request.ByteSize() for request in cloud.requests)
 
@@ -240,12 +298,16 @@ class Limits:
 
 def limit(bundle: Bundle, rules: Rules) -> float:
     cloud, clock = Limits(), Clock()
-    Orchestrator(bundle, cloud, slow_device(bundle), clock=clock, network_seconds=9.0).answer(PICTURE, QUESTION, rules)
+    Orchestrator(bundle, cloud, slow_device(bundle), clock=clock, network_seconds=9.0).answer(
+        PICTURE, QUESTION, rules
+    )
     return cloud.seconds[0]
 
 
 def slow_device(bundle: Bundle) -> DeviceProfile:
-    return DeviceProfile({p.cut: 0.0 for p in bundle.manifest.pieces}, {}, 500.0, 0.0, 0.0, "slow", 1, bundle.digest)
+    return DeviceProfile(
+        {p.cut: 0.0 for p in bundle.manifest.pieces}, {}, 500.0, 0.0, 0.0, "slow", 1, bundle.digest
+    )
 
 
 def test_a_call_gets_what_the_deadline_leaves_beside_a_local_answer(bundle: Bundle) -> None:
@@ -272,7 +334,7 @@ def test_an_answer_after_its_deadline_says_that_it_is_late(bundle: Bundle) -> No
 def test_a_local_answer_goes_on_from_the_boundary_already_reached(bundle: Bundle) -> None:
     device = Device(bundle, DeviceProfile.from_manifest(bundle))
     device.prepare()
-    task = Task(PICTURE, QUESTION, Rules(), Weights(), pb.Generation(most_tokens=1), None)
+    task = Task(PICTURE, QUESTION, Rules(), Weights(), pb.Generation(max_tokens=1), None)
     device.look(task)
     device.request(task, Arm("split", bundle.manifest.pieces[0].cut, "int8-zstd"))
     before = device.answer_ms(task, tokens=1)
@@ -283,12 +345,16 @@ def test_a_local_answer_goes_on_from_the_boundary_already_reached(bundle: Bundle
 
 
 @pytest.mark.parametrize("question", ["", "  \n", "x" * 100_000, "half a character \ud83d"])
-def test_a_question_that_no_model_can_take_is_refused_before_anything_is_sent(bundle: Bundle, question: str) -> None:
+def test_a_question_that_no_model_can_take_is_refused_before_anything_is_sent(
+    bundle: Bundle, question: str
+) -> None:
     with pytest.raises(PromptError):
         alone(bundle).answer(PICTURE, question)
 
 
-@pytest.mark.parametrize("picture", [np.zeros((8, 8), np.uint8), np.zeros((0, 8, 3), np.uint8), np.zeros((8, 8, 3), np.float32)])
+@pytest.mark.parametrize(
+    "picture", [np.zeros((8, 8), np.uint8), np.zeros((0, 8, 3), np.uint8), np.zeros((8, 8, 3), np.float32)]
+)
 def test_what_is_not_a_picture_is_refused(bundle: Bundle, picture: Picture) -> None:
     with pytest.raises(PictureError, match="read_picture"):
         alone(bundle).answer(picture, QUESTION)

@@ -5,14 +5,27 @@ import pytest
 
 from edge.models.head import Head
 from edge.pictures.preprocess import Preprocessor
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos import codec
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, UnknownName
 from tests.edge.pictures.picture_files import scene
 
 Boundary = dict[str, codec.Floats]
-CUT, CODECS = "vision.4", ["fitted-1", "fitted-2", "fitted-3", "fitted-4", "fitted-5", "fitted-6", "fitted-7", "int8-zstd", "fp16-zstd"]
+CUT, CODECS = (
+    "vision.4",
+    [
+        "fitted-1",
+        "fitted-2",
+        "fitted-3",
+        "fitted-4",
+        "fitted-5",
+        "fitted-6",
+        "fitted-7",
+        "int8-zstd",
+        "fp16-zstd",
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +35,10 @@ def boundary(bundle: Bundle) -> Boundary:
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_what_crosses_the_wire_is_close_to_the_boundary(name: str, bundle: Bundle, boundary: Boundary) -> None:
-    payloads = Senders(bundle).encode(CUT, name, boundary)
+def test_what_crosses_the_wire_is_close_to_the_boundary(
+    name: str, bundle: Bundle, boundary: Boundary
+) -> None:
+    payloads = FeatureEncoders(bundle).encode(CUT, name, boundary)
 
     received = codec.receiver(bundle.codec(CUT, name), bundle.file).decode(payloads)["hidden"]
 
@@ -33,7 +48,7 @@ def test_what_crosses_the_wire_is_close_to_the_boundary(name: str, bundle: Bundl
 
 
 def test_coarser_levels_send_fewer_bytes_through_the_same_encoder(bundle: Bundle, boundary: Boundary) -> None:
-    senders, levels = Senders(bundle), CODECS[:6]
+    senders, levels = FeatureEncoders(bundle), CODECS[:6]
 
     sizes = [len(senders.encode(CUT, name, boundary)["hidden"]) for name in levels]
 
@@ -42,17 +57,19 @@ def test_coarser_levels_send_fewer_bytes_through_the_same_encoder(bundle: Bundle
 
 
 def test_every_codec_of_every_cut_can_be_made_ready_at_once(bundle: Bundle) -> None:
-    Senders(bundle).load()
+    FeatureEncoders(bundle).load()
 
 
 def test_an_unknown_codec_names_those_that_there_are(bundle: Bundle, boundary: Boundary) -> None:
     with pytest.raises(UnknownName, match="fitted-1, fitted-2"):
-        Senders(bundle).encode(CUT, "jpeg", boundary)
+        FeatureEncoders(bundle).encode(CUT, "jpeg", boundary)
 
 
-def test_an_encoder_that_is_not_what_the_manifest_says_is_refused(bundle_path: Path, boundary: Boundary) -> None:
+def test_an_encoder_that_is_not_what_the_manifest_says_is_refused(
+    bundle_path: Path, boundary: Boundary
+) -> None:
     bundle = Bundle.open(bundle_path)
     bundle.codec(CUT, "fitted-1").encoder = bundle.codec(CUT, "int8-zstd").encoder
 
     with pytest.raises(BundleDamaged, match="disagree about per-step/hidden"):
-        Senders(bundle).encode(CUT, "fitted-1", boundary)
+        FeatureEncoders(bundle).encode(CUT, "fitted-1", boundary)

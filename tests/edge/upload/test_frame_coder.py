@@ -8,8 +8,8 @@ import pytest
 from edge.models.head import Head
 from edge.pictures.preprocess import Preprocessor
 from edge.pictures.resampling import Picture
-from edge.upload.feature_encoders import Senders
-from edge.upload.frame_coder import Coded, Stream
+from edge.upload.feature_encoders import FeatureEncoders
+from edge.upload.frame_coder import EncodedFrame, FrameCoder
 from protos import codec
 from protos.bundle import Bundle
 from protos.pictures.frames import reference_to
@@ -34,21 +34,25 @@ def boundaries(bundle: Bundle) -> list[Boundary]:
 
 
 @pytest.fixture
-def stream(bundle: Bundle) -> Stream:
-    return Stream(bundle, Senders(bundle))
+def stream(bundle: Bundle) -> FrameCoder:
+    return FrameCoder(bundle, FeatureEncoders(bundle))
 
 
-def encode(stream: Stream, boundary: Boundary, name: str = CODEC, grid: Grid = ONE_TILE) -> Coded:
+def encode(stream: FrameCoder, boundary: Boundary, name: str = CODEC, grid: Grid = ONE_TILE) -> EncodedFrame:
     return stream.encode(CUT, name, boundary, grid)
 
 
-def test_the_first_frame_is_a_key_frame_of_the_plain_codes(stream: Stream, bundle: Bundle, boundaries: list[Boundary]) -> None:
+def test_the_first_frame_is_a_key_frame_of_the_plain_codes(
+    stream: FrameCoder, bundle: Bundle, boundaries: list[Boundary]
+) -> None:
     first = encode(stream, boundaries[0])
     assert not first.reference
-    assert dict(first.payloads) == Senders(bundle).encode(CUT, CODEC, boundaries[0])
+    assert dict(first.payloads) == FeatureEncoders(bundle).encode(CUT, CODEC, boundaries[0])
 
 
-def test_a_frame_like_the_last_is_sent_as_its_differences(stream: Stream, bundle: Bundle, boundaries: list[Boundary]) -> None:
+def test_a_frame_like_the_last_is_sent_as_its_differences(
+    stream: FrameCoder, bundle: Bundle, boundaries: list[Boundary]
+) -> None:
     first = encode(stream, boundaries[0])
     stream.acknowledge(first, first.frame)
     second = encode(stream, boundaries[1])
@@ -58,17 +62,19 @@ def test_a_frame_like_the_last_is_sent_as_its_differences(stream: Stream, bundle
     tensors, sent = codec.unpack(half, second.payloads, 1, first.sent)
     assert sent is not None
     assert all((sent[name] == second.sent[name]).all() for name in sent)
-    for name, tensor in half.decode(Senders(bundle).encode(CUT, CODEC, boundaries[1])).items():
+    for name, tensor in half.decode(FeatureEncoders(bundle).encode(CUT, CODEC, boundaries[1])).items():
         assert np.abs(tensors[name] - tensor).mean() < np.abs(tensor).mean() / 4
 
 
-def test_a_frame_unlike_the_last_is_a_key_frame(stream: Stream, boundaries: list[Boundary]) -> None:
+def test_a_frame_unlike_the_last_is_a_key_frame(stream: FrameCoder, boundaries: list[Boundary]) -> None:
     first = encode(stream, boundaries[0])
     stream.acknowledge(first, first.frame)
     assert not encode(stream, boundaries[2]).reference
 
 
-def test_nothing_is_coded_against_what_was_not_acknowledged(stream: Stream, boundaries: list[Boundary]) -> None:
+def test_nothing_is_coded_against_what_was_not_acknowledged(
+    stream: FrameCoder, boundaries: list[Boundary]
+) -> None:
     first = encode(stream, boundaries[0])
     assert not encode(stream, boundaries[1]).reference
     stream.acknowledge(first, "")  # the cloud keeps nothing
@@ -77,7 +83,9 @@ def test_nothing_is_coded_against_what_was_not_acknowledged(stream: Stream, boun
     assert not encode(stream, boundaries[1]).reference
 
 
-def test_what_is_forgotten_and_another_grid_need_a_key_frame(stream: Stream, boundaries: list[Boundary]) -> None:
+def test_what_is_forgotten_and_another_grid_need_a_key_frame(
+    stream: FrameCoder, boundaries: list[Boundary]
+) -> None:
     first = encode(stream, boundaries[0])
     stream.acknowledge(first, first.frame)
     tiled = {name: np.concatenate([values, values, values]) for name, values in boundaries[1].items()}
@@ -88,7 +96,9 @@ def test_what_is_forgotten_and_another_grid_need_a_key_frame(stream: Stream, bou
     assert not encode(stream, boundaries[1]).reference
 
 
-def test_a_cloud_that_keeps_losing_frames_is_sent_more_and_more_key_frames(stream: Stream, boundaries: list[Boundary]) -> None:
+def test_a_cloud_that_keeps_losing_frames_is_sent_more_and_more_key_frames(
+    stream: FrameCoder, boundaries: list[Boundary]
+) -> None:
     sent = []
     for number in range(40):
         coded = encode(stream, boundaries[number % 2])
@@ -101,7 +111,9 @@ def test_a_cloud_that_keeps_losing_frames_is_sent_more_and_more_key_frames(strea
     assert tries == [1, 2, 4, 10, 24]
 
 
-def test_a_cloud_that_lost_its_frames_once_is_believed_at_once(stream: Stream, boundaries: list[Boundary]) -> None:
+def test_a_cloud_that_lost_its_frames_once_is_believed_at_once(
+    stream: FrameCoder, boundaries: list[Boundary]
+) -> None:
     first = encode(stream, boundaries[0])
     for _ in range(5):
         stream.acknowledge(first, first.frame)
@@ -113,13 +125,13 @@ def test_a_cloud_that_lost_its_frames_once_is_believed_at_once(stream: Stream, b
 
 
 @pytest.mark.parametrize("name", ["int8-zstd", "fp16-zstd"])
-def test_plain_codecs_send_key_frames_only(name: str, stream: Stream, boundaries: list[Boundary]) -> None:
+def test_plain_codecs_send_key_frames_only(name: str, stream: FrameCoder, boundaries: list[Boundary]) -> None:
     first = encode(stream, boundaries[0], name)
     stream.acknowledge(first, "a" * 64)
     assert not encode(stream, boundaries[0], name).reference
 
 
-def test_the_tiles_of_a_picture_are_coded_together(stream: Stream, boundaries: list[Boundary]) -> None:
+def test_the_tiles_of_a_picture_are_coded_together(stream: FrameCoder, boundaries: list[Boundary]) -> None:
     tiled = [{name: np.concatenate([values] * 3) for name, values in one.items()} for one in boundaries[:2]]
     first = encode(stream, tiled[0], grid=Grid(1, 2))
     stream.acknowledge(first, first.frame)
@@ -128,7 +140,9 @@ def test_the_tiles_of_a_picture_are_coded_together(stream: Stream, boundaries: l
     assert next(iter(second.sent.values())).shape[0] == 3
 
 
-def test_threads_that_share_a_stream_each_get_a_frame_of_their_own(stream: Stream, boundaries: list[Boundary]) -> None:
+def test_threads_that_share_a_stream_each_get_a_frame_of_their_own(
+    stream: FrameCoder, boundaries: list[Boundary]
+) -> None:
     frames = {boundary: encode(stream, boundaries[boundary]).sent for boundary in range(3)}
 
     def send(number: int) -> bool:

@@ -1,4 +1,6 @@
-"""Processes differ in their threads and in what is installed; what they send of a picture, and read in a payload, does not."""
+"""Processes differ in their threads and in what is installed; what they send of a picture, and read in a
+payload, does not.
+"""
 
 import json
 import subprocess
@@ -36,13 +38,17 @@ print(json.dumps(said))
 """
 
 
-def test_processes_with_other_numbers_of_threads_and_without_numba_send_and_read_the_same_integers(bundle: Bundle, tmp_path: Path) -> None:
+def test_processes_with_other_numbers_of_threads_and_without_numba_send_and_read_the_same_integers(
+    bundle: Bundle, tmp_path: Path
+) -> None:
     preprocessor = Preprocessor(bundle.manifest.preprocessing)
     np.save(tmp_path / "pixels.npy", preprocessor.pixels(preprocessor.resize(scene(300, 400))))
     said = []
     for differing in (("1", "compiled"), ("3", "plain")):
         command = [sys.executable, "-c", PROGRAM, str(bundle.path), str(tmp_path / "pixels.npy"), *differing]
-        said.append(json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout))
+        said.append(
+            json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+        )
     assert said[0] == said[1]
     for name, (payloads, read) in said[0].items():
         half = codec.receiver(bundle.codec(*name.split("/")), bundle.file)

@@ -16,7 +16,9 @@ SHAPE = (16, 12)
 def spec(name: str, dtype: str) -> pb.Codec:
     codec = pb.Codec(name=name)
     raw = int(np.prod(SHAPE)) * np.dtype(dtype).itemsize
-    codec.tensors.add(codes=pb.TensorSpec(name="hidden", dtype=dtype, shape=SHAPE), most_bytes=wire.most_bytes(raw))
+    codec.tensors.add(
+        codes=pb.TensorSpec(name="hidden", dtype=dtype, shape=SHAPE), max_bytes=wire.max_bytes(raw)
+    )
     return codec
 
 
@@ -34,17 +36,23 @@ def test_int8_codes_come_back_as_scaled_floats() -> None:
     codes = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
     half = int8()
     decoded = half.decode(half.encode({"hidden": codes}))["hidden"]
-    np.testing.assert_array_equal(decoded, (codes.astype(np.float32) - 100) * np.linspace(0.1, 1.0, SHAPE[1]).astype(np.float32))
+    np.testing.assert_array_equal(
+        decoded, (codes.astype(np.float32) - 100) * np.linspace(0.1, 1.0, SHAPE[1]).astype(np.float32)
+    )
 
 
 def test_fp16_comes_back_exactly() -> None:
     tensor = np.random.default_rng(0).normal(size=SHAPE).astype(np.float16)
-    np.testing.assert_array_equal(fp16().decode(fp16().encode({"hidden": tensor}))["hidden"], tensor.astype(np.float32))
+    np.testing.assert_array_equal(
+        fp16().decode(fp16().encode({"hidden": tensor}))["hidden"], tensor.astype(np.float32)
+    )
 
 
 def test_the_tiles_of_a_picture_come_back_together() -> None:
     tensor = np.random.default_rng(0).normal(size=(5 * SHAPE[0], SHAPE[1])).astype(np.float16)
-    np.testing.assert_array_equal(fp16().decode(fp16().encode({"hidden": tensor}), 5)["hidden"], tensor.astype(np.float32))
+    np.testing.assert_array_equal(
+        fp16().decode(fp16().encode({"hidden": tensor}), 5)["hidden"], tensor.astype(np.float32)
+    )
 
 
 @pytest.mark.parametrize("tiles", [1, 4, 6, 1000])
@@ -69,9 +77,11 @@ def test_a_bomb_is_refused_by_its_declared_size() -> None:
 
 
 def test_a_bomb_that_hides_its_size_is_refused() -> None:
-    quiet = zstandard.ZstdCompressor(level=19, write_content_size=False).compress(bytes(10_000_000))
+    silence_libraries = zstandard.ZstdCompressor(level=19, write_content_size=False).compress(
+        bytes(10_000_000)
+    )
     with pytest.raises(PayloadError):
-        int8().decode({"hidden": quiet})
+        int8().decode({"hidden": silence_libraries})
 
 
 def test_a_tensor_of_another_cut_is_refused_by_its_size() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from protos.codec import inter_frame as inter
 from protos.codec import rans
-from protos.codec.inter_frame import FINER, Inter, held, rounded
+from protos.codec.inter_frame import FINER, InterFrameCoder, held, rounded
 from protos.errors import PayloadError
 
 Codes = NDArray[np.int16]
@@ -20,13 +20,16 @@ WHICH = np.tile(np.arange(CHANNELS) // 2, TOKENS)
 
 def tables() -> rans.Tables:
     reach = [round(6 * spread) for spread in SPREADS]
-    counts = [np.round(1e4 * np.exp(-np.abs(np.arange(-r, r + 1)) / s)).astype(np.int64) for r, s in zip(reach, SPREADS, strict=True)]
+    counts = [
+        np.round(1e4 * np.exp(-np.abs(np.arange(-r, r + 1)) / s)).astype(np.int64)
+        for r, s in zip(reach, SPREADS, strict=True)
+    ]
     return rans.Tables([-r for r in reach], [rans.frequencies(c) for c in counts])
 
 
 TABLES = tables()
 LOW, HIGH = np.array(TABLES.low)[WHICH], np.array(TABLES.high)[WHICH]
-INTER = Inter(TABLES, WHICH, ROWS)
+INTER = InterFrameCoder(TABLES, WHICH, ROWS)
 
 
 def frame(seed: int, tiles: int = 1) -> Codes:
@@ -37,7 +40,11 @@ def frame(seed: int, tiles: int = 1) -> Codes:
 def moved(codes: Codes, tokens: int, seed: int = 0) -> Codes:
     """The same with some tokens drawn anew by half."""
     rows = np.random.default_rng(seed).choice(TOKENS, tokens, replace=False)
-    return np.where(np.isin(ROWS, rows), (codes + frame(seed + 1, len(codes))) // 2, codes).clip(LOW, HIGH).astype(np.int16)
+    return (
+        np.where(np.isin(ROWS, rows), (codes + frame(seed + 1, len(codes))) // 2, codes)
+        .clip(LOW, HIGH)
+        .astype(np.int16)
+    )
 
 
 def extreme(seed: int) -> Codes:
@@ -49,7 +56,11 @@ def extreme(seed: int) -> Codes:
 @given(st.integers(0, 2**32), st.integers(0, 2**32), st.integers(0, TOKENS), st.integers(1, 3))
 def test_any_frame_comes_back_from_any_reference(first: int, second: int, tokens: int, tiles: int) -> None:
     reference = frame(first, tiles)
-    for codes in (frame(second, tiles), moved(reference, tokens, second), np.repeat(extreme(second), tiles, 0)):
+    for codes in (
+        frame(second, tiles),
+        moved(reference, tokens, second),
+        np.repeat(extreme(second), tiles, 0),
+    ):
         back = INTER.decode(INTER.encode(codes, reference), reference)
         np.testing.assert_array_equal(back, codes)
         assert back.dtype == np.int16
@@ -68,7 +79,9 @@ def test_the_less_changed_the_less_it_costs() -> None:
 
 
 def test_lively_rows_among_calm_ones_have_a_law_of_their_own() -> None:
-    noisy = (frame(1) + np.random.default_rng(0).integers(-1, 2, frame(1).shape) * (WHICH > 3)).clip(LOW, HIGH)
+    noisy = (frame(1) + np.random.default_rng(0).integers(-1, 2, frame(1).shape) * (WHICH > 3)).clip(
+        LOW, HIGH
+    )
     codes = np.where(ROWS % 4 == 0, frame(2), noisy).astype(np.int16)
     data = INTER.encode(codes, frame(1))
     assert data[0] >> 4 != data[0] & 15
@@ -76,17 +89,23 @@ def test_lively_rows_among_calm_ones_have_a_law_of_their_own() -> None:
 
 
 def test_a_table_of_a_single_symbol_needs_nothing() -> None:
-    single = Inter(rans.Tables([5], [[1 << rans.PRECISION]]), np.zeros(4, np.int64), np.arange(4))
+    single = InterFrameCoder(rans.Tables([5], [[1 << rans.PRECISION]]), np.zeros(4, np.int64), np.arange(4))
     codes = np.full((1, 4), 5, np.int16)
     np.testing.assert_array_equal(single.decode(single.encode(codes, codes), codes), codes)
 
 
 def test_the_bytes_are_the_same_on_every_machine() -> None:
     sizes, count = (3, 9, 31, 101), np.arange(64)
-    alphabets = rans.Tables([-(size // 2) for size in sizes], [[1] * (size // 2) + [4097 - size] + [1] * (size // 2) for size in sizes])
+    alphabets = rans.Tables(
+        [-(size // 2) for size in sizes],
+        [[1] * (size // 2) + [4097 - size] + [1] * (size // 2) for size in sizes],
+    )
     reference = (count * 7919 % 3 - 1)[None].astype(np.int16)
     codes = np.where(count % 5 == 3, (count * 31 % 9 - 4) * (count % 4 > 0), reference).astype(np.int16)
-    assert Inter(alphabets, count % 4, count // 8).encode(codes, reference).hex() == "f0047c481f009915c20755a2890564c88b1726380038"
+    assert (
+        InterFrameCoder(alphabets, count % 4, count // 8).encode(codes, reference).hex()
+        == "f0047c481f009915c20755a2890564c88b1726380038"
+    )
 
 
 @settings(max_examples=500)

@@ -12,13 +12,18 @@ CHANNELS = 5
 
 def tables() -> rans.Tables:
     rng = np.random.default_rng(0)
-    counts = [np.round(1000 * np.exp(-np.abs(np.arange(-6, 7)) / (0.3 + c))).astype(np.int64) for c in range(CHANNELS)]
+    counts = [
+        np.round(1000 * np.exp(-np.abs(np.arange(-6, 7)) / (0.3 + c))).astype(np.int64)
+        for c in range(CHANNELS)
+    ]
     return rans.Tables([-6] * CHANNELS, [rans.frequencies(c + rng.integers(0, 2, 13)) for c in counts])
 
 
 def symbols(count: int, seed: int = 0) -> NDArray[np.int64]:
     scale = 0.3 + np.arange(CHANNELS)
-    return np.clip(np.round(np.random.default_rng(seed).laplace(0, scale, (count, CHANNELS))), -6, 6).astype(np.int64)
+    return np.clip(np.round(np.random.default_rng(seed).laplace(0, scale, (count, CHANNELS))), -6, 6).astype(
+        np.int64
+    )
 
 
 def encode(held: rans.Tables, coded: NDArray[np.int64]) -> bytes:
@@ -35,7 +40,9 @@ def only(which: NDArray[np.int64]) -> rans.Path[NDArray[np.int16]]:
 
 
 def ideal_bytes(held: rans.Tables, coded: NDArray[np.int64]) -> float:
-    bits = [-np.log2(held.frequency[c][s + 6] / (1 << rans.PRECISION)) for row in coded for c, s in enumerate(row)]
+    bits = [
+        -np.log2(held.frequency[c][s + 6] / (1 << rans.PRECISION)) for row in coded for c, s in enumerate(row)
+    ]
     return float(sum(bits)) / 8
 
 
@@ -47,7 +54,10 @@ def test_symbols_come_back(count: int, seed: int) -> None:
 
 
 def test_symbols_may_say_which_alphabets_follow() -> None:
-    coded, which = np.array([2, 5, 5, 0, 1]), np.array([0, 4, 4, 1, 1])  # the first symbol says how many there are of the widest
+    coded, which = (
+        np.array([2, 5, 5, 0, 1]),
+        np.array([0, 4, 4, 1, 1]),
+    )  # the first symbol says how many there are of the widest
     data = tables().encode(coded, which)
 
     def path() -> rans.Path[list[int]]:
@@ -71,7 +81,7 @@ def test_the_payload_is_within_a_few_bytes_of_the_entropy() -> None:
 
 def test_a_payload_never_exceeds_what_is_declared() -> None:
     rarest = np.full((300, CHANNELS), 6)
-    assert len(encode(tables(), rarest)) <= rans.most_bytes(rarest.size)
+    assert len(encode(tables(), rarest)) <= rans.max_bytes(rarest.size)
 
 
 def test_the_bytes_are_the_same_on_every_machine() -> None:
@@ -87,7 +97,11 @@ def reference(held: rans.Tables, coded: NDArray[np.int64]) -> int:
         for channel in range(len(row) - 1, -1, -1):
             frequency = held.frequency[channel]
             index = int(row[channel]) - held.low[channel]
-            state = (state // frequency[index] << rans.PRECISION) + sum(frequency[:index]) + state % frequency[index]
+            state = (
+                (state // frequency[index] << rans.PRECISION)
+                + sum(frequency[:index])
+                + state % frequency[index]
+            )
     return state
 
 

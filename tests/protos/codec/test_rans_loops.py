@@ -36,10 +36,14 @@ def test_both_write_the_same_words_and_read_them(which: list[int], seed: int) ->
 
 @settings(max_examples=1000)
 @given(WHICH, st.integers(0, 2**32 - 1), st.lists(st.integers(0, 2**16 - 1), max_size=60), st.integers(0, 3))
-def test_both_read_the_same_of_any_words(which: list[int], state: int, following: list[int], taken: int) -> None:
+def test_both_read_the_same_of_any_words(
+    which: list[int], state: int, following: list[int], taken: int
+) -> None:
     words, alphabets = np.array(following, np.uint16), np.array(which, np.int64)
     begin = min(taken, len(words))
-    plain, compiled = (one.read(state, words, begin, alphabets) for one in (Plain(FREQUENCY), Compiled(FREQUENCY)))
+    plain, compiled = (
+        one.read(state, words, begin, alphabets) for one in (Plain(FREQUENCY), Compiled(FREQUENCY))
+    )
     assert plain[2] == compiled[2]
     if plain[2] <= len(words):
         assert (plain[0].tolist(), plain[1]) == (compiled[0].tolist(), compiled[1])
@@ -55,12 +59,16 @@ def forgotten() -> Iterator[None]:
 
 def test_without_numba_it_is_python(forgotten: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
-    loops.ready()
+    loops.compile_loops()
     assert isinstance(loops.loops(FREQUENCY), Plain)
 
 
-@pytest.mark.parametrize("fault", [RuntimeError("no locator available"), EOFError(), OSError(28, "no space left on device")])
-def test_it_is_compiled_where_nothing_can_be_kept(fault: Exception, forgotten: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("no locator available"), EOFError(), OSError(28, "no space left on device")]
+)
+def test_it_is_compiled_where_nothing_can_be_kept(
+    fault: Exception, forgotten: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     numba = pytest.importorskip("numba")
     tried: list[bool] = []
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from protos.errors import PayloadError
-from protos.pictures.frames import beginning, frame_digest, reference_to, referred, sent_bytes
+from protos.pictures.frames import digest_prefix, frame_digest, reference_to, sent_bytes, split_reference
 from protos.pictures.tiles import ONE_TILE, Grid
 
 
@@ -13,21 +13,27 @@ def test_the_digest_tells_borders_apart() -> None:
 
 
 def test_the_same_bytes_in_another_grid_are_another_frame() -> None:
-    digests = {frame_digest("b", "cut", "codec", Grid(*size), [("n", b"1")]) for size in ((2, 3), (3, 2), (1, 6))}
+    digests = {
+        frame_digest("b", "cut", "codec", Grid(*size), [("n", b"1")]) for size in ((2, 3), (3, 2), (1, 6))
+    }
     assert len(digests) == 3
 
 
 def test_what_was_sent_is_the_same_bytes_whatever_the_machine() -> None:
     codes = np.array([[1, -2, 300]])
-    assert sent_bytes({"n": codes.astype(">i2")}) == sent_bytes({"n": codes.astype("<i2")}) == [("n", bytes.fromhex("0100feff2c01"))]
+    assert (
+        sent_bytes({"n": codes.astype(">i2")})
+        == sent_bytes({"n": codes.astype("<i2")})
+        == [("n", bytes.fromhex("0100feff2c01"))]
+    )
 
 
 def test_a_reference_says_how_both_digests_begin() -> None:
     old, new = (frame_digest("b", "cut", "codec", ONE_TILE, [("n", data)]) for data in (b"1", b"2"))
-    assert referred(reference_to(old, new)) == (beginning(old), new[:8])
+    assert split_reference(reference_to(old, new)) == (digest_prefix(old), new[:8])
 
 
 @pytest.mark.parametrize("size", [1, 7, 9, 1000])
 def test_what_is_no_reference_is_refused(size: int) -> None:
     with pytest.raises(PayloadError, match="send a key frame"):
-        referred(bytes(size))
+        split_reference(bytes(size))

@@ -6,23 +6,25 @@ from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.errors import PayloadError
 from protos.pictures.sizes import picture_grid, resized_size
-from protos.pictures.tiles import ONE_TILE, Grid, claimed_grid, largest_grid, mean_tiles, most_tiles, spans
+from protos.pictures.tiles import ONE_TILE, Grid, claimed_grid, largest_grid, max_tiles, mean_tiles, spans
 from protos.text.prompt import write_prompt
 
 EDGES = st.integers(1, 9000)
-TILED = pb.Preprocessing(resizes=[pb.Resize(longest_edge=2048)], tiles=pb.Tiles(side=512, most=17, mean=12.5))
+TILED = pb.Preprocessing(resizes=[pb.Resize(longest_edge=2048)], tiles=pb.Tiles(side=512, max=17, mean=12.5))
 PICTURE = pb.PictureText(alone="<whole>*", tile="<{row},{column}>*", row_end="|", whole="<whole>*")
 
 
 @given(height=EDGES, width=EDGES)
 def test_a_picture_of_any_size_becomes_no_more_tiles_than_the_bound(height: int, width: int) -> None:
-    assert 5 <= picture_grid(TILED, height, width).tiles <= most_tiles(TILED)
+    assert 5 <= picture_grid(TILED, height, width).tiles <= max_tiles(TILED)
 
 
 @given(height=EDGES, width=EDGES, longest=st.sampled_from([224, 1456, 1820, 2048, 4096]))
 def test_a_resized_picture_is_not_resized_again(height: int, width: int, longest: int) -> None:
-    tiled = pb.Preprocessing(resizes=[pb.Resize(longest_edge=longest)], tiles=pb.Tiles(side=364, most=200))
-    assume(max(height, width) < longest * min(height, width))  # thinner ones come out one pixel wide, and are then made even
+    tiled = pb.Preprocessing(resizes=[pb.Resize(longest_edge=longest)], tiles=pb.Tiles(side=364, max=200))
+    assume(
+        max(height, width) < longest * min(height, width)
+    )  # thinner ones come out one pixel wide, and are then made even
     resized = resized_size(tiled, height, width)
     assert resized_size(tiled, *resized) == resized
     assert picture_grid(tiled, *resized) == picture_grid(tiled, height, width)
@@ -31,7 +33,7 @@ def test_a_resized_picture_is_not_resized_again(height: int, width: int, longest
 def test_a_picture_is_one_tile_where_the_bundle_speaks_of_none() -> None:
     plain = pb.Preprocessing(resizes=[pb.Resize(longest_edge=2048)])
     assert picture_grid(plain, 3000, 4000) == largest_grid(plain) == ONE_TILE
-    assert (ONE_TILE.tiles, most_tiles(plain), mean_tiles(plain)) == (1, 1, 1.0)
+    assert (ONE_TILE.tiles, max_tiles(plain), mean_tiles(plain)) == (1, 1, 1.0)
 
 
 def test_the_largest_grid_is_within_the_bound() -> None:
@@ -46,7 +48,9 @@ def test_a_grid_within_the_bound_is_taken(grid: Grid) -> None:
 
 @pytest.mark.parametrize("grid", [(0, 1), (1, 0), (4, 5), (17, 1), (2**32 - 1, 2**32 - 1)])
 def test_a_grid_beyond_it_is_refused(grid: tuple[int, int]) -> None:
-    with pytest.raises(PayloadError, match=f"{grid[0]} x {grid[1]} tiles and the whole; this model takes at most 17"):
+    with pytest.raises(
+        PayloadError, match=f"{grid[0]} x {grid[1]} tiles and the whole; this model takes at most 17"
+    ):
         claimed_grid(ip.Features(rows=grid[0], columns=grid[1]), TILED)
 
 

@@ -19,7 +19,9 @@ def boundary(count: int, seed: int) -> NDArray[np.float32]:
     """Tokens that lie near a plane of 4 dimensions, around a mean that differs from place to place."""
     fixed, rng = np.random.default_rng(1), np.random.default_rng(seed)
     spread, places = fixed.normal(size=(4, WIDTH)), fixed.normal(size=(TOKENS, WIDTH)) * 5
-    return (places + rng.normal(size=(count, TOKENS, 4)) @ spread + 0.05 * rng.normal(size=(count, TOKENS, WIDTH))).astype(np.float32)
+    return (
+        places + rng.normal(size=(count, TOKENS, 4)) @ spread + 0.05 * rng.normal(size=(count, TOKENS, WIDTH))
+    ).astype(np.float32)
 
 
 class Fitted:
@@ -29,7 +31,9 @@ class Fitted:
         self.folder, self.tensors = folder, tensors
         calibration = {tensor: boundary(200, 2 + i) for i, tensor in enumerate(tensors)}
         codings = codecs.fit(calibration, codecs.fitted_transforms(calibration))
-        self.entry = pb.Cut(name=CUT, codecs=[coding.describe({t: boundary(1, 3) for t in tensors}) for coding in codings])
+        self.entry = pb.Cut(
+            name=CUT, codecs=[coding.describe({t: boundary(1, 3) for t in tensors}) for coding in codings]
+        )
         for name in ("edge", "cloud"):
             (folder / name).mkdir()
         codecs.write(self.entry, codings, folder)
@@ -41,7 +45,9 @@ class Fitted:
         """What the encoder makes of one boundary (1, tokens, width), the same for each tensor."""
         spec = self.spec(name)
         session = open_session((self.folder / spec.encoder).read_bytes(), threads=1) if spec.encoder else None
-        made = encoders.run(session, wire.sender(spec, self.folder.joinpath), dict.fromkeys(self.tensors, values))
+        made = encoders.run(
+            session, wire.sender(spec, self.folder.joinpath), dict.fromkeys(self.tensors, values)
+        )
         return {tensor: codes[0] for tensor, codes in made.items()}
 
     def payloads(self, name: str, values: NDArray[np.float32]) -> dict[str, bytes]:
@@ -74,7 +80,9 @@ def test_every_codec_brings_a_boundary_back(name: str, fitted: Fitted) -> None:
     values = boundary(1, 9)
     _, received = fitted.through(name, values)
     centred = values[0] - boundary(200, 2).mean(0)
-    assert np.square(received - values[0]).mean() / np.square(centred).mean() < (0.3 if name in LEVELS else 0.02)
+    assert np.square(received - values[0]).mean() / np.square(centred).mean() < (
+        0.3 if name in LEVELS else 0.02
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -90,7 +98,10 @@ def test_a_coarser_level_costs_fewer_bytes_and_loses_more(fitted: Fitted) -> Non
     values = [boundary(1, seed) for seed in range(20, 40)]
     coded = [[fitted.through(name, value) for value in values] for name in LEVELS]
     sizes = [sum(size for size, _ in level) for level in coded]
-    losses = [sum(float(np.square(r - v[0]).sum()) for (_, r), v in zip(level, values, strict=True)) for level in coded]
+    losses = [
+        sum(float(np.square(r - v[0]).sum()) for (_, r), v in zip(level, values, strict=True))
+        for level in coded
+    ]
     assert sizes == sorted(sizes, reverse=True)
     assert losses == sorted(losses)
 
@@ -108,7 +119,11 @@ def test_the_graph_makes_the_codes_that_the_tables_are_of(number: int, fitted: F
 
 def test_all_levels_share_one_encoder_and_one_projection(fitted: Fitted) -> None:
     assert {(spec.encoder, spec.sender, spec.receiver) for spec in map(fitted.spec, LEVELS)} == {
-        ("edge/codec-vision.1-fitted.onnx", "edge/codec-vision.1-fitted.npz", "cloud/codec-vision.1-fitted.npz")
+        (
+            "edge/codec-vision.1-fitted.onnx",
+            "edge/codec-vision.1-fitted.npz",
+            "cloud/codec-vision.1-fitted.npz",
+        )
     }
 
 

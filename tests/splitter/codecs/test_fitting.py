@@ -9,13 +9,17 @@ PICTURES, TOKENS, WIDTH = 10, 6, 12
 
 
 @pytest.mark.parametrize("weighed", [True, False])
-def test_a_few_pictures_at_a_time_fit_what_all_at_once_do(weighed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_pictures_at_a_time_fit_what_all_at_once_do(
+    weighed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
-    values = (rng.standard_normal((PICTURES, TOKENS, WIDTH)) @ rng.standard_normal((WIDTH, WIDTH))).astype(np.float32)
+    values = (rng.standard_normal((PICTURES, TOKENS, WIDTH)) @ rng.standard_normal((WIDTH, WIDTH))).astype(
+        np.float32
+    )
     metric = np.cov(rng.standard_normal((WIDTH, 40))) if weighed else None
     whole, received = fitting.transform(values, metric), fitting.coarse(values, 0.1)
 
-    monkeypatch.setattr(fitting, "_MOST_NUMBERS", 3 * TOKENS * WIDTH)
+    monkeypatch.setattr(fitting, "_MAX_NUMBERS", 3 * TOKENS * WIDTH)
     parts = fitting.transform(values, metric)
 
     np.testing.assert_allclose(np.abs(parts.analysis), np.abs(whole.analysis), atol=1e-4)

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splitter.codecs.sensitivity import Alike, metrics, pictures_at_once
+from splitter.codecs.sensitivity import UniformTarget, metrics, pictures_at_once
 
 TOKENS, WIDTH, HIDDEN = 4, 8, 1000
 WEIGHT = torch.randn(WIDTH, HIDDEN, generator=torch.Generator().manual_seed(1))
@@ -21,8 +21,8 @@ def boundary(pictures: int) -> dict[str, NDArray[np.float32]]:
     return {"hidden": np.random.default_rng(0).standard_normal((pictures, TOKENS, WIDTH), np.float32)}
 
 
-def at_once(most_kept: int) -> int:
-    return pictures_at_once(behind, Alike(), boundary(1), [WEIGHT], most_kept)
+def at_once(max_kept: int) -> int:
+    return pictures_at_once(behind, UniformTarget(), boundary(1), [WEIGHT], max_kept)
 
 
 def test_as_many_pictures_are_taken_together_as_have_room() -> None:

@@ -12,7 +12,17 @@ def test_show_prints_every_cut_and_the_rivals(bundle_path: Path, capsys: pytest.
     assert isthmus.main(["bundle", "show", str(bundle_path)]) == 0
     shown = capsys.readouterr().out
     assert all(
-        word in shown for word in ("vision.2", "vision.4", "connector", "int8-zstd", "jpeg quality 75", "webp", "local", "whole model")
+        word in shown
+        for word in (
+            "vision.2",
+            "vision.4",
+            "connector",
+            "int8-zstd",
+            "jpeg quality 75",
+            "webp",
+            "local",
+            "whole model",
+        )
     )
 
 
@@ -28,7 +38,9 @@ def test_verify_passes_a_whole_bundle(bundle_path: Path, capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out)["whole"] is True
 
 
-def test_verify_names_the_file_that_was_tampered_with(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_names_the_file_that_was_tampered_with(
+    damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     piece = damaged / "edge" / "01-vision.4.onnx"
     data = bytearray(piece.read_bytes())
     data[len(data) // 2] ^= 1
@@ -40,19 +52,25 @@ def test_verify_names_the_file_that_was_tampered_with(damaged: Path, capsys: pyt
     assert "fetch or split it again" in said.err
 
 
-def test_a_folder_that_is_no_bundle_is_told_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_no_bundle_is_told_how_to_make_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isthmus.main(["bundle", "show", str(tmp_path)]) == 4
     assert "isthmus split -o" in capsys.readouterr().err
 
 
-def test_an_unknown_cut_is_answered_with_those_that_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_cut_is_answered_with_those_that_exist(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isthmus.main(["split", "-o", str(tmp_path / "bundle"), "--cuts", "vision.7"]) == 3
     said = capsys.readouterr().err
     assert "did you mean vision.6" in said
     assert "vision.6, connector" in said
 
 
-def test_no_cut_at_all_is_answered_with_those_that_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_cut_at_all_is_answered_with_those_that_exist(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isthmus.main(["split", "-o", str(tmp_path / "bundle"), "--cuts", ""]) == 3
     assert "there is no cut ''; choose one of: vision.1" in capsys.readouterr().err
 

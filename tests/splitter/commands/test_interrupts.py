@@ -1,4 +1,6 @@
-"""Ctrl-C at each step of the real command: nothing half-written stays, and the same command goes on to the same bundle."""
+"""Ctrl-C at each step of the real command: nothing half-written stays, and the same command goes on to the
+same bundle.
+"""
 
 import multiprocessing
 import os
@@ -55,7 +57,12 @@ def command(checkpoint: Path, output: Path, stop_at: str, there: Event) -> None:
 
     real = split.split
 
-    def halting(*given: object, say: Callable[[str], None], advance: Callable[[str, int, int], None], **options: object) -> Bundle:
+    def halting(
+        *given: object,
+        say: Callable[[str], None],
+        advance: Callable[[str, int, int], None],
+        **options: object,
+    ) -> Bundle:
         def halt(text: str) -> None:
             if stop_at and stop_at in text:
                 there.set()
@@ -74,10 +81,14 @@ def command(checkpoint: Path, output: Path, stop_at: str, there: Event) -> None:
     split.split = halting  # type: ignore[assignment]
     sys.stdout = sys.stderr = (output.parent / "said").open("a")
     pictures = str(checkpoint / "photos")
-    sys.exit(isthmus.main(["split", str(checkpoint), "-o", str(output), "--calibration", pictures, *ARGUMENTS]))
+    sys.exit(
+        isthmus.main(["split", str(checkpoint), "-o", str(output), "--calibration", pictures, *ARGUMENTS])
+    )
 
 
-def started(forking: ForkServerContext, checkpoint: Path, output: Path, stop_at: str = "") -> tuple[ForkServerProcess, Event]:
+def started(
+    forking: ForkServerContext, checkpoint: Path, output: Path, stop_at: str = ""
+) -> tuple[ForkServerProcess, Event]:
     there = forking.Event()
     process = forking.Process(target=command, args=(checkpoint, output, stop_at, there))
     process.start()
@@ -104,9 +115,13 @@ def test_an_interrupt_at_each_step_leaves_nothing_half_written_and_the_same_bund
         assert process.exitcode == 0, (tmp_path / "said").read_text()
     assert not parts.exists()
     assert held(output) == held(tmp_path / "whole")
-    assert " ".join((tmp_path / "said").read_text().split()).count("the same command goes on from there") == len(STEPS)
+    assert " ".join((tmp_path / "said").read_text().split()).count(
+        "the same command goes on from there"
+    ) == len(STEPS)
 
 
 def held(folder: Path) -> dict[str, str]:
     """Digests of all that a bundle holds but its report, which tells times."""
-    return {file.path: file.sha256 for file in Bundle.open(folder).manifest.files if file.path != "report.json"}
+    return {
+        file.path: file.sha256 for file in Bundle.open(folder).manifest.files if file.path != "report.json"
+    }

@@ -9,7 +9,9 @@ from protos.errors import BundleDamaged
 from splitter.nano.questions import KINDS
 
 
-def test_every_route_of_the_report_is_shown_by_kind(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_route_of_the_report_is_shown_by_kind(
+    bundle_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isthmus.main(["bundle", "show", str(bundle_path), "--kinds"]) == 0
     shown = capsys.readouterr().out
     rows = json.loads((bundle_path / "report.json").read_text())["rows"]
@@ -17,7 +19,9 @@ def test_every_route_of_the_report_is_shown_by_kind(bundle_path: Path, capsys: p
     assert all(kind in shown for kind in KINDS)
 
 
-def test_the_kinds_as_json_are_the_rows_of_the_report(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_kinds_as_json_are_the_rows_of_the_report(
+    bundle_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isthmus.main(["bundle", "show", str(bundle_path), "--kinds", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["digest"] == Bundle.open(bundle_path).digest
@@ -25,7 +29,9 @@ def test_the_kinds_as_json_are_the_rows_of_the_report(bundle_path: Path, capsys:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"rows": []}', '{"rows": [{"route": "whole"}]}', '{"rows": 3}'])
-def test_a_report_that_cannot_be_read_is_a_damaged_bundle(damaged: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_that_cannot_be_read_is_a_damaged_bundle(
+    damaged: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     (damaged / "report.json").unlink()
     (damaged / "report.json").write_text(text)
     manifest = Bundle.open(damaged).manifest

@@ -11,7 +11,11 @@ def of(count: int) -> list[Image]:
 
 
 def subject(calibration: int, pictures: int) -> Subject:
-    questions = [(index, Question(AGREEMENT, text, "")) for index in range(pictures) for text in ("what is it?", "where is it?")]
+    questions = [
+        (index, Question(AGREEMENT, text, ""))
+        for index in range(pictures)
+        for text in ("what is it?", "where is it?")
+    ]
     return Subject(of(calibration), of(pictures), questions)
 
 
@@ -34,7 +38,9 @@ def test_views_of_pictures_are_never_quite_the_same() -> None:
     rng = np.random.default_rng(0)
     found = list(islice(views([rng.integers(0, 256, (40, 60, 3), np.uint8) for _ in range(3)]), 60))
     assert len({view.tobytes() for view in found}) == 60
-    assert all(view.dtype == np.uint8 and 22 <= view.shape[0] <= 40 and 33 <= view.shape[1] <= 60 for view in found)
+    assert all(
+        view.dtype == np.uint8 and 22 <= view.shape[0] <= 40 and 33 <= view.shape[1] <= 60 for view in found
+    )
 
 
 def test_views_are_the_same_in_every_run() -> None:

@@ -20,18 +20,25 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def drawn(folder: Path) -> None:
         folder.mkdir()
         for seed in range(9):
-            cv2.imwrite(str(folder / f"{seed}.png"), cv2.resize(picture(seed).image, (131 + 17 * seed, 149))[..., ::-1])
+            cv2.imwrite(
+                str(folder / f"{seed}.png"),
+                cv2.resize(picture(seed).image, (131 + 17 * seed, 149))[..., ::-1],
+            )
 
     return once(tmp_path_factory, "photos", drawn)
 
 
 @pytest.fixture(scope="session", params=CHECKPOINTS)
 def made(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    place = once(tmp_path_factory, request.param, lambda place: CHECKPOINTS[request.param](place / "checkpoint"))
+    place = once(
+        tmp_path_factory, request.param, lambda place: CHECKPOINTS[request.param](place / "checkpoint")
+    )
     return Made(place / "checkpoint", photos, place / "bundle")
 
 
 @pytest.fixture(scope="session", params=DUAL_CHECKPOINTS)
 def dual(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Dual:
-    place = once(tmp_path_factory, request.param, lambda place: DUAL_CHECKPOINTS[request.param](place / "checkpoint"))
+    place = once(
+        tmp_path_factory, request.param, lambda place: DUAL_CHECKPOINTS[request.param](place / "checkpoint")
+    )
     return Dual(place / "checkpoint", photos, place / "bundle")

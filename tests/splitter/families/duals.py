@@ -1,4 +1,6 @@
-"""A small random dual encoder with the bundle that the real splitter makes of it, and what the whole model says."""
+"""A small random dual encoder with the bundle that the real splitter makes of it, and what the whole model
+says.
+"""
 
 from functools import cached_property
 
@@ -24,7 +26,15 @@ class Dual(MadeOnce):
         return found
 
     def options(self, cuts: tuple[str, ...]) -> Options:
-        return Options(self.folder, cuts, self.photos, with_local=True, calibration_pictures=6, report_pictures=2, labels=LABELS)
+        return Options(
+            self.folder,
+            cuts,
+            self.photos,
+            with_local=True,
+            calibration_pictures=6,
+            report_pictures=2,
+            labels=LABELS,
+        )
 
     def texts(self, texts: list[str]) -> NDArray[np.float32]:
         """By the whole model, its own processor's ids."""

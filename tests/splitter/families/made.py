@@ -10,12 +10,12 @@ import torch
 from filelock import FileLock
 
 from protos.bundle import Bundle
-from splitter.families import Family, Speaking, cut_names, family_of, speaking
+from splitter.families import Family, Generative, cut_names, family_of, generative
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
 from splitter.nano.scenes import picture
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 
 
@@ -46,7 +46,7 @@ class MadeOnce(ABC):
     @cached_property
     def bundle(self) -> Bundle:
         options = self.options(tuple(cut_names(self.family, self.model)))
-        with FileLock(f"{self.output}.lock"), quiet():
+        with FileLock(f"{self.output}.lock"), silence_libraries():
             return split(options, self.output, say=lambda _: None)
 
     @cached_property
@@ -58,8 +58,8 @@ class Made(MadeOnce):
     """Of a family that answers questions."""
 
     @cached_property
-    def family(self) -> Speaking:
-        return speaking(family_of(self.model.config))
+    def family(self) -> Generative:
+        return generative(family_of(self.model.config))
 
     def options(self, cuts: tuple[str, ...]) -> Options:
         return Options(self.folder, cuts, self.photos, calibration_pictures=6, report_pictures=2)

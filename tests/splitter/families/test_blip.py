@@ -14,13 +14,13 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from protos.errors import CheckpointError
 from splitter.decoders.local import write_local
 from splitter.evaluate.verify import image_tokens
-from splitter.families import family, family_of, speaking, walk
+from splitter.families import family, family_of, generative, walk
 from splitter.families.blip2 import Blip2
 from splitter.families.causal import spoken_logits
 from splitter.families.loading import Checkpoint, load_model, load_processor
 from splitter.graph.export import attention
 from splitter.nano.scenes import picture
-from splitter.split import most_prompt_tokens
+from splitter.split import max_prompt_tokens
 from tests.splitter.families.checkpoints import IMAGE, blip, blip2_opt, blip2_t5, blip_vqa
 
 QUESTION = "what color is the circle"
@@ -28,9 +28,11 @@ QUESTION = "what color is the circle"
 
 def test_a_captioner_says_what_transformers_says_without_a_prompt(tmp_path: Path) -> None:
     blip(tmp_path)
-    model, kind, processor = load_model(tmp_path), speaking(family("blip")), load_processor(tmp_path)
+    model, kind, processor = load_model(tmp_path), generative(family("blip")), load_processor(tmp_path)
     pixels = kind.pixels(processor, [picture(5).image])
-    prompt = processor.tokenizer(kind.prompt_template(model, processor), add_special_tokens=False)["input_ids"]
+    prompt = processor.tokenizer(kind.prompt_template(model, processor), add_special_tokens=False)[
+        "input_ids"
+    ]
     with torch.inference_mode():
         expected = spoken_logits(model, {"pixel_values": pixels}, {"max_new_tokens": 1})
         got = kind.rows(model, [prompt], image_tokens(kind, model, pixels)).prefill()
@@ -41,30 +43,46 @@ def test_a_captioner_says_what_transformers_says_without_a_prompt(tmp_path: Path
 def test_a_question_is_put_as_the_processor_puts_it(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path)
     model, processor = load_model(tmp_path), AutoProcessor.from_pretrained(tmp_path)
-    template = speaking(family_of(model.config)).prompt_template(model, processor)
+    template = generative(family_of(model.config)).prompt_template(model, processor)
     asked = QUESTION if make is blip_vqa else f"Question: {QUESTION} Answer:"
     expected = processor(images=picture(1).image, text=asked)["input_ids"]
-    [filled] = processor.tokenizer([template.replace("{question}", QUESTION)], add_special_tokens=False)["input_ids"]
+    [filled] = processor.tokenizer([template.replace("{question}", QUESTION)], add_special_tokens=False)[
+        "input_ids"
+    ]
     assert filled == (expected if make is blip_vqa else expected[0])
 
 
 def test_words_behind_image_tokens_are_those_of_a_text_alone_to_t5s_own_tokenizer() -> None:
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((piece, -1.0) for piece in ("▁", "▁what", "Question", "Answer", ":", "?"))]
-    processor = Blip2Processor(BlipImageProcessorPil(), T5Tokenizer(vocab=pieces, extra_ids=0), num_query_tokens=3)
+    pieces = [
+        ("<pad>", 0.0),
+        ("</s>", 0.0),
+        ("<unk>", 0.0),
+        *((piece, -1.0) for piece in ("▁", "▁what", "Question", "Answer", ":", "?")),
+    ]
+    processor = Blip2Processor(
+        BlipImageProcessorPil(), T5Tokenizer(vocab=pieces, extra_ids=0), num_query_tokens=3
+    )
     template = Blip2().untold(processor.tokenizer, 3 * "<image>")
     expected = processor(images=picture(1).image, text="Question: what? Answer:")["input_ids"][0]
-    [filled] = processor.tokenizer([template.replace("{question}", "what?")], add_special_tokens=False)["input_ids"]
+    [filled] = processor.tokenizer([template.replace("{question}", "what?")], add_special_tokens=False)[
+        "input_ids"
+    ]
     assert filled == expected
     assert len(filled) > 10
 
 
 @pytest.mark.parametrize(
-    ("make", "keys"), [(blip, "crossattention.self.key"), (blip_vqa, "crossattention.self.key"), (blip2_t5, "EncDecAttention.k")]
+    ("make", "keys"),
+    [
+        (blip, "crossattention.self.key"),
+        (blip_vqa, "crossattention.self.key"),
+        (blip2_t5, "EncDecAttention.k"),
+    ],
 )
 def test_what_is_looked_at_becomes_keys_once(make: Callable[[Path], None], keys: str, tmp_path: Path) -> None:
     make(tmp_path)
     model = load_model(tmp_path)
-    kind = speaking(family_of(model.config))
+    kind = generative(family_of(model.config))
     made: list[nn.Module] = []
     prompts = [[1, *([IMAGE] * 5 if make is blip2_t5 else []), word, 2] for word in (20, 30)]
     with torch.inference_mode():
@@ -73,9 +91,9 @@ def test_what_is_looked_at_becomes_keys_once(make: Callable[[Path], None], keys:
             if name.endswith(keys):
                 module.register_forward_hook(lambda layer, *_: made.append(layer))
         rows.prefill()
-        rows.advance([5, 6])
+        rows.decode([5, 6])
         rows.keep([1])
-        rows.advance([7])
+        rows.decode([7])
     assert len(made) == len(set(made)) == 2
 
 
@@ -83,13 +101,17 @@ def test_the_language_model_of_a_blip2_can_stay_on_disk(tmp_path: Path) -> None:
     blip2_t5(tmp_path)
     checkpoint, pixels = Checkpoint(tmp_path), torch.randn(2, 3, 56, 56)
     whole, seeing = checkpoint.model(), checkpoint.model(language=False)
-    assert torch.equal(image_tokens(checkpoint.family, seeing, pixels), image_tokens(checkpoint.family, whole, pixels))
+    assert torch.equal(
+        image_tokens(checkpoint.family, seeing, pixels), image_tokens(checkpoint.family, whole, pixels)
+    )
     unread = {name.partition(".")[0] for name, weight in seeing.named_parameters() if weight.is_meta}
     assert unread == {"language_model"}
 
 
 @pytest.mark.parametrize("make", [blip, blip2_opt])
-def test_transformers_fused_attention_can_be_chosen_for_the_tower(make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_transformers_fused_attention_can_be_chosen_for_the_tower(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
     make(tmp_path)
     model = load_model(tmp_path)
     kind, pixels = family_of(model.config), torch.randn(1, 3, 56, 56)
@@ -103,13 +125,15 @@ def test_transformers_fused_attention_can_be_chosen_for_the_tower(make: Callable
     assert [type(module) for module in model.modules()] == kinds
 
 
-@pytest.mark.parametrize(("text", "most"), [({"max_position_embeddings": 128}, 64), ({"max_position_embeddings": 4096}, 1024)])
+@pytest.mark.parametrize(
+    ("text", "most"), [({"max_position_embeddings": 128}, 64), ({"max_position_embeddings": 4096}, 1024)]
+)
 def test_a_prompt_may_be_as_long_as_the_positions_reach(text: dict[str, int], most: int) -> None:
-    assert most_prompt_tokens(BlipConfig(text_config=text)) == most
+    assert max_prompt_tokens(BlipConfig(text_config=text)) == most
 
 
 def test_a_language_model_without_an_end_of_positions_takes_any_prompt() -> None:
-    assert most_prompt_tokens(Blip2Config(text_config={"model_type": "t5"})) == 1024
+    assert max_prompt_tokens(Blip2Config(text_config={"model_type": "t5"})) == 1024
 
 
 @pytest.mark.parametrize("architecture", ["BlipForImageTextRetrieval", "Blip2ForImageTextRetrieval"])

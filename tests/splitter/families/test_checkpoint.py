@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from protos.errors import CheckpointError
 from splitter.evaluate.verify import image_tokens
-from splitter.families import speaking
+from splitter.families import generative
 from splitter.families.checkpoint import CONFIG, INDEX, WEIGHTS, read_config, read_header, read_tensors
 from splitter.families.loading import Checkpoint, load_model
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from tests.splitter.families.checkpoints import llava_clip, smolvlm
 
 
@@ -55,7 +55,9 @@ def test_shards_hold_what_one_file_holds(whole: Path, folder: Path) -> None:
     one, several = read_tensors(whole), read_tensors(folder)
     assert one.keys() == several.keys()
     assert all(one[name].shape == several[name].shape for name in one)
-    assert {tensor.file.name for tensor in several.values()} == {f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)}
+    assert {tensor.file.name for tensor in several.values()} == {
+        f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3)
+    }
 
 
 def test_a_missing_shard_is_named(folder: Path) -> None:
@@ -69,12 +71,18 @@ def test_a_truncated_file_is_named_with_both_sizes(folder: Path) -> None:
     size = shard.stat().st_size
     with shard.open("r+b") as stream:
         stream.truncate(size - 1000)
-    with pytest.raises(CheckpointError, match=rf"model-00003-of-00003\.safetensors has {size - 1000:,} bytes, its header says {size:,}"):
+    with pytest.raises(
+        CheckpointError,
+        match=rf"model-00003-of-00003\.safetensors has {size - 1000:,} bytes, its header says {size:,}",
+    ):
         Checkpoint(folder)
 
 
 def test_tensors_that_the_index_promises_and_no_file_holds_are_named(folder: Path) -> None:
-    edited(folder / INDEX, lambda index: index["weight_map"].update({"extra.weight": "model-00001-of-00003.safetensors"}))
+    edited(
+        folder / INDEX,
+        lambda index: index["weight_map"].update({"extra.weight": "model-00001-of-00003.safetensors"}),
+    )
     with pytest.raises(CheckpointError, match=r"promises tensors that no file holds: extra\.weight"):
         read_tensors(folder)
 
@@ -108,7 +116,9 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
         assert read_header(file) == {}
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
+@given(
+    st.recursive(st.none() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v))
+)
 def test_any_header_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, header: object) -> None:
     text = json.dumps({"a": header}).encode()
     file = tmp_path_factory.getbasetemp() / "header.safetensors"
@@ -137,7 +147,9 @@ def test_a_folder_without_a_configuration_is_refused(tmp_path: Path) -> None:
         Checkpoint(tmp_path)
 
 
-def test_an_architecture_that_is_not_known_is_refused_before_its_weights_are_looked_at(tmp_path: Path) -> None:
+def test_an_architecture_that_is_not_known_is_refused_before_its_weights_are_looked_at(
+    tmp_path: Path,
+) -> None:
     (tmp_path / CONFIG).write_text('{"model_type": "mllama", "auto_map": {"AutoConfig": "evil.Config"}}')
     with pytest.raises(CheckpointError, match="known types: idefics3"):
         Checkpoint(tmp_path)
@@ -145,7 +157,7 @@ def test_an_architecture_that_is_not_known_is_refused_before_its_weights_are_loo
 
 def test_a_configuration_with_a_senseless_value_is_refused(folder: Path) -> None:
     edited(folder / CONFIG, lambda config: config["vision_config"].update(hidden_size="wide"))
-    with quiet(), pytest.raises(CheckpointError, match="does not describe a llava"):
+    with silence_libraries(), pytest.raises(CheckpointError, match="does not describe a llava"):
         Checkpoint(folder)
 
 
@@ -157,24 +169,33 @@ def without(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("language", [True, False])
-def test_weights_that_are_missing_are_an_error_and_not_random(whole: Path, tmp_path: Path, language: bool) -> None:
+def test_weights_that_are_missing_are_an_error_and_not_random(
+    whole: Path, tmp_path: Path, language: bool
+) -> None:
     place = Path(shutil.copytree(whole, tmp_path / "checkpoint"))
     without(place, "multi_modal_projector.linear_2.weight")
-    with quiet(), pytest.raises(CheckpointError, match=r"lacks weights .*multi_modal_projector\.linear_2\.weight"):
+    with (
+        silence_libraries(),
+        pytest.raises(CheckpointError, match=r"lacks weights .*multi_modal_projector\.linear_2\.weight"),
+    ):
         Checkpoint(place).model(language=language)
 
 
 def test_weights_of_another_shape_are_an_error(whole: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(whole, tmp_path / "checkpoint"))
     edited(place / CONFIG, lambda config: config["vision_config"].update(intermediate_size=100))
-    with quiet(), pytest.raises(CheckpointError, match=r"fc1\.bias is \(96,\), not \(100,\)"):
+    with silence_libraries(), pytest.raises(CheckpointError, match=r"fc1\.bias is \(96,\), not \(100,\)"):
         load_model(place)
 
 
 def test_weights_that_are_tied_need_not_be_there(tmp_path: Path) -> None:
     smolvlm(tmp_path)
     edited(
-        tmp_path / CONFIG, lambda config: (config.update(tie_word_embeddings=True), config["text_config"].update(tie_word_embeddings=True))
+        tmp_path / CONFIG,
+        lambda config: (
+            config.update(tie_word_embeddings=True),
+            config["text_config"].update(tie_word_embeddings=True),
+        ),
     )
     without(tmp_path, "lm_head.weight")
     model = load_model(tmp_path)
@@ -185,11 +206,15 @@ def test_without_its_language_model_a_checkpoint_sees_the_same(folder: Path) -> 
     checkpoint = Checkpoint(folder)
     whole, seeing = checkpoint.model(), checkpoint.model(language=False)
     pixels = torch.randn(2, *checkpoint.family.pixel_shape(whole), generator=torch.Generator().manual_seed(0))
-    assert torch.equal(image_tokens(checkpoint.family, seeing, pixels), image_tokens(checkpoint.family, whole, pixels))
-    kind = speaking(checkpoint.family)
+    assert torch.equal(
+        image_tokens(checkpoint.family, seeing, pixels), image_tokens(checkpoint.family, whole, pixels)
+    )
+    kind = generative(checkpoint.family)
     assert kind.stop_tokens(seeing) == kind.stop_tokens(whole)
     unread = [name for name, weight in seeing.named_parameters() if weight.is_meta]
-    assert unread == [name for name, _ in seeing.named_parameters() if name.startswith(("model.language_model", "lm_head"))]
+    assert unread == [
+        name for name, _ in seeing.named_parameters() if name.startswith(("model.language_model", "lm_head"))
+    ]
     sizes = {name: weight.numel() for name, weight in whole.named_parameters()}
     assert checkpoint.language_bytes == 4 * sum(sizes[name] for name in unread)
     assert checkpoint.vision_bytes == 4 * sum(sizes.values()) - checkpoint.language_bytes
@@ -204,8 +229,17 @@ def test_what_is_not_read_cannot_be_computed_with(folder: Path) -> None:
 
 
 def test_a_header_gives_each_tensors_place(tmp_path: Path) -> None:
-    save_file({"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / WEIGHTS)
+    save_file(
+        {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / WEIGHTS
+    )
     tensors = read_header(tmp_path / WEIGHTS)
     raw = (tmp_path / WEIGHTS).read_bytes()
     assert (tensors["a"].shape, tensors["a"].dtype, tensors["b"].dtype) == ((2, 3), "F32", "BF16")
-    assert np.frombuffer(raw[tensors["a"].begin : tensors["a"].end], np.float32).tolist() == [0, 1, 2, 3, 4, 5]
+    assert np.frombuffer(raw[tensors["a"].begin : tensors["a"].end], np.float32).tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]

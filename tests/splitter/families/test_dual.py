@@ -1,4 +1,6 @@
-"""CLIP and SigLIP: wherever they are cut and whoever compares, a picture and a text lie where the whole model puts them."""
+"""CLIP and SigLIP: wherever they are cut and whoever compares, a picture and a text lie where the whole model
+puts them.
+"""
 
 import json
 from collections.abc import Iterator
@@ -12,12 +14,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cloud.models.dual_encoder import Matcher
-from edge.models.dual_encoder import LocalMatcher
+from cloud.models.dual_encoder import DualEncoder
+from edge.models.dual_encoder import LocalDualEncoder
 from edge.models.head import Head
 from edge.models.text_tower import TextTower
 from edge.pictures.preprocess import Preprocessor
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
@@ -25,7 +27,7 @@ from protos.errors import CheckpointError, NoRoute, PromptError, RequestError
 from protos.labels import Labels
 from protos.matching import label_texts
 from splitter.evaluate.subjects import Image
-from splitter.families import cut_names, enter, speaking, walk
+from splitter.families import cut_names, enter, generative, walk
 from splitter.families.clip import Clip, Siglip
 from splitter.families.loading import load_model, load_processor
 from splitter.families.texts import text_tokenizer
@@ -35,7 +37,7 @@ from splitter.nano.model import WEIGHTS
 from splitter.nano.scenes import picture
 from splitter.quantize.dynamic import to_int8
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 from tests.cloud.calling import FP32, calling, picture_request, png
 from tests.edge.pictures.picture_files import scene
@@ -47,7 +49,11 @@ SIZES = ((57, 83), (131, 64), (56, 56), (41, 300), (601, 401))
 
 def test_every_cut_passes_the_gate_on_the_way_to_a_bundle(dual: Dual) -> None:
     identity = json.loads((dual.bundle.path / "report.json").read_text())["identity"]
-    assert list(identity) == [cut.name for cut in dual.bundle.manifest.cuts] == cut_names(dual.family, dual.model)
+    assert (
+        list(identity)
+        == [cut.name for cut in dual.bundle.manifest.cuts]
+        == cut_names(dual.family, dual.model)
+    )
     assert max(identity.values()) < 1e-4
     assert [problem for _, problem in dual.bundle.verify() if problem] == []
 
@@ -58,7 +64,9 @@ def test_entering_at_any_cut_gives_the_whole_models_embedding(dual: Dual) -> Non
         for name, boundary in walk(dual.family, dual.model, dual.pixels):
             got = enter(dual.family, dual.model, name, boundary)
             torch.testing.assert_close(got[:, 0], expected, atol=1e-4, rtol=0)
-    assert float(functional.cosine_similarity(expected[:1], expected[1:])) < 0.999, "the picture should matter"
+    assert float(functional.cosine_similarity(expected[:1], expected[1:])) < 0.999, (
+        "the picture should matter"
+    )
 
 
 def test_the_last_cut_is_the_embedding_as_one_token(dual: Dual) -> None:
@@ -68,7 +76,7 @@ def test_the_last_cut_is_the_embedding_as_one_token(dual: Dual) -> None:
 
 
 def test_the_pieces_chain_to_what_the_uncut_int8_graph_gives(dual: Dual) -> None:
-    with quiet():
+    with silence_libraries():
         (expected,) = Chain([to_int8(export_tower(dual.family, dual.model))]).run(dual.pixels.numpy())
     pieces = [onnx.load(dual.bundle.file(piece.path)) for piece in dual.bundle.manifest.pieces]
     for arrays in Chain(pieces).run(dual.pixels.numpy()):
@@ -83,7 +91,9 @@ def test_preprocessing_without_torch_is_the_processors(dual: Dual, size: tuple[i
     resized = preprocessor.resize(seen)
     (expected,) = dual.family.resized(dual.processor, [seen])
     assert np.abs(resized.astype(int) - expected).max() <= 2
-    np.testing.assert_allclose(preprocessor.pixels(expected), dual.family.pixels(dual.processor, [seen]).numpy(), atol=1e-5)
+    np.testing.assert_allclose(
+        preprocessor.pixels(expected), dual.family.pixels(dual.processor, [seen]).numpy(), atol=1e-5
+    )
 
 
 def test_texts_are_read_as_the_family_reads_them(dual: Dual) -> None:
@@ -103,7 +113,9 @@ def test_the_bundle_brings_the_whole_models_embeddings_of_its_labels(dual: Dual)
     own = Labels.own(dual.bundle)
     assert own is not None
     assert own.names == LABELS
-    np.testing.assert_allclose(own.embeddings, dual.texts(label_texts(dual.bundle.manifest.matching, LABELS)), atol=1e-5)
+    np.testing.assert_allclose(
+        own.embeddings, dual.texts(label_texts(dual.bundle.manifest.matching, LABELS)), atol=1e-5
+    )
 
 
 def test_the_devices_text_tower_is_near_the_whole_models(dual: Dual) -> None:
@@ -113,52 +125,78 @@ def test_the_devices_text_tower_is_near_the_whole_models(dual: Dual) -> None:
 
 
 async def test_the_service_ranks_labels_at_every_cut_as_the_whole_model_does(dual: Dual) -> None:
-    head, senders, pixels = Head(dual.bundle), Senders(dual.bundle), dual.pixels[:1].numpy()
-    async with calling(tail := Matcher(dual.bundle, FP32)) as caller:
+    head, senders, pixels = Head(dual.bundle), FeatureEncoders(dual.bundle), dual.pixels[:1].numpy()
+    async with calling(tail := DualEncoder(dual.bundle, FP32)) as caller:
         for cut in dual.bundle.manifest.cuts:
             payloads = senders.encode(cut.name, "fp16-zstd", head.run(pixels, cut.name).boundary)
-            features = ip.Features(cut=cut.name, codec="fp16-zstd", payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()])
-            got = await caller.ask(ip.InferRequest(bundle=tail.digest, features=features, labels=["cat", "quiz"]))
+            features = ip.Features(
+                cut=cut.name,
+                codec="fp16-zstd",
+                payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()],
+            )
+            got = await caller.ask(
+                ip.InferRequest(bundle=tail.digest, features=features, labels=["cat", "quiz"])
+            )
             boundary, _ = tail.unpack(cut.name, "fp16-zstd", payloads)
             with torch.inference_mode():
                 embedding = of_length_1(enter(dual.family, dual.model, cut.name, boundary)[:, 0])
             expected = embedding @ dual.texts(label_texts(dual.bundle.manifest.matching, ["cat", "quiz"])).T
             assert got.text == got.done.scores[0].label == ("cat", "quiz")[int(expected.argmax())]
             by_label = {score.label: score.similarity for score in got.done.scores}
-            np.testing.assert_allclose([by_label["cat"], by_label["quiz"]], expected[0], atol=2e-3)  # the tail's weights are FP16
+            np.testing.assert_allclose(
+                [by_label["cat"], by_label["quiz"]], expected[0], atol=2e-3
+            )  # the tail's weights are FP16
 
 
 async def test_probabilities_are_those_of_the_family(dual: Dual) -> None:
-    async with calling(Matcher(dual.bundle, FP32)) as caller:
+    async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         got = await caller.ask(picture_request(dual.bundle, photo(), ""))
-    inputs = dual.processor.tokenizer(label_texts(dual.bundle.manifest.matching, LABELS), padding="max_length", return_tensors="pt")
+    inputs = dual.processor.tokenizer(
+        label_texts(dual.bundle.manifest.matching, LABELS), padding="max_length", return_tensors="pt"
+    )
     with torch.inference_mode():
-        out = dual.model(input_ids=inputs["input_ids"], pixel_values=dual.family.pixels(dual.processor, [photo()]))
+        out = dual.model(
+            input_ids=inputs["input_ids"], pixel_values=dual.family.pixels(dual.processor, [photo()])
+        )
     logits = out.logits_per_image[0]
     expected = logits.softmax(0) if dual.family.name == "clip" else logits.sigmoid()
-    assert [score.label for score in got.done.scores] == [LABELS[int(place)] for place in logits.argsort(descending=True)]
+    assert [score.label for score in got.done.scores] == [
+        LABELS[int(place)] for place in logits.argsort(descending=True)
+    ]
     np.testing.assert_allclose(
-        [score.probability for score in got.done.scores], sorted((float(p) for p in expected), reverse=True), atol=5e-3
+        [score.probability for score in got.done.scores],
+        sorted((float(p) for p in expected), reverse=True),
+        atol=5e-3,
     )
 
 
 async def test_a_frame_seen_before_is_compared_with_other_labels_and_uploads_nothing(dual: Dual) -> None:
-    async with calling(Matcher(dual.bundle, FP32)) as caller:
+    async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         first = await caller.ask(picture_request(dual.bundle, photo(), "", labels=["cat", "dog"]))
-        again = ip.InferRequest(bundle=dual.bundle.digest, seen=first.done.frame, labels=["quiz", "dog"])
+        again = ip.InferRequest(
+            bundle=dual.bundle.digest, cached_frame=first.done.frame, labels=["quiz", "dog"]
+        )
         second = await caller.ask(again)
     by_label = [{score.label: score.similarity for score in answer.done.scores} for answer in (first, second)]
     assert by_label[0]["dog"] == pytest.approx(by_label[1]["dog"], abs=1e-6)
 
 
 async def test_embed_gives_pictures_and_texts_of_length_1(dual: Dual) -> None:
-    async with calling(Matcher(dual.bundle, FP32)) as caller:
-        texts = await caller.stub.Embed(ip.EmbedRequest(bundle=dual.bundle.digest, texts=ip.Texts(texts=["cat", "zebras"])))
-        seen = await caller.stub.Embed(ip.EmbedRequest(bundle=dual.bundle.digest, picture=ip.Picture(data=png(photo()))))
-    np.testing.assert_allclose([row.values for row in texts.embeddings], dual.texts(["cat", "zebras"]), atol=2e-3)
+    async with calling(DualEncoder(dual.bundle, FP32)) as caller:
+        texts = await caller.stub.Embed(
+            ip.EmbedRequest(bundle=dual.bundle.digest, texts=ip.Texts(texts=["cat", "zebras"]))
+        )
+        seen = await caller.stub.Embed(
+            ip.EmbedRequest(bundle=dual.bundle.digest, picture=ip.Picture(data=png(photo())))
+        )
+    np.testing.assert_allclose(
+        [row.values for row in texts.embeddings], dual.texts(["cat", "zebras"]), atol=2e-3
+    )
     (embedding,) = seen.embeddings
     with torch.inference_mode():
-        expected = of_length_1(dual.family.picture_embedding(dual.model, dual.family.pixels(dual.processor, [photo()])))
+        expected = of_length_1(
+            dual.family.picture_embedding(dual.model, dual.family.pixels(dual.processor, [photo()]))
+        )
     np.testing.assert_allclose(embedding.values, expected[0], atol=2e-3)
     assert np.linalg.norm(embedding.values) == pytest.approx(1, abs=1e-5)
     assert seen.frame
@@ -167,7 +205,7 @@ async def test_embed_gives_pictures_and_texts_of_length_1(dual: Dual) -> None:
 def test_the_device_ranks_as_the_service_does_but_for_int8(dual: Dual) -> None:
     last = dual.bundle.manifest.pieces[-1].cut
     (embedding,) = Head(dual.bundle).run(dual.pixels[:1].numpy(), last).boundary.values()
-    local, labels = LocalMatcher(dual.bundle), ("cat", "something unheard of")
+    local, labels = LocalDualEncoder(dual.bundle), ("cat", "something unheard of")
     here = {score.label: score.similarity for score in local.compare(np.asarray(embedding[0, 0]), labels, {})}
     with torch.inference_mode():
         whole = of_length_1(dual.family.picture_embedding(dual.model, dual.pixels[:1]))
@@ -177,7 +215,7 @@ def test_the_device_ranks_as_the_service_does_but_for_int8(dual: Dual) -> None:
 
 
 async def test_labels_that_cannot_be_are_refused_by_the_service(dual: Dual) -> None:
-    async with calling(Matcher(dual.bundle, FP32)) as caller:
+    async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         for labels, message in bad_labels(dual.bundle.manifest.matching):
             _, said = await caller.refusal(picture_request(dual.bundle, photo(), "", labels=labels))
             assert message in said
@@ -185,24 +223,34 @@ async def test_labels_that_cannot_be_are_refused_by_the_service(dual: Dual) -> N
 
 def test_labels_that_cannot_be_are_refused_by_the_splitter(dual: Dual, tmp_path: Path) -> None:
     for labels in (("cat", "cat"), ("cat", " ")):
-        with quiet(), pytest.raises(PromptError, match=r"given twice|is empty"):
-            split(Options(dual.folder, calibration=dual.photos, labels=labels), tmp_path / "bundle", say=lambda _: None)
-    with quiet(), pytest.raises(RequestError, match="no place for a label"):
-        split(Options(dual.folder, calibration=dual.photos, template="a photo"), tmp_path / "bundle", say=lambda _: None)
+        with silence_libraries(), pytest.raises(PromptError, match=r"given twice|is empty"):
+            split(
+                Options(dual.folder, calibration=dual.photos, labels=labels),
+                tmp_path / "bundle",
+                say=lambda _: None,
+            )
+    with silence_libraries(), pytest.raises(RequestError, match="no place for a label"):
+        split(
+            Options(dual.folder, calibration=dual.photos, template="a photo"),
+            tmp_path / "bundle",
+            say=lambda _: None,
+        )
 
 
 def test_a_dual_encoder_answers_no_questions(dual: Dual) -> None:
     with pytest.raises(CheckpointError, match="matches pictures with texts and answers no questions"):
-        speaking(dual.family)
+        generative(dual.family)
 
 
 def test_without_a_text_tower_the_device_says_what_it_lacks(dual: Dual) -> None:
-    bare = Bundle(dual.bundle.path, pb.Manifest.FromString(dual.bundle.manifest.SerializeToString()), dual.bundle.digest)
+    bare = Bundle(
+        dual.bundle.path, pb.Manifest.FromString(dual.bundle.manifest.SerializeToString()), dual.bundle.digest
+    )
     bare.manifest.local.decoder = ""
-    local = LocalMatcher(bare)
-    assert local.trouble(LABELS, {}) == ""
-    assert "no embedding of 'owl' on this device" in local.trouble(["cat", "owl"], {})
-    assert local.trouble(["owl"], {"owl": np.ones(bare.manifest.matching.width, np.float32)}) == ""
+    local = LocalDualEncoder(bare)
+    assert local.unavailable_reason(LABELS, {}) == ""
+    assert "no embedding of 'owl' on this device" in local.unavailable_reason(["cat", "owl"], {})
+    assert local.unavailable_reason(["owl"], {"owl": np.ones(bare.manifest.matching.width, np.float32)}) == ""
     with pytest.raises(NoRoute, match="--with-local, or give a cloud"):
         local.compare(np.ones(bare.manifest.matching.width, np.float32), ["owl"], {})
 
@@ -210,8 +258,8 @@ def test_without_a_text_tower_the_device_says_what_it_lacks(dual: Dual) -> None:
 def bad_labels(matching: pb.Matching) -> Iterator[tuple[list[str], str]]:
     yield ["cat", ""], "label or text 2 of 2 is empty; leave it out"
     yield ["cat", "cat"], "the label 'cat' is given twice"
-    yield ["x" * (matching.most_text_bytes + 1)], "make it shorter"
-    yield [f"label {i}" for i in range(matching.most_texts + 1)], "give fewer"
+    yield ["x" * (matching.max_text_bytes + 1)], "make it shorter"
+    yield [f"label {i}" for i in range(matching.max_texts + 1)], "give fewer"
 
 
 def photo() -> Image:
@@ -235,7 +283,7 @@ def test_clips_text_tower_finds_the_end_of_older_checkpoints_too(tmp_path: Path)
 def test_a_siglip_without_a_pooling_head_is_refused() -> None:
     model: Any = SimpleNamespace(config=SimpleNamespace(vision_config=SimpleNamespace(vision_use_head=False)))
     with pytest.raises(CheckpointError, match="vision_use_head is false"):
-        Siglip().behind(model)
+        Siglip().after_layers(model)
 
 
 def test_a_tokenizer_that_only_sentencepiece_reads_is_refused() -> None:
@@ -245,5 +293,5 @@ def test_a_tokenizer_that_only_sentencepiece_reads_is_refused() -> None:
 
 
 def test_a_model_that_answers_questions_is_split_without_labels(tmp_path: Path) -> None:
-    with quiet(), pytest.raises(CheckpointError, match="leave out --labels and --template"):
+    with silence_libraries(), pytest.raises(CheckpointError, match="leave out --labels and --template"):
         split(Options(WEIGHTS, labels=("cat",)), tmp_path / "bundle", say=lambda _: None)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import isthmus
-from cloud.models.dual_encoder import Matcher
+from cloud.models.dual_encoder import DualEncoder
 from edge.costs.profile import DeviceProfile
 from edge.pictures.files import read_picture
 from edge.policy.policy import Rules
@@ -53,11 +53,13 @@ def run(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]
     return status, told.out, told.err
 
 
-def fits(told: dict[str, Any]) -> dict[str, float]:
+def label_scores(told: dict[str, Any]) -> dict[str, float]:
     return {fit["label"]: fit["similarity"] for fit in told["fits"]}
 
 
-def test_the_best_label_is_the_answer_and_how_all_fit_stands_below(dual: Dual, photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_best_label_is_the_answer_and_how_all_fit_stands_below(
+    dual: Dual, photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     bundle = str(dual.bundle.path)
     capsys.readouterr()  # a split may have been told of here
     status, out, err = run("ask", photo, "--bundle", bundle, "--labels", "cat, an owl", capsys=capsys)
@@ -73,25 +75,35 @@ async def test_every_route_finds_the_same(dual: Dual, photo: str, capsys: pytest
     cuts = [cut.name for cut in dual.bundle.manifest.cuts]
     routes = ["local", *(f"split@{cut}/fp16-zstd" for cut in cuts), "upload@jpeg-95"]
     found = {}
-    async with calling(Matcher(dual.bundle, FP32)) as caller:
+    async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         for route in routes:
-            words = ("ask", photo, "--bundle", str(dual.bundle.path), "--cloud", caller.service.address, "--route", route, "--json")
+            words = (
+                "ask",
+                photo,
+                "--bundle",
+                str(dual.bundle.path),
+                "--cloud",
+                caller.service.address,
+                "--route",
+                route,
+                "--json",
+            )
             assert await asyncio.to_thread(isthmus.main, words) == 0
             told = json.loads(capsys.readouterr().out)
             assert told["route"] == route
             assert told["text"] == told["fits"][0]["label"]
-            found[route] = fits(told)
+            found[route] = label_scores(told)
     for route in routes:
         assert found[route] == pytest.approx(found["local"], abs=0.15), route
         assert set(found[route]) == set(LABELS)
 
 
 async def test_a_frame_that_the_cloud_keeps_needs_labels_only(dual: Dual) -> None:
-    async with calling(Matcher(dual.bundle, FP32)) as caller:
+    async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         first, second = await asyncio.to_thread(ask_twice, dual.bundle, caller.service.address)
     assert second.route == "again"
     assert second.payload_bytes == 0
-    assert {fit.label for fit in second.fits} == {"quiz", "owl"}
+    assert {fit.label for fit in second.label_scores} == {"quiz", "owl"}
     assert first.frame == second.frame
 
 
@@ -100,7 +112,9 @@ def ask_twice(bundle: Bundle, address: str) -> tuple[Any, Any]:
 
     with CloudClient(address) as client:
         device = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))
-        first = device.answer(picture(77).image, "", Rules(route="split", allow_local=False), labels=["cat", "quiz"])
+        first = device.answer(
+            picture(77).image, "", Rules(route="split", allow_local=False), labels=["cat", "quiz"]
+        )
         rules = Rules(route="split", allow_local=False)
         return first, device.answer(picture(77).image, "", rules, labels=["quiz", "owl"], frame=first.frame)
 
@@ -110,11 +124,20 @@ def test_an_operators_labels_reach_a_device_without_a_text_tower(
 ) -> None:
     (tmp_path / "birds.txt").write_text("an owl\n\n  a wren \n")
     made = str(tmp_path / "birds.npz")
-    assert run("bundle", "labels", str(bare.path), str(tmp_path / "birds.txt"), "-o", made, capsys=capsys)[0] == 0
-    status, out, _ = run("ask", photo, "--bundle", str(bare.path), "--label-file", made, "--json", capsys=capsys)
-    _, own, _ = run("ask", photo, "--bundle", str(dual.bundle.path), "--labels", "an owl,a wren", "--json", capsys=capsys)
+    assert (
+        run("bundle", "labels", str(bare.path), str(tmp_path / "birds.txt"), "-o", made, capsys=capsys)[0]
+        == 0
+    )
+    status, out, _ = run(
+        "ask", photo, "--bundle", str(bare.path), "--label-file", made, "--json", capsys=capsys
+    )
+    _, own, _ = run(
+        "ask", photo, "--bundle", str(dual.bundle.path), "--labels", "an owl,a wren", "--json", capsys=capsys
+    )
     assert status == 0
-    assert fits(json.loads(out)) == pytest.approx(fits(json.loads(own)), abs=0.1), "INT8 is what lies between them"
+    assert label_scores(json.loads(out)) == pytest.approx(label_scores(json.loads(own)), abs=0.1), (
+        "INT8 is what lies between them"
+    )
 
 
 def test_a_label_file_is_checked(bare: Bundle, dual: Dual, tmp_path: Path) -> None:
@@ -124,7 +147,11 @@ def test_a_label_file_is_checked(bare: Bundle, dual: Dual, tmp_path: Path) -> No
     assert Labels.read(path, bare).names == ("a", "b")
     with pytest.raises(WrongBundle, match="was made for bundle"):
         Labels.read(path, dual.bundle)
-    for wrong, message in ((rows * np.nan, "not numbers of length 1"), (rows * 2, "of length 1"), (rows[:, 1:], "its embeddings are")):
+    for wrong, message in (
+        (rows * np.nan, "not numbers of length 1"),
+        (rows * 2, "of length 1"),
+        (rows[:, 1:], "its embeddings are"),
+    ):
         Labels(("a", "b"), wrong).save(path, bare.digest)
         with pytest.raises(RequestError, match=message):
             Labels.read(path, bare)
@@ -136,7 +163,9 @@ def test_a_label_file_is_checked(bare: Bundle, dual: Dual, tmp_path: Path) -> No
 
 def test_a_label_file_that_would_unpack_to_too_much_is_refused(bare: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "labels.npz"
-    np.savez_compressed(path, names=np.array([b"a"]), embeddings=np.zeros((200_000, 64), np.float32), bundle=np.array(b""))
+    np.savez_compressed(
+        path, names=np.array([b"a"]), embeddings=np.zeros((200_000, 64), np.float32), bundle=np.array(b"")
+    )
     with pytest.raises(RequestError, match=r"at most \d+ can be labels"):
         Labels.read(path, bare)
 
@@ -149,7 +178,17 @@ def test_labels_are_named_in_a_list_or_a_file(tmp_path: Path) -> None:
 
 
 def test_search_ranks_photos_as_the_whole_model_does(dual: Dual, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run("search", str(dual.bundle.path), "cat", "--photos", str(dual.photos), "--top", "9", "--json", capsys=capsys)
+    status, out, _ = run(
+        "search",
+        str(dual.bundle.path),
+        "cat",
+        "--photos",
+        str(dual.photos),
+        "--top",
+        "9",
+        "--json",
+        capsys=capsys,
+    )
     told = json.loads(out)["photos"]
     text = dual.texts(["cat"])[0]
     assert status == 0
@@ -167,7 +206,7 @@ async def test_search_lets_the_cloud_read_the_text_and_leaves_out_what_is_no_pho
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no photo")
     words = ["search", str(bare.path), "cat", "--photos", str(tmp_path / "photos"), "--top", "2"]
     assert run(*words, capsys=capsys)[0] == NoRoute.exit_code
-    async with calling(Matcher(bare, FP32)) as caller:
+    async with calling(DualEncoder(bare, FP32)) as caller:
         assert await asyncio.to_thread(isthmus.main, [*words, "--cloud", caller.service.address]) == 0
     out = capsys.readouterr().out
     assert out.count(".png") == 2
@@ -186,7 +225,12 @@ async def test_search_lets_the_cloud_read_the_text_and_leaves_out_what_is_no_pho
     ],
 )
 def test_what_cannot_be_done_says_what_to_do(
-    words: tuple[str, ...], status: int, message: str, dual: Dual, photo: str, capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...],
+    status: int,
+    message: str,
+    dual: Dual,
+    photo: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     found, _, err = run("ask", photo, "--bundle", str(dual.bundle.path), *words, capsys=capsys)
     assert found == status
@@ -194,14 +238,24 @@ def test_what_cannot_be_done_says_what_to_do(
     assert message in err
 
 
-def test_labels_without_a_text_tower_name_the_ways_out(bare: Bundle, photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_labels_without_a_text_tower_name_the_ways_out(
+    bare: Bundle, photo: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     status, _, err = run("ask", photo, "--bundle", str(bare.path), "--labels", "owl", capsys=capsys)
     assert status == NoRoute.exit_code
-    assert "no embedding of 'owl' on this device (isthmus bundle labels makes a label file; or split --with-local)" in err
+    assert (
+        "no embedding of 'owl' on this device (isthmus bundle labels makes a label file; or split "
+        "--with-local)"
+    ) in err
 
 
-def test_a_bundle_that_answers_questions_takes_no_labels(bundle: Bundle, photo: str, tmp_path: Path, capsys: Any) -> None:
-    for words in (("ask", photo, "what?", "--labels", "cat"), ("ask", photo, "what?", "--label-file", "x.npz")):
+def test_a_bundle_that_answers_questions_takes_no_labels(
+    bundle: Bundle, photo: str, tmp_path: Path, capsys: Any
+) -> None:
+    for words in (
+        ("ask", photo, "what?", "--labels", "cat"),
+        ("ask", photo, "what?", "--label-file", "x.npz"),
+    ):
         status, _, err = run(*words, "--bundle", str(bundle.path), capsys=capsys)
         assert status == RequestError.exit_code
         assert "answers questions and does not choose among labels" in err

@@ -1,4 +1,6 @@
-"""Every family: a checkpoint on disk is split, and whatever way a question goes, the whole model's answer comes back."""
+"""Every family: a checkpoint on disk is split, and whatever way a question goes, the whole model's answer
+comes back.
+"""
 
 import json
 from contextlib import nullcontext
@@ -12,12 +14,12 @@ import torch
 from cloud.models.tail import Tail
 from edge.models.head import Head
 from edge.pictures.preprocess import Preprocessor
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos import inference_pb2 as ip
 from protos.errors import PictureError
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.subjects import Image
-from splitter.evaluate.verify import Whole, image_tokens, spoken
+from splitter.evaluate.verify import ReferenceModel, image_tokens, spoken
 from splitter.families import cut_names, enter, walk
 from splitter.families.loading import load_model
 from splitter.graph.chain import Chain
@@ -31,21 +33,27 @@ from tests.splitter.families.made import Made
 QUESTION = "what color is the circle"
 SIZES = ((57, 83), (131, 64), (56, 56), (41, 300), (23, 19), (601, 401))
 SIX = {"max_new_tokens": 6, "min_new_tokens": 6, "eos_token_id": 2}
-ANSWER = ip.Generation(most_tokens=12)
+ANSWER = ip.Generation(max_tokens=12)
 
 
 def test_every_cut_passes_the_gate_on_the_way_to_a_bundle(made: Made) -> None:
     identity = json.loads((made.bundle.path / "report.json").read_text())["identity"]
-    assert list(identity) == [cut.name for cut in made.bundle.manifest.cuts] == cut_names(made.family, made.model)
+    assert (
+        list(identity)
+        == [cut.name for cut in made.bundle.manifest.cuts]
+        == cut_names(made.family, made.model)
+    )
     assert max(identity.values()) < 1e-4
     assert [problem for _, problem in made.bundle.verify() if problem] == []
 
 
 def test_entering_at_any_cut_gives_the_whole_models_logits(made: Made) -> None:
-    whole = Whole(made.family, made.model, prompts(made))
+    whole = ReferenceModel(made.family, made.model, prompts(made))
     prompt = whole.prompting.ids(QUESTION)
     with torch.inference_mode():
-        expected = [made.family.generate(made.model, prompt, made.pixels[row : row + 1], **SIX) for row in range(2)]
+        expected = [
+            made.family.generate(made.model, prompt, made.pixels[row : row + 1], **SIX) for row in range(2)
+        ]
         reached = dict(walk(made.family, made.model, made.pixels))
         for name, boundary in reached.items():
             tokens = enter(made.family, made.model, name, boundary)
@@ -57,14 +65,17 @@ def test_entering_at_any_cut_gives_the_whole_models_logits(made: Made) -> None:
 
 
 def test_rows_side_by_side_say_what_each_says_alone(made: Made) -> None:
-    whole, questions = Whole(made.family, made.model, prompts(made)), (QUESTION, "is there a red square", "what")
+    whole, questions = (
+        ReferenceModel(made.family, made.model, prompts(made)),
+        (QUESTION, "is there a red square", "what"),
+    )
     asked = [whole.prompting.ids(question) for question in questions]
     with torch.inference_mode():
         tokens = image_tokens(made.family, made.model, made.pixels)[[0, 1, 0]]
         rows = made.family.rows(made.model, asked, tokens)
-        together = [rows.prefill(), rows.advance([5, 6, 7])]
+        together = [rows.prefill(), rows.decode([5, 6, 7])]
         rows.keep([2, 0])
-        together.append(rows.advance([8, 9]))
+        together.append(rows.decode([8, 9]))
         for row, said in enumerate(([5, 9], [6], [7, 8])):
             alone = spoken(whole, asked[row], tokens[row : row + 1], [*said, 0])
             place = {2: 0, 0: 1}.get(row)
@@ -78,15 +89,19 @@ def test_following_answers_gives_the_logits_of_writing_them(made: Made) -> None:
     with torch.inference_mode():
         tokens = image_tokens(made.family, made.model, made.pixels)
         written = made.family.rows(made.model, asked, tokens)
-        together = torch.stack([written.prefill(), written.advance([5, 6]), written.advance([7, 8])], 1)
-        followed = made.family.rows(made.model, asked, tokens).follow(torch.tensor([[5, 7, 9], [6, 8, 9]]))
+        together = torch.stack([written.prefill(), written.decode([5, 6]), written.decode([7, 8])], 1)
+        followed = made.family.rows(made.model, asked, tokens).teacher_force(
+            torch.tensor([[5, 7, 9], [6, 8, 9]])
+        )
     torch.testing.assert_close(followed, together, atol=1e-5, rtol=0)
 
 
 def test_the_pieces_chain_to_what_the_uncut_int8_graph_gives(made: Made) -> None:
     uncut = to_int8(export_tower(made.family, made.model))
     (expected,) = Chain([uncut]).run(made.pixels.numpy())
-    for arrays in Chain([onnx.load(made.bundle.file(piece.path)) for piece in made.bundle.manifest.pieces]).run(made.pixels.numpy()):
+    for arrays in Chain(
+        [onnx.load(made.bundle.file(piece.path)) for piece in made.bundle.manifest.pieces]
+    ).run(made.pixels.numpy()):
         boundary = arrays.keys() & expected.keys()
         assert boundary
         for name in boundary:
@@ -110,19 +125,27 @@ def test_preprocessing_without_torch_is_the_processors(made: Made, size: tuple[i
     assert np.abs(resized.astype(int) - expected).max() <= 2
     pixels = preprocessor.pixels(expected)
     np.testing.assert_allclose(pixels, made.family.pixels(made.processor, [seen]).numpy(), atol=1e-5)
-    assert np.array_equal(preprocessor.resize(resized), resized), "what a device uploads is not resized again by the cloud"
+    assert np.array_equal(preprocessor.resize(resized), resized), (
+        "what a device uploads is not resized again by the cloud"
+    )
 
 
 @pytest.mark.parametrize("codec", ["fp16-zstd", "int8-zstd", "fitted-1"])
 async def test_the_service_answers_about_features_as_the_tail_does_in_process(made: Made, codec: str) -> None:
     pixels = made.family.pixels(made.processor, [scene_picture()]).numpy()
-    head, senders, said = Head(made.bundle), Senders(made.bundle), []
+    head, senders, said = Head(made.bundle), FeatureEncoders(made.bundle), []
     async with calling(tail := Tail(made.bundle, FP32)) as caller:
         for entry in made.bundle.manifest.cuts:
             payloads = senders.encode(entry.name, codec, head.run(pixels, entry.name).boundary)
             boundary, _ = tail.unpack(entry.name, codec, payloads)
-            features = ip.Features(cut=entry.name, codec=codec, payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()])
-            got = await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=ANSWER))
+            features = ip.Features(
+                cut=entry.name,
+                codec=codec,
+                payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()],
+            )
+            got = await caller.ask(
+                ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=ANSWER)
+            )
             assert got.text.strip() == answer(made, entry.name, boundary)
             said.append(got.text.strip())
     assert any(said)
@@ -140,7 +163,7 @@ async def test_the_service_answers_about_a_picture_as_the_whole_model_does_in_pr
 def test_a_picture_whose_resize_has_no_bound_is_refused(made: Made) -> None:
     grows = any(step.shortest_edge for step in made.bundle.manifest.preprocessing.resizes)
     with pytest.raises(PictureError, match="up to 50 times as long as wide") if grows else nullcontext():
-        Tail(made.bundle, FP32).see(png(np.zeros((4, 201, 3), np.uint8)))
+        Tail(made.bundle, FP32).preprocess(png(np.zeros((4, 201, 3), np.uint8)))
 
 
 def prompts(made: Made) -> Prompting:
@@ -157,7 +180,7 @@ def answer(made: Made, cut: str, boundary: dict[str, torch.Tensor]) -> str:
     model = served(made)
     with torch.inference_mode():
         tokens = enter(made.family, model, cut, boundary)
-    return greedy(made.family, model, prompts(made), tokens, [(0, QUESTION)], most_tokens=ANSWER.most_tokens)[0]
+    return greedy(made.family, model, prompts(made), tokens, [(0, QUESTION)], max_tokens=ANSWER.max_tokens)[0]
 
 
 def scene_picture() -> Image:

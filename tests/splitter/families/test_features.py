@@ -16,7 +16,7 @@ from splitter.families.causal import Causal
 from splitter.families.checkpoint import read_tensors
 from splitter.families.loading import Checkpoint
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 from splitter.stages.work import Work
 from splitter.storage.parts import Parts
@@ -35,7 +35,9 @@ def test_without_its_language_model_every_family_sees_the_same(made: Made) -> No
     with torch.inference_mode():
         expected = image_tokens(checkpoint.family, made.model, made.pixels)
         assert torch.equal(image_tokens(checkpoint.family, seeing, made.pixels), expected)
-        torch.testing.assert_close(checkpoint.family.seen(seeing, made.pixels), expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            checkpoint.family.image_features(seeing, made.pixels), expected, atol=1e-5, rtol=0
+        )
     assert {weight.device.type for weight in seeing.parameters()} == {"cpu", "meta"}
 
 
@@ -43,13 +45,20 @@ def test_without_its_language_model_every_family_sees_the_same(made: Made) -> No
 def options(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Options:
     folder = tmp_path_factory.mktemp("large")
     llava_clip(folder)
-    return Options(folder, cuts=("vision.1",), calibration=photos, calibration_pictures=6, report_pictures=2, measure="features")
+    return Options(
+        folder,
+        cuts=("vision.1",),
+        calibration=photos,
+        calibration_pictures=6,
+        report_pictures=2,
+        measure="features",
+    )
 
 
 @pytest.fixture(scope="module")
 def bundle(options: Options, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     said: list[str] = []
-    with quiet():
+    with silence_libraries():
         made = split(options, tmp_path_factory.mktemp("features") / "bundle", say=said.append)
     assert any("stays on disk" in line and "--measure answers loads it" in line for line in said)
     assert any("largest difference of image tokens" in line for line in said)
@@ -80,7 +89,9 @@ async def test_the_service_answers_from_it(bundle: Bundle) -> None:
     assert got.text
 
 
-def test_what_the_language_model_takes_is_not_guessed(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_language_model_takes_is_not_guessed(
+    bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
     times = CloudEstimate.from_manifest(bundle.manifest)
     assert (times.prefill_ms, times.token_ms) == (0, 0)
     assert all(cut.cloud_milliseconds > 0 for cut in bundle.manifest.cuts)
@@ -91,16 +102,27 @@ def test_what_the_language_model_takes_is_not_guessed(bundle: Bundle, capsys: py
 def test_an_answer_on_the_device_needs_what_was_left_out(options: Options, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    work = Work(replace(options, with_local=True), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None)
-    with pytest.raises(CheckpointError, match=r"--with-local needs the language model in memory, 0\.0 GB as FP32: leave it out"):
+    work = Work(
+        replace(options, with_local=True), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None
+    )
+    with pytest.raises(
+        CheckpointError,
+        match=r"--with-local needs the language model in memory, 0\.0 GB as FP32: leave it out",
+    ):
         _ = work.with_language
 
 
-def test_by_itself_a_split_leaves_out_only_large_language_models(options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_itself_a_split_leaves_out_only_large_language_models(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dataclasses import replace
 
-    work = Work(replace(options, measure="auto"), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None)
+    work = Work(
+        replace(options, measure="auto"), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None
+    )
     assert work.with_language
-    monkeypatch.setattr("splitter.stages.work._MOST_LANGUAGE_BYTES", work.checkpoint.language_bytes - 1)
-    work = Work(replace(options, measure="auto"), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None)
+    monkeypatch.setattr("splitter.stages.work._MAX_LANGUAGE_BYTES", work.checkpoint.language_bytes - 1)
+    work = Work(
+        replace(options, measure="auto"), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None
+    )
     assert not work.with_language

@@ -54,5 +54,7 @@ def test_a_size_is_proposed_within_the_processors_bounds(size: dict[str, int], p
 def test_a_picture_is_whole_windows() -> None:
     images = Qwen2VLImageProcessorPil(size={"height": 224, "width": 140})
     assert fixed_size(images) == (224, 140)
-    with pytest.raises(CheckpointError, match=r'224 x 140.*"height": 224, "width": 112}, or other multiples of 112'):
+    with pytest.raises(
+        CheckpointError, match=r'224 x 140.*"height": 224, "width": 112}, or other multiples of 112'
+    ):
         fixed_size(images, window=112)

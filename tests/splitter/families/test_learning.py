@@ -1,4 +1,6 @@
-"""The learned codec on a small random checkpoint of every family: the loss falls, and what was learned crosses the wire."""
+"""The learned codec on a small random checkpoint of every family: the loss falls, and what was learned
+crosses the wire.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,10 +11,10 @@ import torch
 
 from protos import codec as wire
 from splitter.codecs.codecs import DISTORTIONS, LEARNED_DISTORTIONS
-from splitter.codecs.learning.autocast import Halved
-from splitter.codecs.learning.train import Costs, Lesson
+from splitter.codecs.learning.autocast import Autocast
+from splitter.codecs.learning.train import Costs, TrainingSet
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 from tests.splitter.codecs.learning.pupil import Pupil, crossed
 from tests.splitter.families.checkpoints import CHECKPOINTS, idefics3, internvl
@@ -30,8 +32,8 @@ def test_every_family_learns(family: str, photos: Path, tmp_path: Path) -> None:
     losses = pupil.losses(8)
     assert losses[-1] < losses[0]
 
-    in_half = replace(pupil.lesson, loss=Halved(pupil.lesson.loss))
-    for one, other in zip(first(pupil.lesson), first(in_half), strict=True):
+    in_half = replace(pupil.training_set, loss=Autocast(pupil.training_set.loss))
+    for one, other in zip(first(pupil.training_set), first(in_half), strict=True):
         torch.testing.assert_close(one, other, rtol=0.2, atol=0.02)
 
     learned = pupil.learn(tmp_path / "state", steps=4)
@@ -40,20 +42,28 @@ def test_every_family_learns(family: str, photos: Path, tmp_path: Path) -> None:
 
 
 @torch.no_grad()
-def first(lesson: Lesson) -> Costs:
+def first(training_set: TrainingSet) -> Costs:
     """What the first pictures cost at the coarsest level before anything is learned."""
     torch.manual_seed(0)
-    return lesson.costs(lesson.networks(), [lesson.levels - 1] * 4, range(4), 0)
+    return training_set.costs(training_set.networks(), [training_set.levels - 1] * 4, range(4), 0)
 
 
 @pytest.mark.parametrize("written", [internvl, idefics3])
-def test_a_split_learns_of_whole_pictures_and_of_tiles(written: Callable[[Path], None], photos: Path, tmp_path: Path) -> None:
+def test_a_split_learns_of_whole_pictures_and_of_tiles(
+    written: Callable[[Path], None], photos: Path, tmp_path: Path
+) -> None:
     written(tmp_path / "checkpoint")
     options = Options(
-        tmp_path / "checkpoint", ("vision.1",), photos, calibration_pictures=6, report_pictures=2, codecs=("learned",), budget_minutes=0.05
+        tmp_path / "checkpoint",
+        ("vision.1",),
+        photos,
+        calibration_pictures=6,
+        report_pictures=2,
+        codecs=("learned",),
+        budget_minutes=0.05,
     )
     said: list[str] = []
-    with quiet():
+    with silence_libraries():
         bundle = split(options, tmp_path / "bundle", say=said.append)
 
     assert sum("learning took" in line for line in said) == len(bundle.manifest.cuts)

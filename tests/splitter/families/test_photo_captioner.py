@@ -1,4 +1,6 @@
-"""A real captioner of photographs, where it lies beside the project: no processor, no chat template, no question."""
+"""A real captioner of photographs, where it lies beside the project: no processor, no chat template, no
+question.
+"""
 
 import json
 from pathlib import Path
@@ -12,7 +14,7 @@ from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from splitter.evaluate.subjects import read
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 from tests.cloud.calling import FP32, calling, picture_request
 
@@ -23,8 +25,14 @@ pytestmark = pytest.mark.skipif(not CAPTIONER.is_dir(), reason="the captioner is
 @pytest.fixture(scope="module")
 def captioner(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     place = tmp_path_factory.mktemp("captioner") / "bundle"
-    options = Options(CAPTIONER, cuts=("connector",), calibration=CAPTIONER / "photos", calibration_pictures=6, report_pictures=1)
-    with quiet():
+    options = Options(
+        CAPTIONER,
+        cuts=("connector",),
+        calibration=CAPTIONER / "photos",
+        calibration_pictures=6,
+        report_pictures=1,
+    )
+    with silence_libraries():
         return split(options, place, say=lambda _: None)
 
 
@@ -38,12 +46,20 @@ def test_it_splits_with_its_own_prompt(captioner: Bundle) -> None:
 async def test_its_caption_of_a_photo_is_the_whole_models(captioner: Bundle) -> None:
     photo = read(min((CAPTIONER / "photos").iterdir()))
     tail = Tail(captioner, FP32)
-    pixels = torch.from_numpy((preprocessor := Preprocessor(captioner.manifest.preprocessing)).pixels(preprocessor.resize(photo)))
+    pixels = torch.from_numpy(
+        (preprocessor := Preprocessor(captioner.manifest.preprocessing)).pixels(preprocessor.resize(photo))
+    )
     prompt = torch.tensor([[4] * 64 + [1]])
     out = tail._model.generate(
-        input_ids=prompt, attention_mask=torch.ones_like(prompt), pixel_values=pixels, do_sample=False, max_new_tokens=64
+        input_ids=prompt,
+        attention_mask=torch.ones_like(prompt),
+        pixel_values=pixels,
+        do_sample=False,
+        max_new_tokens=64,
     )
     async with calling(tail) as caller:
-        got = await caller.ask(picture_request(captioner, photo, "anything", generation=ip.Generation(most_tokens=64)))
+        got = await caller.ask(
+            picture_request(captioner, photo, "anything", generation=ip.Generation(max_tokens=64))
+        )
     assert got.text == tail.prompts.text(out[0, 65:].tolist())
     assert len(got.text.split()) > 3

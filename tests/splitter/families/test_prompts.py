@@ -13,23 +13,36 @@ from transformers.models.internvl.processing_internvl import InternVLProcessor
 from transformers.models.qwen2_vl.processing_qwen2_vl import Qwen2VLProcessor
 from transformers.models.smolvlm.processing_smolvlm import SmolVLMProcessor
 
-from splitter.families import family, speaking
+from splitter.families import family, generative
 from splitter.families.forward import Forward
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Pair
 from splitter.nano.scenes import picture
-from tests.splitter.families.checkpoints import aya_vision, gemma3, internvl, llava_clip, llava_siglip, paligemma, qwen2vl, smolvlm
+from tests.splitter.families.checkpoints import (
+    aya_vision,
+    gemma3,
+    internvl,
+    llava_clip,
+    llava_siglip,
+    paligemma,
+    qwen2vl,
+    smolvlm,
+)
 
 QUESTION = "what color is the circle"
 
 
 def template(folder: Path) -> str:
     model = load_model(folder)
-    return speaking(family(model.config.model_type)).prompt_template(model, load_processor(folder))
+    return generative(family(model.config.model_type)).prompt_template(model, load_processor(folder))
 
 
-@pytest.mark.parametrize(("make", "options"), [(llava_clip, {}), (llava_siglip, {}), (aya_vision, {"crop_to_patches": False})])
-def test_llavas_and_aya_visions_are_those_of_their_processors(make: Any, options: dict[str, bool], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "options"), [(llava_clip, {}), (llava_siglip, {}), (aya_vision, {"crop_to_patches": False})]
+)
+def test_llavas_and_aya_visions_are_those_of_their_processors(
+    make: Any, options: dict[str, bool], tmp_path: Path
+) -> None:
     make(tmp_path)
     processor: LlavaProcessor = AutoProcessor.from_pretrained(tmp_path)
     content = [{"type": "image"}, {"type": "text", "text": QUESTION}]
@@ -47,20 +60,31 @@ def test_a_beginning_that_the_tokenizer_adds_is_written_out(tmp_path: Path) -> N
     processor.save_pretrained(tmp_path)
     filled = template(tmp_path)
     assert filled.startswith("<bos>USER: <image>")
-    assert processor.tokenizer(filled, add_special_tokens=False)["input_ids"] == processor.tokenizer(filled[5:])["input_ids"]
+    assert (
+        processor.tokenizer(filled, add_special_tokens=False)["input_ids"]
+        == processor.tokenizer(filled[5:])["input_ids"]
+    )
 
 
 def test_internvls_picture_is_what_its_processor_writes(tmp_path: Path) -> None:
     internvl(tmp_path)
-    named = SimpleNamespace(start_image_token="<img>", end_image_token="</img>", image_token="<image>", image_seq_length=4)
+    named = SimpleNamespace(
+        start_image_token="<img>", end_image_token="</img>", image_token="<image>", image_seq_length=4
+    )
     written = InternVLProcessor.replace_image_token(named, {"num_patches": [1]}, 0)
     assert template(tmp_path) == f"USER: {written} {{question}} ASSISTANT:"
 
 
 def test_smolvlms_picture_is_what_its_processor_writes(tmp_path: Path) -> None:
     smolvlm(tmp_path)
-    named = {"fake_image_token": "<fake_token_around_image>", "global_image_token": "<global-img>", "image_token": "<image>"}
-    written = SmolVLMProcessor.replace_image_token(SimpleNamespace(**named, image_seq_len=4), {"rows": [[0]], "cols": [[0]]}, 0)
+    named = {
+        "fake_image_token": "<fake_token_around_image>",
+        "global_image_token": "<global-img>",
+        "image_token": "<image>",
+    }
+    written = SmolVLMProcessor.replace_image_token(
+        SimpleNamespace(**named, image_seq_len=4), {"rows": [[0]], "cols": [[0]]}, 0
+    )
     assert template(tmp_path) == f"USER: {written} {{question}} ASSISTANT:"
 
 
@@ -99,7 +123,9 @@ def test_qwens_picture_is_what_its_processor_writes(tmp_path: Path) -> None:
 def test_an_older_chat_template_file_is_read_too(tmp_path: Path) -> None:
     smolvlm(tmp_path)
     wanted = template(tmp_path)
-    (tmp_path / "chat_template.json").write_text(json.dumps({"chat_template": (tmp_path / "chat_template.jinja").read_text()}))
+    (tmp_path / "chat_template.json").write_text(
+        json.dumps({"chat_template": (tmp_path / "chat_template.jinja").read_text()})
+    )
     (tmp_path / "chat_template.jinja").unlink()
     assert template(tmp_path) == wanted
 

@@ -13,13 +13,13 @@ from transformers.models.llava.image_processing_pil_llava import LlavaImageProce
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from protos.errors import CheckpointError
-from splitter.families import family, feature_depth, speaking
+from splitter.families import family, feature_depth, generative
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Pair
 from splitter.nano.model import tokenizer
 from splitter.nano.scenes import picture
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 from splitter.stages.work import Work
 from splitter.storage.parts import Parts
@@ -33,7 +33,9 @@ def test_the_tower_is_walked_as_far_as_the_layer_that_is_taken(selected: int, de
 
 @pytest.mark.parametrize("selected", [25, -26])
 def test_a_layer_that_is_not_there_is_refused(selected: int) -> None:
-    with pytest.raises(CheckpointError, match=rf"vision_feature_layer is {selected}, but the vision tower has 24 layers"):
+    with pytest.raises(
+        CheckpointError, match=rf"vision_feature_layer is {selected}, but the vision tower has 24 layers"
+    ):
         feature_depth(24, selected)
 
 
@@ -42,23 +44,35 @@ def test_several_layers_together_are_refused(tmp_path: Path, photos: Path) -> No
     sizes = LlavaConfig.from_pretrained(tmp_path / "checkpoint")
     sizes.vision_feature_layer = [-2, -1]
     write(tmp_path / "checkpoint", sizes)
-    with quiet(), pytest.raises(CheckpointError, match="only one vision_feature_layer"):
+    with silence_libraries(), pytest.raises(CheckpointError, match="only one vision_feature_layer"):
         split(Options(tmp_path / "checkpoint", calibration=photos), tmp_path / "bundle", say=lambda _: None)
     assert not (tmp_path / "bundle").exists()
 
 
-def test_a_processor_that_makes_tiles_is_refused_before_anything_is_made(tmp_path: Path, photos: Path) -> None:
+def test_a_processor_that_makes_tiles_is_refused_before_anything_is_made(
+    tmp_path: Path, photos: Path
+) -> None:
     internvl(tmp_path / "checkpoint")
-    GotOcr2ImageProcessorPil(size={"height": 56, "width": 56}, crop_to_patches=True).save_pretrained(tmp_path / "checkpoint")
-    with quiet(), pytest.raises(CheckpointError, match="set crop_to_patches to false"):
+    GotOcr2ImageProcessorPil(size={"height": 56, "width": 56}, crop_to_patches=True).save_pretrained(
+        tmp_path / "checkpoint"
+    )
+    with silence_libraries(), pytest.raises(CheckpointError, match="set crop_to_patches to false"):
         split(Options(tmp_path / "checkpoint", calibration=photos), tmp_path / "bundle", say=lambda _: None)
 
 
 def test_a_processor_made_for_another_model_is_refused(tmp_path: Path, photos: Path) -> None:
     internvl(tmp_path / "checkpoint")
     GotOcr2ImageProcessorPil(size={"height": 28, "width": 28}).save_pretrained(tmp_path / "checkpoint")
-    work = Work(Options(tmp_path / "checkpoint", calibration=photos), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None)
-    with quiet(), pytest.raises(CheckpointError, match=r"makes pictures \(3, 28, 28\), the model takes \(3, 56, 56\)"):
+    work = Work(
+        Options(tmp_path / "checkpoint", calibration=photos),
+        Parts(tmp_path / "bundle", "recipe"),
+        print,
+        lambda *_: None,
+    )
+    with (
+        silence_libraries(),
+        pytest.raises(CheckpointError, match=r"makes pictures \(3, 28, 28\), the model takes \(3, 56, 56\)"),
+    ):
         work.pixels([picture(1).image])
 
 
@@ -67,7 +81,7 @@ def test_an_image_token_that_the_tokenizer_lacks_is_refused(tmp_path: Path) -> N
     model = load_model(tmp_path)
     model.config.image_token_id = 999_999
     with pytest.raises(CheckpointError, match="no token 999999"):
-        speaking(family("llava")).prompt_template(model, load_processor(tmp_path))
+        generative(family("llava")).prompt_template(model, load_processor(tmp_path))
 
 
 def test_a_tower_that_is_not_known_is_refused() -> None:
@@ -92,7 +106,10 @@ def test_a_family_that_is_not_known_is_refused_with_those_that_are() -> None:
         ),
         (CLIPImageProcessorPil(do_resize=False), "set do_resize to true"),
         (CLIPImageProcessorPil(size={"shortest_edge": 256}), "make crop_size like size"),
-        (CLIPImageProcessorPil(size={"shortest_edge": 224, "longest_edge": 448}), "only height and width, or shortest_edge"),
+        (
+            CLIPImageProcessorPil(size={"shortest_edge": 224, "longest_edge": 448}),
+            "only height and width, or shortest_edge",
+        ),
     ],
 )
 def test_preprocessing_that_a_device_cannot_do_is_refused(images: Any, message: str) -> None:
@@ -104,7 +121,8 @@ def test_pictures_of_any_size_are_refused_with_one_that_will_do(tmp_path: Path) 
     qwen2vl(tmp_path)
     Qwen2VLImageProcessorPil().save_pretrained(tmp_path)
     with pytest.raises(
-        CheckpointError, match=r'dynamic resolution.* write "size": {"height": 448, "width": 448}, or other multiples of 28'
+        CheckpointError,
+        match=r'dynamic resolution.* write "size": {"height": 448, "width": 448}, or other multiples of 28',
     ):
         load_model(tmp_path)
 
@@ -121,4 +139,4 @@ def test_a_chat_template_that_leaves_the_picture_out_is_refused(tmp_path: Path) 
     (tmp_path / "chat_template.jinja").write_text("{{ messages[0]['content'][1]['text'] }}")
     model = load_model(tmp_path)
     with pytest.raises(CheckpointError, match="writes 0 times <image>"):
-        speaking(family("llava")).prompt_template(model, load_processor(tmp_path))
+        generative(family("llava")).prompt_template(model, load_processor(tmp_path))

@@ -1,4 +1,6 @@
-"""A bundle of a model that sees pictures in tiles: the service and the device answer as the whole model does."""
+"""A bundle of a model that sees pictures in tiles: the service and the device answer as the whole model
+does.
+"""
 
 import asyncio
 import json
@@ -27,20 +29,20 @@ from edge.pictures.preprocess import Preprocessor
 from edge.policy.policy import Rules
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from protos.errors import PromptError, RequestError
 from protos.pictures.tiles import Grid
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.subjects import AGREEMENT, Image
-from splitter.families import enter, speaking
+from splitter.families import enter, generative
 from splitter.families import family as family_named
 from splitter.families.loading import load_model
 from splitter.nano.questions import Question
 from splitter.nano.scenes import picture
 from splitter.recipe import Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.split import split
 from tests.cloud.calling import FP32, calling, picture_request
 from tests.edge.pictures.picture_files import scene
@@ -49,7 +51,7 @@ from tests.splitter.families.checkpoints import idefics3
 QUESTION, ANOTHER = "what color is the circle", "is there a red square"
 WIDE, TALL = scene(40, 300), scene(131, 64)
 CUTS = ["vision.2", "connector"]
-FEW = ip.Generation(most_tokens=8)
+FEW = ip.Generation(max_tokens=8)
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +60,19 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     idefics3(place / "checkpoint")
     (place / "photos").mkdir()
     for seed in range(9):
-        cv2.imwrite(str(place / f"photos/{seed}.png"), cv2.resize(picture(seed).image, (71 + 37 * seed, 149))[..., ::-1])
+        cv2.imwrite(
+            str(place / f"photos/{seed}.png"),
+            cv2.resize(picture(seed).image, (71 + 37 * seed, 149))[..., ::-1],
+        )
     options = Options(
-        place / "checkpoint", cuts=tuple(CUTS), calibration=place / "photos", with_local=True, calibration_pictures=3, report_pictures=3
+        place / "checkpoint",
+        cuts=tuple(CUTS),
+        calibration=place / "photos",
+        with_local=True,
+        calibration_pictures=3,
+        report_pictures=3,
     )
-    with quiet():
+    with silence_libraries():
         return split(options, place / "bundle", say=lambda _: None)
 
 
@@ -79,20 +89,27 @@ def test_every_cut_passes_the_gate(bundle: Bundle) -> None:
 
 def test_the_manifest_says_how_a_picture_becomes_tiles_and_words(bundle: Bundle) -> None:
     tiles, prompt = bundle.manifest.preprocessing.tiles, bundle.manifest.prompt
-    assert (tiles.side, tiles.most, prompt.image_tokens) == (56, 17, 4)
-    assert tiles.mean == pytest.approx((9 + 13 + 9) / 3)  # the report's pictures: 71, 219 and 367 wide, all 149 high
-    assert bundle.manifest.limits.most_prompt_tokens == 256 - 64
+    assert (tiles.side, tiles.max, prompt.image_tokens) == (56, 17, 4)
+    assert tiles.mean == pytest.approx(
+        (9 + 13 + 9) / 3
+    )  # the report's pictures: 71, 219 and 367 wide, all 149 high
+    assert bundle.manifest.limits.max_prompt_tokens == 256 - 64
     assert bundle.manifest.pieces[0].inputs[0].shape == [3, 56, 56]
 
 
 def test_a_payload_holds_all_tiles(bundle: Bundle) -> None:
-    exact = {cut.name: next(codec for codec in cut.codecs if codec.name == "fp16-zstd") for cut in bundle.manifest.cuts}
+    exact = {
+        cut.name: next(codec for codec in cut.codecs if codec.name == "fp16-zstd")
+        for cut in bundle.manifest.cuts
+    }
     numbers = 16 * 48
     assert exact["vision.2"].mean_bytes > 0.8 * bundle.manifest.preprocessing.tiles.mean * numbers * 2
 
 
 @pytest.mark.parametrize("codec", ["fp16-zstd", "int8-zstd", "fitted-1"])
-async def test_the_service_answers_about_tiles_as_the_tail_does_in_process(bundle: Bundle, tail: Tail, codec: str) -> None:
+async def test_the_service_answers_about_tiles_as_the_tail_does_in_process(
+    bundle: Bundle, tail: Tail, codec: str
+) -> None:
     async with calling(tail) as caller:
         for cut in CUTS:
             for photo, grid in ((WIDE, Grid(1, 4)), (TALL, Grid(4, 2))):
@@ -100,24 +117,37 @@ async def test_the_service_answers_about_tiles_as_the_tail_does_in_process(bundl
                 assert (features.rows, features.columns) == grid
                 payloads = {payload.name: payload.data for payload in features.payloads}
                 boundary, _ = tail.unpack(cut, codec, payloads, grid.tiles)
-                got = await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=FEW))
+                got = await caller.ask(
+                    ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=FEW)
+                )
                 assert got.text.strip() == whole_answer(bundle, cut, boundary, grid) != ""
 
 
-async def test_an_upload_and_a_frame_seen_before_are_answered_as_in_process(bundle: Bundle, tail: Tail) -> None:
-    pixels, grid = tail.see(picture_request(bundle, TALL, QUESTION).picture.data)
+async def test_an_upload_and_a_frame_seen_before_are_answered_as_in_process(
+    bundle: Bundle, tail: Tail
+) -> None:
+    pixels, grid = tail.preprocess(picture_request(bundle, TALL, QUESTION).picture.data)
     async with calling(tail) as caller:
         first = await caller.ask(picture_request(bundle, TALL, QUESTION, generation=FEW))
-        again = await caller.ask(ip.InferRequest(bundle=tail.digest, question=ANOTHER, seen=first.done.frame, generation=FEW))
+        again = await caller.ask(
+            ip.InferRequest(
+                bundle=tail.digest, question=ANOTHER, cached_frame=first.done.frame, generation=FEW
+            )
+        )
     with torch.inference_mode():
-        boundary = tail.seen(tail.enter("pixels", [pixels]))[1]
+        boundary = tail.cached_boundary(tail.enter("pixels", [pixels]))[1]
     assert first.text.strip() == whole_answer(bundle, "connector", boundary, grid) != ""
     assert again.text.strip() == whole_answer(bundle, "connector", boundary, grid, ANOTHER) != ""
 
 
 async def test_pictures_of_different_grids_are_answered_in_one_batch(bundle: Bundle, tail: Tail) -> None:
     requests = [
-        ip.InferRequest(bundle=tail.digest, question=QUESTION, features=sent(bundle, photo, "vision.2", "fp16-zstd"), generation=FEW)
+        ip.InferRequest(
+            bundle=tail.digest,
+            question=QUESTION,
+            features=sent(bundle, photo, "vision.2", "fp16-zstd"),
+            generation=FEW,
+        )
         for photo in (WIDE, TALL, WIDE, scene(56, 56))
     ]
     async with calling(tail) as caller:
@@ -145,7 +175,9 @@ async def test_a_grid_that_cannot_be_or_is_not_the_payloads_is_refused(
     features = sent(bundle, WIDE, "vision.2", codec)
     features.rows, features.columns = rows, columns
     async with calling(tail) as caller:
-        status, message = await caller.refusal(ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features))
+        status, message = await caller.refusal(
+            ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features)
+        )
     assert status in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED)
     assert words in message or codec == "fitted-1"
 
@@ -176,7 +208,7 @@ def test_the_device_answers_alone(bundle: Bundle) -> None:
     answer = device.answer(TALL, QUESTION, Rules(route="local"), generation=FEW)
 
     (tokens,) = Head(bundle).run(pixels(bundle, TALL), "connector").boundary.values()
-    expected = LocalModel(bundle).answer(np.concatenate(tokens), QUESTION, FEW.most_tokens, Grid(4, 2))
+    expected = LocalModel(bundle).answer(np.concatenate(tokens), QUESTION, FEW.max_tokens, Grid(4, 2))
     assert answer.route == "local"
     assert answer.text == "".join(expected) != ""
 
@@ -195,7 +227,8 @@ def test_a_bench_sees_tiles_and_answers_about_them_as_the_tail_does(bundle: Bund
     (name,) = (tensor.name for tensor in bundle.cut("connector").boundary)
     tiles = seen.tokens[:5], seen.tokens[5:]
     assert said == [
-        whole_answer(bundle, "connector", {name: part}, grid, most_tokens=64) for part, grid in zip(tiles, seen.grids, strict=True)
+        whole_answer(bundle, "connector", {name: part}, grid, max_tokens=64)
+        for part, grid in zip(tiles, seen.grids, strict=True)
     ]
 
 
@@ -230,14 +263,18 @@ def test_a_bench_of_single_tiles_refuses(bundle: Bundle) -> None:
 
 
 def asked(*photos: Image) -> Exam:
-    return Exam("photos", photos, [(index, Question(AGREEMENT, QUESTION, "")) for index in range(len(photos))])
+    return Exam(
+        "photos", photos, [(index, Question(AGREEMENT, QUESTION, "")) for index in range(len(photos))]
+    )
 
 
 def ask_twice(bundle: Bundle, address: str, photo: Image, route: str) -> tuple[Answer, Answer]:
     with CloudClient(address) as client:
         device = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))
         first = device.answer(photo, QUESTION, Rules(route=route, allow_local=False), generation=FEW)
-        return first, device.answer(photo, QUESTION, Rules(route=route, allow_local=False), generation=FEW, frame=first.frame)
+        return first, device.answer(
+            photo, QUESTION, Rules(route=route, allow_local=False), generation=FEW, frame=first.frame
+        )
 
 
 def pixels(bundle: Bundle, photo: Image) -> NDArray[np.float32]:
@@ -249,18 +286,36 @@ def sent(bundle: Bundle, photo: Image, cut: str, codec: str) -> ip.Features:
     """What a device sends of a picture."""
     preprocessor = Preprocessor(bundle.manifest.preprocessing)
     grid = preprocessor.grid(preprocessor.resize(photo))
-    payloads = Senders(bundle).encode(cut, codec, Head(bundle).run(pixels(bundle, photo), cut).boundary)
+    payloads = FeatureEncoders(bundle).encode(
+        cut, codec, Head(bundle).run(pixels(bundle, photo), cut).boundary
+    )
     named = [ip.Payload(name=name, data=data) for name, data in payloads.items()]
     return ip.Features(cut=cut, codec=codec, payloads=named, rows=grid.rows, columns=grid.columns)
 
 
 def whole_answer(
-    bundle: Bundle, cut: str, boundary: dict[str, torch.Tensor], grid: Grid, question: str = QUESTION, most_tokens: int = FEW.most_tokens
+    bundle: Bundle,
+    cut: str,
+    boundary: dict[str, torch.Tensor],
+    grid: Grid,
+    question: str = QUESTION,
+    max_tokens: int = FEW.max_tokens,
 ) -> str:
     """By the tail's own model, FP16 weights, without the service."""
-    kind, model, prompt = speaking(family_named("idefics3")), load_model(bundle.folder("cloud")), bundle.manifest.prompt
+    kind, model, prompt = (
+        generative(family_named("idefics3")),
+        load_model(bundle.folder("cloud")),
+        bundle.manifest.prompt,
+    )
     tokenizer = AutoTokenizer.from_pretrained(bundle.folder("cloud"))
-    prompting = Prompting(prompt.template, tokenizer, prompt.image_token, tuple(prompt.stop_tokens), tokenizer.decode, prompt.picture)
+    prompting = Prompting(
+        prompt.template,
+        tokenizer,
+        prompt.image_token,
+        tuple(prompt.stop_tokens),
+        tokenizer.decode,
+        prompt.picture,
+    )
     with torch.inference_mode():
         tokens = enter(kind, model, cut, boundary)
-    return greedy(kind, model, prompting, tokens, [(0, question)], most_tokens, grids=[grid])[0]
+    return greedy(kind, model, prompting, tokens, [(0, question)], max_tokens, grids=[grid])[0]

@@ -17,8 +17,8 @@ from protos.errors import CheckpointError
 from protos.pictures.tiles import Grid, spans
 from protos.text.prompt import write_picture
 from splitter.evaluate.answers import Prompting, greedy
-from splitter.evaluate.verify import Whole, image_tokens, spoken
-from splitter.families import Speaking, enter, family_of, speaking, walk
+from splitter.evaluate.verify import ReferenceModel, image_tokens, spoken
+from splitter.families import Generative, enter, family_of, generative, walk
 from splitter.families.causal import Causal
 from splitter.families.loading import load_model, load_processor
 from splitter.families.processors import Processor
@@ -26,7 +26,15 @@ from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3, smolvlm
 
 QUESTION = "what color is the circle"
-GRIDS = {(57, 83): (3, 4), (131, 64): (4, 2), (56, 56): (4, 4), (41, 300): (1, 4), (300, 23): (4, 1), (601, 401): (4, 3), (1, 90): (1, 4)}
+GRIDS = {
+    (57, 83): (3, 4),
+    (131, 64): (4, 2),
+    (56, 56): (4, 4),
+    (41, 300): (1, 4),
+    (300, 23): (4, 1),
+    (601, 401): (4, 3),
+    (1, 90): (1, 4),
+}
 SIX = {"max_new_tokens": 6, "min_new_tokens": 6, "eos_token_id": 2}
 MAKERS: dict[str, Callable[[Path], None]] = {"idefics3": idefics3, "smolvlm": partial(smolvlm, longest=224)}
 
@@ -37,17 +45,19 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.model: Any = load_model(folder)
-        self.family: Speaking = speaking(family_of(self.model.config))
+        self.family: Generative = generative(family_of(self.model.config))
         self.processor: Processor = load_processor(folder)
         self.preprocessor = Preprocessor(self.family.preprocessing(self.processor))
 
     @property
-    def whole(self) -> Whole:
+    def whole(self) -> ReferenceModel:
         tokenizer = self.processor.tokenizer
         template = self.family.prompt_template(self.model, self.processor)
         picture = self.family.picture_text(self.model, self.processor)
-        prompting = Prompting(template, tokenizer, self.family.image_token(self.model), (2,), tokenizer.decode, picture)
-        return Whole(self.family, self.model, prompting)
+        prompting = Prompting(
+            template, tokenizer, self.family.image_token(self.model), (2,), tokenizer.decode, picture
+        )
+        return ReferenceModel(self.family, self.model, prompting)
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -64,14 +74,24 @@ def test_a_devices_tiles_are_the_processors(checkpoint: Checkpoint, size: tuple[
     resized = checkpoint.preprocessor.resize(picture)
     pixels = checkpoint.preprocessor.pixels(resized)
 
-    assert checkpoint.preprocessor.grid(resized) == GRIDS[size] == (expected["rows"][0][0], expected["cols"][0][0])
+    assert (
+        checkpoint.preprocessor.grid(resized)
+        == GRIDS[size]
+        == (expected["rows"][0][0], expected["cols"][0][0])
+    )
     assert pixels.shape == expected["pixel_values"][0].shape
-    assert np.abs(pixels - expected["pixel_values"][0]).max() <= 3 * 2 / 255  # two resizes, each a rounding tie off
-    np.testing.assert_array_equal(checkpoint.family.pixels(checkpoint.processor, [picture]), expected["pixel_values"][0])
+    assert (
+        np.abs(pixels - expected["pixel_values"][0]).max() <= 3 * 2 / 255
+    )  # two resizes, each a rounding tie off
+    np.testing.assert_array_equal(
+        checkpoint.family.pixels(checkpoint.processor, [picture]), expected["pixel_values"][0]
+    )
 
 
 @pytest.mark.parametrize("size", GRIDS)
-def test_what_a_device_uploads_becomes_the_same_tiles_in_the_cloud(checkpoint: Checkpoint, size: tuple[int, int]) -> None:
+def test_what_a_device_uploads_becomes_the_same_tiles_in_the_cloud(
+    checkpoint: Checkpoint, size: tuple[int, int]
+) -> None:
     picture = scene(*size)
 
     resized = checkpoint.preprocessor.resize(picture)
@@ -92,7 +112,9 @@ def test_the_prompt_is_that_of_idefics3s_processor(size: tuple[int, int], tmp_pa
     content = [{"type": "image"}, {"type": "text", "text": QUESTION}]
     text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
 
-    made = processor(images=[scene(*size)], text=text, input_data_format="channels_last", add_special_tokens=False)
+    made = processor(
+        images=[scene(*size)], text=text, input_data_format="channels_last", add_special_tokens=False
+    )
 
     assert checkpoint.whole.prompting.ids(QUESTION, Grid(*GRIDS[size])) == list(made["input_ids"][0])
 
@@ -101,9 +123,15 @@ def test_the_prompt_is_that_of_idefics3s_processor(size: tuple[int, int], tmp_pa
 def test_a_picture_is_written_as_smolvlms_processor_writes_it(grid: tuple[int, int], tmp_path: Path) -> None:
     smolvlm(tmp_path, longest=224)
     checkpoint, (rows, columns) = Checkpoint(tmp_path), grid
-    named = {"fake_image_token": "<fake_token_around_image>", "global_image_token": "<global-img>", "image_token": "<image>"}
+    named = {
+        "fake_image_token": "<fake_token_around_image>",
+        "global_image_token": "<global-img>",
+        "image_token": "<image>",
+    }
 
-    expected = SmolVLMProcessor.replace_image_token(SimpleNamespace(**named, image_seq_len=4), {"rows": [[rows]], "cols": [[columns]]}, 0)
+    expected = SmolVLMProcessor.replace_image_token(
+        SimpleNamespace(**named, image_seq_len=4), {"rows": [[rows]], "cols": [[columns]]}, 0
+    )
 
     picture = checkpoint.whole.prompting.picture
     assert picture
@@ -118,8 +146,15 @@ def test_entering_at_any_cut_gives_the_whole_models_logits(checkpoint: Checkpoin
     with torch.inference_mode():
         for name, boundary in walk(checkpoint.family, checkpoint.model, pixels):
             tokens = enter(checkpoint.family, checkpoint.model, name, boundary)
-            for logits, grid, tiles in zip(expected, GRIDS.values(), spans(map(Grid._make, GRIDS.values())), strict=True):
-                got = spoken(whole, whole.prompting.ids(QUESTION, Grid(*grid)), tokens[tiles], logits.argmax(-1).tolist())
+            for logits, grid, tiles in zip(
+                expected, GRIDS.values(), spans(map(Grid._make, GRIDS.values())), strict=True
+            ):
+                got = spoken(
+                    whole,
+                    whole.prompting.ids(QUESTION, Grid(*grid)),
+                    tokens[tiles],
+                    logits.argmax(-1).tolist(),
+                )
                 torch.testing.assert_close(got, logits, atol=1e-5, rtol=0)
     assert (expected[0][0] - expected[1][0]).abs().max() > 0.01, "the picture should matter"
 
@@ -128,11 +163,15 @@ def test_the_image_tokens_of_tiles_are_those_of_the_whole_models_own_code(checkp
     pixels = checkpoint.family.pixels(checkpoint.processor, [scene(57, 83)])
     assert isinstance(checkpoint.family, Causal)
     with torch.inference_mode():
-        own = checkpoint.family.seen(checkpoint.model, pixels)
-    torch.testing.assert_close(image_tokens(checkpoint.family, checkpoint.model, pixels), own, atol=1e-5, rtol=0)
+        own = checkpoint.family.image_features(checkpoint.model, pixels)
+    torch.testing.assert_close(
+        image_tokens(checkpoint.family, checkpoint.model, pixels), own, atol=1e-5, rtol=0
+    )
 
 
-def test_pictures_of_different_grids_side_by_side_get_the_answer_that_each_gets_alone(checkpoint: Checkpoint) -> None:
+def test_pictures_of_different_grids_side_by_side_get_the_answer_that_each_gets_alone(
+    checkpoint: Checkpoint,
+) -> None:
     whole, grids = checkpoint.whole, [Grid(*grid) for grid in GRIDS.values()]
     pixels = checkpoint.family.pixels(checkpoint.processor, [scene(*size) for size in GRIDS])
     tokens = image_tokens(checkpoint.family, checkpoint.model, pixels)
@@ -156,7 +195,9 @@ def test_splitting_pictures_no_larger_than_a_tile_leaves_them_whole(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("longest", "message"), [(225, "longest edge of 225"), (8192, "up to 4096")])
-def test_a_resize_that_an_upload_could_not_go_through_twice_is_refused(longest: int, message: str, tmp_path: Path) -> None:
+def test_a_resize_that_an_upload_could_not_go_through_twice_is_refused(
+    longest: int, message: str, tmp_path: Path
+) -> None:
     smolvlm(tmp_path, longest=224)
     checkpoint = Checkpoint(tmp_path)
     checkpoint.processor.image_processor.size = {"longest_edge": longest}
@@ -177,7 +218,9 @@ def processed(checkpoint: Checkpoint, picture: Any) -> Any:
 def own_logits(checkpoint: Checkpoint, picture: Any) -> torch.Tensor:
     """The whole model's greedy logits, given what its own processor makes, mask and all."""
     made = processed(checkpoint, picture)
-    ids = torch.tensor([checkpoint.whole.prompting.ids(QUESTION, Grid(made["rows"][0][0], made["cols"][0][0]))])
+    ids = torch.tensor(
+        [checkpoint.whole.prompting.ids(QUESTION, Grid(made["rows"][0][0], made["cols"][0][0]))]
+    )
     inputs = {name: torch.from_numpy(made[name]) for name in ("pixel_values", "pixel_attention_mask")}
     out = checkpoint.model.generate(
         input_ids=ids,

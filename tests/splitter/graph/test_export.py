@@ -16,5 +16,9 @@ def test_the_weights_of_an_exported_graph_are_in_memory_no_second_time() -> None
 
     assert any(_WIDTH in tensor.dims for tensor in graph.graph.initializer)
     gc.collect()
-    values = [value for value in gc.get_objects() if issubclass(type(value), ir.Value) and value.const_value is not None]
+    values = [
+        value
+        for value in gc.get_objects()
+        if issubclass(type(value), ir.Value) and value.const_value is not None
+    ]
     assert not [value for value in values if _WIDTH in value.const_value.shape]

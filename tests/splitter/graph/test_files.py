@@ -26,9 +26,12 @@ def test_what_a_file_will_take_is_told_without_making_it() -> None:
 def test_a_large_piece_keeps_its_weights_in_one_file_beside_it(tmp_path: Path) -> None:
     piece = tower()
 
-    save(piece, tmp_path / "00-connector.onnx", most_inside=100_000)
+    save(piece, tmp_path / "00-connector.onnx", max_inside=100_000)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["00-connector.onnx", "00-connector.onnx.weights"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "00-connector.onnx",
+        "00-connector.onnx.weights",
+    ]
     assert (tmp_path / "00-connector.onnx").stat().st_size < 5_000
     read = onnx.load(tmp_path / "00-connector.onnx").graph
     assert list(read.node) == list(piece.graph.node)
@@ -39,22 +42,22 @@ def test_a_large_piece_keeps_its_weights_in_one_file_beside_it(tmp_path: Path) -
 
 
 def test_a_device_runs_a_piece_with_its_weights_beside_it(tmp_path: Path) -> None:
-    save(tower(), tmp_path / "piece.onnx", most_inside=100_000)
+    save(tower(), tmp_path / "piece.onnx", max_inside=100_000)
 
     (given,) = runtime.session(tmp_path / "piece.onnx").run(["connector/image_tokens"], {"pixels": pixels(1)})
 
     np.testing.assert_array_equal(given, Chain([tower()]).run(pixels(1))[0]["connector/image_tokens"])
 
 
-@pytest.mark.parametrize("most_inside", [1 << 30, 100_000])
-def test_a_piece_can_still_be_run_after_it_was_saved(tmp_path: Path, most_inside: int) -> None:
+@pytest.mark.parametrize("max_inside", [1 << 30, 100_000])
+def test_a_piece_can_still_be_run_after_it_was_saved(tmp_path: Path, max_inside: int) -> None:
     piece = tower()
-    save(piece, tmp_path / "piece.onnx", most_inside)
+    save(piece, tmp_path / "piece.onnx", max_inside)
     assert Chain([piece]).run(pixels(1))[0]["vision.1/hidden"].shape == (1, 4, 64)
 
 
 def test_weights_beside_a_piece_are_checked_with_it(tmp_path: Path) -> None:
-    save(tower(), tmp_path / "piece.onnx", most_inside=100_000)
+    save(tower(), tmp_path / "piece.onnx", max_inside=100_000)
     write_manifest(tmp_path, pb.Manifest(format=FORMAT, pieces=[pb.Piece(path="piece.onnx")]))
     assert Bundle.open(tmp_path).file("piece.onnx") == tmp_path / "piece.onnx"
 

@@ -10,7 +10,9 @@ from tests.splitter.quantize.graphs import pixels, tower
 
 
 def fat() -> onnx.ModelProto:
-    """The small tower with a dead branch, a weight that nobody reads, one held twice, shapes, and the exporter's stack of calls."""
+    """The small tower with a dead branch, a weight that nobody reads, one held twice, shapes, and the
+    exporter's stack of calls.
+    """
     model = tower()
     graph = model.graph
     dead = helper.make_node("Relu", ["layer1.normed"], ["dead"])
@@ -64,7 +66,10 @@ def check_slim(model: onnx.ModelProto) -> None:
     read = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
     assert all(read & set(node.output) for node in graph.node), "dead nodes"
     assert {tensor.name for tensor in graph.initializer} <= read, "dead weights"
-    held = [(tensor.data_type, tuple(tensor.dims), numpy_helper.to_array(tensor).tobytes()) for tensor in graph.initializer]
+    held = [
+        (tensor.data_type, tuple(tensor.dims), numpy_helper.to_array(tensor).tobytes())
+        for tensor in graph.initializer
+    ]
     assert len(held) == len(set(held)), "weights held twice"
     assert not graph.value_info
     assert not any(node.metadata_props or node.doc_string for node in graph.node)

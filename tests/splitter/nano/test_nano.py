@@ -22,11 +22,17 @@ def test_the_shipped_weights_answer_held_out_questions(evaluation: Evaluation) -
     scored = evaluation.seeing
     assert evaluation.overall(scored) >= FLOOR["overall"]
     assert scored.by_kind[DESCRIBE] >= FLOOR["describe"]
-    assert not {kind: share for kind, share in scored.by_kind.items() if share < FLOOR["kind"] and kind != DESCRIBE}
+    assert not {
+        kind: share for kind, share in scored.by_kind.items() if share < FLOOR["kind"] and kind != DESCRIBE
+    }
 
 
-def test_without_its_picture_the_model_knows_little_more_than_the_commonest_answer(evaluation: Evaluation) -> None:
-    blind = sum(evaluation.chance[kind] for kind in evaluation.questions if kind != DESCRIBE) / (len(evaluation.questions) - 1)
+def test_without_its_picture_the_model_knows_little_more_than_the_commonest_answer(
+    evaluation: Evaluation,
+) -> None:
+    blind = sum(evaluation.chance[kind] for kind in evaluation.questions if kind != DESCRIBE) / (
+        len(evaluation.questions) - 1
+    )
     assert evaluation.overall(evaluation.grey) < blind + 10
     assert evaluation.overall(evaluation.swapped) < blind + 10
     assert evaluation.overall(evaluation.seeing) > blind + 30

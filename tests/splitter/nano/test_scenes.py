@@ -23,7 +23,7 @@ def test_every_object_is_seen() -> None:
 
 def test_an_object_lies_where_the_scene_says() -> None:
     for seed in range(30):
-        drawn = picture(seed, most_objects=1)
+        drawn = picture(seed, max_objects=1)
         rows, columns = np.nonzero(drawn.owner == 0)
         thing = drawn.scene.objects[0]
         assert abs(columns.mean() - thing.x) < 3
@@ -32,7 +32,7 @@ def test_an_object_lies_where_the_scene_says() -> None:
 
 def test_a_flipped_picture_shows_the_flipped_scene() -> None:
     for orientation in range(8):
-        drawn = picture(11, most_objects=1)
+        drawn = picture(11, max_objects=1)
         rows, columns = np.nonzero(flip(drawn.owner, orientation) == 0)
         thing = drawn.scene.flipped(orientation).objects[0]
         assert abs(columns.mean() - thing.x) < 3

@@ -12,12 +12,16 @@ from splitter.nano import train as training
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "SCENES", 320)
     monkeypatch.setattr(training, "_SAVE_EVERY", 1)
-    phases = [replace(phase, steps=2, batch=16) for phase in training.PHASES if phase.name in {"vision", "together"}]
+    phases = [
+        replace(phase, steps=2, batch=16) for phase in training.PHASES if phase.name in {"vision", "together"}
+    ]
     monkeypatch.setattr(training, "PHASES", tuple(phases))
 
 
 @pytest.mark.usefixtures("short")
-def test_training_goes_on_where_it_stopped_and_ends_in_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_goes_on_where_it_stopped_and_ends_in_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     saved = training.Trainer._save
 
     def interrupted(trainer: training.Trainer, index: int, step: int, *rest: object) -> None:

@@ -19,7 +19,7 @@ from protos.bundle import Bundle, write_manifest
 from protos.errors import RequestError, WrongBundle
 from splitter.planning.choices import Choice, Work, choices
 from splitter.planning.device import DeviceTimes, read_profile
-from splitter.planning.envelope import LEAST_UPLINK, MOST_UPLINK, fastest, least_uplink
+from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, fastest, min_uplink
 from splitter.planning.links import Recorded, Steady
 from splitter.planning.plan import Demands, dominates, plan
 from splitter.planning.reason import reason
@@ -71,8 +71,12 @@ def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_t
         held,
     )
     planned = plan(held, DeviceTimes.from_manifest(held), Steady(uplink, round_trip), Demands(work=work))
-    assert {o.name: o.total for o in planned.options} == pytest.approx({p.arm.name: p.total_ms for p in policy.arms})
-    assert {o.name: o.choice.bytes_up for o in planned.options} == {p.arm.name: p.bytes_up for p in policy.arms}
+    assert {o.name: o.total for o in planned.options} == pytest.approx(
+        {p.arm.name: p.total_ms for p in policy.arms}
+    )
+    assert {o.name: o.choice.bytes_up for o in planned.options} == {
+        p.arm.name: p.bytes_up for p in policy.arms
+    }
 
 
 # the profile of a device
@@ -80,13 +84,20 @@ def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_t
 
 def profile(folder: Path) -> DeviceProfile:
     guessed = DeviceProfile.from_manifest(Bundle.open(folder))
-    return dataclasses.replace(guessed, pieces={"vision.2": 5.0, "connector": 6.0}, machine="a board", measured=True)
+    return dataclasses.replace(
+        guessed, pieces={"vision.2": 5.0, "connector": 6.0}, machine="a board", measured=True
+    )
 
 
 def test_a_measured_profile_takes_the_place_of_the_guess(folder: Path, tmp_path: Path) -> None:
     profile(folder).save(tmp_path / "p.json")
     device = read_profile(tmp_path / "p.json", Bundle.open(folder))
-    assert (device.head("connector"), device.head("vision.2"), device.machine, device.measured) == (11, 5, "a board", True)
+    assert (device.head("connector"), device.head("vision.2"), device.machine, device.measured) == (
+        11,
+        5,
+        "a board",
+        True,
+    )
     assert device.encode == DEVICE.encode
 
 
@@ -109,7 +120,9 @@ def test_a_profile_of_another_bundle_is_refused(folder: Path, tmp_path: Path) ->
         {"digest": 7},
     ],
 )
-def test_a_profile_with_a_wrong_field_is_refused(folder: Path, tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_profile_with_a_wrong_field_is_refused(
+    folder: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
     fields = dataclasses.asdict(profile(folder)) | change
     (tmp_path / "p.json").write_text(json.dumps(fields))
     with pytest.raises(RequestError, match="isthmus edge profile"):
@@ -145,7 +158,9 @@ def test_as_the_uplink_grows_the_fastest_sends_more() -> None:
 def test_at_a_crossover_both_choices_take_the_same_time() -> None:
     before, after = made().stretches
     assert before.high == after.low
-    assert before.choice.total(before.high, 60) == pytest.approx(after.choice.total(before.high, 60), rel=1e-12)
+    assert before.choice.total(before.high, 60) == pytest.approx(
+        after.choice.total(before.high, 60), rel=1e-12
+    )
 
 
 def choice(name: str, size: int, ms: float) -> Choice:
@@ -154,13 +169,15 @@ def choice(name: str, size: int, ms: float) -> Choice:
 
 @given(
     st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 1e4)), min_size=1, max_size=12),
-    st.floats(math.log(LEAST_UPLINK), math.log(MOST_UPLINK)),
+    st.floats(math.log(MIN_UPLINK), math.log(MAX_UPLINK)),
 )
-def test_no_choice_is_faster_than_the_one_of_the_stretch(lines: list[tuple[int, float]], logarithm: float) -> None:
+def test_no_choice_is_faster_than_the_one_of_the_stretch(
+    lines: list[tuple[int, float]], logarithm: float
+) -> None:
     among = [choice(str(rank), size, ms) for rank, (size, ms) in enumerate(lines)]
-    uplink = min(max(math.exp(logarithm), LEAST_UPLINK), MOST_UPLINK)
+    uplink = min(max(math.exp(logarithm), MIN_UPLINK), MAX_UPLINK)
     stretches = fastest(among, 40)
-    assert (stretches[0].low, stretches[-1].high) == (LEAST_UPLINK, MOST_UPLINK)
+    assert (stretches[0].low, stretches[-1].high) == (MIN_UPLINK, MAX_UPLINK)
     assert all(a.high == b.low and a.low < a.high for a, b in pairwise(stretches))
     best = next(s.choice for s in stretches if s.low <= uplink <= s.high)
     assert best.total(uplink, 40) == pytest.approx(min(c.total(uplink, 40) for c in among), rel=1e-9)
@@ -169,7 +186,7 @@ def test_no_choice_is_faster_than_the_one_of_the_stretch(lines: list[tuple[int, 
 @given(st.floats(1, 5000))
 def test_the_least_uplink_just_meets_the_deadline(deadline: float) -> None:
     among = [choice("a", 1_000, 50), choice("b", 10_000, 20)]
-    least = least_uplink(among, 30, deadline)
+    least = min_uplink(among, 30, deadline)
     assume(least is not None)
     assert least is not None
     assert min(c.total(least, 30) for c in among) == pytest.approx(deadline)
@@ -177,7 +194,10 @@ def test_the_least_uplink_just_meets_the_deadline(deadline: float) -> None:
 
 
 def test_where_the_device_is_slow_the_link_decides() -> None:
-    assert [made(link).recommended.name for link in (NARROW, WIDE)] == ["split@connector/int8-zstd", "upload@jpeg-75"]
+    assert [made(link).recommended.name for link in (NARROW, WIDE)] == [
+        "split@connector/int8-zstd",
+        "upload@jpeg-75",
+    ]
 
 
 def test_where_the_device_is_fast_nothing_is_sent() -> None:
@@ -230,7 +250,9 @@ def test_a_bundle_that_offers_nothing_is_refused() -> None:
 
 
 def test_under_a_deadline_the_choice_that_is_late_least_often_is_taken() -> None:
-    link = Recorded(Trace((*range(1, 9001), 10_500)), 10)  # nine seconds of 12 Mbit/s, then a second and a half of silence
+    link = Recorded(
+        Trace((*range(1, 9001), 10_500)), 10
+    )  # nine seconds of 12 Mbit/s, then a second and a half of silence
     calm, hurried = made(link), made(link, deadline=800.0)
     assert (calm.recommended.name, hurried.recommended.name) == ("upload@jpeg-75", "local")
     assert 0.05 < hurried.option("upload@jpeg-75").late < 0.1
@@ -251,7 +273,9 @@ def run(*words: str) -> int:
     return isthmus.main(["plan", *words])
 
 
-def test_the_command_shows_every_choice_and_the_recommendation(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_every_choice_and_the_recommendation(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(str(folder), "--uplink", "100kbit/s", "--deadline", "500ms") == 0
     shown = capsys.readouterr().out
     assert all(one.name in shown for one in choices(MANIFEST, DEVICE))
@@ -267,15 +291,30 @@ def test_as_json_it_is_one_object(folder: Path, capsys: pytest.CaptureFixture[st
     assert {one["name"] for one in shown["choices"]} == {one.name for one in choices(MANIFEST, DEVICE)}
 
 
-def test_over_a_trace_it_shows_the_spread_and_the_outages(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_over_a_trace_it_shows_the_spread_and_the_outages(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "t.up").write_text("1\n2\n1500\n")
-    assert run(str(folder), "--trace", str(tmp_path / "t.up"), "--deadline", "1s", "--html", str(tmp_path / "plan.html")) == 0
+    assert (
+        run(
+            str(folder),
+            "--trace",
+            str(tmp_path / "t.up"),
+            "--deadline",
+            "1s",
+            "--html",
+            str(tmp_path / "plan.html"),
+        )
+        == 0
+    )
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("95%", "late", "outages: nothing leaves for a second or more once"))
     assert "outages" in (tmp_path / "plan.html").read_text()
 
 
-def test_a_profile_from_the_device_is_used(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_profile_from_the_device_is_used(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     profile(folder).save(tmp_path / "p.json")
     assert run(str(folder), "--device", str(tmp_path / "p.json"), "--json") == 0
     assert json.loads(capsys.readouterr().out)["device"] == {"machine": "a board", "measured": True}
@@ -292,7 +331,9 @@ def test_a_profile_from_the_device_is_used(folder: Path, tmp_path: Path, capsys:
         (("--device", "absent.json"), "isthmus edge profile"),
     ],
 )
-def test_a_wrong_option_is_told_what_to_give(folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str) -> None:
+def test_a_wrong_option_is_told_what_to_give(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
     assert run(str(folder), *words) == 3
     assert said in capsys.readouterr().err
 

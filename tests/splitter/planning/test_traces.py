@@ -22,7 +22,9 @@ def test_a_packet_waits_for_its_moment() -> None:
 
 def test_a_trace_starts_over_at_its_end() -> None:
     assert Trace((10, 20)).times(1500 * 7).mean == pytest.approx(65)
-    assert Trace((0, 0, 10)).times(1500 * 3).mean == pytest.approx(5)  # two packets at the seam, beside the one of the end
+    assert Trace((0, 0, 10)).times(1500 * 3).mean == pytest.approx(
+        5
+    )  # two packets at the seam, beside the one of the end
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=12), st.integers(1, 30_000))
@@ -43,7 +45,9 @@ def test_outages_are_counted() -> None:
     assert "no outage" in Trace((10, 20)).outages.words
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"x", b"1\n2.5", b"-1\n5", b"5\n4", b"0", b"\xff", b"1_0", b"9" * 30, b"9" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"x", b"1\n2.5", b"-1\n5", b"5\n4", b"0", b"\xff", b"1_0", b"9" * 30, b"9" * 5000]
+)
 def test_what_is_no_trace_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.up").write_bytes(content)
     with pytest.raises(RequestError, match="is not a mahimahi trace"):

@@ -6,7 +6,14 @@ from splitter.planning.units import milliseconds, rate, say_bound, say_points, s
 
 @pytest.mark.parametrize(
     ("text", "bits"),
-    [("2Mbps", 2e6), ("64kbit/s", 64e3), ("1.5 Mbit/s", 1.5e6), ("1Gbit/s", 1e9), ("9600bit/s", 9600), (" 5kbps ", 5e3)],
+    [
+        ("2Mbps", 2e6),
+        ("64kbit/s", 64e3),
+        ("1.5 Mbit/s", 1.5e6),
+        ("1Gbit/s", 1e9),
+        ("9600bit/s", 9600),
+        (" 5kbps ", 5e3),
+    ],
 )
 def test_rates_are_read_with_their_units(text: str, bits: float) -> None:
     assert rate(text) == bits
@@ -40,7 +47,9 @@ def test_times_are_read_with_their_units(text: str, expected: float) -> None:
     assert milliseconds(text) == expected
 
 
-@pytest.mark.parametrize(("text", "words"), [("60", "no unit"), ("1min", "not known"), ("2h", "not known"), ("9999s", "too long")])
+@pytest.mark.parametrize(
+    ("text", "words"), [("60", "no unit"), ("1min", "not known"), ("2h", "not known"), ("9999s", "too long")]
+)
 def test_a_time_that_cannot_be_read_is_told_what_is_wrong(text: str, words: str) -> None:
     with pytest.raises(RequestError, match=words):
         milliseconds(text)
@@ -54,8 +63,20 @@ def test_quantities_are_written_in_three_digits() -> None:
         "1 Gbit/s",
         "10 bit/s",
     ]
-    assert [say_time(ms) for ms in (0.04, 6.43, 60, 99.96, 1412)] == ["0 ms", "6.4 ms", "60 ms", "100 ms", "1.41 s"]
-    assert [say_size(size) for size in (0, 194, 1_958, 35_192, 2.1e6)] == ["0 B", "194 B", "1.96 kB", "35.2 kB", "2.1 MB"]
+    assert [say_time(ms) for ms in (0.04, 6.43, 60, 99.96, 1412)] == [
+        "0 ms",
+        "6.4 ms",
+        "60 ms",
+        "100 ms",
+        "1.41 s",
+    ]
+    assert [say_size(size) for size in (0, 194, 1_958, 35_192, 2.1e6)] == [
+        "0 B",
+        "194 B",
+        "1.96 kB",
+        "35.2 kB",
+        "2.1 MB",
+    ]
 
 
 def test_points_of_accuracy_are_written_as_people_say_them() -> None:

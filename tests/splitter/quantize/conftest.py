@@ -45,7 +45,9 @@ class SmallWork(Work):
         return self.pixels(list(self.subject.pictures))
 
     def pixels(self, pictures: list[Image]) -> NDArray[np.float32]:
-        return np.stack([(picture.transpose(2, 0, 1) / 255 - 0.5) / 0.25 for picture in pictures]).astype(np.float32)
+        return np.stack([(picture.transpose(2, 0, 1) / 255 - 0.5) / 0.25 for picture in pictures]).astype(
+            np.float32
+        )
 
 
 @pytest.fixture
@@ -55,7 +57,9 @@ def said() -> list[str]:
 
 @pytest.fixture
 def working(tmp_path: Path, said: list[str]) -> Working:
-    """Called with the options that differ from the usual; called again, it goes on where the first stopped."""
+    """Called with the options that differ from the usual; called again, it goes on where the first
+    stopped.
+    """
 
     def work(**options: Any) -> SmallWork:
         chosen = replace(Options(WEIGHTS), **options)

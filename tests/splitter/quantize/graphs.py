@@ -1,4 +1,6 @@
-"""A tower in small: patches by a Conv, two layers of LayerNorm, two products and GELU around a residual, and a connector."""
+"""A tower in small: patches by a Conv, two layers of LayerNorm, two products and GELU around a residual, and
+a connector.
+"""
 
 from typing import Any
 
@@ -16,8 +18,12 @@ CUTS = [["vision.1/hidden"], ["vision.2/hidden"], ["connector/image_tokens"]]
 def tower() -> onnx.ModelProto:
     """Input `pixels` (n, 3, 16, 16); outputs named like those of an exported tower, each (n, 4, 64)."""
     graph = _Graph()
-    graph.node("Conv", [PIXELS, graph.weight("patch", WIDTH, 3, PATCH, PATCH)], "patches", strides=[PATCH, PATCH])
-    graph.node("Reshape", ["patches", graph.constant("flat", np.array([0, WIDTH, -1], np.int64))], "flattened")
+    graph.node(
+        "Conv", [PIXELS, graph.weight("patch", WIDTH, 3, PATCH, PATCH)], "patches", strides=[PATCH, PATCH]
+    )
+    graph.node(
+        "Reshape", ["patches", graph.constant("flat", np.array([0, WIDTH, -1], np.int64))], "flattened"
+    )
     graph.node("Transpose", ["flattened"], "embedded", perm=[0, 2, 1])
     hidden = "embedded"
     for number in (1, 2):
@@ -59,14 +65,18 @@ class _Graph:
         return name
 
     def weight(self, name: str, *shape: int) -> str:
-        return self.constant(name, (self._rng.normal(size=shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32))
+        return self.constant(
+            name, (self._rng.normal(size=shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32)
+        )
 
     def ones(self, name: str, width: int) -> str:
         return self.constant(name, np.ones(width, np.float32))
 
     def model(self) -> onnx.ModelProto:
         taken = helper.make_tensor_value_info(PIXELS, TensorProto.FLOAT, ["batch", 3, SIDE, SIDE])
-        given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4, WIDTH]) for (name,) in CUTS]
+        given = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4, WIDTH]) for (name,) in CUTS
+        ]
         graph = helper.make_graph(self._nodes, "tower", [taken], given, self._weights)
         opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=10)

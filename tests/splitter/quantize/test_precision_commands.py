@@ -9,10 +9,14 @@ from splitter.commands.head_tables import head_tables
 
 
 def shown(bundle: Bundle, facts: dict[str, object]) -> list[str]:
-    return [item if isinstance(item, str) else str(item.title) for item in head_tables(bundle.manifest, facts)]
+    return [
+        item if isinstance(item, str) else str(item.title) for item in head_tables(bundle.manifest, facts)
+    ]
 
 
-def test_show_tells_the_precision_and_the_bytes_of_every_piece(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_tells_the_precision_and_the_bytes_of_every_piece(
+    bundle_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isthmus.main(["bundle", "show", str(bundle_path)]) == 0
     said = capsys.readouterr().out
     assert "head in INT8 dynamic" in said
@@ -20,7 +24,9 @@ def test_show_tells_the_precision_and_the_bytes_of_every_piece(bundle_path: Path
     assert "of FP32" in said
 
 
-def test_json_holds_what_was_measured_of_the_precision(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_holds_what_was_measured_of_the_precision(
+    bundle_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isthmus.main(["bundle", "show", str(bundle_path), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["manifest"]["precision"]["precision"] == "int8"
@@ -37,21 +43,41 @@ def test_the_decoder_has_the_precision_that_was_asked_for(bundle: Bundle) -> Non
     assert bundle.manifest.local.precision.precision == "int8"
 
 
-def test_a_device_without_the_report_shows_what_the_manifest_says(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_device_without_the_report_shows_what_the_manifest_says(
+    damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (damaged / "report.json").unlink()
     assert isthmus.main(["bundle", "show", str(damaged)]) == 0
     assert "cuts, INT8 head in place" in capsys.readouterr().out
 
 
 def test_a_search_is_shown_worst_first_with_what_stays_in_float(bundle: Bundle) -> None:
-    effects = [{"output": f"v{n}", "label": f"layers.{n}", "shape": [8, 8], "effect": 1 / (n + 1)} for n in range(30)]
-    search = {"unit": "cosine", "bound": 0.5, "before": 2.0, "after": 0.4, "freed": 2, "effects": effects, "holds": True}
+    effects = [
+        {"output": f"v{n}", "label": f"layers.{n}", "shape": [8, 8], "effect": 1 / (n + 1)} for n in range(30)
+    ]
+    search = {
+        "unit": "cosine",
+        "bound": 0.5,
+        "before": 2.0,
+        "after": 0.4,
+        "freed": 2,
+        "effects": effects,
+        "holds": True,
+    }
     (title,) = shown(bundle, {"search": search})
     assert "2.000 percent of cosine lost with all quantised, 0.400 as published, 0.5 allowed" in title
 
 
 def test_a_search_that_found_nothing_to_do_says_so(bundle: Bundle) -> None:
-    search = {"unit": "points", "bound": 0.5, "before": 0.1, "after": 0.1, "freed": 0, "effects": [], "holds": True}
+    search = {
+        "unit": "points",
+        "bound": 0.5,
+        "before": 0.1,
+        "after": 0.1,
+        "freed": 0,
+        "effects": [],
+        "holds": True,
+    }
     (said,) = shown(bundle, {"search": search})
     assert said.startswith("no MatMul had to stay in float: 0.100 points of accuracy")
 
@@ -60,7 +86,9 @@ def test_a_head_that_fell_back_to_fp32_says_how_slow_the_other_form_was(bundle: 
     bundle.manifest.precision.Clear()
     bundle.manifest.precision.precision = "fp32"
     sizes = [{"cut": "connector", "fp32": 100, "before": 110, "after": 100}]
-    (title,) = shown(bundle, {"asked": {"precision": "int8"}, "used": {"precision": "fp32"}, "speed": 0.8, "sizes": sizes})
+    (title,) = shown(
+        bundle, {"asked": {"precision": "int8"}, "used": {"precision": "fp32"}, "speed": 0.8, "sizes": sizes}
+    )
     assert title == "head in FP32: on the machine that split, INT8 was 0.8 times as fast as FP32"
 
 

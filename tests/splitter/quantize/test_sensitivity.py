@@ -8,15 +8,17 @@ from splitter.graph.chain import Chain
 from splitter.graph.slim import slim
 from splitter.quantize.convert import convert
 from splitter.quantize.dynamic import to_int8
-from splitter.quantize.form import Form
-from splitter.quantize.mixed_precision import free, products
+from splitter.quantize.form import QuantFormat
+from splitter.quantize.mixed_precision import products, restore_float
 from splitter.stages.sensitivity import search
 from tests.splitter.quantize.conftest import Working
 from tests.splitter.quantize.graphs import kinds, pixels, tower
 
 
 def spiked() -> onnx.ModelProto:
-    """The small tower with one MatMul that INT4 does badly: a few of its weights are far larger than the rest."""
+    """The small tower with one MatMul that INT4 does badly: a few of its weights are far larger than the
+    rest.
+    """
     model = tower()
     weight = next(tensor for tensor in model.graph.initializer if tensor.name == "layer2.down")
     values = onnx.numpy_helper.to_array(weight).copy()
@@ -34,32 +36,42 @@ def test_every_product_with_weights_is_found_in_order() -> None:
 def test_a_product_is_called_by_the_module_that_it_was_exported_from() -> None:
     model = tower()
     node = next(node for node in model.graph.node if node.op_type == "MatMul")
-    node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value="['', 'vision', 'vision.layers.0.mlp.fc1', 'linear_4']")
+    node.metadata_props.add(
+        key="pkg.torch.onnx.name_scopes", value="['', 'vision', 'vision.layers.0.mlp.fc1', 'linear_4']"
+    )
     labels = [product.label for product in products(model)]
     assert labels[:2] == ["vision.layers.0.mlp.fc1", "node_layer1.narrow"]
 
 
-@pytest.mark.parametrize("form", [Form("int8"), Form("int4"), Form("int8", "static")], ids=str)
-def test_a_graph_with_every_product_freed_computes_as_before_but_for_its_convolutions(form: Form) -> None:
+@pytest.mark.parametrize(
+    "form", [QuantFormat("int8"), QuantFormat("int4"), QuantFormat("int8", "static")], ids=str
+)
+def test_a_graph_with_every_product_freed_computes_as_before_but_for_its_convolutions(
+    form: QuantFormat,
+) -> None:
     original = tower()
 
-    freed = free(convert(original, form, [pixels(4)]), original, {product.output for product in products(original)})
+    freed = restore_float(
+        convert(original, form, [pixels(4)]), original, {product.output for product in products(original)}
+    )
 
     (given,), (wanted,) = Chain([freed]).run(pixels(2)), Chain([tower()]).run(pixels(2))
     assert kinds(freed).count("MatMul") == 5
     for name in wanted:
-        np.testing.assert_allclose(np.asarray(given[name], np.float32), np.asarray(wanted[name], np.float32), atol=0.05)
+        np.testing.assert_allclose(
+            np.asarray(given[name], np.float32), np.asarray(wanted[name], np.float32), atol=0.05
+        )
 
 
 def test_one_product_is_freed_and_no_other() -> None:
-    freed = slim(free(to_int8(tower()), tower(), {"layer1.wide"}))
+    freed = slim(restore_float(to_int8(tower()), tower(), {"layer1.wide"}))
     assert kinds(freed).count("MatMul") == 1
     assert kinds(freed).count("MatMulInteger") == 4
 
 
 def test_the_most_sensitive_product_is_found_and_freed_first(working: Working) -> None:
     original = spiked()
-    quantised = convert(original, Form("int4"))
+    quantised = convert(original, QuantFormat("int4"))
     all_lost = search(working(), original, quantised, 100).before
 
     found = search(working(), original, quantised, 0.9 * all_lost)
@@ -73,7 +85,7 @@ def test_the_most_sensitive_product_is_found_and_freed_first(working: Working) -
 
 def test_no_more_is_freed_than_the_bound_asks(working: Working) -> None:
     original = spiked()
-    quantised = convert(original, Form("int4"))
+    quantised = convert(original, QuantFormat("int4"))
 
     found = search(working(), original, quantised, 0.4)
 
@@ -88,17 +100,20 @@ def test_a_bound_that_holds_frees_nothing_and_measures_no_more(working: Working)
 
 
 def test_a_bound_that_nothing_can_hold_frees_all_and_says_so(working: Working) -> None:
-    found = search(working(), tower(), convert(tower(), Form("int4")), 1e-9)
+    found = search(working(), tower(), convert(tower(), QuantFormat("int4")), 1e-9)
     assert found.freed == len(found.effects)
     assert not found.holds
 
 
 def test_an_interrupted_search_goes_on_from_what_it_measured(working: Working) -> None:
-    original, quantised = tower(), convert(tower(), Form("int4"))
+    original, quantised = tower(), convert(tower(), QuantFormat("int4"))
     first = search(working(), original, quantised, 0.1)
     (working().parts.folder / "effect-0004.json").write_text("77.0")
 
     again = search(working(), original, quantised, 0.1)
 
     assert again.effects[0].effect == 77.0
-    assert sorted(effect.effect for effect in again.effects)[:3] == sorted(effect.effect for effect in first.effects)[:3]
+    assert (
+        sorted(effect.effect for effect in again.effects)[:3]
+        == sorted(effect.effect for effect in first.effects)[:3]
+    )

@@ -7,7 +7,7 @@ import pytest
 from protos import bundle_pb2 as pb
 from splitter.nano.scenes import picture
 from splitter.recipe import BEST_CUTS, Options
-from splitter.silence import quiet
+from splitter.silence import silence_libraries
 from splitter.stages.best_cuts import candidates, worth_publishing
 from splitter.stages.work import Work
 from splitter.storage.parts import Parts
@@ -15,7 +15,9 @@ from tests.splitter.families.checkpoints import llava_clip
 
 
 def manifest(**cuts: tuple[float, float, dict[str, float]]) -> pb.Manifest:
-    """Cuts in order, each with the milliseconds of its piece and of the tail behind it, and the bytes of each codec."""
+    """Cuts in order, each with the milliseconds of its piece and of the tail behind it, and the bytes of each
+    codec.
+    """
     made = pb.Manifest()
     for name, (head, tail, codecs) in cuts.items():
         made.pieces.add(cut=name, milliseconds=head)
@@ -40,7 +42,9 @@ def test_a_narrow_link_needs_a_late_cut_and_a_wide_one_an_early_one() -> None:
 
 
 def test_a_cut_that_is_never_the_fastest_is_not_published() -> None:
-    beaten = manifest(early=(10, 5, {"fine": 10_000}), middle=(40, 5, {"fine": 20_000}), late=(50, 1, {"fine": 300}))
+    beaten = manifest(
+        early=(10, 5, {"fine": 10_000}), middle=(40, 5, {"fine": 20_000}), late=(50, 1, {"fine": 300})
+    )
     assert worth_publishing(beaten, always) == ["early", "late"]
 
 
@@ -76,7 +80,9 @@ def test_the_last_cut_is_published_even_where_nothing_is_accurate() -> None:
 
 
 def test_of_cuts_that_can_stand_in_for_each_other_one_is_published() -> None:
-    alike = manifest(one=(10, 5, {"fine": 10_000}), two=(0.1, 4.8, {"fine": 9_990}), late=(90, 1, {"fine": 300}))
+    alike = manifest(
+        one=(10, 5, {"fine": 10_000}), two=(0.1, 4.8, {"fine": 9_990}), late=(90, 1, {"fine": 300})
+    )
     found = worth_publishing(alike, always)
     assert len(found) == 2
     assert found[-1] == "late"
@@ -90,7 +96,16 @@ def test_every_cut_of_a_small_model_is_a_candidate(depth: int) -> None:
 
 def test_of_a_deep_model_some_layers_are_candidates_and_all_behind_them() -> None:
     possible = [*(f"vision.{k + 1}" for k in range(24)), "pooled", "projection"]
-    assert candidates(possible, 24) == ["vision.4", "vision.8", "vision.12", "vision.16", "vision.20", "vision.24", "pooled", "projection"]
+    assert candidates(possible, 24) == [
+        "vision.4",
+        "vision.8",
+        "vision.12",
+        "vision.16",
+        "vision.20",
+        "vision.24",
+        "pooled",
+        "projection",
+    ]
 
 
 @pytest.fixture
@@ -100,17 +115,23 @@ def options(tmp_path: Path) -> Options:
     (tmp_path / "photos").mkdir()
     for seed in range(9):
         cv2.imwrite(str(tmp_path / "photos" / f"{seed}.png"), picture(seed).image)
-    return Options(tmp_path / "checkpoint", cuts=BEST_CUTS, calibration=tmp_path / "photos", report_pictures=2)
+    return Options(
+        tmp_path / "checkpoint", cuts=BEST_CUTS, calibration=tmp_path / "photos", report_pictures=2
+    )
 
 
-def test_the_cuts_of_a_checkpoint_are_tried_once_and_the_best_are_published(options: Options, tmp_path: Path) -> None:
+def test_the_cuts_of_a_checkpoint_are_tried_once_and_the_best_are_published(
+    options: Options, tmp_path: Path
+) -> None:
     told: list[str] = []
     tried: list[str] = []
 
     def work() -> Work:
-        return Work(options, Parts(tmp_path / "bundle", "recipe"), told.append, lambda step, *_: tried.append(step))
+        return Work(
+            options, Parts(tmp_path / "bundle", "recipe"), told.append, lambda step, *_: tried.append(step)
+        )
 
-    with quiet():
+    with silence_libraries():
         found = work().cuts
         first = len(tried)
         assert work().cuts == found

@@ -25,7 +25,9 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_has_not_changed_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = settled(tmp_path / "weights", b"first")
     assert Digests(tmp_path / "memory").of(file) == digest(b"first")
     monkeypatch.setattr(Digests, "_sha256", lambda *_: "read again")
@@ -33,13 +35,17 @@ def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("data", [b"other", b"longer than before"])
-def test_a_file_that_was_written_anew_is_read_again_even_with_its_old_time(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_was_written_anew_is_read_again_even_with_its_old_time(
+    tmp_path: Path, data: bytes
+) -> None:
     digests = Digests(tmp_path / "memory")
     digests.of(settled(tmp_path / "weights", b"first"))
     assert digests.of(settled(tmp_path / "weights", data)) == digest(data)
 
 
-def test_a_file_that_changed_just_now_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changed_just_now_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "weights").write_bytes(b"first")
     Digests(tmp_path / "memory").of(tmp_path / "weights")
     assert not (tmp_path / "memory").exists()

@@ -1,4 +1,6 @@
-"""A checkpoint by its hub id: from the hub's cache, or with a word on how to bring the folder here. No test reaches a network."""
+"""A checkpoint by its hub id: from the hub's cache, or with a word on how to bring the folder here. No test
+reaches a network.
+"""
 
 import socket
 import subprocess
@@ -51,16 +53,31 @@ def test_a_snapshot_in_the_cache_works_offline_and_keeps_its_name(cache: Path) -
 
 
 def test_where_the_hub_is_switched_off_the_error_says_how_to_bring_a_folder(cache: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"there is no folder org/model here.*hf download org/model --local-dir DIR"):
+    with pytest.raises(
+        CheckpointError, match=r"there is no folder org/model here.*hf download org/model --local-dir DIR"
+    ):
         find("org/model")
 
 
 def test_where_the_hub_cannot_be_reached_the_command_says_how_to_bring_a_folder(tmp_path: Path) -> None:
     with socket.socket() as closed:  # a port that nobody listens on
         closed.bind(("127.0.0.1", 0))
-        environment = {"HF_ENDPOINT": f"http://127.0.0.1:{closed.getsockname()[1]}", "HF_HOME": str(tmp_path), "NO_PROXY": "*"}
-        program = "import os, sys; os.environ.update(eval(sys.argv[1])); from splitter.storage.hub import find; find('org/model')"
-        run = subprocess.run([sys.executable, "-c", program, repr(environment)], cwd=ROOT, capture_output=True, text=True, check=False)
+        environment = {
+            "HF_ENDPOINT": f"http://127.0.0.1:{closed.getsockname()[1]}",
+            "HF_HOME": str(tmp_path),
+            "NO_PROXY": "*",
+        }
+        program = (
+            "import os, sys; os.environ.update(eval(sys.argv[1])); from splitter.storage.hub import "
+            "find; find('org/model')"
+        )
+        run = subprocess.run(
+            [sys.executable, "-c", program, repr(environment)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert "CheckpointError" in run.stderr
     assert "hf download org/model --local-dir DIR" in run.stderr
     assert not list(tmp_path.rglob("*.safetensors"))

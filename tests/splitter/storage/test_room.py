@@ -21,10 +21,14 @@ from tests.splitter.families.checkpoints import llava_clip
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_too_little_room_is_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_room_is_told_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3_000_000_000))
     check_room(tmp_path / "a" / "bundle", 3_000_000_000)
-    with pytest.raises(DiskFull, match=r"need 14\.1 GB, and .* has 3\.0 GB free; free some, or give another place with -o"):
+    with pytest.raises(
+        DiskFull, match=r"need 14\.1 GB, and .* has 3\.0 GB free; free some, or give another place with -o"
+    ):
         check_room(tmp_path / "a" / "bundle", 14_100_000_000)
     assert not list(tmp_path.iterdir())
 
@@ -66,11 +70,21 @@ def test_a_split_that_may_write_no_more_ends_in_words_and_goes_on_when_it_may(tm
     (tmp_path / "photos").mkdir()
     for seed in range(8):
         Image.fromarray(picture(seed).image).save(tmp_path / "photos" / f"{seed}.png")
-    command = [sys.executable, "-m", "isthmus", "split", str(tmp_path / "checkpoint"), "-o", str(tmp_path / "bundle")]
+    command = [
+        sys.executable,
+        "-m",
+        "isthmus",
+        "split",
+        str(tmp_path / "checkpoint"),
+        "-o",
+        str(tmp_path / "bundle"),
+    ]
     command += ["--calibration", str(tmp_path / "photos"), "--cuts", "vision.1", "--report-pictures", "1"]
 
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))  # bytes a file: less than the tower's
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY)
+        )  # bytes a file: less than the tower's
 
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limit)
     assert run.returncode == 4, run.stderr

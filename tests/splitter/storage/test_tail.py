@@ -58,7 +58,9 @@ def test_two_byte_numbers_are_copied_byte_for_byte_and_not_linked(tmp_path: Path
     save_file({"a": random(40, 3).to(dtype)}, tmp_path / "source.safetensors", metadata={"format": "pt"})
     write_halved(tmp_path / "source.safetensors", tmp_path / "copy.safetensors")
     assert (tmp_path / "copy.safetensors").read_bytes() == (tmp_path / "source.safetensors").read_bytes()
-    assert (tmp_path / "copy.safetensors").stat().st_nlink == 1, "what is content-addressed must not change with the checkpoint"
+    assert (tmp_path / "copy.safetensors").stat().st_nlink == 1, (
+        "what is content-addressed must not change with the checkpoint"
+    )
 
 
 def test_a_file_that_shrinks_meanwhile_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +86,11 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     for number, dtype in enumerate((torch.float32, torch.bfloat16)):
-        save_file({f"t{number}": random(30, 2).to(dtype)}, folder / f"model-{number}.safetensors", metadata={"format": "pt"})
+        save_file(
+            {f"t{number}": random(30, 2).to(dtype)},
+            folder / f"model-{number}.safetensors",
+            metadata={"format": "pt"},
+        )
     places = {f"t{number}": f"model-{number}.safetensors" for number in range(2)}
     (folder / INDEX).write_text(json.dumps({"metadata": {"total_size": 360}, "weight_map": places}))
     (folder / "config.json").write_text('{"model_type": "llava"}')
@@ -95,11 +101,20 @@ def test_shards_and_index_stay_and_sizes_are_told_before(checkpoint: Checkpoint,
     cloud = tmp_path / "cloud"
     cloud.mkdir()
     write_tail(checkpoint, Parts(tmp_path / "bundle", "recipe"), cloud)
-    assert sorted(path.name for path in cloud.iterdir()) == ["config.json", "model-0.safetensors", "model-1.safetensors", INDEX]
+    assert sorted(path.name for path in cloud.iterdir()) == [
+        "config.json",
+        "model-0.safetensors",
+        "model-1.safetensors",
+        INDEX,
+    ]
     tensors = read_tensors(cloud)
     assert [tensor.dtype for _, tensor in sorted(tensors.items())] == ["F16", "BF16"]
     index = json.loads((cloud / INDEX).read_text())
-    assert index["metadata"]["total_size"] == tail_bytes(checkpoint.tensors) == sum(t.end - t.begin for t in tensors.values())
+    assert (
+        index["metadata"]["total_size"]
+        == tail_bytes(checkpoint.tensors)
+        == sum(t.end - t.begin for t in tensors.values())
+    )
 
 
 def test_files_that_an_interrupted_run_finished_are_not_written_again(

@@ -10,7 +10,7 @@ from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.codecs import codecs, encoders
 from splitter.codecs.learning.network import LearnedTransform, sender_graph
-from splitter.codecs.learning.train import Costs, Learned, Lesson, learn, optimiser_of
+from splitter.codecs.learning.train import Costs, Learned, TrainingSet, learn, optimiser_of
 from splitter.families import walk
 from splitter.graph.chain import open_session
 from splitter.recipe import Options
@@ -30,19 +30,27 @@ class Pupil:
         with torch.inference_mode():
             reached = dict(walk(self.work.whole.family, self.work.whole.model, pixels))[cut]
         self.boundary: Boundary = {name: tensor.numpy().copy() for name, tensor in reached.items()}
-        self.lesson: Lesson
-        self.lesson = begin(self.work, cut, self.boundary, codecs.fitted_transforms(self.boundary))
+        self.training_set: TrainingSet
+        self.training_set = begin(self.work, cut, self.boundary, codecs.fitted_transforms(self.boundary))
 
     def losses(self, steps: int) -> list[float]:
-        """All that the coarsest level costs, as a share of the start's, trained on the same pictures at every step."""
-        networks, pictures, found = self.lesson.networks(), range(min(16, len(next(iter(self.boundary.values()))))), []
+        """All that the coarsest level costs, as a share of the start's, trained on the same pictures at every
+        step.
+        """
+        networks, pictures, found = (
+            self.training_set.networks(),
+            range(min(16, len(next(iter(self.boundary.values()))))),
+            [],
+        )
         before: Costs | None = None
         optimiser = optimiser_of(networks)
         for group in optimiser.param_groups:
             group["lr"] = 0.2 * group["pace"]  # as while it warms up
         for _ in range(steps):
             torch.manual_seed(0)  # the same noise
-            costs = self.lesson.costs(networks, [self.lesson.levels - 1] * len(pictures), pictures, 0)
+            costs = self.training_set.costs(
+                networks, [self.training_set.levels - 1] * len(pictures), pictures, 0
+            )
             before = before or Costs(*(cost.detach() for cost in costs))
             optimiser.zero_grad()
             torch.autograd.backward(costs.of(before))
@@ -51,14 +59,18 @@ class Pupil:
         return found
 
     def learn(self, state: Path, steps: int, seconds: float = 600) -> Learned:
-        return learn(self.lesson, state, steps, seconds)
+        return learn(self.training_set, state, steps, seconds)
 
 
 def crossed(transforms: dict[str, LearnedTransform], pupil: Pupil, folder: Path) -> list[int]:
-    """The bytes of one picture at each level, each decoded to what the network itself gives for the rounded codes."""
+    """The bytes of one picture at each level, each decoded to what the network itself gives for the rounded
+    codes.
+    """
     for name in ("edge", "cloud"):
         (folder / name).mkdir(parents=True)
-    codings = list(codecs.levels("learned", transforms, pupil.lesson.steps, lambda: sender_graph(transforms)))
+    codings = list(
+        codecs.levels("learned", transforms, pupil.training_set.steps, lambda: sender_graph(transforms))
+    )
     entry = pb.Cut(name="cut", codecs=[coding.describe({}) for coding in codings])
     codecs.write(entry, codings, folder)
     one = {name: values[:1] for name, values in pupil.boundary.items()}
@@ -69,12 +81,17 @@ def crossed(transforms: dict[str, LearnedTransform], pupil: Pupil, folder: Path)
         payloads = half.encode({name: values[0] for name, values in codes.items()})
         received = half.decode(payloads)
         for name, transform in transforms.items():
-            step, sent = pupil.lesson.steps[name][number], torch.from_numpy(codings[number].levels[name].which >= 0)
+            step, sent = (
+                pupil.training_set.steps[name][number],
+                torch.from_numpy(codings[number].levels[name].which >= 0),
+            )
             with torch.no_grad():
                 in_steps = transform.network.in_steps(torch.from_numpy(one[name]), 1 / step)
                 rounded = transform.network.beyond(in_steps, 1 / step).round() * sent
                 wanted = transform.network.received(rounded * step, step)
             lost = np.abs(wanted[0].numpy() - one[name]).mean()
-            assert np.abs(received[name] - wanted[0].numpy()).mean() < 0.5 * lost, "INT8 turns a few codes by one"
+            assert np.abs(received[name] - wanted[0].numpy()).mean() < 0.5 * lost, (
+                "INT8 turns a few codes by one"
+            )
         sizes.append(sum(map(len, payloads.values())))
     return sizes

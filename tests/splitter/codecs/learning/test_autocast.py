@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from splitter.codecs.learning.autocast import Loss, quicker
+from splitter.codecs.learning.autocast import Loss, autocast_if_faster
 from splitter.codecs.learning.distil import Boundary
 
 
@@ -21,5 +21,5 @@ def test_the_quicker_arithmetic_is_taken(slow_in_half: bool) -> None:
     def work(loss: Loss) -> None:
         loss({}, {}, [], 0)
 
-    assert bool(quicker(in_half, work)({}, {}, [], 0)) != slow_in_half
+    assert bool(autocast_if_faster(in_half, work)({}, {}, [], 0)) != slow_in_half
     assert not torch.is_autocast_enabled("cpu")

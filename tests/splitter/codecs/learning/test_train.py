@@ -1,4 +1,6 @@
-"""The learned codec: it starts as the fitted one, learns, goes on after an interruption, and crosses the wire."""
+"""The learned codec: it starts as the fitted one, learns, goes on after an interruption, and crosses the
+wire.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +12,7 @@ import torch
 
 from splitter.codecs import codecs, fitting
 from splitter.codecs.learning import train
-from splitter.codecs.learning.autocast import Halved, Loss
+from splitter.codecs.learning.autocast import Autocast, Loss
 from splitter.codecs.learning.train import Learned, learn
 from splitter.nano.model import WEIGHTS
 from splitter.recipe import Options
@@ -22,7 +24,9 @@ CUT, STEPS = "vision.4", 24
 
 @pytest.fixture(scope="module")
 def pupil(tmp_path_factory: pytest.TempPathFactory) -> Pupil:
-    return Pupil(tmp_path_factory.mktemp("pupil"), Options(WEIGHTS, calibration_pictures=24, report_pictures=2), CUT)
+    return Pupil(
+        tmp_path_factory.mktemp("pupil"), Options(WEIGHTS, calibration_pictures=24, report_pictures=2), CUT
+    )
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +35,12 @@ def learned(pupil: Pupil, tmp_path_factory: pytest.TempPathFactory) -> Learned:
 
 
 def test_it_begins_as_the_fitted_codec_exactly(pupil: Pupil) -> None:
-    (name, start), *_ = pupil.lesson.starts.items()
-    network, values, step = pupil.lesson.networks()[name], pupil.boundary[name], pupil.lesson.steps[name][0]
+    (name, start), *_ = pupil.training_set.starts.items()
+    network, values, step = (
+        pupil.training_set.networks()[name],
+        pupil.boundary[name],
+        pupil.training_set.steps[name][0],
+    )
     with torch.no_grad():
         received, _ = network(torch.from_numpy(values), step)
     wanted = start.synthesis(start.codes(start.coordinates, step) * np.float32(step), step)
@@ -45,56 +53,69 @@ def test_the_loss_falls_at_the_coarsest_level_in_a_few_steps(pupil: Pupil) -> No
 
 
 def test_it_says_what_is_left_of_loss_and_bits_level_by_level(pupil: Pupil, learned: Learned) -> None:
-    assert len(learned.left) == pupil.lesson.levels
+    assert len(learned.left) == pupil.training_set.levels
     lost, bits = np.array(learned.left).T
     assert lost.prod() != 1
-    coarsest, step = learned.transforms(pupil.boundary), {name: steps[-1] for name, steps in pupil.lesson.steps.items()}
-    held, _ = pupil.lesson.divided()
-    now, before = (
-        sum(fitting.bits(one.sent(pupil.boundary[name][held], step[name]), one.level(step[name])) for name, one in those.items())
-        for those in (coarsest, pupil.lesson.starts)
+    coarsest, step = (
+        learned.transforms(pupil.boundary),
+        {name: steps[-1] for name, steps in pupil.training_set.steps.items()},
     )
-    assert now / before == pytest.approx(bits[-1], rel=0.05), "by what its tables make of held-out pictures, as those of the fitted one"
+    held, _ = pupil.training_set.divided()
+    now, before = (
+        sum(
+            fitting.bits(one.sent(pupil.boundary[name][held], step[name]), one.level(step[name]))
+            for name, one in those.items()
+        )
+        for those in (coarsest, pupil.training_set.starts)
+    )
+    assert now / before == pytest.approx(bits[-1], rel=0.05), (
+        "by what its tables make of held-out pictures, as those of the fitted one"
+    )
 
 
 def test_what_has_not_learned_is_as_long_as_the_fitted_codec(pupil: Pupil) -> None:
-    untaught = Learned(pupil.lesson.networks(), []).transforms(pupil.boundary)
-    np.testing.assert_allclose(pupil.lesson.lengths(untaught), pupil.lesson.lengths(pupil.lesson.starts), rtol=0.01)
+    untaught = Learned(pupil.training_set.networks(), []).transforms(pupil.boundary)
+    np.testing.assert_allclose(
+        pupil.training_set.lengths(untaught), pupil.training_set.lengths(pupil.training_set.starts), rtol=0.01
+    )
 
 
-@pytest.mark.parametrize("arithmetic", [lambda loss: loss, Halved])
+@pytest.mark.parametrize("arithmetic", [lambda loss: loss, Autocast])
 def test_what_was_learned_is_what_the_networks_do_afterwards(
     arithmetic: Callable[[Loss], Loss], pupil: Pupil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "quicker", lambda loss, _: arithmetic(loss))
     learned = pupil.learn(tmp_path / "state", STEPS)
-    held, _ = pupil.lesson.divided()
+    held, _ = pupil.training_set.divided()
     for level, (lost, _) in enumerate(learned.left):
         with torch.no_grad():
             now, before = (
-                pupil.lesson.costs(n, [level] * len(held), held, 0).loss.mean() for n in (learned.networks, pupil.lesson.networks())
+                pupil.training_set.costs(n, [level] * len(held), held, 0).loss.mean()
+                for n in (learned.networks, pupil.training_set.networks())
             )
         assert float(now / before) == pytest.approx(lost, rel=0.1)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(pupil: Pupil, tmp_path: Path) -> None:
     told: list[int] = []
-    learn(pupil.lesson, tmp_path / "state", 20, 600)
-    learn(pupil.lesson, tmp_path / "state", STEPS, 600, lambda done, _: told.append(done))
+    learn(pupil.training_set, tmp_path / "state", 20, 600)
+    learn(pupil.training_set, tmp_path / "state", STEPS, 600, lambda done, _: told.append(done))
     assert told == list(range(21, STEPS + 1))
 
 
-def test_an_interrupted_run_comes_to_what_it_would_have(pupil: Pupil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_comes_to_what_it_would_have(
+    pupil: Pupil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(train, "quicker", lambda loss, _: loss)
 
     def halt(done: int, _: int) -> None:
         if done == 21:
             raise KeyboardInterrupt
 
-    whole = learn(pupil.lesson, tmp_path / "whole", 24, 600, clock=lambda: 0.0)
+    whole = learn(pupil.training_set, tmp_path / "whole", 24, 600, clock=lambda: 0.0)
     with pytest.raises(KeyboardInterrupt):
-        learn(pupil.lesson, tmp_path / "state", 24, 600, halt, lambda: 0.0)
-    resumed = learn(pupil.lesson, tmp_path / "state", 24, 600, clock=lambda: 0.0)
+        learn(pupil.training_set, tmp_path / "state", 24, 600, halt, lambda: 0.0)
+    resumed = learn(pupil.training_set, tmp_path / "state", 24, 600, clock=lambda: 0.0)
     for name, network in whole.networks.items():
         for one, other in zip(network.parameters(), resumed.networks[name].parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
@@ -102,46 +123,59 @@ def test_an_interrupted_run_comes_to_what_it_would_have(pupil: Pupil, tmp_path: 
 
 def test_what_was_learned_is_kept(pupil: Pupil, learned: Learned, tmp_path: Path) -> None:
     learned.save(tmp_path / "learned")
-    again = Learned.load(tmp_path / "learned", pupil.lesson)
+    again = Learned.load(tmp_path / "learned", pupil.training_set)
     assert again.left == learned.left
     for name, network in learned.networks.items():
         with torch.no_grad():
             values = torch.from_numpy(pupil.boundary[name])
-            for one, other in zip(network(values, 1.0)[:1], again.networks[name](values, 1.0)[:1], strict=True):
+            for one, other in zip(
+                network(values, 1.0)[:1], again.networks[name](values, 1.0)[:1], strict=True
+            ):
                 torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 def test_few_pictures_come_out_the_same_without_the_further_ones(pupil: Pupil, tmp_path: Path) -> None:
     few = {name: values[:6] for name, values in pupil.boundary.items()}
-    lesson = teaching.begin(pupil.work, CUT, few, codecs.fitted_transforms(few))
-    learned = learn(teaching.with_further(lesson, [pupil.boundary]), tmp_path / "state", 2, 600)
+    training_set = teaching.begin(pupil.work, CUT, few, codecs.fitted_transforms(few))
+    learned = learn(teaching.with_further(training_set, [pupil.boundary]), tmp_path / "state", 2, 600)
     learned.save(tmp_path / "learned")
-    again = Learned.load(tmp_path / "learned", lesson)
+    again = Learned.load(tmp_path / "learned", training_set)
     for name, network in learned.networks.items():
         for one, other in zip(network.buffers(), again.networks[name].buffers(), strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(("share", "helped"), [(0.9, True), (1.1, False)])
-def test_a_split_goes_on_behind_a_cut_that_has_learned(pupil: Pupil, learned: Learned, share: float, *, helped: bool) -> None:
+def test_a_split_goes_on_behind_a_cut_that_has_learned(
+    pupil: Pupil, learned: Learned, share: float, *, helped: bool
+) -> None:
     fitted = codecs.fitted_transforms(pupil.boundary)
-    so_far = replace(learned, left=[(share, 1.0)] * pupil.lesson.levels)
+    so_far = replace(learned, left=[(share, 1.0)] * pupil.training_set.levels)
     so_far.save(pupil.work.parts.folder / f"learned-{CUT}.safetensors")
 
     further: Iterator[codecs.Tensors] = iter([pupil.boundary])
     levels = teaching.learned(pupil.work, CUT, pupil.boundary, fitted, further, 1.0)
     assert list(further), "it has seen more pictures, though nothing was to be learned any more"
-    assert len(levels) == (pupil.lesson.levels if helped else 0)
+    assert len(levels) == (pupil.training_set.levels if helped else 0)
 
 
 def test_the_budget_ends_it(pupil: Pupil, tmp_path: Path) -> None:
     told: list[int] = []
     moments = iter(range(1000))
-    learn(pupil.lesson, tmp_path / "state", STEPS, 4, lambda done, _: told.append(done), lambda: float(next(moments)))
+    learn(
+        pupil.training_set,
+        tmp_path / "state",
+        STEPS,
+        4,
+        lambda done, _: told.append(done),
+        lambda: float(next(moments)),
+    )
     assert told == [1, 2, 3]
 
 
-def test_every_level_crosses_the_wire_as_it_was_learned(pupil: Pupil, learned: Learned, tmp_path: Path) -> None:
+def test_every_level_crosses_the_wire_as_it_was_learned(
+    pupil: Pupil, learned: Learned, tmp_path: Path
+) -> None:
     for network in learned.networks.values():
         for side in (network.sender, network.receiver):
             torch.nn.init.normal_(side.outer, std=0.02, generator=torch.Generator().manual_seed(0))
@@ -151,23 +185,27 @@ def test_every_level_crosses_the_wire_as_it_was_learned(pupil: Pupil, learned: L
 
 def test_what_is_held_out_does_not_teach_and_what_came_further_does(pupil: Pupil) -> None:
     more = {name: np.concatenate([values] * 3) for name, values in pupil.boundary.items()}
-    held, taught = replace(pupil.lesson, boundary=more).divided()
+    held, taught = replace(pupil.training_set, boundary=more).divided()
     assert held == [0, 6, 12, 18]
     assert sorted([*held, *taught]) == list(range(3 * 24))
 
 
-def test_it_learns_from_as_many_further_pictures_as_have_room(pupil: Pupil, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_learns_from_as_many_further_pictures_as_have_room(
+    pupil: Pupil, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name, values = next(iter(pupil.boundary.items()))
-    monkeypatch.setattr(teaching, "_MOST_LEARNED", 3 * values.astype(np.float16).nbytes)
+    monkeypatch.setattr(teaching, "_MAX_LEARNED", 3 * values.astype(np.float16).nbytes)
     further = ({name: values} for _ in range(100))
-    lesson = teaching.with_further(pupil.lesson, further)
-    assert lesson.distinct == len(values)
-    assert lesson.boundary[name].shape == (4 * len(values), *values.shape[1:])
+    training_set = teaching.with_further(pupil.training_set, further)
+    assert training_set.distinct == len(values)
+    assert training_set.boundary[name].shape == (4 * len(values), *values.shape[1:])
     assert next(further, None) is not None, "no more were made than had room"
 
 
 def test_numbers_too_large_for_two_bytes_are_kept_in_four(pupil: Pupil) -> None:
     large = {name: values * np.float32(1e5) for name, values in pupil.boundary.items()}
-    lesson = teaching.with_further(teaching.begin(pupil.work, CUT, large, codecs.fitted_transforms(large)), [large])
+    training_set = teaching.with_further(
+        teaching.begin(pupil.work, CUT, large, codecs.fitted_transforms(large)), [large]
+    )
     for name, values in large.items():
-        np.testing.assert_array_equal(lesson.boundary[name], np.concatenate([values, values]))
+        np.testing.assert_array_equal(training_set.boundary[name], np.concatenate([values, values]))
