@@ -12,7 +12,7 @@ examples:
   isthmus cloud serve bundle/                          answer on this machine only, port 7070
   isthmus cloud serve bundle/ --listen 127.0.0.1:0     any free port; the line "listening on" names it
   isthmus cloud serve a/ b/ --device cuda              two models from one service
-  isthmus cloud serve bundle/ --listen 0.0.0.0:7070    from elsewhere too: no TLS yet, so private networks only
+  isthmus cloud serve bundle/ --listen 0.0.0.0:7070    from elsewhere too: no TLS, private networks only
 
 What was sent of a frame is personal data. It is held in memory only, for --keep seconds after a question
 about it, so that a second question uploads nothing and the next frame of a camera is coded by what changed;
