@@ -124,7 +124,7 @@ class _Rounds:
     def _answer(self, local: LocalModel, reached: HeadOutput) -> None:
         grid = self._preprocessor.grid(self._preprocessor.resize(self._picture))
         (image_tokens,) = (np.tile(tensor[0], (grid.tiles, 1)) for tensor in reached.boundary.values())
-        embeds = local.embed(local.prompt("what is in the picture?", grid), image_tokens)
+        embeds = local.embed(local.prompts.build("what is in the picture?", grid), image_tokens)
         started = time.perf_counter()
         token, past = local.step(embeds)
         self._note(_PREFILL, started)

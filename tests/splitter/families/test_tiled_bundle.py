@@ -183,14 +183,14 @@ async def test_a_grid_that_cannot_be_or_is_not_the_payloads_is_refused(
 
 
 def test_a_question_with_the_mark_of_a_picture_is_refused(bundle: Bundle, tail: Tail) -> None:
-    for build in (tail.prompts.build, LocalModel(bundle).prompt):
+    for build in (tail.prompts.build, LocalModel(bundle).prompts.build):
         with pytest.raises(PromptError, match="leave it out"):
             build("what is <image>", Grid(2, 3))
 
 
 def test_the_device_and_the_cloud_write_the_same_prompt(bundle: Bundle, tail: Tail) -> None:
     for grid in (Grid(), Grid(1, 4), Grid(4, 4)):
-        assert LocalModel(bundle).prompt(QUESTION, grid) == tail.prompts.build(QUESTION, grid)
+        assert LocalModel(bundle).prompts.build(QUESTION, grid) == tail.prompts.build(QUESTION, grid)
 
 
 @pytest.mark.parametrize("route", ["split@vision.2/fp16-zstd", "split@connector/fitted-1", "upload@webp-80"])
