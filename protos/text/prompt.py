@@ -57,7 +57,9 @@ class PromptBuilder:
             image = self._tokenizer.id_to_token(self._prompt.image_token)
             raise PromptError(f"the question contains {image}, which stands for the picture; leave it out")
         if len(ids) > self._max_tokens:
-            message = f"the prompt has {len(ids)} tokens, at most {self._max_tokens} fit; ask more briefly"
+            message = (
+                f"the prompt has {len(ids)} tokens, at most {self._max_tokens} fit; ask a shorter question"
+            )
             raise PromptError(message, tokens=len(ids))
 
 

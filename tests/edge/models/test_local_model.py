@@ -77,7 +77,7 @@ def test_a_question_with_the_models_image_mark_is_refused(local: LocalModel, ima
 
 
 def test_a_prompt_of_too_many_tokens_is_refused(local: LocalModel, image_tokens: Floats) -> None:
-    with pytest.raises(PromptError, match=r"tokens, at most .* ask more briefly"):
+    with pytest.raises(PromptError, match=r"tokens, at most .* ask a shorter question"):
         local.answer(image_tokens, "a " * 300)
 
 
