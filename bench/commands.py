@@ -17,8 +17,8 @@ from bench.rig.bundles import prepare
 from bench.rig.figures import check_places, save_figures
 from bench.routes.measure import Timing, routes, setting
 from bench.video import command as video
+from protos.arguments import whole
 from protos.bundle import Bundle
-from splitter.commands import positive
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
     from bench.head.measure import HeadFigures
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--repetitions",
-        type=int,
+        type=whole(),
         default=40,
         metavar="N",
         help="questions by each route (default: %(default)s)",
@@ -88,10 +88,10 @@ def _add_head(command: argparse.ArgumentParser) -> None:
     what.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
     what.add_argument("--config", metavar="NAME", help=_CONFIG_HELP)
     command.add_argument(
-        "--threads", type=positive, default=1, metavar="N", help="threads of each form (default: %(default)s)"
+        "--threads", type=whole(), default=1, metavar="N", help="threads of each form (default: %(default)s)"
     )
     command.add_argument(
-        "--repetitions", type=positive, default=20, metavar="N", help="turns (default: %(default)s)"
+        "--repetitions", type=whole(), default=20, metavar="N", help="turns (default: %(default)s)"
     )
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file")
     command.set_defaults(run=_head)

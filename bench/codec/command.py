@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.rig.figures import check_places, save_figures
-from edge import config
+from protos.arguments import whole
 from protos.bundle import Bundle
+from protos.config import cache_folder
 from protos.errors import RequestError
-from splitter.commands import positive, wait_quietly
+from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # they need torch, which takes its time
     from bench.codec.exam import Exam
@@ -59,7 +60,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--pictures",
-        type=positive,
+        type=whole(),
         default=120,
         metavar="N",
         help="at most so many pictures (default: %(default)s)",
@@ -105,7 +106,7 @@ def _outcome(bundle: Bundle, exam: "Exam") -> "Outcome":
     from bench.codec.outcome import examine, steps
     from splitter.silence import silence_libraries
 
-    keep = Keep.of(config.cache_folder() / "bench", bundle, exam)
+    keep = Keep.of(cache_folder() / "bench", bundle, exam)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress, silence_libraries():
         task = progress.add_task("reading the model", total=steps(bundle))

@@ -16,7 +16,7 @@ import numpy as np
 
 from protos.bundle import Bundle
 from protos.errors import RequestError
-from splitter.commands.kinds import REPORT
+from protos.report import Report
 from splitter.evaluate.subjects import AGREEMENT, GENERIC, SUFFIXES, Image, fingerprint, read
 from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
@@ -73,9 +73,7 @@ def fitted_on(bundle: Bundle) -> Collection[str]:
     Raises BundleDamaged for a report that is not the bundle's own, RequestError for one that was broken from
     the start.
     """
-    listed = any(file.path == REPORT for file in bundle.manifest.files)
-    report = _read(bundle.file(REPORT)) if listed else {}
-    return frozenset(map(str, report.get("fitted_on", []) if isinstance(report, dict) else []))
+    return Report.read(bundle).fitted_on if Report.listed(bundle) else frozenset()
 
 
 def folder(path: Path, count: int, questions: Path | None = None, fitted: Collection[str] = ()) -> Exam:

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.rig.figures import check_places, save_figures
-from edge import config
+from protos.arguments import whole
 from protos.bundle import Bundle
+from protos.config import cache_folder
 from protos.errors import RequestError
-from splitter.commands import positive, wait_quietly
+from splitter.commands import wait_quietly
 from splitter.commands.leakage import save_leakage
 
 if TYPE_CHECKING:  # they need torch, which takes its time
@@ -53,17 +54,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--known",
-        type=positive,
+        type=whole(),
         default=400,
         metavar="N",
         help="pictures to learn from (default: %(default)s)",
     )
     command.add_argument(
-        "--pictures", type=positive, default=40, metavar="N", help="held-out pictures (default: %(default)s)"
+        "--pictures", type=whole(), default=40, metavar="N", help="held-out pictures (default: %(default)s)"
     )
     command.add_argument(
         "--steps",
-        type=positive,
+        type=whole(),
         default=300,
         metavar="N",
         help="of training, of 16 pictures each (default: %(default)s)",
@@ -113,7 +114,7 @@ def _attack(options: argparse.Namespace, bundle: Bundle) -> "Attack":
         ]
     )
     digest = hashlib.sha256(recipe.encode()).hexdigest()
-    folder = config.cache_folder() / "bench" / f"leakage-{digest[:16]}"
+    folder = cache_folder() / "bench" / f"leakage-{digest[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     return Attack(bundle, known, exam, options.steps, Parts(folder, digest))
 

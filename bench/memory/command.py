@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.rig.figures import check_places, save_figures
-from splitter.commands import positive
+from protos.arguments import whole
 
 _TARGET = 4 << 30  # beyond the tower
 
@@ -63,7 +63,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--pictures",
-        type=positive,
+        type=whole(),
         default=1,
         metavar="N",
         help="held-out pictures to measure on (default: %(default)s)",

@@ -10,6 +10,7 @@ import splitter.nano
 from edge import config
 from protos import bundle_pb2 as pb
 from protos.bundle import MANIFEST, Bundle
+from protos.config import cache_folder
 from protos.errors import BundleMissing, IsthmusError
 from splitter.recipe import Options, recipe
 
@@ -21,7 +22,7 @@ def prepare(chosen: Path | None) -> Bundle:
     is not done yet.
     """
     folder = chosen or config.bundle_folder()
-    if folder == config.cache_folder() / "bundles" / "nano" and not _current(folder):
+    if folder == cache_folder() / "bundles" / "nano" and not _current(folder):
         _split(folder)
     bundle = Bundle.open(folder)
     if not bundle.manifest.HasField("local"):

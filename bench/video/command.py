@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.rig.figures import check_places, save_figures
+from protos.arguments import whole
 from protos.bundle import Bundle
 from protos.errors import RequestError
-from splitter.commands import positive, wait_quietly
+from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
     from bench.video.outcome import Outcome
@@ -34,11 +35,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
     command.add_argument(
-        "--clips", type=positive, default=6, metavar="N", help="clips of each kind (default: %(default)s)"
+        "--clips", type=whole(), default=6, metavar="N", help="clips of each kind (default: %(default)s)"
     )
     command.add_argument(
         "--seconds",
-        type=positive,
+        type=whole(),
         default=6,
         metavar="N",
         help="length of a clip, at least 2 (default: %(default)s)",

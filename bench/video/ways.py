@@ -82,7 +82,7 @@ class Features:
                 coded = stream.encode(
                     self.cut, self.spec.name, shots.device.boundary(self.cut, index), ONE_TILE
                 )
-                tensors, last = wire.unpack(self._half, coded.payloads, 1, last if coded.reference else None)
+                tensors, last = self._half.receive(coded.payloads, 1, last if coded.reference else None)
                 received[index] = by_tiles(tensors)
                 if self.references and last is not None:
                     stream.acknowledge(
@@ -124,7 +124,7 @@ def every_way(bundle: Bundle, cloud: Cloud) -> Iterator[Way]:
     """The codecs that know differences, cut by cut, and pictures."""
     for cut in bundle.manifest.cuts:
         for spec in cut.codecs:
-            if isinstance(cloud.receiver(cut.name, spec.name), wire.Fitted):
+            if isinstance(cloud.receiver(cut.name, spec.name), wire.FrameCodec):
                 yield Features(bundle, cloud, cut.name, spec, references=False)
                 yield Features(bundle, cloud, cut.name, spec, references=True)
     for quality in QUALITIES:

@@ -11,9 +11,9 @@ from torch import Tensor
 from cloud.engine.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
+from protos.arrays import Floats
 from protos.codec.payload import Frame
 from protos.errors import DeadlineError
-from protos.matching import Floats
 from protos.pictures.tiles import ONE_TILE, Grid
 from splitter.families import DecoderBatch
 

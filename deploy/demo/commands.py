@@ -14,6 +14,7 @@ from bench.rig.bundles import prepare
 from bench.rig.outcomes import Outcome
 from deploy.demo import output, tables
 from deploy.demo import run as measurement
+from protos.arguments import whole
 from protos.errors import RequestError
 
 _MAX_QUESTIONS = 200
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--questions",
-        type=int,
+        type=whole(),
         default=9,
         metavar="N",
         help="for each strategy on each link (default %(default)s)",

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.pictures import headers, orientation, transparency
+from edge.pictures.resampling import Picture
 from protos.errors import PictureError
-
-Picture = NDArray[np.uint8]  # RGB (h, w, 3)
 
 MAX_PIXELS = 1 << 26  # 192 MiB decoded
 _MAX_FILE_BYTES = 1 << 29

@@ -95,7 +95,7 @@ class FrameCoder:
         BundleDamaged or PayloadError.
         """
         half = self._senders.half(cut, name)
-        if not isinstance(half, codec.Fitted):
+        if not isinstance(half, codec.FrameCodec):
             return EncodedFrame(cut, name, grid, self._senders.encode(cut, name, boundary))
         finer = self._senders.codes(cut, name, boundary, half.finer_feed)
         known = None if key_frame else self._latest(cut, name)
@@ -117,7 +117,7 @@ class FrameCoder:
         return changed if changed and changed.size < key.size else key
 
     def _changed(
-        self, half: codec.Fitted, finer: Mapping[str, codec.Codes], known: EncodedFrame
+        self, half: codec.FrameCodec, finer: Mapping[str, codec.Codes], known: EncodedFrame
     ) -> EncodedFrame:
         cut, name, grid = known.cut, known.codec, known.grid
         sent = half.frame_of_finer(finer, known.sent)

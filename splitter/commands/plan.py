@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from protos.arguments import number
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
-from protos.errors import RequestError
 from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
 from splitter.planning.page import save
@@ -69,13 +69,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-loss",
-        type=_points,
+        type=number(0, 100),
         default=1.0,
         metavar="POINTS",
         help="accuracy that may be lost (default: 1 point)",
     )
     parser.add_argument(
-        "--tokens", type=_tokens, default=8.0, metavar="N", help="expected length of an answer (default: 8)"
+        "--tokens",
+        type=number(1, 100_000),
+        default=8.0,
+        metavar="N",
+        help="expected length of an answer (default: 8)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--html", type=Path, metavar="F", help="also write a page with pictures")
@@ -110,21 +114,3 @@ def _link(options: argparse.Namespace) -> Link:
     if options.trace:
         return Recorded(Trace.read(options.trace), options.rtt, options.trace.name)
     return Steady(options.uplink, options.rtt)
-
-
-def _points(text: str) -> float:
-    return _number(text, 0, 100, "points of accuracy")
-
-
-def _tokens(text: str) -> float:
-    return _number(text, 1, 100_000, "tokens")
-
-
-def _number(text: str, least: float, most: float, what: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not least <= number <= most:
-        raise RequestError(f"{text!r} is not a number of {what} from {least:g} to {most:g}", given=text)
-    return number

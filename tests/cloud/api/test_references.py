@@ -72,7 +72,7 @@ async def test_a_difference_is_answered_as_a_key_frame_of_the_same_codes(
     tail: Tail, stream: FrameCoder, boundaries: list[dict[str, wire.Floats]]
 ) -> None:
     half = wire.sender(tail.bundle.codec(CUT, CODEC), tail.bundle.file)
-    assert isinstance(half, wire.Fitted)
+    assert isinstance(half, wire.FrameCodec)
     async with calling(tail) as caller:
         key, changed = await difference(caller, tail, stream, boundaries)
         answered = await caller.ask(asking(tail, changed.message()))

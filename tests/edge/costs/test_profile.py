@@ -10,6 +10,7 @@ from edge.commands.profile import add_arguments
 from edge.costs.known import known_profile
 from edge.costs.measure import measure
 from protos.bundle import Bundle
+from protos.config import cache_folder
 from protos.costs.profile import DeviceProfile
 from protos.errors import BundleMissing, RequestError, WrongBundle
 
@@ -126,7 +127,7 @@ def test_the_usual_place_is_in_the_cache_folder(monkeypatch: pytest.MonkeyPatch,
     assert config.profile_file("a" * 64) == tmp_path / "isthmus" / "profile-aaaaaaaaaaaa.json"
 
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "mine"))
-    assert config.cache_folder() == tmp_path / "mine"
+    assert cache_folder() == tmp_path / "mine"
 
 
 def test_the_known_profile_is_the_measured_one_once_there_is_one(

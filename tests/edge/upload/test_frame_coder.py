@@ -59,7 +59,7 @@ def test_a_frame_like_the_last_is_sent_as_its_differences(
     assert second.size < first.size / 2
     assert second.reference == reference_to(first.frame, second.frame)
     half = codec.receiver(bundle.codec(CUT, CODEC), bundle.file)
-    tensors, sent = codec.unpack(half, second.payloads, 1, first.sent)
+    tensors, sent = half.receive(second.payloads, 1, first.sent)
     assert sent is not None
     assert all((sent[name] == second.sent[name]).all() for name in sent)
     for name, tensor in half.decode(FeatureEncoders(bundle).encode(CUT, CODEC, boundaries[1])).items():

@@ -1,13 +1,11 @@
-"""What the environment says: the one file of `splitter` that reads it."""
+"""What the environment says to every package: where files are kept that can be made again."""
 
 import os
 from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: $ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not
-    exist yet.
-    """
+    """$ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not exist yet."""
     chosen = os.environ.get("ISTHMUS_CACHE")
     if chosen:
         return Path(chosen).expanduser()
