@@ -114,8 +114,8 @@ class Attack:
         self, features: FeatureCandidate, level: int, networks: list[Inverter], advance: Callable[[], None]
     ) -> list[Image]:
         """Train a network on the known pictures, and apply it to what was sent of the others."""
-        seen = FeatureCandidate(self._known, self._cloud, features.cut, features.spec)
-        known = self._boundary(seen, len(self._known.resized))
+        known_features = FeatureCandidate(self._known, self._cloud, features.cut, features.spec)
+        known = self._boundary(known_features, len(self._known.resized))
         inverter = self._inverter(known, networks)
         images = np.stack([_fit(image, self._side) for image in self._known.resized])
         pictures = torch.from_numpy(images).permute(0, 3, 1, 2) / 255

@@ -13,6 +13,16 @@ def add_bundle(command: argparse.ArgumentParser) -> None:
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
 
 
+def add_built_in_bundle(command: argparse.ArgumentParser) -> None:
+    """--bundle DIR."""
+    command.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="DIR",
+        help="a split of the built-in model (default: made once, kept in the cache)",
+    )
+
+
 def add_data(command: argparse.ArgumentParser) -> None:
     """--data DIR."""
     command.add_argument(

@@ -2,11 +2,10 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console
 
-from bench.rig.arguments import add_json
+from bench.rig.arguments import add_built_in_bundle, add_json
 from bench.rig.bundles import prepare
 from bench.rig.console import progress_bar
 from bench.rig.figures import check_places, save_figures
@@ -16,12 +15,7 @@ from bench.routes.tables import table
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench routes`."""
-    command.add_argument(
-        "--bundle",
-        type=Path,
-        metavar="DIR",
-        help="a split of the built-in model (default: made once, kept in the cache)",
-    )
+    add_built_in_bundle(command)
     command.add_argument(
         "--repetitions",
         type=int,

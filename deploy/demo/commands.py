@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from bench.rig.arguments import add_built_in_bundle
 from bench.rig.bundles import prepare
 from bench.rig.console import wide_console
 from bench.rig.outcomes import Outcome
@@ -32,12 +33,7 @@ poor.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus demo`."""
     parser.epilog = _EPILOG
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        metavar="DIR",
-        help="a split of the built-in model (default: made once, kept in the cache)",
-    )
+    add_built_in_bundle(parser)
     parser.add_argument(
         "--output",
         type=Path,

@@ -51,33 +51,33 @@ def folder(
 def others(path: Path, evaluation_set: EvaluationSet, count: int) -> list[Image]:
     """At most so many pictures of a folder that are not in an evaluation set. Raises as `folder` does."""
     pictures = _PictureFolder.of(path, set(map(fingerprint, evaluation_set.pictures)))
-    return [image for _, image in islice(pictures.unseen(pictures.paths), count)]
+    return [image for _, image in islice(pictures.included(pictures.paths), count)]
 
 
 @dataclass
 class _PictureFolder:
     """The picture files of a folder, by their path in it; a bare name finds one that is further down.
 
-    Pictures whose fingerprints are among `_seen` are left out, and counted.
+    Pictures whose fingerprints are among `_excluded` are left out, and counted.
     """
 
     root: Path
     paths: Mapping[str, Path]
-    _seen: Collection[str]
+    _excluded: Collection[str]
     left_out: int = 0
 
     @classmethod
-    def of(cls, root: Path, seen: Collection[str]) -> "_PictureFolder":
+    def of(cls, root: Path, excluded: Collection[str]) -> "_PictureFolder":
         files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES) if root.is_dir() else []
         if not files:
             raise RequestError(
                 f"{root} holds no pictures; give a folder with pictures, or `{NANO}`", path=str(root)
             )
-        return cls(root, {p.relative_to(root).as_posix(): p for p in files}, seen)
+        return cls(root, {p.relative_to(root).as_posix(): p for p in files}, excluded)
 
     def first(self, names: Iterable[str], count: int) -> dict[str, Image]:
         """At most so many of the pictures named. Raises RequestError where none is left."""
-        found = dict(islice(self.unseen(names), count))
+        found = dict(islice(self.included(names), count))
         if not found:
             message = (
                 f"the bundle was fitted on all {self.left_out} pictures of {self.root} that "
@@ -86,11 +86,11 @@ class _PictureFolder:
             raise RequestError(message, path=str(self.root))
         return found
 
-    def unseen(self, names: Iterable[str]) -> Iterator[tuple[str, Image]]:
+    def included(self, names: Iterable[str]) -> Iterator[tuple[str, Image]]:
         """The pictures named that are not left out."""
         for name in names:
             image = read(self._path(name))
-            if fingerprint(image) in self._seen:
+            if fingerprint(image) in self._excluded:
                 self.left_out += 1
             else:
                 yield name, image

@@ -88,10 +88,10 @@ def sentence(won: Winners) -> str:
     """Who wins at a bar, in a sentence."""
     upload = f"{won.upload.name} with {won.upload.bare:,.0f} bytes" if won.upload else "no upload"
     features = f"{won.features.name} with {won.features.bare:,.0f} bytes" if won.features else "no features"
-    said = f"{won.bar}: the cheapest upload is {upload}, the cheapest features are {features}"
+    line = f"{won.bar}: the cheapest upload is {upload}, the cheapest features are {features}"
     if won.ratio is None:
-        return said
+        return line
     times, low, high = won.ratio
     if times >= 1:
-        return f"{said}: {times:.3g} times smaller (95%: {low:.3g} to {high:.3g})"
-    return f"{said}: {1 / times:.3g} times larger (95%: {1 / high:.3g} to {1 / low:.3g})"
+        return f"{line}: {times:.3g} times smaller (95%: {low:.3g} to {high:.3g})"
+    return f"{line}: {1 / times:.3g} times larger (95%: {1 / high:.3g} to {1 / low:.3g})"

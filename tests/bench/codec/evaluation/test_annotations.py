@@ -1,20 +1,9 @@
 from pathlib import Path
 
-import cv2
 import pytest
 
 from bench.codec.evaluation.picture_folder import folder
 from protos.errors import RequestError
-from splitter.nano.scenes import picture
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    place = tmp_path / "subject" / "photos"
-    place.mkdir(parents=True)
-    for seed in range(3):
-        cv2.imwrite(str(place / f"{seed}.png"), picture(seed).image)
-    return place
 
 
 @pytest.mark.parametrize(

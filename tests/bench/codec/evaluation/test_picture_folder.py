@@ -2,7 +2,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import pytest
 
 from bench.codec.evaluation.evaluation_set import scenes
@@ -18,15 +17,6 @@ ASKED = [
     {"picture": "0.png", "question": "how many are there?", "answer": "2", "kind": "count"},
     {"picture": "1.png", "question": "how many are there?", "answer": "3", "kind": "count"},
 ]
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    place = tmp_path / "subject" / "photos"
-    place.mkdir(parents=True)
-    for seed in range(3):
-        cv2.imwrite(str(place / f"{seed}.png"), picture(seed).image)
-    return place
 
 
 def write(place: Path, what: object) -> None:
