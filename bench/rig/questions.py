@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from bench.rig.outcomes import VisualQuestion
-from edge.pictures.files import encode_picture
+from edge.upload.picture_encoder import encode_picture
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as wire
 from protos.bundle import Bundle

@@ -7,14 +7,15 @@ from time import perf_counter
 
 from bench.rig.bundles import cheapest_split, cheapest_upload
 from bench.rig.outcomes import AUTO, FALLBACK, REMOTE, Outcome, VisualQuestion
-from edge.costs.profile import DeviceProfile
 from edge.link.client import CloudClient
 from edge.pictures.files import decode_picture
-from edge.policy.policy import Decision, Rules
+from edge.policy.decision import Decision
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from protos import bundle_pb2 as pb
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError, NoRoute
 
 

@@ -10,10 +10,10 @@ from bench.rig.bundles import cheapest_upload
 from bench.rig.cloud_process import CloudProcess
 from bench.rig.outcomes import Outcome, VisualQuestion
 from bench.rig.strategies import Strategy, StrategyDevice, devices
-from edge.costs.profile import DeviceProfile
-from edge.policy.policy import Rules
 from protos import bundle_pb2 as pb
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError
 
 BASELINE = "upload"
@@ -42,7 +42,7 @@ def routes(bundle: Bundle, repetitions: int, advance: Callable[[], None]) -> lis
     jpeg = cheapest_upload(bundle.manifest, ("jpeg",))
     asked = questions.draw(bundle, jpeg, repetitions)
     with CloudProcess(bundle.path) as cloud:
-        profile = DeviceProfile.from_manifest(bundle)
+        profile = DeviceProfile.from_bundle(bundle)
         with devices(_every_route(bundle.manifest), bundle, profile, cloud.address) as opened:
             for question in asked[:_WARM_UP]:
                 _turn(opened, question)

@@ -16,9 +16,9 @@ from bench.rig.outcomes import REMOTE, Outcome, VisualQuestion
 from bench.rig.strategies import Strategy, StrategyDevice, devices, strategies, with_fallback
 from deploy.demo.record import LinkRun, Record
 from edge.costs import measure
-from edge.costs.profile import DeviceProfile
-from edge.policy.policy import COLUMNS, explain
+from edge.policy.explain import COLUMNS, explain
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 
 WARM_UP = 2
 _WARM_UP_FIRST = 1000  # scenes apart from those that count

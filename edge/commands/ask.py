@@ -13,15 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from edge import config
-from edge.costs.profile import DeviceProfile
+from edge.costs.known import known_profile
 from edge.link.client import CloudClient
 from edge.link.link import Link, memory_file
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.pictures.files import read_picture
-from edge.policy.policy import COLUMNS, Rules, explain
+from edge.policy.explain import COLUMNS, explain
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.labels import Labels, named_labels
 
@@ -104,7 +105,7 @@ def run(options: argparse.Namespace) -> None:
 @contextmanager
 def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orchestrator]:
     """One with everything loaded; what it learns of the link is kept, however it ends."""
-    profile = DeviceProfile.known(bundle)
+    profile = known_profile(bundle)
     if not options.cloud:
         yield _prepared(
             Orchestrator(bundle, None, profile, threads=options.threads, provider=options.provider or "")

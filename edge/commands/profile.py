@@ -12,9 +12,9 @@ from rich.table import Table
 
 from edge import config
 from edge.costs.measure import measure
-from edge.costs.profile import DeviceProfile
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 
 _EXAMPLE = """\
 The orchestrator predicts the time of every route from these numbers. Measure once on each device, while it

@@ -4,14 +4,15 @@ take.
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
-from splitter.planning.choices import Work
-from splitter.planning.device import DeviceTimes, read_profile
+from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
 from splitter.planning.page import save
 from splitter.planning.plan import Demands, Plan, plan
@@ -99,9 +100,9 @@ def _run(options: argparse.Namespace) -> None:
 
 def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
     device = (
-        read_profile(options.device, bundle) if options.device else DeviceTimes.from_manifest(bundle.manifest)
+        DeviceProfile.load(options.device, bundle) if options.device else DeviceProfile.from_bundle(bundle)
     )
-    demands = Demands(options.deadline, options.max_loss, Work(tokens=options.tokens))
+    demands = Demands(options.deadline, options.max_loss, replace(TYPICAL, tokens=options.tokens))
     return plan(bundle.manifest, device, _link(options), demands)
 
 

@@ -90,7 +90,7 @@ def test_what_is_forgotten_and_another_grid_need_a_key_frame(
     stream.acknowledge(first, first.frame)
     tiled = {name: np.concatenate([values, values, values]) for name, values in boundaries[1].items()}
     assert not encode(stream, tiled, grid=Grid(1, 2)).reference
-    assert not stream.encode(CUT, CODEC, boundaries[1], ONE_TILE, whole=True).reference
+    assert not stream.encode(CUT, CODEC, boundaries[1], ONE_TILE, key_frame=True).reference
     assert encode(stream, boundaries[1]).reference
     stream.forget(first)
     assert not encode(stream, boundaries[1]).reference
@@ -105,7 +105,7 @@ def test_a_cloud_that_keeps_losing_frames_is_sent_more_and_more_key_frames(
         sent.append(bool(coded.reference))
         if coded.reference:
             stream.forget(coded)
-            coded = stream.encode(CUT, CODEC, boundaries[number % 2], ONE_TILE, whole=True)
+            coded = stream.encode(CUT, CODEC, boundaries[number % 2], ONE_TILE, key_frame=True)
         stream.acknowledge(coded, coded.frame)
     tries = [number for number, difference in enumerate(sent) if difference]
     assert tries == [1, 2, 4, 10, 24]

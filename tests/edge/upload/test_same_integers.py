@@ -21,12 +21,12 @@ if sys.argv[4] == "plain":
     sys.modules["numba"] = None
 import numpy as np
 from edge.models.head import Head
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos import codec
 from protos.bundle import Bundle
 
 bundle, pixels, threads = Bundle.open(sys.argv[1]), np.load(sys.argv[2]), int(sys.argv[3])
-head, senders, said = Head(bundle, threads), Senders(bundle, threads), {}
+head, senders, said = Head(bundle, threads), FeatureEncoders(bundle, threads), {}
 for cut in bundle.manifest.cuts:
     boundary = head.run(pixels, cut.name).boundary
     for spec in cut.codecs:

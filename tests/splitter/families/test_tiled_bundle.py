@@ -21,17 +21,17 @@ from bench.codec.uploads import Upload
 from bench.codec.ways import Features, Picture, request_size, size
 from cloud.models.tail import Tail
 from edge.costs.measure import measure
-from edge.costs.profile import DeviceProfile
 from edge.link.client import CloudClient
 from edge.models.head import Head
 from edge.models.local_model import LocalModel
 from edge.pictures.preprocess import Preprocessor
-from edge.policy.policy import Rules
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from edge.upload.feature_encoders import FeatureEncoders
 from protos import inference_pb2 as ip
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import PromptError, RequestError
 from protos.pictures.tiles import Grid
 from splitter.evaluate.answers import Prompting, greedy
@@ -183,27 +183,27 @@ async def test_a_grid_that_cannot_be_or_is_not_the_payloads_is_refused(
 
 
 def test_a_question_with_the_mark_of_a_picture_is_refused(bundle: Bundle, tail: Tail) -> None:
-    for build in (tail.prompts.build, LocalModel(bundle).prompt):
+    for build in (tail.prompts.build, LocalModel(bundle).prompts.build):
         with pytest.raises(PromptError, match="leave it out"):
             build("what is <image>", Grid(2, 3))
 
 
 def test_the_device_and_the_cloud_write_the_same_prompt(bundle: Bundle, tail: Tail) -> None:
     for grid in (Grid(), Grid(1, 4), Grid(4, 4)):
-        assert LocalModel(bundle).prompt(QUESTION, grid) == tail.prompts.build(QUESTION, grid)
+        assert LocalModel(bundle).prompts.build(QUESTION, grid) == tail.prompts.build(QUESTION, grid)
 
 
 @pytest.mark.parametrize("route", ["split@vision.2/fp16-zstd", "split@connector/fitted-1", "upload@webp-80"])
 async def test_the_device_asks_the_cloud(bundle: Bundle, tail: Tail, route: str) -> None:
     async with calling(tail) as caller:
         first, again = await asyncio.to_thread(ask_twice, bundle, caller.service.address, TALL, route)
-    assert (first.route, again.route) == (route, "again")
+    assert (first.route, again.route) == (route, "cached")
     assert first.text != ""
     assert again.text == first.text
 
 
 def test_the_device_answers_alone(bundle: Bundle) -> None:
-    device = Orchestrator(bundle, None, DeviceProfile.from_manifest(bundle))
+    device = Orchestrator(bundle, None, DeviceProfile.from_bundle(bundle))
 
     answer = device.answer(TALL, QUESTION, Rules(route="local"), generation=FEW)
 
@@ -270,7 +270,7 @@ def asked(*photos: Image) -> Exam:
 
 def ask_twice(bundle: Bundle, address: str, photo: Image, route: str) -> tuple[Answer, Answer]:
     with CloudClient(address) as client:
-        device = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))
+        device = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
         first = device.answer(photo, QUESTION, Rules(route=route, allow_local=False), generation=FEW)
         return first, device.answer(
             photo, QUESTION, Rules(route=route, allow_local=False), generation=FEW, frame=first.frame

@@ -1,6 +1,4 @@
-"""What the device believes of the link and of the cloud, as plain values: made by edge/link/link.py, read by
-edge/policy/policy.py.
-"""
+"""What is believed of the link and of the cloud: a device learns it, the cost model reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
