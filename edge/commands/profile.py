@@ -44,7 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
     )
     command.add_argument(
-        "--seconds", type=number(0, 3600), default=5.0, metavar="S", help="how long to measure (default: 5)"
+        "--seconds",
+        type=number(0, 3600, "seconds"),
+        default=5.0,
+        metavar="S",
+        help="how long to measure (default: 5)",
     )
     command.add_argument(
         "-o",

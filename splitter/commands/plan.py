@@ -69,14 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-loss",
-        type=number(0, 100),
+        type=number(0, 100, "points of accuracy"),
         default=1.0,
         metavar="POINTS",
         help="accuracy that may be lost (default: 1 point)",
     )
     parser.add_argument(
         "--tokens",
-        type=number(1, 100_000),
+        type=number(1, 100_000, "tokens"),
         default=8.0,
         metavar="N",
         help="expected length of an answer (default: 8)",

@@ -108,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--budget-minutes",
-        type=number(0, 1e6, above=True),
+        type=number(0.001, 1e6, "minutes"),
         default=10.0,
         metavar="M",
         help="what training learned codecs may take (default: %(default)s)",

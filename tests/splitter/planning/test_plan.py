@@ -330,8 +330,6 @@ def test_a_profile_from_the_device_is_used(
     [
         (("--uplink", "2MB/s"), "counts bytes"),
         (("--rtt", "60"), "no unit"),
-        (("--max-loss", "-1"), "points of accuracy from 0 to 100"),
-        (("--tokens", "nan"), "tokens from 1"),
         (("--trace", "absent.up"), "cannot be read"),
         (("--device", "absent.json"), "isthmus edge profile"),
     ],
@@ -340,6 +338,21 @@ def test_a_wrong_option_is_told_what_to_give(
     folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
     assert run(str(folder), *words) == 3
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--max-loss", "-1"), "--max-loss: '-1' is not a number of points of accuracy from 0 to 100"),
+        (("--tokens", "nan"), "--tokens: 'nan' is not a number of tokens from 1"),
+    ],
+)
+def test_a_number_out_of_bounds_is_told_the_bounds(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(str(folder), *words)
     assert said in capsys.readouterr().err
 
 
