@@ -13,10 +13,13 @@ def whole(least: int = 1, most: int = _MAX_WHOLE) -> Callable[[str], int]:
     """A whole number within bounds."""
 
     def read(text: str) -> int:
-        found = int(text) if text.strip().lstrip("+-").isdecimal() else None
-        if found is None or not least <= found <= most:
-            bounds = f"of at least {least}" if most == _MAX_WHOLE else f"from {least} to {most}"
-            raise ArgumentTypeError(f"{text!r} is not a whole number {bounds}")
+        try:
+            found = int(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not least <= found <= most:
+            bounds = f"at least {least}" if most == _MAX_WHOLE else f"between {least} and {most}"
+            raise ArgumentTypeError(f"{text} is not {bounds}")
         return found
 
     return read
@@ -31,8 +34,7 @@ def number(least: float, most: float, what: str = "") -> Callable[[str], float]:
         except ValueError:
             found = float("nan")
         if not least <= found <= most:
-            of = f"a number of {what}" if what else "a number"
-            raise ArgumentTypeError(f"{text!r} is not {of} from {least:g} to {most:g}")
+            raise ArgumentTypeError(f"{text!r} is not between {least:g} and {most:g} {what}".rstrip())
         return found
 
     return read

@@ -41,9 +41,7 @@ class Report:
             fields = json.loads(bundle.file(REPORT).read_bytes())
         except (ValueError, RecursionError) as error:
             raise _damaged(bundle, f"{type(error).__name__}: {error}") from error
-        if not isinstance(fields, dict):
-            raise _damaged(bundle, "it is not a JSON object")
-        return cls(bundle, fields)
+        return cls(bundle, fields if isinstance(fields, dict) else {})
 
     @property
     def rows(self) -> ReportRows:

@@ -344,8 +344,8 @@ def test_a_wrong_option_is_told_what_to_give(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--max-loss", "-1"), "--max-loss: '-1' is not a number of points of accuracy from 0 to 100"),
-        (("--tokens", "nan"), "--tokens: 'nan' is not a number of tokens from 1"),
+        (("--max-loss", "-1"), "--max-loss: '-1' is not between 0 and 100 points of accuracy"),
+        (("--tokens", "nan"), "--tokens: 'nan' is not between 1 and 100000 tokens"),
     ],
 )
 def test_a_number_out_of_bounds_is_told_the_bounds(
