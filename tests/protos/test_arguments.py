@@ -13,7 +13,7 @@ def test_what_is_within_bounds_is_read() -> None:
 
 @pytest.mark.parametrize("text", ["0", "-3", "1.5", "many", "", "1e3"])
 def test_what_is_no_whole_number_within_bounds_is_told_them(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="not a whole number|not at least 1"):
+    with pytest.raises(ArgumentTypeError, match=r"not a whole number|not at least 1"):
         whole()(text)
 
 

@@ -1,33 +1,22 @@
-"""The house's rules: who may import whom, and that a device needs no torch."""
+"""The rules of the house: who may import whom, no circles, one meaning a name, no torch on a device."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
+from collections import defaultdict
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("protos", "splitter", "edge", "cloud", "deploy")
+from tests.house import PACKAGES, ROOT, circle, imported, imports, modules, rooms, type_names
+
 MAY_IMPORT = {
     "protos": {"protos"},
     "splitter": {"splitter", "protos"},
     "edge": {"edge", "protos"},
     "cloud": {"cloud", "protos", "splitter.families"},
-    "deploy": {"deploy", "edge", "splitter", "protos", "isthmus"},
+    "bench": {"bench", "edge", "cloud", "splitter", "protos"},
+    "deploy": {"deploy", "bench", "edge", "cloud", "splitter", "protos", "isthmus"},
 }
 HEAVY = ("torch", "transformers", "onnx")
-
-
-def imported(path: Path) -> set[str]:
-    """Every module that a file imports, wherever in the file."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
 
 
 def ours(name: str) -> bool:
@@ -49,29 +38,38 @@ def test_imports_run_one_way(package: str) -> None:
     assert not wrong
 
 
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert not circle(imports())
+
+
+def test_no_folder_imports_back() -> None:
+    assert not circle(rooms())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_type_name_stands_in_two_modules_of_a_package(package: str) -> None:
+    places = defaultdict(list)
+    for name, path in modules().items():
+        for found in type_names(path) if name.split(".")[0] == package else ():
+            places[found].append(name)
+    assert not {name: where for name, where in places.items() if len(where) > 1}
+
+
 def test_the_contract_needs_numpy_protobuf_and_zstandard_only() -> None:
-    files = [
-        p
-        for p in (ROOT / "protos").glob("*.py")
-        if not p.name.endswith("_pb2_grpc.py") and p.name != "generate.py"
-    ]
-    foreign = (
-        {name.split(".")[0] for path in files for name in imported(path)}
-        - set(sys.stdlib_module_names)
-        - {"protos"}
-    )
+    generated = ("_pb2_grpc.py", "generate.py")
+    files = [path for path in (ROOT / "protos").rglob("*.py") if not path.name.endswith(generated)]
+    names = {name.split(".")[0] for path in files for name in imported(path)}
+    foreign = names - set(sys.stdlib_module_names) - {"protos"}
     assert foreign <= {"numpy", "google", "zstandard", "numba"}, "and numba, where there is one"
 
 
 def test_no_module_is_called_utils() -> None:
-    vague = {"utils.py", "util.py", "helpers.py", "helper.py", "manager.py", "common.py", "misc.py"}
-    assert not [p for package in PACKAGES for p in (ROOT / package).rglob("*.py") if p.name in vague]
+    vague = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
+    assert not [name for name in modules() if name.rpartition(".")[2] in vague]
 
 
 def test_edge_and_the_front_door_work_where_torch_transformers_and_onnx_cannot_be_found() -> None:
-    modules = [
-        ".".join(p.relative_to(ROOT).with_suffix("").parts) for p in sorted((ROOT / "edge").rglob("*.py"))
-    ]
+    edge = [name for name in modules() if name.split(".")[0] == "edge"]
     program = f"""
 import sys, importlib.abc
 class Absent(importlib.abc.MetaPathFinder):
@@ -80,8 +78,8 @@ class Absent(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Absent())
 import importlib, isthmus
-for module in {modules!r}:
-    importlib.import_module(module.removesuffix(".__init__"))
+for module in {edge!r}:
+    importlib.import_module(module)
 assert not set({HEAVY!r}) & set(sys.modules)
 try:
     isthmus.main(["ask", "--help"])
@@ -89,8 +87,7 @@ except SystemExit as stop:
     assert stop.code == 0
 assert isthmus.main(["nano", "eval"]) == 1
 """
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-W", "error", "-c", program]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "pip install 'isthmus[splitter]'" in run.stderr
