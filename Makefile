@@ -1,49 +1,66 @@
-# `make demo` and `make test` work on a fresh machine with Python 3.11 or later and make; everything lands in .venv.
+# `make demo` and `make test` work on a fresh machine with Python 3.11 or later and make; all lands in .venv.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 PROTOC := .protoc/bin/python
+PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
+COVERED := protos splitter edge cloud bench deploy
 
-.PHONY: demo test lint types stubs protos bench clean
+.PHONY: help demo test check lint types format stubs protos coverage bench clean
 
-demo: $(VENV)/.run
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## answer questions over good links, bad links and none; writes demo/report.html
 	$(RUN) -m isthmus demo
 
-test: lint types stubs
-	$(RUN) -m pytest --numprocesses auto --dist loadfile
+test: lint types stubs ## everything: lint, types, stubs, all tests, and what they cover
+	$(PYTEST) $(addprefix --cov=,$(COVERED)) --cov-report=
+	$(MAKE) --no-print-directory coverage
 
-lint: $(VENV)/.dev
+check: lint types ## lint, types, and the tests that take under a minute
+	$(PYTEST) --quick
+
+lint: $(VENV)/.dev ## what ruff finds
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-types: $(VENV)/.dev
+types: $(VENV)/.dev ## what mypy finds
 	$(VENV)/bin/mypy
 
-# the generated stubs must be what the .proto files say
-stubs: $(PROTOC)
+format: $(VENV)/.dev ## lay the code out, and mend what ruff can mend
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+stubs: $(PROTOC) ## the generated stubs must be what the .proto files say
 	$(PROTOC) protos/generate.py --check
 
-protos: $(PROTOC)
+protos: $(PROTOC) ## generate the stubs from the .proto files
 	$(PROTOC) protos/generate.py
 
-bench: $(VENV)/.dev
+# the contract is what everybody else relies on
+coverage: $(VENV)/.dev ## print what the last `make test` covered, by package; protos at 90% at least
+	@$(RUN) tests/coverage_by_package.py --require protos=90 $(COVERED)
+
+bench: $(VENV)/.dev ## every way to answer, timed side by side over loopback
 	$(RUN) -m isthmus bench routes
 
-clean:
-	rm -rf $(VENV) .protoc build dist *.egg-info demo
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .protoc build dist *.egg-info demo .coverage
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/pip pyproject.toml constraints.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo]'
+	$(PIP) --constraint constraints.txt --editable '.[demo]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/pip pyproject.toml constraints.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# The lowest grpcio-tools whose stubs the supported protobuf runtimes accept; it needs an older protobuf than we run with.
+# The lowest grpcio-tools whose stubs the supported protobuf runtimes accept; it needs an older protobuf than we do.
 $(PROTOC):
 	$(PYTHON) -m venv .protoc
 	.protoc/bin/pip install --quiet --disable-pip-version-check grpcio-tools==1.74.0

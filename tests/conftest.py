@@ -20,6 +20,33 @@ from hypothesis import HealthCheck, settings
 from protos.bundle import Bundle
 from tests.sharing import once
 
+_WITH_A_SPLIT = {
+    "bundle_path",
+    "bundle",
+    "made",
+    "tail",
+    "captioner",
+    "pupil",
+}  # fixtures that take long to make
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out what is slow, or needs a bundle")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --quick, tests marked slow and those that need a split are left out."""
+    if not config.getoption("--quick"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow") or _splits(item)]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
+def _splits(item: pytest.Item) -> bool:
+    return bool(_WITH_A_SPLIT & set(getattr(item, "fixturenames", ())))
+
+
 # A busy machine is no failure.
 settings.register_profile("isthmus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("isthmus")

@@ -52,6 +52,16 @@ def test_the_answer_comes_first_then_one_line_of_how(scene: str, capsys: pytest.
     assert all(stage in how for stage in ("preprocess", "head", "first_token"))
 
 
+def test_an_answer_without_a_cloud_loads_no_codec_and_no_numba(scene: str) -> None:
+    program = f"""
+import sys, isthmus
+assert isthmus.main(["ask", {scene!r}, {QUESTION!r}]) == 0
+print([name for name in sys.modules if name == "numba" or name.startswith("protos.codec.kinds.")])
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
+
+
 def test_json_is_one_object_and_nothing_else(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = ask(scene, QUESTION, "--json", capsys=capsys)
     told = json.loads(out)
