@@ -1,4 +1,4 @@
-"""What the encoder cache has for a request."""
+"""What the encoder cache holds for a request."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class CachedInputs(NamedTuple):
 
 
 def look_up(request: Request, encoder_cache: EncoderCache) -> CachedInputs:
-    """Find what the request refers to. Raises UnknownFrame, or PayloadError for what is no reference."""
+    """Look up the frame that the request refers to. Raises UnknownFrame, or PayloadError for no reference."""
     if request.WhichOneof("input") == "cached_frame":
         return CachedInputs(embeds=encoder_cache.get(request.cached_frame, request.bundle))
     if reference := request.features.reference:

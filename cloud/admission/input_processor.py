@@ -1,4 +1,4 @@
-"""Requests to jobs: everything that a request claims is checked here, the costly part in decode threads."""
+"""Requests to jobs: every claim of a request is checked here, the costly part in decode threads."""
 
 import asyncio
 import time

@@ -31,7 +31,7 @@ _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
 
 @dataclass(frozen=True)
 class Service:
-    """A server that listens, and the engine that runs behind it."""
+    """A listening server, and its engine."""
 
     address: str
     engine: Engine
@@ -41,7 +41,7 @@ class Service:
     _gate: DrainGate
 
     async def drain(self, seconds: float) -> bool:
-        """Refuse new requests, and let the others finish within `seconds`; whether they did."""
+        """Refuse new requests; whether the others finish within `seconds`."""
         self._gate.close()
         await self._health.enter_graceful_shutdown()
         try:

@@ -1,6 +1,6 @@
-"""What is kept of recent frames: their image tokens, so that a second question about one uploads nothing, and
-what was sent of them, so that the next frame may be coded against it. Both are personal data: they are held
-in memory, for a limited time, and never on disk.
+"""Image tokens of recent frames, so that a second question about one uploads nothing, and the codes that were
+sent of them, so that the next frame may be coded against them. Both are personal data: they are held in
+memory, for a limited time, and never on disk.
 """
 
 import math
@@ -28,7 +28,7 @@ class CachedEmbeds:
 
 
 class EncoderCache:
-    """The most recently used frames: image tokens in `max_bytes`, what was sent in `max_sent_bytes`.
+    """The most recently used frames: image tokens in `max_bytes`, sent codes in `max_sent_bytes`.
 
     Nothing is kept for 0 `seconds`.
     """
@@ -75,7 +75,7 @@ class EncoderCache:
         return cached
 
     def reference(self, prefix: str, bundle: str) -> Frame:
-        """What was sent of the frame of this bundle whose digest has this prefix. Raises UnknownFrame."""
+        """The sent codes of the frame of this bundle whose digest has this prefix. Raises UnknownFrame."""
         sent = self._sent.get(f"{bundle}/{prefix}")
         if sent is None:
             raise UnknownFrame(

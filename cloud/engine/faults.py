@@ -1,10 +1,10 @@
-"""What a job fails with inside the engine."""
+"""Errors of jobs inside the engine."""
 
 from protos.errors import PayloadError
 
 
 class ModelFault(Exception):
-    """Model code raised; the log holds what. A bug, or a machine out of memory."""
+    """Model code raised; the log holds the traceback. A bug, or a machine out of memory."""
 
 
 def not_finite() -> PayloadError:

@@ -28,7 +28,7 @@ class Answer:
         self.detokenizer = IncrementalDetokenizer(self.job.tail.detokenize)
 
     def postprocess(self) -> None:
-        """Emit the text that the last token adds, and Done behind the last one."""
+        """Emit the text that the last token adds, and Done after the last token."""
         if self.job.aborted:
             return
         if self.token is None:
@@ -54,8 +54,9 @@ class Answer:
 
 
 class GenerationBatch:
-    """The answers that run. `prefill` and `decode` run on the worker thread, the rest on the event loop, one
-    at a time.
+    """The running answers of one place.
+
+    `prefill` and `decode` belong to the worker thread, all else to the event loop; never both at once.
     """
 
     def __init__(self) -> None:

@@ -37,8 +37,9 @@ class VisionInput:
 
 @dataclass(eq=False, kw_only=True)
 class Job:
-    """One picture's model work, its deadline, and its events. Belongs to the event loop; instants are
-    time.monotonic().
+    """The model work of one request, its deadline, and its events.
+
+    Belongs to the event loop. Instants are time.monotonic().
     """
 
     tail: VisionModel
@@ -48,7 +49,7 @@ class Job:
     queued: float = 0.0
     stages: ip.Stages = field(default_factory=ip.Stages)
     cancelled: bool = False
-    finished: bool = False  # the last event is emitted
+    finished: bool = False  # the last event, or an error, is emitted
     _events: asyncio.Queue[Event | Exception] = field(default_factory=asyncio.Queue)
 
     @property
@@ -62,11 +63,11 @@ class Job:
 
     @property
     def aborted(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the caller has cancelled, or the deadline has passed."""
         return self.cancelled or time.monotonic() >= self.deadline
 
     def emit(self, event: Event) -> None:
-        """Hand an event to whoever reads `events`."""
+        """Append an event to `events`."""
         self._events.put_nowait(event)
         self.finished = not isinstance(event, str)
 

@@ -21,11 +21,11 @@ class Schedulable(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the last event is emitted."""
+        """Whether its answer is complete, or failed."""
 
     @property
     def aborted(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the caller has cancelled, or the deadline has passed."""
 
 
 SchedulableT = TypeVar("SchedulableT", bound=Schedulable)
@@ -35,11 +35,9 @@ SchedulableT = TypeVar("SchedulableT", bound=Schedulable)
 class Schedule(Generic[SchedulableT]):
     """One step's decision."""
 
-    joins: Sequence[
-        SchedulableT
-    ] = ()  # of those that wait: to be prefilled; at most `max_batch`, of one place
-    leaves: Sequence[SchedulableT] = ()  # of those that run: finished or aborted
-    drops: Sequence[SchedulableT] = ()  # of those that wait: aborted before they ran
+    joins: Sequence[SchedulableT] = ()  # waiting jobs that run from now on, all of one place
+    leaves: Sequence[SchedulableT] = ()  # running jobs that are finished or aborted
+    drops: Sequence[SchedulableT] = ()  # waiting jobs that are aborted
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Scheduler:
     def schedule(
         self, waiting: Iterable[SchedulableT], running: Sequence[SchedulableT]
     ) -> Schedule[SchedulableT]:
-        """Decide for jobs that wait, the oldest first, and jobs that run."""
+        """Decide for waiting jobs, the oldest first, and running jobs."""
         leaves = [job for job in running if job.finished or job.aborted]
         if len(leaves) < len(running):
             return Schedule(leaves=leaves)
@@ -61,7 +59,7 @@ class Scheduler:
 
 
 def _split(waiting: Iterable[SchedulableT]) -> tuple[list[SchedulableT], list[SchedulableT]]:
-    """The aborted jobs, and the others. A deadline may pass in between, so each job is asked once."""
+    """Aborted jobs, and the others. Each job is asked once, since a deadline may pass in between."""
     aborted: list[SchedulableT] = []
     ready: list[SchedulableT] = []
     for job in waiting:

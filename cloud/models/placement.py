@@ -1,4 +1,4 @@
-"""What the tail runs on, and in which floating point: FP16 on a GPU, the faster of BF16 and FP32 on a CPU."""
+"""The device and dtype that the tail runs on: FP16 on a GPU, the faster of BF16 and FP32 on a CPU."""
 
 import time
 from dataclasses import dataclass

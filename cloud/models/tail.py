@@ -1,4 +1,4 @@
-"""The cloud's half of a bundle that answers questions: the vision tail, and the language model behind it."""
+"""The cloud's half of a bundle that answers questions: the vision tail and the language model."""
 
 from collections.abc import Sequence
 

@@ -159,7 +159,7 @@ async def test_a_second_question_about_a_frame_uploads_nothing(
     assert second.done.frame == first.done.frame != fresh.done.frame
 
 
-async def test_done_tells_where_the_time_went(tail: Tail, scenes: list[Pixels]) -> None:
+async def test_done_reports_the_stage_times(tail: Tail, scenes: list[Pixels]) -> None:
     async with calling(tail) as caller:
         stages = (await caller.ask(picture_request(tail.bundle, scenes[0], QUESTIONS[0]))).done.stages
     parts = [stages.decode, stages.queue, stages.tail, stages.first_token, stages.generate]

@@ -223,7 +223,7 @@ async def test_an_expired_frame_is_followed_by_a_key_frame(tail: Tail, scenes: l
     assert texts[0] == texts[1]
 
 
-async def test_a_cloud_that_keeps_nothing_says_so_and_gets_key_frames(
+async def test_a_cloud_that_keeps_nothing_names_no_frame_and_gets_key_frames(
     tail: Tail, scenes: list[Pixels]
 ) -> None:
     camera = Camera(tail)

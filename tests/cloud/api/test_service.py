@@ -50,7 +50,7 @@ async def test_leaving_a_conversation_stops_its_work(endless: Tail, scenes: list
         await caller.until_idle()
 
 
-async def test_describe_says_what_is_served(tail: Tail, endless: Tail) -> None:
+async def test_describe_lists_what_is_served(tail: Tail, endless: Tail) -> None:
     async with calling(tail, endless) as caller:
         reply = await caller.stub.Describe(ip.DescribeRequest())
     assert (reply.device, reply.dtype) == ("cpu", "float32")
@@ -119,7 +119,7 @@ async def _silent() -> AsyncIterator[ip.InferRequest]:
     yield ip.InferRequest()
 
 
-async def test_a_drain_that_runs_out_of_time_tells_the_caller(endless: Tail, scenes: list[Pixels]) -> None:
+async def test_a_drain_that_runs_out_of_time_fails_the_request(endless: Tail, scenes: list[Pixels]) -> None:
     async with calling(endless) as caller:
         running = asyncio.create_task(caller.refusal(picture_request(endless.bundle, scenes[0], QUESTION)))
         await caller.until_running()

@@ -12,10 +12,11 @@ from tests.cloud.engine.scripted import ScriptedModel, counting, events
 
 async def test_the_last_event_finishes_a_job() -> None:
     job = counting(ScriptedModel(), 1)
-    job.emit("text")
-    assert not job.finished
-    job.emit(ip.Done())
-    assert job.finished
+    ends = []
+    for event in ("text", ip.Done()):
+        job.emit(event)
+        ends.append(job.finished)
+    assert ends == [False, True]
     assert await events(job) == ["text", ip.Done()]
 
 

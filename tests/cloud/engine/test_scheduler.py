@@ -10,7 +10,7 @@ HERE, THERE = Place("bundle", "vision.2"), Place("bundle", "connector")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Candidate:
     """What the scheduler reads of a job."""
 
     name: str
@@ -19,8 +19,8 @@ class Asked:
     aborted: bool = False
 
 
-def names(schedule: Schedule[Asked]) -> tuple[str, str, str]:
-    """Who joins, leaves, and is dropped, a letter each."""
+def names(schedule: Schedule[Candidate]) -> tuple[str, str, str]:
+    """The jobs that join, leave, and are dropped, a letter each."""
     return (
         "".join(job.name for job in schedule.joins),
         "".join(job.name for job in schedule.leaves),
@@ -33,39 +33,44 @@ def test_nothing_waits_and_nothing_runs() -> None:
 
 
 def test_the_oldest_and_all_of_its_place_join_together() -> None:
-    waiting = [Asked("a"), Asked("b", THERE), Asked("c"), Asked("d", THERE), Asked("e")]
+    waiting = [Candidate("a"), Candidate("b", THERE), Candidate("c"), Candidate("d", THERE), Candidate("e")]
     assert names(Scheduler(4).schedule(waiting, [])) == ("ace", "", "")
 
 
 @pytest.mark.parametrize("place", [THERE, Place("another", "vision.2"), Place("bundle", None)])
 def test_a_place_is_a_bundle_and_a_cut(place: Place) -> None:
-    assert names(Scheduler(4).schedule([Asked("a"), Asked("b", place)], [])) == ("a", "", "")
+    assert names(Scheduler(4).schedule([Candidate("a"), Candidate("b", place)], [])) == ("a", "", "")
 
 
 @pytest.mark.parametrize(("max_batch", "joins"), [(1, "a"), (2, "ab"), (3, "abc"), (9, "abc")])
 def test_no_more_join_than_fit_in_a_batch(max_batch: int, joins: str) -> None:
-    waiting = [Asked("a"), Asked("b"), Asked("c")]
+    waiting = [Candidate("a"), Candidate("b"), Candidate("c")]
     assert names(Scheduler(max_batch).schedule(waiting, []))[0] == joins
 
 
 def test_none_joins_while_a_batch_runs_though_there_is_room() -> None:
-    assert names(Scheduler(4).schedule([Asked("a")], [Asked("r")])) == ("", "", "")
+    assert names(Scheduler(4).schedule([Candidate("a")], [Candidate("r")])) == ("", "", "")
 
 
 def test_finished_and_aborted_jobs_leave_and_the_others_run_on() -> None:
-    running = [Asked("r"), Asked("s", finished=True), Asked("t", aborted=True)]
-    assert names(Scheduler(4).schedule([Asked("a")], running)) == ("", "st", "")
+    running = [Candidate("r"), Candidate("s", finished=True), Candidate("t", aborted=True)]
+    assert names(Scheduler(4).schedule([Candidate("a")], running)) == ("", "st", "")
 
 
 def test_jobs_join_in_the_step_in_which_the_last_one_leaves() -> None:
-    waiting = [Asked("a", THERE), Asked("b")]
-    assert names(Scheduler(4).schedule(waiting, [Asked("r", finished=True)])) == ("a", "r", "")
+    waiting = [Candidate("a", THERE), Candidate("b")]
+    assert names(Scheduler(4).schedule(waiting, [Candidate("r", finished=True)])) == ("a", "r", "")
 
 
 def test_an_aborted_job_is_dropped_and_decides_no_place() -> None:
-    waiting = [Asked("a", THERE, aborted=True), Asked("b"), Asked("c", aborted=True), Asked("d")]
+    waiting = [
+        Candidate("a", THERE, aborted=True),
+        Candidate("b"),
+        Candidate("c", aborted=True),
+        Candidate("d"),
+    ]
     assert names(Scheduler(4).schedule(waiting, [])) == ("bd", "", "ac")
 
 
 def test_jobs_that_are_all_aborted_leave_nothing_to_run() -> None:
-    assert names(Scheduler(4).schedule([Asked("a", aborted=True)], [])) == ("", "", "a")
+    assert names(Scheduler(4).schedule([Candidate("a", aborted=True)], [])) == ("", "", "a")
