@@ -10,7 +10,8 @@ from cloud.engine.faults import not_finite
 from cloud.engine.image_encoder import EncodedImages
 from cloud.engine.job import EmbeddingJob, milliseconds_since
 from protos import inference_pb2 as ip
-from protos.matching import Floats, scores, unit
+from protos.arrays import Floats
+from protos.matching import scores, unit
 
 
 class EmbeddingBatch:

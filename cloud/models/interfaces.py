@@ -6,7 +6,7 @@ from typing import Protocol
 from torch import Tensor
 
 from protos import bundle_pb2 as pb
-from protos.matching import Floats
+from protos.arrays import Floats
 from splitter.families import DecoderBatch
 
 

@@ -63,7 +63,7 @@ class VisionTail:
         Raises UnknownName, PayloadError or TooLarge.
         """
         self.bundle.codec(cut, codec)
-        decoded, sent = wire.unpack(self._codecs[cut, codec], payloads, tiles, reference)
+        decoded, sent = self._codecs[cut, codec].receive(payloads, tiles, reference)
         return {
             name: torch.from_numpy(tensor.reshape(tiles, -1, *tensor.shape[1:]))
             for name, tensor in decoded.items()

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edge.models import runtime
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, NoRoute
 from protos.pictures.tiles import ONE_TILE, Grid
 from protos.text.detokenizer import IncrementalDetokenizer
 from protos.text.prompt import PromptBuilder
-
-Floats = NDArray[np.float32]
 
 
 def available(bundle: Bundle) -> bool:

@@ -4,7 +4,6 @@ for.
 
 from collections.abc import Iterable
 
-from protos import codec as wire
 from splitter.codecs import codecs
 from splitter.stages.learned_codec import learned
 from splitter.stages.work import Work
@@ -25,9 +24,9 @@ def cut_codecs(
     `share` of the budget; without it none does. Its levels begin where the fitted codec's end, so that one
     comes with it.
     """
-    learns = wire.Learned.name in work.options.codecs
-    kinds = [*work.options.codecs, *([wire.Fitted.name] if learns else [])]
-    transforms = codecs.fitted_transforms(boundary, weighed) if wire.Fitted.name in kinds else {}
+    learns = "learned" in work.options.codecs
+    kinds = [*work.options.codecs, *(["fitted"] if learns else [])]
+    transforms = codecs.fitted_transforms(boundary, weighed) if "fitted" in kinds else {}
     made = codecs.fit(boundary, transforms, kinds)
     return (
         [*made, *learned(work, cut, boundary, transforms, further, share)]

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from protos import codec as wire
 from splitter.codecs import codecs
 from splitter.codecs.fitting import Transform
 from splitter.codecs.learning.network import sender_graph
@@ -94,9 +93,7 @@ def learned(
     if not found.helped:
         return []
     transforms = found.transforms(boundary)
-    return list(
-        codecs.levels(wire.Learned.name, transforms, training_set.steps, lambda: sender_graph(transforms))
-    )
+    return list(codecs.levels("learned", transforms, training_set.steps, lambda: sender_graph(transforms)))
 
 
 def _learn(

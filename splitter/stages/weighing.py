@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from protos import codec as wire
 from splitter.codecs import codecs, fitting, sensitivity
 from splitter.codecs.arrangements import nearest
 from splitter.codecs.weighed import GroupFisher, Weighed, best
@@ -23,7 +22,7 @@ def weigh(work: Work, cut: str, boundary: codecs.Tensors) -> codecs.Weighing:
     """How each tensor is taken and what its errors cost the tail, where a codec asks for it; found once.
     Fitting by it needs no model.
     """
-    if not {wire.Fitted.name, wire.Learned.name} & set(work.options.codecs):
+    if not {"fitted", "learned"} & set(work.options.codecs):
         return {}
     place = work.parts.file(
         f"weighed-{cut}.npz",

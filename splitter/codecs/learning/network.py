@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, scaled_dot_product_attention, softplus
 
 from protos import codec as wire
-from protos.codec.refiner import HEAD, MIN_VARIANCE
+from protos.codec.level import Level
+from protos.codec.refiner import HEAD, MIN_VARIANCE, Refiner
+from protos.codec.synthesis import Synthesis
 from splitter.codecs.fitting import MAX_SENT, Floats, Integers, Transform, level, spread_of
 from splitter.evaluate.verify import in_batches
 from splitter.graph.export import export
@@ -137,7 +139,7 @@ class Network(nn.Module):
         moved = {name: getattr(self, name).numpy().copy() for name in ("mean", "analysis", "basis")}
         kept = {part.name: getattr(self.start, part.name) for part in fields(self.start)}
         return LearnedTransform(
-            **kept | moved, network=self, calibration=calibration, refiner=wire.Refiner(**weights)
+            **kept | moved, network=self, calibration=calibration, refiner=Refiner(**weights)
         )
 
     def _level(self, step: Tensor | float) -> Tensor:
@@ -233,14 +235,14 @@ class LearnedTransform(Transform):
 
     network: Network = field(kw_only=True)
     calibration: NDArray[np.floating] = field(kw_only=True)
-    refiner: wire.Refiner = field(kw_only=True)
+    refiner: Refiner = field(kw_only=True)
 
     @property
-    def synthesis(self) -> wire.Synthesis:
+    def synthesis(self) -> Synthesis:
         """The receiver's half."""
         return replace(super().synthesis, refiner=self.refiner)
 
-    def level(self, step: float) -> wire.Level:
+    def level(self, step: float) -> Level:
         """The tables for a step."""
         in_steps = self._in_steps(self.calibration, step)
         with torch.inference_mode():
@@ -260,7 +262,7 @@ class LearnedTransform(Transform):
         )
         return torch.cat([self.network.in_steps(part, 1 / step) for part in parts])
 
-    def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
+    def kept(self, levels: Sequence[Level]) -> tuple[int, int]:
         """All that it was trained with."""
         tokens, channels = levels[0].which.shape
         return tokens, channels

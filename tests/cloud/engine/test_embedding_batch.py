@@ -12,8 +12,8 @@ from cloud.engine.image_encoder import encode_images
 from cloud.engine.job import EmbeddingJob, VisionInput
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
+from protos.arrays import Floats
 from protos.errors import PayloadError
-from protos.matching import Floats
 
 NORTH, EAST = (0.0, 1.0), (1.0, 0.0)
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from edge.models.head import Head
-from edge.models.local_model import Floats, LocalModel, available
+from edge.models.local_model import LocalModel, available
 from edge.pictures.preprocess import Preprocessor
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, NoRoute, PromptError
 from splitter.families.idefics3 import Idefics3
