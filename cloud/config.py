@@ -1,4 +1,4 @@
-"""What an operator may set about the service. Checked once, here."""
+"""The options of the service, checked once, here."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class ServeConfig:
     port: int = 7070  # 0: any free one
     device: str = "auto"
     dtype: str = "auto"
-    max_batch: int = 16  # requests answered side by side
+    max_batch: int = 16  # requests in a batch
     max_waiting: int = 64  # requests waiting for a place in a batch
     max_in_flight: int = 32  # requests of one Converse stream at once
     max_frame_bytes: int = 64 << 20  # image tokens kept for further questions
@@ -78,8 +78,8 @@ def _among(option: str, value: str, known: tuple[str, ...]) -> None:
         )
 
 
-def _within(option: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
+def _within(option: str, value: float, minimum: float, maximum: float) -> None:
+    if not minimum <= value <= maximum:
         raise RequestError(
-            f"{option} is {value}; give a number from {least} to {most}", option=option, value=value
+            f"{option} is {value}; give a number from {minimum} to {maximum}", option=option, value=value
         )

@@ -1,1 +1,1 @@
-"""Requests checked and decoded before the engine sees them."""
+"""Requests checked and decoded before they reach the engine."""

@@ -13,8 +13,13 @@ from protos.errors import PictureError, TooLarge
 # Only formats whose decoders run no program of their own, as that of EPS does.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
-# Process-wide on purpose: `warnings.catch_warnings` is not safe in the threads that decode.
+# Process-wide on purpose: `warnings.catch_warnings` is not safe in the decode threads.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def decode_picture(data: bytes, limits: pb.Limits) -> NDArray[np.uint8]:
+    """A file's bytes as upright RGB (h, w, 3). Raises PictureError or TooLarge."""
+    return on_white(open_picture(data, limits))
 
 
 def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
@@ -44,18 +49,18 @@ def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
 
 
 def on_white(picture: Image.Image) -> NDArray[np.uint8]:
-    """A picture as RGB (h, w, 3), what is transparent laid onto white as transformers' processors do it."""
+    """A picture as RGB (h, w, 3), transparent pixels laid onto white as transformers' processors do it."""
     if "A" in picture.getbands() or picture.info.get("transparency") is not None:
         opaque = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
     return np.array(picture.convert("RGB"))
 
 
-def _check_pixels(image: Image.Image, most: int) -> None:
+def _check_pixels(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
-    if width * height > most:
+    if width * height > max_pixels:
         raise PictureError(
-            f"the picture is {width} x {height}, at most {most} pixels are accepted: scale it down",
+            f"the picture is {width} x {height}, at most {max_pixels} pixels are accepted: scale it down",
             width=width,
             height=height,
         )

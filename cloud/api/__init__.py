@@ -1,1 +1,1 @@
-"""The gRPC face of the service, its assembly, and its life as a process."""
+"""The gRPC service: its RPCs, its assembly, and its life as a process."""

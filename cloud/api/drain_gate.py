@@ -1,4 +1,4 @@
-"""The way in: open while serving, closed while draining, and knows when the last request has left."""
+"""Admits requests while the service runs, refuses them while it drains."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,29 +8,29 @@ from protos.errors import CloudError
 
 
 class DrainGate:
-    """Counts who is inside. Belongs to the event loop."""
+    """Counts the requests that are unfinished. Belongs to the event loop."""
 
     def __init__(self) -> None:
-        self._inside = 0
+        self._requests = 0
         self._closing = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """While open a request is inside. Raises CloudError (UNAVAILABLE) when the door is closed."""
+        """Count one request. Raises CloudError (UNAVAILABLE) when the gate is closed."""
         if self._closing.is_set():
             raise CloudError(
                 "the service is shutting down and takes no new requests; ask again, another instance may "
                 "answer"
             )
-        self._inside += 1
+        self._requests += 1
         self._empty.clear()
         try:
             yield
         finally:
-            self._inside -= 1
-            if not self._inside:
+            self._requests -= 1
+            if not self._requests:
                 self._empty.set()
 
     @property
@@ -41,9 +41,9 @@ class DrainGate:
         self._closing.set()
 
     async def closing(self) -> None:
-        """Wait until the door closes."""
+        """Wait until the gate closes."""
         await self._closing.wait()
 
     async def empty(self) -> None:
-        """Wait until nobody is inside."""
+        """Wait until no request is unfinished."""
         await self._empty.wait()

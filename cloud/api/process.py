@@ -1,4 +1,4 @@
-"""The service as a process: models loaded, what it runs on announced, signals obeyed."""
+"""The service as a process: models loaded, address and device announced, signals obeyed."""
 
 import asyncio
 import logging
@@ -10,24 +10,26 @@ from transformers.utils import logging as transformers_logging
 
 from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
-from cloud.models.dual_encoder import DualEncoder, open_tail
+from cloud.models.dual_encoder import DualEncoder
+from cloud.models.loading import model_width, open_tail
 from cloud.models.numpy_threads import limit_numpy
 from cloud.models.placement import Placement, choose
-from cloud.models.tail import Tail, width
+from cloud.models.tail import Tail
 from protos.bundle import Bundle
 
 _log = logging.getLogger(__name__)
 
 
 def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
-    """Serve until a signal; the exit status. Raises RequestError, BundleError or CheckpointError where it
-    cannot start.
+    """Serve until a signal; the exit status.
+
+    Raises RequestError, BundleError or CheckpointError where it cannot start.
     """
     transformers_logging.disable_progress_bar()
     limit_numpy()
     if config.threads:
         torch.set_num_threads(config.threads)
-    placement = choose(config.device, config.dtype, max(map(width, bundles)))
+    placement = choose(config.device, config.dtype, max(map(model_width, bundles)))
     tails = {
         digest: open_tail(bundle, placement)
         for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
@@ -66,7 +68,7 @@ def _announce(
 
 
 def _stop_signals() -> asyncio.Queue[int]:
-    """SIGTERM and SIGINT, as they come."""
+    """SIGTERM and SIGINT, in order of arrival."""
     stops: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stops.put_nowait, number)
@@ -74,11 +76,13 @@ def _stop_signals() -> asyncio.Queue[int]:
 
 
 async def _drain(service: Service, seconds: float, stops: asyncio.Queue[int]) -> int:
-    """0 where every running answer was finished; 1 where time ran out or a second signal came."""
+    """The exit status: 0 where every running answer was finished, 1 where time ran out or a second signal
+    came.
+    """
     draining = asyncio.create_task(service.drain(seconds), name="drain")
-    impatient = asyncio.create_task(stops.get(), name="second signal")
-    await asyncio.wait({draining, impatient}, return_when=asyncio.FIRST_COMPLETED)
-    impatient.cancel()
+    second_signal = asyncio.create_task(stops.get(), name="second signal")
+    await asyncio.wait({draining, second_signal}, return_when=asyncio.FIRST_COMPLETED)
+    second_signal.cancel()
     if draining.done() and draining.result():
         return 0
     draining.cancel()

@@ -1,52 +1,49 @@
 """The parts of a running service put together, started, and drained."""
 
 import asyncio
-import importlib.metadata
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health
 
 from cloud.admission.input_processor import InputProcessor
+from cloud.api.description import describe
 from cloud.api.drain_gate import DrainGate
-from cloud.api.server import Inference
+from cloud.api.grpc_server import add_health, listen, new_server
+from cloud.api.servicer import Inference
 from cloud.config import ServeConfig
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
+from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.placement import Placement
-from cloud.models.tail import Tail, max_request_bytes
-from protos import inference_pb2 as ip
-from protos.errors import RequestError
+from cloud.models.tail import Tail
 from protos.inference_pb2_grpc import add_InferenceServicer_to_server
 
-SERVICE = ip.DESCRIPTOR.services_by_name["Inference"].full_name
-
-_DECODERS = 2  # threads that decode payloads and pictures; torch has the other cores
-_MIN_PAUSE, _MAX_PAUSE = 0.5, 5.0  # seconds between two looks for what is to be forgotten
-_LAST_WORDS = 1.0  # seconds for replies that are under way when the server stops
+_DECODE_THREADS = 2  # of payloads and pictures; torch has the other cores
+_MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of the encoder cache to the next
+_STOP_SECONDS = 1.0  # for replies that are under way when the server stops
 
 
 @dataclass(frozen=True)
 class Service:
-    """A server that listens, and the engine that runs behind it."""
+    """A listening server, and its engine."""
 
     address: str
     engine: Engine
     _running: asyncio.Task[None]
     _server: grpc.aio.Server
-    _probe: health.aio.HealthServicer
+    _health: health.aio.HealthServicer
     _gate: DrainGate
 
     async def drain(self, seconds: float) -> bool:
-        """Let nobody in any more, and those inside finish within `seconds`; whether they did."""
+        """Refuse new requests; whether the others finish within `seconds`."""
         self._gate.close()
-        await self._probe.enter_graceful_shutdown()
+        await self._health.enter_graceful_shutdown()
         try:
             async with asyncio.timeout(seconds):
                 await self._gate.empty()
@@ -55,112 +52,48 @@ class Service:
         return True
 
     async def stop(self) -> None:
-        """Fail what is unfinished as UNAVAILABLE, and close."""
+        """Fail unfinished requests as UNAVAILABLE, and close."""
         self._gate.close()
         self._running.cancel()
         await asyncio.wait([self._running])
-        await self._server.stop(_LAST_WORDS)
+        await self._server.stop(_STOP_SECONDS)
 
 
 @asynccontextmanager
 async def serving(
     tails: Mapping[str, Tail | DualEncoder], placement: Placement, config: ServeConfig
 ) -> AsyncIterator[Service]:
-    """A running service for these tails by digest; leaving stops it at once (drain first). Raises
-    RequestError where it cannot listen.
+    """A running service for these tails by digest; leaving stops it at once (drain first).
+
+    Raises RequestError where it cannot listen.
     """
-    frames, gate = (
-        EncoderCache(config.max_frame_bytes, config.keep, max_sent_bytes=config.max_sent_bytes),
-        DrainGate(),
-    )
-    engine = Engine(Scheduler(config.max_waiting), frames, config.max_batch)
-    description = _describe(tails, placement)
-    with ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode") as pool:
-        inference = Inference(
-            engine, InputProcessor(tails, frames, pool), gate, description, config.max_in_flight
-        )
-        server = grpc.aio.server(
-            options=_options(description.max_request_bytes), maximum_concurrent_rpcs=_max_rpcs(config)
-        )
+    encoder_cache, gate = _encoder_cache(config), DrainGate()
+    engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
+    description = describe(tails, placement)
+    with ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode") as pool:
+        input_processor = InputProcessor(tails, encoder_cache, pool)
+        inference = Inference(engine, input_processor, gate, description, config.max_in_flight)
+        server = new_server(config, description.max_request_bytes)
         add_InferenceServicer_to_server(inference, server)
-        probe, address = await _probe(server), _listen(server, config)
-        async with (
-            asyncio.TaskGroup() as tasks
-        ):  # an engine that fails takes the service down, instead of leaving it deaf
-            service = Service(
-                address, engine, tasks.create_task(engine.run(), name="engine"), server, probe, gate
-            )
-            forgetting = tasks.create_task(_forget(frames), name="forgetting")
+        healthy, address = await add_health(server), listen(server, config)
+        async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
+            running = tasks.create_task(engine.run(), name="engine")
+            expiry = tasks.create_task(_expire(encoder_cache), name="expiry")
+            service = Service(address, engine, running, server, healthy, gate)
             await server.start()
             try:
                 yield service
             finally:
-                forgetting.cancel()
+                expiry.cancel()
                 await service.stop()
 
 
-async def _forget(frames: EncoderCache) -> None:
-    """Drop what has been kept for long enough, until cancelled."""
+def _encoder_cache(config: ServeConfig) -> EncoderCache:
+    return EncoderCache(config.max_frame_bytes, config.keep, max_sent_bytes=config.max_sent_bytes)
+
+
+async def _expire(encoder_cache: EncoderCache) -> None:
+    """Free the memory of expired frames, until cancelled."""
     while True:
-        await asyncio.sleep(max(_MIN_PAUSE, min(frames.seconds / 4, _MAX_PAUSE)))
-        frames.expire()
-
-
-def _options(max_request_bytes: int) -> list[tuple[str, int]]:
-    return [
-        ("grpc.max_receive_message_length", max_request_bytes),
-        (
-            "grpc.so_reuseport",
-            0,
-        ),  # else a second service on the same port would start, and get half of the requests
-        # Devices ping every 20 s to notice a lost link; by default gRPC takes more than one ping in 5 minutes
-        # for abuse and hangs up.
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-    ]
-
-
-def _max_rpcs(config: ServeConfig) -> int:
-    """Bounds the requests held in memory; well above what the queue lets in, so that it is the queue that
-    says no, with a reason.
-    """
-    return 2 * (config.max_waiting + config.max_batch) + 64
-
-
-async def _probe(server: grpc.aio.Server) -> health.aio.HealthServicer:
-    probe = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
-    reflection.enable_server_reflection([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    await probe.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-    return probe
-
-
-def _listen(server: grpc.aio.Server, config: ServeConfig) -> str:
-    try:
-        port = server.add_insecure_port(f"{config.host}:{config.port}")
-    except RuntimeError as error:
-        place = f"{config.host}:{config.port}"
-        message = (
-            f"cannot listen on {place}: the port is taken, or the address is not this machine's; "
-            "choose another --listen"
-        )
-        raise RequestError(message, listen=place) from error
-    return f"{config.host}:{port}"
-
-
-def _describe(tails: Mapping[str, Tail | DualEncoder], placement: Placement) -> ip.DescribeReply:
-    most = max(max_request_bytes(tail.bundle) for tail in tails.values())
-    reply = ip.DescribeReply(
-        version=_version(), device=placement.device_name, dtype=placement.dtype_name, max_request_bytes=most
-    )
-    for tail in tails.values():
-        manifest = tail.bundle.manifest
-        reply.bundles.add(digest=tail.digest, model=manifest.model, cuts=[cut.name for cut in manifest.cuts])
-    return reply
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("isthmus")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        await asyncio.sleep(max(_MIN_EXPIRY_SECONDS, min(encoder_cache.seconds / 4, _MAX_EXPIRY_SECONDS)))
+        encoder_cache.expire()

@@ -1,4 +1,4 @@
-"""Errors to gRPC statuses: an expected one speaks for itself, any other says nothing of the inside."""
+"""Errors to gRPC statuses: an expected error keeps its message, any other reveals nothing of the service."""
 
 import logging
 
@@ -7,15 +7,14 @@ import grpc
 from protos.errors import IsthmusError
 
 _log = logging.getLogger(__name__)
-_MAX_WORDS = 1500  # bytes; gRPC's metadata holds 8 KiB, and a message may quote the request
+_MAX_MESSAGE_BYTES = 1500  # gRPC's metadata holds 8 KiB, and a message may quote the request
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
-    """The status and message that a caller gets; what is not expected is logged here."""
+    """The status and message that a caller gets. Logs an error that is not expected."""
     if isinstance(error, IsthmusError):
-        return grpc.StatusCode[error.status], str(error).encode("utf-8", "replace")[:_MAX_WORDS].decode(
-            "utf-8", "ignore"
-        )
+        message = str(error).encode("utf-8", "replace")[:_MAX_MESSAGE_BYTES].decode("utf-8", "ignore")
+        return grpc.StatusCode[error.status], message
     _log.error("a request failed unexpectedly", exc_info=error)
     return (
         grpc.StatusCode.INTERNAL,

@@ -8,9 +8,9 @@ from cloud.commands import serve
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus cloud` and its sub-commands."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    line = "answer questions of devices, for one bundle or several"
+    summary = "answer questions of devices, for one bundle or several"
     serve.add_arguments(
         commands.add_parser(
-            "serve", help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter
+            "serve", help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
         )
     )

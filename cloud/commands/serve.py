@@ -1,4 +1,4 @@
-"""`isthmus cloud serve`: load bundles, listen, answer until told to stop."""
+"""`isthmus cloud serve`: load bundles, listen, answer until a signal."""
 
 import argparse
 import logging
@@ -26,7 +26,6 @@ _KEEP = "how long what was sent of a frame is held in memory; 0: not at all (def
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus cloud serve`."""
-    standard = ServeConfig
     parser.epilog = _EPILOG
     parser.add_argument(
         "bundles", nargs="+", type=Path, metavar="BUNDLE", help="folder made by `isthmus split`"
@@ -37,6 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="where to listen (default %(default)s)",
     )
+    _add_placement(parser)
+    _add_number(parser, "--max-batch", int, "N", "answers side by side (default %(default)s)")
+    _add_number(parser, "--max-waiting", int, "N", "requests that may wait (default %(default)s)")
+    _add_number(parser, "--threads", int, "N", "of torch on a CPU (default: torch's choice)")
+    _add_number(parser, "--drain", float, "SECONDS", "for running answers (default %(default)s)")
+    _add_number(parser, "--keep", float, "SECONDS", _KEEP)
+    parser.add_argument("--verbose", action="store_true", help="one log line a request")
+    parser.set_defaults(run=run)
+
+
+def _add_placement(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", choices=DEVICES, help="auto takes a GPU where there is one"
     )
@@ -46,37 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=DTYPES,
         help="auto: float16 on a GPU, else the faster of bfloat16 and float32",
     )
-    parser.add_argument(
-        "--max-batch",
-        type=int,
-        default=standard.max_batch,
-        metavar="N",
-        help="answers side by side (default %(default)s)",
-    )
-    parser.add_argument(
-        "--max-waiting",
-        type=int,
-        default=standard.max_waiting,
-        metavar="N",
-        help="requests that may wait (default %(default)s)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=standard.threads,
-        metavar="N",
-        help="of torch on a CPU (default: torch's choice)",
-    )
-    parser.add_argument(
-        "--drain",
-        type=float,
-        default=standard.drain,
-        metavar="SECONDS",
-        help="for running answers (default %(default)s)",
-    )
-    parser.add_argument("--keep", type=float, default=standard.keep, metavar="SECONDS", help=_KEEP)
-    parser.add_argument("--verbose", action="store_true", help="one log line a request")
-    parser.set_defaults(run=run)
+
+
+def _add_number(
+    parser: argparse.ArgumentParser, option: str, kind: type[int] | type[float], unit: str, text: str
+) -> None:
+    default = getattr(ServeConfig, option.removeprefix("--").replace("-", "_"))
+    parser.add_argument(option, type=kind, default=default, metavar=unit, help=text)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""The engine: scheduler, batches, encoder cache, sampling."""
+"""The engine: request queue, scheduler, batches, encoder cache, sampling."""

@@ -1,82 +1,62 @@
-"""Pictures and texts compared side by side, for bundles of a dual encoder."""
+"""Pictures and texts of a dual encoder, embedded and compared side by side."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from cloud.engine.batch import Batch
-from cloud.engine.job import Comparison, Event, Job, milliseconds_since
+from cloud.engine.faults import not_finite
+from cloud.engine.image_encoder import EncodedImages
+from cloud.engine.job import EmbeddingJob, milliseconds_since
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
-from protos.errors import PayloadError
 from protos.matching import scores, unit
 
-TEXTS = ""  # the cut of a job without a picture
 
+class EmbeddingBatch:
+    """Jobs of one place: all with a picture at the same cut, or all without one."""
 
-class Comparisons(Batch):
-    """Jobs of one bundle, all with a picture at the same cut or all without one."""
-
-    def __init__(self, jobs: Sequence[Comparison]) -> None:
-        self._jobs = list(jobs)
-        self._image_tokens = torch.empty(0)
-        self._texts: dict[str, Floats] = {}
-
-    @property
-    def jobs(self) -> Sequence[Comparison]:
-        return self._jobs
-
-    def encode_images(self) -> None:
-        if self._jobs[0].cut != TEXTS:
-            super().encode_images()
-
-    def image_embeds(self) -> Iterator[tuple[Job, Tensor]]:
-        if self._jobs[0].cut != TEXTS:
-            yield from super().image_embeds()
+    def __init__(self, jobs: Sequence[EmbeddingJob], images: EncodedImages) -> None:
+        self._jobs, self._images = jobs, images
 
     @torch.inference_mode()
-    def prefill(self) -> None:
-        """The embeddings of all texts, each once."""
+    def embed_texts(self) -> Mapping[str, Floats]:
+        """The embeddings of all texts, each embedded once; on the worker thread."""
         start = time.monotonic()
-        wanted = list(dict.fromkeys(text for job in self._jobs for text in job.texts))
-        self._texts = dict(zip(wanted, self._jobs[0].tail.embed(wanted), strict=True)) if wanted else {}
+        texts = list(dict.fromkeys(text for job in self._jobs for text in job.texts))
+        embeddings = dict(zip(texts, self._jobs[0].tail.embed_texts(texts), strict=True)) if texts else {}
         for job in self._jobs:
             job.stages.first_token = milliseconds_since(start)
+        return embeddings
 
-    def decode(self) -> None:
-        """Nothing goes on: all is told at once."""
-
-    def postprocess(self) -> bool:
-        pictures = self._image_tokens.float().cpu().numpy()
+    def answer(self, texts: Mapping[str, Floats]) -> None:
+        """Emit every job's scores or embeddings, given the embeddings of all texts; on the event loop."""
+        pictures = self._images.tokens.float().cpu().numpy()
         for row, job in enumerate(self._jobs):
             if not job.aborted:
-                self._tell(job, pictures[row, 0] if job.cut != TEXTS else None)
-        self._jobs = []
-        return False
-
-    def _tell(self, job: Comparison, picture: Floats | None) -> None:
-        if picture is not None and not np.isfinite(picture).all():
-            job.fail(PayloadError("the model makes no number of these features; send the picture instead"))
-            return
-        texts = np.stack([self._texts[text] for text in job.texts]) if job.texts else None
-        event: Event
-        if picture is None:
-            event = _embedded(texts)
-        elif texts is None:
-            event = _embedded(unit(picture)[None])
-        else:
-            ranked = scores(job.tail.matching, job.labels, texts, unit(picture))
-            job.say(ranked[0].label)
-            event = ip.Done(reason=ip.Done.STOP, scores=ranked)
-        job.stages.total = milliseconds_since(job.arrived)
-        event.stages.CopyFrom(job.stages)
-        event.frame = job.frame
-        job.say(event)
+                _answer(job, pictures[row, 0] if job.image else None, [texts[text] for text in job.texts])
 
 
-def _embedded(embeddings: Floats | None) -> ip.EmbedReply:
-    rows = [] if embeddings is None else embeddings.tolist()
-    return ip.EmbedReply(embeddings=[ip.Embedding(values=row) for row in rows])
+def _answer(job: EmbeddingJob, picture: Floats | None, texts: Sequence[Floats]) -> None:
+    if picture is None:
+        _finish(job, _embed_reply(texts))
+    elif not np.isfinite(picture).all():
+        job.fail(not_finite())
+    elif texts:
+        ranked = scores(job.tail.matching, job.labels, np.stack(texts), unit(picture))
+        job.emit(ranked[0].label)
+        _finish(job, ip.Done(reason=ip.Done.STOP, scores=ranked))
+    else:
+        _finish(job, _embed_reply([unit(picture)]))
+
+
+def _embed_reply(embeddings: Sequence[Floats]) -> ip.EmbedReply:
+    return ip.EmbedReply(embeddings=[ip.Embedding(values=row.tolist()) for row in embeddings])
+
+
+def _finish(job: EmbeddingJob, event: ip.Done | ip.EmbedReply) -> None:
+    job.stages.total = milliseconds_since(job.arrived)
+    event.stages.CopyFrom(job.stages)
+    event.frame = job.frame
+    job.emit(event)

@@ -1,54 +1,22 @@
-"""One request on its way through the engine, and what streams back."""
+"""One request on its way through the engine, and the events that stream back."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from torch import Tensor
 
 from cloud.engine.sampling import Sampler
-from protos import bundle_pb2 as pb
+from cloud.engine.scheduler import Place
+from cloud.models.interfaces import EmbeddingModel, GenerativeModel, VisionModel
 from protos import inference_pb2 as ip
-from protos.arrays import Floats
 from protos.codec.payload import Frame
 from protos.errors import DeadlineError
 from protos.pictures.tiles import ONE_TILE, Grid
-from splitter.families import DecoderBatch
 
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
 NEVER = float("inf")
-
-
-class VisionModel(Protocol):
-    """What the engine needs of whatever sees; tests may hand it something else."""
-
-    digest: str
-
-    def enter(self, cut: str, rows: list[Mapping[str, Tensor]]) -> Tensor:
-        """Boundaries of pictures to the image tokens (tiles, tokens, width) of all their tiles in order."""
-
-
-class Model(VisionModel, Protocol):
-    """One that answers questions."""
-
-    stop_tokens: frozenset[int]
-
-    def decode(self, ids: list[int]) -> str:
-        """Token ids as text, special tokens left out."""
-
-    def rows(self, prompts: list[list[int]], image_tokens: Tensor) -> DecoderBatch:
-        """Prompts with their image tokens in place."""
-
-
-class Comparer(VisionModel, Protocol):
-    """One that compares pictures with texts."""
-
-    matching: pb.Matching
-
-    def embed(self, texts: Sequence[str]) -> Floats:
-        """Texts to embeddings (texts, width) of length 1."""
 
 
 def milliseconds_since(instant: float) -> float:
@@ -56,39 +24,62 @@ def milliseconds_since(instant: float) -> float:
     return (time.monotonic() - instant) * 1000
 
 
+@dataclass(frozen=True)
+class VisionInput:
+    """One picture as it enters the tail."""
+
+    cut: str
+    boundary: Mapping[str, Tensor]  # (tiles, ...)
+    grid: Grid = ONE_TILE
+    frame: str = ""  # its digest; empty where the encoder cache keeps nothing
+    sent: Frame | None = None  # codes that the next frame may be coded against
+
+
 @dataclass(eq=False, kw_only=True)
 class Job:
-    """What to look at, until when, and where the events go. Belongs to the event loop; instants are
-    time.monotonic().
+    """The model work of one request, its deadline, and its events.
+
+    Belongs to the event loop. Instants are time.monotonic().
     """
 
     tail: VisionModel
-    cut: str  # empty where there is no picture
-    boundary: Mapping[str, Tensor]  # of one picture, (tiles, ...)
-    frame: str  # its digest; empty where nothing is kept of it
+    image: VisionInput | None  # None: texts only
     arrived: float = 0.0
     deadline: float = NEVER
-    grid: Grid = ONE_TILE
-    sent: Frame | None = None  # codes that another frame may be coded against
-    stages: ip.Stages = field(default_factory=ip.Stages)
     queued: float = 0.0
+    stages: ip.Stages = field(default_factory=ip.Stages)
     cancelled: bool = False
+    finished: bool = False  # the last event, or an error, is emitted
     _events: asyncio.Queue[Event | Exception] = field(default_factory=asyncio.Queue)
 
     @property
+    def place(self) -> Place:
+        return Place(self.tail.digest, self.image.cut if self.image else None)
+
+    @property
+    def frame(self) -> str:
+        """The digest of the picture's frame; empty where none is cached."""
+        return self.image.frame if self.image else ""
+
+    @property
     def aborted(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the caller has cancelled, or the deadline has passed."""
         return self.cancelled or time.monotonic() >= self.deadline
 
-    def say(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
+        """Append an event to `events`."""
         self._events.put_nowait(event)
+        self.finished = not isinstance(event, str)
 
     def fail(self, error: Exception) -> None:
+        """End the events with an error."""
         self._events.put_nowait(error)
+        self.finished = True
 
     async def events(self) -> AsyncIterator[Event]:
-        """Pieces of text as they come, then the last event. Raises what the job failed with, or
-        DeadlineError.
+        """Pieces of text as they come, then the last event.
+
+        Raises the error that the job failed with, or DeadlineError.
         """
         while True:
             event = await self._next()
@@ -110,21 +101,19 @@ class Job:
 
 
 @dataclass(eq=False, kw_only=True)
-class Question(Job):
-    """To be answered in words."""
+class GenerationJob(Job):
+    """A question to be answered in words."""
 
-    tail: Model
+    tail: GenerativeModel
     prompt: list[int]
     max_tokens: int
-    sampler: Sampler | None
+    sampler: Sampler | None  # None: greedy
 
 
 @dataclass(eq=False, kw_only=True)
-class Comparison(Job):
-    """A picture to be named by the best of `labels`; without labels what is seen, or else the `texts`, to be
-    embedded.
-    """
+class EmbeddingJob(Job):
+    """A picture to be named by the best of `labels`; without labels a picture or `texts` to be embedded."""
 
-    tail: Comparer
+    tail: EmbeddingModel
     labels: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()  # what the text tower reads: of each label one

@@ -8,9 +8,7 @@ from protos.limits import check_generation
 
 
 class Sampler:
-    """Draws tokens for one answer. Its own generator makes the draws independent of whoever shares the
-    batch.
-    """
+    """Draws tokens for one answer. Its own generator makes the draws independent of the rest of the batch."""
 
     def __init__(self, temperature: float, top_p: float, seed: int) -> None:
         self._temperature, self._top_p = temperature, top_p or 1.0

@@ -1,1 +1,1 @@
-"""The models that are served, and what they run on."""
+"""The models that are served, and the device and dtype they run on."""

@@ -8,19 +8,20 @@ import torch
 from tokenizers import Tokenizer
 
 from cloud.models.placement import Placement
-from cloud.models.tail import Tail, VisionTail
+from cloud.models.vision_tail import VisionTail
 from protos.arrays import Floats
 from protos.bundle import PICTURE_CUT, Bundle
 from protos.matching import label_texts
 from splitter.families import Matching
 from splitter.families.texts import embed_texts
 
-_MAX_KEPT = 20_000  # embeddings of texts; at a width of 768 that is 60 MB
+_MAX_TEXTS = 20_000  # in the cache; at a width of 768 their embeddings take 60 MB
 
 
 class DualEncoder(VisionTail):
-    """Everything that compares pictures with texts for one bundle. A camera asks with the same labels again
-    and again: they are kept.
+    """Everything that compares pictures with texts for one bundle.
+
+    A camera asks with the same labels again and again, so embeddings of texts are cached.
     """
 
     _family: Matching
@@ -29,30 +30,25 @@ class DualEncoder(VisionTail):
         super().__init__(bundle, placement)
         self.matching = bundle.manifest.matching
         self._tokenizer = Tokenizer.from_file(str(bundle.file(self.matching.tokenizer)))
-        self._kept: OrderedDict[str, Floats] = OrderedDict()
+        self._text_cache: OrderedDict[str, Floats] = OrderedDict()
 
-    def embed(self, texts: Sequence[str]) -> Floats:
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
         """Texts to embeddings (texts, width) of length 1; on the thread that runs the model."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        new = [text for text in dict.fromkeys(texts) if text not in self._text_cache]
         if new:
             embedded = embed_texts(self._family, self._model, self._tokenizer, new)
-            self._kept.update(zip(new, embedded.cpu().numpy(), strict=True))
+            self._text_cache.update(zip(new, embedded.cpu().numpy(), strict=True))
         for text in texts:
-            self._kept.move_to_end(text)
-        found = np.stack([self._kept[text] for text in texts])
-        while len(self._kept) > _MAX_KEPT:
-            self._kept.popitem(last=False)
-        return found
+            self._text_cache.move_to_end(text)
+        embeddings = np.stack([self._text_cache[text] for text in texts])
+        while len(self._text_cache) > _MAX_TEXTS:
+            self._text_cache.popitem(last=False)
+        return embeddings
 
     @torch.inference_mode()
     def warm(self) -> None:
-        """One picture and the bundle's own labels, so that no caller pays for what torch sets up at first
+        """Run one picture and the bundle's own labels, so that no caller pays for what torch sets up at first
         use.
         """
         self.enter(PICTURE_CUT, [{PICTURE_CUT: torch.zeros(1, *self._family.pixel_shape(self._model))}])
-        self.embed(label_texts(self.matching, self.matching.labels or ["?"]))
-
-
-def open_tail(bundle: Bundle, placement: Placement) -> Tail | DualEncoder:
-    """A bundle's model, whichever sort it is. Raises BundleError or CheckpointError."""
-    return DualEncoder(bundle, placement) if bundle.manifest.HasField("matching") else Tail(bundle, placement)
+        self.embed_texts(label_texts(self.matching, self.matching.labels or ["?"]))

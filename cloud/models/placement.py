@@ -1,4 +1,4 @@
-"""What the tail runs on, and in which floating point: FP16 on a GPU, the faster of BF16 and FP32 on a CPU."""
+"""The device and dtype that the tail runs on: FP16 on a GPU, the faster of BF16 and FP32 on a CPU."""
 
 import time
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from protos.errors import RequestError
 
 _ROWS = 256  # about what a prefill multiplies at once
 _SECONDS = 0.02  # of measuring, for each dtype
-_MARGIN = 0.9  # BF16 rounds more than FP32, so it must win by a tenth
+_MAX_RATIO = 0.9  # BF16 rounds more than FP32, so it must win by a tenth
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A device, a dtype, and in words why."""
+    """A device, a dtype, and the reason for them in words."""
 
     device: torch.device
     dtype: torch.dtype
@@ -26,15 +26,16 @@ class Placement:
 
     @property
     def device_name(self) -> str:
-        """The device in words, with its model where it is a GPU."""
+        """The device in words; of a GPU its model too."""
         if self.device.type == "cuda":
             return f"cuda ({torch.cuda.get_device_name(self.device)})"
         return self.device.type
 
 
 def choose(device: str, dtype: str, width: int) -> Placement:
-    """From the options `--device` and `--dtype`, and the width of the widest model. Raises RequestError for a
-    GPU that is not there.
+    """The placement for the options `--device` and `--dtype`, and the width of the widest model.
+
+    Raises RequestError for a GPU that is not there.
     """
     found = _device(device)
     if dtype != "auto":
@@ -61,7 +62,7 @@ def _device(name: str) -> torch.device:
 
 def _faster(device: torch.device, width: int) -> Placement:
     full, half = (_matmul_seconds(dtype, width) for dtype in (torch.float32, torch.bfloat16))
-    if half < full * _MARGIN:
+    if half < full * _MAX_RATIO:
         return Placement(
             device,
             torch.bfloat16,

@@ -31,7 +31,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass
 class Answered:
-    """One answer as a caller sees it."""
+    """One answer as a caller gets it."""
 
     pieces: list[str]
     done: ip.Done
@@ -72,7 +72,7 @@ class Caller:
                 await asyncio.sleep(0.01)
 
     async def until_running(self, waiting: int = 0) -> None:
-        """Wait until a batch runs and so many wait behind it."""
+        """Wait until a batch runs and so many requests wait."""
         async with asyncio.timeout(30):
             while not (load := self.service.engine.load()).running or load.waiting < waiting:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

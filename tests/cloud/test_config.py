@@ -1,4 +1,4 @@
-"""What an operator may set, and how a wrong setting is told."""
+"""Options of the service, and the message of a wrong one."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def test_an_address_is_a_host_and_a_port(text: str, address: tuple[str, int]) ->
 
 
 @pytest.mark.parametrize("text", ["7070", ":7070", "localhost", "::1:7070", "host:http", "host:-1", ""])
-def test_what_is_no_address_says_what_is(text: str) -> None:
+def test_no_address_is_refused_with_the_form_of_one(text: str) -> None:
     with pytest.raises(RequestError, match="write HOST:PORT"):
         listen_address(text)
 

@@ -9,9 +9,7 @@ from contextlib import AsyncExitStack
 import grpc
 import numpy as np
 import pytest
-import torch
 
-from cloud.engine.encoder_cache import EncoderCache
 from cloud.models.tail import Tail
 from edge.link.client import CloudClient
 from edge.models.head import Head
@@ -24,7 +22,6 @@ from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.arms.rules import Rules
 from protos.costs.profile import DeviceProfile
-from protos.errors import UnknownFrame
 from protos.pictures.tiles import ONE_TILE
 from tests.cloud.calling import Caller, Pixels, calling
 
@@ -226,7 +223,7 @@ async def test_an_expired_frame_is_followed_by_a_key_frame(tail: Tail, scenes: l
     assert texts[0] == texts[1]
 
 
-async def test_a_cloud_that_keeps_nothing_says_so_and_gets_key_frames(
+async def test_a_cloud_that_keeps_nothing_names_no_frame_and_gets_key_frames(
     tail: Tail, scenes: list[Pixels]
 ) -> None:
     camera = Camera(tail)
@@ -245,43 +242,3 @@ async def test_two_services_may_know_different_frames(tail: Tail, scenes: list[P
             (await camera.ask(callers[number % 2], noisy(scenes[0], number))).text for number in range(4)
         }
     assert len(texts) == 1
-
-
-def sent(size: int) -> wire.Frame:
-    return {"hidden": np.zeros((1, size), np.int16)}
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_what_was_sent_is_kept_up_to_its_cap() -> None:
-    frames, tokens = EncoderCache(1 << 20, max_sent_bytes=100), torch.zeros(1, 1, 1)
-    for name in ("a" * 64, "b" * 64, "c" * 64):
-        frames.put(name, "bundle", tokens, sent=sent(20))
-    assert frames.reference("c" * 16, "bundle")
-    with pytest.raises(UnknownFrame, match="key frame"):
-        frames.reference("a" * 16, "bundle")
-    frames.put("d" * 64, "bundle", tokens, sent=sent(51))
-    assert frames.get("d" * 64, "bundle")
-    with pytest.raises(UnknownFrame):
-        frames.reference("d" * 16, "bundle")
-
-
-def test_nothing_is_kept_beyond_its_time() -> None:
-    clock = Clock()
-    frames = EncoderCache(1 << 20, 10.0, clock)
-    frames.put("a" * 64, "bundle", torch.zeros(1, 1, 1), sent=sent(1))
-    clock.now = 9.0
-    assert frames.reference("a" * 16, "bundle")
-    clock.now = 10.0
-    with pytest.raises(UnknownFrame):
-        frames.reference("a" * 16, "bundle")
-    with pytest.raises(UnknownFrame):
-        frames.get("a" * 64, "bundle")
-    frames.expire()
-    assert not frames._sent._kept
-    assert not frames._embeds._kept

@@ -32,7 +32,7 @@ def features(tail: Tail, head: Head, scenes: list[Pixels]) -> ip.InferRequest:
 
 
 async def refused(tail: Tail, bad: ip.InferRequest, good: ip.InferRequest) -> tuple[grpc.StatusCode, str]:
-    """What the bad request is told; a good one must then still be answered."""
+    """The status and message of the bad request; a good one must then still be answered."""
     async with calling(tail) as caller:
         refusal = await caller.refusal(bad)
         assert (await caller.ask(good)).text
@@ -256,7 +256,7 @@ async def test_half_a_picture(tail: Tail, scenes: list[Pixels], good: ip.InferRe
     assert "whole JPEG, PNG or WebP" in message
 
 
-async def test_a_frame_that_was_never_seen(tail: Tail, good: ip.InferRequest) -> None:
+async def test_a_frame_that_was_never_sent(tail: Tail, good: ip.InferRequest) -> None:
     status, message = await refused(
         tail, ip.InferRequest(bundle=tail.digest, question=QUESTION, cached_frame="ab" * 32), good
     )

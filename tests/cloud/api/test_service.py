@@ -1,29 +1,23 @@
-"""Converse, Describe, health, reflection, start and end."""
+"""Converse, Describe, health, reflection, drain."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from cloud.api.service import SERVICE, serving
+from cloud.api.grpc_server import SERVICE
+from cloud.api.service import serving
 from cloud.config import ServeConfig
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
-from protos.inference_pb2_grpc import InferenceStub
-from tests.cloud.calling import FP32, Pixels, calling, connected, picture_request
+from tests.cloud.calling import FP32, Pixels, calling, picture_request
 
 QUESTION = "describe the image"
-ROOT = Path(__file__).parents[3]
 
 
 async def test_converse_answers_many_and_survives_a_failing_one(tail: Tail, scenes: list[Pixels]) -> None:
@@ -56,7 +50,7 @@ async def test_leaving_a_conversation_stops_its_work(endless: Tail, scenes: list
         await caller.until_idle()
 
 
-async def test_describe_says_what_is_served(tail: Tail, endless: Tail) -> None:
+async def test_describe_lists_what_is_served(tail: Tail, endless: Tail) -> None:
     async with calling(tail, endless) as caller:
         reply = await caller.stub.Describe(ip.DescribeRequest())
     assert (reply.device, reply.dtype) == ("cpu", "float32")
@@ -125,7 +119,7 @@ async def _silent() -> AsyncIterator[ip.InferRequest]:
     yield ip.InferRequest()
 
 
-async def test_a_drain_that_runs_out_of_time_tells_the_caller(endless: Tail, scenes: list[Pixels]) -> None:
+async def test_a_drain_that_runs_out_of_time_fails_the_request(endless: Tail, scenes: list[Pixels]) -> None:
     async with calling(endless) as caller:
         running = asyncio.create_task(caller.refusal(picture_request(endless.bundle, scenes[0], QUESTION)))
         await caller.until_running()
@@ -141,52 +135,3 @@ async def test_a_taken_port_is_a_clear_error(tail: Tail) -> None:
         config = ServeConfig((tail.bundle.path,), port=int(caller.service.address.rpartition(":")[2]))
         with pytest.raises(RequestError, match="choose another --listen"):
             await serving({tail.digest: tail}, FP32, config).__aenter__()
-
-
-@contextlib.asynccontextmanager
-async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`isthmus cloud serve` as a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = (sys.executable, "-m", "isthmus", "cloud", "serve", *arguments)
-    started = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.communicate()
-
-
-async def test_the_process_drains_at_sigterm_in_mid_answer(
-    endless_path: Path, endless: Tail, scenes: list[Pixels]
-) -> None:
-    async with process(
-        str(endless_path), "--listen", "127.0.0.1:0", "--drain", "60", "--dtype", "float32", "--threads", "1"
-    ) as served:
-        assert served.stdout
-        serving_line, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
-        address = listening.removeprefix("listening on ").strip()
-        assert listening.startswith("listening on 127.0.0.1:")
-        assert all(
-            words in serving_line for words in ("endless", "vision.4", "cpu, float32", "1 threads", address)
-        )
-        async with connected(address) as channel:
-            request = picture_request(
-                endless.bundle, scenes[0], QUESTION, generation=ip.Generation(max_tokens=200)
-            )
-            replies = aiter(InferenceStub(channel).Infer(request))
-            assert (await anext(replies)).text
-            served.send_signal(signal.SIGTERM)
-            rest = [reply async for reply in replies]
-        assert rest[-1].done.tokens == 200
-        assert await served.wait() == 0
-
-
-async def test_the_process_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
-    async with process(str(tmp_path)) as served:
-        _, errors = await served.communicate()
-    assert served.returncode == 4
-    assert "is not a bundle" in errors.decode()
-    assert "Traceback" not in errors.decode()

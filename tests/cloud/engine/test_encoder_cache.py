@@ -1,38 +1,80 @@
-"""What the cloud keeps of frames, and for how long."""
+"""What the cloud keeps of cache, and for how long."""
 
+import numpy as np
 import pytest
 import torch
 
 from cloud.engine.encoder_cache import EncoderCache
+from protos.codec.payload import Frame
 from protos.errors import UnknownFrame
 
 
 def test_frames_forget_the_one_unused_for_longest() -> None:
-    frames, row = EncoderCache(3 * 40), torch.zeros(2, 5)
+    cache, row = EncoderCache(3 * 40), torch.zeros(2, 5)
     for name in ("a", "b", "c"):
-        frames.put(name, "bundle", row)
-    frames.get("a", "bundle")
-    frames.put("d", "bundle", row)
-    assert frames.get("a", "bundle").image_tokens.shape == row.shape
+        cache.put(name, "bundle", row)
+    cache.get("a", "bundle")
+    cache.put("d", "bundle", row)
+    assert cache.get("a", "bundle").image_tokens.shape == row.shape
     with pytest.raises(UnknownFrame, match="again"):
-        frames.get("b", "bundle")
+        cache.get("b", "bundle")
 
 
 def test_a_frame_belongs_to_its_bundle() -> None:
-    frames = EncoderCache(1000)
-    frames.put("a", "bundle", torch.zeros(2))
+    cache = EncoderCache(1000)
+    cache.put("a", "bundle", torch.zeros(2))
     with pytest.raises(UnknownFrame):
-        frames.get("a", "another")
+        cache.get("a", "another")
 
 
 def test_a_frame_too_large_is_not_kept_and_drops_no_other() -> None:
-    frames = EncoderCache(40)
-    frames.put("a", "bundle", torch.zeros(10))
-    frames.put("b", "bundle", torch.zeros(11))
-    assert len(frames.get("a", "bundle").image_tokens) == 10
+    cache = EncoderCache(40)
+    cache.put("a", "bundle", torch.zeros(10))
+    cache.put("b", "bundle", torch.zeros(11))
+    assert len(cache.get("a", "bundle").image_tokens) == 10
 
 
 def test_a_kept_frame_does_not_keep_its_batch() -> None:
-    frames = EncoderCache(1000)
-    frames.put("a", "bundle", torch.zeros(100, 2)[0])
-    assert frames.get("a", "bundle").image_tokens.untyped_storage().nbytes() == 8
+    cache = EncoderCache(1000)
+    cache.put("a", "bundle", torch.zeros(100, 2)[0])
+    assert cache.get("a", "bundle").image_tokens.untyped_storage().nbytes() == 8
+
+
+def sent(size: int) -> Frame:
+    return {"hidden": np.zeros((1, size), np.int16)}
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_was_sent_is_kept_up_to_its_cap() -> None:
+    cache, tokens = EncoderCache(1 << 20, max_sent_bytes=100), torch.zeros(1, 1, 1)
+    for name in ("a" * 64, "b" * 64, "c" * 64):
+        cache.put(name, "bundle", tokens, sent=sent(20))
+    assert cache.reference("c" * 16, "bundle")
+    with pytest.raises(UnknownFrame, match="key frame"):
+        cache.reference("a" * 16, "bundle")
+    cache.put("d" * 64, "bundle", tokens, sent=sent(51))
+    assert cache.get("d" * 64, "bundle")
+    with pytest.raises(UnknownFrame):
+        cache.reference("d" * 16, "bundle")
+
+
+def test_nothing_is_kept_beyond_its_time() -> None:
+    clock = Clock()
+    cache = EncoderCache(1 << 20, 10.0, clock)
+    cache.put("a" * 64, "bundle", torch.zeros(1, 1, 1), sent=sent(1))
+    clock.now = 9.0
+    assert cache.reference("a" * 16, "bundle")
+    clock.now = 10.0
+    with pytest.raises(UnknownFrame):
+        cache.reference("a" * 16, "bundle")
+    with pytest.raises(UnknownFrame):
+        cache.get("a" * 64, "bundle")
+    cache.expire()
+    assert not cache._sent._entries
+    assert not cache._embeds._entries

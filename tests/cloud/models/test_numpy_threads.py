@@ -15,11 +15,11 @@ print([library.num_threads for library in numpy], torch.get_num_threads())
 
 
 def test_numpy_takes_one_thread_and_torch_what_it_had() -> None:
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert said.split() == ["[1]", "3"]
+    assert output.split() == ["[1]", "3"]

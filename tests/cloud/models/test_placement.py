@@ -1,4 +1,4 @@
-"""What the tail runs on, and in which floating point."""
+"""The device and dtype that the tail runs on."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from cloud.models.placement import choose
 from protos.errors import RequestError
 
 
-def test_the_measured_precision_says_why() -> None:
+def test_the_measured_dtype_has_a_reason() -> None:
     placement = choose("cpu", "auto", 64)
     assert placement.dtype in (torch.float32, torch.bfloat16)
     assert "measured now" in placement.why

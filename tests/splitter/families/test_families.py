@@ -26,7 +26,7 @@ from splitter.graph.chain import Chain
 from splitter.graph.export import export_tower
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 from splitter.quantize.dynamic import to_int8
-from tests.cloud.calling import FP32, calling, picture_request, png
+from tests.cloud.calling import FP32, calling, picture_request
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.made import Made
 
@@ -163,7 +163,7 @@ async def test_the_service_answers_about_a_picture_as_the_whole_model_does_in_pr
 def test_a_picture_whose_resize_has_no_bound_is_refused(made: Made) -> None:
     grows = any(step.shortest_edge for step in made.bundle.manifest.preprocessing.resizes)
     with pytest.raises(PictureError, match="up to 50 times as long as wide") if grows else nullcontext():
-        Tail(made.bundle, FP32).preprocess(png(np.zeros((4, 201, 3), np.uint8)))
+        Tail(made.bundle, FP32).preprocess(np.zeros((4, 201, 3), np.uint8))
 
 
 def prompts(made: Made) -> Prompting:

@@ -127,7 +127,7 @@ async def test_the_service_answers_about_tiles_as_the_tail_does_in_process(
 async def test_an_upload_and_a_frame_seen_before_are_answered_as_in_process(
     bundle: Bundle, tail: Tail
 ) -> None:
-    pixels, grid = tail.preprocess(picture_request(bundle, TALL, QUESTION).picture.data)
+    pixels, grid = tail.preprocess(TALL)
     async with calling(tail) as caller:
         first = await caller.ask(picture_request(bundle, TALL, QUESTION, generation=FEW))
         again = await caller.ask(

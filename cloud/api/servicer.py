@@ -1,17 +1,19 @@
-"""The gRPC face of the service: Infer, Converse, Embed, Describe."""
+"""The RPCs of the service: Infer, Converse, Embed, Describe."""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import grpc
 
-from cloud.admission.input_processor import InputProcessor, Request
+from cloud.admission.cached_inputs import Request
+from cloud.admission.input_processor import InputProcessor
 from cloud.api.drain_gate import DrainGate
-from cloud.api.status import code_number, status_of
+from cloud.api.replies import Send, failure, one_at_a_time, reply
+from cloud.api.status import status_of
 from cloud.engine.engine import Engine
-from cloud.engine.job import NEVER, Event, Job
+from cloud.engine.job import NEVER, Job
 from protos import inference_pb2 as ip
 from protos.errors import CloudError
 from protos.inference_pb2_grpc import InferenceServicer
@@ -20,7 +22,6 @@ from protos.limits import MAX_ID_BYTES, check_identity
 _log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[ip.InferRequest, ip.InferReply]
-Send = Callable[[ip.InferReply], Awaitable[None]]
 
 
 class Inference(InferenceServicer):  # type: ignore[misc] # generated without types
@@ -45,17 +46,12 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
             await context.abort(*status_of(error))
 
     async def Converse(self, requests: AsyncIterator[ip.InferRequest], context: Context) -> None:  # noqa: N802
-        """Many answers at once, until the caller has no more questions or the service drains."""
-        send, room = _one_at_a_time(context.write), asyncio.Semaphore(self._max_in_flight)
+        """Stream many answers at once, until the caller has no more questions or the service drains."""
+        send, room = one_at_a_time(context.write), asyncio.Semaphore(self._max_in_flight)
 
         async def answer(request: ip.InferRequest) -> None:
-            identity = request.id[:MAX_ID_BYTES]
             try:
-                await self._answer(request, _deadline(context), send)
-            except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
-                # a caller that does not read its refusals fills no memory with what was refused
-                request.Clear()
-                await send(_failure(identity, error))
+                await self._answer_or_fail(request, _deadline(context), send)
             finally:
                 room.release()
 
@@ -66,7 +62,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
         async with asyncio.TaskGroup() as tasks:
             await _first_of(
-                tasks.create_task(read(), name="read"), tasks.create_task(self._gate.closing(), name="door")
+                tasks.create_task(read(), name="read"),
+                tasks.create_task(self._gate.closing(), name="drain gate"),
             )
         if self._gate.closed:
             await context.abort(
@@ -76,13 +73,13 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
             )
 
     async def Describe(self, request: ip.DescribeRequest, context: object) -> ip.DescribeReply:  # noqa: ARG002, N802
-        """What is served, and how loaded it is."""
-        reply = ip.DescribeReply(load=self._engine.load())
-        reply.MergeFrom(self._description)
-        return reply
+        """What is served, and the load."""
+        description = ip.DescribeReply(load=self._engine.load())
+        description.MergeFrom(self._description)
+        return description
 
     async def Embed(self, request: ip.EmbedRequest, context: Context) -> ip.EmbedReply:  # noqa: N802
-        """Where a picture or texts lie."""
+        """Embed a picture or texts."""
         try:
             return await self._embed(request, _deadline(context))
         except Exception as error:
@@ -91,59 +88,44 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def _embed(self, request: ip.EmbedRequest, deadline: float) -> ip.EmbedReply:
         with self._gate.entered():
-            job = await self._admitted(request, deadline)
+            job = await self._admit(request, deadline)
             with self._engine.holding(job):
-                (reply,) = [event async for event in job.events() if isinstance(event, ip.EmbedReply)]
-        reply.load.CopyFrom(self._engine.load())
-        return reply
+                (embedded,) = [event async for event in job.events() if isinstance(event, ip.EmbedReply)]
+        embedded.load.CopyFrom(self._engine.load())
+        return embedded
+
+    async def _answer_or_fail(self, request: ip.InferRequest, deadline: float, send: Send) -> None:
+        identity = request.id[:MAX_ID_BYTES]
+        try:
+            await self._answer(request, deadline, send)
+        except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
+            # a caller that does not read its refusals fills no memory with what was refused
+            request.Clear()
+            await send(failure(identity, error))
 
     async def _answer(self, request: ip.InferRequest, deadline: float, send: Send) -> None:
         check_identity(request.id)
         with self._gate.entered():
-            job = await self._admitted(request, deadline)
+            job = await self._admit(request, deadline)
             with self._engine.holding(job):
                 async for event in job.events():
-                    await send(self._reply(request.id, event))
+                    await send(reply(request.id, event, self._engine.load))
         _log.info(
             "answered %r at %s: total %.0f ms, queue %.0f ms",
             request.id,
-            job.cut,
+            job.place.cut,
             job.stages.total,
             job.stages.queue,
         )
 
-    async def _admitted(self, request: Request, deadline: float) -> Job:
-        with self._engine.scheduler.entering():
+    async def _admit(self, request: Request, deadline: float) -> Job:
+        with self._engine.queue.entering():
             return await self._input_processor.admit(request, deadline)
-
-    def _reply(self, identity: str, event: Event) -> ip.InferReply:
-        if isinstance(event, str):
-            return ip.InferReply(id=identity, text=event)
-        if isinstance(event, ip.EmbedReply):
-            raise TypeError("embeddings are no answer to a question")
-        event.load.CopyFrom(self._engine.load())
-        return ip.InferReply(id=identity, done=event)
-
-
-def _failure(identity: str, error: Exception) -> ip.InferReply:
-    status, message = status_of(error)
-    return ip.InferReply(id=identity, failure=ip.Failure(code=code_number(status), message=message))
 
 
 def _deadline(context: Context) -> float:
     left = context.time_remaining()
     return NEVER if left is None else time.monotonic() + left
-
-
-def _one_at_a_time(write: Send) -> Send:
-    """A stream takes one message at a time."""
-    lock = asyncio.Lock()
-
-    async def send(reply: ip.InferReply) -> None:
-        async with lock:
-            await write(reply)
-
-    return send
 
 
 async def _first_of(*tasks: asyncio.Task[None]) -> None:

@@ -1,0 +1,59 @@
+"""A checked request as the job that the engine runs. Runs in a decode thread."""
+
+from cloud.admission.cached_inputs import CachedInputs, Request
+from cloud.admission.vision_inputs import vision_input
+from cloud.engine.job import EmbeddingJob, GenerationJob, Job
+from cloud.engine.sampling import sampler
+from cloud.models.dual_encoder import DualEncoder
+from cloud.models.tail import Tail
+from protos import inference_pb2 as ip
+from protos.errors import RequestError
+from protos.limits import check_labels, check_question, check_texts
+from protos.matching import label_texts
+
+
+def make_job(tail: Tail | DualEncoder, request: Request, cached: CachedInputs) -> Job:
+    """Check and decode a request. Raises what protos/errors.py has for each thing that can be wrong."""
+    if isinstance(request, ip.EmbedRequest):
+        return _embedding(tail, request, cached)
+    check_labels(request.labels, tail.bundle.manifest)
+    if isinstance(tail, DualEncoder):
+        return _labelling(tail, request, cached)
+    return _generation(tail, request, cached)
+
+
+def _generation(tail: Tail, request: ip.InferRequest, cached: CachedInputs) -> GenerationJob:
+    wanted, limit = request.generation, tail.limits.max_new_tokens
+    check_question(request.question, tail.limits)
+    draw = sampler(wanted)
+    image = vision_input(tail, request, cached)
+    return GenerationJob(
+        tail=tail,
+        image=image,
+        prompt=tail.prompts.build(request.question, image.grid),
+        max_tokens=min(wanted.max_tokens or limit, limit),
+        sampler=draw,
+    )
+
+
+def _labelling(tail: DualEncoder, request: ip.InferRequest, cached: CachedInputs) -> EmbeddingJob:
+    image = vision_input(tail, request, cached)
+    labels = tuple(request.labels or tail.matching.labels)
+    return EmbeddingJob(
+        tail=tail, image=image, labels=labels, texts=tuple(label_texts(tail.matching, labels))
+    )
+
+
+def _embedding(tail: Tail | DualEncoder, request: ip.EmbedRequest, cached: CachedInputs) -> EmbeddingJob:
+    if not isinstance(tail, DualEncoder):
+        raise RequestError(
+            f"{tail.bundle.manifest.model} answers questions and has no embeddings to compare; ask it "
+            "with Infer"
+        )
+    if not request.HasField("texts"):
+        return EmbeddingJob(tail=tail, image=vision_input(tail, request, cached))
+    texts = tuple(request.texts.texts)
+    if not texts:
+        raise RequestError("the request holds no text; give at least one")
+    check_texts(texts, tail.matching)
+    return EmbeddingJob(tail=tail, image=None, texts=texts)

@@ -1,0 +1,56 @@
+"""A request's picture, features or cached frame as they enter the tail. Runs in a decode thread."""
+
+from cloud.admission.cached_inputs import CachedInputs, Request
+from cloud.admission.pictures import decode_picture
+from cloud.engine.encoder_cache import CachedEmbeds
+from cloud.engine.job import VisionInput
+from cloud.models.vision_tail import VisionTail
+from protos import inference_pb2 as ip
+from protos.bundle import PICTURE_CUT
+from protos.codec.payload import Frame
+from protos.errors import PayloadError, RequestError
+from protos.pictures.frames import frame_digest, sent_bytes, split_reference
+from protos.pictures.tiles import ONE_TILE, claimed_grid
+
+
+def vision_input(tail: VisionTail, request: Request, cached: CachedInputs) -> VisionInput:
+    """Decode the input of a request.
+
+    Raises RequestError for none, PictureError, PayloadError, UnknownName or TooLarge for a wrong one.
+    """
+    if cached.embeds is not None:
+        return _cached_frame(tail, request.cached_frame, cached.embeds)
+    if request.HasField("picture"):
+        return _picture(tail, request.picture.data)
+    if request.HasField("features"):
+        return _features(tail, request.features, cached.reference)
+    raise RequestError(
+        "the request holds no input; give features, a picture, or the digest of a frame sent before"
+    )
+
+
+def _cached_frame(tail: VisionTail, frame: str, embeds: CachedEmbeds) -> VisionInput:
+    cut, boundary = tail.cached_boundary(embeds.image_tokens)
+    return VisionInput(cut, boundary, embeds.grid, frame)
+
+
+def _picture(tail: VisionTail, data: bytes) -> VisionInput:
+    boundary, grid = tail.preprocess(decode_picture(data, tail.limits))
+    frame = frame_digest(tail.digest, PICTURE_CUT, "", ONE_TILE, [("picture", data)])
+    return VisionInput(PICTURE_CUT, boundary, grid, frame)
+
+
+def _features(tail: VisionTail, features: ip.Features, reference: Frame | None) -> VisionInput:
+    payloads = {payload.name: payload.data for payload in features.payloads}
+    if len(payloads) != len(features.payloads):
+        raise PayloadError("a tensor came twice in one request; send each tensor of the boundary once")
+    grid = claimed_grid(features, tail.bundle.manifest.preprocessing)
+    boundary, sent = tail.unpack(features.cut, features.codec, payloads, grid.tiles, reference)
+    parts = payloads.items() if sent is None else sent_bytes(sent)
+    frame = frame_digest(tail.digest, features.cut, features.codec, grid, parts)
+    if reference is not None and not frame.startswith(split_reference(features.reference)[1]):
+        raise PayloadError(
+            "the differences do not lead to the frame that they are said to; the payload is damaged: "
+            "send a key frame"
+        )
+    return VisionInput(features.cut, boundary, grid, frame, sent)

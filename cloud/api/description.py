@@ -1,0 +1,47 @@
+"""What Describe answers: the version, the bundles served, and the longest request."""
+
+import importlib.metadata
+from collections.abc import Mapping
+
+from cloud.models.placement import Placement
+from cloud.models.vision_tail import VisionTail
+from protos import inference_pb2 as ip
+from protos.bundle import Bundle
+from protos.pictures.tiles import max_tiles
+
+_TEXT_OVERHEAD = 8  # bytes of a text's tag and length
+_NAMES = 64 << 10  # bytes for all the short fields
+
+
+def describe(tails: Mapping[str, VisionTail], placement: Placement) -> ip.DescribeReply:
+    """Describe the service of these tails by digest; its load is left open."""
+    description = ip.DescribeReply(
+        version=_version(),
+        device=placement.device_name,
+        dtype=placement.dtype_name,
+        max_request_bytes=max(max_request_bytes(tail.bundle) for tail in tails.values()),
+    )
+    for tail in tails.values():
+        manifest = tail.bundle.manifest
+        cuts = [cut.name for cut in manifest.cuts]
+        description.bundles.add(digest=tail.digest, model=manifest.model, cuts=cuts)
+    return description
+
+
+def max_request_bytes(bundle: Bundle) -> int:
+    """The longest request that can be right: a picture or the widest cut's payloads, a question, labels, and
+    short fields.
+    """
+    manifest = bundle.manifest
+    limits, matching, tiles = manifest.limits, manifest.matching, max_tiles(manifest.preprocessing)
+    payloads = [sum(t.max_bytes for t in codec.tensors) for cut in manifest.cuts for codec in cut.codecs]
+    largest = max([limits.max_picture_bytes, *(tiles * size for size in payloads)])
+    texts = matching.max_texts * (matching.max_text_bytes + _TEXT_OVERHEAD)
+    return largest + limits.max_question_bytes + texts + _NAMES
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("isthmus")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

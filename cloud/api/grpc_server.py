@@ -1,0 +1,58 @@
+"""The gRPC server: its options, its address, health and reflection."""
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from cloud.config import ServeConfig
+from protos import inference_pb2 as ip
+from protos.errors import RequestError
+
+SERVICE = ip.DESCRIPTOR.services_by_name["Inference"].full_name
+
+
+def new_server(config: ServeConfig, max_request_bytes: int) -> grpc.aio.Server:
+    """A server without services."""
+    return grpc.aio.server(options=_options(max_request_bytes), maximum_concurrent_rpcs=_max_rpcs(config))
+
+
+async def add_health(server: grpc.aio.Server) -> health.aio.HealthServicer:
+    """Add health and reflection; the service is healthy from now on."""
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    reflection.enable_server_reflection([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    await servicer.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+    return servicer
+
+
+def listen(server: grpc.aio.Server, config: ServeConfig) -> str:
+    """Bind the configured port; the address. Raises RequestError."""
+    try:
+        port = server.add_insecure_port(f"{config.host}:{config.port}")
+    except RuntimeError as error:
+        place = f"{config.host}:{config.port}"
+        message = (
+            f"cannot listen on {place}: the port is taken, or the address is not this machine's; "
+            "choose another --listen"
+        )
+        raise RequestError(message, listen=place) from error
+    return f"{config.host}:{port}"
+
+
+def _options(max_request_bytes: int) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", max_request_bytes),
+        # else a second service on the same port would start, and get half of the requests
+        ("grpc.so_reuseport", 0),
+        # Devices ping every 20 s to notice a lost link; by default gRPC takes more than one ping in 5 minutes
+        # for abuse and hangs up.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+def _max_rpcs(config: ServeConfig) -> int:
+    """Bounds the requests held in memory; well above the queue's bound, so that it is the queue that refuses,
+    with a reason.
+    """
+    return 2 * (config.max_waiting + config.max_batch) + 64

@@ -1,0 +1,37 @@
+"""Events of a job as messages of the wire."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from cloud.api.status import code_number, status_of
+from cloud.engine.job import Event
+from protos import inference_pb2 as ip
+
+Send = Callable[[ip.InferReply], Awaitable[None]]
+
+
+def reply(identity: str, event: Event, load: Callable[[], ip.Load]) -> ip.InferReply:
+    """An event of an answer; the last one reports the load."""
+    if isinstance(event, str):
+        return ip.InferReply(id=identity, text=event)
+    if isinstance(event, ip.EmbedReply):
+        raise TypeError("embeddings are no answer to a question")
+    event.load.CopyFrom(load())
+    return ip.InferReply(id=identity, done=event)
+
+
+def failure(identity: str, error: Exception) -> ip.InferReply:
+    """The end of one request of a stream that goes on."""
+    status, message = status_of(error)
+    return ip.InferReply(id=identity, failure=ip.Failure(code=code_number(status), message=message))
+
+
+def one_at_a_time(write: Send) -> Send:
+    """The same, for many tasks: a stream takes one message at a time."""
+    lock = asyncio.Lock()
+
+    async def send(message: ip.InferReply) -> None:
+        async with lock:
+            await write(message)
+
+    return send

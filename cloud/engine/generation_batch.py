@@ -1,0 +1,109 @@
+"""Answers to questions, generated side by side."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from cloud.engine.faults import not_finite
+from cloud.engine.job import GenerationJob, Job, milliseconds_since
+from protos import inference_pb2 as ip
+from protos.text.detokenizer import IncrementalDetokenizer
+from splitter.families import DecoderBatch
+
+
+@dataclass
+class Answer:
+    """The text generated so far for one job."""
+
+    job: GenerationJob
+    row: int  # in the decoder batch
+    token: int | None = None  # the last one; None where the logits hold NaN
+    prefilled: float = 0.0  # the instant of the first token
+    detokenizer: IncrementalDetokenizer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.detokenizer = IncrementalDetokenizer(self.job.tail.detokenize)
+
+    def postprocess(self) -> None:
+        """Emit the text that the last token adds, and Done after the last token."""
+        if self.job.aborted:
+            return
+        if self.token is None:
+            self.job.fail(not_finite())
+            return
+        stopped = self.token in self.job.tail.stop_tokens
+        self._emit_text("" if stopped else self.detokenizer.add(self.token))
+        if stopped or self.detokenizer.tokens >= self.job.max_tokens:
+            self._finish(ip.Done.STOP if stopped else ip.Done.LENGTH)
+
+    def _finish(self, reason: ip.Done.Reason) -> None:
+        self._emit_text(self.detokenizer.end())
+        stages = self.job.stages
+        stages.generate = milliseconds_since(self.prefilled)
+        stages.total = milliseconds_since(self.job.arrived)
+        self.job.emit(
+            ip.Done(reason=reason, tokens=self.detokenizer.tokens, stages=stages, frame=self.job.frame)
+        )
+
+    def _emit_text(self, piece: str) -> None:
+        if piece:
+            self.job.emit(piece)
+
+
+class GenerationBatch:
+    """The running answers of one place.
+
+    `prefill` and `decode` belong to the worker thread, all else to the event loop; never both at once.
+    """
+
+    def __init__(self) -> None:
+        self._answers: list[Answer] = []
+        self._decoder: DecoderBatch | None = None
+
+    @torch.inference_mode()
+    def prefill(self, jobs: Sequence[GenerationJob], image_tokens: Tensor) -> None:
+        """Read the prompts with their image tokens (tiles, tokens, width), up to each job's first token.
+
+        The batch must be empty: a decoder batch takes no rows once it runs.
+        """
+        start = time.monotonic()
+        self._answers = [Answer(job, row) for row, job in enumerate(jobs)]
+        self._decoder = jobs[0].tail.decoder_batch([job.prompt for job in jobs], image_tokens)
+        self._sample(self._decoder.prefill())
+        now = time.monotonic()
+        for answer in self._answers:
+            answer.job.stages.first_token, answer.prefilled = (now - start) * 1000, now
+
+    def leave(self, jobs: Collection[Job]) -> None:
+        """Remove the answers of these jobs; the next `decode` drops their rows."""
+        self._answers = [answer for answer in self._answers if answer.job not in jobs]
+        if not self._answers:
+            self._decoder = None  # frees the key-value cache
+
+    @torch.inference_mode()
+    def decode(self) -> None:
+        """Another token for every answer."""
+        if self._decoder is None:
+            raise RuntimeError("decode before prefill")
+        self._decoder.keep([answer.row for answer in self._answers])
+        for row, answer in enumerate(self._answers):
+            answer.row = row
+        self._sample(self._decoder.decode([answer.token or 0 for answer in self._answers]))
+
+    def postprocess(self) -> None:
+        """Emit what the last tokens add to the answers."""
+        for answer in self._answers:
+            answer.postprocess()
+
+    def _sample(self, logits: Tensor) -> None:
+        """One token a row. NaN in a row, which FP16 makes of features out of all bounds, spoils that row
+        only.
+        """
+        greedy, spoilt = logits.argmax(-1).tolist(), logits.isnan().any(-1).tolist()
+        for answer in self._answers:
+            row, sampler = answer.row, answer.job.sampler
+            token = sampler.draw(logits[row]) if sampler and not spoilt[row] else greedy[row]
+            answer.token = None if spoilt[row] else token

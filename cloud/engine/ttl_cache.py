@@ -1,0 +1,44 @@
+"""A cache with a bound on bytes and on age."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+CachedT = TypeVar("CachedT")
+
+
+class TtlCache(Generic[CachedT]):
+    """Values by key: the most recently used that fit in `max_bytes`, none older than `seconds`."""
+
+    def __init__(self, max_bytes: int, seconds: float, clock: Callable[[], float]) -> None:
+        self._max_bytes, self._seconds, self._clock = max_bytes, seconds, clock
+        self._bytes = 0
+        self._entries: OrderedDict[str, tuple[CachedT, int, float]] = OrderedDict()
+
+    def put(self, key: str, value: CachedT, size: int) -> None:
+        """Keep a value of `size` bytes, unless it is larger than the cache."""
+        self._drop(key)
+        if size > self._max_bytes:
+            return
+        while self._bytes + size > self._max_bytes:
+            self._drop(next(iter(self._entries)))
+        self._entries[key] = value, size, self._clock() + self._seconds
+        self._bytes += size
+
+    def get(self, key: str) -> CachedT | None:
+        """The value, unless it is evicted or expired."""
+        value, _, until = self._entries.get(key, (None, 0, 0.0))
+        if until <= self._clock():
+            return None
+        self._entries.move_to_end(key)
+        return value
+
+    def expire(self) -> None:
+        """Free the memory of expired values."""
+        now = self._clock()
+        for key in [key for key, (_, _, until) in self._entries.items() if until <= now]:
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        _, size, _ = self._entries.pop(key, (None, 0, 0.0))
+        self._bytes -= size

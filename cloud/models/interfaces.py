@@ -1,0 +1,40 @@
+"""What the engine calls of a model. A test hands it a table of tensors instead."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from protos import bundle_pb2 as pb
+from protos.arrays import Floats
+from splitter.families import DecoderBatch
+
+
+class VisionModel(Protocol):
+    """A model that encodes images, from any cut on."""
+
+    digest: str
+
+    def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """Boundaries of pictures to the image tokens (tiles, tokens, width) of all their tiles in order."""
+
+
+class GenerativeModel(VisionModel, Protocol):
+    """A model that answers questions about images."""
+
+    stop_tokens: frozenset[int]
+
+    def detokenize(self, ids: list[int]) -> str:
+        """Token ids as text, special tokens left out."""
+
+    def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> DecoderBatch:
+        """Prompts with their image tokens in place, ready for the prefill."""
+
+
+class EmbeddingModel(VisionModel, Protocol):
+    """A model that embeds images and texts in one space."""
+
+    matching: pb.Matching
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """Texts to embeddings (texts, width) of length 1."""

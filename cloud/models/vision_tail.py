@@ -1,0 +1,113 @@
+"""The cloud's half of a bundle as far as the image tokens: entered at any cut, or from a picture."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cloud.models.placement import Placement
+from protos import codec as wire
+from protos.bundle import PICTURE_CUT, Bundle
+from protos.codec.payload import Frame
+from protos.errors import BundleDamaged
+from protos.limits import check_elongation
+from protos.pictures.sizes import picture_grid
+from protos.pictures.tiles import Grid
+from splitter.families import enter, family, walk
+from splitter.families.loading import load_model, load_processor
+
+_MAX_TILES = 64  # through the tower at once; what lives in its layers takes memory for each
+
+
+class VisionTail:
+    """A bundle's vision tower and codecs.
+
+    `preprocess` and `unpack` may run in many threads, the model runs in one at a time.
+    """
+
+    def __init__(self, bundle: Bundle, placement: Placement) -> None:
+        """Load the model. Raises BundleError or CheckpointError."""
+        _check_limits(bundle)
+        folder = bundle.folder("cloud")
+        self.bundle, self.digest, self.limits = bundle, bundle.digest, bundle.manifest.limits
+        self._family = family(bundle.manifest.family)
+        self._model = load_model(folder, placement.dtype).to(placement.device)
+        self._processor = load_processor(folder)
+        self._codecs = _receivers(bundle)
+        self._placement = placement
+
+    def preprocess(self, picture: NDArray[np.uint8]) -> tuple[dict[str, Tensor], Grid]:
+        """RGB (h, w, 3) to pixels (tiles, 3, h, w), as the checkpoint's own processor does it.
+
+        Raises PictureError for a picture that is too long for its width.
+        """
+        height, width, _ = picture.shape
+        preprocessing = self.bundle.manifest.preprocessing
+        check_elongation(height, width, preprocessing)
+        pixels = self._family.pixels(self._processor, [picture])
+        return {PICTURE_CUT: pixels}, picture_grid(preprocessing, height, width)
+
+    def unpack(
+        self,
+        cut: str,
+        codec: str,
+        payloads: Mapping[str, bytes],
+        tiles: int = 1,
+        reference: Frame | None = None,
+    ) -> tuple[dict[str, Tensor], Frame | None]:
+        """Payloads to the boundary of one picture, float32 (tiles, ...), and what was sent, if another frame
+        may be coded against it.
+
+        Raises UnknownName, PayloadError or TooLarge.
+        """
+        self.bundle.codec(cut, codec)
+        decoded, sent = self._codecs[cut, codec].receive(payloads, tiles, reference)
+        return {
+            name: torch.from_numpy(tensor.reshape(tiles, -1, *tensor.shape[1:]))
+            for name, tensor in decoded.items()
+        }, sent
+
+    def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """Boundaries of pictures at one cut (or their pixels) to image tokens or embeddings (tiles, tokens,
+        width) of all their tiles.
+        """
+        boundary = {name: self._concatenate([picture[name] for picture in pictures]) for name in pictures[0]}
+        starts = range(0, len(next(iter(boundary.values()))), _MAX_TILES)
+        parts = [
+            {name: tensor[start : start + _MAX_TILES] for name, tensor in boundary.items()}
+            for start in starts
+        ]
+        return torch.cat([self._enter(cut, part) for part in parts])
+
+    def _enter(self, cut: str, boundary: dict[str, Tensor]) -> Tensor:
+        if cut != PICTURE_CUT:
+            return enter(self._family, self._model, cut, boundary)
+        *_, (last, reached) = walk(self._family, self._model, boundary[PICTURE_CUT])
+        return enter(self._family, self._model, last, reached)
+
+    def cached_boundary(self, image_tokens: Tensor) -> tuple[str, dict[str, Tensor]]:
+        """Image tokens (tiles, tokens, width) from the encoder cache, as the last cut and its boundary."""
+        last = self.bundle.manifest.cuts[-1]
+        return last.name, {last.boundary[0].name: image_tokens}
+
+    def _concatenate(self, tensors: Sequence[Tensor]) -> Tensor:
+        return torch.cat([tensor.to(self._placement.device, self._placement.dtype) for tensor in tensors])
+
+
+def _receivers(bundle: Bundle) -> dict[tuple[str, str], wire.Codec]:
+    return {
+        (cut.name, codec.name): wire.receiver(codec, bundle.file)
+        for cut in bundle.manifest.cuts
+        for codec in cut.codecs
+    }
+
+
+def _check_limits(bundle: Bundle) -> None:
+    """A limit that is absent reads as 0 and would refuse every request; better to fail before serving."""
+    limits = bundle.manifest.limits
+    absent = [name for name in limits.DESCRIPTOR.fields_by_name if not getattr(limits, name)]
+    if absent:
+        message = f"the manifest of bundle {bundle.path} sets no {', '.join(absent)}; split the model again"
+        raise BundleDamaged(message, bundle=bundle.digest)

@@ -1,0 +1,22 @@
+"""Requests counted until the last one is finished."""
+
+import asyncio
+
+import pytest
+
+from cloud.api.drain_gate import DrainGate
+from protos.errors import CloudError
+
+
+async def test_a_closed_gate_refuses_and_lets_the_others_finish() -> None:
+    gate = DrainGate()
+    with gate.entered():
+        gate.close()
+        await gate.closing()
+        with pytest.raises(CloudError, match="shutting down"), gate.entered():
+            pytest.fail("a closed gate was entered")
+        empty = asyncio.create_task(gate.empty())
+        await asyncio.sleep(0)
+        assert not empty.done()
+    await asyncio.wait_for(empty, 5)
+    assert gate.closed

@@ -1,0 +1,66 @@
+"""`isthmus cloud serve` as a process of its own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from cloud.models.tail import Tail
+from protos import inference_pb2 as ip
+from protos.inference_pb2_grpc import InferenceStub
+from tests.cloud.calling import Pixels, connected, picture_request
+
+QUESTION = "describe the image"
+ROOT = Path(__file__).parents[3]
+
+
+@contextlib.asynccontextmanager
+async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`isthmus cloud serve` as a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = (sys.executable, "-m", "isthmus", "cloud", "serve", *arguments)
+    started = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.communicate()
+
+
+async def test_the_process_drains_at_sigterm_in_mid_answer(
+    endless_path: Path, endless: Tail, scenes: list[Pixels]
+) -> None:
+    async with process(
+        str(endless_path), "--listen", "127.0.0.1:0", "--drain", "60", "--dtype", "float32", "--threads", "1"
+    ) as served:
+        assert served.stdout
+        serving_line, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
+        address = listening.removeprefix("listening on ").strip()
+        assert listening.startswith("listening on 127.0.0.1:")
+        assert all(
+            words in serving_line for words in ("endless", "vision.4", "cpu, float32", "1 threads", address)
+        )
+        async with connected(address) as channel:
+            request = picture_request(
+                endless.bundle, scenes[0], QUESTION, generation=ip.Generation(max_tokens=200)
+            )
+            replies = aiter(InferenceStub(channel).Infer(request))
+            assert (await anext(replies)).text
+            served.send_signal(signal.SIGTERM)
+            rest = [reply async for reply in replies]
+        assert rest[-1].done.tokens == 200
+        assert await served.wait() == 0
+
+
+async def test_the_process_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
+    async with process(str(tmp_path)) as served:
+        _, errors = await served.communicate()
+    assert served.returncode == 4
+    assert "is not a bundle" in errors.decode()
+    assert "Traceback" not in errors.decode()

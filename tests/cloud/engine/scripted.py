@@ -1,0 +1,72 @@
+"""A model without weights: a prompt of one number counts on from it, one token a step."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from cloud.engine.job import GenerationJob, VisionInput
+
+VOCABULARY, STOP, NAN = 40, 30, 31  # the next token after NAN has no logits
+
+
+class Counting:
+    """A decoder batch whose rows count."""
+
+    def __init__(self, prompts: Sequence[Sequence[int]]) -> None:
+        self.last = [prompt[-1] for prompt in prompts]
+
+    def prefill(self) -> Tensor:
+        return self._logits()
+
+    def decode(self, tokens: Sequence[int]) -> Tensor:
+        assert len(tokens) == len(self.last), "a token a row"
+        self.last = list(tokens)
+        return self._logits()
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.last = [self.last[row] for row in rows]
+
+    def teacher_force(self, answers: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _logits(self) -> Tensor:
+        logits = torch.nn.functional.one_hot(torch.tensor(self.last) + 1, VOCABULARY).float()
+        logits[[last == NAN for last in self.last]] = torch.nan
+        return logits
+
+
+class ScriptedModel:
+    """Raises where it is to encode a picture of NaN."""
+
+    stop_tokens = frozenset({STOP})
+
+    def __init__(self, digest: str = "counting") -> None:
+        self.digest = digest
+        self.batches: list[int] = []
+
+    def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        boundary = torch.cat([picture["hidden"] for picture in pictures])
+        if boundary.isnan().any():
+            raise ZeroDivisionError("model code")
+        return boundary
+
+    def detokenize(self, ids: list[int]) -> str:
+        return "".join(f"{token} " for token in ids)
+
+    def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Counting:
+        self.batches.append(len(prompts))
+        return Counting(prompts)
+
+
+def counting(
+    model: ScriptedModel, start: int, max_tokens: int = 3, cut: str = "c", value: float = 0.0
+) -> GenerationJob:
+    """A job answered by the `max_tokens` numbers after `start`, or those before STOP."""
+    image = VisionInput(cut, {"hidden": torch.full((1, 1, 1), value)}, frame=f"frame {start}")
+    return GenerationJob(tail=model, image=image, prompt=[start], max_tokens=max_tokens, sampler=None)
+
+
+async def events(job: GenerationJob) -> list[object]:
+    """Every event of a job."""
+    return [event async for event in job.events()]

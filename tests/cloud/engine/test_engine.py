@@ -1,0 +1,105 @@
+"""The engine's steps, with a model that counts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+import pytest
+import torch
+
+from cloud.engine.encoder_cache import EncoderCache
+from cloud.engine.engine import Engine
+from cloud.engine.faults import ModelFault
+from cloud.engine.job import GenerationJob
+from cloud.engine.request_queue import RequestQueue
+from cloud.engine.scheduler import Scheduler
+from protos.errors import CloudError
+from tests.cloud.engine.scripted import ScriptedModel, counting, events
+
+
+def engine(max_batch: int = 8, cache: EncoderCache | None = None) -> Engine:
+    return Engine(RequestQueue(Scheduler(max_batch), 64), cache or EncoderCache(1 << 20))
+
+
+@asynccontextmanager
+async def running(engine: Engine) -> AsyncIterator[None]:
+    task = asyncio.create_task(engine.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def answer(engine: Engine, *jobs: GenerationJob) -> list[list[object]]:
+    """Queue jobs together; the pieces of each."""
+    with ExitStack() as stack:
+        for job in jobs:
+            stack.enter_context(engine.holding(job))
+        return [[event for event in await events(job) if isinstance(event, str)] for job in jobs]
+
+
+async def test_jobs_of_one_place_are_answered_in_one_batch() -> None:
+    model = ScriptedModel()
+    jobs = [counting(model, 10, cut="c"), counting(model, 20, cut="x"), counting(model, 0, cut="c")]
+    async with running(one := engine()):
+        pieces = await answer(one, *jobs)
+        assert (one.load().running, one.load().waiting) == (0, 0)
+    assert pieces == [["11 ", "12 ", "13 "], ["21 ", "22 ", "23 "], ["1 ", "2 ", "3 "]]
+    assert model.batches == [2, 1]
+
+
+async def test_a_step_is_a_prefill_or_a_decode() -> None:
+    one, model = engine(max_batch=1), ScriptedModel()
+    first, second = counting(model, 1, max_tokens=2), counting(model, 5, max_tokens=1)
+    with one.holding(first), one.holding(second):
+        await one.step()
+        assert (one.load().running, one.load().waiting, first.finished) == (1, 1, False)
+        await one.step()
+        assert (first.finished, second.finished) == (True, False)
+        await one.step()
+        assert second.finished
+    assert model.batches == [1, 1]
+
+
+async def test_a_cancelled_job_leaves_the_batch_at_the_next_step() -> None:
+    one, model = engine(), ScriptedModel()
+    leaving, staying = counting(model, 1, max_tokens=9), counting(model, 5, max_tokens=9)
+    with one.holding(staying):
+        with one.holding(leaving):
+            await one.step()
+            assert one.load().running == 2
+        await one.step()
+        assert one.load().running == 1
+    assert leaving._events.qsize() == 1
+
+
+async def test_image_tokens_are_remembered() -> None:
+    cache = EncoderCache(1 << 20)
+    async with running(one := engine(cache=cache)):
+        await answer(one, counting(ScriptedModel(), 7, value=0.5))
+    assert torch.equal(cache.get("frame 7", "counting").image_tokens, torch.full((1, 1, 1), 0.5))
+
+
+async def test_a_fault_fails_its_batch_only(caplog: pytest.LogCaptureFixture) -> None:
+    model = ScriptedModel()
+    broken, whole = counting(model, 1, cut="c", value=float("nan")), counting(model, 5, cut="x")
+    async with running(one := engine()):
+        with one.holding(broken), one.holding(whole):
+            with pytest.raises(ModelFault):
+                await events(broken)
+            assert (await events(whole))[0] == "6 "
+    assert "a batch of 1 failed; the service goes on" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_what_is_unfinished_fails_when_the_engine_stops() -> None:
+    one, model = engine(max_batch=1), ScriptedModel()
+    jobs = [counting(model, 1, max_tokens=10**6), counting(model, 5)]
+    async with running(one):
+        for job in jobs:
+            one.queue.put(job)
+        await asyncio.sleep(0)
+    for job in jobs:
+        with pytest.raises(CloudError, match="ask again"):
+            await events(job)

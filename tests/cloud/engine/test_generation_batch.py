@@ -1,0 +1,74 @@
+"""Answers side by side, with a model that counts."""
+
+import pytest
+import torch
+
+from cloud.engine.generation_batch import GenerationBatch
+from cloud.engine.job import GenerationJob
+from protos import inference_pb2 as ip
+from protos.errors import PayloadError
+from tests.cloud.engine.scripted import NAN, STOP, ScriptedModel, counting, events
+
+
+def prefilled(*jobs: GenerationJob) -> GenerationBatch:
+    batch = GenerationBatch()
+    batch.prefill(jobs, torch.empty(0))
+    batch.postprocess()
+    return batch
+
+
+def step(batch: GenerationBatch, *leaving: GenerationJob) -> None:
+    batch.leave(leaving)
+    batch.decode()
+    batch.postprocess()
+
+
+async def test_an_answer_ends_at_its_limit_or_at_a_stop_token() -> None:
+    model = ScriptedModel()
+    limited, stopped = counting(model, 5, max_tokens=3), counting(model, STOP - 3, max_tokens=9)
+    batch = prefilled(limited, stopped)
+    step(batch)
+    step(batch)
+    assert limited.finished
+    assert stopped.finished
+    *pieces, done = await events(limited)
+    assert pieces == ["6 ", "7 ", "8 "]
+    assert isinstance(done, ip.Done)
+    assert (done.reason, done.tokens, done.frame) == (ip.Done.LENGTH, 3, "frame 5")
+    *pieces, done = await events(stopped)
+    assert pieces == ["28 ", "29 "]
+    assert isinstance(done, ip.Done)
+    assert (done.reason, done.tokens) == (ip.Done.STOP, 2)
+
+
+async def test_the_others_keep_their_rows_when_some_leave() -> None:
+    model = ScriptedModel()
+    first, second, third = jobs = [counting(model, start, max_tokens=3) for start in (1, 11, 21)]
+    batch = prefilled(*jobs)
+    step(batch, first)
+    step(batch)
+    assert [piece for piece in await events(second) if isinstance(piece, str)] == ["12 ", "13 ", "14 "]
+    assert [piece for piece in await events(third) if isinstance(piece, str)] == ["22 ", "23 ", "24 "]
+
+
+async def test_an_aborted_job_gets_no_event() -> None:
+    job = counting(ScriptedModel(), 1)
+    job.cancelled = True
+    prefilled(job)
+    assert job._events.empty()
+
+
+async def test_nan_in_a_row_spoils_that_row_only() -> None:
+    model = ScriptedModel()
+    spoilt, whole = counting(model, NAN), counting(model, 1, max_tokens=1)
+    prefilled(spoilt, whole)
+    with pytest.raises(PayloadError, match="send the picture instead"):
+        await events(spoilt)
+    assert (await events(whole))[0] == "2 "
+
+
+def test_nothing_is_decoded_once_all_have_left() -> None:
+    batch = prefilled(job := counting(ScriptedModel(), 1))
+    batch.leave([job])
+    with pytest.raises(RuntimeError, match="before prefill"):
+        batch.decode()

@@ -1,0 +1,31 @@
+"""Boundaries to image tokens, picture by picture."""
+
+from dataclasses import replace
+
+import torch
+
+from cloud.engine.image_encoder import encode_images
+from protos.pictures.tiles import Grid
+from tests.cloud.engine.scripted import ScriptedModel, counting
+
+
+def test_each_picture_gets_the_image_tokens_of_its_tiles() -> None:
+    model = ScriptedModel()
+    tiled, single = counting(model, 1), counting(model, 2, value=7.0)
+    assert tiled.image
+    tiled.image = replace(
+        tiled.image, boundary={"hidden": torch.arange(3.0).reshape(3, 1, 1)}, grid=Grid(1, 2)
+    )
+    images = encode_images([tiled, single])
+    assert images.bundle == "counting"
+    assert [(image.frame, tokens.flatten().tolist()) for image, tokens in images.by_picture()] == [
+        ("frame 1", [0.0, 1.0, 2.0]),
+        ("frame 2", [7.0]),
+    ]
+    assert tiled.stages.tail == single.stages.tail > 0
+
+
+def test_jobs_of_texts_only_have_no_pictures() -> None:
+    job = counting(ScriptedModel(), 1)
+    job.image = None
+    assert not list(encode_images([job]).by_picture())
