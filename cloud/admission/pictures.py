@@ -9,9 +9,10 @@ from PIL import Image, ImageOps
 
 from protos import bundle_pb2 as pb
 from protos.errors import PictureError, TooLarge
+from protos.pictures.upload_formats import UPLOAD_FORMATS
 
-# Only formats whose decoders run no program of their own, as that of EPS does.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+# Accepted beside the upload formats: only those whose decoders run no program of their own, as that of EPS does.
+_FURTHER_FORMATS = ("PNG", "BMP", "GIF", "TIFF")
 
 # Process-wide on purpose: `warnings.catch_warnings` is not safe in the decode threads.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -19,7 +20,14 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 def decode_picture(data: bytes, limits: pb.Limits) -> NDArray[np.uint8]:
     """A file's bytes as upright RGB (h, w, 3). Raises PictureError or TooLarge."""
-    return on_white(open_picture(data, limits))
+    picture = open_picture(data, limits)
+    try:
+        return on_white(picture)
+    except (ValueError, OSError) as error:
+        message = (
+            f"a picture of mode {picture.mode} cannot become RGB ({error}); send a JPEG, PNG or WebP file"
+        )
+        raise PictureError(message) from error
 
 
 def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
@@ -35,7 +43,7 @@ def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
         )
         raise TooLarge(message, bytes=len(data))
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
             _check_pixels(image, limits.max_picture_pixels)
             return _eight_bits(ImageOps.exif_transpose(image))
     except PictureError:
@@ -46,6 +54,10 @@ def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
             "PNG or WebP file"
         )
         raise PictureError(message) from error
+
+
+def _formats() -> list[str]:
+    return [*(kind.pillow for kind in UPLOAD_FORMATS.values()), *_FURTHER_FORMATS]
 
 
 def on_white(picture: Image.Image) -> NDArray[np.uint8]:
