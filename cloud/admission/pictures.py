@@ -11,7 +11,7 @@ from protos import bundle_pb2 as pb
 from protos.errors import PictureError, TooLarge
 from protos.pictures.upload_formats import UPLOAD_FORMATS
 
-# Accepted beside the upload formats: only those whose decoders run no program of their own, as that of EPS does.
+# Accepted beside the upload formats: only those whose decoders run no program, as that of EPS does.
 _FURTHER_FORMATS = ("PNG", "BMP", "GIF", "TIFF")
 
 # Process-wide on purpose: `warnings.catch_warnings` is not safe in the decode threads.

@@ -16,7 +16,6 @@ from bench.rig.outcomes import Outcome
 from deploy.demo import output, tables
 from deploy.demo import run as measurement
 from protos.arguments import whole
-from protos.errors import RequestError
 
 _MAX_QUESTIONS = 200
 _PIPED_WIDTH = 160
@@ -44,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--questions",
-        type=whole(),
+        type=whole(1, _MAX_QUESTIONS),
         default=9,
         metavar="N",
         help="for each strategy on each link (default %(default)s)",
@@ -63,8 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prepare, measure, report. Raises RequestError, BundleError or CloudError where it cannot."""
-    if not 1 <= options.questions <= _MAX_QUESTIONS:
-        raise RequestError(f"--questions is {options.questions}; give a number from 1 to {_MAX_QUESTIONS}")
     output.check(options.output, options.json)
     console = wide_console(_PIPED_WIDTH, stderr=str(options.json) == "-")
     with _termination_as_interrupt():
