@@ -20,8 +20,7 @@ from protos.limits import check_labels
 from protos.matching import LABEL, label_texts
 from splitter.evaluate.subjects import AGREEMENT, Subject
 from splitter.evaluate.verify import GATE, Score
-from splitter.families import Boundary, Matching, enter
-from splitter.families.processors import Processor
+from splitter.families import Boundary, Matching, Processor, enter
 from splitter.families.texts import embed_texts, text_tokenizer
 from splitter.nano.questions import Question
 from splitter.recipe import Options
