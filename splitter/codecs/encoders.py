@@ -13,10 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from protos import codec as wire
 from protos.codec.token_groups import Grouping
+from splitter.codecs.arrays import Floats
 from splitter.codecs.fitting import MAX_SENT, Transform
 from splitter.graph.export import OPSET
-
-Floats = NDArray[np.float32]
 
 _IR_VERSION = 10
 

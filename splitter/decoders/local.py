@@ -24,7 +24,7 @@ _TYPES = {"llama", "qwen2", "mistral"}
 
 
 def write_local(
-    family: Family, model: PreTrainedModel, folder: Path, form: QuantFormat | None = None
+    family: Family, model: PreTrainedModel, folder: Path, quant_format: QuantFormat | None = None
 ) -> pb.Local:
     """Write decoder.onnx and embeddings.npy into a folder; returns the manifest's entry, paths relative to
     it.
@@ -51,8 +51,8 @@ def write_local(
         ["logits", "present"],
         {"embeds": {1: length}, "past": {4: past}},
     )
-    kind = QuantFormat(form.precision if form else INT8)
-    save(slim(convert(exported, kind)), folder / "decoder.onnx")
+    decoder_format = QuantFormat(quant_format.precision if quant_format else INT8)
+    save(slim(convert(exported, decoder_format)), folder / "decoder.onnx")
     table = decoder.get_input_embeddings().weight.detach().numpy().astype(np.float16)
     np.save(folder / "embeddings.npy", table)
     return pb.Local(
@@ -60,7 +60,7 @@ def write_local(
         embeddings="embeddings.npy",
         past_shape=(*shape[:4], 0, shape[5]),
         max_tokens=config.max_position_embeddings,
-        precision=pb.Precision(**kind.parts),
+        precision=pb.Precision(**decoder_format.parts),
     )
 
 
