@@ -1,4 +1,4 @@
-"""The tail behind a cut, as codecs are fitted to it: what it is asked, and how far it is off."""
+"""The tail from a cut, as codecs are fitted to it: what it is asked, and how far it is off."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -32,14 +32,8 @@ def write_local(
     The decoder has the head's precision, but for static quantisation: pictures calibrate no decoder, so its
     INT8 is dynamic.
     """
-    if not isinstance(family, Causal) or family.decoder(model).config.model_type not in _TYPES:
-        known = ", ".join(sorted(_TYPES))
-        raise CheckpointError(
-            f"the language model of a {family.name} cannot answer on the device yet ({known} decoders "
-            "can); leave out --with-local"
-        )
-    decoder = family.decoder(model)
-    graph = _Decoder(family, model)
+    causal = _checked(family, model)
+    decoder, graph = causal.decoder(model), _Decoder(causal, model)
     config = decoder.config
     shape = (config.num_hidden_layers, 2, 1, config.num_key_value_heads, 3, graph.head_width)
     arguments = (torch.zeros(1, 5, config.hidden_size), torch.zeros(shape))
@@ -62,6 +56,16 @@ def write_local(
         max_tokens=config.max_position_embeddings,
         precision=pb.Precision(**decoder_format.parts),
     )
+
+
+def _checked(family: Family, model: PreTrainedModel) -> Causal:
+    if not isinstance(family, Causal) or family.decoder(model).config.model_type not in _TYPES:
+        known = ", ".join(sorted(_TYPES))
+        raise CheckpointError(
+            f"the language model of a {family.name} cannot answer on the device yet ({known} decoders "
+            "can); leave out --with-local"
+        )
+    return family
 
 
 class _Decoder(nn.Module):

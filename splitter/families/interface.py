@@ -81,7 +81,7 @@ class Family(Protocol):
         """Through vision layer `index`, counted from 0."""
 
     def after_layers(self, model: PreTrainedModel) -> Mapping[str, Step]:
-        """The cuts behind the last vision layer in order, each with the step to it from the one before.
+        """The cuts after the last vision layer in order, each with the step to it from the one before.
 
         The last cut's boundary is one tensor, (n, tokens, width): what the language model takes of a picture,
         or the picture's embedding as one token.
@@ -232,7 +232,7 @@ def enter(family: Family, model: PreTrainedModel, cut: str, boundary: Boundary) 
 def _onwards(
     family: Family, model: PreTrainedModel, done: int, boundary: Boundary
 ) -> Iterator[tuple[str, Boundary]]:
-    """Every boundary behind the `done` cuts that lie behind already."""
+    """Every boundary after the first `done` cuts, which lie behind already."""
     depth = family.depth(model)
     for index in range(done, depth):
         boundary = family.layer(model, index, boundary)

@@ -1,4 +1,4 @@
-"""Train both ends of a cut's codec against the model behind it, all levels together; resumable, within a
+"""Train both ends of a cut's codec against the tail from it, all levels together; resumable, within a
 budget of minutes.
 """
 
@@ -95,27 +95,20 @@ def learn(
     """
     networks = training_set.networks()
     held, taught = training_set.divided()
-    training_set = replace(
-        training_set,
-        loss=autocast_if_faster(
-            training_set.loss, partial(_once, training_set, networks, held[: training_set.at_once])
-        ),
-    )
+    once = partial(_once, training_set, networks, held[: training_set.at_once])
+    training_set = replace(training_set, loss=autocast_if_faster(training_set.loss, once))
     fitted = _objectives(training_set, networks, held)
     for network in networks.values():
-        nn.init.ones_(
-            network.zone
-        )  # whole, as no fitted codec bears them: the receiver learns to make up for them
+        # all of it, as no fitted codec bears it: the receiver learns to make up for it
+        nn.init.ones_(network.zone)
     before = _objectives(training_set, networks, held)
     for step in _trained(networks, training_set, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
     lost = _objectives(training_set, networks, held)[0] / fitted[0]
-    learned = transforms_of(
-        networks, {name: values[: training_set.distinct] for name, values in training_set.boundary.items()}
-    )
-    bits = training_set.lengths(learned) / training_set.lengths(
-        training_set.starts
-    )  # by tables: a law that was learned calls the same codes shorter
+    seen = {name: values[: training_set.distinct] for name, values in training_set.boundary.items()}
+    learned = transforms_of(networks, seen)
+    # by tables: a law that was learned calls the same codes shorter
+    bits = training_set.lengths(learned) / training_set.lengths(training_set.starts)
     return Learned(networks, list(zip(lost.tolist(), bits.tolist(), strict=True)))
 
 

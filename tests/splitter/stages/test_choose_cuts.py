@@ -3,10 +3,14 @@ from pathlib import Path
 import cv2
 import pytest
 
+from protos.errors import UnknownName
+from splitter.families.loading import Checkpoint
+from splitter.nano.model import WEIGHTS
 from splitter.nano.scenes import picture
 from splitter.recipe import BEST_CUTS, Options
 from splitter.silence import silence_libraries
-from splitter.stages.choose_cuts import best_cuts
+from splitter.stages.choose_cuts import best_cuts, named_cuts
+from splitter.stages.load import check_cuts
 from tests.splitter.families.checkpoints import llava_clip
 from tests.splitter.runs import loaded, run_of
 
@@ -41,3 +45,25 @@ def test_the_cuts_of_a_checkpoint_are_tried_once_and_the_best_are_published(
     assert found == [name for name in ("vision.1", "vision.2", "connector") if name in found]
     assert f"slower): {', '.join(found)}" in told[-1]
     assert first == len(tried) == 3
+
+
+NANO = ["vision.1", "vision.2", "vision.3", "vision.4", "vision.5", "vision.6", "connector"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cuts"),
+    [
+        ((), ["vision.2", "vision.4", "connector"]),
+        (("vision.5", "vision.1"), ["vision.1", "vision.5", "connector"]),
+        (("connector",), ["connector"]),
+    ],
+)
+def test_cuts_are_those_wanted_or_at_thirds_and_always_the_last(
+    wanted: tuple[str, ...], cuts: list[str]
+) -> None:
+    assert named_cuts(Checkpoint(WEIGHTS), wanted) == cuts
+
+
+def test_a_cut_that_the_checkpoint_cannot_have_is_refused_with_those_it_can() -> None:
+    with pytest.raises(UnknownName, match=", ".join(NANO).replace(".", r"\.")):
+        check_cuts(Checkpoint(WEIGHTS), ("vision.9",))
