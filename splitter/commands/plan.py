@@ -10,7 +10,7 @@ from rich.console import Console
 
 from protos.bundle import Bundle
 from protos.errors import RequestError
-from splitter.planning.choices import Workload
+from splitter.planning.choices import Work
 from splitter.planning.device import DeviceTimes, read_profile
 from splitter.planning.links import Link, Recorded, Steady
 from splitter.planning.page import save
@@ -101,7 +101,7 @@ def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
     device = (
         read_profile(options.device, bundle) if options.device else DeviceTimes.from_manifest(bundle.manifest)
     )
-    demands = Demands(options.deadline, options.max_loss, Workload(tokens=options.tokens))
+    demands = Demands(options.deadline, options.max_loss, Work(tokens=options.tokens))
     return plan(bundle.manifest, device, _link(options), demands)
 
 

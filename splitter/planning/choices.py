@@ -16,14 +16,14 @@ Kind = Literal["split", "upload", "local"]
 
 
 @dataclass(frozen=True)
-class Workload:
+class Work:
     """What is asked of the model."""
 
     tokens: float = 8.0  # expected length of an answer
     question_bytes: int = 32
 
 
-TYPICAL = Workload()
+TYPICAL = Work()
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Choice:
         return self.fixed(round_trip) + 8000 * self.bytes_up / uplink
 
 
-def choices(manifest: pb.Manifest, device: DeviceTimes, work: Workload = TYPICAL) -> Iterator[Choice]:
+def choices(manifest: pb.Manifest, device: DeviceTimes, work: Work = TYPICAL) -> Iterator[Choice]:
     """Every cut with every codec, the uploads, and the answer on the device if the bundle has one."""
     beside = work.question_bytes + OVERHEAD_BYTES
     cloud = manifest.cloud_cost

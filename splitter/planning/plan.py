@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from protos import bundle_pb2 as pb
 from protos.errors import RequestError
-from splitter.planning.choices import TYPICAL, Choice, Workload, choices
+from splitter.planning.choices import TYPICAL, Choice, Work, choices
 from splitter.planning.device import DeviceTimes
 from splitter.planning.envelope import Stretch, fastest, min_uplink
 from splitter.planning.links import Always, Link
@@ -26,7 +26,7 @@ class Demands:
 
     deadline: float | None = None  # milliseconds
     max_loss: float = 1.0  # points of accuracy against the whole model
-    work: Workload = TYPICAL
+    work: Work = TYPICAL
 
 
 ORDINARY = Demands()

@@ -17,7 +17,7 @@ from edge.policy.policy import Request, decide
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle, write_manifest
 from protos.errors import RequestError, WrongBundle
-from splitter.planning.choices import Choice, Workload, choices
+from splitter.planning.choices import Choice, Work, choices
 from splitter.planning.device import DeviceTimes, read_profile
 from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, fastest, min_uplink
 from splitter.planning.links import Recorded, Steady
@@ -62,7 +62,7 @@ def test_a_picture_in_tiles_goes_through_head_and_coder_so_many_times() -> None:
 
 @pytest.mark.parametrize(("uplink", "round_trip"), [(64e3, 300.0), (2e6, 60.0), (1e9, 0.0)])
 def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_trip: float) -> None:
-    held, work = bundle.manifest, Workload(tokens=5.5, question_bytes=24)
+    held, work = bundle.manifest, Work(tokens=5.5, question_bytes=24)
     policy = decide(
         Request(tokens=work.tokens, question_bytes=work.question_bytes),
         DeviceProfile.from_manifest(bundle),
