@@ -3,19 +3,8 @@
 import os
 from pathlib import Path
 
+from protos.config import cache_folder
 from protos.errors import RequestError
-
-
-def cache_folder() -> Path:
-    """Where what can be made again is kept: $ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not
-    exist yet.
-    """
-    chosen = os.environ.get("ISTHMUS_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    xdg = os.environ.get("XDG_CACHE_HOME")
-    base = Path(xdg) if xdg and Path(xdg).is_absolute() else Path.home() / ".cache"
-    return base / "isthmus"
 
 
 def profile_file(digest: str) -> Path:

@@ -9,10 +9,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from protos import bundle_pb2 as pb
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
 from protos.limits import check_texts
-from protos.matching import Floats
 
 _COMMAND = "isthmus bundle labels BUNDLE LABELS.txt -o FILE"
 _ROOM = 1 << 16  # for the headers of an .npz

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
+from protos.arrays import Floats
 
-Floats = NDArray[np.float32]
 LABEL = "{label}"  # in a template
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from protos import codec
 from protos.bundle import FORMAT, file_digest
-from protos.errors import CheckpointError, UnknownName
-from splitter.config import cache_folder
+from protos.config import cache_folder
+from protos.errors import CheckpointError
 from splitter.quantize.form import QuantFormat
 from splitter.storage.digests import Digests
 
@@ -46,13 +46,12 @@ class Options:
     max_loss: float | None = None
     labels: tuple[str, ...] = ()
     template: str = ""
-    codecs: tuple[str, ...] = (codec.Fitted.name, codec.Int8Zstd.name, codec.Fp16Zstd.name)
+    codecs: tuple[str, ...] = ("fitted", "int8-zstd", "fp16-zstd")
     budget_minutes: float = 10.0
 
     def __post_init__(self) -> None:
         for name in self.codecs or ("",):
-            if name not in codec.KINDS:
-                raise UnknownName("codec", name, list(codec.KINDS))
+            codec.check_kind(name)
 
 
 def versions() -> dict[str, str]:

@@ -1,25 +1,23 @@
-"""`isthmus bench codec`: its arguments, and where its finished rows are kept."""
+"""`isthmus bench codec`: its arguments, and where its results are cached."""
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import features
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.rig.arguments import NANO, add_bundle, add_count, add_data, add_json
+from bench.rig.console import step_progress, wide_console
 from bench.rig.figures import check_places, save_figures
-from edge import config
 from protos.bundle import Bundle
+from protos.config import cache_folder
 from protos.errors import RequestError
-from splitter.commands import positive, wait_quietly
+from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # they need torch, which takes its time
-    from bench.codec.exam import Exam
-    from bench.codec.outcome import Outcome
+    from bench.codec.evaluation.evaluation_set import EvaluationSet
+    from bench.codec.report.report import CodecReport
 
-_NANO = "nano"
-_PIPED_WIDTH = 170
 _EPILOG = """\
 Every cut and codec of a bundle, the head in place and both halves of the real codec, against JPEG, WebP and
 AVIF at the model's own resolution and at smaller ones. Beside a folder's pictures, or in the folder:
@@ -44,35 +42,24 @@ examples:
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench codec`."""
     command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
-    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
-    command.add_argument(
-        "--data",
-        required=True,
-        metavar="DIR",
-        help="folder of pictures, or `nano`: scenes that nothing was fitted on",
-    )
+    add_bundle(command)
+    add_data(command)
     command.add_argument(
         "--questions",
         type=Path,
         metavar="FILE",
         help="questions about the pictures of DIR (default: DIR's own)",
     )
-    command.add_argument(
-        "--pictures",
-        type=positive,
-        default=120,
-        metavar="N",
-        help="at most so many pictures (default: %(default)s)",
-    )
-    command.add_argument("--json", type=Path, metavar="F", help="write the figures to a file")
+    add_count(command, "--pictures", 120, "at most so many pictures")
+    add_json(command, "F")
     command.add_argument("--html", type=Path, metavar="F", help="write a page with a picture")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure and tell. Raises RequestError, BundleError or CheckpointError."""
+    """Measure and report. Raises RequestError, BundleError or CheckpointError."""
     wait_quietly()
-    from bench.codec import page, tables
+    from bench.codec.report import page, tables
 
     if not features.check("avif"):
         raise RequestError(
@@ -80,33 +67,34 @@ def run(options: argparse.Namespace) -> None:
         )
     check_places(options.json, options.html)
     bundle = Bundle.open(options.bundle)
-    outcome = _outcome(bundle, _exam(options, bundle))
-    console = Console()
-    tables.show(outcome, console if console.is_terminal else Console(width=_PIPED_WIDTH))
-    save_figures(options.json, outcome.record())
+    report = _measured(bundle, _evaluation_set(options, bundle))
+    tables.show(report, wide_console())
+    save_figures(options.json, report.record())
     if options.html:
-        page.save(options.html, outcome)
+        page.save(options.html, report)
 
 
-def _exam(options: argparse.Namespace, bundle: Bundle) -> "Exam":
-    from bench.codec import exam
+def _evaluation_set(options: argparse.Namespace, bundle: Bundle) -> "EvaluationSet":
+    from bench.codec.evaluation import evaluation_set, picture_folder
 
-    if options.data != _NANO:
-        return exam.folder(Path(options.data), options.pictures, options.questions, exam.fitted_on(bundle))
+    if options.data != NANO:
+        fitted = picture_folder.fitted_on(bundle)
+        return picture_folder.folder(Path(options.data), options.pictures, options.questions, fitted)
     if options.questions:
         raise RequestError(
-            f"--questions goes with a folder of pictures; the scenes of `{_NANO}` have questions of their own"
+            f"--questions goes with a folder of pictures; the scenes of `{NANO}` have questions of their own"
         )
-    return exam.scenes(options.pictures)
+    return evaluation_set.scenes(options.pictures)
 
 
-def _outcome(bundle: Bundle, exam: "Exam") -> "Outcome":
-    from bench.codec.keep import Keep
-    from bench.codec.outcome import examine, steps
+def _measured(bundle: Bundle, evaluation_set: "EvaluationSet") -> "CodecReport":
+    from bench.codec.measure import measure, steps
+    from bench.codec.result_cache import ResultCache
     from splitter.silence import silence_libraries
 
-    keep = Keep.of(config.cache_folder() / "bench", bundle, exam)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, silence_libraries():
+    cache = ResultCache.of(cache_folder() / "bench", bundle, evaluation_set)
+    with step_progress() as progress, silence_libraries():
         task = progress.add_task("reading the model", total=steps(bundle))
-        return examine(bundle, exam, keep, lambda name: progress.update(task, description=name, advance=1))
+        return measure(
+            bundle, evaluation_set, cache, lambda name: progress.update(task, description=name, advance=1)
+        )

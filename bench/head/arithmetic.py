@@ -70,20 +70,20 @@ def _counted(tower: onnx.ModelProto) -> Iterator[tuple[str, int]]:
 
 
 def _shapes(tower: onnx.ModelProto) -> Shapes:
-    """Every shape that the graph tells; weights' own shapes go before those that are written beside them."""
+    """Every shape in the graph; a weight's own shape takes precedence over a value_info of it."""
     graph = tower.graph
-    told = {
+    declared = {
         value.name: _sizes(value)
         for values in (graph.value_info, graph.input, graph.output)
         for value in values
     }
-    return {name: sizes for name, sizes in told.items() if sizes} | {
+    return {name: sizes for name, sizes in declared.items() if sizes} | {
         value.name: list(value.dims) for value in graph.initializer
     }
 
 
 def _sizes(value: onnx.ValueInfoProto) -> list[int]:
-    """A value's shape for one picture; empty where a size is not told, or is more than a product."""
+    """A value's shape for one picture; empty where a size is missing, or is more than a product."""
     sizes = [str(dim.dim_value or dim.dim_param) for dim in value.type.tensor_type.shape.dim]
     return [_at_batch_1(size) for size in sizes] if all(map(_PRODUCT.fullmatch, sizes)) else []
 

@@ -3,12 +3,11 @@
 from rich.console import Console
 from rich.table import Table
 
-from bench.head.contest import WARM_UP
-from bench.head.measure import HeadFigures
-from bench.head.resident import SETTLED_RUNS
-from bench.rig.machine import Setting
+from bench.head.footprint import SETTLED_RUNS
+from bench.head.results import HeadFigures
+from bench.rig.machine import Setting, describe
 
-_SPOKEN = {
+_LABELS = {
     "fp32": "FP32",
     "int8": "INT8, one",
     "chain": "INT8, chain",
@@ -23,31 +22,18 @@ def show(figures: HeadFigures, console: Console) -> None:
     for line in (
         _memory_note(figures),
         _arithmetic(figures),
-        sentence(figures.setting),
+        describe(figures.setting),
         _meaning(figures),
-        *_doubt(figures.setting),
+        *_warnings(figures.setting),
     ):
         console.print(line, highlight=False)
-
-
-def sentence(where: Setting) -> str:
-    """Machine, threads and repetitions."""
-    counts = (
-        f"{where.cores} cores, threads per form: {where.threads}, medians of {where.repetitions} "
-        f"turns after {WARM_UP}, batch 1"
-    )
-    versions = ", ".join(f"{name} {version}" for name, version in where.versions.items())
-    return (
-        f"Measured on {where.machine} ({', '.join(where.instructions)}), load {where.load}; {counts}; "
-        f"{versions}."
-    )
 
 
 def _meaning(figures: HeadFigures) -> str:
     return f"{figures.verdict}; the chain takes {figures.chain_of_one:.2f} of one session."
 
 
-def _doubt(where: Setting) -> list[str]:
+def _warnings(where: Setting) -> list[str]:
     busy = (
         f"The machine was busy with other work (load {where.load} on {where.cores} cores): measure "
         "again when it is quiet."
@@ -84,7 +70,7 @@ def _times(figures: HeadFigures) -> Table:
     for timing in figures.timings:
         share = "" if timing.of_ceiling is None else f"{timing.of_ceiling:.0%}"
         table.add_row(
-            _SPOKEN[timing.name],
+            _LABELS[timing.name],
             f"{timing.median_ms:.2f}",
             f"{timing.min_ms:.2f}",
             f"{timing.speed:.2f}x",
@@ -103,14 +89,18 @@ def _prefixes(figures: HeadFigures) -> Table:
 def _memory(figures: HeadFigures) -> Table:
     columns = ("files MB", "resident", "of files", f"{SETTLED_RUNS} runs", "of files", "start ms")
     table = _table("memory in MB after loading and one run, and start", "form", *columns)
-    for kept in figures.footprints:
-        once = (_megabytes(kept.file_bytes), _megabytes(kept.resident_bytes), f"{kept.of_file:.2f}x")
+    for footprint in figures.footprints:
+        once = (
+            _megabytes(footprint.file_bytes),
+            _megabytes(footprint.resident_bytes),
+            f"{footprint.of_file:.2f}x",
+        )
         table.add_row(
-            _SPOKEN[kept.name],
+            _LABELS[footprint.name],
             *once,
-            _megabytes(kept.settled_bytes),
-            f"{kept.settled_of_file:.2f}x",
-            f"{kept.start_ms:.0f}",
+            _megabytes(footprint.settled_bytes),
+            f"{footprint.settled_of_file:.2f}x",
+            f"{footprint.start_ms:.0f}",
         )
     return table
 

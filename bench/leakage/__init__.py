@@ -1,1 +1,3 @@
-"""What features give away: how well a picture can be made again from what crosses the wire."""
+"""What features give away: how well a picture can be reconstructed from what crosses the wire: `isthmus bench
+leakage`.
+"""

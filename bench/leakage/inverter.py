@@ -1,6 +1,4 @@
-"""A small network from what crosses the wire back to the picture, trained as somebody who holds both
-would.
-"""
+"""The attacker's network: from what crosses the wire back to the picture."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,19 +11,22 @@ Tensors = Mapping[str, Tensor]  # boundary, (n, tokens, width) by name
 
 _CHANNELS = 96
 _BATCH = 16
-_RATE = 2e-3
+_LEARNING_RATE = 2e-3
 
 
 class Inverter(nn.Module):
-    """A boundary to RGB (n, 3, side, side) in 0..1: tokens on a grid, residual convolutions, doubled until
-    the side is reached.
+    """A boundary to RGB (n, 3, side, side) in 0..1.
+
+    Tokens on a grid, residual convolutions, and upsampling by two until the side is reached.
     """
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], side: int) -> None:
         """`shapes`: (tokens, width) of each tensor of the boundary."""
         super().__init__()
         self._grid, self._side = math.isqrt(max(tokens for tokens, _ in shapes.values())), side
-        self._enter = nn.ModuleList(_Placed(tokens, width, self._grid) for tokens, width in shapes.values())
+        self._enter = nn.ModuleList(
+            _TokenGrid(tokens, width, self._grid) for tokens, width in shapes.values()
+        )
         self._place = nn.Parameter(torch.zeros(1, _CHANNELS, self._grid, self._grid))
         doublings = max(0, math.ceil(math.log2(side / self._grid)))
         widths = [max(16, _CHANNELS >> step) for step in range(doublings + 1)]
@@ -49,9 +50,10 @@ class Inverter(nn.Module):
         return torch.sigmoid(grown)
 
 
-class _Placed(nn.Module):
-    """Tokens (n, tokens, width) as a grid (n, channels, grid, grid); any that are too many, such as a class
-    token, are mixed in.
+class _TokenGrid(nn.Module):
+    """Tokens (n, tokens, width) as a grid (n, channels, grid, grid).
+
+    Where there are more, such as a class token, a linear layer mixes them in.
     """
 
     def __init__(self, tokens: int, width: int, grid: int) -> None:
@@ -87,17 +89,17 @@ def train(
     steps: int,
     advance: Callable[[], None] = lambda: None,
 ) -> list[float]:
-    """Fit to pictures (n, 3, side, side) in 0..1 by squared error, in place; the loss of each step. Seeded,
-    so that it can be repeated.
+    """Fit to pictures (n, 3, side, side) in 0..1 by squared error, in place; gives the loss of each step. The
+    order of pictures is seeded.
     """
-    optimiser = torch.optim.AdamW(inverter.parameters(), lr=_RATE, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=max(2, steps))
+    optimiser = torch.optim.AdamW(inverter.parameters(), lr=_LEARNING_RATE, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, total_steps=max(2, steps))
     draw, losses = torch.Generator().manual_seed(0), []
     inverter.train()
     for _ in range(steps):
-        rows = torch.randint(len(pictures), (_BATCH,), generator=draw)
+        batch = torch.randint(len(pictures), (_BATCH,), generator=draw)
         loss = nn.functional.mse_loss(
-            inverter({name: tensor[rows] for name, tensor in boundary.items()}), pictures[rows]
+            inverter({name: tensor[batch] for name, tensor in boundary.items()}), pictures[batch]
         )
         optimiser.zero_grad()
         torch.autograd.backward(loss)
@@ -110,7 +112,7 @@ def train(
 
 @torch.inference_mode()
 def invert(inverter: Inverter, boundary: Tensors) -> Tensor:
-    """Pictures (n, side, side, 3) of uint8, as far as the network can make them again."""
+    """The reconstructed pictures (n, side, side, 3), uint8."""
     inverter.eval()
     count = len(next(iter(boundary.values())))
     parts = [

@@ -1,3 +1,1 @@
-"""What a split holds in memory: a checkpoint of true size is written, split in a process of its own, and that
-process watched.
-"""
+"""The memory that a split takes: `isthmus bench memory`."""

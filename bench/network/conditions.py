@@ -130,7 +130,7 @@ class Meter:
         self._rate, self._since, self._before = rate, now, 0.0
         self.entered = 0.0
 
-    def gone(self, now: float) -> float:
+    def departed(self, now: float) -> float:
         """The position up to which bytes can have left by now."""
         return self._before + self._rate.sent(now - self._since)
 
@@ -142,7 +142,7 @@ class Meter:
         """Take `size` bytes behind those that wait; gives the position of their last byte. An idle link saves
         nothing up.
         """
-        self.entered = max(self.entered, self.gone(now)) + size
+        self.entered = max(self.entered, self.departed(now)) + size
         return self.entered
 
     def room(self, size: int, buffer: int) -> float:
@@ -151,4 +151,4 @@ class Meter:
 
     def change(self, now: float, rate: Rate) -> None:
         """Go on at another rate; what waits goes on waiting in its order."""
-        self._before, self._since, self._rate = self.gone(now), now, rate
+        self._before, self._since, self._rate = self.departed(now), now, rate

@@ -69,7 +69,7 @@ class Link:
         return self._proxy.down
 
     def set(self, conditions: Conditions) -> None:
-        """Change what the link is like; bytes under way go on at the new rate and delay."""
+        """Change what the link is like; bytes in flight go on at the new rate and delay."""
         self._command(self._proxy.set(conditions))
 
     def cut(self) -> None:

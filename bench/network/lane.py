@@ -12,7 +12,7 @@ CHUNK = 1448  # the payload of one TCP segment on an ordinary network: bytes mov
 
 
 class Direction:
-    """One way through a link, shared by all its connections. `taken` and `delivered` count bytes at its two
+    """One direction of a link, shared by all its connections. `taken` and `delivered` count bytes at its two
     ends.
     """
 
@@ -22,7 +22,7 @@ class Direction:
         self.taken = self.delivered = 0
 
     def change(self, now: float, conditions: Conditions, rate: Rate) -> None:
-        """Go on under other conditions, also for the bytes that are under way."""
+        """Go on under other conditions, also for the bytes that are in flight."""
         self._meter.change(now, rate)
         self._conditions, self._rate = conditions, rate
         self._changed.set()
@@ -30,7 +30,7 @@ class Direction:
 
     @property
     def capacity(self) -> float:
-        """Bytes that can be under way at once: those in the buffer and those on the line."""
+        """Bytes that can be in flight at once: those in the buffer and those on the line."""
         return self._conditions.buffer + self._rate.sent(self._conditions.round_trip / 2)
 
     async def admit(self, size: int) -> None:
@@ -62,7 +62,7 @@ class Lane:
 
     def __init__(self, direction: Direction, source: socket.socket, sink: socket.socket) -> None:
         self._direction, self._source, self._sink = direction, source, sink
-        self._under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        self._in_flight: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         self._delivered = asyncio.Event()
         self._bytes = 0
 
@@ -79,7 +79,7 @@ class Lane:
             await self._receiver_keeps_up()
             data = await asyncio.get_running_loop().sock_recv(self._source, CHUNK)
             self._bytes += len(data)
-            self._under_way.put_nowait((self._direction.enter(len(data)), data))
+            self._in_flight.put_nowait((self._direction.enter(len(data)), data))
 
     async def _receiver_keeps_up(self) -> None:
         while self._bytes and self._bytes + CHUNK > self._direction.capacity:
@@ -88,7 +88,7 @@ class Lane:
 
     async def _write(self) -> None:
         while True:
-            position, data = await self._under_way.get()
+            position, data = await self._in_flight.get()
             await self._direction.arrive(position)
             if not data:
                 break

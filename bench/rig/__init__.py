@@ -1,3 +1,1 @@
-"""What benchmarks and the demonstration share: a bundle, a cloud process, questions, strategies, the machine
-in words.
-"""
+"""What benchmarks and the demonstration share: a bundle, a cloud process, questions, strategies, consoles."""

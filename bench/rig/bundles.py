@@ -1,4 +1,4 @@
-"""The bundle that the demonstration works with, and the strongest rivals among its arms."""
+"""The bundle that the demonstration works with, and the cheapest of its uploads and splits."""
 
 import subprocess
 import sys
@@ -10,6 +10,7 @@ import splitter.nano
 from edge import config
 from protos import bundle_pb2 as pb
 from protos.bundle import MANIFEST, Bundle
+from protos.config import cache_folder
 from protos.errors import BundleMissing, IsthmusError
 from splitter.recipe import Options, recipe
 
@@ -17,11 +18,11 @@ MAX_POINTS_LOST = 1.0
 
 
 def prepare(chosen: Path | None) -> Bundle:
-    """Open the bundle that was chosen, or else the built-in model's, which is split into the cache where that
-    is not done yet.
+    """Open the chosen bundle, or else the built-in model's, which is split into the cache where it is missing
+    or out of date.
     """
     folder = chosen or config.bundle_folder()
-    if folder == config.cache_folder() / "bundles" / "nano" and not _current(folder):
+    if folder == cache_folder() / "bundles" / "nano" and not _current(folder):
         _split(folder)
     bundle = Bundle.open(folder)
     if not bundle.manifest.HasField("local"):
@@ -33,7 +34,7 @@ def prepare(chosen: Path | None) -> Bundle:
 
 
 def _current(folder: Path) -> bool:
-    """Whether the bundle in the cache was made from the weights and by the versions that are installed."""
+    """Whether the installed weights and versions made the bundle in the cache."""
     weights = Path(splitter.nano.__file__).parent / "weights"
     return (folder / MANIFEST).exists() and Bundle.open(folder).manifest.recipe == recipe(
         Options(weights, with_local=True)

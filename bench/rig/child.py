@@ -1,5 +1,5 @@
-"""Measure in a process of its own: a thread pool belongs to a process for good, and memory is told apart only
-in a fresh one.
+"""Measure in a child process: a thread pool belongs to a process for good, and memory is told apart only in
+a fresh one.
 """
 
 import json
@@ -11,9 +11,9 @@ from typing import Any
 from protos.errors import IsthmusError
 
 
-def said(module: str, *arguments: object) -> Iterator[Any]:
-    """What `python -m MODULE ARGUMENTS` prints, a JSON value a line, as it comes. Raises IsthmusError where
-    it fails.
+def results(module: str, *arguments: object) -> Iterator[Any]:
+    """The JSON values that `python -m MODULE ARGUMENTS` prints, a line each, as they come. Raises
+    IsthmusError where it fails.
     """
     command = [sys.executable, "-m", module, *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
@@ -31,6 +31,6 @@ def said(module: str, *arguments: object) -> Iterator[Any]:
         )
 
 
-def say(value: object) -> None:
-    """The other side: print a JSON value as a line."""
+def emit(value: object) -> None:
+    """The child's side: print a JSON value as a line."""
     print(json.dumps(value), flush=True)

@@ -1,4 +1,4 @@
-"""The cloud service as a process of its own, that can be killed and never outlives the demonstration."""
+"""The cloud service as a child process that can be killed and never outlives its parent."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from protos.errors import CloudError
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 5.0
-_SIGN = "listening on "
+_LISTENING = "listening on "
 
 
 class CloudProcess:
@@ -25,15 +25,15 @@ class CloudProcess:
 
     def __init__(self, bundle: Path, seconds: float = _START_SECONDS) -> None:
         self._bundle, self._seconds = bundle, seconds
-        self._said: deque[str] = deque(maxlen=20)
-        self._places: queue.Queue[str | None] = queue.Queue()
+        self._lines: deque[str] = deque(maxlen=20)
+        self._addresses: queue.Queue[str | None] = queue.Queue()
         self.address = ""
 
     def __enter__(self) -> Self:
         command = [
             sys.executable,
             "-m",
-            "bench.rig.leash",
+            "bench.rig.watchdog",
             str(os.getpid()),
             "cloud",
             "serve",
@@ -52,7 +52,7 @@ class CloudProcess:
         self._listener = threading.Thread(target=self._listen, name="cloud: output", daemon=True)
         self._listener.start()
         try:
-            self.address = self._place()
+            self.address = self._await_address()
         except BaseException:
             self._stop()
             raise
@@ -68,9 +68,9 @@ class CloudProcess:
         return self._process.pid
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """The last lines that it printed."""
-        return "\n".join(self._said)
+        return "\n".join(self._lines)
 
     def kill(self) -> None:
         """SIGKILL: no farewell, as when power fails."""
@@ -88,19 +88,19 @@ class CloudProcess:
         assert self._process.stdout
         with self._process.stdout:
             for line in self._process.stdout:
-                self._said.append(line.rstrip())
-                if line.startswith(_SIGN):
-                    self._places.put(line.removeprefix(_SIGN).strip())
-        self._places.put(None)
+                self._lines.append(line.rstrip())
+                if line.startswith(_LISTENING):
+                    self._addresses.put(line.removeprefix(_LISTENING).strip())
+        self._addresses.put(None)
 
-    def _place(self) -> str:
+    def _await_address(self) -> str:
         try:
-            place = self._places.get(timeout=self._seconds)
+            address = self._addresses.get(timeout=self._seconds)
         except queue.Empty:
-            place = None
-        if place is None:
+            address = None
+        if address is None:
             raise CloudError(
-                f"the cloud service did not start; it said:\n{self.said or '(nothing)'}",
+                f"the cloud service did not start; it said:\n{self.output or '(nothing)'}",
                 bundle=str(self._bundle),
             )
-        return place
+        return address

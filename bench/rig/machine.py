@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnxruntime as ort
-import torch
+WARM_UP = 2  # turns of an interleaved timing before those that count
 
 _FLAGS = (
     "avx2",
@@ -39,11 +38,12 @@ class Setting:
 
 def setting(threads: int, repetitions: int) -> Setting:
     """The machine and the versions that measure."""
-    facts = _cpu_facts()
-    named = re.search(r"^model name\s*:\s*(.+)$", facts, re.MULTILINE)
-    words = set(re.findall(r"\w+", facts))
+    import onnxruntime as ort
+    import torch
+
+    words = set(re.findall(r"\w+", _cpu_facts()))
     return Setting(
-        machine=named[1] if named else platform.processor() or platform.machine(),
+        machine=processor(),
         instructions=[flag for flag in _FLAGS if flag in words],
         cores=os.cpu_count() or 1,
         threads=threads,
@@ -53,6 +53,27 @@ def setting(threads: int, repetitions: int) -> Setting:
     )
 
 
+def processor() -> str:
+    """The processor's name."""
+    named = re.search(r"^model name\s*:\s*(.+)$", _cpu_facts(), re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
+
+
+def describe(where: Setting) -> str:
+    """Machine, threads and repetitions, in a sentence."""
+    counts = (
+        f"{where.cores} cores, threads per form: {where.threads}, medians of {where.repetitions} "
+        f"turns after {WARM_UP}, batch 1"
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in where.versions.items())
+    return (
+        f"Measured on {where.machine} ({', '.join(where.instructions)}), load {where.load}; {counts}; "
+        f"{versions}."
+    )
+
+
 def _cpu_facts() -> str:
-    facts = Path("/proc/cpuinfo")
-    return facts.read_text(encoding="utf-8") if facts.exists() else ""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""

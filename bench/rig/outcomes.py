@@ -1,4 +1,4 @@
-"""A question that is put to every strategy, and what became of it."""
+"""A question that every strategy is asked, and its outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A picture, a question about it, and the one right answer. Sizes are those of whole request messages, in
-    bytes.
+class VisualQuestion:
+    """A picture, a question about it, and the one right answer. `jpeg_bytes` is the size of the whole request
+    message that uploads it.
     """
 
     name: str
@@ -23,11 +23,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one question asked by one strategy. `stages` and `milliseconds` are the device's own
-    clock.
+    """One strategy's answer to one question, or its failure. `stages` and `milliseconds` are by the device's
+    own clock.
     """
 
-    asked: Asked
+    asked: VisualQuestion
     strategy: str
     answer: str = ""
     failure: str = ""

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from bench.rig.outcomes import Asked
-from edge.pictures.files import encode_picture
+from bench.rig.outcomes import VisualQuestion
+from edge.upload.picture_encoder import encode_picture
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as wire
 from protos.bundle import Bundle
@@ -14,16 +14,16 @@ from splitter.nano.scenes import HELD_OUT_SEEDS, Raster, picture
 DEMO_SEEDS = HELD_OUT_SEEDS + 5_000_000  # apart from those that the evaluation uses
 
 
-def draw(bundle: Bundle, jpeg: pb.Upload, count: int, first: int = 0) -> list[Asked]:
+def draw(bundle: Bundle, jpeg: pb.Upload, count: int, first: int = 0) -> list[VisualQuestion]:
     """`count` questions, each about a scene of its own, the kinds of question in turn."""
-    return [_asked(bundle, jpeg, first + index) for index in range(count)]
+    return [_visual_question(bundle, jpeg, first + index) for index in range(count)]
 
 
-def _asked(bundle: Bundle, jpeg: pb.Upload, index: int) -> Asked:
+def _visual_question(bundle: Bundle, jpeg: pb.Upload, index: int) -> VisualQuestion:
     scene = picture(DEMO_SEEDS + index)
     question = _question(index)
-    jpeg_bytes = _request_bytes(bundle, question.text, encode_picture(scene.image, jpeg.format, jpeg.quality))
-    return Asked(
+    jpeg_bytes = _request_size(bundle, question.text, encode_picture(scene.image, jpeg.format, jpeg.quality))
+    return VisualQuestion(
         f"scene-{index:02d}", _png(scene.image), question.kind, question.text, question.answer, jpeg_bytes
     )
 
@@ -39,7 +39,7 @@ def _png(image: Raster) -> bytes:
     return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 
-def _request_bytes(bundle: Bundle, question: str, data: bytes) -> int:
+def _request_size(bundle: Bundle, question: str, data: bytes) -> int:
     """The whole message that would carry this picture."""
     request = wire.InferRequest(
         id="0" * 8, bundle=bundle.digest, question=question, picture=wire.Picture(data=data)

@@ -1,4 +1,4 @@
-"""The ways of answering that are compared, each with a device of its own behind the same link."""
+"""The strategies that are compared, each on a device of its own behind the same link."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from bench.rig.bundles import cheapest_split, cheapest_upload
-from bench.rig.outcomes import AUTO, FALLBACK, REMOTE, Asked, Outcome
-from edge.costs.profile import DeviceProfile
+from bench.rig.outcomes import AUTO, FALLBACK, REMOTE, Outcome, VisualQuestion
 from edge.link.client import CloudClient
 from edge.pictures.files import decode_picture
-from edge.policy.policy import Decision, Rules
+from edge.policy.decision import Decision
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from protos import bundle_pb2 as pb
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError, NoRoute
 
 
@@ -28,7 +29,7 @@ class Strategy:
 
 
 def strategies(manifest: pb.Manifest) -> list[Strategy]:
-    """The forced ways, each in its cheapest form that loses at most a point, and the orchestrator's own
+    """One forced route of each kind, the cheapest that loses at most a point, and the orchestrator's own
     choice.
     """
     upload, split = cheapest_upload(manifest, ("jpeg", "webp")), cheapest_split(manifest)
@@ -37,16 +38,16 @@ def strategies(manifest: pb.Manifest) -> list[Strategy]:
         Strategy(
             "upload",
             f"always the picture, as {upload.format} {upload.quality}",
-            _sent(f"upload@{upload.format}-{upload.quality}"),
+            _remote(f"upload@{upload.format}-{upload.quality}"),
         ),
-        Strategy("split", f"always the features of {split}", _sent(f"split@{split}")),
+        Strategy("split", f"always the features of {split}", _remote(f"split@{split}")),
         Strategy(AUTO, "as the orchestrator decides", Rules()),
-        Strategy(REMOTE, "as the orchestrator decides on a device that cannot answer alone", _sent(AUTO)),
+        Strategy(REMOTE, "as the orchestrator decides on a device that cannot answer alone", _remote(AUTO)),
     ]
 
 
 def with_fallback(manifest: pb.Manifest) -> Strategy:
-    """The features first, and where the cloud is lost, the device."""
+    """The features; where the cloud is lost, the device answers."""
     return Strategy(
         FALLBACK,
         "as split, but the device answers where the cloud is lost",
@@ -54,11 +55,11 @@ def with_fallback(manifest: pb.Manifest) -> Strategy:
     )
 
 
-def _sent(route: str) -> Rules:
+def _remote(route: str) -> Rules:
     return Rules(route=route, allow_local=False)
 
 
-class Device:
+class StrategyDevice:
     """One strategy's orchestrator; what it learns of the link is its own."""
 
     def __init__(
@@ -69,8 +70,8 @@ class Device:
         self._orchestrator.prepare()
         self.decision: Decision | None = None
 
-    def ask(self, asked: Asked) -> Outcome:
-        """Put one question; a question that cannot be answered is an outcome too."""
+    def ask(self, asked: VisualQuestion) -> Outcome:
+        """Ask one question; a failure is an outcome too."""
         picture = decode_picture(asked.png)
         started = perf_counter()
         try:
@@ -86,13 +87,15 @@ class Device:
 @contextmanager
 def devices(
     chosen: Sequence[Strategy], bundle: Bundle, profile: DeviceProfile, address: str
-) -> Iterator[list[Device]]:
+) -> Iterator[list[StrategyDevice]]:
     """A device for each strategy, each with a connection of its own."""
     with ExitStack() as clients:
-        yield [Device(s, bundle, profile, clients.enter_context(CloudClient(address))) for s in chosen]
+        yield [
+            StrategyDevice(s, bundle, profile, clients.enter_context(CloudClient(address))) for s in chosen
+        ]
 
 
-def _outcome(asked: Asked, strategy: str, answer: Answer, milliseconds: float) -> Outcome:
+def _outcome(asked: VisualQuestion, strategy: str, answer: Answer, milliseconds: float) -> Outcome:
     stages = {name: ms for name, ms in answer.stages.items() if name != "total"}
     return Outcome(
         asked,

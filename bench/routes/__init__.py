@@ -1,1 +1,1 @@
-"""Every way to answer, interleaved, over loopback."""
+"""Every route to an answer, interleaved, over loopback: `isthmus bench routes`."""

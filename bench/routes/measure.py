@@ -1,21 +1,19 @@
-"""Every way to answer, timed side by side over loopback: what the software costs where the link costs
-nothing.
-"""
+"""Every route, timed in turns over loopback: what the software costs where the link costs nothing."""
 
 import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.rig import questions as exam
+from bench.rig import questions
 from bench.rig.bundles import cheapest_upload
 from bench.rig.cloud_process import CloudProcess
-from bench.rig.outcomes import Asked, Outcome
-from bench.rig.strategies import Device, Strategy, devices
-from edge.costs.profile import DeviceProfile
-from edge.policy.policy import Rules
+from bench.rig.outcomes import Outcome, VisualQuestion
+from bench.rig.strategies import Strategy, StrategyDevice, devices
 from protos import bundle_pb2 as pb
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError
 
 BASELINE = "upload"
@@ -23,7 +21,7 @@ _WARM_UP = 3
 
 
 @dataclass(frozen=True)
-class Timing:
+class RouteTiming:
     """One route over all repetitions: milliseconds, bytes of whole requests, and its median against the
     upload's.
     """
@@ -36,20 +34,21 @@ class Timing:
     of_upload: float
 
 
-def routes(bundle: Bundle, repetitions: int, advance: Callable[[], None]) -> list[Timing]:
-    """Ask the same questions by every route in turns; `advance` is called after each turn. Raises
-    CloudError.
+def routes(bundle: Bundle, repetitions: int, advance: Callable[[], None]) -> list[RouteTiming]:
+    """Ask the same questions by every route in turns; `advance` is called after each turn.
+
+    Raises CloudError.
     """
     jpeg = cheapest_upload(bundle.manifest, ("jpeg",))
-    asked = exam.draw(bundle, jpeg, repetitions)
+    asked = questions.draw(bundle, jpeg, repetitions)
     with CloudProcess(bundle.path) as cloud:
-        profile = DeviceProfile.from_manifest(bundle)
-        with devices(_every_route(bundle.manifest), bundle, profile, cloud.address) as those:
+        profile = DeviceProfile.from_bundle(bundle)
+        with devices(_every_route(bundle.manifest), bundle, profile, cloud.address) as opened:
             for question in asked[:_WARM_UP]:
-                _turn(those, question)
+                _turn(opened, question)
             turns = []
             for question in asked:
-                turns.append(_turn(those, question))
+                turns.append(_turn(opened, question))
                 advance()
     return _timings(turns)
 
@@ -63,7 +62,7 @@ def setting(repetitions: int) -> str:
 
 
 def _every_route(manifest: pb.Manifest) -> list[Strategy]:
-    """Forced routes, the best picture first: it is the baseline."""
+    """The forced routes; the cheapest upload comes first, as the baseline."""
     upload = cheapest_upload(manifest, ("jpeg", "webp"))
     names = {BASELINE: f"upload@{upload.format}-{upload.quality}"}
     names |= {
@@ -77,8 +76,8 @@ def _every_route(manifest: pb.Manifest) -> list[Strategy]:
     )
 
 
-def _turn(those: Sequence[Device], asked: Asked) -> list[Outcome]:
-    outcomes = [device.ask(asked) for device in those]
+def _turn(opened: Sequence[StrategyDevice], question: VisualQuestion) -> list[Outcome]:
+    outcomes = [device.ask(question) for device in opened]
     for outcome in outcomes:
         if outcome.failure:
             raise CloudError(
@@ -87,19 +86,19 @@ def _turn(those: Sequence[Device], asked: Asked) -> list[Outcome]:
     return outcomes
 
 
-def _timings(turns: Sequence[Sequence[Outcome]]) -> list[Timing]:
+def _timings(turns: Sequence[Sequence[Outcome]]) -> list[RouteTiming]:
     columns = [list(column) for column in zip(*turns, strict=True)]
-    medians = {column[0].strategy: statistics.median(s.milliseconds for s in column) for column in columns}
+    medians = {column[0].strategy: statistics.median(o.milliseconds for o in column) for column in columns}
     return [_timing(column, medians) for column in columns]
 
 
-def _timing(column: list[Outcome], medians: dict[str, float]) -> Timing:
-    route, times = column[0].strategy, sorted(s.milliseconds for s in column)
-    return Timing(
+def _timing(column: list[Outcome], medians: dict[str, float]) -> RouteTiming:
+    route, times = column[0].strategy, sorted(o.milliseconds for o in column)
+    return RouteTiming(
         route,
         medians[route],
         times[min(len(times) - 1, round(0.95 * len(times)))],
-        statistics.mean(s.bytes_up for s in column),
-        100 * statistics.mean(s.right for s in column),
+        statistics.mean(o.bytes_up for o in column),
+        100 * statistics.mean(o.right for o in column),
         medians[route] / medians[BASELINE],
     )

@@ -1,1 +1,1 @@
-"""What a camera's nearly equal frames cost by each way to send them: `isthmus bench video`."""
+"""What a camera's nearly equal frames cost by each candidate: `isthmus bench video`."""

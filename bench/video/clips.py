@@ -1,6 +1,4 @@
-"""Clips of drawn scenes: little moves, much moves, or the scene changes; the right answers are known at every
-frame.
-"""
+"""Clips of drawn scenes, slow, moving or with a cut; the right answers are known at every frame."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.codec.exam import BENCH_SEEDS
+from bench.codec.evaluation.evaluation_set import BENCH_SEEDS
 from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import (
     BACKGROUNDS,
@@ -28,18 +26,18 @@ from splitter.nano.scenes import (
 )
 
 RATE = 5  # frames a second
-FILM_SEEDS = BENCH_SEEDS + 5_000_000
-_PAINT, _LENS, _GRAIN, _WAYS = range(1, 5)  # what random numbers are for, behind a seed
+CLIP_SEEDS = BENCH_SEEDS + 5_000_000
+_PAINT, _LENS, _NOISE, _HEADINGS = range(1, 5)  # streams of random numbers of a seed
 _SWAY_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
 class Motion:
-    """How many things of a scene move, how fast (pixels a second), and how far the camera sways to either
+    """How many objects of a scene move, how fast (pixels a second), and how far the camera sways to either
     side (pixels).
     """
 
-    things: int
+    objects: int
     speed: float
     sway: float
 
@@ -68,47 +66,47 @@ def clips(kind: str, number: int, seconds: int) -> list[Clip]:
     """So many clips of one of KINDS, each of other scenes. A cut goes from one slow scene to another in the
     middle.
     """
-    length, start = seconds * RATE, FILM_SEEDS + KINDS.index(kind) * 1_000_000
+    length, start = seconds * RATE, CLIP_SEEDS + KINDS.index(kind) * 1_000_000
     if kind != "cut":
-        return list(islice(_taken(start, length, LIVELY if kind == "moving scene" else STILL), number))
-    first = islice(_taken(start, length // 2, STILL), number)
-    second = islice(_taken(start + 500_000, length - length // 2, STILL), number)
-    return [_joined(*both) for both in zip(first, second, strict=True)]
+        return list(islice(_drawn(start, length, LIVELY if kind == "moving scene" else STILL), number))
+    first = islice(_drawn(start, length // 2, STILL), number)
+    second = islice(_drawn(start + 500_000, length - length // 2, STILL), number)
+    return [_concatenated(*both) for both in zip(first, second, strict=True)]
 
 
-def _taken(start: int, length: int, motion: Motion) -> Iterator[Clip]:
-    """The clips of scenes in which nothing ever hides more than a quarter of anything."""
-    films = (_Film(seed, motion) for seed in count(start))
-    return (_clip(film, length) for film in films if film.clear(length))
+def _drawn(start: int, length: int, motion: Motion) -> Iterator[Clip]:
+    """The clips of scenes in which every object stays visible."""
+    animations = (_Animation(seed, motion) for seed in count(start))
+    return (_clip(one, length) for one in animations if one.clear(length))
 
 
-def _clip(film: "_Film", length: int) -> Clip:
-    frames = [film.frame(number) for number in range(length)]
-    rng = np.random.default_rng([FILM_SEEDS, film.seed])
+def _clip(animation: "_Animation", length: int) -> Clip:
+    frames = [animation.frame(number) for number in range(length)]
+    rng = np.random.default_rng([CLIP_SEEDS, animation.seed])
     asked = range(RATE - 1, length, RATE)
     return Clip(
-        frames, [(number, question) for number in asked for question in ask_all(film.scene(number), rng)]
+        frames, [(number, question) for number in asked for question in ask_all(animation.scene(number), rng)]
     )
 
 
-def _joined(first: Clip, second: Clip) -> Clip:
+def _concatenated(first: Clip, second: Clip) -> Clip:
     later = [(index + len(first.frames), question) for index, question in second.questions]
     return Clip([*first.frames, *second.frames], [*first.questions, *later])
 
 
-class _Film:
-    """A scene whose things may be elsewhere in each frame; background, textures, light and lens stay, the
-    sensor's noise does not.
+class _Animation:
+    """A scene whose objects may move from frame to frame, with new sensor noise; background, textures, light
+    and lens stay.
     """
 
     def __init__(self, seed: int, motion: Motion) -> None:
         self.seed, self._motion = seed, motion
         rng = np.random.default_rng(seed)
         self._background = BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
-        self._behind = draw_background(self._background, rng)
+        self._backdrop = draw_background(self._background, rng)
         self._objects, _ = place_objects(rng, int(rng.integers(1, MAX_OBJECTS + 1)))
-        headings = np.random.default_rng([_WAYS, seed]).uniform(0, 2 * np.pi, len(self._objects))
-        speeds = [motion.speed * (number < motion.things) for number in range(len(self._objects))]
+        headings = np.random.default_rng([_HEADINGS, seed]).uniform(0, 2 * np.pi, len(self._objects))
+        speeds = [motion.speed * (number < motion.objects) for number in range(len(self._objects))]
         self._velocities = np.stack([np.cos(headings), np.sin(headings)], 1) * np.array(speeds)[:, None]
 
     def scene(self, number: int) -> Scene:
@@ -119,7 +117,7 @@ class _Film:
         return Scene(tuple(moved), self._background, self.seed)
 
     def clear(self, length: int) -> bool:
-        """Whether everything is seen in every frame."""
+        """Whether nothing hides more than a quarter of any object in any frame."""
         return all(
             all_visible([coverage(thing) for thing in self.scene(number).objects]) for number in range(length)
         )
@@ -131,7 +129,7 @@ class _Film:
         return photograph(
             image,
             np.random.default_rng([_LENS, self.seed]),
-            np.random.default_rng([_GRAIN, number, self.seed]),
+            np.random.default_rng([_NOISE, number, self.seed]),
         )
 
     def _sway(self, number: int) -> float:
@@ -141,18 +139,18 @@ class _Film:
         least = thing.radius + 1 + self._motion.sway
         return replace(
             thing,
-            x=_bounced(thing.x + dx, least, SIDE - least) + sway,
-            y=_bounced(thing.y + dy, least, SIDE - least),
+            x=_reflected(thing.x + dx, least, SIDE - least) + sway,
+            y=_reflected(thing.y + dy, least, SIDE - least),
         )
 
     def _panned(self, sway: float) -> NDArray[np.float32]:
         shift = np.array([[1, 0, sway], [0, 1, 0]], np.float32)
         return np.asarray(
-            cv2.warpAffine(self._behind, shift, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT), np.float32
+            cv2.warpAffine(self._backdrop, shift, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT), np.float32
         )
 
 
-def _bounced(place: float, low: float, high: float) -> float:
-    """A place on a line that turns back at both ends."""
+def _reflected(position: float, low: float, high: float) -> float:
+    """A coordinate that reflects at both ends of a line."""
     span = high - low
-    return float(low + span - abs((place - low) % (2 * span) - span))
+    return float(low + span - abs((position - low) % (2 * span) - span))

@@ -1,21 +1,18 @@
 """`isthmus bench video`: its arguments."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+from bench.rig.arguments import add_bundle, add_count, add_json
+from bench.rig.console import step_progress, wide_console
 from bench.rig.figures import check_places, save_figures
 from protos.bundle import Bundle
 from protos.errors import RequestError
-from splitter.commands import positive, wait_quietly
+from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
-    from bench.video.outcome import Outcome
+    from bench.video.report import VideoReport
 
-_PIPED_WIDTH = 170
 _EPILOG = """\
 Clips of drawn scenes, of which the right answers are known at every frame: a slow scene, a moving one, and
 a cut. Every cut and level of the fitted or learned codec, each frame by itself and coded against the last
@@ -32,23 +29,15 @@ examples:
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench video`."""
     command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
-    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
-    command.add_argument(
-        "--clips", type=positive, default=6, metavar="N", help="clips of each kind (default: %(default)s)"
-    )
-    command.add_argument(
-        "--seconds",
-        type=positive,
-        default=6,
-        metavar="N",
-        help="length of a clip, at least 2 (default: %(default)s)",
-    )
-    command.add_argument("--json", type=Path, metavar="F", help="write the figures to a file")
+    add_bundle(command)
+    add_count(command, "--clips", 6, "clips of each kind")
+    add_count(command, "--seconds", 6, "length of a clip, at least 2")
+    add_json(command, "F")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure and tell. Raises RequestError, BundleError or CheckpointError."""
+    """Measure and report. Raises RequestError, BundleError or CheckpointError."""
     wait_quietly()
     from bench.video import h264, tables
 
@@ -56,17 +45,16 @@ def run(options: argparse.Namespace) -> None:
         raise RequestError(f"--seconds is {options.seconds}; a cut needs at least 2")
     h264.check()
     check_places(options.json)
-    found = _outcome(Bundle.open(options.bundle), options.clips, options.seconds)
-    console = Console()
-    tables.show(found, console if console.is_terminal else Console(width=_PIPED_WIDTH))
-    save_figures(options.json, found.record())
+    report = _measured(Bundle.open(options.bundle), options.clips, options.seconds)
+    tables.show(report, wide_console())
+    save_figures(options.json, report.record())
 
 
-def _outcome(bundle: Bundle, clips: int, seconds: int) -> "Outcome":
-    from bench.codec.halves import Cloud, check_one_tile
+def _measured(bundle: Bundle, clips: int, seconds: int) -> "VideoReport":
+    from bench.codec.candidates.cloud_half import CloudHalf, check_one_tile
+    from bench.video.candidates import every_candidate
     from bench.video.clips import KINDS
-    from bench.video.outcome import examine
-    from bench.video.ways import every_way
+    from bench.video.measure import measure
     from splitter.silence import silence_libraries
 
     if bundle.manifest.HasField("matching"):
@@ -75,15 +63,14 @@ def _outcome(bundle: Bundle, clips: int, seconds: int) -> "Outcome":
             "built-in model's"
         )
     check_one_tile(bundle)
-    cloud = Cloud(bundle)
-    ways = list(every_way(bundle, cloud))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress, silence_libraries():
-        task = progress.add_task("drawing", total=len(KINDS) * len(ways))
-        return examine(
+    cloud = CloudHalf(bundle)
+    candidates = list(every_candidate(bundle, cloud))
+    with step_progress() as progress, silence_libraries():
+        task = progress.add_task("drawing", total=len(KINDS) * len(candidates))
+        return measure(
             bundle,
             cloud,
-            ways,
+            candidates,
             clips,
             seconds,
             lambda name: progress.update(task, description=name, advance=1),

@@ -1,6 +1,4 @@
-"""H.264 as a live camera sends it: x264 without look-ahead or B-frames, one key frame at the start, then
-differences.
-"""
+"""H.264 as a live camera sends it: x264 without look-ahead or B-frames, one key frame, then P-frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ if TYPE_CHECKING:  # it is no part of what the demonstration installs
 
 PRESETS = ("ultrafast", "medium", "veryslow")
 CRFS = (23, 28, 33, 38, 43)
-_SEI = 6  # the NAL unit in which x264 describes itself; a stream can do without
+_SEI = 6  # the NAL unit in which x264 describes itself; a decoder needs none
 _START = b"\0\0\1"
 
 
@@ -29,8 +27,8 @@ class H264:
     crf: int
     rate: int
 
-    def through(self, frames: Sequence[Image]) -> tuple[list[int], list[Image]]:
-        """Frames (h, w, 3) of even sides to the bytes of each, and the frames that come out. Raises
+    def round_trip(self, frames: Sequence[Image]) -> tuple[list[int], list[Image]]:
+        """Encode and decode frames (h, w, 3) of even sides: bytes of each, and the decoded frames. Raises
         RequestError without PyAV.
         """
         check()
@@ -40,22 +38,22 @@ class H264:
         encoder = av.VideoCodecContext.create("libx264", "w")
         encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
         encoder.framerate, encoder.time_base = Fraction(self.rate), Fraction(1, self.rate)
-        endless = str(len(frames) + 1)
+        no_key_frames = str(len(frames) + 1)
         encoder.options = {
             "preset": self.preset,
             "tune": "zerolatency",
             "crf": str(self.crf),
-            "g": endless,
+            "g": no_key_frames,
             "threads": "1",
         }
-        decoder, sizes, seen = av.VideoCodecContext.create("h264", "r"), list[int](), list[Image]()
+        decoder, sizes, decoded = av.VideoCodecContext.create("h264", "r"), list[int](), list[Image]()
         for number, image in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = number
             packets = encoder.encode(frame)
             sizes.append(sum(bare(bytes(packet)) for packet in packets))
-            seen += [_picture(shown) for packet in packets for shown in decoder.decode(packet)]
-        return sizes, seen + [_picture(shown) for shown in decoder.decode(None)]
+            decoded += [_picture(shown) for packet in packets for shown in decoder.decode(packet)]
+        return sizes, decoded + [_picture(shown) for shown in decoder.decode(None)]
 
 
 def _picture(frame: "VideoFrame") -> Image:
@@ -71,6 +69,6 @@ def check() -> None:
 
 
 def bare(packet: bytes) -> int:
-    """Bytes of a packet in Annex B form without what x264 tells of itself."""
+    """Bytes of a packet in Annex B form without x264's description of itself."""
     units = packet.split(_START)[1:]
     return sum(len(_START) + len(unit) for unit in units if unit and unit[0] & 31 != _SEI)

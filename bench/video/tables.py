@@ -1,51 +1,44 @@
-"""What `isthmus bench video` prints: every way with each kind of clip side by side, then who needs how
-little.
-"""
+"""What `isthmus bench video` prints: every candidate, the kinds of clip side by side, then the winners."""
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.codec.verdict import MAX_POINTS
+from bench.codec.report.tables import PASSED
+from bench.codec.report.verdict import MAX_POINTS
+from bench.rig.console import plain_table, print_notes, print_sentences
 from bench.video.clips import LIVELY, RATE, STILL
-from bench.video.outcome import Outcome, Row
-
-PASSED = "*"
+from bench.video.report import VideoReport, VideoResult
 
 
-def show(outcome: Outcome, console: Console) -> None:
+def show(report: VideoReport, console: Console) -> None:
     """The table, what it means, and a line for each kind of clip."""
-    console.print(_table(outcome))
-    for note in notes(outcome):
-        console.print(escape(note), highlight=False)
+    console.print(_table(report))
+    print_notes(console, notes(report))
     console.print()
-    for sentence in outcome.sentences:
-        console.print(escape(sentence), style="bold", highlight=False)
+    print_sentences(console, report.sentences)
 
 
-def notes(outcome: Outcome) -> list[str]:
+def notes(report: VideoReport) -> list[str]:
     """What was measured, and how."""
-    asked = ", ".join(f"{kind} {count}" for kind, count in outcome.questions.items())
-    calm, lively = (f"{motion.speed:g} pixels a second" for motion in (STILL, LIVELY))
+    asked = ", ".join(f"{kind} {count}" for kind, count in report.questions.items())
+    slow, fast = (f"{motion.speed:g} pixels a second" for motion in (STILL, LIVELY))
     return [
         (
             f"{PASSED} within {MAX_POINTS:g} point of the frames as they are; bytes/s: payloads and "
             f"references, {RATE} frames a second"
         ),
         (
-            f"a request adds {outcome.overhead} bytes to every frame, however it is sent: the bundle's "
-            "digest, "
-            "a question, names"
+            f"a request adds {report.overhead} bytes to every frame, however it is sent: the bundle's "
+            "digest, a question, names"
         ),
         (
-            f"{outcome.clips} clips of {outcome.seconds} s each; questions once a second: {asked}; 95%: "
-            "bootstrap over "
-            "clips"
+            f"{report.clips} clips of {report.seconds} s each; questions once a second: {asked}; 95%: "
+            "bootstrap over clips"
         ),
         (
-            f"slow scene: sensor noise, and one thing moves {calm}; moving scene: all move {lively}, the "
-            f"camera sways {LIVELY.sway:g} "
-            "pixels"
+            f"slow scene: sensor noise, and one thing moves {slow}; moving scene: all move {fast}, the "
+            f"camera sways {LIVELY.sway:g} pixels"
         ),
         "cut: from one slow scene to another in the middle",
         (
@@ -55,30 +48,25 @@ def notes(outcome: Outcome) -> list[str]:
     ]
 
 
-def _table(outcome: Outcome) -> Table:
-    table = Table(
-        title=f"{outcome.model}: what video costs, and what that loses",
-        title_justify="left",
-        box=None,
-        padding=(0, 1, 0, 0),
-    )
+def _table(report: VideoReport) -> Table:
+    table = plain_table(f"{report.model}: what video costs, and what that loses")
     table.add_column("way", no_wrap=True)
-    for kind in outcome.whole:
+    for kind in report.whole:
         for name in (f"{kind}\nbytes/s", "\nright", "\nchange", "\n95%", ""):
             table.add_column(name, justify="right", no_wrap=True)
-    values = (("", f"{value:.1f}%", "", "", "") for value in outcome.whole.values())
+    values = (("", f"{value:.1f}%", "", "", "") for value in report.whole.values())
     table.add_row("frames as they are", *(cell for cells in values for cell in cells))
     curve = ""
-    for name in dict.fromkeys(row.name for row in outcome.rows):
-        rows = [row for row in outcome.rows if row.name == name]
-        if rows[0].curve != curve:
+    for name in dict.fromkeys(result.name for result in report.results):
+        results = [result for result in report.results if result.name == name]
+        if results[0].curve != curve:
             table.add_row()
-        curve = rows[0].curve
-        table.add_row(escape(name), *(cell for row in rows for cell in _cells(row)))
+        curve = results[0].curve
+        table.add_row(escape(name), *(cell for result in results for cell in _cells(result)))
     return table
 
 
-def _cells(row: Row) -> list[str]:
-    right = row.right
+def _cells(result: VideoResult) -> list[str]:
+    right = result.right
     changed = [f"{right.value:.1f}%", f"{right.change:+.1f}", f"{right.low:+.1f} to {right.high:+.1f}"]
-    return [f"{row.rate:,.0f}", *changed, PASSED if row.passed else ""]
+    return [f"{result.rate:,.0f}", *changed, PASSED if result.passed else ""]

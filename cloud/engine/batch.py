@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from cloud.engine.job import Job, Question, milliseconds_since
-from cloud.engine.prompts import IncrementalDetokenizer
 from protos import inference_pb2 as ip
 from protos.errors import PayloadError
 from protos.pictures.tiles import spans
+from protos.text.detokenizer import IncrementalDetokenizer
 from splitter.families import DecoderBatch
 
 
@@ -107,7 +107,7 @@ class Answers(Batch):
     """Questions, their answers written side by side."""
 
     def __init__(self, jobs: Sequence[Question]) -> None:
-        self._answers = [Answer(job, IncrementalDetokenizer(job.tail.prompts)) for job in jobs]
+        self._answers = [Answer(job, IncrementalDetokenizer(job.tail.decode)) for job in jobs]
         self._staying = list(range(len(jobs)))
         self._rows: DecoderBatch | None = None
 

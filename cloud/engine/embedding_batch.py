@@ -10,8 +10,9 @@ from torch import Tensor
 from cloud.engine.batch import Batch
 from cloud.engine.job import Comparison, Event, Job, milliseconds_since
 from protos import inference_pb2 as ip
+from protos.arrays import Floats
 from protos.errors import PayloadError
-from protos.matching import Floats, scores, unit
+from protos.matching import scores, unit
 
 TEXTS = ""  # the cut of a job without a picture
 

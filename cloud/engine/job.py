@@ -8,13 +8,12 @@ from typing import Protocol
 
 from torch import Tensor
 
-from cloud.engine.prompts import Prompts
 from cloud.engine.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
+from protos.arrays import Floats
 from protos.codec.payload import Frame
 from protos.errors import DeadlineError
-from protos.matching import Floats
 from protos.pictures.tiles import ONE_TILE, Grid
 from splitter.families import DecoderBatch
 
@@ -34,8 +33,10 @@ class VisionModel(Protocol):
 class Model(VisionModel, Protocol):
     """One that answers questions."""
 
-    prompts: Prompts
     stop_tokens: frozenset[int]
+
+    def decode(self, ids: list[int]) -> str:
+        """Token ids as text, special tokens left out."""
 
     def rows(self, prompts: list[list[int]], image_tokens: Tensor) -> DecoderBatch:
         """Prompts with their image tokens in place."""

@@ -9,8 +9,9 @@ from tokenizers import Tokenizer
 
 from cloud.models.placement import Placement
 from cloud.models.tail import Tail, VisionTail
+from protos.arrays import Floats
 from protos.bundle import PICTURE_CUT, Bundle
-from protos.matching import Floats, label_texts
+from protos.matching import label_texts
 from splitter.families import Matching
 from splitter.families.texts import embed_texts
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoConfig
 
 from cloud.admission.pictures import on_white, open_picture
-from cloud.engine.prompts import Prompts
 from cloud.models.placement import Placement
 from protos import codec as wire
 from protos.bundle import PICTURE_CUT, Bundle
@@ -16,6 +16,7 @@ from protos.errors import BundleDamaged
 from protos.limits import check_elongation
 from protos.pictures.sizes import picture_grid
 from protos.pictures.tiles import Grid, max_tiles
+from protos.text.prompt import PromptBuilder
 from splitter.families import DecoderBatch, Generative, enter, family, walk
 from splitter.families.loading import load_model, load_processor
 
@@ -60,7 +61,7 @@ class VisionTail:
         Raises UnknownName, PayloadError or TooLarge.
         """
         self.bundle.codec(cut, codec)
-        decoded, sent = wire.unpack(self._codecs[cut, codec], payloads, tiles, reference)
+        decoded, sent = self._codecs[cut, codec].receive(payloads, tiles, reference)
         return {
             name: torch.from_numpy(tensor.reshape(tiles, -1, *tensor.shape[1:]))
             for name, tensor in decoded.items()
@@ -103,7 +104,12 @@ class Tail(VisionTail):
     def __init__(self, bundle: Bundle, placement: Placement) -> None:
         super().__init__(bundle, placement)
         self.stop_tokens = frozenset(bundle.manifest.prompt.stop_tokens)
-        self.prompts = Prompts(bundle.folder("cloud") / "tokenizer.json", bundle.manifest.prompt, self.limits)
+        self._tokenizer = Tokenizer.from_file(str(bundle.folder("cloud") / "tokenizer.json"))
+        self.prompts = PromptBuilder(self._tokenizer, bundle.manifest.prompt, self.limits)
+
+    def decode(self, ids: list[int]) -> str:
+        """Token ids as text, special tokens left out."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
 
     def rows(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> DecoderBatch:
         """Prompts with each its image tokens in place, ready for the prefill; those (tiles, tokens, width) of

@@ -67,7 +67,7 @@ def _bar(
     if value is None:
         return Bar(summary.strategy, "no answer", None, None)
     lost = summary.asked - summary.answered
-    said = words(value) + (f", {lost} of {summary.asked} failed" if lost else "")
+    label = words(value) + (f", {lost} of {summary.asked} failed" if lost else "")
     return Bar(
-        summary.strategy, said, WIDTH * value / longest, None if tick is None else WIDTH * tick / longest
+        summary.strategy, label, WIDTH * value / longest, None if tick is None else WIDTH * tick / longest
     )

@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
+from bench.rig.arguments import add_built_in_bundle
 from bench.rig.bundles import prepare
+from bench.rig.console import wide_console
 from bench.rig.outcomes import Outcome
 from deploy.demo import output, tables
 from deploy.demo import run as measurement
+from protos.arguments import whole
 from protos.errors import RequestError
 
 _MAX_QUESTIONS = 200
-_WIDE = 160
+_PIPED_WIDTH = 160
 _EPILOG = """\
 examples:
   isthmus demo                                   about half a minute; open demo/report.html afterwards
@@ -32,12 +34,7 @@ poor.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus demo`."""
     parser.epilog = _EPILOG
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        metavar="DIR",
-        help="a split of the built-in model (default: made once, kept in the cache)",
-    )
+    add_built_in_bundle(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -47,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--questions",
-        type=int,
+        type=whole(),
         default=9,
         metavar="N",
         help="for each strategy on each link (default %(default)s)",
@@ -65,11 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prepare, measure, tell. Raises RequestError, BundleError or CloudError where it cannot."""
+    """Prepare, measure, report. Raises RequestError, BundleError or CloudError where it cannot."""
     if not 1 <= options.questions <= _MAX_QUESTIONS:
         raise RequestError(f"--questions is {options.questions}; give a number from 1 to {_MAX_QUESTIONS}")
     output.check(options.output, options.json)
-    console = _console(stderr=str(options.json) == "-")
+    console = wide_console(_PIPED_WIDTH, stderr=str(options.json) == "-")
     with _termination_as_interrupt():
         bundle = prepare(options.bundle)
         with console.status("preparing") as status:
@@ -84,12 +81,6 @@ def run(options: argparse.Namespace) -> int:
     if options.open == "yes":
         webbrowser.open(page.resolve().as_uri())
     return 0
-
-
-def _console(*, stderr: bool) -> Console:
-    """As wide as the terminal; where there is none, as wide as the table wants to be."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
 
 
 def _now(link: str, outcome: Outcome | None) -> str:

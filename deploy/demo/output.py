@@ -1,4 +1,4 @@
-"""What the demonstration leaves behind: a folder with the page and its pictures, and the figures as JSON."""
+"""The demonstration's files: a folder with the page and its pictures, and the figures as JSON."""
 
 import dataclasses
 import json

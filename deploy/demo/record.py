@@ -1,11 +1,11 @@
-"""What the demonstration saw: plain values, and the figures that follow from them."""
+"""What the demonstration measured: plain values, and the figures that follow from them."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.rig.outcomes import AUTO, REMOTE, Asked, Outcome
+from bench.rig.outcomes import AUTO, REMOTE, Outcome, VisualQuestion
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Summary:
 
     @classmethod
     def of(cls, strategy: str, outcomes: Sequence[Outcome]) -> "Summary":
-        mine = [o for o in outcomes if o.strategy == strategy]
-        done = [o for o in mine if not o.failure]
+        own = [o for o in outcomes if o.strategy == strategy]
+        done = [o for o in own if not o.failure]
         times = [o.milliseconds for o in done]
-        right = sum(o.right for o in mine)
+        right = sum(o.right for o in own)
         if not done:
-            return cls(strategy, len(mine), 0, right, None, None, None)
+            return cls(strategy, len(own), 0, right, None, None, None)
         return cls(
             strategy,
-            len(mine),
+            len(own),
             len(done),
             right,
             median(o.bytes_up for o in done),
@@ -67,7 +67,7 @@ class LinkRun:
         return [o for o in self.outcomes if o.strategy in (AUTO, REMOTE)]
 
     def summary(self, strategy: str) -> Summary | None:
-        """A strategy's figures, None where it was not there."""
+        """A strategy's figures, None where it was not measured."""
         return next((s for s in self.summaries if s.strategy == strategy), None)
 
 
@@ -83,7 +83,7 @@ class Record:
     seconds: float = 0.0
 
     @property
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[VisualQuestion]:
         return list({o.asked.name: o.asked for run in self.links for o in run.outcomes}.values())
 
 
@@ -94,22 +94,26 @@ def nearest_rank(values: Sequence[float], part: float) -> float:
 
 def story(run: LinkRun) -> str:
     """What happened on a link, in a few sentences, from its figures alone."""
-    told = [
-        _told(run, AUTO, "The orchestrator"),
-        _told(run, REMOTE, "On a device that cannot answer alone it"),
+    sentences = [
+        _summary(run, AUTO, "The orchestrator"),
+        _summary(run, REMOTE, "On a device that cannot answer alone it"),
     ]
     if run.killed:
         lost = [f"{s.strategy} {s.asked - s.answered}" for s in run.summaries if s.answered < s.asked]
-        told = ["The cloud was killed half way.", *told, f"Not answered: {', '.join(lost) or 'nothing'}."]
-    return " ".join(filter(None, told))
+        sentences = [
+            "The cloud was killed half way.",
+            *sentences,
+            f"Not answered: {', '.join(lost) or 'nothing'}.",
+        ]
+    return " ".join(filter(None, sentences))
 
 
-def _told(run: LinkRun, strategy: str, who: str) -> str:
-    """What a strategy did; empty where it was not there."""
+def _summary(run: LinkRun, strategy: str, who: str) -> str:
+    """A strategy in a sentence; empty where it was not measured."""
     figures = run.summary(strategy)
     if figures is None:
         return ""
     routes = [o.route for o in run.outcomes if o.strategy == strategy and not o.failure]
-    ways = ", ".join(f"{routes.count(route)} by {route}" for route in dict.fromkeys(routes)) or "none"
+    by_route = ", ".join(f"{routes.count(route)} by {route}" for route in dict.fromkeys(routes)) or "none"
     middle = "" if figures.median_ms is None else f", half of them in {figures.median_ms:.0f} ms"
-    return f"{who} answered {figures.answered} of {figures.asked}, {figures.right} right{middle}: {ways}."
+    return f"{who} answered {figures.answered} of {figures.asked}, {figures.right} right{middle}: {by_route}."

@@ -45,8 +45,8 @@ def _requests(record: Record, width: int) -> Table:
 
 def _request(o: Outcome) -> list[str]:
     question = o.asked.question if o.strategy == AUTO else ""  # asked once, answered twice
-    said = f"[{_COLOURS[o.verdict]}]{o.verdict}[/]" + ("" if o.failure else f": {escape(o.answer)}")
-    texts = [escape(question), o.strategy, said, escape(o.route.removesuffix("/int8-zstd"))]
+    label = f"[{_COLOURS[o.verdict]}]{o.verdict}[/]" + ("" if o.failure else f": {escape(o.answer)}")
+    texts = [escape(question), o.strategy, label, escape(o.route.removesuffix("/int8-zstd"))]
     sizes = ["" if o.failure else str(o.bytes_up), str(o.asked.jpeg_bytes)]
     return [
         *texts,
@@ -69,10 +69,13 @@ def _summary(record: Record) -> Table:
     for column in ("right", "failed", "bytes up, median", "time, median", "time, p95"):
         table.add_column(column, justify="right", no_wrap=True)
     for run in record.links:
-        rows = run.summaries
-        for row in rows:
+        summaries = run.summaries
+        for summary in summaries:
             table.add_row(
-                run.name if row is rows[0] else "", row.strategy, *_figures(row), end_section=row is rows[-1]
+                run.name if summary is summaries[0] else "",
+                summary.strategy,
+                *_figures(summary),
+                end_section=summary is summaries[-1],
             )
     return table
 

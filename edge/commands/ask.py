@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,16 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from edge import config
-from edge.costs.profile import DeviceProfile
+from edge.costs.known import known_profile
 from edge.link.client import CloudClient
 from edge.link.link import Link, memory_file
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.pictures.files import read_picture
-from edge.policy.policy import COLUMNS, Rules, explain
+from edge.policy.explain import COLUMNS, explain
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
+from protos.arguments import number, whole
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.config import cache_folder
 from protos.labels import Labels, named_labels
 
 _SHOWN = 10  # labels, of what may be hundreds
@@ -65,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_labels(parser)
     _add_generation(parser)
     parser.add_argument(
-        "--threads", type=_at_least(1), default=1, metavar="N", help="threads for the model (default: 1)"
+        "--threads", type=whole(), default=1, metavar="N", help="threads for the model (default: 1)"
     )
     parser.add_argument(
         "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
@@ -104,13 +107,13 @@ def run(options: argparse.Namespace) -> None:
 @contextmanager
 def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orchestrator]:
     """One with everything loaded; what it learns of the link is kept, however it ends."""
-    profile = DeviceProfile.known(bundle)
+    profile = known_profile(bundle)
     if not options.cloud:
         yield _prepared(
             Orchestrator(bundle, None, profile, threads=options.threads, provider=options.provider or "")
         )
         return
-    link, memory = Link(bundle, time.monotonic()), memory_file(config.cache_folder(), options.cloud)
+    link, memory = Link(bundle, time.monotonic()), memory_file(cache_folder(), options.cloud)
     link.load(memory, time.monotonic(), time.time())
     with CloudClient(options.cloud) as client:
         client.connect()
@@ -134,7 +137,7 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
     rules.add_argument(
         "--route", default="auto", metavar="ROUTE", help="force a way to answer (default: auto)"
     )
-    rules.add_argument("--deadline", type=_at_least(1), metavar="MS", help="when the answer must be complete")
+    rules.add_argument("--deadline", type=whole(), metavar="MS", help="when the answer must be complete")
     rules.add_argument(
         "--never-upload", action="store_true", help="no picture leaves the device; features may"
     )
@@ -167,21 +170,21 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
     generation = parser.add_argument_group("generation")
     generation.add_argument(
         "--max-tokens",
-        type=_at_least(1),
+        type=whole(),
         default=0,
         metavar="N",
         help="length of the answer (default: the bundle's limit)",
     )
     generation.add_argument(
         "--temperature",
-        type=_temperature,
+        type=number(0, 100),
         default=0.0,
         metavar="T",
         help="0 is greedy (default); only a cloud samples",
     )
     generation.add_argument(
         "--seed",
-        type=_at_least(0),
+        type=whole(0),
         default=0,
         metavar="N",
         help="the same seed gives the same sampled answer",
@@ -268,19 +271,3 @@ def _as_json(answer: Answer) -> dict[str, object]:
         for p in answer.decision.arms
     ]
     return {**fields, "decided": answer.decision.arm.name, "decided_late": answer.decision.late, "arms": arms}
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not least <= int(text) < 1 << 31:
-            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {(1 << 31) - 1}")
-        return int(text)
-
-    return number
-
-
-def _temperature(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
-    return number

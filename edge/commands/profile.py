@@ -12,9 +12,10 @@ from rich.table import Table
 
 from edge import config
 from edge.costs.measure import measure
-from edge.costs.profile import DeviceProfile
 from edge.models.providers import CHOICES, PROVIDER_HELP
+from protos.arguments import number, whole
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 
 _EXAMPLE = """\
 The orchestrator predicts the time of every route from these numbers. Measure once on each device, while it
@@ -37,13 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made")
     command.add_argument(
-        "--threads", type=_positive, default=1, metavar="N", help="threads for the model (default: 1)"
+        "--threads", type=whole(), default=1, metavar="N", help="threads for the model (default: 1)"
     )
     command.add_argument(
         "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
     )
     command.add_argument(
-        "--seconds", type=_seconds, default=5.0, metavar="S", help="how long to measure (default: 5)"
+        "--seconds",
+        type=number(0, 3600, "seconds"),
+        default=5.0,
+        metavar="S",
+        help="how long to measure (default: 5)",
     )
     command.add_argument(
         "-o",
@@ -98,17 +103,3 @@ def _rows(profile: DeviceProfile) -> Iterator[tuple[str, float]]:
         yield "local: prompt", profile.prefill_ms
     if profile.token_ms:
         yield "local: each token" if profile.prefill_ms else "local: each label", profile.token_ms
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 3600")
-    return number

@@ -13,6 +13,7 @@ from rich.text import Text
 from edge.link.client import CloudClient
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.requests.search import PhotoMatch, photos_in, search
+from protos.arguments import whole
 from protos.bundle import Bundle
 
 _EXAMPLES = """\
@@ -39,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--photos", type=Path, required=True, metavar="DIR", help="folder of photos, with those below it"
     )
     parser.add_argument(
-        "--top", type=_count, default=5, metavar="N", help="how many to show (default: %(default)s)"
+        "--top",
+        type=whole(1, 1 << 20),
+        default=5,
+        metavar="N",
+        help="how many to show (default: %(default)s)",
     )
     parser.add_argument(
         "--cloud",
@@ -50,7 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
     )
     parser.add_argument(
-        "--threads", type=_count, default=1, metavar="N", help="threads for the model (default: %(default)s)"
+        "--threads",
+        type=whole(1, 1 << 20),
+        default=1,
+        metavar="N",
+        help="threads for the model (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.set_defaults(run=run)
@@ -106,10 +115,3 @@ def _table(near: list[PhotoMatch]) -> Table:
     for one in near:
         table.add_row(f"{one.similarity:.3f}", Text(str(one.path)))
     return table
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 1 << 20:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {1 << 20}")
-    return number

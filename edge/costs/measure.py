@@ -11,16 +11,16 @@ from statistics import median
 import cv2
 import numpy as np
 
-from edge.costs.profile import DeviceProfile
 from edge.models.head import Head, HeadOutput
 from edge.models.local_model import LocalModel, available
 from edge.models.providers import AUTO, CPU
 from edge.models.text_tower import TextTower, has_tower
-from edge.pictures.files import encode_picture
 from edge.pictures.preprocess import Pixels, Preprocessor
 from edge.pictures.resampling import Picture
 from edge.upload.feature_encoders import FeatureEncoders
+from edge.upload.picture_encoder import encode_picture
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 
 Progress = Callable[[float], None]  # told the part of the work that is done, 0 to 1
 _Times = defaultdict[str, list[float]]
@@ -124,7 +124,7 @@ class _Rounds:
     def _answer(self, local: LocalModel, reached: HeadOutput) -> None:
         grid = self._preprocessor.grid(self._preprocessor.resize(self._picture))
         (image_tokens,) = (np.tile(tensor[0], (grid.tiles, 1)) for tensor in reached.boundary.values())
-        embeds = local.embed(local.prompt("what is in the picture?", grid), image_tokens)
+        embeds = local.embed(local.prompts.build("what is in the picture?", grid), image_tokens)
         started = time.perf_counter()
         token, past = local.step(embeds)
         self._note(_PREFILL, started)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from edge.link.estimates import CloudEstimate
 from protos import inference_pb2 as pb
+from protos.costs.estimates import CloudEstimate
 
 WEIGHT = 0.3  # of the newest report in a moving mean
 QUEUE_SECONDS = 30.0  # what a queue was is forgotten with this time constant

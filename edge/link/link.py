@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from edge.link.breaker import Breaker
 from edge.link.cloud_stats import CloudStats
-from edge.link.estimates import CloudEstimate, LinkEstimate
 from edge.link.uplink import UplinkEstimator
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
+from protos.costs.estimates import CloudEstimate, LinkEstimate
 
 _MAX_FILE_BYTES = 1 << 20
 
@@ -77,7 +77,7 @@ class Link:
         """A call failed; `trouble` says how, in few words. The breaker opens."""
         self._breaker.failed(unavailable_reason, now)
 
-    def ignore_text(self, sent: int, waited_ms: float, now: float) -> None:
+    def timed_out(self, sent: int, waited_ms: float, now: float) -> None:
         """No reply came in this time. The link is at most that fast, and the breaker opens."""
         self._uplink.at_least(sent, waited_ms, now)
         self._breaker.failed("cloud silent", now)

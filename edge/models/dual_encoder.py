@@ -9,9 +9,10 @@ import numpy as np
 
 from edge.models.text_tower import TextTower, has_tower
 from protos import inference_pb2 as pb
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.labels import Labels
-from protos.matching import Floats, label_texts, scores, unit
+from protos.matching import label_texts, scores, unit
 
 
 class LocalDualEncoder:

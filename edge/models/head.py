@@ -5,15 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from edge.models import runtime
 from edge.pictures.preprocess import Pixels
 from protos import bundle_pb2 as pb
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import RequestError
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,19 @@
 """The whole model on the device: image tokens and a question in, text out, in onnxruntime with a KV cache."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edge.models import runtime
+from protos.arrays import Floats
 from protos.bundle import Bundle
-from protos.errors import BundleDamaged, NoRoute, PromptError
-from protos.limits import check_question
+from protos.errors import BundleDamaged, NoRoute
 from protos.pictures.tiles import ONE_TILE, Grid
-from protos.text.prompt import write_prompt
-
-Floats = NDArray[np.float32]
-_UNFINISHED = "\ufffd"  # a character whose bytes have not all come yet
+from protos.text.detokenizer import IncrementalDetokenizer
+from protos.text.prompt import PromptBuilder
 
 
 def available(bundle: Bundle) -> bool:
@@ -33,16 +32,16 @@ class LocalModel:
                 f"bundle {bundle.path} cannot answer on the device; split it again with --with-local, or "
                 "give a cloud"
             )
-        self._spec, self._prompt, self._limits = (
-            bundle.manifest.local,
-            bundle.manifest.prompt,
-            bundle.manifest.limits,
-        )
+        manifest = bundle.manifest
+        self._spec, self._prompt, self._limits = manifest.local, manifest.prompt, manifest.limits
         self._decoder = runtime.session(
             bundle.file(self._spec.decoder), threads, runtime.place(bundle, self._spec.precision, provider)
         )
         self._table = read_table(bundle, self._spec.embeddings)
         self._tokenizer = read_tokenizer(bundle, self._spec.tokenizer)
+        self.prompts = PromptBuilder(
+            self._tokenizer, self._prompt, self._limits, max_tokens=self._spec.max_tokens - 1
+        )
 
     def answer(
         self, image_tokens: Floats, question: str, max_tokens: int = 0, grid: Grid = ONE_TILE
@@ -53,33 +52,13 @@ class LocalModel:
         `image_tokens` (count, width) of all tiles of the picture's `grid`; `max_tokens` 0 means the bundle's
         limit. Raises PromptError, at the call and not later.
         """
-        ids = self.prompt(question, grid)
+        ids = self.prompts.build(question, grid)
         room = min(
             max_tokens or self._limits.max_new_tokens,
             self._limits.max_new_tokens,
             self._spec.max_tokens - len(ids),
         )
         return self._pieces(self.generate(self.embed(ids, image_tokens), room))
-
-    def prompt(self, question: str, grid: Grid = ONE_TILE) -> list[int]:
-        """A question in the bundle's template, as tokens. Raises PromptError for one that does not fit the
-        model.
-        """
-        check_question(question, self._limits)
-        text = write_prompt(self._prompt.template, self._prompt.picture, question, grid)
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        if (
-            self._prompt.image_tokens
-            and ids.count(self._prompt.image_token) != self._prompt.image_tokens * grid.tiles
-        ):
-            raise PromptError("the question contains the model's own mark for an image; leave it out")
-        longest = min(self._limits.max_prompt_tokens, self._spec.max_tokens - 1)
-        if len(ids) > longest:
-            raise PromptError(
-                f"the question makes a prompt of {len(ids)} tokens, at most {longest} fit; ask more briefly",
-                tokens=len(ids),
-            )
-        return ids
 
     def embed(self, ids: list[int], image_tokens: Floats | None = None) -> Floats:
         """Tokens to embeddings (1, count, width), the image tokens in the places of their mark."""
@@ -116,16 +95,12 @@ class LocalModel:
             embeds = self.embed([token])
 
     def _pieces(self, tokens: Iterator[int]) -> Iterator[str]:
-        ids: list[int] = []
-        text, told = "", 0
+        detokenizer = IncrementalDetokenizer(partial(self._tokenizer.decode, skip_special_tokens=True))
         for token in tokens:
-            ids.append(token)
-            text = self._tokenizer.decode(ids, skip_special_tokens=True)
-            if len(text) > told and not text.endswith(_UNFINISHED):
-                yield text[told:]
-                told = len(text)
-        if len(text) > told:
-            yield text[told:]
+            if piece := detokenizer.add(token):
+                yield piece
+        if piece := detokenizer.end():
+            yield piece
 
 
 def read_table(bundle: Bundle, path: str) -> NDArray[np.float16]:

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from edge.models import runtime
 from edge.models.local_model import read_table, read_tokenizer
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import NoRoute
-from protos.matching import Floats, unit
+from protos.matching import unit
 
 _BATCH = 32
 _INPUTS, _OUTPUT = ("ids", "embeds"), "text"

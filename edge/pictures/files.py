@@ -10,16 +10,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.pictures import headers, orientation, transparency
-from protos.errors import PictureError, TooLarge, UnknownName
-
-Picture = NDArray[np.uint8]  # RGB (h, w, 3)
+from edge.pictures.resampling import Picture
+from protos.errors import PictureError
 
 MAX_PIXELS = 1 << 26  # 192 MiB decoded
 _MAX_FILE_BYTES = 1 << 29
-_QUALITY = {"jpeg": cv2.IMWRITE_JPEG_QUALITY, "webp": cv2.IMWRITE_WEBP_QUALITY}
 
 cv2.utils.logging.setLogLevel(
     0
@@ -60,25 +57,6 @@ def decode_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     picture = _decode(transparency.first_frame(data))
     _check_size(picture.shape[1], picture.shape[0], max_pixels)
     return picture
-
-
-def encode_picture(picture: Picture, kind: str, quality: int) -> bytes:
-    """RGB (h, w, 3) as a file of kind "jpeg" or "webp", quality 1 to 100. Raises UnknownName, or TooLarge for
-    what it cannot hold.
-    """
-    if kind not in _QUALITY:
-        raise UnknownName("picture format", kind, list(_QUALITY))
-    if not 1 <= quality <= 100:
-        raise PictureError(f"quality {quality} is not between 1 and 100; choose one that is", quality=quality)
-    done, data = cv2.imencode(f".{kind}", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [_QUALITY[kind], quality])
-    if not done:
-        height, width = picture.shape[:2]
-        raise TooLarge(
-            f"a picture of {width} x {height} pixels does not fit into {kind}; make it smaller",
-            width=width,
-            height=height,
-        )
-    return bytes(data.tobytes())
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

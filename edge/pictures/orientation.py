@@ -6,11 +6,9 @@ from contextlib import suppress
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.pictures import headers
-
-Picture = NDArray[np.uint8]  # RGB (h, w, 3)
+from edge.pictures.resampling import Picture
 
 _UPRIGHT = 1
 _EXIF_ORIENTATION = 274

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.pictures import headers
+from edge.pictures.resampling import Picture
 from protos.errors import PictureError
 
-Picture = NDArray[np.uint8]  # RGB (h, w, 3)
 Decoded = NDArray[Any]  # uint8 or uint16; grey (h, w), BGR (h, w, 3) or BGRA (h, w, 4)
 
 _TIFF_PHOTOMETRIC, _TIFF_CHANNELS, _TIFF_EXTRA = 262, 277, 338

@@ -1,23 +1,9 @@
-"""What a device gives back for a question: the words, the way they came, and what that cost."""
+"""What a device gives back for a question: the text, the route that it came by, and what that took."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.policy.policy import Decision
-
-STAGES = (
-    "preprocess",
-    "head",
-    "encode",
-    "network",
-    "decode",
-    "queue",
-    "tail",
-    "lost",
-    "first_token",
-    "generate",
-    "total",
-)
+from edge.policy.decision import Decision
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,61 @@
-"""What the device itself does for a request: look, reach a cut, code what crosses it, answer alone."""
+"""What the device does for a request: resize, run the head, encode, answer alone. It returns values."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from edge.costs.profile import DeviceProfile
 from edge.models.dual_encoder import LocalDualEncoder
 from edge.models.head import Head, HeadOutput
 from edge.models.local_model import LocalModel, available
-from edge.pictures.files import encode_picture
 from edge.pictures.preprocess import Preprocessor
-from edge.policy.arms import Arm
-from edge.requests.state import Task
+from edge.pictures.resampling import Picture
+from edge.requests.question import Prepared, Question
 from edge.upload.feature_encoders import FeatureEncoders
-from edge.upload.frame_coder import FrameCoder
+from edge.upload.frame_coder import EncodedFrame, FrameCoder
+from edge.upload.picture_encoder import encode_picture
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
+from protos.codec import Floats
+from protos.costs.profile import DeviceProfile
 from protos.errors import PictureError
 from protos.limits import check_generation, check_labels, check_question
-from protos.matching import Floats
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What a request carries, made on the device. `milliseconds` by stage."""
+
+    size: int = 0
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
+    head: HeadOutput | None = None  # the farthest boundary that the head has come to
+    frame: EncodedFrame | None = None  # where features are sent
+
+
+@dataclass(frozen=True)
+class LocalAnswer:
+    """An answer made on the device. `tokens`: pieces of text, which is about the number of tokens."""
+
+    tokens: int
+    milliseconds: Mapping[str, float]
+    head: HeadOutput
+    scores: Sequence[pb.Score] = ()
+
+
+class _Written(NamedTuple):
+    """What the local model wrote, behind the head."""
+
+    tokens: int
+    milliseconds: Mapping[str, float]
+    scores: Sequence[pb.Score] = ()
 
 
 class Device:
-    """The device's half of the work. The head and the local model are loaded when they are first needed, and
-    kept.
-    """
+    """The device's half of the work. The head and the local model are loaded when first needed, and kept."""
 
     def __init__(
         self,
@@ -38,13 +66,11 @@ class Device:
         provider: str = "",
     ) -> None:
         self._bundle, self._threads, self._clock, self._provider = bundle, threads, clock, provider
-        self.profile, self.has_local = profile, available(bundle)
-        self.matches = bundle.manifest.HasField(
-            "matching"
-        )  # pictures with labels, instead of answering questions
+        self._profile, self._has_local = profile, available(bundle)
+        self.compares = bundle.manifest.HasField("matching")  # with labels, instead of answering questions
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
-        self._senders = FeatureEncoders(bundle, threads)
-        self._stream = FrameCoder(bundle, self._senders)
+        self._encoders = FeatureEncoders(bundle, threads)
+        self._frame_coder = FrameCoder(bundle, self._encoders)
 
     @cached_property
     def _head(self) -> Head:
@@ -55,131 +81,141 @@ class Device:
         return LocalModel(self._bundle, self._threads, self._provider)
 
     @cached_property
-    def _matcher(self) -> LocalDualEncoder:
+    def _dual_encoder(self) -> LocalDualEncoder:
         return LocalDualEncoder(self._bundle, self._threads, self._provider)
 
-    def prepare(self) -> None:
-        """Load the head, the codecs, and the local model if there is one. Raises BundleDamaged."""
-        self._head.load(self._bundle.manifest.pieces[-1].cut)
-        self._senders.load()
-        if self.matches:
-            assert self._matcher
-        elif self.has_local:
+    def load(self, *, remote: bool) -> None:
+        """Load the head, the local model if any, and for a cloud the codecs. Raises BundleDamaged."""
+        self._head.load(self._last_cut)
+        if remote:
+            self._encoders.load()
+        if self.compares:
+            assert self._dual_encoder
+        elif self._has_local:
             assert self._local
 
-    def look(self, task: Task) -> None:
-        """Check what came and bring the picture to the model's size. Raises PromptError, PictureError or
-        RequestError.
+    def prepare(self, question: Question) -> Prepared:
+        """Check what came and bring the picture to the model's size.
+
+        Raises PromptError, PictureError or RequestError.
         """
-        check_labels(task.labels, self._bundle.manifest)
-        if not self.matches:
-            check_question(task.question, self._bundle.manifest.limits)
-            check_generation(task.generation)
-        picture = task.picture
-        if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != "uint8":
-            text = (
-                f"a picture is RGB (height, width, 3) of uint8, this is {picture.dtype} "
-                f"{picture.shape}; read it with read_picture"
-            )
-            raise PictureError(text, shape=picture.shape)
-        with task.stage("preprocess"):
-            task.picture = self._preprocessor.resize(picture)
+        check_labels(question.labels, self._bundle.manifest)
+        if not self.compares:
+            check_question(question.text, self._bundle.manifest.limits)
+            check_generation(question.generation)
+        _check_picture(question.picture)
+        begun = self._clock()
+        resized = self._preprocessor.resize(question.picture)
+        return Prepared(resized, self._preprocessor.grid(resized), self._since(begun))
 
-    def tiles(self, task: Task) -> int:
-        """How many tiles a picture that was looked at becomes."""
-        return self._preprocessor.grid(task.picture).tiles
-
-    def request(self, task: Task, arm: Arm) -> pb.InferRequest:
-        """What an arm sends; runs the head and the coder as far as it needs them."""
-        request = pb.InferRequest(id=task.name, bundle=self._bundle.digest, labels=task.labels)
-        if not self.matches:
-            request.question = task.question
-            request.generation.CopyFrom(task.generation)
-        if arm.kind == "cached":
-            request.cached_frame = task.frame or ""
-        elif arm.kind == "upload":
-            request.picture.data = self._picture(task, arm)
-        else:
-            request.features.CopyFrom(self._features(task, arm))
+    def request(self, question: Question) -> pb.InferRequest:
+        """What every request says, whatever it carries."""
+        request = pb.InferRequest(id=question.id, bundle=self._bundle.digest, labels=question.labels)
+        if not self.compares:
+            request.question = question.text
+            request.generation.CopyFrom(question.generation)
         return request
 
-    def acknowledge(self, task: Task, frame: str) -> None:
-        """The cloud answered what was sent, and calls the frame so."""
-        if task.coded:
-            self._stream.acknowledge(task.coded, frame)
+    def encode_features(
+        self, prepared: Prepared, cut: str, codec: str, after: HeadOutput | None, *, key_frame: bool
+    ) -> Payload:
+        """The features of a cut, coded against an earlier frame where that is shorter, unless `key_frame`.
 
-    def send_whole(self, task: Task) -> bool:
-        """Code this frame against no other from now on; False if that is how it was sent already."""
-        coded = task.coded
-        if coded is None or not coded.reference:
-            return False
-        self._stream.forget(coded)
-        task.whole = True
-        return True
-
-    def unavailable_reason(self, task: Task) -> str:
-        """Why the device cannot answer alone, whatever the rules; empty if it can."""
-        if self.matches:
-            return self._matcher.unavailable_reason(task.labels, task.given)
-        if not self.has_local:
-            return "the local model is not on this device"
-        return (
-            "local answers are greedy, a temperature was asked for" if task.generation.temperature > 0 else ""
-        )
-
-    def may_answer(self, task: Task) -> bool:
-        """Whether a local answer may stand in for the cloud's."""
-        return task.rules.allow_local and not self.unavailable_reason(task)
-
-    def unread(self, task: Task) -> int:
-        """How many labels the device's text tower would have to read for this."""
-        return len(self._matcher.unread(task.labels, task.given))
-
-    def answer_ms(self, task: Task, tokens: float) -> float:
-        """What a local answer would still take, from the boundary already reached."""
-        names = list(self.profile.pieces)
-        rest = names[names.index(task.reached.cut) + 1 :] if task.reached else names
-        head = self.tiles(task) * math.fsum(self.profile.pieces[name] for name in rest)
-        return head + self.profile.prefill_ms + tokens * self.profile.token_ms
-
-    def answer(self, task: Task) -> int:
-        """Answer here, from the boundary already reached; gives the number of pieces of text, which is about
-        that of tokens.
+        `after`: where the head has come to with this picture.
+        Raises UnknownName, BundleDamaged or PayloadError.
         """
-        (image_tokens,) = self._reach(task, self._bundle.manifest.pieces[-1].cut).boundary.values()
-        if self.matches:
-            return self._compare(task, image_tokens)
-        count, begun, grid = 0, self._clock(), self._preprocessor.grid(task.picture)
-        for text in self._local.answer(
-            np.concatenate(image_tokens), task.question, task.generation.max_tokens, grid
-        ):
-            task.took("generate" if count else "first_token", (self._clock() - begun) * 1000)
-            task.tell(text)
+        begun = self._clock()
+        head = self._run_head(prepared, cut, after)
+        head_ms, begun = self._since(begun), self._clock()
+        frame = self._frame_coder.encode(cut, codec, head.boundary, prepared.grid, key_frame=key_frame)
+        return Payload(frame.size, {"head": head_ms, "encode": self._since(begun)}, head, frame)
+
+    def encode_picture(self, prepared: Prepared, kind: str, quality: int) -> tuple[bytes, Payload]:
+        """The resized picture as a file."""
+        begun = self._clock()
+        data = encode_picture(prepared.picture, kind, quality)
+        return data, Payload(len(data), {"encode": self._since(begun)})
+
+    def acknowledge(self, frame: EncodedFrame, digest: str) -> None:
+        """The cloud answered what was sent, and names the frame so."""
+        self._frame_coder.acknowledge(frame, digest)
+
+    def forget_reference(self, frame: EncodedFrame) -> None:
+        """The cloud does not have what this frame was coded against."""
+        self._frame_coder.forget(frame)
+
+    def unavailable_reason(self, question: Question) -> str:
+        """Why the device cannot answer alone, whatever the rules; empty if it can."""
+        if self.compares:
+            return self._dual_encoder.unavailable_reason(question.labels, question.label_embeddings)
+        if not self._has_local:
+            return "the local model is not on this device"
+        sampled = question.generation.temperature > 0
+        return "local answers are greedy, a temperature was asked for" if sampled else ""
+
+    def may_answer(self, question: Question) -> bool:
+        """Whether a local answer may stand in for the cloud's."""
+        return question.rules.allow_local and not self.unavailable_reason(question)
+
+    def unread_labels(self, question: Question) -> int:
+        """How many labels the device's text tower would have to read for this."""
+        return len(self._dual_encoder.unread(question.labels, question.label_embeddings))
+
+    def answer_ms(self, prepared: Prepared, after: HeadOutput | None, tokens: float) -> float:
+        """What a local answer would still take, from where the head has come to."""
+        pieces, names = self._profile.pieces, list(self._profile.pieces)
+        left = names[names.index(after.cut) + 1 :] if after else names
+        head = prepared.grid.tiles * math.fsum(pieces[name] for name in left)
+        return head + self._profile.prefill_ms + tokens * self._profile.token_ms
+
+    def answer(
+        self, question: Question, prepared: Prepared, after: HeadOutput | None, emit: Callable[[str], None]
+    ) -> LocalAnswer:
+        """Answer here, from where the head has come to; `emit` gets the text in pieces."""
+        begun = self._clock()
+        head = self._run_head(prepared, self._last_cut, after)
+        (image_tokens,) = head.boundary.values()
+        taken = {"head": self._since(begun)}
+        if self.compares:
+            answer = self._compare(question, image_tokens[0, 0], emit)
+        else:
+            answer = self._generate(question, prepared, np.concatenate(image_tokens), emit)
+        return LocalAnswer(answer.tokens, {**taken, **answer.milliseconds}, head, answer.scores)
+
+    def _generate(
+        self, question: Question, prepared: Prepared, image_tokens: Floats, emit: Callable[[str], None]
+    ) -> _Written:
+        milliseconds: dict[str, float] = {}
+        limit, count, begun = question.generation.max_tokens, 0, self._clock()
+        for text in self._local.answer(image_tokens, question.text, limit, prepared.grid):
+            stage = "generate" if count else "first_token"
+            milliseconds[stage] = milliseconds.get(stage, 0.0) + self._since(begun)
+            emit(text)
             count, begun = count + 1, self._clock()
-        return count
+        return _Written(count, milliseconds)
 
-    def _compare(self, task: Task, embedding: Floats) -> int:
-        with task.stage("first_token"):
-            task.scores = self._matcher.compare(embedding[0, 0], task.labels, task.given)
-        task.tell(task.scores[0].label)
-        return 1
+    def _compare(self, question: Question, embedding: Floats, emit: Callable[[str], None]) -> _Written:
+        begun = self._clock()
+        scores = self._dual_encoder.compare(embedding, question.labels, question.label_embeddings)
+        milliseconds = {"first_token": self._since(begun)}
+        emit(scores[0].label)
+        return _Written(1, milliseconds, scores)
 
-    def _reach(self, task: Task, cut: str) -> HeadOutput:
-        with task.stage("head"):
-            task.reached = self._head.run(self._preprocessor.pixels(task.picture), cut, after=task.reached)
-        return task.reached
+    def _run_head(self, prepared: Prepared, cut: str, after: HeadOutput | None) -> HeadOutput:
+        return self._head.run(self._preprocessor.pixels(prepared.picture), cut, after=after)
 
-    def _features(self, task: Task, arm: Arm) -> pb.Features:
-        boundary = self._reach(task, arm.cut).boundary
-        with task.stage("encode"):
-            task.coded = self._stream.encode(
-                arm.cut, arm.coding, boundary, self._preprocessor.grid(task.picture), whole=task.whole
-            )
-        task.payload_bytes += task.coded.size
-        return task.coded.message()
+    @property
+    def _last_cut(self) -> str:
+        return self._bundle.manifest.pieces[-1].cut
 
-    def _picture(self, task: Task, arm: Arm) -> bytes:
-        with task.stage("encode"):
-            data = encode_picture(task.picture, *arm.picture)
-        task.payload_bytes += len(data)
-        return data
+    def _since(self, begun: float) -> float:
+        return (self._clock() - begun) * 1000
+
+
+def _check_picture(picture: Picture) -> None:
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != "uint8":
+        text = (
+            f"a picture is RGB (height, width, 3) of uint8, this is {picture.dtype} {picture.shape}; "
+            "read it with read_picture"
+        )
+        raise PictureError(text, shape=picture.shape)

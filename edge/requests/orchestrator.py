@@ -1,23 +1,32 @@
-"""From a picture and a question to an answer, by the way that fits best; the device never goes without an
-answer it could give.
+"""From a picture and a question to an answer, by the arm that fits best.
+
+The device never goes without an answer that it could give.
 """
 
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from edge.costs.profile import DeviceProfile
 from edge.link.client import Cloud
 from edge.link.cloud_call import CloudCall
 from edge.link.link import Link
+from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
-from edge.policy.arms import AUTO, LOCAL, Arm
-from edge.policy.policy import Decision, Request, Rules, Weights, decide
-from edge.requests.answer import Answer
+from edge.policy.decision import Decision, Request, Weights
+from edge.policy.policy import decide
+from edge.requests.answer import Answer, LabelScore
 from edge.requests.device import Device
-from edge.requests.state import Task, ignore_text
+from edge.requests.question import Prepared, Question
+from edge.requests.sender import DeviceSender
+from edge.requests.trace import AnswerText, Trace, ignore_text
+from edge.upload.frame_coder import EncodedFrame
 from protos import inference_pb2 as pb
-from protos.bundle import PICTURE_CUT, Bundle
+from protos.arms.arm import Arm
+from protos.arms.rules import AUTO, LOCAL, Rules
+from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import (
     CloudBusy,
     CloudError,
@@ -31,13 +40,29 @@ from protos.labels import Labels
 
 NETWORK_SECONDS = 10.0  # without a deadline: what a call may take beside the tokens it makes
 _MAX_FRAMES = 256
+_CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 _ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
-_TROUBLES: dict[type[IsthmusError], str] = {
+_REASONS: dict[type[IsthmusError], str] = {
     WrongBundle: "cloud serves another bundle",
     CloudBusy: "cloud busy",
 }
 _ANYTHING = Rules()
 _BALANCED = Weights()
+
+
+@dataclass
+class RequestState:
+    """One request on its way. Only the orchestrator writes to it."""
+
+    question: Question
+    prepared: Prepared
+    output: AnswerText
+    frame: str | None  # what the cloud calls the frame that it keeps of this picture
+    trace: Trace = field(default_factory=Trace)
+    head: HeadOutput | None = None  # the farthest boundary that the head has come to
+    encoded: EncodedFrame | None = None  # the features that were sent last
+    key_frame: bool = False  # code no features against another frame's
+    scores: Sequence[pb.Score] = ()
 
 
 class Orchestrator:
@@ -59,18 +84,17 @@ class Orchestrator:
         clock: Callable[[], float] = time.monotonic,
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
-        self._manifest, self._client = bundle.manifest, client
+        self._manifest, self._client, self._profile = bundle.manifest, client, profile
         self._device = Device(bundle, profile, threads, clock, provider)
         self._clock, self._network_seconds = clock, network_seconds
         self._link = link or Link(bundle, clock())
-        self._kept: OrderedDict[str, float] = (
-            OrderedDict()
-        )  # frame digest: accuracy of what the cloud keeps of it
-        self._last: str | None = None
+        # frame digest: accuracy of what the cloud keeps of it
+        self._cached: OrderedDict[str, float] = OrderedDict()
+        self._last_arm: str | None = None
 
     def prepare(self) -> None:
-        """Load the head and the local model now, so that the first answer takes no longer than the others."""
-        self._device.prepare()
+        """Load what answers need now, so that the first takes no longer than the others."""
+        self._device.load(remote=self._client is not None)
 
     def answer(
         self,
@@ -90,140 +114,171 @@ class Orchestrator:
         `on_text` gets the answer in pieces as they come. If the cloud dies in mid-answer and the device
         answers anew, `on_restart` gets the reason: what came before is void. `frame` is `Answer.frame` of an
         earlier question about the same picture. A dual encoder reads no question: it chooses among `labels`,
-        which may bring their embeddings; none are the bundle's own. Raises PromptError, PictureError,
-        UnknownName, NoRoute, RequestError for a temperature or top_p that means nothing; where no local
-        answer may stand in, CloudError, WrongBundle, UnknownFrame, and other RequestErrors.
+        which may bring their embeddings; none are the bundle's own.
+        Raises PromptError, PictureError, UnknownName, NoRoute, RequestError for a temperature or top_p that
+        means nothing; where no local answer may stand in, CloudError, WrongBundle, UnknownFrame, and other
+        RequestErrors.
         """
-        names, given = (labels.names, labels.rows()) if isinstance(labels, Labels) else (labels, {})
-        asked = generation or pb.Generation()
-        task = Task(
-            picture,
-            question,
-            rules,
-            weights,
-            asked,
-            frame,
-            on_text,
-            on_restart,
-            self._clock,
-            labels=names,
-            given=given,
-        )
-        self._device.look(task)
-        decision = self._decide(task)
-        return self._act(task, decision)
+        names, embeddings = (labels.names, labels.rows()) if isinstance(labels, Labels) else (labels, {})
+        arrived, asked = self._clock(), generation or pb.Generation()
+        identity = secrets.token_hex(6)
+        given = Question(identity, arrived, picture, question, rules, weights, asked, names, embeddings)
+        state = RequestState(given, self._device.prepare(given), AnswerText(on_text, on_restart), frame)
+        state.trace.add("preprocess", state.prepared.milliseconds)
+        decision = self._decide(state)
+        return self._act(state, decision)
 
-    def _decide(self, task: Task) -> Decision:
-        now, last = self._clock(), self._last
-        link = self._link.snapshot(now) if self._client else None
-        decision = decide(
-            self._known(task), self._device.profile, link, self._link.cloud(now), self._manifest, last=last
-        )
-        if task.rules.route == AUTO:
-            self._last = decision.arm.name
+    def _decide(self, state: RequestState) -> Decision:
+        now = self._clock()
+        link, cloud = self._link.snapshot(now) if self._client else None, self._link.cloud(now)
+        known = self._known(state, now)
+        decision = decide(known, self._profile, link, cloud, self._manifest, last=self._last_arm)
+        if state.question.rules.route == AUTO:
+            self._last_arm = decision.arm.name
         return decision
 
-    def _known(self, task: Task) -> Request:
+    def _known(self, state: RequestState, now: float) -> Request:
+        question, frame = state.question, state.frame
         return Request(
-            rules=task.rules,
-            weights=task.weights,
-            question_bytes=len(task.question.encode()) + sum(len(label.encode()) for label in task.labels),
-            tokens=self._tokens(task),
-            spent_ms=task.spent_ms(),
-            local_unavailable_reason=self._device.unavailable_reason(task),
-            tiles=self._device.tiles(task),
-            cached_accuracy=self._kept.get(task.frame, self._manifest.accuracy) if task.frame else None,
+            rules=question.rules,
+            weights=question.weights,
+            question_bytes=question.bytes,
+            tokens=self._tokens(question),
+            spent_ms=question.spent_ms(now),
+            local_unavailable_reason=self._device.unavailable_reason(question),
+            tiles=state.prepared.grid.tiles,
+            cached_accuracy=self._cached.get(frame, self._manifest.accuracy) if frame else None,
         )
 
-    def _act(self, task: Task, decision: Decision) -> Answer:
-        if decision.arm.kind == LOCAL or self._client is None:
-            return self._answer_here(task, decision)
+    def _act(self, state: RequestState, decision: Decision) -> Answer:
+        if not decision.arm.remote or self._client is None:
+            return self._answer_here(state, decision)
         try:
-            return self._ask(task, decision, self._client)
+            return self._ask(state, decision, self._client)
         except _ANSWERED_HERE_INSTEAD as error:
-            if isinstance(error, (RequestError, UnknownFrame)) and self._device.send_whole(task):
-                return self._act(task, decision)
-            if isinstance(error, UnknownFrame) and task.frame is not None:
-                self._kept.pop(task.frame, None)
-                task.frame = None
-                return self._act(task, self._decide(task))
-            if not self._device.may_answer(task):
+            if isinstance(error, (RequestError, UnknownFrame)) and self._send_key_frame(state):
+                return self._act(state, decision)
+            if isinstance(error, UnknownFrame) and state.frame is not None:
+                self._cached.pop(state.frame, None)
+                state.frame = None
+                return self._act(state, self._decide(state))
+            if not self._device.may_answer(state.question):
                 raise
-            task.restart(str(error))
-            return self._answer_here(task, decision)
+            state.output.restart(str(error))
+            return self._answer_here(state, decision)
 
-    def _answer_here(self, task: Task, decision: Decision) -> Answer:
-        tokens = self._device.answer(task)
-        self._link.answered_here(tokens)
-        return task.answered(decision, LOCAL, tokens, frame="")
+    def _send_key_frame(self, state: RequestState) -> bool:
+        """Code this frame against no other from now on; False if that is how it was sent already."""
+        if state.encoded is None or not state.encoded.reference:
+            return False
+        self._device.forget_reference(state.encoded)
+        state.key_frame = True
+        return True
 
-    def _ask(self, task: Task, decision: Decision, client: Cloud) -> Answer:
-        exchange = CloudCall(self._device.request(task, decision.arm), self._clock)
-        seconds = self._patience(task, decision)
-        task.bytes_up += exchange.sent
+    def _answer_here(self, state: RequestState, decision: Decision) -> Answer:
+        answer = self._device.answer(state.question, state.prepared, state.head, state.output.emit)
+        state.trace.add_all(answer.milliseconds)
+        state.scores = answer.scores
+        self._link.answered_here(answer.tokens)
+        return self._answered(state, decision, LOCAL, answer.tokens, frame="")
+
+    def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
+        call = CloudCall(self._build(state, decision.arm), self._clock)
+        seconds = self._patience(state, decision)
+        state.trace.bytes_up += call.sent
         try:
-            done = exchange.run(client, seconds, task.tell)
+            done = call.run(client, seconds, state.output.emit)
         except IsthmusError as error:
-            task.took("lost", exchange.waited_ms())
-            self._learn_from_failure(exchange, decision, error)
+            state.trace.add("lost", call.waited_ms())
+            self._learn_from_failure(call, decision, error)
             raise
-        self._learn(task, decision.arm, exchange, done)
-        task.scores = done.scores
-        return task.answered(decision, decision.arm.name, done.tokens, done.frame)
+        self._learn(state, decision.arm, call, done)
+        state.scores = done.scores
+        return self._answered(state, decision, decision.arm.name, done.tokens, done.frame)
 
-    def _patience(self, task: Task, decision: Decision) -> float:
-        """Seconds that the call may take: what the deadline leaves, less a local answer if there is time for
-        both.
+    def _build(self, state: RequestState, arm: Arm) -> pb.InferRequest:
+        """What an arm sends; the head and the coder run as far as it needs them."""
+        request = self._device.request(state.question)
+        frame, after = state.frame or "", state.head
+        sender = DeviceSender(self._device, state.prepared, frame, after, key_frame=state.key_frame)
+        arm.build(request, sender)
+        payload = sender.payload
+        state.head, state.encoded = payload.head or state.head, payload.frame
+        state.trace.add_all(payload.milliseconds)
+        state.trace.payload_bytes += payload.size
+        return request
+
+    def _patience(self, state: RequestState, decision: Decision) -> float:
+        """Seconds that the call may take.
+
+        What the deadline leaves, less a local answer if there is time for both.
         """
-        left, chosen = task.left_ms(), decision.chosen
+        question, chosen = state.question, decision.chosen
+        left = question.left_ms(self._clock())
         if left is None or decision.late:
-            return (
-                self._network_seconds
-                + 2 * self._max_tokens(task) * self._link.cloud(self._clock()).token_ms / 1000
-            )
+            token_ms = self._link.cloud(self._clock()).token_ms
+            return self._network_seconds + 2 * self._max_tokens(question) * token_ms / 1000
         if left <= 0:
-            raise DeadlineError(
-                f"the deadline of {task.rules.deadline_ms:.0f} ms passed before the call; allow more time"
-            )
-        spare = left - self._device.answer_ms(task, self._tokens(task))
+            limit = question.rules.deadline_ms
+            raise DeadlineError(f"the deadline of {limit:.0f} ms passed before the call; allow more time")
+        spare = left - self._device.answer_ms(state.prepared, state.head, self._tokens(question))
         expected = chosen.network + chosen.queue + chosen.cloud + chosen.generate
-        reserve = self._device.may_answer(task) and spare >= expected
+        reserve = self._device.may_answer(question) and spare >= expected
         return (spare if reserve else left) / 1000
 
-    def _tokens(self, task: Task) -> float:
-        """How many steps making the answer takes: tokens, or labels to be read on the device."""
-        return (
-            self._device.unread(task)
-            if self._device.matches
-            else min(self._link.tokens, self._max_tokens(task))
-        )
+    def _tokens(self, question: Question) -> float:
+        """How many steps an answer takes: tokens, or labels to be read on the device."""
+        if self._device.compares:
+            return self._device.unread_labels(question)
+        return min(self._link.tokens, self._max_tokens(question))
 
-    def _max_tokens(self, task: Task) -> int:
-        return task.generation.max_tokens or self._manifest.limits.max_new_tokens
+    def _max_tokens(self, question: Question) -> int:
+        return question.generation.max_tokens or self._manifest.limits.max_new_tokens
 
-    def _learn(self, task: Task, arm: Arm, exchange: CloudCall, done: pb.Done) -> None:
-        now, network_ms, stages = self._clock(), exchange.network_ms(), done.stages
-        self._link.exchanged(exchange.sent, network_ms, now)
-        self._link.reported(None if arm.kind == "cached" else arm.cut or PICTURE_CUT, done, now)
+    def _learn(self, state: RequestState, arm: Arm, call: CloudCall, done: pb.Done) -> None:
+        now, network_ms, stages = self._clock(), call.network_ms(), done.stages
+        self._link.exchanged(call.sent, network_ms, now)
+        self._link.reported(arm.entry, done, now)
         self._keep(done.frame, arm.accuracy)
-        self._device.acknowledge(task, done.frame)
-        task.took("network", network_ms)
-        for name in ("decode", "queue", "tail", "first_token", "generate"):
-            task.took(name, getattr(stages, name))
+        if state.encoded:
+            self._device.acknowledge(state.encoded, done.frame)
+        state.trace.add("network", network_ms)
+        state.trace.add_all({name: getattr(stages, name) for name in _CLOUD_STAGES})
 
-    def _learn_from_failure(self, exchange: CloudCall, decision: Decision, error: IsthmusError) -> None:
+    def _learn_from_failure(self, call: CloudCall, decision: Decision, error: IsthmusError) -> None:
         now, chosen = self._clock(), decision.chosen
-        if isinstance(error, DeadlineError) and exchange.heard is None:
+        if isinstance(error, DeadlineError) and call.heard is None:
             working_ms = chosen.queue + chosen.cloud + chosen.generate
-            self._link.ignore_text(exchange.sent, exchange.waited_ms() - working_ms, now)
+            self._link.timed_out(call.sent, call.waited_ms() - working_ms, now)
         elif isinstance(error, DeadlineError) or not isinstance(error, (CloudError, WrongBundle)):
             self._link.reached()
         else:
-            self._link.failed(_TROUBLES.get(type(error), "cloud unreachable"), now)
+            self._link.failed(_REASONS.get(type(error), "cloud unreachable"), now)
 
     def _keep(self, frame: str, accuracy: float) -> None:
         if frame:
-            self._kept[frame] = accuracy
-            self._kept.move_to_end(frame)
-        while len(self._kept) > _MAX_FRAMES:
-            self._kept.popitem(last=False)
+            self._cached[frame] = accuracy
+            self._cached.move_to_end(frame)
+        while len(self._cached) > _MAX_FRAMES:
+            self._cached.popitem(last=False)
+
+    def _answered(
+        self, state: RequestState, decision: Decision, route: str, tokens: int, frame: str
+    ) -> Answer:
+        """The answer is complete."""
+        question, trace, output = state.question, state.trace, state.output
+        total, limit = question.spent_ms(self._clock()), question.rules.deadline_ms
+        trace.milliseconds["total"] = total
+        return Answer(
+            text=output.text,
+            route=route,
+            decision=decision,
+            payload_bytes=trace.payload_bytes,
+            bytes_up=trace.bytes_up,
+            tokens=tokens,
+            stages=trace.in_order(),
+            fallback=output.fallback,
+            late=limit is not None and total > limit,
+            frame=frame,
+            label_scores=tuple(LabelScore(s.label, s.probability, s.similarity) for s in state.scores),
+        )

@@ -12,10 +12,11 @@ from edge.models.text_tower import TextTower, has_tower
 from edge.pictures.files import read_picture
 from edge.pictures.preprocess import Preprocessor
 from protos import inference_pb2 as pb
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import CloudError, NoRoute, PictureError, RequestError
 from protos.limits import check_texts
-from protos.matching import Floats, unit
+from protos.matching import unit
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
 _CLOUD_SECONDS = 30.0

@@ -83,16 +83,22 @@ class FrameCoder:
         self._lock = Lock()
 
     def encode(
-        self, cut: str, name: str, boundary: Mapping[str, codec.Floats], grid: Grid, *, whole: bool = False
+        self,
+        cut: str,
+        name: str,
+        boundary: Mapping[str, codec.Floats],
+        grid: Grid,
+        *,
+        key_frame: bool = False,
     ) -> EncodedFrame:
-        """A cut's boundary, tensors (tiles, ...), coded; `whole`: as a key frame. Raises UnknownName,
+        """A cut's boundary, tensors (tiles, ...), coded; `key_frame`: against no other. Raises UnknownName,
         BundleDamaged or PayloadError.
         """
         half = self._senders.half(cut, name)
-        if not isinstance(half, codec.Fitted):
+        if not isinstance(half, codec.FrameCodec):
             return EncodedFrame(cut, name, grid, self._senders.encode(cut, name, boundary))
         finer = self._senders.codes(cut, name, boundary, half.finer_feed)
-        known = None if whole else self._latest(cut, name)
+        known = None if key_frame else self._latest(cut, name)
         changed = self._changed(half, finer, known) if known and known.grid == grid else None
         if changed and _SURELY * changed.size < changed.key_size:
             return changed
@@ -111,7 +117,7 @@ class FrameCoder:
         return changed if changed and changed.size < key.size else key
 
     def _changed(
-        self, half: codec.Fitted, finer: Mapping[str, codec.Codes], known: EncodedFrame
+        self, half: codec.FrameCodec, finer: Mapping[str, codec.Codes], known: EncodedFrame
     ) -> EncodedFrame:
         cut, name, grid = known.cut, known.codec, known.grid
         sent = half.frame_of_finer(finer, known.sent)

@@ -64,7 +64,7 @@ _WIDEST = 1 << (2 * _HALF_BITS - 1)
 _COST_UNIT = 32  # a bit
 _USUAL = 2  # of `_LIVELY`, where motions are compared
 
-Integers = NDArray[np.int64]
+Differences = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
@@ -125,7 +125,7 @@ class InterFrameCoder:
             )
         return codes.astype(np.int16)
 
-    def _chosen(self, differences: Integers) -> tuple[Rows, NDArray[np.bool_]]:
+    def _chosen(self, differences: Differences) -> tuple[Rows, NDArray[np.bool_]]:
         """The motions that code these differences shortest, and which rows (tiles, rows) are lively."""
         reach = _costs().shape[1] // 2
         tiles = (
@@ -144,7 +144,7 @@ class InterFrameCoder:
         lively = costs[moved] + flag[density, 1] < costs[calm] + flag[density, 0]
         return Rows(calm, moved, density), lively.reshape(shape)
 
-    def _laws_of(self, rows: Rows, lively: NDArray[np.bool_]) -> Integers:
+    def _laws_of(self, rows: Rows, lively: NDArray[np.bool_]) -> Differences:
         """The law of each code, of all tiles in order; `lively` (tiles, rows) counts only where not all rows
         are alike.
         """
@@ -154,7 +154,7 @@ class InterFrameCoder:
             np.where(lively[:, self._row], self._laws[rows.lively], self._laws[rows.calm]).ravel()
         )
 
-    def _path(self, rows: Rows, tiles: int) -> rans.Path[Integers]:
+    def _path(self, rows: Rows, tiles: int) -> rans.Path[Differences]:
         """Flags of the rows, then the differences, then the halves of those that escaped; to the differences
         of all tiles in order.
         """
@@ -167,7 +167,7 @@ class InterFrameCoder:
         return symbols
 
 
-def held(finer: NDArray[np.integer], reference: NDArray[np.integer]) -> Integers:
+def held(finer: NDArray[np.integer], reference: NDArray[np.integer]) -> Differences:
     """Codes from codes `FINER` times as fine, but the reference's wherever those lie within 0.7 of a step of
     it, unless much moves.
 
@@ -180,7 +180,7 @@ def held(finer: NDArray[np.integer], reference: NDArray[np.integer]) -> Integers
     return plain if _MUCH * np.count_nonzero(calm != reference) > calm.size else calm
 
 
-def rounded(finer: NDArray[np.integer]) -> Integers:
+def rounded(finer: NDArray[np.integer]) -> Differences:
     """Codes from codes `FINER` times as fine."""
     return np.asarray((finer.astype(np.int64) + FINER // 2) // FINER)
 
@@ -195,7 +195,7 @@ def _opened(data: bytes) -> tuple[Rows, bytes]:
     return Rows(calm, lively, data[1]), data[2:]
 
 
-def _escaping(differences: Integers, which: Integers) -> tuple[Integers, Integers]:
+def _escaping(differences: Differences, which: Differences) -> tuple[Differences, Differences]:
     """Differences as symbols of their laws, and both halves of each that lies beyond."""
     reach = _reaches()[which]
     beyond = np.abs(differences) > reach
@@ -234,13 +234,13 @@ def _tables() -> rans.Tables:
 
 
 @cache
-def _reaches() -> Integers:
+def _reaches() -> Differences:
     """The largest difference of each law; one more stands for an escape."""
     return -np.array(_tables().low[:_LAWS], np.int64)
 
 
 @cache
-def _costs() -> Integers:
+def _costs() -> Differences:
     """What a difference costs under each law: (laws, differences), 0 in the middle; both ends are escapes."""
     reach = int(_reaches().max()) + 1
     costs = np.full((_LAWS, 2 * reach + 1), _cost(1) + 2 * _HALF_BITS * _COST_UNIT, np.int64)
@@ -250,7 +250,7 @@ def _costs() -> Integers:
 
 
 @cache
-def _flag_costs() -> Integers:
+def _flag_costs() -> Differences:
     """What a calm and a lively row cost at each density."""
     return np.array([[_cost((1 << rans.PRECISION) - lively), _cost(lively)] for lively in _LIVELY])
 

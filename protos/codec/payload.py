@@ -14,7 +14,6 @@ from protos import bundle_pb2 as pb
 from protos.errors import PayloadError, TooLarge
 
 Codes = NDArray[np.generic]
-Floats = NDArray[np.float32]
 Sent = NDArray[np.int16]  # (tiles, codes): those of a tensor's codes that are sent, in order
 Frame = Mapping[str, Sent]  # what is sent of a picture at a cut, by tensor
 

@@ -16,7 +16,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from protos.codec.rans_loops import INITIAL, PRECISION, TOTAL, Integers, Loops, loops
+from protos.arrays import Integers
+from protos.codec.rans_loops import INITIAL, PRECISION, TOTAL, Loops, loops
 from protos.errors import PayloadError
 
 __all__ = ["PRECISION", "Path", "Tables", "frequencies", "max_bytes"]

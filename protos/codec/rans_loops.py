@@ -13,12 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from protos.arrays import Integers
+
 PRECISION = 12
 TOTAL = 1 << PRECISION
 INITIAL = 1 << 16
 _WORD = 0xFFFF
 
-Integers = NDArray[np.integer]
 Words = NDArray[np.uint16]
 
 

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from protos.codec.payload import Floats
+from protos.arrays import Floats
 
 HEAD = 32  # numbers of a token that one head of attention looks at
 MIN_VARIANCE = 1e-5

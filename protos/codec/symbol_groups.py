@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from protos.arrays import Integers
 from protos.codec import rans
 
-Integers = NDArray[np.integer]
 MAX = 8  # members, and codes from zero
 
 

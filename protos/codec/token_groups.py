@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from protos.codec.payload import Floats
+from protos.arrays import Floats
 
 
 @dataclass(frozen=True)

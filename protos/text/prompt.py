@@ -1,9 +1,66 @@
 """A bundle's prompt written out, the same on the device, in the cloud and in the splitter."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from protos import bundle_pb2 as pb
-from protos.pictures.tiles import Grid
+from protos.errors import PromptError
+from protos.limits import check_question
+from protos.pictures.tiles import ONE_TILE, Grid
 
 PICTURE, QUESTION = "{picture}", "{question}"
+
+
+class Encoding(Protocol):
+    """What a tokenizer makes of a text."""
+
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+
+class Tokenizer(Protocol):
+    """What is used of a `tokenizers.Tokenizer`; this package does not import it."""
+
+    def encode(self, sequence: str, *, add_special_tokens: bool) -> Encoding:
+        """A text to token ids."""
+
+    def id_to_token(self, id: int) -> str | None:  # noqa: A002 - the library's own name
+        """A token as text."""
+
+
+class PromptBuilder:
+    """The prompt template of one bundle with its tokenizer.
+
+    `max_tokens`: the longest prompt that fits the model, if that is less than the bundle's limit.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, prompt: pb.Prompt, limits: pb.Limits, max_tokens: int | None = None
+    ) -> None:
+        self._tokenizer, self._prompt, self._limits = tokenizer, prompt, limits
+        self._max_tokens = min(limits.max_prompt_tokens, max_tokens or limits.max_prompt_tokens)
+
+    def build(self, question: str, grid: Grid = ONE_TILE) -> list[int]:
+        """Token ids of the question in the template, with as many image tokens as the picture has.
+
+        Raises PromptError for a question that does not fit the model.
+        """
+        check_question(question, self._limits)
+        text = write_prompt(self._prompt.template, self._prompt.picture, question, grid)
+        ids = list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        self._check(ids, grid)
+        return ids
+
+    def _check(self, ids: Sequence[int], grid: Grid) -> None:
+        wanted = self._prompt.image_tokens * grid.tiles
+        if wanted and ids.count(self._prompt.image_token) != wanted:
+            image = self._tokenizer.id_to_token(self._prompt.image_token)
+            raise PromptError(f"the question contains {image}, which stands for the picture; leave it out")
+        if len(ids) > self._max_tokens:
+            message = (
+                f"the prompt has {len(ids)} tokens, at most {self._max_tokens} fit; ask a shorter question"
+            )
+            raise PromptError(message, tokens=len(ids))
 
 
 def write_prompt(template: str, picture: pb.PictureText, question: str, grid: Grid) -> str:

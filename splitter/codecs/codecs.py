@@ -12,6 +12,8 @@ import onnx
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
+from protos.codec import zstd
+from protos.codec.level import Level
 from splitter.codecs.arrays import Floats, Tensors
 from splitter.codecs.encoders import Encoder
 from splitter.codecs.fitting import Transform
@@ -21,7 +23,7 @@ from splitter.graph.chain import Arrays
 Graph = Callable[[], onnx.ModelProto]
 Weighing = Mapping[str, Weighed]
 
-UNTRAINED = (wire.Fitted.name, wire.Int8Zstd.name, wire.Fp16Zstd.name)
+UNTRAINED = ("fitted", "int8-zstd", "fp16-zstd")
 # The share of the variance, seen through the metric, that quantisation may cost at each level: from no loss
 # in any kind of question at a connector to the last that pays at an early cut.
 DISTORTIONS = (0.003, 0.006, 0.012, 0.025, 0.045, 0.075, 0.12)
@@ -61,11 +63,11 @@ def fit(
     `transforms`: of the fitted codec, that of each tensor.
     """
     made: list[Coding] = []
-    if wire.Fitted.name in kinds:
-        made += levels(wire.Fitted.name, transforms, steps_of(transforms, DISTORTIONS))
-    if wire.Int8Zstd.name in kinds:
+    if "fitted" in kinds:
+        made += levels("fitted", transforms, steps_of(transforms, DISTORTIONS))
+    if "int8-zstd" in kinds:
         made.append(Int8(calibration))
-    if wire.Fp16Zstd.name in kinds:
+    if "fp16-zstd" in kinds:
         made.append(Fp16())
     return made
 
@@ -119,7 +121,7 @@ def _write_arrays(bundle: Path, path: str, arrays: Arrays) -> str:
 class Int8:
     """Per-channel INT8 and zstd: the plain one."""
 
-    name = wire.Int8Zstd.name
+    name = "int8-zstd"
 
     def __init__(self, calibration: Tensors) -> None:
         self._ranges = {
@@ -150,7 +152,7 @@ class Int8:
 class Fp16:
     """FP16 and zstd: the reference."""
 
-    name = wire.Fp16Zstd.name
+    name = "fp16-zstd"
 
     def encoder(self) -> None:
         return None
@@ -175,7 +177,7 @@ class Transformed:
         kind: str,
         number: int,
         transforms: Mapping[str, Transform],
-        levels: Mapping[str, wire.Level],
+        levels: Mapping[str, Level],
         graph: Graph | None,
     ) -> None:
         self.name, self._kind = f"{kind}-{number}", kind
@@ -259,5 +261,5 @@ def _describe(name: str, boundary: Tensors, dtype: str) -> pb.Codec:
     for tensor, values in boundary.items():
         spec = pb.TensorSpec(name=tensor, dtype=dtype, shape=values.shape[1:])
         raw = int(np.prod(values.shape[1:])) * np.dtype(dtype).itemsize
-        codec.tensors.add(codes=spec, max_bytes=wire.max_bytes(raw))
+        codec.tensors.add(codes=spec, max_bytes=zstd.max_bytes(raw))
     return codec

@@ -10,10 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from protos import codec as wire
 from protos.codec import rans
+from protos.codec.level import Level
 from protos.codec.symbol_groups import JointTable, joint
 from protos.codec.symbol_groups import bits as bits_of
+from protos.codec.synthesis import Synthesis
 from protos.codec.token_groups import Grouping
 from splitter.codecs.arrays import Doubles, Floats, Integers
 
@@ -65,7 +66,7 @@ class Transform:
             low, high = (middle, high) if lost < allowed else (low, middle)
         return low
 
-    def level(self, step: float) -> wire.Level:
+    def level(self, step: float) -> Level:
         """The tables for a step."""
         return level(self.codes(self.coordinates, step), self.spread, step)
 
@@ -79,7 +80,7 @@ class Transform:
         """The deviation of each coordinate (tokens, channels)."""
         return spread_of(self.coordinates)
 
-    def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
+    def kept(self, levels: Sequence[Level]) -> tuple[int, int]:
         """How many tokens and channels the levels send, counted from the first."""
         sent = np.any([one.which >= 0 for one in levels], axis=0)
         tokens, channels = (int(np.flatnonzero(sent.any(axis)).max(initial=0)) + 1 for axis in (1, 0))
@@ -98,9 +99,9 @@ class Transform:
         )
 
     @property
-    def synthesis(self) -> wire.Synthesis:
+    def synthesis(self) -> Synthesis:
         """The receiver's half."""
-        return wire.Synthesis(self.basis, self.mean, self.turn, self.grouping)
+        return Synthesis(self.basis, self.mean, self.turn, self.grouping)
 
     def sent(self, values: Floats, step: float) -> Integers:
         """The codes of other pictures (pictures, tokens, width) at a step."""
@@ -157,7 +158,7 @@ def coarse(values: Floats, distortion: float) -> Floats:
     return np.asarray(np.concatenate(parts), np.float32)
 
 
-def level(codes: Integers, spread: Floats, step: float) -> wire.Level:
+def level(codes: Integers, spread: Floats, step: float) -> Level:
     """Tables for the codes of calibration pictures (pictures, tokens, channels), one for each class of equal
     spread.
 
@@ -175,7 +176,7 @@ def level(codes: Integers, spread: Floats, step: float) -> wire.Level:
         if np.count_nonzero(which >= 0) > _FEW
         else []
     )
-    return wire.Level(step, which, made, joints)
+    return Level(step, which, made, joints)
 
 
 def _joint(codes: Integers, low: int, frequency: Sequence[int]) -> JointTable | None:
@@ -202,7 +203,7 @@ def tables(held: Iterable[Integers]) -> rans.Tables:
     return rans.Tables(low, frequency)
 
 
-def bits(codes: Integers, with_level: wire.Level) -> float:
+def bits(codes: Integers, with_level: Level) -> float:
     """The ideal length of a picture's codes, the mean over (pictures, tokens, channels)."""
     total = 0.0
     for place, (low, frequency) in enumerate(

@@ -1,6 +1,5 @@
 """The splitter's commands."""
 
-import argparse
 import os
 
 
@@ -11,11 +10,3 @@ def wait_quietly() -> None:
     times slower.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1, as an argument's type."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value

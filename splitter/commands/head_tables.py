@@ -1,6 +1,5 @@
 """What a split measured of the precision of a head, as tables."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,19 +7,14 @@ from rich.table import Table
 
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
+from protos.report import Report
 
-_REPORT = "report.json"
 _MAX_EFFECTS = 20
 
 
 def facts_of(bundle: Bundle) -> dict[str, Any]:
-    """The report's part on precision; empty where there is no report, as on a device. Raises
-    BundleDamaged.
-    """
-    if not (bundle.path / _REPORT).exists():
-        return {}
-    facts: dict[str, Any] = json.loads(bundle.file(_REPORT).read_text()).get("precision", {})
-    return facts
+    """The report's part on precision; empty where there is none, as on a device. Raises BundleDamaged."""
+    return Report.read(bundle).precision if Report.present(bundle) else {}
 
 
 def head_tables(manifest: pb.Manifest, facts: dict[str, Any]) -> Iterator[Table | str]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from protos.arguments import whole
 from splitter.commands import wait_quietly
 
 _EPILOG = """\
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--folder", type=Path, required=True, help="where the run keeps its state; the same folder resumes it"
     )
     train.add_argument("--output", type=Path, help="where to write the weights (default: FOLDER/weights)")
-    train.add_argument("--threads", type=int, default=2, help="cores to use (default: %(default)s)")
+    train.add_argument("--threads", type=whole(), default=2, help="cores to use (default: %(default)s)")
     train.add_argument(
         "--no-compile", action="store_true", help="do without a C++ compiler; takes about half as long again"
     )
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "--weights", type=Path, help="folder of a checkpoint (default: the weights that ship)"
     )
-    evaluate.add_argument("--questions", type=int, default=2000, help="how many (default: %(default)s)")
+    evaluate.add_argument("--questions", type=whole(), default=2000, help="how many (default: %(default)s)")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.set_defaults(run=_eval)
 

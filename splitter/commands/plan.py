@@ -4,14 +4,15 @@ take.
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from protos.arguments import number
 from protos.bundle import Bundle
-from protos.errors import RequestError
-from splitter.planning.choices import Work
-from splitter.planning.device import DeviceTimes, read_profile
+from protos.costs.profile import DeviceProfile
+from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
 from splitter.planning.page import save
 from splitter.planning.plan import Demands, Plan, plan
@@ -68,13 +69,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-loss",
-        type=_points,
+        type=number(0, 100, "points of accuracy"),
         default=1.0,
         metavar="POINTS",
         help="accuracy that may be lost (default: 1 point)",
     )
     parser.add_argument(
-        "--tokens", type=_tokens, default=8.0, metavar="N", help="expected length of an answer (default: 8)"
+        "--tokens",
+        type=number(1, 100_000, "tokens"),
+        default=8.0,
+        metavar="N",
+        help="expected length of an answer (default: 8)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--html", type=Path, metavar="F", help="also write a page with pictures")
@@ -99,9 +104,9 @@ def _run(options: argparse.Namespace) -> None:
 
 def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
     device = (
-        read_profile(options.device, bundle) if options.device else DeviceTimes.from_manifest(bundle.manifest)
+        DeviceProfile.load(options.device, bundle) if options.device else DeviceProfile.from_bundle(bundle)
     )
-    demands = Demands(options.deadline, options.max_loss, Work(tokens=options.tokens))
+    demands = Demands(options.deadline, options.max_loss, replace(TYPICAL, tokens=options.tokens))
     return plan(bundle.manifest, device, _link(options), demands)
 
 
@@ -109,21 +114,3 @@ def _link(options: argparse.Namespace) -> Link:
     if options.trace:
         return Recorded(Trace.read(options.trace), options.rtt, options.trace.name)
     return Steady(options.uplink, options.rtt)
-
-
-def _points(text: str) -> float:
-    return _number(text, 0, 100, "points of accuracy")
-
-
-def _tokens(text: str) -> float:
-    return _number(text, 1, 100_000, "tokens")
-
-
-def _number(text: str, least: float, most: float, what: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not least <= number <= most:
-        raise RequestError(f"{text!r} is not a number of {what} from {least:g} to {most:g}", given=text)
-    return number

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from protos.arguments import number
 from splitter.quantize.form import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, QuantFormat
 
 
@@ -17,7 +18,7 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--max-loss",
-        type=_loss,
+        type=number(0, 100),
         metavar="L",
         help=(
             "leave the fewest most sensitive MatMuls in float until no more is lost than L points of "
@@ -59,10 +60,3 @@ def precision(options: argparse.Namespace) -> dict[str, Any]:
         options.precision or INT8, options.quantization, options.activations, options.calibration_method
     )
     return {"form": form, "only_if_faster": options.precision is None, "max_loss": options.max_loss}
-
-
-def _loss(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
-    return number

@@ -13,9 +13,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from protos.arguments import number, whole
 from protos.bundle import Bundle
 from protos.labels import named_labels
-from splitter.commands import positive, wait_quietly
+from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
 
@@ -85,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--report-pictures",
-        type=positive,
+        type=whole(),
         default=60,
         metavar="N",
         help="held-out pictures to measure on (default: %(default)s)",
@@ -107,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--budget-minutes",
-        type=_minutes,
+        type=number(0.001, 1e6, "minutes"),
         default=10.0,
         metavar="M",
         help="what training learned codecs may take (default: %(default)s)",
@@ -125,7 +126,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=positive,
+        type=whole(),
         default=1,
         metavar="N",
         help="threads of the timed head (default: %(default)s)",
@@ -137,14 +138,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print one JSON object at the end instead of tables"
     )
     parser.set_defaults(run=_run)
-
-
-def _minutes(text: str) -> float:
-    """A number above 0, as an argument's type."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of minutes above 0")
-    return value
 
 
 def _run(options: argparse.Namespace) -> None:

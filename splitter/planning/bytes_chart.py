@@ -56,11 +56,12 @@ def _mark(plan: Plan, option: Option, frame: Frame) -> str:
     """
     x, y = _place(option, frame)
     kind = f"mark {colour(plan, option.choice)} {'front' if option.front else 'beaten'}"
-    shape = {
+    shapes = {
         "split": element("circle", cx=x, cy=y, r=6, class_=kind),
         "upload": element("rect", x=x - 5, y=y - 5, width=10, height=10, class_=kind),
         "local": path([(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y), (x, y - 8)], class_=kind),
-    }[option.choice.kind]
+    }
+    shape = shapes.get(option.choice.kind, shapes["split"])
     costs = (
         f"{say_time(option.total)}, {say_size(option.choice.bytes_up)}, {option.choice.accuracy:.1f}% right"
     )

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from protos import bundle_pb2 as pb
+from protos.costs.cost import Workload
+from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
-from splitter.planning.choices import TYPICAL, Choice, Work, choices
-from splitter.planning.device import DeviceTimes
+from splitter.planning.choices import TYPICAL, Choice, choices
 from splitter.planning.envelope import Stretch, fastest, min_uplink
 from splitter.planning.links import Always, Link
 
@@ -26,7 +27,7 @@ class Demands:
 
     deadline: float | None = None  # milliseconds
     max_loss: float = 1.0  # points of accuracy against the whole model
-    work: Work = TYPICAL
+    workload: Workload = TYPICAL
 
 
 ORDINARY = Demands()
@@ -63,7 +64,7 @@ class Plan:
     )  # the slowest steady uplink that meets the deadline; None without one, or if none does
     accuracy: float  # of the whole model, percent
     link: Link
-    device: DeviceTimes
+    device: DeviceProfile
     demands: Demands
 
     def option(self, name: str) -> Option:
@@ -71,11 +72,11 @@ class Plan:
         return next(option for option in self.options if option.name == name)
 
 
-def plan(manifest: pb.Manifest, device: DeviceTimes, link: Link, demands: Demands = ORDINARY) -> Plan:
+def plan(manifest: pb.Manifest, device: DeviceProfile, link: Link, demands: Demands = ORDINARY) -> Plan:
     """Weigh every choice of a bundle on a link. Raises RequestError for a bundle that offers none."""
     weighed = [
         _option(choice, link, manifest.accuracy, demands)
-        for choice in choices(manifest, device, demands.work)
+        for choice in choices(manifest, device, demands.workload)
     ]
     if not weighed:
         raise RequestError(

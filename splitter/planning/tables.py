@@ -87,7 +87,7 @@ def notes(plan: Plan) -> list[str]:
             f"than {bound} in accuracy"
         ),
         (
-            f"milliseconds for an answer of {plan.demands.work.tokens:g} tokens; device: "
+            f"milliseconds for an answer of {plan.demands.workload.tokens:g} tokens; device: "
             f"{plan.device.machine} "
             f"({measured})"
         ),
@@ -123,7 +123,7 @@ def record(plan: Plan) -> dict[str, Any]:
         "demands": {
             "deadline_ms": plan.demands.deadline,
             "max_loss": plan.demands.max_loss,
-            "tokens": plan.demands.work.tokens,
+            "tokens": plan.demands.workload.tokens,
         },
         "device": {"machine": plan.device.machine, "measured": plan.device.measured},
         "accuracy": plan.accuracy,
@@ -142,11 +142,11 @@ def _record(option: Option) -> dict[str, Any]:
         "name": choice.name,
         "kind": choice.kind,
         "bytes": choice.bytes_up,
-        "head_ms": choice.head,
-        "encode_ms": choice.encode,
+        "head_ms": choice.cost.head,
+        "encode_ms": choice.cost.encode,
         "network_ms": option.network,
-        "entry_ms": choice.entry,
-        "generate_ms": choice.generate,
+        "entry_ms": choice.cost.entry,
+        "generate_ms": choice.cost.generate,
         "total_ms": option.total,
         "p95_ms": option.tail,
         "late": option.late,

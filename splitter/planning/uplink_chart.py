@@ -128,7 +128,7 @@ def _lines(plan: Plan, shown: Sequence[Option], frame: Frame) -> str:
     places = spread([curve[0][1] for curve in curves], 17, frame.top, frame.bottom)
     parts = []
     for option, curve, place in zip(shown, curves, places, strict=True):
-        kind, dash = colour(plan, option.choice), _DASHES[option.choice.kind]
+        kind, dash = colour(plan, option.choice), _DASHES.get(option.choice.kind, "1 6")
         leader = path(
             [(frame.left - 26, place), (frame.left - 12, place), curve[0]],
             class_=f"leader {kind}",

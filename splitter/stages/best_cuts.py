@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from protos import bundle_pb2 as pb
+from protos.costs.profile import DeviceProfile
 from splitter.planning.choices import Choice, choices
-from splitter.planning.device import DeviceTimes
 from splitter.planning.envelope import Stretch, fastest
 
 SLOWER = (1.0, 4.0, 16.0)
@@ -50,8 +50,8 @@ def worth_publishing(manifest: pb.Manifest, accurate: Callable[[str], bool]) -> 
 
 def _splits(manifest: pb.Manifest, slower: float, refused: Collection[str]) -> list[Choice]:
     """Every codec of every cut but for those refused, on a device that much slower than this machine."""
-    here = DeviceTimes.from_manifest(manifest)
-    device = replace(here, pieces=_scaled(here.pieces, slower), encode=_scaled(here.encode, slower))
+    here = DeviceProfile.from_manifest(manifest)
+    device = replace(here, pieces=_scaled(here.pieces, slower), encode_ms=_scaled(here.encode_ms, slower))
     return [
         choice
         for choice in choices(manifest, device)

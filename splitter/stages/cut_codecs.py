@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from protos import codec as wire
 from splitter.codecs import codecs
 from splitter.codecs.arrays import Tensors
 from splitter.codecs.codecs import Weighing
@@ -24,7 +23,7 @@ def weigh(run: Run, tail: CutTail, boundary: Tensors) -> Weighing:
     """How each tensor is taken and what its errors cost the tail, where a codec asks for it; found once.
     Fitting by it needs no model.
     """
-    if not {wire.Fitted.name, wire.Learned.name} & set(run.options.codecs):
+    if not {"fitted", "learned"} & set(run.options.codecs):
         return {}
     return load_weighing(
         run.parts.file(f"weighed-{tail.cut}.npz", lambda path: save_weighing(weighing(tail, boundary), path))
@@ -46,9 +45,9 @@ def cut_codecs(
     `share` of the budget; without it none does. Its levels begin where the fitted codec's end, so that one
     comes with it.
     """
-    learns = wire.Learned.name in run.options.codecs
-    kinds = [*run.options.codecs, *([wire.Fitted.name] if learns else [])]
-    transforms = codecs.fitted_transforms(boundary, weighed) if wire.Fitted.name in kinds else {}
+    learns = "learned" in run.options.codecs
+    kinds = [*run.options.codecs, *(["fitted"] if learns else [])]
+    transforms = codecs.fitted_transforms(boundary, weighed) if "fitted" in kinds else {}
     made = codecs.fit(boundary, transforms, kinds)
     if learns and further is not None:
         return [*made, *learned_codec(run, tail, boundary, transforms, further, share)]
@@ -77,7 +76,7 @@ def learned_codec(
     if not found.helped:
         return []
     transforms = found.transforms(boundary)
-    return list(codecs.levels(wire.Learned.name, transforms, known.steps, lambda: sender_graph(transforms)))
+    return list(codecs.levels("learned", transforms, known.steps, lambda: sender_graph(transforms)))
 
 
 def _learn(

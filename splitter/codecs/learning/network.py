@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from protos import codec as wire
+from protos.codec.level import Level
+from protos.codec.refiner import Refiner
+from protos.codec.synthesis import Synthesis
 from splitter.codecs.arrays import Floats, Integers
 from splitter.codecs.fitting import MAX_SENT, Transform, level, spread_of
 from splitter.codecs.learning.layers import Layers, zeros
@@ -130,7 +132,7 @@ class Network(nn.Module):
         moved = {name: getattr(self, name).numpy().copy() for name in ("mean", "analysis", "basis")}
         kept = {part.name: getattr(self.start, part.name) for part in fields(self.start)}
         return LearnedTransform(
-            **kept | moved, network=self, calibration=calibration, refiner=wire.Refiner(**weights)
+            **kept | moved, network=self, calibration=calibration, refiner=Refiner(**weights)
         )
 
     def _level(self, step: Tensor | float) -> Tensor:
@@ -179,14 +181,14 @@ class LearnedTransform(Transform):
 
     network: Network = field(kw_only=True)
     calibration: NDArray[np.floating] = field(kw_only=True)
-    refiner: wire.Refiner = field(kw_only=True)
+    refiner: Refiner = field(kw_only=True)
 
     @property
-    def synthesis(self) -> wire.Synthesis:
+    def synthesis(self) -> Synthesis:
         """The receiver's half."""
         return replace(super().synthesis, refiner=self.refiner)
 
-    def level(self, step: float) -> wire.Level:
+    def level(self, step: float) -> Level:
         """The tables for a step."""
         in_steps = self._in_steps(self.calibration, step)
         with torch.inference_mode():
@@ -206,7 +208,7 @@ class LearnedTransform(Transform):
         )
         return torch.cat([self.network.in_steps(part, 1 / step) for part in parts])
 
-    def kept(self, levels: Sequence[wire.Level]) -> tuple[int, int]:
+    def kept(self, levels: Sequence[Level]) -> tuple[int, int]:
         """All that it was trained with."""
         tokens, channels = levels[0].which.shape
         return tokens, channels

@@ -6,8 +6,9 @@ import cv2
 import pytest
 
 import isthmus
-from bench.codec import times, uploads
-from bench.head.contest import WARM_UP
+from bench.codec import timing
+from bench.codec.candidates import uploads
+from bench.rig.machine import WARM_UP
 from protos.bundle import Bundle
 from protos.errors import BundleMissing, CheckpointError, RequestError
 from splitter.nano.scenes import picture
@@ -31,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Few uploads, few turns, a cache of its own."""
     monkeypatch.setattr(uploads, "QUALITIES", {"jpeg": (75, 8), "avif": (60,)})
     monkeypatch.setattr(uploads, "SCALES", (1.0, 0.5))
-    monkeypatch.setattr(times, "STEPS", WARM_UP + 1)
+    monkeypatch.setattr(timing, "STEPS", WARM_UP + 1)
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
 
 
@@ -46,20 +47,20 @@ def test_a_bundle_is_measured_on_scenes(
     figures, page = tmp_path / "codec.json", tmp_path / "codec.html"
     assert bench(bundle.path, "--data", "nano", "--pictures", 3, "--json", figures, "--html", page) == 0
     said, found = capsys.readouterr().out, json.loads(figures.read_text())
-    rows = {row["name"]: row for row in found["rows"]}
+    results = {one["name"]: one for one in found["rows"]}
     codecs = {f"split@{cut.name}/{codec.name}" for cut in bundle.manifest.cuts for codec in cut.codecs}
-    assert set(rows) == codecs | {
+    assert set(results) == codecs | {
         f"upload@{name}{size}" for name in ("jpeg-75", "jpeg-8", "avif-60") for size in ("", " x0.5")
     }
-    assert all(set(row["figures"]) <= KINDS and row["payload"] < row["request"] for row in rows.values())
-    assert all(row["bare"] <= row["payload"] and row["times"]["encode"] > 0 for row in rows.values())
+    assert all(set(one["figures"]) <= KINDS and one["payload"] < one["request"] for one in results.values())
+    assert all(one["bare"] <= one["payload"] and one["times"]["encode"] > 0 for one in results.values())
     assert (
-        rows["split@connector/fp16-zstd"]["figures"]["all"]["value"]
-        > rows["upload@jpeg-8 x0.5"]["figures"]["all"]["value"]
+        results["split@connector/fp16-zstd"]["figures"]["all"]["value"]
+        > results["upload@jpeg-8 x0.5"]["figures"]["all"]["value"]
     )
     assert found["setting"]["threads"] == 1
     assert {won["cut"] for won in found["winners"]} == {"any cut", "vision.2", "vision.4", "connector"}
-    assert all(name in said for name in rows)
+    assert all(name in said for name in results)
     assert found["sentences"][0] in " ".join(said.split())
     drawing = page.read_text().partition("<svg")[2].partition("</svg>")[0]
     assert ET.fromstring(f"<svg{drawing}</svg>") is not None
@@ -67,7 +68,7 @@ def test_a_bundle_is_measured_on_scenes(
 
 
 @pytest.mark.slow
-def test_finished_rows_are_not_measured_again(
+def test_finished_results_are_not_measured_again(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = tmp_path / "photos"

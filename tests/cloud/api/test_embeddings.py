@@ -11,8 +11,8 @@ from cloud.engine.embedding_batch import TEXTS, Comparisons
 from cloud.engine.job import Comparison
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
+from protos.arrays import Floats
 from protos.errors import PayloadError
-from protos.matching import Floats
 
 NORTH, EAST = (0.0, 1.0), (1.0, 0.0)
 

@@ -13,17 +13,17 @@ import torch
 
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.models.tail import Tail
-from edge.costs.profile import DeviceProfile
 from edge.link.client import CloudClient
 from edge.models.head import Head
 from edge.pictures.preprocess import Preprocessor
-from edge.policy.policy import Rules
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from edge.upload.feature_encoders import FeatureEncoders
 from edge.upload.frame_coder import EncodedFrame, FrameCoder
 from protos import codec as wire
 from protos import inference_pb2 as ip
+from protos.arms.rules import Rules
+from protos.costs.profile import DeviceProfile
 from protos.errors import UnknownFrame
 from protos.pictures.tiles import ONE_TILE
 from tests.cloud.calling import Caller, Pixels, calling
@@ -72,7 +72,7 @@ async def test_a_difference_is_answered_as_a_key_frame_of_the_same_codes(
     tail: Tail, stream: FrameCoder, boundaries: list[dict[str, wire.Floats]]
 ) -> None:
     half = wire.sender(tail.bundle.codec(CUT, CODEC), tail.bundle.file)
-    assert isinstance(half, wire.Fitted)
+    assert isinstance(half, wire.FrameCodec)
     async with calling(tail) as caller:
         key, changed = await difference(caller, tail, stream, boundaries)
         answered = await caller.ask(asking(tail, changed.message()))
@@ -180,7 +180,7 @@ class Camera:
 
     def __init__(self, tail: Tail) -> None:
         self.cloud = Moving()
-        self._orchestrator = Orchestrator(tail.bundle, self.cloud, DeviceProfile.from_manifest(tail.bundle))
+        self._orchestrator = Orchestrator(tail.bundle, self.cloud, DeviceProfile.from_bundle(tail.bundle))
 
     async def ask(self, caller: Caller, picture: Pixels) -> Answer:
         with CloudClient(caller.service.address) as self.cloud.client:

@@ -7,9 +7,11 @@ import pytest
 
 from edge import config
 from edge.commands.profile import add_arguments
+from edge.costs.known import known_profile
 from edge.costs.measure import measure
-from edge.costs.profile import DeviceProfile
 from protos.bundle import Bundle
+from protos.config import cache_folder
+from protos.costs.profile import DeviceProfile
 from protos.errors import BundleMissing, RequestError, WrongBundle
 
 
@@ -24,7 +26,7 @@ def measured(bundle: Bundle) -> DeviceProfile:
 
 
 def test_every_part_is_measured(bundle: Bundle, measured: DeviceProfile) -> None:
-    guess = DeviceProfile.from_manifest(bundle)
+    guess = DeviceProfile.from_bundle(bundle)
 
     assert list(measured.pieces) == ["vision.2", "vision.4", "connector"]
     assert measured.encode_ms.keys() == guess.encode_ms.keys()
@@ -35,7 +37,7 @@ def test_every_part_is_measured(bundle: Bundle, measured: DeviceProfile) -> None
 
 
 def test_the_first_guess_is_the_bundles_own_numbers(bundle: Bundle) -> None:
-    guess = DeviceProfile.from_manifest(bundle)
+    guess = DeviceProfile.from_bundle(bundle)
 
     assert guess.pieces == {piece.cut: piece.milliseconds for piece in bundle.manifest.pieces}
     assert guess.token_ms == bundle.manifest.local.token_milliseconds
@@ -125,17 +127,17 @@ def test_the_usual_place_is_in_the_cache_folder(monkeypatch: pytest.MonkeyPatch,
     assert config.profile_file("a" * 64) == tmp_path / "isthmus" / "profile-aaaaaaaaaaaa.json"
 
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "mine"))
-    assert config.cache_folder() == tmp_path / "mine"
+    assert cache_folder() == tmp_path / "mine"
 
 
 def test_the_known_profile_is_the_measured_one_once_there_is_one(
     bundle: Bundle, measured: DeviceProfile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path))
-    assert DeviceProfile.known(bundle) == DeviceProfile.from_manifest(bundle)
+    assert known_profile(bundle) == DeviceProfile.from_bundle(bundle)
 
     measured.save(config.profile_file(bundle.digest))
-    assert DeviceProfile.known(bundle) == measured
+    assert known_profile(bundle) == measured
 
 
 def test_the_command_measures_saves_and_prints_json(

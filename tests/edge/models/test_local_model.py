@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from edge.models.head import Head
-from edge.models.local_model import Floats, LocalModel, available
+from edge.models.local_model import LocalModel, available
 from edge.pictures.preprocess import Preprocessor
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, NoRoute, PromptError
 from splitter.families.idefics3 import Idefics3
@@ -37,7 +38,7 @@ def image_tokens(bundle: Bundle) -> Floats:
 def test_an_answer_is_the_most_likely_tokens_of_the_whole_model(
     bundle: Bundle, local: LocalModel, image_tokens: Floats
 ) -> None:
-    ids = local.prompt(QUESTION)
+    ids = local.prompts.build(QUESTION)
 
     ours = list(local.generate(local.embed(ids, image_tokens), 12))
 
@@ -47,7 +48,7 @@ def test_an_answer_is_the_most_likely_tokens_of_the_whole_model(
 def test_the_pieces_of_an_answer_join_to_the_whole(local: LocalModel, image_tokens: Floats) -> None:
     pieces = list(local.answer(image_tokens, QUESTION))
 
-    ids = list(local.generate(local.embed(local.prompt(QUESTION), image_tokens), 64))
+    ids = list(local.generate(local.embed(local.prompts.build(QUESTION), image_tokens), 64))
     assert len(pieces) > 1
     assert "".join(pieces) == local._tokenizer.decode(ids, skip_special_tokens=True)
 
@@ -57,7 +58,7 @@ def test_an_answer_ends_at_the_limit(local: LocalModel, image_tokens: Floats) ->
 
 
 def test_the_cache_changes_nothing(local: LocalModel, image_tokens: Floats) -> None:
-    embeds = local.embed(local.prompt(QUESTION), image_tokens)
+    embeds = local.embed(local.prompts.build(QUESTION), image_tokens)
 
     whole, _ = local.step(embeds)
     _, past = local.step(embeds[:, :-1])
@@ -77,7 +78,7 @@ def test_a_question_with_the_models_image_mark_is_refused(local: LocalModel, ima
 
 
 def test_a_prompt_of_too_many_tokens_is_refused(local: LocalModel, image_tokens: Floats) -> None:
-    with pytest.raises(PromptError, match=r"tokens, at most .* ask more briefly"):
+    with pytest.raises(PromptError, match=r"tokens, at most .* ask a shorter question"):
         local.answer(image_tokens, "a " * 300)
 
 

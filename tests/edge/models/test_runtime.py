@@ -5,13 +5,13 @@ import pytest
 
 import isthmus
 from edge.costs.measure import measure
-from edge.costs.profile import DeviceProfile
 from edge.models import runtime
 from edge.models.head import Head
 from edge.models.local_model import LocalModel
 from edge.models.providers import CHOICES
 from edge.requests.orchestrator import Orchestrator
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import BundleDamaged, RequestError
 
 
@@ -53,7 +53,7 @@ def test_a_provider_that_this_onnxruntime_lacks_is_answered_with_those_it_has(bu
 def test_a_provider_goes_from_the_orchestrator_and_the_profile_to_the_models(bundle_path: Path) -> None:
     bundle = Bundle.open(bundle_path)
     with pytest.raises(RequestError, match="no cuda provider"):
-        Orchestrator(bundle, None, DeviceProfile.from_manifest(bundle), provider="cuda").prepare()
+        Orchestrator(bundle, None, DeviceProfile.from_bundle(bundle), provider="cuda").prepare()
     with pytest.raises(RequestError, match="no tensorrt provider"):
         measure(bundle, seconds=0, provider="tensorrt")
 

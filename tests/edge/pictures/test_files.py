@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.pictures.files import decode_picture, encode_picture, read_picture
+from edge.pictures.files import decode_picture, read_picture
+from edge.upload.picture_encoder import encode_picture
 from protos.errors import PictureError, TooLarge, UnknownName
 from tests.edge.pictures.picture_files import files, grey16, saved, scene, seen
 

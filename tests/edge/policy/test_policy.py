@@ -6,21 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.costs.profile import DeviceProfile
-from edge.link.estimates import CloudEstimate, LinkEstimate
-from edge.policy.policy import (
-    CHOSEN,
-    COLUMNS,
-    KEEP,
-    OVERHEAD_BYTES,
-    Decision,
-    Request,
-    Rules,
-    Weights,
-    decide,
-    explain,
-)
+from edge.policy.decision import CHOSEN, Decision, Request, Weights
+from edge.policy.explain import COLUMNS, explain
+from edge.policy.policy import KEEP, decide
 from protos import bundle_pb2 as pb
+from protos.arms.rules import Rules
+from protos.costs.cost import OVERHEAD_BYTES
+from protos.costs.estimates import CloudEstimate, LinkEstimate
+from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute, UnknownName
 
 
@@ -209,9 +202,7 @@ def test_a_frame_that_the_cloud_keeps_needs_no_payload() -> None:
 def test_a_forced_route_is_taken(route: str, arm: str) -> None:
     decision = choose(Rules(route=route), LinkEstimate(1e6, 5))
     assert decision.arm.name == arm
-    assert all(
-        p.verdict == f"route {route} was asked for" for p in decision.arms if not p.arm.label_scores(route)
-    )
+    assert all(p.verdict == f"route {route} was asked for" for p in decision.arms if not p.arm.fits(route))
 
 
 def test_a_forced_route_is_tried_though_the_breaker_is_open() -> None:
@@ -349,5 +340,5 @@ def test_the_chosen_arm_never_breaks_a_rule(
     assert not (rules.never_upload and arm.kind == "upload")
     assert rules.allow_local or arm.kind != "local"
     assert link is not None or arm.kind == "local"
-    assert arm.label_scores(rules.route)
+    assert arm.fits(rules.route)
     assert decision.late or rules.deadline_ms is None or decision.chosen.total_ms <= rules.deadline_ms

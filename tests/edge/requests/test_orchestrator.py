@@ -1,5 +1,6 @@
 """Whole answers: a real bundle on the device, and a cloud that plays a script, or none."""
 
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -7,17 +8,16 @@ import grpc
 import numpy as np
 import pytest
 
-from edge.costs.profile import DeviceProfile
 from edge.link.client import CloudClient
 from edge.link.link import Link
 from edge.pictures.files import decode_picture
 from edge.pictures.resampling import Picture
-from edge.policy.arms import Arm
-from edge.policy.policy import Rules, Weights
+from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.device import Device
 from edge.requests.orchestrator import Orchestrator
-from edge.requests.state import Task
+from edge.requests.question import Question
+from edge.requests.trace import ignore_text
 from edge.testing.scripted_cloud import (
     Script,
     ScriptedCloud,
@@ -29,12 +29,13 @@ from edge.testing.scripted_cloud import (
 )
 from protos import codec
 from protos import inference_pb2 as pb
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import (
     CloudError,
     DeadlineError,
     NoRoute,
-    PictureError,
     PromptError,
     RequestError,
     UnknownFrame,
@@ -58,7 +59,7 @@ class Clock:
 
 
 def alone(bundle: Bundle) -> Orchestrator:
-    return Orchestrator(bundle, None, DeviceProfile.from_manifest(bundle))
+    return Orchestrator(bundle, None, DeviceProfile.from_bundle(bundle))
 
 
 def ask(
@@ -66,7 +67,7 @@ def ask(
 ) -> tuple[Answer, ScriptedCloud]:
     """One question to a device with a scripted cloud."""
     with serving(script) as cloud, CloudClient(cloud.address) as client:
-        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle), network_seconds=0.3)
+        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle), network_seconds=0.3)
         return orchestrator.answer(PICTURE, QUESTION, rules, **more), cloud  # type: ignore[arg-type]
 
 
@@ -226,7 +227,7 @@ def test_after_a_failure_the_cloud_is_left_alone_for_a_while(bundle: Bundle) -> 
         serving(refuses(grpc.StatusCode.UNAVAILABLE, "draining")) as cloud,
         CloudClient(cloud.address) as client,
     ):
-        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle), link, clock=clock)
+        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle), link, clock=clock)
         orchestrator.answer(PICTURE, QUESTION, SPLIT)
         assert (
             orchestrator.answer(PICTURE, QUESTION).decision.arms[1].verdict
@@ -248,7 +249,7 @@ def test_what_is_learned_of_a_slow_cloud_changes_the_way(bundle: Bundle) -> None
     )  # the cloud's better answers are worth any honest wait
     with serving(says("yes", times={"queue": 1e9})) as cloud, CloudClient(cloud.address) as client:
         link = Link(bundle)
-        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle), link)
+        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle), link)
         before = orchestrator.answer(PICTURE, QUESTION, SPLIT, weights=indifferent)
         after = orchestrator.answer(PICTURE, QUESTION, rules, weights=indifferent)
     assert before.route == "split@connector/int8-zstd"
@@ -257,7 +258,7 @@ def test_what_is_learned_of_a_slow_cloud_changes_the_way(bundle: Bundle) -> None
 
 def test_a_second_question_about_a_frame_uploads_nothing(bundle: Bundle) -> None:
     with serving(says("yes", frame="f1")) as cloud, CloudClient(cloud.address) as client:
-        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))
+        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
         first = orchestrator.answer(PICTURE, QUESTION, NO_LOCAL)
         second = orchestrator.answer(PICTURE, "what color is it?", NO_LOCAL, frame=first.frame)
     assert (second.route, second.payload_bytes) == ("cached", 0)
@@ -332,34 +333,15 @@ def test_an_answer_after_its_deadline_says_that_it_is_late(bundle: Bundle) -> No
 
 
 def test_a_local_answer_goes_on_from_the_boundary_already_reached(bundle: Bundle) -> None:
-    device = Device(bundle, DeviceProfile.from_manifest(bundle))
-    device.prepare()
-    task = Task(PICTURE, QUESTION, Rules(), Weights(), pb.Generation(max_tokens=1), None)
-    device.look(task)
-    device.request(task, Arm("split", bundle.manifest.pieces[0].cut, "int8-zstd"))
-    before = device.answer_ms(task, tokens=1)
-    assert device.answer(task) == 1
-    assert task.reached
-    assert list(task.reached.milliseconds) == [piece.cut for piece in bundle.manifest.pieces[1:]]
-    assert device.answer_ms(task, tokens=1) < before
-
-
-@pytest.mark.parametrize("question", ["", "  \n", "x" * 100_000, "half a character \ud83d"])
-def test_a_question_that_no_model_can_take_is_refused_before_anything_is_sent(
-    bundle: Bundle, question: str
-) -> None:
-    with pytest.raises(PromptError):
-        alone(bundle).answer(PICTURE, question)
-
-
-@pytest.mark.parametrize(
-    "picture", [np.zeros((8, 8), np.uint8), np.zeros((0, 8, 3), np.uint8), np.zeros((8, 8, 3), np.float32)]
-)
-def test_what_is_not_a_picture_is_refused(bundle: Bundle, picture: Picture) -> None:
-    with pytest.raises(PictureError, match="read_picture"):
-        alone(bundle).answer(picture, QUESTION)
-
-
-def test_the_device_does_not_pretend_to_sample(bundle: Bundle) -> None:
-    with pytest.raises(NoRoute, match="greedy"):
-        alone(bundle).answer(PICTURE, QUESTION, generation=pb.Generation(temperature=1.0))
+    device = Device(bundle, DeviceProfile.from_bundle(bundle))
+    device.load(remote=True)
+    asked = pb.Generation(max_tokens=1)
+    question = Question("q", time.monotonic(), PICTURE, QUESTION, Rules(), Weights(), asked)
+    prepared = device.prepare(question)
+    first = bundle.manifest.pieces[0].cut
+    reached = device.encode_features(prepared, first, "int8-zstd", None, key_frame=False).head
+    before = device.answer_ms(prepared, reached, tokens=1)
+    answer = device.answer(question, prepared, reached, ignore_text)
+    assert answer.tokens == 1
+    assert list(answer.head.milliseconds) == [piece.cut for piece in bundle.manifest.pieces[1:]]
+    assert device.answer_ms(prepared, answer.head, tokens=1) < before

@@ -59,7 +59,7 @@ def test_a_frame_like_the_last_is_sent_as_its_differences(
     assert second.size < first.size / 2
     assert second.reference == reference_to(first.frame, second.frame)
     half = codec.receiver(bundle.codec(CUT, CODEC), bundle.file)
-    tensors, sent = codec.unpack(half, second.payloads, 1, first.sent)
+    tensors, sent = half.receive(second.payloads, 1, first.sent)
     assert sent is not None
     assert all((sent[name] == second.sent[name]).all() for name in sent)
     for name, tensor in half.decode(FeatureEncoders(bundle).encode(CUT, CODEC, boundaries[1])).items():
@@ -90,7 +90,7 @@ def test_what_is_forgotten_and_another_grid_need_a_key_frame(
     stream.acknowledge(first, first.frame)
     tiled = {name: np.concatenate([values, values, values]) for name, values in boundaries[1].items()}
     assert not encode(stream, tiled, grid=Grid(1, 2)).reference
-    assert not stream.encode(CUT, CODEC, boundaries[1], ONE_TILE, whole=True).reference
+    assert not stream.encode(CUT, CODEC, boundaries[1], ONE_TILE, key_frame=True).reference
     assert encode(stream, boundaries[1]).reference
     stream.forget(first)
     assert not encode(stream, boundaries[1]).reference
@@ -105,7 +105,7 @@ def test_a_cloud_that_keeps_losing_frames_is_sent_more_and_more_key_frames(
         sent.append(bool(coded.reference))
         if coded.reference:
             stream.forget(coded)
-            coded = stream.encode(CUT, CODEC, boundaries[number % 2], ONE_TILE, whole=True)
+            coded = stream.encode(CUT, CODEC, boundaries[number % 2], ONE_TILE, key_frame=True)
         stream.acknowledge(coded, coded.frame)
     tries = [number for number, difference in enumerate(sent) if difference]
     assert tries == [1, 2, 4, 10, 24]

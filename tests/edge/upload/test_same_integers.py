@@ -21,16 +21,16 @@ if sys.argv[4] == "plain":
     sys.modules["numba"] = None
 import numpy as np
 from edge.models.head import Head
-from edge.upload.feature_encoders import Senders
+from edge.upload.feature_encoders import FeatureEncoders
 from protos import codec
 from protos.bundle import Bundle
 
 bundle, pixels, threads = Bundle.open(sys.argv[1]), np.load(sys.argv[2]), int(sys.argv[3])
-head, senders, said = Head(bundle, threads), Senders(bundle, threads), {}
+head, senders, said = Head(bundle, threads), FeatureEncoders(bundle, threads), {}
 for cut in bundle.manifest.cuts:
     boundary = head.run(pixels, cut.name).boundary
     for spec in cut.codecs:
-        if isinstance(half := codec.receiver(spec, bundle.file), codec.Fitted):
+        if isinstance(half := codec.receiver(spec, bundle.file), codec.FrameCodec):
             payloads = senders.encode(cut.name, spec.name, boundary)
             read = {name: codes.tolist() for name, codes in half.unpack(payloads).items()}
             said[cut.name + "/" + spec.name] = {name: data.hex() for name, data in payloads.items()}, read
@@ -52,7 +52,7 @@ def test_processes_with_other_numbers_of_threads_and_without_numba_send_and_read
     assert said[0] == said[1]
     for name, (payloads, read) in said[0].items():
         half = codec.receiver(bundle.codec(*name.split("/")), bundle.file)
-        assert isinstance(half, codec.Fitted)
+        assert isinstance(half, codec.FrameCodec)
         here = half.unpack({tensor: bytes.fromhex(data) for tensor, data in payloads.items()})
         assert {tensor: codes.tolist() for tensor, codes in here.items()} == read
         assert any(np.any(codes) for codes in here.values())

@@ -12,11 +12,11 @@ import pytest
 
 import isthmus
 from cloud.models.dual_encoder import DualEncoder
-from edge.costs.profile import DeviceProfile
 from edge.pictures.files import read_picture
-from edge.policy.policy import Rules
 from edge.requests.orchestrator import Orchestrator
+from protos.arms.rules import Rules
 from protos.bundle import MANIFEST, Bundle, write_manifest
+from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute, RequestError, WrongBundle
 from protos.labels import Labels, named_labels
 from splitter.nano.scenes import picture
@@ -54,7 +54,7 @@ def run(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]
 
 
 def label_scores(told: dict[str, Any]) -> dict[str, float]:
-    return {fit["label"]: fit["similarity"] for fit in told["fits"]}
+    return {fit["label"]: fit["similarity"] for fit in told["label_scores"]}
 
 
 def test_the_best_label_is_the_answer_and_how_all_fit_stands_below(
@@ -91,7 +91,7 @@ async def test_every_route_finds_the_same(dual: Dual, photo: str, capsys: pytest
             assert await asyncio.to_thread(isthmus.main, words) == 0
             told = json.loads(capsys.readouterr().out)
             assert told["route"] == route
-            assert told["text"] == told["fits"][0]["label"]
+            assert told["text"] == told["label_scores"][0]["label"]
             found[route] = label_scores(told)
     for route in routes:
         assert found[route] == pytest.approx(found["local"], abs=0.15), route
@@ -101,7 +101,7 @@ async def test_every_route_finds_the_same(dual: Dual, photo: str, capsys: pytest
 async def test_a_frame_that_the_cloud_keeps_needs_labels_only(dual: Dual) -> None:
     async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         first, second = await asyncio.to_thread(ask_twice, dual.bundle, caller.service.address)
-    assert second.route == "again"
+    assert second.route == "cached"
     assert second.payload_bytes == 0
     assert {fit.label for fit in second.label_scores} == {"quiz", "owl"}
     assert first.frame == second.frame
@@ -111,7 +111,7 @@ def ask_twice(bundle: Bundle, address: str) -> tuple[Any, Any]:
     from edge.link.client import CloudClient
 
     with CloudClient(address) as client:
-        device = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))
+        device = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
         first = device.answer(
             picture(77).image, "", Rules(route="split", allow_local=False), labels=["cat", "quiz"]
         )

@@ -9,8 +9,8 @@ import torch
 
 import isthmus
 from cloud.models.tail import Tail
-from edge.link.estimates import CloudEstimate
 from protos.bundle import Bundle
+from protos.costs.estimates import CloudEstimate
 from protos.errors import CheckpointError
 from splitter.evaluate.verify import image_tokens
 from splitter.families.causal import Causal

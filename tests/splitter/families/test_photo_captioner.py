@@ -61,5 +61,5 @@ async def test_its_caption_of_a_photo_is_the_whole_models(captioner: Bundle) -> 
         got = await caller.ask(
             picture_request(captioner, photo, "anything", generation=ip.Generation(max_tokens=64))
         )
-    assert got.text == tail.prompts.text(out[0, 65:].tolist())
+    assert got.text == tail.decode(out[0, 65:].tolist())
     assert len(got.text.split()) > 3

@@ -13,25 +13,26 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
-from bench.codec.captions import NLL, Captions
-from bench.codec.exam import Exam
-from bench.codec.halves import Cloud, Device, check_one_tile
-from bench.codec.questions import Questions
-from bench.codec.uploads import Upload
-from bench.codec.ways import Features, Picture, request_size, size
+from bench.codec.candidates.candidate import FeatureCandidate, PictureCandidate, payload_size, request_size
+from bench.codec.candidates.cloud_half import CloudHalf, check_one_tile
+from bench.codec.candidates.device_half import DeviceHalf
+from bench.codec.candidates.uploads import Upload
+from bench.codec.evaluation.captions import NLL, CaptionEvaluator
+from bench.codec.evaluation.evaluation_set import EvaluationSet
+from bench.codec.evaluation.questions import QuestionEvaluator
 from cloud.models.tail import Tail
 from edge.costs.measure import measure
-from edge.costs.profile import DeviceProfile
 from edge.link.client import CloudClient
 from edge.models.head import Head
 from edge.models.local_model import LocalModel
 from edge.pictures.preprocess import Preprocessor
-from edge.policy.policy import Rules
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from edge.upload.feature_encoders import FeatureEncoders
 from protos import inference_pb2 as ip
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import PromptError, RequestError
 from protos.pictures.tiles import Grid
 from splitter.evaluate.answers import Prompting, greedy
@@ -183,27 +184,27 @@ async def test_a_grid_that_cannot_be_or_is_not_the_payloads_is_refused(
 
 
 def test_a_question_with_the_mark_of_a_picture_is_refused(bundle: Bundle, tail: Tail) -> None:
-    for build in (tail.prompts.build, LocalModel(bundle).prompt):
+    for build in (tail.prompts.build, LocalModel(bundle).prompts.build):
         with pytest.raises(PromptError, match="leave it out"):
             build("what is <image>", Grid(2, 3))
 
 
 def test_the_device_and_the_cloud_write_the_same_prompt(bundle: Bundle, tail: Tail) -> None:
     for grid in (Grid(), Grid(1, 4), Grid(4, 4)):
-        assert LocalModel(bundle).prompt(QUESTION, grid) == tail.prompts.build(QUESTION, grid)
+        assert LocalModel(bundle).prompts.build(QUESTION, grid) == tail.prompts.build(QUESTION, grid)
 
 
 @pytest.mark.parametrize("route", ["split@vision.2/fp16-zstd", "split@connector/fitted-1", "upload@webp-80"])
 async def test_the_device_asks_the_cloud(bundle: Bundle, tail: Tail, route: str) -> None:
     async with calling(tail) as caller:
         first, again = await asyncio.to_thread(ask_twice, bundle, caller.service.address, TALL, route)
-    assert (first.route, again.route) == (route, "again")
+    assert (first.route, again.route) == (route, "cached")
     assert first.text != ""
     assert again.text == first.text
 
 
 def test_the_device_answers_alone(bundle: Bundle) -> None:
-    device = Orchestrator(bundle, None, DeviceProfile.from_manifest(bundle))
+    device = Orchestrator(bundle, None, DeviceProfile.from_bundle(bundle))
 
     answer = device.answer(TALL, QUESTION, Rules(route="local"), generation=FEW)
 
@@ -220,10 +221,10 @@ def test_a_profile_is_of_one_tile(bundle: Bundle) -> None:
 
 
 def test_a_bench_sees_tiles_and_answers_about_them_as_the_tail_does(bundle: Bundle) -> None:
-    cloud = Cloud(bundle)
-    seen = cloud.see([WIDE, TALL])
+    cloud = CloudHalf(bundle)
+    seen = cloud.encode_images([WIDE, TALL])
     assert seen.grids == [Grid(1, 4), Grid(4, 2)]
-    said = Questions(cloud.whole, asked(WIDE, TALL)).answer(seen)
+    said = QuestionEvaluator(cloud.reference_model, asked(WIDE, TALL)).answer(seen)
     (name,) = (tensor.name for tensor in bundle.cut("connector").boundary)
     tiles = seen.tokens[:5], seen.tokens[5:]
     assert said == [
@@ -234,27 +235,32 @@ def test_a_bench_sees_tiles_and_answers_about_them_as_the_tail_does(bundle: Bund
 
 @pytest.mark.parametrize("codec", ["fp16-zstd", "int8-zstd", "fitted-1"])
 def test_a_bench_decodes_all_tiles(bundle: Bundle, codec: str) -> None:
-    cloud = Cloud(bundle)
-    way = Features(Device(bundle, [WIDE, TALL]), cloud, "vision.2", bundle.codec("vision.2", codec))
-    sent = [way.encode(index) for index in range(2)]
-    found, wanted = way.seen(sent), cloud.see([WIDE, TALL])
+    cloud = CloudHalf(bundle)
+    device, spec = DeviceHalf(bundle, [WIDE, TALL]), bundle.codec("vision.2", codec)
+    candidate = FeatureCandidate(device, cloud, "vision.2", spec)
+    sent = [candidate.encode(index) for index in range(2)]
+    found, wanted = candidate.image_tokens(sent), cloud.encode_images([WIDE, TALL])
     assert found.grids == wanted.grids
     assert np.corrcoef(found.tokens.ravel(), wanted.tokens.ravel())[0, 1] > 0.8
-    assert request_size(bundle, way, 1, sent[1]) > size(sent[1])
+    assert request_size(bundle, candidate, 1, sent[1]) > payload_size(sent[1])
 
 
 def test_captions_of_pictures_in_other_tiles_are_read_side_by_side(bundle: Bundle) -> None:
-    cloud, told = Cloud(bundle), ["a red circle", "two small blue squares"]
-    together = Exam("photos", [WIDE, TALL], captions=list(enumerate(told)))
-    marks = Captions(cloud.whole, together).marks(cloud.see([WIDE, TALL]), ["", ""], ["", ""])[NLL]
-    for photo, text, surprise in zip((WIDE, TALL), told, marks, strict=True):
-        alone = Captions(cloud.whole, Exam("photo", [photo], captions=[(0, text)]))
-        assert alone.marks(cloud.see([photo]), [""], [""])[NLL] == pytest.approx([surprise], abs=1e-3)
+    cloud, told = CloudHalf(bundle), ["a red circle", "two small blue squares"]
+    together = EvaluationSet("photos", [WIDE, TALL], captions=list(enumerate(told)))
+    evaluator = CaptionEvaluator(cloud.reference_model, together)
+    terms = evaluator.terms(cloud.encode_images([WIDE, TALL]), ["", ""], ["", ""])[NLL]
+    for photo, text, surprise in zip((WIDE, TALL), told, terms, strict=True):
+        single = EvaluationSet("photo", [photo], captions=[(0, text)])
+        alone = CaptionEvaluator(cloud.reference_model, single)
+        assert alone.terms(cloud.encode_images([photo]), [""], [""])[NLL] == pytest.approx(
+            [surprise], abs=1e-3
+        )
 
 
 def test_an_upload_is_measured_in_the_tiles_that_it_becomes(bundle: Bundle) -> None:
-    way = Picture(Device(bundle, [TALL]), Cloud(bundle), Upload("jpeg", 90, 0.5))
-    assert way.seen([way.encode(0)]).grids == [Grid(4, 2)]
+    candidate = PictureCandidate(DeviceHalf(bundle, [TALL]), CloudHalf(bundle), Upload("jpeg", 90, 0.5))
+    assert candidate.image_tokens([candidate.encode(0)]).grids == [Grid(4, 2)]
 
 
 def test_a_bench_of_single_tiles_refuses(bundle: Bundle) -> None:
@@ -262,15 +268,15 @@ def test_a_bench_of_single_tiles_refuses(bundle: Bundle) -> None:
         check_one_tile(bundle)
 
 
-def asked(*photos: Image) -> Exam:
-    return Exam(
+def asked(*photos: Image) -> EvaluationSet:
+    return EvaluationSet(
         "photos", photos, [(index, Question(AGREEMENT, QUESTION, "")) for index in range(len(photos))]
     )
 
 
 def ask_twice(bundle: Bundle, address: str, photo: Image, route: str) -> tuple[Answer, Answer]:
     with CloudClient(address) as client:
-        device = Orchestrator(bundle, client, DeviceProfile.from_manifest(bundle))
+        device = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
         first = device.answer(photo, QUESTION, Rules(route=route, allow_local=False), generation=FEW)
         return first, device.answer(
             photo, QUESTION, Rules(route=route, allow_local=False), generation=FEW, frame=first.frame

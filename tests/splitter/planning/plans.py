@@ -2,7 +2,7 @@
 
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT
-from splitter.planning.device import DeviceTimes
+from protos.costs.profile import DeviceProfile
 from splitter.planning.links import Link, Steady
 from splitter.planning.plan import Demands, Plan, plan
 
@@ -30,9 +30,9 @@ def manifest(*, local_ms: float = 400.0, local_accuracy: float = 94.5) -> pb.Man
 
 
 MANIFEST = manifest()
-DEVICE = DeviceTimes.from_manifest(MANIFEST)
+DEVICE = DeviceProfile.from_manifest(MANIFEST)
 NARROW, WIDE = Steady(100e3, 60), Steady(100e6, 60)
 
 
 def made(link: Link = NARROW, held: pb.Manifest = MANIFEST, **demands: float) -> Plan:
-    return plan(held, DeviceTimes.from_manifest(held), link, Demands(**demands))  # type: ignore[arg-type]
+    return plan(held, DeviceProfile.from_manifest(held), link, Demands(**demands))  # type: ignore[arg-type]

@@ -11,14 +11,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import isthmus
-from edge.costs.profile import DeviceProfile
-from edge.link.estimates import CloudEstimate, LinkEstimate
-from edge.policy.policy import Request, decide
+from edge.policy.decision import Request
+from edge.policy.policy import decide
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle, write_manifest
+from protos.costs.cost import Cost, Workload
+from protos.costs.estimates import CloudEstimate, LinkEstimate
+from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError, WrongBundle
-from splitter.planning.choices import Choice, Work, choices
-from splitter.planning.device import DeviceTimes, read_profile
+from splitter.planning.choices import Choice, choices
 from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, fastest, min_uplink
 from splitter.planning.links import Recorded, Steady
 from splitter.planning.plan import Demands, dominates, plan
@@ -43,7 +44,9 @@ def test_a_total_adds_up_its_parts() -> None:
     option = made().option("split@connector/int8-zstd")
     assert option.choice.bytes_up == 1_000 + 160 + 32
     assert option.network == pytest.approx(60 + 8000 * option.choice.bytes_up / 100e3)
-    assert option.total == pytest.approx(20 + 40 + option.choice.encode + option.network + 1 + 10 + 8 * 5)
+    assert option.total == pytest.approx(
+        20 + 40 + option.choice.cost.encode + option.network + 1 + 10 + 8 * 5
+    )
 
 
 def test_a_local_answer_waits_for_no_network() -> None:
@@ -55,22 +58,24 @@ def test_a_picture_in_tiles_goes_through_head_and_coder_so_many_times() -> None:
     tiled = manifest()
     tiled.preprocessing.tiles.mean = 10
     ways = {choice.name: choice for choice in choices(tiled, DEVICE)}
-    assert ways["split@connector/int8-zstd"].head == ways["local"].head == 10 * (20 + 40)
-    assert ways["split@connector/int8-zstd"].encode == pytest.approx(10 * 0.1)
+    assert ways["split@connector/int8-zstd"].cost.head == ways["local"].cost.head == 10 * (20 + 40)
+    assert ways["split@connector/int8-zstd"].cost.encode == pytest.approx(10 * 0.1)
     assert ways["split@connector/int8-zstd"].bytes_up == 1_000 + 160 + 32
 
 
 @pytest.mark.parametrize(("uplink", "round_trip"), [(64e3, 300.0), (2e6, 60.0), (1e9, 0.0)])
 def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_trip: float) -> None:
-    held, work = bundle.manifest, Work(tokens=5.5, question_bytes=24)
+    held, work = bundle.manifest, Workload(tokens=5.5, question_bytes=24)
     policy = decide(
         Request(tokens=work.tokens, question_bytes=work.question_bytes),
-        DeviceProfile.from_manifest(bundle),
+        DeviceProfile.from_bundle(bundle),
         LinkEstimate(uplink, round_trip),
         CloudEstimate.from_manifest(held),
         held,
     )
-    planned = plan(held, DeviceTimes.from_manifest(held), Steady(uplink, round_trip), Demands(work=work))
+    planned = plan(
+        held, DeviceProfile.from_manifest(held), Steady(uplink, round_trip), Demands(workload=work)
+    )
     assert {o.name: o.total for o in planned.options} == pytest.approx(
         {p.arm.name: p.total_ms for p in policy.arms}
     )
@@ -83,7 +88,7 @@ def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_t
 
 
 def profile(folder: Path) -> DeviceProfile:
-    guessed = DeviceProfile.from_manifest(Bundle.open(folder))
+    guessed = DeviceProfile.from_bundle(Bundle.open(folder))
     return dataclasses.replace(
         guessed, pieces={"vision.2": 5.0, "connector": 6.0}, machine="a board", measured=True
     )
@@ -91,20 +96,20 @@ def profile(folder: Path) -> DeviceProfile:
 
 def test_a_measured_profile_takes_the_place_of_the_guess(folder: Path, tmp_path: Path) -> None:
     profile(folder).save(tmp_path / "p.json")
-    device = read_profile(tmp_path / "p.json", Bundle.open(folder))
-    assert (device.head("connector"), device.head("vision.2"), device.machine, device.measured) == (
+    device = DeviceProfile.load(tmp_path / "p.json", Bundle.open(folder))
+    assert (device.head_ms("connector"), device.head_ms("vision.2"), device.machine, device.measured) == (
         11,
         5,
         "a board",
         True,
     )
-    assert device.encode == DEVICE.encode
+    assert device.encode_ms == DEVICE.encode_ms
 
 
 def test_a_profile_of_another_bundle_is_refused(folder: Path, tmp_path: Path) -> None:
     dataclasses.replace(profile(folder), digest="f" * 64).save(tmp_path / "p.json")
     with pytest.raises(WrongBundle, match=r"measured with bundle ffffffffffff.*isthmus edge profile"):
-        read_profile(tmp_path / "p.json", Bundle.open(folder))
+        DeviceProfile.load(tmp_path / "p.json", Bundle.open(folder))
 
 
 @pytest.mark.parametrize(
@@ -126,14 +131,14 @@ def test_a_profile_with_a_wrong_field_is_refused(
     fields = dataclasses.asdict(profile(folder)) | change
     (tmp_path / "p.json").write_text(json.dumps(fields))
     with pytest.raises(RequestError, match="isthmus edge profile"):
-        read_profile(tmp_path / "p.json", Bundle.open(folder))
+        DeviceProfile.load(tmp_path / "p.json", Bundle.open(folder))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "7", "{}", "\xff", "[" * 100_000])
 def test_what_is_no_profile_is_refused(folder: Path, tmp_path: Path, content: str) -> None:
     (tmp_path / "p.json").write_text(content, encoding="latin-1")
     with pytest.raises(RequestError, match="is not a device profile"):
-        read_profile(tmp_path / "p.json", Bundle.open(folder))
+        DeviceProfile.load(tmp_path / "p.json", Bundle.open(folder))
 
 
 # the front, the crossovers, the recommendation
@@ -164,7 +169,7 @@ def test_at_a_crossover_both_choices_take_the_same_time() -> None:
 
 
 def choice(name: str, size: int, ms: float) -> Choice:
-    return Choice(name, "split", size, ms, 0, 0, 0, 95.0)
+    return Choice(name, "split", Cost(head=ms, bytes_up=size), 95.0)
 
 
 @given(
@@ -325,8 +330,6 @@ def test_a_profile_from_the_device_is_used(
     [
         (("--uplink", "2MB/s"), "counts bytes"),
         (("--rtt", "60"), "no unit"),
-        (("--max-loss", "-1"), "points of accuracy from 0 to 100"),
-        (("--tokens", "nan"), "tokens from 1"),
         (("--trace", "absent.up"), "cannot be read"),
         (("--device", "absent.json"), "isthmus edge profile"),
     ],
@@ -335,6 +338,21 @@ def test_a_wrong_option_is_told_what_to_give(
     folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
     assert run(str(folder), *words) == 3
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--max-loss", "-1"), "--max-loss: '-1' is not between 0 and 100 points of accuracy"),
+        (("--tokens", "nan"), "--tokens: 'nan' is not between 1 and 100000 tokens"),
+    ],
+)
+def test_a_number_out_of_bounds_is_told_the_bounds(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(str(folder), *words)
     assert said in capsys.readouterr().err
 
 

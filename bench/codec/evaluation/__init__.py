@@ -1,0 +1,1 @@
+"""What candidates are evaluated on, and by which metrics."""

@@ -1,0 +1,1 @@
+"""What was measured, as values; and those as tables, as a page and as JSON."""

@@ -1,0 +1,20 @@
+"""What `isthmus bench routes` prints."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from bench.routes.measure import RouteTiming
+
+
+def table(timings: Sequence[RouteTiming], caption: str) -> Table:
+    """A row for each route."""
+    made = Table(
+        title="time to the whole answer", title_justify="left", caption=caption, caption_justify="left"
+    )
+    for name in ("route", "median ms", "p95 ms", "of upload", "bytes up", "right"):
+        made.add_column(name, justify="left" if name == "route" else "right")
+    for t in timings:
+        times = (f"{t.median_ms:.1f}", f"{t.p95_ms:.1f}", f"{t.of_upload:.2f}")
+        made.add_row(t.route, *times, f"{t.bytes_up:,.0f}", f"{t.right_percent:.0f}%")
+    return made

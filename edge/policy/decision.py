@@ -1,0 +1,64 @@
+"""What a decision is made of: the request as far as it is known, every arm's prediction, and the choice."""
+
+from dataclasses import dataclass, field
+
+from protos.arms.arm import Arm
+from protos.arms.rules import Rules
+
+CHOSEN = "chosen"  # the verdict of the arm that was taken
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What things are worth, in milliseconds."""
+
+    millisecond: float = 1.0
+    accuracy_point: float = 50.0  # of accuracy lost against the whole model
+    kilobyte: float = 0.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is known of a request before it is answered."""
+
+    rules: Rules = field(default_factory=Rules)
+    weights: Weights = field(default_factory=Weights)
+    question_bytes: int = 0
+    # expected length of the answer; of a dual encoder, labels that the device would have to read
+    tokens: float = 8.0
+    spent_ms: float = 0.0  # since the request arrived
+    local_unavailable_reason: str = ""  # why the device cannot answer alone, whatever the rules
+    # accuracy of what the cloud keeps of this frame; None if it keeps nothing
+    cached_accuracy: float | None = None
+    tiles: int = 1  # that the picture becomes
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What an arm would cost, in milliseconds, and why it lost."""
+
+    arm: Arm
+    head: float
+    encode: float
+    network: float
+    queue: float
+    cloud: float  # decoding the payload, and the tail
+    generate: float  # prefill and tokens, here or there
+    total_ms: float  # the above, and what was spent before the decision
+    bytes_up: int
+    accuracy: float
+    score: float
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The arm that was chosen, and every arm with its verdict."""
+
+    chosen: Predicted
+    arms: tuple[Predicted, ...]
+    late: bool = False  # no arm meets the deadline; this is the fastest
+
+    @property
+    def arm(self) -> Arm:
+        return self.chosen.arm

@@ -1,0 +1,48 @@
+"""One question as it was asked, and what the device made of its picture. Neither changes on the way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edge.pictures.resampling import Picture
+from edge.policy.decision import Weights
+from protos import inference_pb2 as pb
+from protos.arms.rules import Rules
+from protos.codec import Floats
+from protos.pictures.tiles import Grid
+
+
+@dataclass(frozen=True)
+class Question:
+    """Instants are of the orchestrator's clock, in seconds; the deadline counts from `arrived`."""
+
+    id: str
+    arrived: float
+    picture: Picture  # as it came: RGB (h, w, 3)
+    text: str
+    rules: Rules
+    weights: Weights
+    generation: pb.Generation
+    labels: Sequence[str] = ()  # of a dual encoder; none: the bundle's own
+    label_embeddings: Mapping[str, Floats] = field(default_factory=dict)  # (width) by label, of a label file
+
+    @property
+    def bytes(self) -> int:
+        """Of the text and the labels."""
+        return len(self.text.encode()) + sum(len(label.encode()) for label in self.labels)
+
+    def spent_ms(self, now: float) -> float:
+        return (now - self.arrived) * 1000
+
+    def left_ms(self, now: float) -> float | None:
+        """Until the deadline; None without one."""
+        limit = self.rules.deadline_ms
+        return None if limit is None else limit - self.spent_ms(now)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The picture at the size that the model sees, the tiles that it becomes, and what resizing it took."""
+
+    picture: Picture
+    grid: Grid
+    milliseconds: float

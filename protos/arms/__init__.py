@@ -1,0 +1,35 @@
+"""The ways to answer that a bundle offers: `local`, `split@CUT/CODEC`, `upload@FORMAT-QUALITY`, `cached`.
+
+An arm is one class in one file of `kinds/`: what it offers, what it takes, which rule forbids it, and what it
+sends.
+"""
+
+from protos import bundle_pb2 as pb
+from protos.arms import kinds
+from protos.arms.arm import Arm, check_name
+from protos.arms.rules import AUTO
+from protos.registry import classes_of
+
+
+def arm_kinds() -> list[type[Arm]]:
+    """Every kind of arm, in the order of tables."""
+    return sorted(classes_of(kinds, Arm), key=lambda kind: kind.rank)  # type: ignore[type-abstract]
+
+
+def arms_of(manifest: pb.Manifest, *, remote: bool = True, cached_accuracy: float | None = None) -> list[Arm]:
+    """Every arm that a bundle offers; without a cloud those that need none.
+
+    `cached_accuracy`: of what the cloud keeps of this frame, None if it keeps nothing.
+    """
+    usable = [kind for kind in arm_kinds() if remote or not kind.remote]
+    return [arm for kind in usable for arm in kind.offered(manifest, cached_accuracy)]
+
+
+def check_route(route: str, manifest: pb.Manifest) -> None:
+    """Raise UnknownName, with what there is, for a route that this bundle does not have."""
+    name, at, place = route.partition("@")
+    placed = {kind.kind: kind for kind in arm_kinds() if any("@" in pattern for pattern in kind.patterns)}
+    if at and name in placed:
+        placed[name].check_place(place, manifest)
+    else:
+        check_name("route", route, [AUTO, *(pattern for kind in arm_kinds() for pattern in kind.patterns)])

@@ -1,0 +1,110 @@
+"""What every arm has: what it offers, what it takes, which rule forbids it, what it sends."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+
+from protos import bundle_pb2 as pb
+from protos import inference_pb2 as ip
+from protos.arms.rules import AUTO, LOCAL, Rules
+from protos.costs.cost import Cost, Workload
+from protos.costs.estimates import CloudEstimate, LinkEstimate
+from protos.costs.profile import DeviceProfile
+from protos.errors import UnknownName
+
+
+class Sender(Protocol):
+    """What an arm asks of the device to build a request."""
+
+    frame: str  # what the cloud calls the frame that it keeps
+
+    def features(self, cut: str, codec: str) -> ip.Features:
+        """The picture's features at a cut, encoded."""
+
+    def picture(self, kind: str, quality: int) -> bytes:
+        """The picture as a file."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a rule is held against.
+
+    `unavailable_reason`: why the device cannot answer alone, whatever the rules.
+    """
+
+    rules: Rules
+    link: LinkEstimate | None
+    unavailable_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Arm(ABC):
+    """One way to answer."""
+
+    kind: ClassVar[str]
+    rank: ClassVar[int] = 9  # where a table lists it
+    patterns: ClassVar[tuple[str, ...]] = ()  # of the routes that force it
+    remote: ClassVar[bool] = True
+    hysteresis: ClassVar[bool] = True  # False: taken at once where it is best, whatever was taken before
+
+    cut: str = ""  # that a head runs to, or that the cloud is entered at
+    coding: str = ""  # codec, or FORMAT-QUALITY
+    mean_bytes: float = 0.0  # payload
+    accuracy: float = 0.0  # percent, over the report's questions
+
+    @classmethod
+    @abstractmethod
+    def offered(cls, manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Self]:
+        """Every such arm of a bundle. `cached_accuracy`: of what the cloud keeps of this frame, if any."""
+
+    @abstractmethod
+    def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
+        """What it takes beside the network."""
+
+    @abstractmethod
+    def build(self, request: ip.InferRequest, sender: Sender) -> None:
+        """Put the input into a request. Raises TypeError where nothing is sent."""
+
+    @property
+    def entry(self) -> str | None:
+        """The cut at which the cloud is entered, "pixels" for a picture; None where nothing enters."""
+        return self.cut
+
+    @property
+    def name(self) -> str:
+        place = "/".join(part for part in (self.cut, self.coding) if part)
+        return f"{self.kind}@{place}" if place else self.kind
+
+    def fits(self, route: str) -> bool:
+        """Whether this arm is one that a route asks for."""
+        return route in (AUTO, self.name) or self.name.startswith((route + "@", route + "/"))
+
+    def forbidden(self, situation: Situation) -> str:
+        """Why a rule, other than the deadline, forbids it; empty if none does."""
+        rules, link = situation.rules, situation.link
+        if rules.never_leave_device:
+            return "rule never-leave-device"
+        if not self.fits(rules.route):
+            return f"route {rules.route} was asked for"
+        # a person who insists on a route may try a cloud that was away
+        if rules.route == AUTO and link and not link.up:
+            return f"{link.unavailable_reason or 'cloud unreachable'}, next try in {link.retry_seconds:.0f} s"
+        return ""
+
+    @classmethod
+    def check_place(cls, place: str, manifest: pb.Manifest) -> None:
+        """Raise UnknownName for what stands behind `KIND@` in a route, with what there is."""
+        del manifest
+        raise UnknownName("route", f"{cls.kind}@{place}", [AUTO, LOCAL, *cls.patterns])
+
+
+def cloud_generate(cloud: CloudEstimate, workload: Workload) -> float:
+    """Milliseconds of prefill and tokens in the cloud."""
+    return cloud.prefill_ms + workload.tokens * cloud.token_ms
+
+
+def check_name(what: str, name: str, known: list[str]) -> None:
+    """Raise UnknownName, with what there is, for a name that is not among those known."""
+    if name not in known:
+        raise UnknownName(what, name, known)

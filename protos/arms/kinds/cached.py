@@ -1,0 +1,39 @@
+"""The cloud still keeps this frame: only the question travels."""
+
+from collections.abc import Iterator
+from typing import Self
+
+from protos import bundle_pb2 as pb
+from protos import inference_pb2 as ip
+from protos.arms.arm import Arm, Sender, cloud_generate
+from protos.arms.rules import LOCAL
+from protos.costs.cost import Cost, Workload
+from protos.costs.estimates import CloudEstimate
+from protos.costs.profile import DeviceProfile
+
+
+class CachedArm(Arm):
+    """As accurate as what was sent of the frame. It fits every route through the cloud."""
+
+    kind, rank, hysteresis = "cached", 1, False
+
+    @classmethod
+    def offered(cls, manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Self]:
+        del manifest
+        if cached_accuracy is not None:
+            yield cls(accuracy=cached_accuracy)
+
+    @property
+    def entry(self) -> None:
+        return None
+
+    def fits(self, route: str) -> bool:
+        return route != LOCAL
+
+    def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
+        del device
+        generate = cloud_generate(cloud, workload)
+        return Cost(queue=cloud.queue_ms, generate=generate, bytes_up=workload.request_bytes(0))
+
+    def build(self, request: ip.InferRequest, sender: Sender) -> None:
+        request.cached_frame = sender.frame

@@ -1,0 +1,51 @@
+"""The device sends the picture as a file, at the model's own size: the honest rival of every split."""
+
+from collections.abc import Iterator
+from typing import Self
+
+from protos import bundle_pb2 as pb
+from protos import inference_pb2 as ip
+from protos.arms.arm import Arm, Sender, Situation, check_name, cloud_generate
+from protos.bundle import PICTURE_CUT
+from protos.costs.cost import Cost, Workload
+from protos.costs.estimates import CloudEstimate
+from protos.costs.profile import DeviceProfile
+
+
+class UploadArm(Arm):
+    """A picture format with one of the qualities that the report measured."""
+
+    kind, rank, patterns = "upload", 3, ("upload", "upload@FORMAT-QUALITY")
+
+    @classmethod
+    def offered(cls, manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Self]:
+        del cached_accuracy
+        for upload in manifest.uploads:
+            yield cls("", f"{upload.format}-{upload.quality}", upload.mean_bytes, upload.accuracy)
+
+    @property
+    def entry(self) -> str:
+        return PICTURE_CUT
+
+    def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
+        return Cost(
+            encode=device.encode_ms.get(self.coding, 0.0),
+            queue=cloud.queue_ms,
+            entry=cloud.entry_ms.get(PICTURE_CUT, 0.0),
+            generate=cloud_generate(cloud, workload),
+            bytes_up=workload.request_bytes(self.mean_bytes),
+        )
+
+    def forbidden(self, situation: Situation) -> str:
+        rules = situation.rules
+        if rules.never_upload and not rules.never_leave_device:
+            return "rule never-upload"
+        return super().forbidden(situation)
+
+    def build(self, request: ip.InferRequest, sender: Sender) -> None:
+        kind, _, quality = self.coding.partition("-")
+        request.picture.data = sender.picture(kind, int(quality))
+
+    @classmethod
+    def check_place(cls, place: str, manifest: pb.Manifest) -> None:
+        check_name("upload", place, [f"{upload.format}-{upload.quality}" for upload in manifest.uploads])

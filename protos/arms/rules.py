@@ -1,0 +1,16 @@
+"""What the operator demands of every answer."""
+
+from dataclasses import dataclass
+
+AUTO, LOCAL = "auto", "local"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`never_leave_device` beats all other rules; `never_upload` forbids pictures, not features."""
+
+    deadline_ms: float | None = None
+    never_upload: bool = False
+    never_leave_device: bool = False
+    allow_local: bool = True
+    route: str = AUTO  # auto, or forced: local, split[@CUT[/CODEC]], upload[@FORMAT-QUALITY]

@@ -1,0 +1,52 @@
+"""How the parts of an answer add up.
+
+    network = round trip + 8 bytes / uplink
+    total   = head + encode + network + queue + entry + generate          (milliseconds)
+
+Of a picture in tiles, head, encode and bytes are taken as so many times those of a tile; the cloud's times as
+those of a usual picture.
+"""
+
+from dataclasses import dataclass
+
+OVERHEAD_BYTES = (
+    160  # of a request beside its payload and question: digest, id, names, generation, field tags
+)
+BITS_PER_BYTE_MS = 8000  # a byte over an uplink of so many bits a second, in milliseconds
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is asked of the model, and how large the picture is."""
+
+    tokens: float = (
+        8.0  # expected length of the answer; of a dual encoder, labels that the device has to read
+    )
+    question_bytes: int = 0
+    tiles: float = 1.0  # that the picture becomes
+    mean_tiles: float = 1.0  # that the report's pictures became, over which `mean_bytes` are
+
+    def request_bytes(self, mean_bytes: float) -> int:
+        """A whole request around a payload that has so many bytes on average."""
+        return round(mean_bytes * self.tiles / self.mean_tiles) + self.question_bytes + OVERHEAD_BYTES
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an arm takes. Milliseconds; 0 bytes are sent where the device answers alone."""
+
+    head: float = 0.0
+    encode: float = 0.0
+    queue: float = 0.0  # in the cloud
+    entry: float = 0.0  # in the cloud: from payload to image tokens
+    generate: float = 0.0  # prefill and tokens, here or there
+    bytes_up: int = 0  # payload, question and the request's own fields
+
+    def network(self, uplink: float, round_trip_ms: float) -> float:
+        """Over a link of so many bits a second."""
+        return round_trip_ms + BITS_PER_BYTE_MS * self.bytes_up / uplink if self.bytes_up else 0.0
+
+    @property
+    def beside_network(self) -> float:
+        """All that does not depend on the link."""
+        return self.head + self.encode + self.queue + self.entry + self.generate

@@ -1,0 +1,135 @@
+"""What each part of an answer takes on one device: measured there, or guessed from the machine that split."""
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from protos import bundle_pb2 as pb
+from protos.bundle import Bundle
+from protos.errors import RequestError, WrongBundle
+
+_MAX_BYTES = 1 << 20
+_GUESSED_PREPROCESS_MS = 20.0
+_GUESSED_PICTURE_MS = 2.0
+
+
+@dataclass(frozen=True)
+class DeviceProfile:
+    """Milliseconds of every part, for one bundle on one device."""
+
+    pieces: Mapping[str, float]  # cut -> the piece that ends there, a tile, in the bundle's order
+    # CUT/CODEC -> codes to payloads, a tile; FORMAT-QUALITY -> the resized picture to a file
+    encode_ms: Mapping[str, float]
+    # local: the prompt of a picture of 1280 x 960 to the first token; 0 where the bundle has no local part
+    prefill_ms: float
+    token_ms: float  # local: each token after it; of a dual encoder, each label to be read
+    preprocess_ms: float  # a decoded picture of 1280 x 960 to the first piece's input
+    machine: str
+    threads: int
+    digest: str  # of the bundle
+    measured: bool = True  # False: a guess from the machine that split
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> Self:
+        """The bundle's own numbers, from the machine that split it: a first guess."""
+        return cls.from_manifest(bundle.manifest, bundle.digest)
+
+    @classmethod
+    def from_manifest(cls, manifest: pb.Manifest, digest: str = "") -> Self:
+        """The same from a manifest alone."""
+        encode = {
+            f"{cut.name}/{codec.name}": codec.encode_milliseconds
+            for cut in manifest.cuts
+            for codec in cut.codecs
+        }
+        encode |= {f"{upload.format}-{upload.quality}": _GUESSED_PICTURE_MS for upload in manifest.uploads}
+        return cls(
+            pieces={piece.cut: piece.milliseconds for piece in manifest.pieces},
+            encode_ms=encode,
+            prefill_ms=manifest.local.prefill_milliseconds,
+            token_ms=manifest.local.token_milliseconds,
+            preprocess_ms=_GUESSED_PREPROCESS_MS,
+            machine="the machine that split the model",
+            threads=1,
+            digest=digest,
+            measured=False,
+        )
+
+    def head_ms(self, cut: str | None) -> float:
+        """The chain of pieces up to a cut, or all of it, a tile."""
+        names = list(self.pieces)
+        return sum(self.pieces[name] for name in (names if cut is None else names[: names.index(cut) + 1]))
+
+    @classmethod
+    def load(cls, path: Path, bundle: Bundle) -> Self:
+        """A saved profile.
+
+        Raises RequestError for a file that is none, WrongBundle for the profile of another bundle.
+        """
+        remedy = f"on the device, measure again with: isthmus edge profile {bundle.path} -o {path}"
+        profile = cls._read(path, remedy)
+        if profile.digest != bundle.digest:
+            message = (
+                f"{path} was measured with bundle {profile.digest[:12]}, this one is {bundle.digest[:12]}; "
+                f"{remedy}"
+            )
+            raise WrongBundle(message, path=str(path), digest=profile.digest)
+        if list(profile.pieces) != [piece.cut for piece in bundle.manifest.pieces]:
+            message = f"{path} does not name the pieces of bundle {bundle.digest[:12]}; {remedy}"
+            raise RequestError(message, path=str(path))
+        return profile
+
+    def save(self, path: Path) -> None:
+        """Write as JSON; a reader sees the old file or the new one, never a part.
+
+        Raises RequestError where it cannot be written.
+        """
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
+            aside.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                aside.unlink()
+            message = (
+                f"the profile cannot be written to {path} ({error.strerror}); choose another place with -o"
+            )
+            raise RequestError(message) from error
+
+    @classmethod
+    def _read(cls, path: Path, remedy: str) -> Self:
+        try:
+            with path.open("rb") as stream:
+                fields = json.loads(stream.read(_MAX_BYTES))
+            profile = cls(**fields)
+            _check(profile)
+        except OSError as error:
+            message = f"the profile {path} cannot be read ({error.strerror}); {remedy}"
+            raise RequestError(message, path=str(path)) from error
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            message = f"{path} is not a device profile ({error}); {remedy}"
+            raise RequestError(message, path=str(path)) from error
+        return profile
+
+
+def _check(profile: DeviceProfile) -> None:
+    """Raise ValueError or TypeError unless every field is what its name says."""
+    if not all(isinstance(text, str) for text in (profile.digest, profile.machine)):
+        raise TypeError("digest and machine are not text")
+    if not all(isinstance(parts, dict) for parts in (profile.pieces, profile.encode_ms)):
+        raise TypeError("pieces and encode_ms are not objects")
+    for name in ("prefill_ms", "token_ms", "preprocess_ms"):
+        _check_cost(name, getattr(profile, name))
+    for name, cost in (*profile.pieces.items(), *profile.encode_ms.items()):
+        _check_cost(name, cost)
+
+
+def _check_cost(name: str, cost: Any) -> None:
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < float("inf"):
+        raise ValueError(f"{name} is {cost!r}, not a number of milliseconds")

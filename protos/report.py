@@ -1,0 +1,78 @@
+"""What a split measured, beside a bundle's manifest: the one reader of report.json."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from protos.bundle import Bundle
+from protos.errors import BundleDamaged
+
+REPORT = "report.json"
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "route": str,
+    "bytes_mean": (int, float),
+    "accuracy": (int, float),
+    "by_kind": dict,
+}
+
+ReportRows = Sequence[Mapping[str, Any]]
+
+
+class Report:
+    """A bundle's report. A device has none, and a bundle that was not split by us may have none."""
+
+    def __init__(self, bundle: Bundle, fields: Mapping[str, Any]) -> None:
+        self._bundle, self._fields = bundle, fields
+
+    @staticmethod
+    def listed(bundle: Bundle) -> bool:
+        """Whether the manifest says that there is one. It may be absent all the same, as on a device."""
+        return any(file.path == REPORT for file in bundle.manifest.files)
+
+    @staticmethod
+    def present(bundle: Bundle) -> bool:
+        """Whether the file is there."""
+        return (bundle.path / REPORT).exists()
+
+    @classmethod
+    def read(cls, bundle: Bundle) -> Self:
+        """Raises BundleDamaged for a report that is absent, broken, or another bundle's."""
+        try:
+            fields = json.loads(bundle.file(REPORT).read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise _damaged(bundle, f"{type(error).__name__}: {error}") from error
+        return cls(bundle, fields if isinstance(fields, dict) else {})
+
+    @property
+    def rows(self) -> ReportRows:
+        """Of each route the mean bytes, the accuracy, and the accuracy by kind of question in percent.
+
+        Raises BundleDamaged.
+        """
+        rows = self._fields.get("rows")
+        if not isinstance(rows, list) or not rows or not all(map(_sound, rows)):
+            raise _damaged(self._bundle, "no rows by kind")
+        return rows
+
+    @property
+    def precision(self) -> dict[str, Any]:
+        """What was measured of the head's precision."""
+        return dict(self._fields.get("precision") or {})
+
+    @property
+    def fitted_on(self) -> frozenset[str]:
+        """The fingerprints of the pictures that the bundle was fitted on."""
+        return frozenset(map(str, self._fields.get("fitted_on") or []))
+
+
+def _sound(row: Any) -> bool:
+    typed = isinstance(row, dict) and all(isinstance(row.get(name), kind) for name, kind in _FIELDS.items())
+    return typed and all(isinstance(value, int | float) for value in row["by_kind"].values())
+
+
+def _damaged(bundle: Bundle, why: str) -> BundleDamaged:
+    return BundleDamaged(
+        f"bundle {bundle.path}: {REPORT} cannot be read ({why}); split the model again",
+        file=REPORT,
+        bundle=bundle.digest,
+    )

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from bench.codec.evaluation.bootstrap import interval
+
+
+def test_about_95_of_100_intervals_hold_what_is_true() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [interval(rng.binomial(9, 0.8, size=60).astype(float).tolist(), [9.0] * 60) for _ in range(100)]
+    assert 90 <= sum(low <= 0.8 <= high for low, high in drawn) <= 99
+
+
+def test_an_interval_is_as_wide_as_theory_says() -> None:
+    terms = np.random.default_rng(1).normal(size=400)
+    low, high = interval(terms.tolist(), [1.0] * 400)
+    assert high - low == pytest.approx(2 * 1.96 * terms.std() / 20, rel=0.1)
+
+
+def test_what_does_not_vary_has_no_width() -> None:
+    assert interval([0.0] * 10, [3.0] * 10) == (0, 0)
+
+
+def test_pictures_without_a_weight_are_passed_over() -> None:
+    assert interval([2.0, 0.0, 0.0], [1.0, 0.0, 0.0]) == (2, 2)
+
+
+def test_what_is_asked_about_one_picture_stays_together() -> None:
+    """Ten answers about each of ten pictures, all right or all wrong, tell no more than ten answers."""
+    (low, high), (least, most) = interval([10.0, 0.0] * 5, [10.0] * 10), interval([1.0, 0.0] * 5, [1.0] * 10)
+    assert (low, high) == (least, most)

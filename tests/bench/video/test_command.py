@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+
+import isthmus
+from bench.video import candidates
+from bench.video.clips import KINDS, RATE
+from protos.bundle import Bundle
+from protos.errors import RequestError
+
+
+@pytest.mark.slow
+def test_a_bundle_is_measured_on_clips(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(candidates, "QUALITIES", (50,))
+    monkeypatch.setattr(candidates, "PRESETS", ("ultrafast",))
+    monkeypatch.setattr(candidates, "CRFS", (33,))
+    every = candidates.every_candidate
+    monkeypatch.setattr(
+        candidates,
+        "every_candidate",
+        lambda *arguments: [one for one in every(*arguments) if not one.curve.startswith("vision")],
+    )
+    figures = tmp_path / "video.json"
+    assert (
+        isthmus.main(
+            ["bench", "video", str(bundle.path), "--clips", "1", "--seconds", "2", "--json", str(figures)]
+        )
+        == 0
+    )
+    said, found = " ".join(capsys.readouterr().out.split()), json.loads(figures.read_text())
+    rates = {(one["kind"], one["name"]): one["rate"] for one in found["rows"]}
+    fitted = [
+        f"split@{cut.name}/{codec.name}"
+        for cut in bundle.manifest.cuts[-1:]
+        for codec in cut.codecs
+        if codec.kind == "fitted"
+    ]
+    assert set(rates) == {
+        (kind, name)
+        for kind in KINDS
+        for name in ("MJPEG q50", "H.264 ultrafast crf 33", *fitted, *(f"{n}, references" for n in fitted))
+    }
+    for name in fitted:
+        assert rates["slow scene", f"{name}, references"] < 0.8 * rates["slow scene", name]
+        assert rates["moving scene", f"{name}, references"] <= rates["moving scene", name]
+    assert all(sentence in said for sentence in found["sentences"])
+    assert found["frames a second"] == RATE
+    assert 100 < found["overhead"] < 200
+
+
+def test_a_clip_too_short_for_a_cut_is_refused(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    assert isthmus.main(["bench", "video", str(bundle.path), "--seconds", "1"]) == RequestError.exit_code
+    assert "at least 2" in capsys.readouterr().err

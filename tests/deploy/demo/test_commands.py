@@ -1,0 +1,47 @@
+import json
+from pathlib import Path
+
+import pytest
+
+import isthmus
+from protos.errors import RequestError
+
+
+def test_no_questions_make_no_demonstration() -> None:
+    assert isthmus.main(["demo", "--questions", "0"]) == RequestError.exit_code
+
+
+@pytest.mark.slow
+def test_the_whole_demonstration(
+    bundle_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = tmp_path / "demo.json"
+    options = [
+        "--bundle",
+        str(bundle_path),
+        "--output",
+        str(tmp_path / "demo"),
+        "--questions",
+        "2",
+        "--json",
+        str(figures),
+    ]
+    assert isthmus.main(["demo", *options]) == 0
+    assert "Every request" in capsys.readouterr().out
+    assert sorted(file.name for file in (tmp_path / "demo").iterdir()) == [
+        "report.html",
+        "scene-00.png",
+        "scene-01.png",
+    ]
+    links = {run["name"]: run["outcomes"] for run in json.loads(figures.read_text())["links"]}
+    assert list(links) == ["good link", "slow link", "poor link", "cloud killed"]
+    for name in ("good link", "slow link", "poor link"):
+        assert len(links[name]) == 2 * 5
+        assert not any(o["failure"] for o in links[name])
+        assert all((o["bytes_up"] > 0) == (o["route"] != "local") for o in links[name])
+    lost = {o["strategy"] for o in links["cloud killed"] if o["failure"]}
+    assert lost == {"upload", "split", "auto-remote"}
+    assert all(o["after_kill"] for o in links["cloud killed"] if o["failure"])
+    (rescued,) = (o for o in links["cloud killed"] if o["strategy"] == "split-or-local" and o["after_kill"])
+    assert rescued["route"] == "local"
+    assert rescued["note"]

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.output import check, write
+from protos.errors import RequestError
+from tests.deploy.demo.records import PNG, record
+
+
+def test_a_report_replaces_an_earlier_one_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    write(record(), folder)
+    (folder / "scene-99.png").write_bytes(PNG)
+    page = write(record(), folder)
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert sorted(file.name for file in folder.iterdir()) == ["report.html", "scene-00.png"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["demo"]
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(RequestError, match="another folder"):
+        write(record(), tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="--output"):
+        check(tmp_path / "file" / "demo", None)
+    with pytest.raises(RequestError, match="--json"):
+        check(tmp_path / "demo", tmp_path / "file" / "demo.json")
