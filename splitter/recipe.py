@@ -27,8 +27,8 @@ class Options:
 
     `measure`: what losses are measured in, one of splitter/evaluate/measures.py, or by the size of the
     language model. `form`: that of the head, given up for FP32 where it is slower and `only_if_faster`.
-    `max_loss`: what it may lose, as splitter/stages/loss.py has it. `codecs`: the kinds that every cut gets,
-    of protos/codec/__init__.py; training all that are learned may take `budget_minutes`. `labels` and
+    `max_loss`: what it may lose, as splitter/quantize/loss.py has it. `codecs`: the kinds that every cut
+    gets, of protos/codec/__init__.py; training all that are learned may take `budget_minutes`. `labels` and
     `template` are for dual encoders: the labels that the bundle brings, and what stands around each,
     `{label}`.
     """
@@ -65,12 +65,12 @@ def recipe(options: Options, advance: Callable[[int, int], None] = lambda *_: No
     `advance` is told of megabytes read of the checkpoint, of how many. Raises CheckpointError where it is no
     folder.
     """
-    chosen = asdict(options) | {
+    described = asdict(options) | {
         "checkpoint": _digests(options.checkpoint, advance),
         "calibration": _listing(options.calibration),
     }
     text = json.dumps(
-        {"options": chosen, "versions": versions(), "format": FORMAT, "code": _code()}, sort_keys=True
+        {"options": described, "versions": versions(), "format": FORMAT, "code": _code()}, sort_keys=True
     )
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -9,7 +9,7 @@ from protos import bundle_pb2 as pb
 from protos import inference_pb2 as wire
 from protos.bundle import Bundle
 from splitter.nano.questions import KINDS, Question, ask_all
-from splitter.nano.scenes import HELD_OUT_SEEDS, Image, picture
+from splitter.nano.scenes import HELD_OUT_SEEDS, Raster, picture
 
 DEMO_SEEDS = HELD_OUT_SEEDS + 5_000_000  # apart from those that the evaluation uses
 
@@ -35,7 +35,7 @@ def _question(index: int) -> Question:
     return ask_all(scene, np.random.default_rng(index), (*KINDS[turn:], *KINDS[:turn]))[0]
 
 
-def _png(image: Image) -> bytes:
+def _png(image: Raster) -> bytes:
     return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 

@@ -14,8 +14,8 @@ from splitter.nano.scenes import (
     BACKGROUNDS,
     MAX_OBJECTS,
     SIDE,
-    Image,
     Object,
+    Raster,
     Scene,
     all_visible,
     coverage,
@@ -48,7 +48,7 @@ class Clip:
     last of every second.
     """
 
-    frames: Sequence[Image]
+    frames: Sequence[Raster]
     questions: Sequence[tuple[int, Question]]
 
     @property
@@ -122,7 +122,7 @@ class _Animation:
             all_visible([coverage(thing) for thing in self.scene(number).objects]) for number in range(length)
         )
 
-    def frame(self, number: int) -> Image:
+    def frame(self, number: int) -> Raster:
         image = self._panned(self._sway(number))
         for index, thing in enumerate(self.scene(number).objects):
             paint(image, thing.colour, coverage(thing), np.random.default_rng([_PAINT, index, self.seed]))

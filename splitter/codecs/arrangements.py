@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protos.codec.token_groups import Grouping
+from splitter.codecs.arrays import Doubles
 
 APART, TURNED, SQUARES, RUNS = "apart", "turned", "squares", "runs"
 GROUPED = (SQUARES, RUNS)
@@ -17,8 +18,6 @@ _MAX_TURNED = 1024  # tokens; the matrix that mixes them grows with the square
 _BELIEF = 4  # gradients for each direction, at which half of a matrix is believed
 _LOOKED_AT = 16  # pictures
 _WIDEST_GROUP = 4096  # numbers: principal directions of more take minutes and gigabytes
-
-Doubles = NDArray[np.float64]
 
 
 def can_turn(tokens: int) -> bool:

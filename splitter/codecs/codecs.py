@@ -9,19 +9,17 @@ from typing import Protocol
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from protos.codec import zstd
 from protos.codec.level import Level
+from splitter.codecs.arrays import Floats, Tensors
 from splitter.codecs.encoders import Encoder
 from splitter.codecs.fitting import Transform
 from splitter.codecs.weighed import Weighed
+from splitter.graph.chain import Arrays
 
-Floats = NDArray[np.float32]
-Tensors = Mapping[str, Floats]
-Arrays = dict[str, NDArray[np.generic]]
 Graph = Callable[[], onnx.ModelProto]
 Weighing = Mapping[str, Weighed]
 

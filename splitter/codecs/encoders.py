@@ -13,10 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from protos import codec as wire
 from protos.codec.token_groups import Grouping
+from splitter.codecs.arrays import Floats
 from splitter.codecs.fitting import MAX_SENT, Transform
 from splitter.graph.export import OPSET
-
-Floats = NDArray[np.float32]
 
 _IR_VERSION = 10
 
@@ -75,14 +74,8 @@ class Encoder:
             tensor,
             [rounded, *(self._constant(tensor, n, np.array(v, np.float32)) for n, v in limits.items())],
         )
-        self._give(
-            "Cast",
-            tensor,
-            [clipped],
-            TensorProto.INT16,
-            (tokens, fitted.analysis.shape[1]),
-            to=TensorProto.INT16,
-        )
+        shape = (tokens, fitted.analysis.shape[1])
+        self._give("Cast", tensor, [clipped], TensorProto.INT16, shape, to=TensorProto.INT16)
 
     def model(self) -> onnx.ModelProto:
         """The graph, checked."""

@@ -16,10 +16,7 @@ from protos.codec.symbol_groups import JointTable, joint
 from protos.codec.symbol_groups import bits as bits_of
 from protos.codec.synthesis import Synthesis
 from protos.codec.token_groups import Grouping
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.integer]
+from splitter.codecs.arrays import Doubles, Floats, Integers
 
 _FLOOR = 0.03  # of a metric's mean eigenvalue: what the tail seems not to look at is not free either
 _BY_OCTAVE = 3  # classes of spread in each doubling

@@ -17,11 +17,12 @@ from torch import Tensor
 
 from splitter.codecs.arrangements import gathered
 from splitter.evaluate.verify import ReferenceModel, in_batches
+from splitter.families import Boundary
 from splitter.memory import trim_memory
 
 Metrics = dict[str, NDArray[np.float64]]
 Order = NDArray[np.int64]
-Enter = Callable[[dict[str, Tensor]], Tensor]  # a boundary -> image tokens (rows, tokens, width)
+Enter = Callable[[Boundary], Tensor]  # a boundary -> image tokens (rows, tokens, width)
 FisherTarget = Callable[[Tensor, slice], Tensor]  # image tokens of these pictures -> what has the gradients g
 
 _MAX_TOKENS = 8
@@ -31,7 +32,7 @@ _MAX_KEPT = 1 << 30  # bytes
 
 def metrics(
     enter: Enter,
-    said: FisherTarget,
+    fisher_target: FisherTarget,
     boundary: Mapping[str, NDArray[np.float32]],
     orders: Mapping[str, Order],
     at_once: int = _BATCH,
@@ -46,7 +47,7 @@ def metrics(
     sums: Metrics = {name: np.zeros((width, width)) for name, width in widths.items()}
     for rows in in_batches(len(next(iter(boundary.values()))), at_once):
         leaves = {name: torch.from_numpy(values[rows]).requires_grad_() for name, values in boundary.items()}
-        likelihood = said(enter(dict(leaves)), rows)
+        likelihood = fisher_target(enter(dict(leaves)), rows)
         for name, gradient in zip(
             leaves, torch.autograd.grad(likelihood, list(leaves.values())), strict=True
         ):
@@ -61,7 +62,7 @@ def metrics(
 
 def pictures_at_once(
     enter: Enter,
-    said: FisherTarget,
+    fisher_target: FisherTarget,
     boundary: Mapping[str, NDArray[np.float32]],
     weights: Iterable[Tensor],
     max_kept: int = _MAX_KEPT,
@@ -79,7 +80,7 @@ def pictures_at_once(
         return kept
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
-        likelihood = said(
+        likelihood = fisher_target(
             enter({name: torch.from_numpy(values[:1]).requires_grad_() for name, values in boundary.items()}),
             slice(1),
         )
@@ -95,13 +96,15 @@ class AnswerLikelihood:
     gradients have the mean g g' of answers drawn from p, with less variance.
     """
 
-    def __init__(self, whole: ReferenceModel, questions: Sequence[str], seed: int = 0) -> None:
-        self._whole, self._generator = whole, torch.Generator().manual_seed(seed)
-        self._prompts = [whole.prompting.ids(question) for question in questions]
-        self._stops = torch.tensor(sorted(whole.prompting.stop_tokens))
+    def __init__(self, reference: ReferenceModel, questions: Sequence[str], seed: int = 0) -> None:
+        self._reference, self._generator = reference, torch.Generator().manual_seed(seed)
+        self._prompts = [reference.prompting.ids(question) for question in questions]
+        self._stops = torch.tensor(sorted(reference.prompting.stop_tokens))
 
     def __call__(self, tokens: Tensor, pictures: slice) -> Tensor:
-        rows = self._whole.family.rows(self._whole.model, self._prompts[pictures][: len(tokens)], tokens)
+        rows = self._reference.family.rows(
+            self._reference.model, self._prompts[pictures][: len(tokens)], tokens
+        )
         logits, total, alive = rows.prefill(), torch.zeros(()), torch.ones(len(tokens))
         for left in reversed(range(_MAX_TOKENS)):
             likelihoods = logits.log_softmax(-1)

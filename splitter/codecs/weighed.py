@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from splitter.codecs import arrangements
 from splitter.codecs.arrangements import APART, TURNED
-from splitter.codecs.fitting import Floats, Transform, through, transform, turned
+from splitter.codecs.arrays import Doubles, Floats
+from splitter.codecs.fitting import Transform, through, transform, turned
 
-Doubles = NDArray[np.float64]
-Loss = Callable[[Floats], float]  # of a tensor (pictures, tokens, width) that was received
+TensorLoss = Callable[[Floats], float]  # of a tensor (pictures, tokens, width) that was received
 
 _TRIED = (0.02, 0.08)  # distortions
 _MIN = 1e-9
@@ -64,7 +64,7 @@ class GroupFisher:
         return [Weighed(APART, single), *turning, *grouped]
 
 
-def best(tried: Sequence[Weighed], calibration: Floats, judged: Floats, loss: Loss) -> Weighed:
+def best(tried: Sequence[Weighed], calibration: Floats, judged: Floats, loss: TensorLoss) -> Weighed:
     """The one that takes fewest bits at an equal loss: fitted on some pictures (pictures, tokens, width),
     judged on others.
     """
@@ -73,7 +73,7 @@ def best(tried: Sequence[Weighed], calibration: Floats, judged: Floats, loss: Lo
     return tried[int(np.argmin([_at(common, *curve) for curve in curves]))]
 
 
-def _curve(fitted: Transform, judged: Floats, loss: Loss) -> tuple[Doubles, Doubles]:
+def _curve(fitted: Transform, judged: Floats, loss: TensorLoss) -> tuple[Doubles, Doubles]:
     """The logarithms of bits and of losses."""
     sent = [through(fitted, judged, distortion) for distortion in _TRIED]
     return np.log([bits for bits, _ in sent]), np.log([max(loss(received), _MIN) for _, received in sent])

@@ -24,7 +24,7 @@ _TYPES = {"llama", "qwen2", "mistral"}
 
 
 def write_local(
-    family: Family, model: PreTrainedModel, folder: Path, form: QuantFormat | None = None
+    family: Family, model: PreTrainedModel, folder: Path, quant_format: QuantFormat | None = None
 ) -> pb.Local:
     """Write decoder.onnx and embeddings.npy into a folder; returns the manifest's entry, paths relative to
     it.
@@ -32,14 +32,8 @@ def write_local(
     The decoder has the head's precision, but for static quantisation: pictures calibrate no decoder, so its
     INT8 is dynamic.
     """
-    if not isinstance(family, Causal) or family.decoder(model).config.model_type not in _TYPES:
-        known = ", ".join(sorted(_TYPES))
-        raise CheckpointError(
-            f"the language model of a {family.name} cannot answer on the device yet ({known} decoders "
-            "can); leave out --with-local"
-        )
-    decoder = family.decoder(model)
-    graph = _Decoder(family, model)
+    causal = _checked(family, model)
+    decoder, graph = causal.decoder(model), _Decoder(causal, model)
     config = decoder.config
     shape = (config.num_hidden_layers, 2, 1, config.num_key_value_heads, 3, graph.head_width)
     arguments = (torch.zeros(1, 5, config.hidden_size), torch.zeros(shape))
@@ -51,8 +45,8 @@ def write_local(
         ["logits", "present"],
         {"embeds": {1: length}, "past": {4: past}},
     )
-    kind = QuantFormat(form.precision if form else INT8)
-    save(slim(convert(exported, kind)), folder / "decoder.onnx")
+    decoder_format = QuantFormat(quant_format.precision if quant_format else INT8)
+    save(slim(convert(exported, decoder_format)), folder / "decoder.onnx")
     table = decoder.get_input_embeddings().weight.detach().numpy().astype(np.float16)
     np.save(folder / "embeddings.npy", table)
     return pb.Local(
@@ -60,8 +54,18 @@ def write_local(
         embeddings="embeddings.npy",
         past_shape=(*shape[:4], 0, shape[5]),
         max_tokens=config.max_position_embeddings,
-        precision=pb.Precision(**kind.parts),
+        precision=pb.Precision(**decoder_format.parts),
     )
+
+
+def _checked(family: Family, model: PreTrainedModel) -> Causal:
+    if not isinstance(family, Causal) or family.decoder(model).config.model_type not in _TYPES:
+        known = ", ".join(sorted(_TYPES))
+        raise CheckpointError(
+            f"the language model of a {family.name} cannot answer on the device yet ({known} decoders "
+            "can); leave out --with-local"
+        )
+    return family
 
 
 class _Decoder(nn.Module):

@@ -20,13 +20,14 @@ from splitter.graph.files import save
 from splitter.graph.slim import slim
 from splitter.quantize.convert import convert
 from splitter.quantize.form import QuantFormat
-from splitter.recipe import Options
 
 _FOLDER = "edge/local"
 _MAX_BATCH = 1024
 
 
-def write_texts(matcher: ReferenceDualEncoder, staging: Path, options: Options) -> pb.Local:
+def write_texts(
+    reference: ReferenceDualEncoder, staging: Path, quant_format: QuantFormat, *, with_local: bool
+) -> pb.Local:
     """What a device needs of texts: nothing but embeddings of labels, or the tower too where local answers
     were asked for.
 
@@ -34,28 +35,28 @@ def write_texts(matcher: ReferenceDualEncoder, staging: Path, options: Options) 
     INT8 is dynamic. The table stays outside the graph, as FP16: it is the larger part, and only the rows of a
     text's tokens are ever read.
     """
-    model, length = matcher.model, matcher.family.text_length(matcher.model)
-    if not options.with_local:
+    model, length = reference.model, reference.family.text_length(reference.model)
+    if not with_local:
         return pb.Local(max_tokens=length)
     (staging / _FOLDER).mkdir()
     table = model.text_model.embeddings.token_embedding.weight.detach()
     arguments = (torch.zeros(2, length, dtype=torch.long), torch.zeros(2, length, table.shape[1]))
     batch = torch.export.Dim("batch", min=1, max=_MAX_BATCH)
     exported = export(
-        _TextTower(matcher.family, model),
+        _TextTower(reference.family, model),
         arguments,
         ["ids", "embeds"],
         ["text"],
         {"ids": {0: batch}, "embeds": {0: batch}},
     )
-    form = QuantFormat(options.form.precision)
-    local = pb.Local(max_tokens=length, precision=pb.Precision(**form.parts))
+    tower_format = QuantFormat(quant_format.precision)
+    local = pb.Local(max_tokens=length, precision=pb.Precision(**tower_format.parts))
     local.decoder, local.embeddings, local.tokenizer = (
         f"{_FOLDER}/{name}" for name in ("texts.onnx", "embeddings.npy", "tokenizer.json")
     )
-    save(slim(convert(exported, form)), staging / local.decoder)
+    save(slim(convert(exported, tower_format)), staging / local.decoder)
     np.save(staging / local.embeddings, table.numpy().astype(np.float16))
-    matcher.tokenizer.save(str(staging / local.tokenizer))
+    reference.tokenizer.save(str(staging / local.tokenizer))
     return local
 
 

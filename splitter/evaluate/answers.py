@@ -65,13 +65,13 @@ def greedy(
     order = sorted(range(len(questions)), key=lambda i: (len(prompts[i]), questions[i][1]))
     batch = max(1, min(_BATCH, _BATCH_TOKENS // max(map(len, prompts), default=1)))
     for start in range(0, len(order), batch):
-        chosen = order[start : start + batch]
+        taken = order[start : start + batch]
         rows = family.rows(
-            model, [prompts[i] for i in chosen], torch.cat([tokens[tiles[questions[i][0]]] for i in chosen])
+            model, [prompts[i] for i in taken], torch.cat([tokens[tiles[questions[i][0]]] for i in taken])
         )
-        for i, ids in zip(chosen, written(rows, len(chosen), prompting.stop_tokens, max_tokens), strict=True):
+        for i, ids in zip(taken, written(rows, len(taken), prompting.stop_tokens, max_tokens), strict=True):
             answers[i] = prompting.decode(ids, skip_special_tokens=True).strip()
-        advance(len(chosen))
+        advance(len(taken))
     return answers
 
 

@@ -17,7 +17,7 @@ from splitter.families import family, generative
 from splitter.families.loading import load_model, load_processor
 from splitter.nano.model import WEIGHTS
 from splitter.nano.questions import KINDS, Question, ask
-from splitter.nano.scenes import HELD_OUT_SEEDS, SIDE, Image, picture
+from splitter.nano.scenes import HELD_OUT_SEEDS, SIDE, Raster, picture
 
 DESCRIBE = "describe"
 
@@ -40,12 +40,12 @@ class Evaluation:
         return sum(scored.by_kind[kind] * count for kind, count in kinds.items()) / sum(kinds.values())
 
 
-def held_out(questions: int) -> tuple[list[Image], list[tuple[int, Question]]]:
+def held_out(questions: int) -> tuple[list[Raster], list[tuple[int, Question]]]:
     """So many questions, as many of each kind as can be, about scenes of unseen seeds: two of them a
     scene.
     """
     rng = np.random.default_rng(HELD_OUT_SEEDS)
-    images: list[Image] = []
+    images: list[Raster] = []
     asked: list[tuple[int, Question]] = []
     while len(asked) < questions:
         drawn = picture(HELD_OUT_SEEDS + len(images))
@@ -76,7 +76,7 @@ def evaluate(
     )
     images, asked = held_out(questions)
 
-    def see(pictures: list[Image]) -> Tensor:
+    def see(pictures: list[Raster]) -> Tensor:
         return image_tokens(kind, model, kind.pixels(processor, pictures))
 
     def scored(tokens: Tensor) -> Score:

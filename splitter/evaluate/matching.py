@@ -1,5 +1,5 @@
-"""A whole dual encoder: what its head and tail are held against, the labels that it is measured on, and what
-a bundle says of it.
+"""A reference dual encoder: what head and tail are held against, which labels are measured on, and what a
+bundle says of it.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,9 @@ from protos.limits import check_labels
 from protos.matching import LABEL, label_texts
 from splitter.evaluate.subjects import AGREEMENT, Subject
 from splitter.evaluate.verify import GATE, Score
-from splitter.families import Boundary, Matching, enter
-from splitter.families.processors import Processor
+from splitter.families import Boundary, Matching, Processor, enter
 from splitter.families.texts import embed_texts, text_tokenizer
 from splitter.nano.questions import Question
-from splitter.recipe import Options
 
 LABELS = "labels"  # the measure
 TOKENIZER = "cloud/texts.json"
@@ -108,13 +106,14 @@ class ReferenceDualEncoder:
             )
         return worst
 
-    def write(self, manifest: pb.Manifest, staging: Path) -> None:
-        """The bundle's part that is about matching, and its files."""
-        manifest.matching.CopyFrom(self.matching)
+    def write(self, staging: Path) -> pb.Matching:
+        """The files about matching into a bundle's folder, and the manifest's entry."""
+        matching = pb.Matching.FromString(self.matching.SerializeToString())
         self.tokenizer.save(str(staging / TOKENIZER))
-        if self.matching.labels:
-            manifest.matching.embeddings = _EMBEDDINGS
-            Labels(tuple(self.matching.labels), self.label_embeddings.numpy()).save(staging / _EMBEDDINGS)
+        if matching.labels:
+            matching.embeddings = _EMBEDDINGS
+            Labels(tuple(matching.labels), self.label_embeddings.numpy()).save(staging / _EMBEDDINGS)
+        return matching
 
 
 def asked_once(subject: Subject) -> Subject:
@@ -123,24 +122,29 @@ def asked_once(subject: Subject) -> Subject:
 
 
 def read_dual_encoder(
-    family: Matching, model: PreTrainedModel, processor: Processor, options: Options
+    family: Matching,
+    model: PreTrainedModel,
+    processor: Processor,
+    labels: Sequence[str] = (),
+    template: str = "",
 ) -> ReferenceDualEncoder:
-    """A loaded dual encoder. Raises CheckpointError, or RequestError for a template or labels that cannot be
-    a bundle's.
+    """A loaded dual encoder, with a bundle's own labels, and what stands around each: the family's template
+    where none is given. Raises CheckpointError, or RequestError for a template or labels that cannot be a
+    bundle's.
     """
     matching = family.scoring(model)
-    matching.template, matching.tokenizer = options.template or family.template, TOKENIZER
+    matching.template, matching.tokenizer = template or family.template, TOKENIZER
     matching.max_texts, matching.max_text_bytes = (
         min(_MAX_TEXTS, _MAX_REPLY_BYTES // (4 * matching.width)),
         _MAX_TEXT_BYTES,
     )
-    matching.labels.extend(options.labels)
+    matching.labels.extend(labels)
     if LABEL not in matching.template:
         raise RequestError(
             f"the template {matching.template!r} has no place for a label; write {LABEL} where it goes"
         )
-    if options.labels:
-        check_labels(options.labels, pb.Manifest(model=family.name, matching=matching))
+    if labels:
+        check_labels(labels, pb.Manifest(model=family.name, matching=matching))
     return ReferenceDualEncoder(family, model, text_tokenizer(processor, family.text_length(model)), matching)
 
 
@@ -151,17 +155,17 @@ class Agreement:
 
     name = LABELS
 
-    def __init__(self, matcher: ReferenceDualEncoder) -> None:
-        self._matcher = matcher
-        self.texts: Sequence[str] = matcher.texts
+    def __init__(self, dual_encoder: ReferenceDualEncoder) -> None:
+        self._dual_encoder = dual_encoder
+        self.texts: Sequence[str] = dual_encoder.texts
 
     def outcome(self, tokens: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Embeddings (pictures, width), and the place of each one's best label; from (pictures, 1, width),
         and other labels' embeddings.
         """
         pictures = _of_length_1(tokens)
-        chosen = self._matcher.label_embeddings if labels is None else labels
-        return pictures, (pictures @ chosen.T).argmax(1)
+        compared = self._dual_encoder.label_embeddings if labels is None else labels
+        return pictures, (pictures @ compared.T).argmax(1)
 
     def score(self, outcome: tuple[Tensor, Tensor], reference: tuple[Tensor, Tensor]) -> Score:
         agreement = 100 * (outcome[1] == reference[1]).float().mean().item()

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from protos.pictures.tiles import Grid
+from splitter.evaluate.matching import Agreement
+from splitter.evaluate.reference import Reference
 from splitter.evaluate.verify import ReferenceModel, Score, answers, score
 from splitter.nano.questions import Question
 
@@ -35,13 +37,13 @@ class Answers:
     name = ANSWERS
 
     def __init__(
-        self, whole: ReferenceModel, questions: Sequence[tuple[int, Question]], grids: Sequence[Grid] = ()
+        self, reference: ReferenceModel, questions: Sequence[tuple[int, Question]], grids: Sequence[Grid] = ()
     ) -> None:
         """`grids` of the pictures that the questions are about; none where each is one tile."""
-        self._whole, self._questions, self._grids = whole, questions, grids
+        self._reference, self._questions, self._grids = reference, questions, grids
 
     def outcome(self, tokens: Tensor) -> list[str]:
-        return answers(self._whole, tokens, self._questions, lambda _: None, self._grids)
+        return answers(self._reference, tokens, self._questions, lambda _: None, self._grids)
 
     def score(self, outcome: list[str], reference: list[str]) -> Score:
         return score(self._questions, outcome, reference)
@@ -61,3 +63,14 @@ class Features:
         cosine = 100 * torch.nn.functional.cosine_similarity(outcome, reference, dim=-1).mean().item()
         error = (outcome - reference).flatten(1).norm(dim=1) / reference.flatten(1).norm(dim=1)
         return Score(cosine, {"cosine": cosine, "relative error": 100 * error.mean().item()})
+
+
+def measure_of(
+    reference: Reference, questions: Sequence[tuple[int, Question]], grids: Sequence[Grid]
+) -> Measure:
+    """What losses are measured in, for the kind of reference model that there is; `grids` of the pictures
+    that the questions are about.
+    """
+    if dual_encoder := reference.dual_encoder():
+        return Agreement(dual_encoder)
+    return Answers(reference.generative(), questions, grids) if reference.answers else Features()

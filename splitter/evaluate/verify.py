@@ -44,7 +44,7 @@ class Score:
 
 @torch.inference_mode()
 def identity_difference(
-    whole: ReferenceModel,
+    reference: ReferenceModel,
     cut: str,
     pixels: Tensor,
     boundary: Boundary,
@@ -58,14 +58,14 @@ def identity_difference(
     picture. `grids` of the pictures' tiles; none where each is one. Raises CheckpointError where the
     difference reaches the gate or a greedy answer changes.
     """
-    tokens = enter(whole.family, whole.model, cut, boundary)
-    options = {"max_new_tokens": _GATE_TOKENS, "eos_token_id": list(whole.prompting.stop_tokens)}
+    tokens = enter(reference.family, reference.model, cut, boundary)
+    options = {"max_new_tokens": _GATE_TOKENS, "eos_token_id": list(reference.prompting.stop_tokens)}
     worst = 0.0
     grids = grids or [ONE_TILE] * len(questions)
     for question, grid, tiles in zip(questions, grids, spans(grids), strict=True):
-        prompt = whole.prompting.ids(question, grid)
-        expected = whole.family.generate(whole.model, prompt, pixels[tiles], **options)
-        got = spoken(whole, prompt, tokens[tiles], expected.argmax(-1).tolist())
+        prompt = reference.prompting.ids(question, grid)
+        expected = reference.family.generate(reference.model, prompt, pixels[tiles], **options)
+        got = spoken(reference, prompt, tokens[tiles], expected.argmax(-1).tolist())
         worst = max(worst, (got - expected).abs().max().item())
         if not torch.equal(got.argmax(-1), expected.argmax(-1)):
             raise CheckpointError(
@@ -81,7 +81,7 @@ def identity_difference(
 
 
 @torch.inference_mode()
-def token_difference(whole: ReferenceModel, cut: str, pixels: Tensor, boundary: Boundary) -> float:
+def token_difference(reference: ReferenceModel, cut: str, pixels: Tensor, boundary: Boundary) -> float:
     """Largest difference of image tokens between the whole model's own vision code and the tail entered at a
     cut.
 
@@ -89,9 +89,10 @@ def token_difference(whole: ReferenceModel, cut: str, pixels: Tensor, boundary: 
     hundreds. The gate where the language model is left out: behind equal image tokens it is the same code.
     Arguments as above. Raises CheckpointError where the difference reaches the gate.
     """
-    own = cast(Causal, whole.family).image_features(whole.model, pixels)
+    own = cast(Causal, reference.family).image_features(reference.model, pixels)
     worst = float(
-        (enter(whole.family, whole.model, cut, boundary) - own).abs().max() / own.abs().max().clamp(min=1)
+        (enter(reference.family, reference.model, cut, boundary) - own).abs().max()
+        / own.abs().max().clamp(min=1)
     )
     if not worst < GATE:
         message = (
@@ -102,11 +103,11 @@ def token_difference(whole: ReferenceModel, cut: str, pixels: Tensor, boundary: 
     return worst
 
 
-def spoken(whole: ReferenceModel, prompt: Sequence[int], tokens: Tensor, answer: Sequence[int]) -> Tensor:
+def spoken(reference: ReferenceModel, prompt: Sequence[int], tokens: Tensor, answer: Sequence[int]) -> Tensor:
     """The tail's logits (len(answer), vocabulary) of each token of an answer, from image tokens (tiles,
     tokens, width).
     """
-    rows = whole.family.rows(whole.model, [prompt], tokens)
+    rows = reference.family.rows(reference.model, [prompt], tokens)
     return torch.cat([rows.prefill(), *(rows.decode([token]) for token in answer[:-1])])
 
 
@@ -127,7 +128,7 @@ def score(
 
 
 def answers(
-    whole: ReferenceModel,
+    reference: ReferenceModel,
     tokens: Tensor,
     questions: Sequence[tuple[int, Question]],
     advance: Callable[[int], None],
@@ -137,7 +138,9 @@ def answers(
     grids of their tiles.
     """
     asked = [(index, question.text) for index, question in questions]
-    return greedy(whole.family, whole.model, whole.prompting, tokens, asked, advance=advance, grids=grids)
+    return greedy(
+        reference.family, reference.model, reference.prompting, tokens, asked, advance=advance, grids=grids
+    )
 
 
 def recode(image: Image, form: str, quality: int) -> tuple[Image, int]:

@@ -1,178 +1,51 @@
-"""Model families: where the layers of an architecture are, and what is alive at a cut.
+"""Model families: one file each, found by name. What a family must tell is in interface.py."""
 
-A cut is a named boundary of the vision part: `vision.K` after K vision layers, `connector` at the image
-tokens, or `pooled` and `projection` at the one embedding that a dual encoder makes of a picture. What crosses
-it is a boundary: named tensors, batch first. Both the splitter (to export) and the cloud (to go on from a
-cut) walk a model through these functions, so that a cut means the same to both.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig
 
-from protos import bundle_pb2 as pb
-from protos.errors import CheckpointError, UnknownName
+from protos.errors import CheckpointError
+from splitter.families.interface import (
+    CONNECTOR,
+    EMBEDDING,
+    IMAGE_TOKENS,
+    POOLED,
+    PROJECTION,
+    Boundary,
+    DecoderBatch,
+    Family,
+    Generative,
+    Matching,
+    Processor,
+    Step,
+    cut_names,
+    enter,
+    feature_depth,
+    generative,
+    walk,
+)
 
-if TYPE_CHECKING:
-    from splitter.families.processors import Processor
-
-Boundary = dict[str, Tensor]
-Step = Callable[[Boundary], Boundary]
-CONNECTOR = "connector"
-IMAGE_TOKENS = "image_tokens"
-POOLED = "pooled"
-PROJECTION = "projection"
-EMBEDDING = "embedding"
-
-
-class DecoderBatch(Protocol):
-    """The language model writing answers side by side, one row a question. Rows may leave; none may join."""
-
-    def prefill(self) -> Tensor:
-        """Read all prompts; the logits (rows, vocabulary) of each row's next token."""
-
-    def decode(self, tokens: Sequence[int]) -> Tensor:
-        """Add one token to each row; the logits (rows, vocabulary) of the next."""
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """Let all other rows leave, and what is kept of them."""
-
-    def teacher_force(self, answers: Tensor) -> Tensor:
-        """In place of a prefill, where the answers (rows, length) are known: the logits (rows, length,
-        vocabulary) of each token.
-        """
-
-
-class Family(Protocol):
-    """What one architecture must tell of its vision part. Tensors are batch first; one picture gives one row,
-    or one for each tile.
-
-    A family is also a `Speaking` or a `Matching` one.
-    """
-
-    name: str  # transformers' model_type; where one type has several tasks, the type and the task
-    auto: Any  # the class of transformers whose `from_pretrained` loads it
-
-    def complete(self, model: PreTrainedModel, _folder: Path) -> PreTrainedModel:
-        """A loaded model with what weights and config.json leave open, from the folder's other files. Raises
-        CheckpointError.
-        """
-        return model
-
-    def depth(self, model: PreTrainedModel) -> int:
-        """How many vision layers there are."""
-
-    def embed(self, model: PreTrainedModel, pixels: Tensor) -> Boundary:
-        """Pixels (n, 3, h, w) to what the first vision layer takes."""
-
-    def layer(self, model: PreTrainedModel, index: int, boundary: Boundary) -> Boundary:
-        """Through vision layer `index`, counted from 0."""
-
-    def after_layers(self, model: PreTrainedModel) -> Mapping[str, Step]:
-        """The cuts behind the last vision layer in order, each with the step to it from the one before.
-
-        The last cut's boundary is one tensor, (n, tokens, width): what the language model takes of a picture,
-        or the picture's embedding as one token.
-        """
-
-    def pixels(self, processor: "Processor", pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """RGB pictures (h, w, 3) through the checkpoint's own processor: (tiles of all pictures, 3, h, w)."""
-
-    def resized(
-        self, processor: "Processor", pictures: Sequence[NDArray[np.uint8]]
-    ) -> list[NDArray[np.uint8]]:
-        """The same pictures as an upload sends them: RGB (h, w, 3) at the size that the model sees, or
-        smaller.
-        """
-
-    def preprocessing(self, processor: "Processor") -> pb.Preprocessing:
-        """What that processor does, step by step, for a device without it. Raises CheckpointError where it
-        cannot be said.
-        """
-
-    def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:
-        """Channels, height and width of the pixels of one picture, or of one of its tiles."""
-
-
-@runtime_checkable
-class Generative(Family, Protocol):
-    """A family with a language model, which answers questions about a picture."""
-
-    def rows(
-        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
-    ) -> DecoderBatch:
-        """Prompts of token ids, and each its image tokens, ready for the prefill.
-
-        `image_tokens` (tiles, tokens, width): those of the first prompt's tiles, then of the second's.
-        """
-
-    def generate(
-        self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
-    ) -> Tensor:
-        """The whole model's own greedy answer about one picture (tiles, 3, h, w), as the logits (steps,
-        vocabulary) of its tokens.
-
-        What head and tail are held against: transformers' `generate`, with its `options`, and nothing of
-        ours.
-        """
-
-    def prompt_template(self, model: PreTrainedModel, processor: "Processor") -> str:
-        """The chat template around one picture and `{question}`, the picture's tokens written out, or
-        `{picture}` in their place.
-
-        A checkpoint without a chat template is a captioner: its template has no `{question}`. Raises
-        CheckpointError.
-        """
-
-    def picture_text(self, model: PreTrainedModel, processor: "Processor") -> pb.PictureText | None:
-        """What `{picture}` stands for, for each grid of tiles; None where pictures are one tile and the
-        template has no `{picture}`.
-        """
-        del model, processor
-        return None
-
-    def image_token(self, model: PreTrainedModel) -> int | None:
-        """The token that stands for an image token in a prompt; None where the picture is not part of the
-        prompt.
-        """
-
-    def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
-        """The tokens that end an answer."""
-
-
-@runtime_checkable
-class Matching(Family, Protocol):
-    """A dual encoder: pictures and texts as embeddings in one space, compared by their cosine. The last cut
-    is the picture's.
-    """
-
-    template: str  # what its makers write around a label, `{label}`
-
-    def scoring(self, model: PreTrainedModel) -> pb.Matching:
-        """How a cosine becomes a probability: kind, scale and bias; and the width of the embeddings."""
-
-    def text_length(self, model: PreTrainedModel) -> int:
-        """How many tokens every text is padded or cut to."""
-
-    def picture_embedding(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
-        """The whole model's own embeddings (n, width) of pixels (n, 3, h, w): what head and tail are held
-        against.
-        """
-
-    def text_embedding(self, model: PreTrainedModel, ids: Tensor) -> Tensor:
-        """The whole model's own embeddings (n, width) of token ids (n, text length)."""
-
-    def text_tower(self, model: PreTrainedModel, ids: Tensor, embeds: Tensor) -> Tensor:
-        """The same from the tokens' embeddings (n, text length, width), for an export without the table of
-        them.
-        """
-
+__all__ = [
+    "CONNECTOR",
+    "EMBEDDING",
+    "IMAGE_TOKENS",
+    "POOLED",
+    "PROJECTION",
+    "Boundary",
+    "DecoderBatch",
+    "Family",
+    "Generative",
+    "Matching",
+    "Processor",
+    "Step",
+    "cut_names",
+    "enter",
+    "family",
+    "family_of",
+    "feature_depth",
+    "generative",
+    "walk",
+]
 
 # Where each family lives, as module and class: a module is imported when its family is asked for.
 _FAMILIES = {
@@ -220,67 +93,3 @@ def family_of(config: PretrainedConfig) -> Family:
     """
     tasks = [_TASKS[name] for name in config.architectures or () if name in _TASKS]
     return family(tasks[0] if tasks else config.model_type)
-
-
-def generative(family: Family) -> Generative:
-    """The same family as one that answers questions. Raises CheckpointError for a dual encoder."""
-    if not isinstance(family, Generative):
-        raise CheckpointError(
-            f"a {family.name} matches pictures with texts and answers no questions", family=family.name
-        )
-    return family
-
-
-def feature_depth(layers: int, selected: object) -> int:
-    """How many of a tower's layers lie before the hidden state that a connector takes:
-    `vision_feature_layer`.
-
-    0 is what the first layer takes, -1 what the last one gives. Raises CheckpointError for several, or one
-    that is not there.
-    """
-    if not isinstance(selected, int):
-        message = (
-            f"this model takes the features of layers {selected} together; only one "
-            "vision_feature_layer can be split yet"
-        )
-        raise CheckpointError(message, layers=selected)
-    depth = selected + (layers + 1 if selected < 0 else 0)
-    if not 0 <= depth <= layers:
-        raise CheckpointError(
-            f"vision_feature_layer is {selected}, but the vision tower has {layers} layers; mend config.json"
-        )
-    return depth
-
-
-def cut_names(family: Family, model: PreTrainedModel) -> list[str]:
-    """Every cut that a model can have, in order."""
-    return [*(f"vision.{k + 1}" for k in range(family.depth(model))), *family.after_layers(model)]
-
-
-def walk(family: Family, model: PreTrainedModel, pixels: Tensor) -> Iterator[tuple[str, Boundary]]:
-    """From pixels through every cut in order: its name and its boundary."""
-    yield from _onwards(family, model, 0, family.embed(model, pixels))
-
-
-def enter(family: Family, model: PreTrainedModel, cut: str, boundary: Boundary) -> Tensor:
-    """From a cut's boundary to that of the last cut, (n, tokens, width): the vision part of the tail."""
-    names = cut_names(family, model)
-    if cut not in names:
-        raise UnknownName("cut", cut, names)
-    for _, reached in _onwards(family, model, names.index(cut) + 1, boundary):
-        boundary = reached
-    (last,) = boundary.values()
-    return last
-
-
-def _onwards(
-    family: Family, model: PreTrainedModel, done: int, boundary: Boundary
-) -> Iterator[tuple[str, Boundary]]:
-    """Every boundary behind the `done` cuts that lie behind already."""
-    depth = family.depth(model)
-    for index in range(done, depth):
-        boundary = family.layer(model, index, boundary)
-        yield f"vision.{index + 1}", boundary
-    for name, step in list(family.after_layers(model).items())[max(0, done - depth) :]:
-        boundary = step(boundary)
-        yield name, boundary

@@ -16,10 +16,10 @@ from transformers import (
     PreTrainedModel,
 )
 
-from splitter.families import IMAGE_TOKENS, Boundary, DecoderBatch
+from splitter.families import IMAGE_TOKENS, Boundary, DecoderBatch, Processor
 from splitter.families.causal import spoken_logits
 from splitter.families.crossed import CrossAttentionBatch, padded
-from splitter.families.processors import OneTile, Processor, surrounded
+from splitter.families.processors import OneTile, surrounded
 
 
 class BlipTower(OneTile, Protocol):

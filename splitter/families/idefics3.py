@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
-from splitter.families import IMAGE_TOKENS, Boundary
+from splitter.families import IMAGE_TOKENS, Boundary, Processor
 from splitter.families.causal import Causal
-from splitter.families.processors import FILTERS, OneTile, Processor, normalisation
+from splitter.families.processors import FILTERS, OneTile, normalisation
 
 _LONGEST_OF_ALL = 4096  # the processor's own bound on an edge
 

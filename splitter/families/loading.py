@@ -14,10 +14,10 @@ from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
 from protos.errors import CheckpointError
-from splitter.families import Family, family_of
+from splitter.families import Family, Processor, family_of
 from splitter.families.causal import Causal
 from splitter.families.checkpoint import CONFIG, Stored, listed, read_config, read_tensors
-from splitter.families.processors import Processor, read_processor
+from splitter.families.processors import read_processor
 
 _FP32_BYTES = 4
 _OPTIONS: dict[str, Any] = {

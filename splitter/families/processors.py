@@ -19,19 +19,9 @@ from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTr
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 from protos.text.prompt import PICTURE
-from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Generative, Step, walk
+from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Generative, Processor, Step, walk
 
 FILTERS = {1: pb.Resize.LANCZOS, 2: pb.Resize.BILINEAR, 3: pb.Resize.BICUBIC}  # Pillow's numbers
-
-
-class Processor(Protocol):
-    """What is used of a transformers processor."""
-
-    image_processor: Any
-    tokenizer: Any
-
-    def save_pretrained(self, folder: Path) -> object:
-        """Write the files that `read_processor` reads."""
 
 
 @dataclass

@@ -20,11 +20,11 @@ from transformers.models.qwen2_vl.modeling_qwen2_vl import (
 from transformers.vision_utils import get_vision_position_ids, get_vision_window_index
 
 from protos import bundle_pb2 as pb
-from splitter.families import IMAGE_TOKENS, Boundary, fixed_grid
+from splitter.families import IMAGE_TOKENS, Boundary, Processor, fixed_grid
 from splitter.families.causal import spoken_logits
 from splitter.families.forward import Forward
 from splitter.families.loading import load_processor
-from splitter.families.processors import OneTile, Processor
+from splitter.families.processors import OneTile
 
 
 class Qwen2VL(OneTile, Forward):

@@ -12,8 +12,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from protos.errors import CheckpointError
-from splitter.families import Matching
-from splitter.families.processors import Processor
+from splitter.families import Matching, Processor
 
 _BATCH = 64
 

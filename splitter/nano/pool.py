@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from splitter.nano.model import PATCH, SHUFFLE
-from splitter.nano.scenes import MAX_OBJECTS, SIDE, TRAINING_SEEDS, Image, Picture, Scene, flip, picture
+from splitter.nano.scenes import MAX_OBJECTS, SIDE, TRAINING_SEEDS, Picture, Raster, Scene, flip, picture
 
 GRID = SIDE // PATCH
 CELLS = GRID // SHUFFLE
@@ -28,7 +28,7 @@ class Example:
     """
 
     scene: Scene
-    image: Image
+    image: Raster
     subject: NDArray[np.int8]
     present: NDArray[np.bool_]
 
@@ -65,7 +65,7 @@ def _example(seed: int) -> Example:
     return Example(drawn.scene, image, _subject(drawn), _present(drawn))
 
 
-def _recompressed(image: Image, rng: np.random.Generator) -> Image:
+def _recompressed(image: Raster, rng: np.random.Generator) -> Raster:
     """Half of the time the image as it is, else after JPEG or WebP of a random quality."""
     if rng.uniform() < 0.5:
         return image

@@ -23,7 +23,7 @@ TRAINING_SEEDS = 0
 HELD_OUT_SEEDS = 1_000_000_000
 CALIBRATION_SEEDS = 2_000_000_000
 
-Image = NDArray[np.uint8]
+Raster = NDArray[np.uint8]  # a drawn picture (SIDE, SIDE, 3), or the mask of an object (SIDE, SIDE)
 
 _HUES = {"red": 0, "orange": 27, "yellow": 55, "green": 120, "cyan": 182, "blue": 226, "purple": 285}
 _RADII = {"small": (8.5, 11.0), "large": (16.0, 20.0)}
@@ -68,7 +68,7 @@ class Picture:
     """
 
     scene: Scene
-    image: Image
+    image: Raster
     owner: NDArray[np.int8]
 
 
@@ -108,12 +108,12 @@ def _flip_object(thing: Object, orientation: int) -> Object:
     return replace(thing, x=y, y=x) if orientation & 4 else replace(thing, x=x, y=y)
 
 
-def place_objects(rng: np.random.Generator, wanted: int) -> tuple[list[Object], list[Image]]:
+def place_objects(rng: np.random.Generator, wanted: int) -> tuple[list[Object], list[Raster]]:
     """Draw objects until `wanted` of them stand where each is still seen; a later one may overlap an earlier
     one.
     """
     objects: list[Object] = []
-    masks: list[Image] = []
+    masks: list[Raster] = []
     for _ in range(40):
         if len(objects) == wanted:
             break
@@ -135,7 +135,7 @@ def _random_object(rng: np.random.Generator) -> Object:
     return Object(colour, shape, size, float(x), float(y), radius, float(rng.uniform(-0.35, 0.35)))
 
 
-def all_visible(masks: list[Image]) -> bool:
+def all_visible(masks: list[Raster]) -> bool:
     """Whether three quarters of each object are seen, those that come later lying in front."""
     owner = np.full((SIDE, SIDE), -1, np.int8)
     for index, mask in enumerate(masks):
@@ -143,7 +143,7 @@ def all_visible(masks: list[Image]) -> bool:
     return all((owner == i).sum() >= _MIN_VISIBLE * (m > 127).sum() for i, m in enumerate(masks))
 
 
-def coverage(thing: Object) -> Image:
+def coverage(thing: Object) -> Raster:
     """The object's coverage of every pixel, 0 to 255, with smooth edges."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     centre = (round(thing.x * 16), round(thing.y * 16))
@@ -193,7 +193,7 @@ _OUTLINES: dict[str, Callable[[], NDArray[np.float64]]] = {
 }
 
 
-def paint(image: NDArray[np.float32], colour: str, mask: Image, rng: np.random.Generator) -> None:
+def paint(image: NDArray[np.float32], colour: str, mask: Raster, rng: np.random.Generator) -> None:
     """Lay a shade of a colour onto an image (128, 128, 3) where the mask covers it."""
     hue = (_HUES[colour] + rng.uniform(-5, 5)) / 360 % 1
     rgb = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.75, 1), rng.uniform(0.7, 1)), np.float32) * 255
@@ -247,7 +247,7 @@ _PATTERNS: dict[str, Callable[[np.random.Generator], NDArray[np.generic]]] = {
 }
 
 
-def photograph(image: NDArray[np.float32], rng: np.random.Generator, grain: np.random.Generator) -> Image:
+def photograph(image: NDArray[np.float32], rng: np.random.Generator, grain: np.random.Generator) -> Raster:
     """What a cheap camera would add: a little blur, uneven light, and sensor noise, which `grain` draws."""
     if rng.uniform() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9)).astype(np.float32)

@@ -27,7 +27,7 @@ Milliseconds = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Times:
+class TraceTimes:
     """The distribution of a payload's time on the link, in milliseconds: uniform over (least, least + gap),
     weighed by the gap.
     """
@@ -119,13 +119,13 @@ class Trace:
         long = self._gaps[self._gaps >= OUTAGE_MS]
         return Outages(len(long), float(long.max(initial=0.0)), float(long.sum() / self.milliseconds[-1]))
 
-    def times(self, size: int) -> Times:
+    def times(self, size: int) -> TraceTimes:
         """How long a payload of `size` bytes takes to leave, over all starts."""
         packets = max(1, -(-size // PACKET_BYTES))
         rounds, last = np.divmod(np.arange(len(self._moments)) + packets - 1, len(self._moments))
         least = rounds * self._moments[-1] + self._moments[last] - self._moments
         there = self._gaps > 0  # no start lies between two packets of the same millisecond
-        return Times(least[there], self._gaps[there])
+        return TraceTimes(least[there], self._gaps[there])
 
     @cached_property
     def _moments(self) -> Milliseconds:

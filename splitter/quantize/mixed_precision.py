@@ -37,17 +37,17 @@ def restore_float(
     needed = {node.input[1] for node in floats.values()} - {
         tensor.name for tensor in quantised.graph.initializer
     }
-    freed = onnx.ModelProto()
-    freed.CopyFrom(quantised)
-    del freed.graph.node[:]
-    freed.graph.node.extend(floats.get(node.output[0], node) for node in quantised.graph.node)
-    freed.graph.initializer.extend(tensor for tensor in original.graph.initializer if tensor.name in needed)
-    return freed
+    mixed = onnx.ModelProto()
+    mixed.CopyFrom(quantised)
+    del mixed.graph.node[:]
+    mixed.graph.node.extend(floats.get(node.output[0], node) for node in quantised.graph.node)
+    mixed.graph.initializer.extend(tensor for tensor in original.graph.initializer if tensor.name in needed)
+    return mixed
 
 
 def _label(node: onnx.NodeProto) -> str:
     """The module that the exporter took the node from, or the node's own name."""
-    said = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
-    scopes = [scope.strip(" '\"") for scope in said.strip("[]").split(",")]
+    text = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
+    scopes = [scope.strip(" '\"") for scope in text.strip("[]").split(",")]
     modules = [scope for scope in scopes[:-1] if scope]
     return re.sub(r"^(model\.)+", "", modules[-1]) if modules else node.name or node.output[0]

@@ -116,8 +116,8 @@ class _OfInputs(CalibraterBase):  # type: ignore[misc]
     def select_tensors_to_calibrate(
         self, model: onnx.ModelProto
     ) -> tuple[set[str], dict[str, onnx.ValueInfoProto]]:
-        chosen, known = super().select_tensors_to_calibrate(model)
-        return chosen & {node.input[0] for node in model.graph.node if node.op_type in _KINDS}, known
+        selected, known = super().select_tensors_to_calibrate(model)
+        return selected & {node.input[0] for node in model.graph.node if node.op_type in _KINDS}, known
 
 
 class _MinMax(_OfInputs, MinMaxCalibrater):  # type: ignore[misc]

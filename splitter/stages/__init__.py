@@ -1,1 +1,1 @@
-"""The stages of a split, in order."""
+"""The stages of a split: load, choose cuts, export, gate, quantise, fit, write, measure."""

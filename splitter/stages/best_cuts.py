@@ -9,31 +9,17 @@ again.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 
 from protos import bundle_pb2 as pb
 from protos.costs.profile import DeviceProfile
-from splitter.families import cut_names
 from splitter.planning.choices import Choice, choices
 from splitter.planning.envelope import Stretch, fastest
-from splitter.planning.plan import ORDINARY
-from splitter.stages.trial import Trial
-from splitter.stages.work import Work
 
 SLOWER = (1.0, 4.0, 16.0)
 NEGLIGIBLE = 0.1
 _MAX_CANDIDATES = 8
 _SPREAD = 6
-_WHERE = "64 kbit/s to 1 Gbit/s, devices as fast as this machine, 4 and 16 times slower"
-
-
-def best_cuts(work: Work) -> list[str]:
-    """The names of the cuts to publish, in order; the last cut is always one, because answering on the device
-    ends there.
-    """
-    found: list[str] = work.parts.value("cuts", lambda: _best(work))
-    work.say(f"the best cuts ({_WHERE}): {', '.join(found)}")
-    return found
+WHERE = "64 kbit/s to 1 Gbit/s, devices as fast as this machine, 4 and 16 times slower"
 
 
 def candidates(possible: Sequence[str], depth: int) -> list[str]:
@@ -102,9 +88,9 @@ def _missed(kept: Collection[str], field: Sequence[Choice]) -> float:
     among = [choice for choice in field if _cut(choice) in kept]
     if not among:
         return float("inf")
-    best, rest = fastest(field, 0.0), fastest(among, 0.0)
-    uplinks = {uplink for stretch in (*best, *rest) for uplink in (stretch.low, stretch.high)}
-    return max(_time(rest, uplink) / _time(best, uplink) - 1 for uplink in uplinks)
+    best, left = fastest(field, 0.0), fastest(among, 0.0)
+    uplinks = {uplink for stretch in (*best, *left) for uplink in (stretch.low, stretch.high)}
+    return max(_time(left, uplink) / _time(best, uplink) - 1 for uplink in uplinks)
 
 
 def _time(stretches: Sequence[Stretch], uplink: float) -> float:
@@ -117,10 +103,3 @@ def _scaled(times: Mapping[str, float], factor: float) -> dict[str, float]:
 
 def _cut(choice: Choice) -> str:
     return choice.name.removeprefix("split@").partition("/")[0]
-
-
-def _best(work: Work) -> list[str]:
-    possible = cut_names(work.whole.family, work.whole.model)
-    trial = Trial(work, candidates(possible, work.whole.family.depth(work.whole.model)))
-    least = trial.whole_accuracy - ORDINARY.max_loss
-    return worth_publishing(trial.manifest, cache(lambda name: trial.accuracy(name) >= least))

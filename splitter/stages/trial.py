@@ -5,160 +5,163 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
-from splitter.codecs import codecs, encoders
-from splitter.evaluate.matching import Agreement
-from splitter.evaluate.measures import Answers, Features, Measure
+from protos.pictures.tiles import Grid
+from splitter.codecs import codecs
+from splitter.codecs.arrays import Floats, Tensors
+from splitter.codecs.coder import Coder
+from splitter.codecs.tail_from import CutTail
+from splitter.evaluate.evaluation_set import EvaluationSet
+from splitter.evaluate.latency import median_milliseconds
+from splitter.evaluate.measures import Measure, measure_of
+from splitter.evaluate.reference import Reference
 from splitter.evaluate.verify import image_tokens
-from splitter.families import Boundary, enter, walk
-from splitter.graph.chain import Arrays, Chain, open_session
+from splitter.families import enter
+from splitter.graph.chain import Chain
 from splitter.graph.cut import cut
-from splitter.graph.export import export_tower, graph_name
-from splitter.stages.cut_codecs import cut_codecs
-from splitter.stages.report import median_milliseconds
-from splitter.stages.select import in_form
-from splitter.stages.weighing import weigh
-from splitter.stages.work import Work
+from splitter.graph.cut_plan import CutPlan, boundary_tensors
+from splitter.stages.cut_codecs import cut_codecs, weigh
+from splitter.stages.gate import export
+from splitter.stages.quantise import in_format
+from splitter.stages.run import Run
 
 _CALIBRATION, _PICTURES = 128, 24
 _MAX_BYTES = 512 << 20  # of all candidates' boundaries on the calibration pictures
 _TURNS = 15
 
-Tensors = dict[str, wire.Floats]
+
+@dataclass(frozen=True)
+class _Sent:
+    """What a codec of a cut sends of each picture, and the receiver's half."""
+
+    cut: str
+    half: wire.Codec
+    payloads: Sequence[dict[str, bytes]]
 
 
 @dataclass(frozen=True)
-class _Coder:
-    """Both halves of a codec."""
+class _Candidate:
+    """Of a cut: its piece's milliseconds, and its boundary on calibration pictures and on those to measure
+    on.
+    """
 
-    half: wire.Codec
-    encoder: ort.InferenceSession | None
-
-    @classmethod
-    def of(cls, spec: pb.Codec, folder: Path, threads: int) -> "_Coder":
-        encoder = open_session((folder / spec.encoder).read_bytes(), threads) if spec.encoder else None
-        return cls(wire.receiver(spec, folder.joinpath), encoder)
-
-    def encode(self, boundary: Tensors, tiles: slice) -> dict[str, bytes]:
-        """The payloads of one picture of a batch, whose tiles lie there."""
-        codes = encoders.run(
-            self.encoder, self.half, {name: values[tiles] for name, values in boundary.items()}
-        )
-        return self.half.encode({name: np.concatenate(values) for name, values in codes.items()})
+    cut: str
+    milliseconds: float
+    calibration: Tensors
+    held_out: Tensors
 
 
+@dataclass(frozen=True)
 class Trial:
-    """The measured candidates; `manifest` holds what a plan needs to know of them."""
+    """The measured candidates; `manifest` holds what a plan needs to know of them.
 
-    def __init__(self, work: Work, names: Sequence[str]) -> None:
-        self._work, self._folder = work, work.parts.folder / "trial"
-        self._grids, self._spans = work.grids[:_PICTURES], work.spans[:_PICTURES]
-        self._pixels = work.held_out[: self._spans[-1].stop]
-        self._tensors = _tensors(work, names)
-        self._coders: dict[str, _Coder] = {}
-        self._payloads: dict[str, list[dict[str, bytes]]] = {}
-        self.manifest = pb.Manifest()
-        for part in ("edge", "cloud"):
-            (self._folder / part).mkdir(parents=True, exist_ok=True)
-        for done, (name, milliseconds, fitted, held) in enumerate(self._reached(names)):
-            work.advance("trying cuts", done, len(names))
-            self._try(name, milliseconds, fitted, held)
+    `pixels` (tiles, 3, h, w) are those of the pictures to measure on, `grids` their tiles.
+    """
+
+    manifest: pb.Manifest
+    sent: Mapping[str, _Sent]
+    reference: Reference
+    measure: Measure
+    pixels: Floats
+    grids: Sequence[Grid]
 
     def accuracy(self, name: str) -> float:
         """Of a codec of a cut, `split@CUT/CODEC`, in percent of the report's measure."""
-        place, _, _ = name.removeprefix("split@").partition("/")
-        half, sent = self._coders[name].half, self._payloads[name]
+        sent, tiles = self.sent[name], len(self.pixels)
         decoded = [
-            half.decode(payloads, grid.tiles) for payloads, grid in zip(sent, self._grids, strict=True)
+            sent.half.decode(payloads, grid.tiles)
+            for payloads, grid in zip(sent.payloads, self.grids, strict=True)
         ]
         together = {tensor: np.concatenate([one[tensor] for one in decoded]) for tensor in decoded[0]}
-        tiles = len(self._pixels)
         received = {
             tensor: torch.from_numpy(v.reshape(tiles, -1, *v.shape[1:])) for tensor, v in together.items()
         }
         with torch.inference_mode():
-            tokens = enter(self._work.whole.family, self._work.whole.model, place, received)
-        return self._measure.score(self._measure.outcome(tokens), self._whole).accuracy
+            tokens = enter(self.reference.family, self.reference.get().model, sent.cut, received)
+        return self.measure.score(self.measure.outcome(tokens), self._expected).accuracy
 
     @cached_property
     def whole_accuracy(self) -> float:
-        return self._measure.score(self._whole, self._whole).accuracy
+        """Of the reference model."""
+        return self.measure.score(self._expected, self._expected).accuracy
 
     @cached_property
-    def _measure(self) -> Measure:
-        """The report's, on fewer pictures."""
-        work = self._work
-        if matcher := work.matcher:
-            return Agreement(matcher)
-        asked = [(index, question) for index, question in work.subject.questions if index < len(self._grids)]
-        return Answers(work.speaker, asked, self._grids) if work.with_language else Features()
+    def _expected(self) -> Any:
+        pixels = torch.from_numpy(self.pixels)
+        return self.measure.outcome(image_tokens(self.reference.family, self.reference.get().model, pixels))
 
-    @cached_property
-    def _whole(self) -> object:
-        whole = self._work.whole
-        return self._measure.outcome(image_tokens(whole.family, whole.model, torch.from_numpy(self._pixels)))
 
-    def _reached(self, names: Sequence[str]) -> Iterator[tuple[str, float, Tensors, Tensors]]:
-        """Of each candidate: its piece's milliseconds, and its boundary on calibration pictures and on those
-        to measure on.
-        """
-        work = self._work
-        tower = work.parts.model("tower-fp32", lambda: export_tower(work.whole.family, work.whole.model))
-        graph_names = [[graph_name(name, tensor) for tensor in self._tensors[name]] for name in names]
-        chain = Chain(cut(in_form(work, tower), graph_names), work.options.threads)
-        one = chain.run(self._pixels[:1])
-        tiles = len(self._pixels) // len(self._grids)
-        room = _MAX_BYTES // (tiles * sum(values.nbytes for arrays in one for values in arrays.values()))
-        seen = list(work.subject.calibration)[: max(8, min(_CALIBRATION, room))]
-        measured = (
-            chain.milliseconds(self._pixels[:1], _TURNS),
-            chain.run(work.pixels(seen)),
-            chain.run(self._pixels),
-        )
-        for name, milliseconds, fitted, held in zip(names, *measured, strict=True):
-            yield name, milliseconds, self._boundary(name, fitted), self._boundary(name, held)
-
-    def _boundary(self, name: str, arrays: Arrays) -> Tensors:
-        return {
-            tensor: np.asarray(arrays[graph_name(name, tensor)], np.float32) for tensor in self._tensors[name]
+def try_cuts(run: Run, reference: Reference, evaluation: EvaluationSet, cuts: Sequence[str]) -> Trial:
+    """Fit the codecs of each candidate, and measure what they take."""
+    folder = _folder(run)
+    grids, spans = evaluation.grids[:_PICTURES], evaluation.spans[:_PICTURES]
+    pixels = evaluation.held_out[: spans[-1].stop]
+    manifest, sent = pb.Manifest(), dict[str, _Sent]()
+    for done, candidate in enumerate(_candidates(run, reference, evaluation, cuts, pixels)):
+        run.advance("trying cuts", done, len(cuts))
+        manifest.pieces.add(cut=candidate.cut, milliseconds=candidate.milliseconds)
+        tail = CutTail(reference, candidate.cut, evaluation.questions)
+        entry = _fitted(run, tail, candidate, folder)
+        sent |= {
+            f"split@{entry.name}/{spec.name}": _send(spec, candidate, folder, spans, run.options.threads)
+            for spec in entry.codecs
         }
+        manifest.cuts.append(entry)
+    asked = [(index, question) for index, question in evaluation.subject.questions if index < len(grids)]
+    return Trial(manifest, sent, reference, measure_of(reference, asked, grids), pixels, grids)
 
-    def _try(self, name: str, milliseconds: float, fitted: Tensors, held: Tensors) -> None:
-        """Fit the codecs of a candidate, and measure what they take."""
-        self.manifest.pieces.add(cut=name, milliseconds=milliseconds)
-        entry = self.manifest.cuts.add(name=name, cloud_milliseconds=self._tail_milliseconds(name, held))
-        codings = cut_codecs(self._work, name, fitted, weigh(self._work, name, fitted))
-        entry.codecs.extend(coding.describe(held) for coding in codings)
-        codecs.write(entry, codings, self._folder)
-        for spec in entry.codecs:
-            route, coder = (
-                f"split@{name}/{spec.name}",
-                _Coder.of(spec, self._folder, self._work.options.threads),
-            )
-            sent = [coder.encode(held, tiles) for tiles in self._spans]
-            spec.mean_bytes = mean(sum(map(len, payloads.values())) for payloads in sent)
-            spec.encode_milliseconds = median_milliseconds(partial(coder.encode, held, slice(1)))
-            self._coders[route], self._payloads[route] = coder, sent
 
-    @torch.inference_mode()
-    def _tail_milliseconds(self, name: str, held: Tensors) -> float:
-        whole = self._work.whole
-        boundary: Boundary = {tensor: torch.from_numpy(values[:1]) for tensor, values in held.items()}
-        return median_milliseconds(partial(enter, whole.family, whole.model, name, boundary))
+def _folder(run: Run) -> Path:
+    folder = run.parts.folder / "trial"
+    for part in ("edge", "cloud"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _candidates(
+    run: Run, reference: Reference, evaluation: EvaluationSet, cuts: Sequence[str], pixels: Floats
+) -> Iterator[_Candidate]:
+    """Every candidate, on as many calibration pictures as have room in memory."""
+    plan = CutPlan(boundary_tensors(reference.family, reference.get().model, cuts))
+    tower = in_format(run, evaluation, export(run, reference))
+    chain = Chain(cut(tower, plan.graph_names), run.options.threads)
+    tiles = len(pixels) // min(_PICTURES, len(evaluation.grids))
+    one = sum(values.nbytes for arrays in chain.run(pixels[:1]) for values in arrays.values())
+    room = _MAX_BYTES // (tiles * one)
+    measured = (
+        chain.milliseconds(pixels[:1], _TURNS),
+        chain.run(evaluation.calibration(max(8, min(_CALIBRATION, room)))),
+        chain.run(pixels),
+    )
+    for name, milliseconds, seen, held in zip(cuts, *measured, strict=True):
+        yield _Candidate(name, milliseconds, plan.boundary(name, seen), plan.boundary(name, held))
+
+
+def _fitted(run: Run, tail: CutTail, candidate: _Candidate, folder: Path) -> pb.Cut:
+    """The candidate's codecs in the folder, as a manifest has them."""
+    codings = cut_codecs(run, tail, candidate.calibration, weigh(run, tail, candidate.calibration))
+    entry = pb.Cut(name=candidate.cut, cloud_milliseconds=_tail_milliseconds(tail, candidate.held_out))
+    entry.codecs.extend(coding.describe(candidate.held_out) for coding in codings)
+    codecs.write(entry, codings, folder)
+    return entry
 
 
 @torch.inference_mode()
-def _tensors(work: Work, names: Sequence[str]) -> Mapping[str, list[str]]:
-    """The bare tensor names that cross each candidate."""
-    pixels = torch.zeros(1, *work.whole.family.pixel_shape(work.whole.model))
-    return {
-        name: list(boundary)
-        for name, boundary in walk(work.whole.family, work.whole.model, pixels)
-        if name in names
-    }
+def _tail_milliseconds(tail: CutTail, boundary: Tensors) -> float:
+    one = {tensor: torch.from_numpy(values[:1]) for tensor, values in boundary.items()}
+    return median_milliseconds(partial(tail.enter, one))
+
+
+def _send(spec: pb.Codec, candidate: _Candidate, folder: Path, spans: Sequence[slice], threads: int) -> _Sent:
+    """Every picture through the sender's half; fills in what that takes."""
+    coder = Coder.open(spec, folder, threads)
+    payloads = [coder.encode(candidate.held_out, tiles) for tiles in spans]
+    spec.mean_bytes = mean(sum(map(len, sent.values())) for sent in payloads)
+    spec.encode_milliseconds = median_milliseconds(partial(coder.encode, candidate.held_out, slice(1)))
+    return _Sent(candidate.cut, coder.half, payloads)

@@ -9,7 +9,7 @@ from pathlib import Path
 from protos.errors import DiskFull
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_SAID = (
+_MESSAGES = (
     "No space left on device",
     "Disk quota exceeded",
     "File too large",
@@ -49,7 +49,7 @@ def full_disk_told(output: Path, kept: Path) -> Iterator[None]:
 def _wants_room(error: BaseException | None) -> bool:
     """Whether an error, or what it was raised from, is that of a full disk."""
     while error is not None:
-        if getattr(error, "errno", None) in _NO_ROOM or any(said in str(error) for said in _SAID):
+        if getattr(error, "errno", None) in _NO_ROOM or any(message in str(error) for message in _MESSAGES):
             return True
         error = error.__cause__ or error.__context__
     return False

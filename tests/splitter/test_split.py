@@ -27,7 +27,7 @@ from splitter.nano.model import WEIGHTS
 from splitter.nano.scenes import CALIBRATION_SEEDS, picture
 from splitter.recipe import Options
 from splitter.split import split
-from splitter.stages.work import Work
+from tests.splitter.runs import loaded, run_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,25 +114,18 @@ def test_entering_behind_any_layer_gives_the_whole_models_image_tokens() -> None
     ]
 
 
-@pytest.fixture
-def work(tmp_path: Path) -> Work:
-    from splitter.storage.parts import Parts
-
-    options = Options(WEIGHTS, calibration_pictures=4, report_pictures=2)
-    return Work(options, Parts(tmp_path / "bundle", "recipe"), silent, lambda *_: None)
-
-
-def test_a_head_that_differs_does_not_pass_the_gate(work: Work) -> None:
-    whole: ReferenceModel = work.speaker
-    pixels = torch.from_numpy(work.held_out[:1])
-    boundary = dict(walk(whole.family, whole.model, pixels))["vision.4"]
-    assert identity_difference(whole, "vision.4", pixels, boundary, ["describe the image."]) < 1e-4
+def test_a_head_that_differs_does_not_pass_the_gate(tmp_path: Path) -> None:
+    held, evaluation = loaded(run_of(Options(WEIGHTS, calibration_pictures=4, report_pictures=2), tmp_path))
+    reference: ReferenceModel = held.generative()
+    pixels = torch.from_numpy(evaluation.held_out[:1])
+    boundary = dict(walk(reference.family, reference.model, pixels))["vision.4"]
+    assert identity_difference(reference, "vision.4", pixels, boundary, ["describe the image."]) < 1e-4
     bent = {
         name: tensor + 0.01 * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0))
         for name, tensor in boundary.items()
     }
     with pytest.raises(CheckpointError, match=r"cut vision\.4"):
-        identity_difference(whole, "vision.4", pixels, bent, ["describe the image."])
+        identity_difference(reference, "vision.4", pixels, bent, ["describe the image."])
 
 
 def test_a_boundary_that_leaks_is_refused() -> None:

@@ -19,9 +19,8 @@ from splitter.evaluate.answers import Prompting
 from splitter.evaluate.matching import ReferenceDualEncoder
 from splitter.evaluate.subjects import Image
 from splitter.evaluate.verify import ReferenceModel, image_tokens, in_batches
-from splitter.families import Family, Matching, enter, family, generative
+from splitter.families import Family, Matching, Processor, enter, family, generative
 from splitter.families.loading import load_model, load_processor
-from splitter.families.processors import Processor
 
 _BATCH_TILES = 32
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from splitter.codecs.learning.distil import Boundary
+from splitter.families import Boundary
 
 _MARGIN = 0.9  # it rounds more, so it must win by a tenth
 
@@ -41,8 +41,8 @@ def autocast_if_faster(loss: Loss, work: Callable[[Loss], None]) -> Loss:
     """The loss, or the same halved: with which some work takes less time here, found by doing it with
     both.
     """
-    whole, halved = _seconds(work, loss), _seconds(work, Autocast(loss))
-    return Autocast(loss) if halved < _MARGIN * whole else loss
+    single, halved = _seconds(work, loss), _seconds(work, Autocast(loss))
+    return Autocast(loss) if halved < _MARGIN * single else loss
 
 
 def _seconds(work: Callable[[Loss], None], loss: Loss) -> float:

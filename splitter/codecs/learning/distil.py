@@ -2,23 +2,21 @@
 small.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from splitter.codecs.sensitivity import Enter
 from splitter.evaluate.answers import written
 from splitter.evaluate.verify import ReferenceModel
-from splitter.families import DecoderBatch
-
-Boundary = dict[str, Tensor]
-Enter = Callable[[Boundary], Tensor]  # a boundary -> image tokens (pictures, m, width)
+from splitter.families import Boundary, DecoderBatch
 
 _MAX_TOKENS = 8
 _STRIDE = 7  # so that neighbours are asked different things
 # what a nat of divergence weighs beside the likeness: with more, the answers about few pictures are learned
 # by heart
-_SAID = 0.02
+_DIVERGENCE = 0.02
 _MAX_KEPT = 384 << 20  # bytes of image tokens
 
 
@@ -70,27 +68,29 @@ class Distillation:
     At each turn each picture is asked one of `questions`.
     """
 
-    def __init__(self, whole: ReferenceModel, likeness: Likeness, questions: Sequence[str]) -> None:
-        self._whole, self._likeness = whole, likeness
-        self._prompts = [whole.prompting.ids(question) for question in questions]
-        self._stops = whole.prompting.stop_tokens
+    def __init__(self, reference: ReferenceModel, likeness: Likeness, questions: Sequence[str]) -> None:
+        self._reference, self._likeness = reference, likeness
+        self._prompts = [reference.prompting.ids(question) for question in questions]
+        self._stops = reference.prompting.stop_tokens
         self._stop = min(self._stops)
-        self._said: dict[tuple[int, int], Tensor] = {}
+        self._greedy: dict[tuple[int, int], Tensor] = {}
 
     def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], turn: int) -> Tensor:
         asked = [(_STRIDE * one + turn) % len(self._prompts) for one in pictures]
         wanted, tokens = self._likeness.wanted(exact, pictures), self._likeness.enter(received)
         answers = self._answers(wanted, pictures, asked)
-        return self._likeness.of(tokens, wanted) + _SAID * self._divergence(tokens, wanted, answers, asked)
+        return self._likeness.of(tokens, wanted) + _DIVERGENCE * self._divergence(
+            tokens, wanted, answers, asked
+        )
 
     def _divergence(self, tokens: Tensor, wanted: Tensor, answers: Tensor, asked: Sequence[int]) -> Tensor:
         """In nats an answer: (pictures)."""
         with torch.no_grad():
             expected = self._rows(asked, wanted).teacher_force(answers).float().log_softmax(-1)
-        said = self._rows(asked, tokens).teacher_force(answers).float().log_softmax(-1)
+        received = self._rows(asked, tokens).teacher_force(answers).float().log_softmax(-1)
         stops = answers == self._stop
         over = stops.cumsum(1) > stops.long()
-        return torch.as_tensor((expected.exp() * (expected - said)).sum(-1).masked_fill(over, 0).sum(1))
+        return torch.as_tensor((expected.exp() * (expected - received)).sum(-1).masked_fill(over, 0).sum(1))
 
     @torch.no_grad()
     def _answers(self, wanted: Tensor, pictures: Sequence[int], asked: Sequence[int]) -> Tensor:
@@ -98,14 +98,16 @@ class Distillation:
         once.
         """
         pairs = list(zip(pictures, asked, strict=True))
-        new = [place for place, pair in enumerate(pairs) if pair not in self._said]
+        new = [place for place, pair in enumerate(pairs) if pair not in self._greedy]
         if new:
             rows = self._rows([asked[place] for place in new], wanted[new])
             found = written(rows, len(new), self._stops, _MAX_TOKENS)
-            ended = [[*said, self._stop][:_MAX_TOKENS] for said in found]
-            self._said |= {pairs[place]: torch.tensor(said) for place, said in zip(new, ended, strict=True)}
-        answers = [self._said[pair] for pair in pairs]
+            ended = [[*ids, self._stop][:_MAX_TOKENS] for ids in found]
+            self._greedy |= {pairs[place]: torch.tensor(ids) for place, ids in zip(new, ended, strict=True)}
+        answers = [self._greedy[pair] for pair in pairs]
         return torch.nn.utils.rnn.pad_sequence(answers, batch_first=True, padding_value=self._stop)
 
     def _rows(self, asked: Sequence[int], tokens: Tensor) -> DecoderBatch:
-        return self._whole.family.rows(self._whole.model, [self._prompts[one] for one in asked], tokens)
+        return self._reference.family.rows(
+            self._reference.model, [self._prompts[one] for one in asked], tokens
+        )

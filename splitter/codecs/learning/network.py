@@ -1,36 +1,29 @@
 """What is trained: a fitted transform, and a small transformer on each side of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, scaled_dot_product_attention, softplus
+from torch.nn.functional import softplus
 
-from protos import codec as wire
 from protos.codec.level import Level
-from protos.codec.refiner import HEAD, MIN_VARIANCE, Refiner
+from protos.codec.refiner import Refiner
 from protos.codec.synthesis import Synthesis
-from splitter.codecs.fitting import MAX_SENT, Floats, Integers, Transform, level, spread_of
+from splitter.codecs.arrays import Floats, Integers
+from splitter.codecs.fitting import MAX_SENT, Transform, level, spread_of
+from splitter.codecs.learning.layers import Layers, zeros
 from splitter.evaluate.verify import in_batches
-from splitter.graph.export import export
-from splitter.quantize.dynamic import to_int8
 
-_HEADS = 6
-_HIDDEN = _HEADS * HEAD
-_INSIDE = 2 * _HIDDEN
-_LAYERS = 2
 _REACH = 0.2  # of a step in every channel: how far a weight of 1 moves the tensor
 _NARROWEST = 0.25  # of the unit: what is narrower is not made wider
-_QUIET = 0.02  # of a layer's usual size: at first it adds next to nothing
 _MIN_SPREAD = 0.03  # in steps
 _ZONE = 1 / (6 * 2**0.5)
 _MIN_SHARE = 2.0**-12  # the rarest symbol of a table
-_BATCH = 64
+MAX_BATCH = 64
 
 
 class Network(nn.Module):
@@ -74,12 +67,12 @@ class Network(nn.Module):
             "reach", _REACH * torch.linalg.vector_norm(self.basis.detach(), dim=0), persistent=False
         )
         self.sender, self.receiver = (
-            _Layers(tokens, width, 2 * channels, seed=0),
-            _Layers(tokens, channels, width, seed=1),
+            Layers(tokens, width, 2 * channels, seed=0),
+            Layers(tokens, channels, width, seed=1),
         )
         self.law = Law(start.coordinates)
         self.register_buffer("whole_zone", _tensor(dead_zone(start.spread)), persistent=False)
-        self.zone = _zeros(*self.whole_zone.shape)  # the share of it that there is
+        self.zone = zeros(*self.whole_zone.shape)  # the share of it that there is
 
     @property
     def directions(self) -> list[nn.Parameter]:
@@ -165,7 +158,7 @@ class Law(nn.Module):
         super().__init__()
         spread = np.sqrt(np.square(coordinates).mean(0))
         self.spread = nn.Parameter(_tensor(np.log(0.5 * (spread + 1e-2 * spread.max(0)) + 1e-9)))
-        self.wider, self.often = nn.Parameter(torch.ones(spread.shape[1])), _zeros(spread.shape[1])
+        self.wider, self.often = nn.Parameter(torch.ones(spread.shape[1])), zeros(spread.shape[1])
 
     def forward(self, codes: Tensor, step: Tensor | float) -> Tensor:
         """Bits of each picture's codes (pictures, tokens, channels), rounded or with noise in the place of
@@ -180,53 +173,6 @@ class Law(nn.Module):
             often,
         )
         return torch.as_tensor(-share.clamp_min(_MIN_SHARE).log2().sum((1, 2)))
-
-
-class _Layers(nn.Module):
-    """A transformer as protos/codec/refiner.py has it, of what is about 1 in size. It gives nothing before it
-    is trained.
-    """
-
-    def __init__(self, tokens: int, inputs: int, outputs: int, seed: int) -> None:
-        super().__init__()
-        drawn = torch.Generator().manual_seed(seed)
-        self.inner, self.place, self.level = (
-            _drawn(drawn, inputs, _HIDDEN),
-            _zeros(tokens, _HIDDEN),
-            _zeros(_HIDDEN),
-        )
-        self.layers = nn.ModuleList(_Layer(drawn) for _ in range(_LAYERS))
-        self.outer = _zeros(_HIDDEN, outputs)
-
-    def forward(self, values: Tensor, level: Tensor) -> Tensor:
-        hidden = values @ self.inner + (self.place + level * self.level)
-        for layer in self.layers:
-            hidden = layer(hidden)
-        return _norm(hidden) @ self.outer
-
-    def arrays(self) -> dict[str, Floats]:
-        """The weights as protos/codec/refiner.py has them."""
-        layers = [dict(layer.named_parameters()) for layer in self.layers]
-        whole: dict[str, Tensor] = {
-            name: torch.stack([layer[name] for layer in layers]) for name in layers[0]
-        }
-        whole |= {"inner": self.inner, "place": self.place, "level": self.level, "outer": self.outer}
-        return {name: values.detach().numpy().copy() for name, values in whole.items()}
-
-
-class _Layer(nn.Module):
-    def __init__(self, drawn: torch.Generator) -> None:
-        super().__init__()
-        self.heads, self.joined = _drawn(drawn, _HIDDEN, 3 * _HIDDEN), _drawn(drawn, _HIDDEN, _HIDDEN, _QUIET)
-        self.wide, self.bias, self.narrow = (
-            _drawn(drawn, _HIDDEN, _INSIDE),
-            _zeros(_INSIDE),
-            _drawn(drawn, _INSIDE, _HIDDEN, _QUIET),
-        )
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        hidden = hidden + _attention(_norm(hidden) @ self.heads) @ self.joined
-        return torch.as_tensor(hidden + torch.relu(_norm(hidden) @ self.wide + self.bias) @ self.narrow)
 
 
 @dataclass(frozen=True)
@@ -258,7 +204,7 @@ class LearnedTransform(Transform):
     @torch.inference_mode()
     def _in_steps(self, values: NDArray[np.floating], step: float) -> Tensor:
         parts = (
-            torch.from_numpy(values[rows].astype(np.float32)) for rows in in_batches(len(values), _BATCH)
+            torch.from_numpy(values[rows].astype(np.float32)) for rows in in_batches(len(values), MAX_BATCH)
         )
         return torch.cat([self.network.in_steps(part, 1 / step) for part in parts])
 
@@ -274,42 +220,6 @@ class LearnedTransform(Transform):
         return self
 
 
-class _Sender(nn.Module):
-    """Boundary tensors and the levels' scalars to codes, tensor by tensor."""
-
-    def __init__(self, networks: Sequence[Network]) -> None:
-        super().__init__()
-        self._all, self._registered = list(networks), nn.ModuleList(networks)
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        count = len(self._all)
-        tensors, per_steps, finer = (inputs[start : start + count] for start in range(0, 3 * count, count))
-        each = zip(self._all, tensors, per_steps, finer, strict=True)
-        return tuple(
-            network.codes(network.in_steps(tensor, *steps), *steps) for network, tensor, *steps in each
-        )
-
-
-def sender_graph(transforms: Mapping[str, LearnedTransform]) -> onnx.ModelProto:
-    """The sender's half as a graph: boundary tensors by bare name, `per-step/TENSOR` and `finer/TENSOR` in,
-    codes out.
-
-    The small network's products with weights are in INT8, as a head's are; the fitted directions stay as they
-    are.
-    """
-    shapes = [one.calibration.shape[1:] for one in transforms.values()]
-    examples = (
-        *(torch.zeros(2, *shape) for shape in shapes),
-        *(torch.ones(()) for _ in range(2 * len(shapes))),
-    )
-    inputs = [*transforms, *(f"{part}/{name}" for part in ("per-step", "finer") for name in transforms)]
-    batch = torch.export.Dim("batch", min=1, max=_BATCH)
-    dynamic = {"inputs": tuple({0: batch} if name in transforms else {} for name in inputs)}
-    sender = _Sender([one.network for one in transforms.values()])
-    graph = export(sender, examples, inputs, [wire.codes_name(name) for name in transforms], dynamic)
-    return to_int8(graph, in_float=lambda weights: weights.endswith(("analysis", "turn")))
-
-
 def dead_zone(spread: Floats) -> Floats:
     """How much further than half a step from the next code coordinates of this spread are before they leave
     the one nearer to zero.
@@ -323,31 +233,10 @@ def dead_zone(spread: Floats) -> Floats:
     return np.asarray(_ZONE / spread, np.float32)
 
 
-def _norm(values: Tensor) -> Tensor:
-    return layer_norm(values, values.shape[-1:], eps=MIN_VARIANCE)
-
-
-def _attention(mixed: Tensor) -> Tensor:
-    """Queries, keys and values (pictures, tokens, 3 hidden) to what each token takes of all: (pictures,
-    tokens, hidden).
-    """
-    query, key, value = mixed.reshape(*mixed.shape[:-1], 3, _HEADS, HEAD).movedim((-3, -2), (0, -3))
-    return scaled_dot_product_attention(query, key, value).movedim(-3, -2).flatten(-2)
-
-
 def _laplace(values: Tensor) -> Tensor:
     """The cumulative distribution of Laplace's law of scale 1."""
     tail = 0.5 * torch.exp(-values.abs())
     return torch.where(values < 0, tail, 1 - tail)
-
-
-def _drawn(generator: torch.Generator, inputs: int, outputs: int, gain: float = 1.0) -> nn.Parameter:
-    """Weights that keep the size of what goes through, or make it so much smaller."""
-    return nn.Parameter(torch.randn(inputs, outputs, generator=generator) * gain / inputs**0.5)
-
-
-def _zeros(*shape: int) -> nn.Parameter:
-    return nn.Parameter(torch.zeros(shape))
 
 
 def _tensor(values: Floats) -> Tensor:

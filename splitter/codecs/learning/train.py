@@ -1,4 +1,4 @@
-"""Train both ends of a cut's codec against the model behind it, all levels together; resumable, within a
+"""Train both ends of a cut's codec against the tail from it, all levels together; resumable, within a
 budget of minutes.
 """
 
@@ -7,9 +7,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -17,130 +17,21 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from splitter.codecs.fitting import Transform
-from splitter.codecs.fitting import bits as bits_of
+from splitter.codecs.arrays import Doubles
 from splitter.codecs.learning.autocast import Loss, autocast_if_faster
-from splitter.codecs.learning.network import LearnedTransform, Network
+from splitter.codecs.learning.network import LearnedTransform
+from splitter.codecs.learning.training_set import BATCH, Costs, Networks, TrainingSet, between
 from splitter.evaluate.verify import in_batches
 
 Advance = Callable[[int, int], None]
-Networks = Mapping[str, Network]
-Doubles = NDArray[np.float64]
 
-_BATCH = 16
 _PACE, _LAWS_PACE = 1e-3, 5e-3  # of the networks; of the laws and zones of codes
 _CAREFUL = 2e-4  # of the directions: faster, fine levels lose what the fitted ones had
-_LOOKED_AT = 16  # pictures, for how large a tensor is
 _WARM = 50  # steps
 _MAX_GRADIENT = 1.0  # one answer that turns has a long one
-_NEAR = 0.05  # what an error of the tensor itself weighs beside what it does to the answers
+_MIN_COST = 1e-9
 _KEPT = 20  # steps between two savings of the state
-_CHECKED, _MIN_CHECKED, _MAX_CHECKED = (
-    8,
-    4,
-    32,
-)  # of so many pictures one is held out, and at least and at most so many
-_MIN = 1e-9
 _DONE, _SPENT, _MOMENTS, _LEFT = "steps done", "seconds spent", "moments/", "left level by level"
-
-
-class Costs(NamedTuple):
-    """Of each of some pictures (pictures): the loss, the share of the tensors' variance that is lost,
-    bits.
-    """
-
-    loss: Tensor
-    lost: Tensor
-    bits: Tensor
-
-    def of(self, before: Self) -> Tensor:
-        """All together, each as a share of what it was, the mean over pictures: 2 and a little at the
-        start.
-        """
-        loss, lost, bits = (now / then for now, then in zip(self, before, strict=True))
-        return torch.as_tensor((loss + _NEAR * lost + bits).mean())
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """What a cut's codec learns from: the fitted transforms by tensor name, each tensor's steps from the
-    finest level, and the loss.
-
-    `boundary`: that of the pictures to learn from, (pictures, tokens, width) by tensor name: `distinct` of
-    them, of which some are held out, and then others, which have nothing of those. `at_once`: so many of them
-    fit into memory.
-    """
-
-    starts: Mapping[str, Transform]
-    steps: Mapping[str, Sequence[float]]
-    boundary: Mapping[str, NDArray[np.floating]]
-    distinct: int
-    loss: Loss
-    at_once: int = _BATCH
-
-    @property
-    def levels(self) -> int:
-        return len(next(iter(self.steps.values())))
-
-    def networks(self) -> dict[str, Network]:
-        some = {
-            name: np.asarray(values[: self._looked_at], np.float32) for name, values in self.boundary.items()
-        }
-        return {
-            name: Network(start, some[name], self.steps[name][self.levels // 2])
-            for name, start in self.starts.items()
-        }
-
-    def divided(self) -> tuple[list[int], list[int]]:
-        """Pictures held out to see whether learning helped, and those that teach."""
-        held = held_out(self.distinct)
-        every = range(len(next(iter(self.boundary.values()))))
-        return held, sorted(set(every) - set(held)) or held
-
-    def costs(self, networks: Networks, levels: Sequence[float], pictures: Sequence[int], turn: int) -> Costs:
-        """What each picture costs at its level, a place in the order of steps or between two."""
-        exact = {
-            name: torch.from_numpy(values[list(pictures)].astype(np.float32))
-            for name, values in self.boundary.items()
-        }
-        received, lost, bits = {}, torch.zeros(len(pictures)), torch.zeros(len(pictures))
-        for name, network in networks.items():
-            step = torch.from_numpy(_between(self.steps[name], levels))[:, None, None]
-            received[name], cost = network(exact[name], step)
-            lost = lost + (received[name] - exact[name]).square().mean((1, 2)) / self._variances[name]
-            bits = bits + cost
-        return Costs(self.loss(received, exact, pictures, turn), lost, bits)
-
-    def lengths(self, transforms: Mapping[str, Transform]) -> Doubles:
-        """Bits of a held-out picture at each level (levels), with the level's own tables."""
-        held = held_out(self.distinct)
-        each = [
-            [_length(one, self.boundary[name][held], step) for step in self.steps[name]]
-            for name, one in transforms.items()
-        ]
-        return np.asarray(np.sum(each, axis=0))
-
-    @cached_property
-    def _variances(self) -> dict[str, float]:
-        return {
-            name: float(np.var(values[: self._looked_at].astype(np.float32))) + _MIN
-            for name, values in self.boundary.items()
-        }
-
-    @property
-    def _looked_at(self) -> int:
-        """How many pictures tell how large a tensor is: the same ones, however many others there are."""
-        return min(_LOOKED_AT, self.distinct)
-
-
-def _length(one: Transform, values: NDArray[np.floating], step: float) -> float:
-    return bits_of(one.sent(values.astype(np.float32), step), one.level(step))
-
-
-def held_out(distinct: int) -> list[int]:
-    """Which of so many pictures teach nothing."""
-    count = min(_MAX_CHECKED, max(_MIN_CHECKED, distinct // _CHECKED))
-    return list(range(0, distinct, max(1, distinct // count)))
 
 
 @dataclass(frozen=True)
@@ -168,7 +59,7 @@ class Learned:
 
     @classmethod
     def load(cls, place: Path, training_set: TrainingSet) -> Self:
-        """What came of a lesson before, as `save` kept it."""
+        """What came of an earlier training, as `save` kept it."""
         stored, networks = load_file(place), training_set.networks()
         left = stored.pop(_LEFT)
         nn.ModuleDict(networks).load_state_dict(stored)
@@ -204,27 +95,20 @@ def learn(
     """
     networks = training_set.networks()
     held, taught = training_set.divided()
-    training_set = replace(
-        training_set,
-        loss=autocast_if_faster(
-            training_set.loss, partial(_once, training_set, networks, held[: training_set.at_once])
-        ),
-    )
+    once = partial(_once, training_set, networks, held[: training_set.at_once])
+    training_set = replace(training_set, loss=autocast_if_faster(training_set.loss, once))
     fitted = _objectives(training_set, networks, held)
     for network in networks.values():
-        nn.init.ones_(
-            network.zone
-        )  # whole, as no fitted codec bears them: the receiver learns to make up for them
+        # all of it, as no fitted codec bears it: the receiver learns to make up for it
+        nn.init.ones_(network.zone)
     before = _objectives(training_set, networks, held)
     for step in _trained(networks, training_set, taught, before, _Course(state, steps, seconds, clock)):
         advance(step, steps)
     lost = _objectives(training_set, networks, held)[0] / fitted[0]
-    learned = transforms_of(
-        networks, {name: values[: training_set.distinct] for name, values in training_set.boundary.items()}
-    )
-    bits = training_set.lengths(learned) / training_set.lengths(
-        training_set.starts
-    )  # by tables: a law that was learned calls the same codes shorter
+    seen = {name: values[: training_set.distinct] for name, values in training_set.boundary.items()}
+    learned = transforms_of(networks, seen)
+    # by tables: a law that was learned calls the same codes shorter
+    bits = training_set.lengths(learned) / training_set.lengths(training_set.starts)
     return Learned(networks, list(zip(lost.tolist(), bits.tolist(), strict=True)))
 
 
@@ -252,12 +136,7 @@ def _objective(training_set: TrainingSet, networks: Networks, level: int, held: 
             for part in parts
         ]
     )
-    return [max(float(cost), _MIN) for cost in costs.sum(0) / len(held)]
-
-
-def _between(values: Sequence[float] | Doubles, levels: Sequence[float]) -> NDArray[np.float32]:
-    """What lies at places in the order of levels, by the logarithm."""
-    return np.exp(np.interp(levels, range(len(values)), np.log(values))).astype(np.float32)
+    return [max(float(cost), _MIN_COST) for cost in costs.sum(0) / len(held)]
 
 
 @dataclass
@@ -324,7 +203,7 @@ def _trained(
         optimiser.zero_grad()
         for rows in in_batches(len(pictures), training_set.at_once):
             some, places = pictures[rows], levels[rows]
-            then = Costs(*(torch.from_numpy(_between(costs, places)) for costs in before))
+            then = Costs(*(torch.from_numpy(between(costs, places)) for costs in before))
             cost = training_set.costs(networks, places, some, course.done).of(then) * (
                 len(some) / len(pictures)
             )
@@ -358,7 +237,7 @@ def optimiser_of(networks: Networks) -> torch.optim.Optimizer:
 def _drawn(taught: Sequence[int], levels: int, turn: int) -> tuple[list[int], list[float]]:
     """The pictures of a batch, and the level of each; the turn alone says which."""
     drawn = np.random.default_rng(turn)
-    pictures = drawn.choice(taught, min(_BATCH, len(taught)), replace=False).tolist()
+    pictures = drawn.choice(taught, min(BATCH, len(taught)), replace=False).tolist()
     return pictures, drawn.uniform(0, levels - 1, len(pictures)).tolist()
 
 

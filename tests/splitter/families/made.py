@@ -10,9 +10,8 @@ import torch
 from filelock import FileLock
 
 from protos.bundle import Bundle
-from splitter.families import Family, Generative, cut_names, family_of, generative
+from splitter.families import Family, Generative, Processor, cut_names, family_of, generative
 from splitter.families.loading import load_model, load_processor
-from splitter.families.processors import Processor
 from splitter.nano.scenes import picture
 from splitter.recipe import Options
 from splitter.silence import silence_libraries

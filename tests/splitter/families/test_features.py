@@ -1,6 +1,7 @@
 """A model whose language part stays on disk: split by image tokens, served and planned with as any other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,7 @@ from splitter.families.loading import Checkpoint
 from splitter.recipe import Options
 from splitter.silence import silence_libraries
 from splitter.split import split
-from splitter.stages.work import Work
-from splitter.storage.parts import Parts
+from splitter.stages.load import needs_language
 from tests.cloud.calling import FP32, calling, picture_request
 from tests.splitter.families.checkpoints import llava_clip
 from tests.splitter.families.made import Made
@@ -99,30 +99,18 @@ def test_what_the_language_model_takes_is_not_guessed(
     assert json.loads(capsys.readouterr().out)
 
 
-def test_an_answer_on_the_device_needs_what_was_left_out(options: Options, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    work = Work(
-        replace(options, with_local=True), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None
-    )
+def test_an_answer_on_the_device_needs_what_was_left_out(options: Options) -> None:
     with pytest.raises(
         CheckpointError,
         match=r"--with-local needs the language model in memory, 0\.0 GB as FP32: leave it out",
     ):
-        _ = work.with_language
+        needs_language(Checkpoint(options.checkpoint), replace(options, with_local=True))
 
 
 def test_by_itself_a_split_leaves_out_only_large_language_models(
-    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
-    work = Work(
-        replace(options, measure="auto"), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None
-    )
-    assert work.with_language
-    monkeypatch.setattr("splitter.stages.work._MAX_LANGUAGE_BYTES", work.checkpoint.language_bytes - 1)
-    work = Work(
-        replace(options, measure="auto"), Parts(tmp_path / "bundle", "recipe"), print, lambda *_: None
-    )
-    assert not work.with_language
+    checkpoint, auto = Checkpoint(options.checkpoint), replace(options, measure="auto")
+    assert needs_language(checkpoint, auto)
+    monkeypatch.setattr("splitter.stages.load._MAX_LANGUAGE_BYTES", checkpoint.language_bytes - 1)
+    assert not needs_language(checkpoint, auto)

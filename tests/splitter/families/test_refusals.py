@@ -14,15 +14,14 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from protos.errors import CheckpointError
 from splitter.families import family, feature_depth, generative
-from splitter.families.loading import load_model, load_processor
+from splitter.families.loading import Checkpoint, load_model, load_processor
 from splitter.families.processors import Pair
 from splitter.nano.model import tokenizer
 from splitter.nano.scenes import picture
 from splitter.recipe import Options
 from splitter.silence import silence_libraries
 from splitter.split import split
-from splitter.stages.work import Work
-from splitter.storage.parts import Parts
+from splitter.stages.load import preprocessor_of
 from tests.splitter.families.checkpoints import internvl, llava_clip, qwen2vl, write
 
 
@@ -60,20 +59,15 @@ def test_a_processor_that_makes_tiles_is_refused_before_anything_is_made(
         split(Options(tmp_path / "checkpoint", calibration=photos), tmp_path / "bundle", say=lambda _: None)
 
 
-def test_a_processor_made_for_another_model_is_refused(tmp_path: Path, photos: Path) -> None:
+def test_a_processor_made_for_another_model_is_refused(tmp_path: Path) -> None:
     internvl(tmp_path / "checkpoint")
     GotOcr2ImageProcessorPil(size={"height": 28, "width": 28}).save_pretrained(tmp_path / "checkpoint")
-    work = Work(
-        Options(tmp_path / "checkpoint", calibration=photos),
-        Parts(tmp_path / "bundle", "recipe"),
-        print,
-        lambda *_: None,
-    )
+    preprocessor = preprocessor_of(Checkpoint(tmp_path / "checkpoint"))
     with (
         silence_libraries(),
         pytest.raises(CheckpointError, match=r"makes pictures \(3, 28, 28\), the model takes \(3, 56, 56\)"),
     ):
-        work.pixels([picture(1).image])
+        preprocessor.pixels([picture(1).image])
 
 
 def test_an_image_token_that_the_tokenizer_lacks_is_refused(tmp_path: Path) -> None:

@@ -18,10 +18,9 @@ from protos.pictures.tiles import Grid, spans
 from protos.text.prompt import write_picture
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.verify import ReferenceModel, image_tokens, spoken
-from splitter.families import Generative, enter, family_of, generative, walk
+from splitter.families import Generative, Processor, enter, family_of, generative, walk
 from splitter.families.causal import Causal
 from splitter.families.loading import load_model, load_processor
-from splitter.families.processors import Processor
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3, smolvlm
 

@@ -12,8 +12,8 @@ from splitter.graph.cut import cut
 from splitter.quantize.convert import convert
 from splitter.quantize.dynamic import to_int8
 from splitter.quantize.form import METHODS, QuantFormat
+from splitter.quantize.loss import cosine
 from splitter.quantize.static import to_static
-from splitter.stages.loss import cosine
 from tests.splitter.quantize.graphs import CUTS, kinds, pixels, tower
 
 QUANTISED = [

@@ -1,17 +1,9 @@
 from collections.abc import Callable
-from pathlib import Path
 
-import cv2
 import pytest
 
 from protos import bundle_pb2 as pb
-from splitter.nano.scenes import picture
-from splitter.recipe import BEST_CUTS, Options
-from splitter.silence import silence_libraries
 from splitter.stages.best_cuts import candidates, worth_publishing
-from splitter.stages.work import Work
-from splitter.storage.parts import Parts
-from tests.splitter.families.checkpoints import llava_clip
 
 
 def manifest(**cuts: tuple[float, float, dict[str, float]]) -> pb.Manifest:
@@ -106,36 +98,3 @@ def test_of_a_deep_model_some_layers_are_candidates_and_all_behind_them() -> Non
         "pooled",
         "projection",
     ]
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> Options:
-    """A small checkpoint and pictures to try its cuts on."""
-    llava_clip(tmp_path / "checkpoint")
-    (tmp_path / "photos").mkdir()
-    for seed in range(9):
-        cv2.imwrite(str(tmp_path / "photos" / f"{seed}.png"), picture(seed).image)
-    return Options(
-        tmp_path / "checkpoint", cuts=BEST_CUTS, calibration=tmp_path / "photos", report_pictures=2
-    )
-
-
-def test_the_cuts_of_a_checkpoint_are_tried_once_and_the_best_are_published(
-    options: Options, tmp_path: Path
-) -> None:
-    told: list[str] = []
-    tried: list[str] = []
-
-    def work() -> Work:
-        return Work(
-            options, Parts(tmp_path / "bundle", "recipe"), told.append, lambda step, *_: tried.append(step)
-        )
-
-    with silence_libraries():
-        found = work().cuts
-        first = len(tried)
-        assert work().cuts == found
-    assert found[-1] == "connector"
-    assert found == [name for name in ("vision.1", "vision.2", "connector") if name in found]
-    assert f"slower): {', '.join(found)}" in told[-1]
-    assert first == len(tried) == 3

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from splitter.codecs import codecs, encoders
-from splitter.codecs.learning.network import LearnedTransform, sender_graph
-from splitter.codecs.learning.train import Costs, Learned, TrainingSet, learn, optimiser_of
+from splitter.codecs.learning.network import LearnedTransform
+from splitter.codecs.learning.sender import sender_graph
+from splitter.codecs.learning.train import Learned, learn, optimiser_of
+from splitter.codecs.learning.training_set import Costs, TrainingSet, training_set
+from splitter.codecs.tail_from import CutTail
 from splitter.families import walk
 from splitter.graph.chain import open_session
 from splitter.recipe import Options
-from splitter.stages.learned_codec import begin
-from splitter.stages.work import Work
-from splitter.storage.parts import Parts
+from tests.splitter.runs import loaded, run_of
 
 Boundary = dict[str, NDArray[np.float32]]
 
@@ -25,13 +26,15 @@ class Pupil:
     """A cut of a model, ready to learn."""
 
     def __init__(self, folder: Path, options: Options, cut: str) -> None:
-        self.work = Work(options, Parts(folder / "bundle", "recipe"), lambda _: None, lambda *_: None)
-        pixels = torch.from_numpy(self.work.pixels(list(self.work.subject.calibration)))
+        self.run = run_of(options, folder)
+        reference, evaluation = loaded(self.run)
+        self.tail = CutTail(reference, cut, evaluation.questions)
+        pixels = torch.from_numpy(evaluation.calibration(len(evaluation.subject.calibration)))
         with torch.inference_mode():
-            reached = dict(walk(self.work.whole.family, self.work.whole.model, pixels))[cut]
+            reached = dict(walk(reference.family, reference.get().model, pixels))[cut]
         self.boundary: Boundary = {name: tensor.numpy().copy() for name, tensor in reached.items()}
         self.training_set: TrainingSet
-        self.training_set = begin(self.work, cut, self.boundary, codecs.fitted_transforms(self.boundary))
+        self.training_set = training_set(self.tail, self.boundary, codecs.fitted_transforms(self.boundary))
 
     def losses(self, steps: int) -> list[float]:
         """All that the coarsest level costs, as a share of the start's, trained on the same pictures at every

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splitter.codecs.learning.autocast import Loss, autocast_if_faster
-from splitter.codecs.learning.distil import Boundary
+from splitter.families import Boundary
 
 
 @pytest.mark.parametrize("slow_in_half", [True, False])

@@ -11,12 +11,14 @@ import pytest
 import torch
 
 from splitter.codecs import codecs, fitting
+from splitter.codecs.arrays import Tensors
 from splitter.codecs.learning import train
 from splitter.codecs.learning.autocast import Autocast, Loss
 from splitter.codecs.learning.train import Learned, learn
+from splitter.codecs.learning.training_set import training_set, with_further
 from splitter.nano.model import WEIGHTS
 from splitter.recipe import Options
-from splitter.stages import learned_codec as teaching
+from splitter.stages.cut_codecs import learned_codec
 from tests.splitter.codecs.learning.pupil import Pupil, crossed
 
 CUT, STEPS = "vision.4", 24
@@ -84,7 +86,7 @@ def test_what_has_not_learned_is_as_long_as_the_fitted_codec(pupil: Pupil) -> No
 def test_what_was_learned_is_what_the_networks_do_afterwards(
     arithmetic: Callable[[Loss], Loss], pupil: Pupil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "quicker", lambda loss, _: arithmetic(loss))
+    monkeypatch.setattr(train, "autocast_if_faster", lambda loss, _: arithmetic(loss))
     learned = pupil.learn(tmp_path / "state", STEPS)
     held, _ = pupil.training_set.divided()
     for level, (lost, _) in enumerate(learned.left):
@@ -106,7 +108,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(pupil: Pupil, tmp_path: Pat
 def test_an_interrupted_run_comes_to_what_it_would_have(
     pupil: Pupil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "quicker", lambda loss, _: loss)
+    monkeypatch.setattr(train, "autocast_if_faster", lambda loss, _: loss)
 
     def halt(done: int, _: int) -> None:
         if done == 21:
@@ -136,10 +138,10 @@ def test_what_was_learned_is_kept(pupil: Pupil, learned: Learned, tmp_path: Path
 
 def test_few_pictures_come_out_the_same_without_the_further_ones(pupil: Pupil, tmp_path: Path) -> None:
     few = {name: values[:6] for name, values in pupil.boundary.items()}
-    training_set = teaching.begin(pupil.work, CUT, few, codecs.fitted_transforms(few))
-    learned = learn(teaching.with_further(training_set, [pupil.boundary]), tmp_path / "state", 2, 600)
+    known = training_set(pupil.tail, few, codecs.fitted_transforms(few))
+    learned = learn(with_further(known, [pupil.boundary]), tmp_path / "state", 2, 600)
     learned.save(tmp_path / "learned")
-    again = Learned.load(tmp_path / "learned", training_set)
+    again = Learned.load(tmp_path / "learned", known)
     for name, network in learned.networks.items():
         for one, other in zip(network.buffers(), again.networks[name].buffers(), strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=0)
@@ -151,10 +153,10 @@ def test_a_split_goes_on_behind_a_cut_that_has_learned(
 ) -> None:
     fitted = codecs.fitted_transforms(pupil.boundary)
     so_far = replace(learned, left=[(share, 1.0)] * pupil.training_set.levels)
-    so_far.save(pupil.work.parts.folder / f"learned-{CUT}.safetensors")
+    so_far.save(pupil.run.parts.folder / f"learned-{CUT}.safetensors")
 
-    further: Iterator[codecs.Tensors] = iter([pupil.boundary])
-    levels = teaching.learned(pupil.work, CUT, pupil.boundary, fitted, further, 1.0)
+    further: Iterator[Tensors] = iter([pupil.boundary])
+    levels = learned_codec(pupil.run, pupil.tail, pupil.boundary, fitted, further, 1.0)
     assert list(further), "it has seen more pictures, though nothing was to be learned any more"
     assert len(levels) == (pupil.training_set.levels if helped else 0)
 
@@ -194,18 +196,18 @@ def test_it_learns_from_as_many_further_pictures_as_have_room(
     pupil: Pupil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, values = next(iter(pupil.boundary.items()))
-    monkeypatch.setattr(teaching, "_MAX_LEARNED", 3 * values.astype(np.float16).nbytes)
+    monkeypatch.setattr(
+        "splitter.codecs.learning.training_set._MAX_LEARNED", 3 * values.astype(np.float16).nbytes
+    )
     further = ({name: values} for _ in range(100))
-    training_set = teaching.with_further(pupil.training_set, further)
-    assert training_set.distinct == len(values)
-    assert training_set.boundary[name].shape == (4 * len(values), *values.shape[1:])
+    known = with_further(pupil.training_set, further)
+    assert known.distinct == len(values)
+    assert known.boundary[name].shape == (4 * len(values), *values.shape[1:])
     assert next(further, None) is not None, "no more were made than had room"
 
 
 def test_numbers_too_large_for_two_bytes_are_kept_in_four(pupil: Pupil) -> None:
     large = {name: values * np.float32(1e5) for name, values in pupil.boundary.items()}
-    training_set = teaching.with_further(
-        teaching.begin(pupil.work, CUT, large, codecs.fitted_transforms(large)), [large]
-    )
+    known = with_further(training_set(pupil.tail, large, codecs.fitted_transforms(large)), [large])
     for name, values in large.items():
-        np.testing.assert_array_equal(training_set.boundary[name], np.concatenate([values, values]))
+        np.testing.assert_array_equal(known.boundary[name], np.concatenate([values, values]))

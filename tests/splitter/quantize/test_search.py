@@ -10,9 +10,8 @@ from splitter.quantize.convert import convert
 from splitter.quantize.dynamic import to_int8
 from splitter.quantize.form import QuantFormat
 from splitter.quantize.mixed_precision import products, restore_float
-from splitter.stages.sensitivity import search
-from tests.splitter.quantize.conftest import Working
 from tests.splitter.quantize.graphs import kinds, pixels, tower
+from tests.splitter.quantize.small import Working
 
 
 def spiked() -> onnx.ModelProto:
@@ -72,9 +71,9 @@ def test_one_product_is_freed_and_no_other() -> None:
 def test_the_most_sensitive_product_is_found_and_freed_first(working: Working) -> None:
     original = spiked()
     quantised = convert(original, QuantFormat("int4"))
-    all_lost = search(working(), original, quantised, 100).before
+    all_lost = working().search(original, quantised, 100).before
 
-    found = search(working(), original, quantised, 0.9 * all_lost)
+    found = working().search(original, quantised, 0.9 * all_lost)
 
     assert found.outputs == {"layer2.narrow"}
     assert found.after <= found.bound < found.before
@@ -87,30 +86,32 @@ def test_no_more_is_freed_than_the_bound_asks(working: Working) -> None:
     original = spiked()
     quantised = convert(original, QuantFormat("int4"))
 
-    found = search(working(), original, quantised, 0.4)
+    found = working().search(original, quantised, 0.4)
 
     assert found.holds
-    assert 0 < found.freed < len(found.effects)
-    assert json.loads((working().parts.folder / f"loss-{found.freed - 1}-freed.json").read_text()) > 0.4
+    assert 0 < found.in_float < len(found.effects)
+    assert (
+        json.loads((working().run.parts.folder / f"loss-{found.in_float - 1}-freed.json").read_text()) > 0.4
+    )
 
 
 def test_a_bound_that_holds_frees_nothing_and_measures_no_more(working: Working) -> None:
-    found = search(working(), tower(), to_int8(tower()), 5)
-    assert (found.freed, found.effects, found.holds) == (0, [], True)
+    found = working().search(tower(), to_int8(tower()), 5)
+    assert (found.in_float, found.effects, found.holds) == (0, [], True)
 
 
 def test_a_bound_that_nothing_can_hold_frees_all_and_says_so(working: Working) -> None:
-    found = search(working(), tower(), convert(tower(), QuantFormat("int4")), 1e-9)
-    assert found.freed == len(found.effects)
+    found = working().search(tower(), convert(tower(), QuantFormat("int4")), 1e-9)
+    assert found.in_float == len(found.effects)
     assert not found.holds
 
 
 def test_an_interrupted_search_goes_on_from_what_it_measured(working: Working) -> None:
     original, quantised = tower(), convert(tower(), QuantFormat("int4"))
-    first = search(working(), original, quantised, 0.1)
-    (working().parts.folder / "effect-0004.json").write_text("77.0")
+    first = working().search(original, quantised, 0.1)
+    (working().run.parts.folder / "effect-0004.json").write_text("77.0")
 
-    again = search(working(), original, quantised, 0.1)
+    again = working().search(original, quantised, 0.1)
 
     assert again.effects[0].effect == 77.0
     assert (

@@ -1,8 +1,9 @@
-"""What a form of the head loses against FP32: points of accuracy where answers are known, else percent of
+"""What a quantised head loses against FP32: points of accuracy where answers are known, else percent of
 cosine.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -11,18 +12,18 @@ import torch
 from numpy.typing import NDArray
 
 from splitter.evaluate.measures import Answers
-from splitter.evaluate.verify import in_batches
+from splitter.evaluate.verify import ReferenceModel, in_batches
 from splitter.families import enter
 from splitter.graph.chain import Arrays, Chain
+from splitter.graph.cut_plan import CutPlan
 from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import CALIBRATION_SEEDS, picture
-from splitter.stages.work import Work
 
 POINTS, COSINE = "points", "cosine"
-_PICTURES = {POINTS: 128, COSINE: 16}
+PICTURES = {POINTS: 128, COSINE: 16}  # that a loss is measured on
 
 
-class Loss(Protocol):
+class HeadLoss(Protocol):
     """Of a graph from pixels to the last cut; 0 is what FP32 loses."""
 
     unit: str
@@ -31,26 +32,20 @@ class Loss(Protocol):
         """How much it loses, in `unit`."""
 
 
-def loss_of(work: Work, original: onnx.ModelProto) -> Loss:
-    """Points where the subject is the built-in scenes and the language model can be asked about them, else
-    cosine.
-    """
-    known = work.options.calibration is None and work.with_language
-    return PointsLoss(work, original) if known else CosineLoss(work, original)
-
-
 class CosineLoss:
-    """100 * (1 - the mean cosine between each token of the last cut and FP32's), on calibration pictures."""
+    """100 * (1 - the mean cosine between each token of the last cut and FP32's), on pictures (n, 3, h, w)."""
 
     unit = COSINE
 
-    def __init__(self, work: Work, original: onnx.ModelProto, pictures: int = _PICTURES[COSINE]) -> None:
-        self._threads = work.options.threads
-        self._pixels = pixels(work, pictures)
-        self._reference = self._run(original)
+    def __init__(self, original: onnx.ModelProto, pixels: NDArray[np.float32], threads: int) -> None:
+        self._original, self._pixels, self._threads = original, pixels, threads
 
     def of(self, graph: onnx.ModelProto) -> float:
-        return 100 * (1 - cosine(self._run(graph), self._reference))
+        return 100 * (1 - cosine(self._run(graph), self._expected))
+
+    @cached_property
+    def _expected(self) -> Arrays:
+        return self._run(self._original)
 
     def _run(self, graph: onnx.ModelProto) -> Arrays:
         return Chain([graph], self._threads).run(self._pixels)[0]
@@ -63,35 +58,40 @@ class PointsLoss:
 
     unit = POINTS
 
-    def __init__(self, work: Work, original: onnx.ModelProto) -> None:
-        self._work, self._pixels = work, pixels(work, _PICTURES[POINTS])
-        self._measure = Answers(work.speaker, _scene_questions(len(self._pixels)))
-        self._reference = self._accuracy(original)
+    def __init__(
+        self,
+        original: onnx.ModelProto,
+        pixels: NDArray[np.float32],
+        threads: int,
+        reference: ReferenceModel,
+        plan: CutPlan,
+    ) -> None:
+        """`pixels` (n, 3, h, w): those of the first calibration scenes."""
+        self._original, self._pixels, self._threads = original, pixels, threads
+        self._reference, self._plan = reference, plan
+        self._measure = Answers(reference, _scene_questions(len(pixels)))
 
     def of(self, graph: onnx.ModelProto) -> float:
-        return self._reference - self._accuracy(graph)
+        return self._expected - self._accuracy(graph)
+
+    @cached_property
+    def _expected(self) -> float:
+        return self._accuracy(self._original)
 
     @torch.inference_mode()
     def _accuracy(self, graph: onnx.ModelProto) -> float:
-        whole, last = self._work.whole, self._work.cuts[-1]
-        (reached,) = Chain([graph], self._work.options.threads).run(self._pixels)
+        last = self._plan.cuts[-1]
+        (reached,) = Chain([graph], self._threads).run(self._pixels)
         boundary = {
-            name: torch.from_numpy(values) for name, values in self._work.boundary(last, reached).items()
+            name: torch.from_numpy(values) for name, values in self._plan.boundary(last, reached).items()
         }
         parts = [
             {name: values[rows] for name, values in boundary.items()}
             for rows in in_batches(len(self._pixels))
         ]
-        spoken = self._measure.outcome(
-            torch.cat([enter(whole.family, whole.model, last, part) for part in parts])
-        )
+        family, model = self._reference.family, self._reference.model
+        spoken = self._measure.outcome(torch.cat([enter(family, model, last, part) for part in parts]))
         return self._measure.score(spoken, spoken).accuracy
-
-
-def pixels(work: Work, most: int) -> NDArray[np.float32]:
-    """So many calibration pictures, or all there are."""
-    seen = work.subject.calibration
-    return work.pixels([seen[index] for index in range(min(most, len(seen)))])
 
 
 def cosine(arrays: Arrays, reference: Arrays) -> float:

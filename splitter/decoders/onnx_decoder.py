@@ -1,0 +1,50 @@
+"""The decoder that was written for the device, run as a device runs it: answers without the cloud."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protos import bundle_pb2 as pb
+from protos.pictures.tiles import Grid
+from splitter.evaluate.answers import Prompting
+from splitter.evaluate.latency import median_milliseconds
+from splitter.graph.chain import open_session
+
+_MAX_TOKENS = 64
+
+
+class OnnxDecoder:
+    """Greedy answers in onnxruntime, one at a time. Image tokens are (tiles, tokens, width)."""
+
+    def __init__(self, local: pb.Local, staging: Path, threads: int, prompting: Prompting) -> None:
+        self._session = open_session((staging / local.decoder).read_bytes(), threads)
+        table = np.load(staging / local.embeddings, allow_pickle=False)
+        self._table: NDArray[np.float32] = table.astype(np.float32)
+        self._past = np.zeros(tuple(local.past_shape), np.float32)
+        self._prompting = prompting
+
+    def answer(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> str:
+        """The answer to a question about a picture of this grid of tiles."""
+        logits, past = self._step(self._prompt(tokens, question, grid), self._past)
+        spoken: list[int] = []
+        while len(spoken) < _MAX_TOKENS and (best := int(logits.argmax())) not in self._prompting.stop_tokens:
+            spoken.append(best)
+            logits, past = self._step(self._table[[best]], past)
+        return self._prompting.decode(spoken, skip_special_tokens=True).strip()
+
+    def milliseconds(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> tuple[float, float]:
+        """Median time of the prefill and of one further token."""
+        prompt = self._prompt(tokens, question, grid)
+        _, past = self._step(prompt, self._past)
+        prefill = median_milliseconds(lambda: self._step(prompt, self._past))
+        return prefill, median_milliseconds(lambda: self._step(prompt[-1:], past))
+
+    def _prompt(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> NDArray[np.float32]:
+        ids = np.array(self._prompting.ids(question, grid))
+        embedded: NDArray[np.float32] = self._table[ids]
+        embedded[ids == self._prompting.image_token] = np.concatenate(tokens)
+        return embedded
+
+    def _step(self, embedded: NDArray[np.float32], past: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        return list(self._session.run(["logits", "present"], {"embeds": embedded[None], "past": past}))

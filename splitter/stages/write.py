@@ -1,0 +1,215 @@
+"""Write: the bundle's files into a folder beside it, and the manifest that describes them."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from statistics import mean
+
+import onnx
+from transformers import PretrainedConfig
+
+from protos import bundle_pb2 as pb
+from protos.bundle import FORMAT
+from protos.pictures.tiles import largest_grid
+from splitter.codecs import codecs
+from splitter.codecs.arrays import Tensors
+from splitter.decoders.local import write_local
+from splitter.decoders.text_tower import write_texts
+from splitter.evaluate.answers import Prompting
+from splitter.evaluate.evaluation_set import EvaluationSet
+from splitter.evaluate.reference import Reference
+from splitter.evaluate.subjects import fingerprint
+from splitter.evaluate.verify import ReferenceModel
+from splitter.families.loading import Checkpoint
+from splitter.graph.chain import Chain
+from splitter.graph.cut_plan import CutPlan
+from splitter.graph.export import PIXELS, graph_name
+from splitter.graph.files import save
+from splitter.quantize.form import QuantFormat
+from splitter.recipe import versions
+from splitter.stages.cloud_costs import CloudCosts
+from splitter.stages.fit import Codings
+from splitter.stages.load import model_name
+from splitter.stages.measure import Measured, Row
+from splitter.stages.quantise import QuantisedHead
+from splitter.stages.run import Run
+from splitter.storage.tail import write_tail
+
+_LIMITS = pb.Limits(
+    max_question_bytes=2000,
+    max_prompt_tokens=1024,
+    max_new_tokens=64,
+    max_picture_bytes=4 << 20,
+    max_picture_pixels=40_000_000,
+)
+_QUESTION_TOKENS = 512  # room for a question behind a picture of many tokens
+_REPETITIONS = 30
+
+
+def write(
+    run: Run,
+    checkpoint: Checkpoint,
+    reference: Reference,
+    evaluation: EvaluationSet,
+    plan: CutPlan,
+    head: QuantisedHead,
+    codings: Codings,
+    staging: Path,
+) -> pb.Manifest:
+    """All files of a bundle but its report, into an empty folder; and a draft of the manifest, which lacks
+    what measuring them tells.
+    """
+    for half in ("edge", "cloud"):
+        (staging / half).mkdir()
+    draft = pb.Manifest(
+        format=FORMAT,
+        model=model_name(run.options),
+        family=checkpoint.family.name,
+        made_with=versions(),
+        precision=pb.Precision(**head.quant_format.parts),
+        preprocessing=_preprocessing(evaluation),
+    )
+    chain = Chain(head.pieces, run.options.threads)
+    draft.pieces.extend(_write_pieces(chain, evaluation, plan, head.pieces, staging))
+    draft.cuts.extend(_cuts(chain, evaluation, plan, codings))
+    del chain
+    draft.MergeFrom(_write_device(run, reference, staging))
+    draft.MergeFrom(_write_cloud(run, checkpoint, reference, evaluation, staging))
+    for entry in draft.cuts:
+        codecs.write(entry, codings[entry.name], staging)
+    return draft
+
+
+def complete(draft: pb.Manifest, recipe: str, measured: Measured, costs: CloudCosts) -> pb.Manifest:
+    """The manifest, with what measuring told."""
+    manifest = pb.Manifest(recipe=recipe, measure=measured.measure, accuracy=measured.accuracy)
+    manifest.MergeFrom(draft)
+    del manifest.cuts[:]
+    manifest.cuts.extend(measured.cuts)
+    for cut in manifest.cuts:
+        cut.cloud_milliseconds = costs.tails[cut.name]
+    manifest.uploads.extend(measured.uploads)
+    if measured.local:
+        manifest.local.CopyFrom(measured.local)
+    manifest.cloud_cost.CopyFrom(costs.costs)
+    return manifest
+
+
+def write_report(
+    evaluation: EvaluationSet,
+    manifest: pb.Manifest,
+    head: QuantisedHead,
+    rows: Sequence[Row],
+    identity: Mapping[str, float],
+    staging: Path,
+) -> None:
+    """Accuracy and bytes of every cut and codec beside pictures, into report.json."""
+    report = {
+        "model": manifest.model,
+        "measure": manifest.measure,
+        "questions": len(evaluation.subject.questions),
+        "pictures": len(evaluation.subject.pictures),
+        "rows": [asdict(row) for row in rows],
+        "fitted_on": sorted(map(fingerprint, evaluation.subject.calibration)),
+        "identity": identity,
+        "precision": head.facts,
+    }
+    (staging / "report.json").write_text(json.dumps(report, indent=1))
+
+
+def _preprocessing(evaluation: EvaluationSet) -> pb.Preprocessing:
+    steps = pb.Preprocessing.FromString(evaluation.preprocessor.steps.SerializeToString())
+    if steps.HasField("tiles"):
+        steps.tiles.mean = mean(grid.tiles for grid in evaluation.grids)
+    return steps
+
+
+def _write_pieces(
+    chain: Chain, evaluation: EvaluationSet, plan: CutPlan, pieces: Sequence[onnx.ModelProto], staging: Path
+) -> Iterator[pb.Piece]:
+    """The chain of pieces, their place and time."""
+    one = evaluation.held_out[:1]
+    before = [pb.TensorSpec(name=PIXELS, dtype="float32", shape=one.shape[1:])]
+    each = zip(plan.cuts, pieces, chain.run(one), chain.milliseconds(one, _REPETITIONS), strict=True)
+    for number, (cut, piece, arrays, milliseconds) in enumerate(each):
+        path = f"edge/{number:02d}-{cut}.onnx"
+        save(piece, staging / path)
+        boundary = plan.boundary(cut, arrays)
+        after = _specs({graph_name(cut, tensor): values for tensor, values in boundary.items()})
+        yield pb.Piece(path=path, cut=cut, inputs=before, outputs=after, milliseconds=milliseconds)
+        before = after
+
+
+def _cuts(chain: Chain, evaluation: EvaluationSet, plan: CutPlan, codings: Codings) -> Iterator[pb.Cut]:
+    for cut, arrays in zip(plan.cuts, chain.run(evaluation.held_out[:1]), strict=True):
+        boundary = plan.boundary(cut, arrays)
+        described = [coding.describe(boundary) for coding in codings[cut]]
+        yield pb.Cut(name=cut, boundary=_specs(boundary), codecs=described)
+
+
+def _specs(boundary: Tensors) -> list[pb.TensorSpec]:
+    return [pb.TensorSpec(name=t, dtype="float32", shape=v.shape[1:]) for t, v in boundary.items()]
+
+
+def _write_device(run: Run, reference: Reference, staging: Path) -> pb.Manifest:
+    """What the device needs to answer alone: the manifest's part about it."""
+    options = run.options
+    if dual_encoder := reference.dual_encoder():
+        local = write_texts(dual_encoder, staging, options.form, with_local=options.with_local)
+        return pb.Manifest(local=local)
+    if not options.with_local:
+        return pb.Manifest()
+    run.say("exporting the decoder for local answers")
+    return pb.Manifest(local=_write_decoder(reference.generative(), staging, options.form))
+
+
+def _write_decoder(reference: ReferenceModel, staging: Path, quant_format: QuantFormat) -> pb.Local:
+    folder = staging / "edge" / "local"
+    folder.mkdir()
+    local = write_local(reference.family, reference.model, folder, quant_format)
+    reference.prompting.tokenizer.save_pretrained(folder / "aside")  # type: ignore[attr-defined]
+    (folder / "aside" / "tokenizer.json").rename(folder / "tokenizer.json")
+    shutil.rmtree(folder / "aside")
+    local.decoder, local.embeddings = f"edge/local/{local.decoder}", f"edge/local/{local.embeddings}"
+    local.tokenizer = "edge/local/tokenizer.json"
+    return local
+
+
+def _write_cloud(
+    run: Run, checkpoint: Checkpoint, reference: Reference, evaluation: EvaluationSet, staging: Path
+) -> pb.Manifest:
+    """The whole model, two bytes a number, with its tokenizer and processor: the manifest's part about it."""
+    write_tail(checkpoint, run.parts, staging / "cloud", partial(run.advance, "writing the tail"))
+    evaluation.preprocessor.processor.save_pretrained(staging / "cloud")
+    part = pb.Manifest(limits=_LIMITS)
+    if dual_encoder := reference.dual_encoder():
+        part.matching.CopyFrom(dual_encoder.write(staging))
+        return part
+    prompting = reference.generative().prompting
+    part.prompt.CopyFrom(_prompt(prompting))
+    picture = prompting.ids("", largest_grid(evaluation.preprocessor.steps))
+    part.limits.max_prompt_tokens = max_prompt_tokens(checkpoint.config, len(picture))
+    return part
+
+
+def max_prompt_tokens(config: PretrainedConfig, picture: int = 0) -> int:
+    """How long a prompt may be that takes so many tokens without a question.
+
+    Where a language model's positions end, prompt and answer must fit in front of that.
+    """
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    most = max(_LIMITS.max_prompt_tokens, picture + _QUESTION_TOKENS)
+    return min(most, positions - _LIMITS.max_new_tokens) if positions else most
+
+
+def _prompt(prompting: Prompting) -> pb.Prompt:
+    return pb.Prompt(
+        template=prompting.template,
+        image_token=prompting.image_token,
+        image_tokens=prompting.image_tokens,
+        stop_tokens=prompting.stop_tokens,
+        picture=prompting.picture,
+    )
