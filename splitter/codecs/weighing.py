@@ -9,7 +9,7 @@ import torch
 from splitter.codecs import fitting, sensitivity
 from splitter.codecs.arrangements import nearest
 from splitter.codecs.arrays import Floats, Tensors
-from splitter.codecs.codecs import Weighing
+from splitter.codecs.levels import Weighing
 from splitter.codecs.tail_from import ASKED, CutTail
 from splitter.codecs.weighed import GroupFisher, Weighed, best
 from splitter.evaluate.verify import in_batches

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from protos.errors import CheckpointError
 from protos.pictures.tiles import ONE_TILE, Grid, spans
+from protos.pictures.upload_formats import UPLOAD_FORMATS
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.subjects import AGREEMENT, Image
 from splitter.families import Boundary, Family, Generative, enter, walk
@@ -21,8 +22,6 @@ from splitter.nano.questions import Question
 
 GATE = 1e-4
 _GATE_TOKENS = 24
-PICTURE_QUALITIES = {"jpeg": (95, 75, 50, 30, 15), "webp": (80, 50, 30, 15, 5)}
-_FLAGS = {"jpeg": (".jpg", cv2.IMWRITE_JPEG_QUALITY), "webp": (".webp", cv2.IMWRITE_WEBP_QUALITY)}
 
 
 @dataclass(frozen=True)
@@ -144,9 +143,9 @@ def answers(
 
 
 def recode(image: Image, form: str, quality: int) -> tuple[Image, int]:
-    """A picture after JPEG or WebP, and the bytes that it took."""
-    suffix, flag = _FLAGS[form]
-    _, coded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), [flag, quality])
+    """A picture after an upload format, and the bytes that it took."""
+    flag = getattr(cv2, UPLOAD_FORMATS[form].opencv_quality)
+    _, coded = cv2.imencode(f".{form}", np.ascontiguousarray(image[..., ::-1]), [flag, quality])
     decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(decoded[..., ::-1]), len(coded)
 

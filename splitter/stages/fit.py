@@ -5,8 +5,9 @@ from itertools import count, islice
 
 import onnx
 
-from splitter.codecs import codecs
 from splitter.codecs.arrays import Tensors
+from splitter.codecs.coding import Coding
+from splitter.codecs.kind import Learning
 from splitter.codecs.learning.training_set import held_out
 from splitter.codecs.tail_from import CutTail
 from splitter.evaluate import subjects
@@ -19,7 +20,7 @@ from splitter.memory import trim_memory
 from splitter.stages.cut_codecs import cut_codecs, weigh
 from splitter.stages.run import Run
 
-Codings = dict[str, list[codecs.Coding]]
+Codings = dict[str, list[Coding]]
 
 _AT_ONCE = 64  # pictures that a chain sees together
 _MAX_BOUNDARY_BYTES = 1 << 30
@@ -50,8 +51,13 @@ def fit(
             tails[cut],
             boundary,
             weighed[cut],
-            _further(run, evaluation, plan, chain, cut, calibrated),
-            shares[cut],
+            Learning(
+                _further(run, evaluation, plan, chain, cut, calibrated),
+                60 * run.options.budget_minutes * shares[cut],
+                run.parts,
+                run.say,
+                run.advance,
+            ),
         )
         for cut, boundary in boundaries.items()
     }

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from protos import bundle_pb2 as pb
+from protos.pictures.upload_formats import UPLOAD_FORMATS
 from splitter.codecs.arrays import Floats, Tensors
 from splitter.codecs.coder import Coder
 from splitter.decoders.onnx_decoder import OnnxDecoder
@@ -25,7 +26,7 @@ from splitter.evaluate.latency import median_milliseconds
 from splitter.evaluate.matching import Agreement
 from splitter.evaluate.measures import Measure, measure_of
 from splitter.evaluate.reference import Reference
-from splitter.evaluate.verify import PICTURE_QUALITIES, Score, image_tokens, in_batches, recode
+from splitter.evaluate.verify import Score, image_tokens, in_batches, recode
 from splitter.families import enter
 from splitter.graph.chain import Chain, rows_at_once
 from splitter.graph.cut_plan import CutPlan
@@ -118,7 +119,7 @@ def measure(
     for cut in cuts:
         rows += [_codec_row(exam, cut.name, codec, staging, boundaries[cut.name]) for codec in cut.codecs]
     uploads = [
-        _upload(exam, kind, quality) for kind, all_of in PICTURE_QUALITIES.items() for quality in all_of
+        _upload(exam, kind.name, quality) for kind in UPLOAD_FORMATS.values() for quality in kind.qualities
     ]
     rows += [row for _, row in uploads]
     local, local_rows = _local(exam, draft, staging, boundaries[plan.cuts[-1]])
@@ -136,7 +137,11 @@ def _exam(run: Run, reference: Reference, evaluation: EvaluationSet, draft: pb.M
     asked = measure_of(reference, evaluation.subject.questions, evaluation.grids)
     pixels = torch.from_numpy(evaluation.held_out)
     expected = asked.outcome(image_tokens(reference.family, reference.get().model, pixels))
-    rows = sum(len(cut.codecs) for cut in draft.cuts) + sum(map(len, PICTURE_QUALITIES.values())) + 2
+    rows = (
+        sum(len(cut.codecs) for cut in draft.cuts)
+        + sum(len(kind.qualities) for kind in UPLOAD_FORMATS.values())
+        + 2
+    )
     return _Exam(run, reference, evaluation, asked, expected, count(), rows)
 
 

@@ -13,9 +13,9 @@ import torch
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from protos.pictures.tiles import Grid
-from splitter.codecs import codecs
 from splitter.codecs.arrays import Floats, Tensors
 from splitter.codecs.coder import Coder
+from splitter.codecs.coding import write
 from splitter.codecs.tail_from import CutTail
 from splitter.evaluate.evaluation_set import EvaluationSet
 from splitter.evaluate.latency import median_milliseconds
@@ -148,7 +148,7 @@ def _fitted(run: Run, tail: CutTail, candidate: _Candidate, folder: Path) -> pb.
     codings = cut_codecs(run, tail, candidate.calibration, weigh(run, tail, candidate.calibration))
     entry = pb.Cut(name=candidate.cut, cloud_milliseconds=_tail_milliseconds(tail, candidate.held_out))
     entry.codecs.extend(coding.describe(candidate.held_out) for coding in codings)
-    codecs.write(entry, codings, folder)
+    write(entry, codings, folder)
     return entry
 
 

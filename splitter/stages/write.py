@@ -14,7 +14,7 @@ from transformers import PretrainedConfig
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT
 from protos.pictures.tiles import largest_grid
-from splitter.codecs import codecs
+from splitter.codecs import coding
 from splitter.codecs.arrays import Tensors
 from splitter.decoders.local import write_local
 from splitter.decoders.text_tower import write_texts
@@ -79,7 +79,7 @@ def write(
     draft.MergeFrom(_write_device(run, reference, staging))
     draft.MergeFrom(_write_cloud(run, checkpoint, reference, evaluation, staging))
     for entry in draft.cuts:
-        codecs.write(entry, codings[entry.name], staging)
+        coding.write(entry, codings[entry.name], staging)
     return draft
 
 

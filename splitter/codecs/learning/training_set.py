@@ -11,18 +11,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splitter.codecs import codecs
 from splitter.codecs.arrays import Doubles, Tensors
 from splitter.codecs.fitting import Transform
 from splitter.codecs.fitting import bits as bits_of
 from splitter.codecs.learning.autocast import Loss
 from splitter.codecs.learning.network import Network
+from splitter.codecs.levels import steps_of
 from splitter.codecs.sensitivity import pictures_at_once
 from splitter.codecs.tail_from import CutTail
 
 Networks = Mapping[str, Network]
 
 BATCH = 16
+# The share of the variance that quantisation may cost at each level, from where a fitted codec ends. Finer
+# levels are the fitted codec's: with them in one network all learn more slowly, and what it has is spent on
+# channels that the coarse ones do not send.
+LEARNED_DISTORTIONS = (0.045, 0.057, 0.073, 0.092, 0.117, 0.149, 0.19, 0.24, 0.305)
 _LOOKED_AT = 16  # pictures, for how large a tensor is
 _NEAR = 0.05  # what an error of the tensor itself weighs beside what it does to the answers
 # of so many pictures one is held out, and at least and at most so many
@@ -125,7 +129,7 @@ def training_set(tail: CutTail, boundary: Tensors, fitted: Mapping[str, Transfor
     """What the learned codec of a cut learns from. It begins with the fitted one's transforms, as far as its
     finest level sends them.
     """
-    steps = codecs.steps_of(fitted, codecs.LEARNED_DISTORTIONS)
+    steps = steps_of(fitted, LEARNED_DISTORTIONS)
     starts = {name: one.first(*one.kept([one.level(steps[name][0])])) for name, one in fitted.items()}
     some = {name: torch.from_numpy(values[:BATCH]) for name, values in boundary.items()}
     one = {name: values[:1] for name, values in boundary.items()}

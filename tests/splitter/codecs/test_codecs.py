@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 from protos import bundle_pb2 as pb
 from protos import codec as wire
 from protos.errors import BundleDamaged, IsthmusError, PayloadError
-from splitter.codecs import codecs, encoders
+from splitter.codecs import encoders
+from splitter.codecs.coding import write
+from splitter.codecs.kind import Calibration, codec_kinds
+from splitter.codecs.kinds.fitted import DISTORTIONS
+from splitter.codecs.levels import fitted_transforms, steps_of
 from splitter.graph.chain import open_session
 
 CUT, TENSOR, TOKENS, WIDTH = "vision.1", "hidden", 8, 24
@@ -30,13 +34,14 @@ class Fitted:
     def __init__(self, folder: Path, *tensors: str) -> None:
         self.folder, self.tensors = folder, tensors
         calibration = {tensor: boundary(200, 2 + i) for i, tensor in enumerate(tensors)}
-        codings = codecs.fit(calibration, codecs.fitted_transforms(calibration))
+        kinds = codec_kinds(["fitted", "int8-zstd", "fp16-zstd"])
+        codings = [coding for kind in kinds for coding in kind.fit(Calibration(calibration))]
         self.entry = pb.Cut(
             name=CUT, codecs=[coding.describe({t: boundary(1, 3) for t in tensors}) for coding in codings]
         )
         for name in ("edge", "cloud"):
             (folder / name).mkdir()
-        codecs.write(self.entry, codings, folder)
+        write(self.entry, codings, folder)
 
     def spec(self, name: str) -> pb.Codec:
         return next(spec for spec in self.entry.codecs if spec.name == name)
@@ -108,9 +113,9 @@ def test_a_coarser_level_costs_fewer_bytes_and_loses_more(fitted: Fitted) -> Non
 
 @pytest.mark.parametrize("number", range(len(LEVELS)))
 def test_the_graph_makes_the_codes_that_the_tables_are_of(number: int, fitted: Fitted) -> None:
-    transforms = codecs.fitted_transforms({TENSOR: boundary(200, 2)})
+    transforms = fitted_transforms({TENSOR: boundary(200, 2)})
     values = boundary(20, 9)
-    step = codecs.steps_of(transforms, codecs.DISTORTIONS)[TENSOR][number]
+    step = steps_of(transforms, DISTORTIONS)[TENSOR][number]
     wanted = transforms[TENSOR].sent(values, step)
     sent = np.stack([fitted.codes(LEVELS[number], value[None])[TENSOR] for value in values])
     assert (sent == wanted[:, :, : sent.shape[2]]).mean() > 0.999, "but for a code on a border"

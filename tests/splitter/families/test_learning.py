@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from protos import codec as wire
-from splitter.codecs.codecs import DISTORTIONS, LEARNED_DISTORTIONS
+from splitter.codecs.kinds.fitted import DISTORTIONS
 from splitter.codecs.learning.autocast import Autocast
-from splitter.codecs.learning.training_set import Costs, TrainingSet
+from splitter.codecs.learning.training_set import LEARNED_DISTORTIONS, Costs, TrainingSet
 from splitter.recipe import Options
 from splitter.silence import silence_libraries
 from splitter.split import split

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
-from splitter.codecs import codecs, encoders
+from splitter.codecs import encoders
+from splitter.codecs.coding import write
 from splitter.codecs.learning.network import LearnedTransform
 from splitter.codecs.learning.sender import sender_graph
 from splitter.codecs.learning.train import Learned, learn, optimiser_of
 from splitter.codecs.learning.training_set import Costs, TrainingSet, training_set
+from splitter.codecs.levels import fitted_transforms, levels
 from splitter.codecs.tail_from import CutTail
 from splitter.families import walk
 from splitter.graph.chain import open_session
@@ -34,7 +36,7 @@ class Pupil:
             reached = dict(walk(reference.family, reference.get().model, pixels))[cut]
         self.boundary: Boundary = {name: tensor.numpy().copy() for name, tensor in reached.items()}
         self.training_set: TrainingSet
-        self.training_set = training_set(self.tail, self.boundary, codecs.fitted_transforms(self.boundary))
+        self.training_set = training_set(self.tail, self.boundary, fitted_transforms(self.boundary))
 
     def losses(self, steps: int) -> list[float]:
         """All that the coarsest level costs, as a share of the start's, trained on the same pictures at every
@@ -71,11 +73,9 @@ def crossed(transforms: dict[str, LearnedTransform], pupil: Pupil, folder: Path)
     """
     for name in ("edge", "cloud"):
         (folder / name).mkdir(parents=True)
-    codings = list(
-        codecs.levels("learned", transforms, pupil.training_set.steps, lambda: sender_graph(transforms))
-    )
+    codings = list(levels("learned", transforms, pupil.training_set.steps, lambda: sender_graph(transforms)))
     entry = pb.Cut(name="cut", codecs=[coding.describe({}) for coding in codings])
-    codecs.write(entry, codings, folder)
+    write(entry, codings, folder)
     one = {name: values[:1] for name, values in pupil.boundary.items()}
     sizes = []
     for number, spec in enumerate(entry.codecs):

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from splitter.codecs import codecs, fitting
+from splitter.codecs import fitting
 from splitter.codecs.arrays import Tensors
+from splitter.codecs.kind import Learning
+from splitter.codecs.kinds.learned import learned_codec
 from splitter.codecs.learning import train
 from splitter.codecs.learning.autocast import Autocast, Loss
 from splitter.codecs.learning.train import Learned, learn
 from splitter.codecs.learning.training_set import training_set, with_further
+from splitter.codecs.levels import fitted_transforms
 from splitter.nano.model import WEIGHTS
 from splitter.recipe import Options
-from splitter.stages.cut_codecs import learned_codec
 from tests.splitter.codecs.learning.pupil import Pupil, crossed
 
 CUT, STEPS = "vision.4", 24
@@ -138,7 +140,7 @@ def test_what_was_learned_is_kept(pupil: Pupil, learned: Learned, tmp_path: Path
 
 def test_few_pictures_come_out_the_same_without_the_further_ones(pupil: Pupil, tmp_path: Path) -> None:
     few = {name: values[:6] for name, values in pupil.boundary.items()}
-    known = training_set(pupil.tail, few, codecs.fitted_transforms(few))
+    known = training_set(pupil.tail, few, fitted_transforms(few))
     learned = learn(with_further(known, [pupil.boundary]), tmp_path / "state", 2, 600)
     learned.save(tmp_path / "learned")
     again = Learned.load(tmp_path / "learned", known)
@@ -151,12 +153,14 @@ def test_few_pictures_come_out_the_same_without_the_further_ones(pupil: Pupil, t
 def test_a_split_goes_on_behind_a_cut_that_has_learned(
     pupil: Pupil, learned: Learned, share: float, *, helped: bool
 ) -> None:
-    fitted = codecs.fitted_transforms(pupil.boundary)
+    fitted = fitted_transforms(pupil.boundary)
     so_far = replace(learned, left=[(share, 1.0)] * pupil.training_set.levels)
     so_far.save(pupil.run.parts.folder / f"learned-{CUT}.safetensors")
 
     further: Iterator[Tensors] = iter([pupil.boundary])
-    levels = learned_codec(pupil.run, pupil.tail, pupil.boundary, fitted, further, 1.0)
+    run = pupil.run
+    learning = Learning(further, 60.0, run.parts, run.say, run.advance)
+    levels = learned_codec(learning, pupil.tail, pupil.boundary, fitted)
     assert list(further), "it has seen more pictures, though nothing was to be learned any more"
     assert len(levels) == (pupil.training_set.levels if helped else 0)
 
@@ -208,6 +212,6 @@ def test_it_learns_from_as_many_further_pictures_as_have_room(
 
 def test_numbers_too_large_for_two_bytes_are_kept_in_four(pupil: Pupil) -> None:
     large = {name: values * np.float32(1e5) for name, values in pupil.boundary.items()}
-    known = with_further(training_set(pupil.tail, large, codecs.fitted_transforms(large)), [large])
+    known = with_further(training_set(pupil.tail, large, fitted_transforms(large)), [large])
     for name, values in large.items():
         np.testing.assert_array_equal(known.boundary[name], np.concatenate([values, values]))
