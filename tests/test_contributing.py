@@ -9,6 +9,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from cloud.admission.pictures import open_picture
 from edge.link.client import CloudClient
@@ -16,18 +17,30 @@ from edge.pictures.resampling import Picture
 from edge.requests.orchestrator import Orchestrator
 from edge.testing.scripted_cloud import says, serving
 from edge.upload.picture_encoder import encode_picture
+from protos import bundle_pb2 as pb
+from protos import codec as wire
 from protos.arms import arms_of
 from protos.arms import kinds as arm_kinds
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.codec import kinds as codec_kinds_on_the_wire
 from protos.costs.profile import DeviceProfile
+from protos.errors import PayloadError, UnknownName
 from protos.pictures.upload_formats import UPLOAD_FORMATS, UploadFormat
+from splitter import families
+from splitter.codecs import kinds as codec_kinds_fitted
+from splitter.codecs.coding import write
+from splitter.codecs.kind import Calibration, codec_kinds
+from splitter.families.loading import load_model
+from splitter.recipe import Options
 from tests.house import ROOT
+from tests.splitter.families.checkpoints import llava_siglip
 
 _FILE = re.compile(r"^`([\w/]+\.py)`:\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FORMAT = re.compile(r"^(UploadFormat\(.*\))$", re.MULTILINE)
 PICTURE: Picture = np.random.default_rng(5).integers(0, 256, (96, 160, 3), dtype=np.uint8)
 
+YOURS = "splitter.families.yours"
 Add = Callable[[ModuleType], None]
 
 
@@ -43,7 +56,9 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
     def added(folder: ModuleType) -> None:
         examples = {Path(path): code for path, code in _FILE.findall(guide())}
         place = Path(*folder.__name__.split("."))
-        (name,) = (path.name for path in examples if path.parent == place)
+        (name,) = (
+            path.name for path in examples if path.parent == place
+        )  # of one folder there is one example
         aside = tmp_path / folder.__name__
         aside.mkdir()
         (aside / name).write_text(examples[place / name], encoding="utf-8")
@@ -51,7 +66,7 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
 
     yield added
     for name in set(sys.modules) - before:
-        if name.startswith(("protos.arms.kinds.", "protos.codec.kinds.", "splitter.codecs.kinds.")):
+        if name.startswith(("protos.arms.kinds.", "protos.codec.kinds.", "splitter.codecs.kinds.", YOURS)):
             del sys.modules[name]
 
 
@@ -73,8 +88,46 @@ def test_what_was_added_is_gone_again(bundle: Bundle) -> None:
 
 def test_an_upload_format_is_one_line(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = _FORMAT.findall(guide())
-    added = eval(line, {"UploadFormat": UploadFormat})
+    added: UploadFormat = eval(line, {"UploadFormat": UploadFormat})
     monkeypatch.setitem(UPLOAD_FORMATS, added.name, added)
     data = encode_picture(PICTURE, added.name, added.qualities[0])
     assert np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)).shape == PICTURE.shape
     assert open_picture(data, bundle.manifest.limits).size == (160, 96)
+
+
+def test_a_codec_is_two_files(add: Add, tmp_path: Path) -> None:
+    add(codec_kinds_on_the_wire)
+    add(codec_kinds_fitted)
+    boundary = {"hidden": np.random.default_rng(1).normal(size=(3, 4, 8)).astype(np.float32)}
+    (kind,) = codec_kinds(["fp16-flate"])
+    (coding,) = kind.fit(Calibration(boundary))
+    entry = pb.Cut(name="vision.1", codecs=[coding.describe(boundary)])
+    write(entry, [coding], tmp_path)
+    (spec,) = entry.codecs
+    sender, receiver = (half(spec, tmp_path.joinpath) for half in (wire.sender, wire.receiver))
+    payloads = sender.encode({"hidden": boundary["hidden"][0]})
+    np.testing.assert_allclose(
+        receiver.decode(payloads)["hidden"], boundary["hidden"][0], rtol=1e-3, atol=1e-3
+    )
+    with pytest.raises(PayloadError, match="damaged"):
+        receiver.decode({"hidden": payloads["hidden"][:-8]})
+    assert Options(tmp_path, codecs=("fp16-flate",)).codecs == ("fp16-flate",)
+
+
+def test_a_codec_that_was_added_is_gone_again(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="fp16-flate"):
+        Options(tmp_path, codecs=("fp16-flate",))
+
+
+def test_a_family_is_one_file_and_a_line(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(families)
+    monkeypatch.setitem(families._FAMILIES, "yours", ("yours", "Yours"))
+    llava_siglip(tmp_path / "checkpoint")
+    model = load_model(tmp_path / "checkpoint")
+    model.config.vision_feature_layer, model.config.vision_feature_select_strategy = -1, "full"
+    yours = families.family("yours")
+    pixels = torch.randn(2, *yours.pixel_shape(model))
+    with torch.inference_mode():
+        own = torch.stack(list(model.get_image_features(pixels).pooler_output))
+        for cut, boundary in families.walk(yours, model, pixels):
+            torch.testing.assert_close(families.enter(yours, model, cut, boundary), own, atol=1e-5, rtol=0)
