@@ -6,9 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-_WORTH_IT = (
-    3 << 29
-)  # bytes resident; below that, looking for what could be given back costs more time than it saves memory
+# bytes resident; below that, looking for what could be given back costs more time than it saves memory
+_WORTH_IT = 3 << 29
 _STATE = Path("/proc/self/statm")
 
 
@@ -20,9 +19,8 @@ def trim_memory() -> None:
         return
     gc.collect()
     if sys.platform == "linux":
-        trim = getattr(
-            ctypes.CDLL(None), "malloc_trim", None
-        )  # glibc's; other C libraries return memory themselves
+        # glibc's; other C libraries return memory themselves
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim:
             trim(0)
 

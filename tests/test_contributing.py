@@ -56,9 +56,8 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
     def added(folder: ModuleType) -> None:
         examples = {Path(path): code for path, code in _FILE.findall(guide())}
         place = Path(*folder.__name__.split("."))
-        (name,) = (
-            path.name for path in examples if path.parent == place
-        )  # of one folder there is one example
+        # of one folder there is one example
+        (name,) = (path.name for path in examples if path.parent == place)
         aside = tmp_path / folder.__name__
         aside.mkdir()
         (aside / name).write_text(examples[place / name], encoding="utf-8")

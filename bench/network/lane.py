@@ -92,9 +92,8 @@ class Lane:
             await self._direction.arrive(position)
             if not data:
                 break
-            self._direction.delivered += len(
-                data
-            )  # first, so that whoever has the bytes also finds them counted
+            # first, so that whoever has the bytes also finds them counted
+            self._direction.delivered += len(data)
             await asyncio.get_running_loop().sock_sendall(self._sink, data)
             self._bytes -= len(data)
             self._delivered.set()

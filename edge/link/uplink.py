@@ -125,9 +125,8 @@ class UplinkEstimator:
         ln_rate = float((peak * _LN_RATE[:, near[1]]).sum())
         self.round_trip_ms = math.exp(float((peak * _LN_A[near[0]]).sum()))
         self.rate = math.exp(ln_rate)  # bits a second
-        self.doubt = math.sqrt(
-            float((belief * (_LN_RATE - ln_rate) ** 2).sum() / belief.sum())
-        )  # relative standard error of the rate
+        # relative standard error of the rate
+        self.doubt = math.sqrt(float((belief * (_LN_RATE - ln_rate) ** 2).sum() / belief.sum()))
 
 
 def _silence(surprise: NDArray[np.float64]) -> NDArray[np.float64]:

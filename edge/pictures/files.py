@@ -18,9 +18,8 @@ from protos.errors import PictureError
 MAX_PIXELS = 1 << 26  # 192 MiB decoded
 _MAX_FILE_BYTES = 1 << 29
 
-cv2.utils.logging.setLogLevel(
-    0
-)  # a broken file is reported once, by us, and not by the decoder on stderr as well
+# a broken file is reported once, by us, and not by the decoder on stderr as well
+cv2.utils.logging.setLogLevel(0)
 
 
 def read_picture(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:

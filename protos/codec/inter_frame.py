@@ -49,6 +49,7 @@ _DECAYS += [49546, 52475, 54930, 56963, 58633, 59994, 61097, 61987, 62703, 63277
 _NARROWEST = -12
 _LAWS = len(_DECAYS)
 _PEAK = 1 << 28
+# of 4096: how many of the rows are lively; their tables follow the laws'
 _LIVELY = (
     64,
     256,
@@ -57,7 +58,7 @@ _LIVELY = (
     2048,
     3072,
     3584,
-)  # of 4096: how many of the rows are lively; their tables follow the laws'
+)
 _HALF = _LAWS + len(_LIVELY)  # the table of half an escaped difference
 _HALF_BITS = 7
 _WIDEST = 1 << (2 * _HALF_BITS - 1)
@@ -128,9 +129,8 @@ class InterFrameCoder:
     def _chosen(self, differences: Differences) -> tuple[Rows, NDArray[np.bool_]]:
         """The motions that code these differences shortest, and which rows (tiles, rows) are lively."""
         reach = _costs().shape[1] // 2
-        tiles = (
-            differences.clip(-reach, reach) + reach
-        )  # one at a time: all motions of many would be half a gigabyte
+        # one at a time: all motions of many would be half a gigabyte
+        tiles = differences.clip(-reach, reach) + reach
         each = [np.add.reduceat(_costs()[self._laws, one], self._starts, axis=1) for one in tiles]
         costs = np.concatenate(each, axis=1)  # (motions, rows of all tiles)
         still = int(costs.sum(1).argmin())

@@ -108,9 +108,8 @@ class _GroupSet:
     ) -> None:
         self._reach, self.beyond = reach, _beyond(members, reach)
         numbers = np.arange(self.beyond + 1)[:, None]
-        self._codes = (numbers // _weights(members, reach) % (2 * reach + 1) - reach).astype(
-            np.int16
-        )  # of each symbol
+        # of each symbol
+        self._codes = (numbers // _weights(members, reach) % (2 * reach + 1) - reach).astype(np.int16)
         number = np.cumsum([joint is not None for joint in joints]) - 1
         alike = [
             table

@@ -72,9 +72,8 @@ class Checkpoint:
         """What all others take in memory as FP32."""
         return _FP32_BYTES * sum(tensor.numbers for tensor in self.tensors.values()) - self.language_bytes
 
-    @torch.inference_mode(
-        mode=False
-    )  # whoever asks first: tensors made in inference mode would take no gradient later
+    # whoever asks first: tensors made in inference mode would take no gradient later
+    @torch.inference_mode(mode=False)
     def model(self, dtype: torch.dtype = torch.float32, *, language: bool = True) -> PreTrainedModel:
         """The model in evaluation mode. Raises CheckpointError.
 

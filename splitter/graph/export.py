@@ -94,10 +94,11 @@ def attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
         for config in configs:
             config._attn_implementation = implementation  # noqa: SLF001
         for module in written_out:
+            # the same, but for asking which implementation to take
             module.__class__, module.is_causal = (
                 Blip2Attention,
                 False,
-            )  # the same, but for asking which implementation to take
+            )
         yield
     finally:
         for config, name in zip(configs, before, strict=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from protos.errors import RequestError
 
+# Okabe and Ito's, the pale ones made darker
 _LIGHT = (
     "#0072b2",
     "#d55e00",
@@ -17,7 +18,7 @@ _LIGHT = (
     "#b8568f",
     "#a87400",
     "#3a96c8",
-)  # Okabe and Ito's, the pale ones made darker
+)
 _DARK = ("#4fa8de", "#f28b3c", "#2fcba0", "#e39cc4", "#e6b422", "#9ad4f5")
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --paper: #fff; --rule: #e3e7eb;

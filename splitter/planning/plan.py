@@ -59,9 +59,8 @@ class Plan:
     recommended: Option
     stretches: tuple[Stretch, ...]  # the fastest of the accurate choices, by uplink, over a steady link
     remote: tuple[Stretch, ...]  # the same of those through the cloud
-    enough: (
-        float | None
-    )  # the slowest steady uplink that meets the deadline; None without one, or if none does
+    # the slowest steady uplink that meets the deadline; None without one, or if none does
+    enough: float | None
     accuracy: float  # of the whole model, percent
     link: Link
     device: DeviceProfile

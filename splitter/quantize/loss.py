@@ -96,9 +96,8 @@ class PointsLoss:
 
 def cosine(arrays: Arrays, reference: Arrays) -> float:
     """Mean cosine along the last axis, over all tensors' tokens."""
-    pairs = (
-        pair for name in reference for pair in zip(arrays[name], reference[name], strict=True)
-    )  # a picture at a time: doubles are large
+    # a picture at a time: doubles are large
+    pairs = (pair for name in reference for pair in zip(arrays[name], reference[name], strict=True))
     return float(np.mean(np.concatenate([_cosines(*pair).ravel() for pair in pairs])))
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from protos.errors import DiskFull
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# by libraries whose errors hold no number
 _MESSAGES = (
     "No space left on device",
     "Disk quota exceeded",
     "File too large",
-)  # by libraries whose errors hold no number
+)
 
 
 def check_room(output: Path, needed: int) -> None:

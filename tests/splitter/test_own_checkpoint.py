@@ -17,6 +17,8 @@ from splitter.recipe import Options
 from splitter.silence import silence_libraries
 from splitter.split import split
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -29,6 +29,8 @@ from splitter.recipe import Options
 from splitter.split import split
 from tests.splitter.runs import loaded, run_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

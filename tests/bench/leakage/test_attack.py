@@ -16,6 +16,8 @@ from splitter.split import split
 from splitter.storage.parts import Parts
 from tests.splitter.families.dual_checkpoints import clip
 
+pytestmark = pytest.mark.slow
+
 
 def test_of_each_kind_of_codec_the_finest_and_the_coarsest_are_attacked(bundle: Bundle) -> None:
     cut = bundle.cut("vision.4")

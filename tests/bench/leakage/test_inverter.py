@@ -5,6 +5,8 @@ import torch
 from bench.leakage.inverter import Inverter, invert, train
 from splitter.nano.scenes import picture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "shapes", [{"hidden": (17, 12)}, {"hidden": (16, 12)}, {"hidden": (16, 12), "deep": (4, 8)}]

@@ -130,6 +130,7 @@ def test_a_picture_without_pixels_is_refused() -> None:
         decode_picture(_png_claiming(0, 10))
 
 
+@pytest.mark.slow
 def test_broken_headers_are_never_more_than_a_picture_error() -> None:
     random = np.random.default_rng(0)
     for data in FILES.values():

@@ -45,9 +45,8 @@ def test_a_file_becomes_what_the_checkpoints_processor_makes_of_it(name: str, re
     resized = Preprocessor(SPEC).resize(decode_picture(FILES[name]))
 
     assert resized.shape == (128, 128, 3)
-    rounding = (
-        1 if "CMYK" in name else 0
-    )  # OpenCV turns CMYK into colours that are up to 1 brighter; Lanczos carries it on
+    # OpenCV turns CMYK into colours that are up to 1 brighter; Lanczos carries it on
+    rounding = 1 if "CMYK" in name else 0
     assert np.abs(resized - expected).max() <= 2 + rounding
 
 

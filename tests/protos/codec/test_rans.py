@@ -54,10 +54,11 @@ def test_symbols_come_back(count: int, seed: int) -> None:
 
 
 def test_symbols_may_say_which_alphabets_follow() -> None:
+    # the first symbol says how many there are of the widest
     coded, which = (
         np.array([2, 5, 5, 0, 1]),
         np.array([0, 4, 4, 1, 1]),
-    )  # the first symbol says how many there are of the widest
+    )
     data = tables().encode(coded, which)
 
     def path() -> rans.Path[list[int]]:

@@ -36,6 +36,7 @@ def test_both_write_the_same_words_and_read_them(which: list[int], seed: int) ->
 
 @settings(max_examples=1000)
 @given(WHICH, st.integers(0, 2**32 - 1), st.lists(st.integers(0, 2**16 - 1), max_size=60), st.integers(0, 3))
+@pytest.mark.slow
 def test_both_read_the_same_of_any_words(
     which: list[int], state: int, following: list[int], taken: int
 ) -> None:

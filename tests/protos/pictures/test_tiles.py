@@ -22,9 +22,8 @@ def test_a_picture_of_any_size_becomes_no_more_tiles_than_the_bound(height: int,
 @given(height=EDGES, width=EDGES, longest=st.sampled_from([224, 1456, 1820, 2048, 4096]))
 def test_a_resized_picture_is_not_resized_again(height: int, width: int, longest: int) -> None:
     tiled = pb.Preprocessing(resizes=[pb.Resize(longest_edge=longest)], tiles=pb.Tiles(side=364, max=200))
-    assume(
-        max(height, width) < longest * min(height, width)
-    )  # thinner ones come out one pixel wide, and are then made even
+    # thinner ones come out one pixel wide, and are then made even
+    assume(max(height, width) < longest * min(height, width))
     resized = resized_size(tiled, height, width)
     assert resized_size(tiled, *resized) == resized
     assert picture_grid(tiled, *resized) == picture_grid(tiled, height, width)

@@ -174,6 +174,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 
 
 @pytest.mark.parametrize("name", ["fitted-1", "fitted-7", "int8-zstd", "fp16-zstd"])
+@pytest.mark.slow
 def test_any_bytes_are_a_typed_error_or_a_finite_boundary(name: str, kept: Fitted) -> None:
     receiver = kept.receiver(name)
 
@@ -186,6 +187,7 @@ def test_any_bytes_are_a_typed_error_or_a_finite_boundary(name: str, kept: Fitte
 
 
 @pytest.mark.parametrize("name", ["fitted-1", "fitted-7", "int8-zstd", "fp16-zstd"])
+@pytest.mark.slow
 def test_a_damaged_payload_is_a_typed_error_or_a_finite_boundary(name: str, kept: Fitted) -> None:
     receiver, whole = kept.receiver(name), kept.payloads(name, boundary(1, 9))[TENSOR]
 

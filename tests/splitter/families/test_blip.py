@@ -23,6 +23,8 @@ from splitter.nano.scenes import picture
 from splitter.stages.write import max_prompt_tokens
 from tests.splitter.families.checkpoints import IMAGE, blip, blip2_opt, blip2_t5, blip_vqa
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "what color is the circle"
 
 

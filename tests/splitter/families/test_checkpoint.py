@@ -119,6 +119,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 @given(
     st.recursive(st.none() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v))
 )
+@pytest.mark.slow
 def test_any_header_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, header: object) -> None:
     text = json.dumps({"a": header}).encode()
     file = tmp_path_factory.getbasetemp() / "header.safetensors"

@@ -44,6 +44,8 @@ from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.dual_checkpoints import clip
 from tests.splitter.families.duals import LABELS, Dual, of_length_1
 
+pytestmark = pytest.mark.slow
+
 SIZES = ((57, 83), (131, 64), (56, 56), (41, 300), (601, 401))
 
 
@@ -143,9 +145,8 @@ async def test_the_service_ranks_labels_at_every_cut_as_the_whole_model_does(dua
             expected = embedding @ dual.texts(label_texts(dual.bundle.manifest.matching, ["cat", "quiz"])).T
             assert got.text == got.done.scores[0].label == ("cat", "quiz")[int(expected.argmax())]
             by_label = {score.label: score.similarity for score in got.done.scores}
-            np.testing.assert_allclose(
-                [by_label["cat"], by_label["quiz"]], expected[0], atol=2e-3
-            )  # the tail's weights are FP16
+            # the tail's weights are FP16
+            np.testing.assert_allclose([by_label["cat"], by_label["quiz"]], expected[0], atol=2e-3)
 
 
 async def test_probabilities_are_those_of_the_family(dual: Dual) -> None:

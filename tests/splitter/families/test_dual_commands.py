@@ -23,6 +23,8 @@ from splitter.nano.scenes import picture
 from tests.cloud.calling import FP32, calling
 from tests.splitter.families.duals import LABELS, Dual
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,8 @@ from tests.cloud.calling import FP32, calling, picture_request
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.made import Made
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "what color is the circle"
 SIZES = ((57, 83), (131, 64), (56, 56), (41, 300), (23, 19), (601, 401))
 SIX = {"max_new_tokens": 6, "min_new_tokens": 6, "eos_token_id": 2}

@@ -25,6 +25,8 @@ from tests.splitter.families.checkpoints import llava_clip
 from tests.splitter.families.made import Made
 from tests.splitter.families.test_families import scene_picture
 
+pytestmark = pytest.mark.slow
+
 
 def test_without_its_language_model_every_family_sees_the_same(made: Made) -> None:
     checkpoint = Checkpoint(made.folder)

@@ -11,6 +11,8 @@ from protos.errors import CheckpointError
 from splitter.families.fixed_grid import fixed_size, merged_order, patches, planes
 from tests.edge.pictures.picture_files import scene
 
+pytestmark = pytest.mark.slow
+
 SHAPE = {"patch": 14, "merge": 2, "repeat": 2}
 
 

@@ -20,6 +20,8 @@ from tests.splitter.codecs.learning.pupil import Pupil, crossed
 from tests.splitter.families.checkpoints import CHECKPOINTS, idefics3, internvl
 from tests.splitter.families.dual_checkpoints import DUAL_CHECKPOINTS
 
+pytestmark = pytest.mark.slow
+
 EVERY = CHECKPOINTS | DUAL_CHECKPOINTS
 
 

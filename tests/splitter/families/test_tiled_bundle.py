@@ -49,6 +49,8 @@ from tests.cloud.calling import FP32, calling, picture_request
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3
 
+pytestmark = pytest.mark.slow
+
 QUESTION, ANOTHER = "what color is the circle", "is there a red square"
 WIDE, TALL = scene(40, 300), scene(131, 64)
 CUTS = ["vision.2", "connector"]
@@ -91,9 +93,8 @@ def test_every_cut_passes_the_gate(bundle: Bundle) -> None:
 def test_the_manifest_says_how_a_picture_becomes_tiles_and_words(bundle: Bundle) -> None:
     tiles, prompt = bundle.manifest.preprocessing.tiles, bundle.manifest.prompt
     assert (tiles.side, tiles.max, prompt.image_tokens) == (56, 17, 4)
-    assert tiles.mean == pytest.approx(
-        (9 + 13 + 9) / 3
-    )  # the report's pictures: 71, 219 and 367 wide, all 149 high
+    # the report's pictures: 71, 219 and 367 wide, all 149 high
+    assert tiles.mean == pytest.approx((9 + 13 + 9) / 3)
     assert bundle.manifest.limits.max_prompt_tokens == 256 - 64
     assert bundle.manifest.pieces[0].inputs[0].shape == [3, 56, 56]
 

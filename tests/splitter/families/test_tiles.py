@@ -24,6 +24,8 @@ from splitter.families.loading import load_model, load_processor
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3, smolvlm
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "what color is the circle"
 GRIDS = {
     (57, 83): (3, 4),
@@ -79,9 +81,8 @@ def test_a_devices_tiles_are_the_processors(checkpoint: Checkpoint, size: tuple[
         == (expected["rows"][0][0], expected["cols"][0][0])
     )
     assert pixels.shape == expected["pixel_values"][0].shape
-    assert (
-        np.abs(pixels - expected["pixel_values"][0]).max() <= 3 * 2 / 255
-    )  # two resizes, each a rounding tie off
+    # two resizes, each a rounding tie off
+    assert np.abs(pixels - expected["pixel_values"][0]).max() <= 3 * 2 / 255
     np.testing.assert_array_equal(
         checkpoint.family.pixels(checkpoint.processor, [picture]), expected["pixel_values"][0]
     )

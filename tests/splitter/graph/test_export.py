@@ -3,10 +3,13 @@
 import gc
 
 import onnx_ir as ir
+import pytest
 import torch
 from torch import nn
 
 from splitter.graph.export import export
+
+pytestmark = pytest.mark.slow
 
 _WIDTH = 4001  # of no other layer
 

@@ -5,6 +5,8 @@ import pytest
 from splitter.evaluate.built_in import DESCRIBE, Evaluation, evaluate
 from splitter.nano.model import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 FLOOR = {"overall": 93.0, "kind": 80.0, "describe": 60.0}
 
 

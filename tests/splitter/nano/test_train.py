@@ -7,6 +7,8 @@ from safetensors import safe_open
 from splitter.families.loading import load_model
 from splitter.nano import train as training
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:

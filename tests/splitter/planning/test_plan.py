@@ -255,9 +255,8 @@ def test_a_bundle_that_offers_nothing_is_refused() -> None:
 
 
 def test_under_a_deadline_the_choice_that_is_late_least_often_is_taken() -> None:
-    link = Recorded(
-        Trace((*range(1, 9001), 10_500)), 10
-    )  # nine seconds of 12 Mbit/s, then a second and a half of silence
+    # nine seconds of 12 Mbit/s, then a second and a half of silence
+    link = Recorded(Trace((*range(1, 9001), 10_500)), 10)
     calm, hurried = made(link), made(link, deadline=800.0)
     assert (calm.recommended.name, hurried.recommended.name) == ("upload@jpeg-75", "local")
     assert 0.05 < hurried.option("upload@jpeg-75").late < 0.1

@@ -22,9 +22,8 @@ def test_a_packet_waits_for_its_moment() -> None:
 
 def test_a_trace_starts_over_at_its_end() -> None:
     assert Trace((10, 20)).times(1500 * 7).mean == pytest.approx(65)
-    assert Trace((0, 0, 10)).times(1500 * 3).mean == pytest.approx(
-        5
-    )  # two packets at the seam, beside the one of the end
+    # two packets at the seam, beside the one of the end
+    assert Trace((0, 0, 10)).times(1500 * 3).mean == pytest.approx(5)
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=12), st.integers(1, 30_000))

@@ -7,6 +7,8 @@ import isthmus
 from protos.bundle import Bundle
 from splitter.commands.head_tables import head_tables
 
+pytestmark = pytest.mark.slow
+
 
 def shown(bundle: Bundle, facts: dict[str, object]) -> list[str]:
     return [

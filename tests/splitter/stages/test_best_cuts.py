@@ -5,6 +5,8 @@ import pytest
 from protos import bundle_pb2 as pb
 from splitter.stages.best_cuts import candidates, worth_publishing
 
+pytestmark = pytest.mark.slow
+
 
 def manifest(**cuts: tuple[float, float, dict[str, float]]) -> pb.Manifest:
     """Cuts in order, each with the milliseconds of its piece and of the tail behind it, and the bytes of each

@@ -14,6 +14,8 @@ from splitter.stages.load import check_cuts
 from tests.splitter.families.checkpoints import llava_clip
 from tests.splitter.runs import loaded, run_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def options(tmp_path: Path) -> Options:

@@ -4,6 +4,8 @@ from splitter.quantize.form import QuantFormat
 from tests.splitter.quantize.graphs import kinds, tower
 from tests.splitter.quantize.small import Small, Working
 
+pytestmark = pytest.mark.slow
+
 SLOWER = {
     "milliseconds": {"fp32": 4.0, "form": 5.0},
     "speed": 0.8,

@@ -18,6 +18,8 @@ from splitter.storage.parts import Parts
 from splitter.storage.room import check_room, full_disk_told
 from tests.splitter.families.checkpoints import llava_clip
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -82,9 +84,8 @@ def test_a_split_that_may_write_no_more_ends_in_words_and_goes_on_when_it_may(tm
     command += ["--calibration", str(tmp_path / "photos"), "--cuts", "vision.1", "--report-pictures", "1"]
 
     def limit() -> None:
-        resource.setrlimit(
-            resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY)
-        )  # bytes a file: less than the tower's
+        # bytes a file: less than the tower's
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
 
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limit)
     assert run.returncode == 4, run.stderr

@@ -8,6 +8,8 @@ from bench.codec.evaluation.matching import COSINE, LABEL, OWN, RANK, MatchingEv
 from protos.bundle import Bundle
 from protos.pictures.tiles import ONE_TILE
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_whole_model_agrees_with_itself(dual: Bundle, captioned: EvaluationSet) -> None:
     cloud = CloudHalf(dual)

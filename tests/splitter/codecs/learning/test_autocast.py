@@ -10,6 +10,8 @@ from torch import Tensor
 from splitter.codecs.learning.autocast import Loss, autocast_if_faster
 from splitter.families import Boundary
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("slow_in_half", [True, False])
 def test_the_quicker_arithmetic_is_taken(slow_in_half: bool) -> None:

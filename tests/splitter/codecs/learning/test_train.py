@@ -23,6 +23,8 @@ from splitter.nano.model import WEIGHTS
 from splitter.recipe import Options
 from tests.splitter.codecs.learning.pupil import Pupil, crossed
 
+pytestmark = pytest.mark.slow
+
 CUT, STEPS = "vision.4", 24
 
 
