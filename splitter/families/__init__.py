@@ -78,8 +78,8 @@ def family(name: str) -> Family:
     if name not in _FAMILIES:
         known = ", ".join(_FAMILIES)
         message = (
-            f'models of type {name!r} cannot be split yet; known types: {known}. README, "Add a '
-            'family", says how to add one'
+            f"models of type {name!r} cannot be split yet; known types: {known}. CONTRIBUTING.md, "
+            '"A family", says how to add one'
         )
         raise CheckpointError(message, family=name)
     module, kind = _FAMILIES[name]
