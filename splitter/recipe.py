@@ -11,7 +11,7 @@ from protos import codec
 from protos.bundle import FORMAT, file_digest
 from protos.config import cache_folder
 from protos.errors import CheckpointError
-from splitter.quantize.form import QuantFormat
+from splitter.quantize.quant_format import QuantFormat
 from splitter.storage.digests import Digests
 
 _PACKAGES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
@@ -26,7 +26,7 @@ class Options:
     built-in scenes.
 
     `measure`: what losses are measured in, one of splitter/evaluate/measures.py, or by the size of the
-    language model. `form`: that of the head, given up for FP32 where it is slower and `only_if_faster`.
+    language model. `quant_format`: the head's, given up for FP32 where it is slower and `only_if_faster`.
     `max_loss`: what it may lose, as splitter/quantize/loss.py has it. `codecs`: the kinds that every cut
     gets, of protos/codec/__init__.py; training all that are learned may take `budget_minutes`. `labels` and
     `template` are for dual encoders: the labels that the bundle brings, and what stands around each,
@@ -41,7 +41,7 @@ class Options:
     report_pictures: int = 60
     threads: int = 1
     measure: str = "auto"
-    form: QuantFormat = field(default_factory=QuantFormat)
+    quant_format: QuantFormat = field(default_factory=QuantFormat)
     only_if_faster: bool = False
     max_loss: float | None = None
     labels: tuple[str, ...] = ()

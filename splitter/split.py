@@ -15,9 +15,9 @@ from splitter.stages.measure import measure
 from splitter.stages.quantise import quantise
 from splitter.stages.run import Run, Say, StepProgress
 from splitter.stages.write import complete, write, write_report
+from splitter.storage.disk_space import check_disk_space, raising_disk_full
 from splitter.storage.output import check_output, made_before, put_in_place
 from splitter.storage.parts import Parts
-from splitter.storage.room import check_room, full_disk_told
 from splitter.storage.tail import tail_bytes
 
 
@@ -41,7 +41,7 @@ def split(
         return existing
     parts = Parts(output, cooked)
     try:
-        with full_disk_told(output, parts.folder):
+        with raising_disk_full(output, parts.folder):
             return _split(Run(options, parts, say, advance), output, cooked)
     except BaseException:
         parts.tidy()
@@ -76,6 +76,6 @@ def _check_disk(run: Run, checkpoint: Checkpoint, output: Path) -> None:
     what is written already.
     """
     options = run.options
-    published = 1 if options.only_if_faster or options.max_loss is not None else options.form.share
-    towers = int((1 + options.form.share + published) * checkpoint.vision_bytes)
-    check_room(output, tail_bytes(checkpoint.tensors) + towers - run.parts.size)
+    published = 1 if options.only_if_faster or options.max_loss is not None else options.quant_format.share
+    towers = int((1 + options.quant_format.share + published) * checkpoint.vision_bytes)
+    check_disk_space(output, tail_bytes(checkpoint.tensors) + towers - run.parts.size)

@@ -65,7 +65,7 @@ class _Rounds:
             if available(bundle) and not bundle.manifest.HasField("matching")
             else None
         )
-        self._senders = FeatureEncoders(bundle, threads)
+        self._encoders = FeatureEncoders(bundle, threads)
         self._picture = _picture()
         self.times: _Times = defaultdict(list)
 
@@ -112,7 +112,7 @@ class _Rounds:
             self.times[name].append(milliseconds)
         for spec in self._bundle.cut(cut).codecs:
             started = time.perf_counter()
-            self._senders.encode(cut, spec.name, reached.boundary)
+            self._encoders.encode(cut, spec.name, reached.boundary)
             self._note(f"{cut}/{spec.name}", started)
         return reached
 

@@ -21,8 +21,8 @@ class CloudCall:
     request: pb.InferRequest
     clock: Callable[[], float] = time.monotonic
     begun: float = 0.0
-    heard: float | None = None  # when the first reply came
-    heard_text: bool = False  # that reply was a piece of the answer, sent before the cloud was done
+    first_reply: float | None = None  # when the first reply came
+    first_is_text: bool = False  # that reply was a piece of the answer, sent before the cloud was done
     done: pb.Done | None = None
 
     @property
@@ -51,15 +51,15 @@ class CloudCall:
         """From the call to the first reply, without the cloud's own work up to there. Known once the call is
         done.
         """
-        if self.done is None or self.heard is None:
+        if self.done is None or self.first_reply is None:
             raise ValueError("the call is not done")
         stages = self.done.stages
         first = stages.decode + stages.queue + stages.tail + stages.first_token
-        worked = first if self.heard_text else stages.total
-        return max((self.heard - self.begun) * 1000 - (worked if worked > 0 else 0.0), MIN_MS)
+        worked = first if self.first_is_text else stages.total
+        return max((self.first_reply - self.begun) * 1000 - (worked if worked > 0 else 0.0), MIN_MS)
 
     def _note(self, reply: pb.InferReply) -> None:
-        if self.heard is None:
-            self.heard, self.heard_text = self.clock(), reply.HasField("text")
+        if self.first_reply is None:
+            self.first_reply, self.first_is_text = self.clock(), reply.HasField("text")
         if reply.HasField("done"):
             self.done = reply.done

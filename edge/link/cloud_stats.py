@@ -26,7 +26,7 @@ class CloudStats:
         faded = math.exp(-max(now - self._queue_at, 0.0) / QUEUE_SECONDS)
         return CloudEstimate(dict(self._entry), self._prefill, self._token, self._queue * faded)
 
-    def heard(self, cut: str | None, done: pb.Done, now: float) -> None:
+    def observe(self, cut: str | None, done: pb.Done, now: float) -> None:
         """An answer ended. `cut` is where it entered ("pixels" for a picture), None if the frame was kept."""
         stages = done.stages
         if cut is not None:
@@ -39,9 +39,9 @@ class CloudStats:
             _mean(self.estimate(now).queue_ms, max(stages.queue, done.load.queue_milliseconds)),
             now,
         )
-        self.counted(done.tokens)
+        self.observe_tokens(done.tokens)
 
-    def counted(self, tokens: int) -> None:
+    def observe_tokens(self, tokens: int) -> None:
         """An answer, from anywhere, had so many tokens."""
         self.tokens = _mean(self.tokens, max(tokens, 1))
 

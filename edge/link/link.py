@@ -31,12 +31,12 @@ class Link:
     def __init__(self, bundle: Bundle, now: float = 0.0, jitter: Callable[[], float] = random.random) -> None:
         self._digest = bundle.digest
         self._uplink, self._breaker = UplinkEstimator(now), Breaker(jitter)
-        self._reports = CloudStats(CloudEstimate.from_manifest(bundle.manifest))
+        self._cloud_stats = CloudStats(CloudEstimate.from_manifest(bundle.manifest))
 
     @property
     def tokens(self) -> float:
         """How long answers are, on average."""
-        return self._reports.tokens
+        return self._cloud_stats.tokens
 
     def snapshot(self, now: float) -> LinkEstimate:
         """The link as it is believed to be at this instant."""
@@ -54,27 +54,27 @@ class Link:
 
     def cloud(self, now: float) -> CloudEstimate:
         """The cloud as it is believed to be at this instant."""
-        return self._reports.estimate(now)
+        return self._cloud_stats.estimate(now)
 
-    def exchanged(self, sent: int, network_ms: float, now: float) -> None:
+    def observe_transfer(self, sent: int, network_ms: float, now: float) -> None:
         """A call of `sent` bytes was answered; `network_ms` is what it took beside the cloud's own work."""
         self._breaker.succeeded()
         self._uplink.observe(sent, network_ms, now)
 
-    def reported(self, cut: str | None, done: pb.Done, now: float) -> None:
+    def observe_cloud(self, cut: str | None, done: pb.Done, now: float) -> None:
         """The cloud ended an answer that had entered at `cut`; None if the frame was kept."""
-        self._reports.heard(cut, done, now)
+        self._cloud_stats.observe(cut, done, now)
 
-    def reached(self) -> None:
+    def observe_reply(self) -> None:
         """The cloud answered, if only to refuse: the way to it is open."""
         self._breaker.succeeded()
 
-    def answered_here(self, tokens: int) -> None:
+    def observe_local(self, tokens: int) -> None:
         """The device answered by itself, with so many tokens."""
-        self._reports.counted(tokens)
+        self._cloud_stats.observe_tokens(tokens)
 
     def failed(self, unavailable_reason: str, now: float) -> None:
-        """A call failed; `trouble` says how, in few words. The breaker opens."""
+        """A call failed; `unavailable_reason` says how, in few words. The breaker opens."""
         self._breaker.failed(unavailable_reason, now)
 
     def timed_out(self, sent: int, waited_ms: float, now: float) -> None:
@@ -93,7 +93,7 @@ class Link:
             "bundle": self._digest,
             "uplink": self._uplink.state(now),
             "breaker": self._breaker.state(now),
-            "cloud": self._reports.state(),
+            "cloud": self._cloud_stats.state(),
         }
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -129,7 +129,7 @@ class Link:
             float(saved["wait"]) - age,
         )
         if state["bundle"] == self._digest:
-            self._reports.restore(state["cloud"])
+            self._cloud_stats.restore(state["cloud"])
         self._uplink = uplink
         self._breaker.restore(failures, unavailable_reason, wait, now)
 

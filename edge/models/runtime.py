@@ -71,7 +71,7 @@ def session(path: Path, threads: int = 1, placement: Placement = ON_CPU) -> ort.
             f"{path} is not an ONNX file that can be run ({error}); fetch or split the bundle again",
             file=str(path),
         ) from error
-    _give_back_heap()
+    _trim_heap()
     if placement.insisted and placement.providers[0][0] not in opened.get_providers():
         text = (
             f"{placement.providers[0][0]} is part of this onnxruntime but does not start: its driver or "
@@ -110,7 +110,7 @@ def _share_arena() -> None:
     ort.create_and_register_allocator(memory, ort.OrtArenaCfg(_ARENA))
 
 
-def _give_back_heap() -> None:
+def _trim_heap() -> None:
     """Hand back to the system what loading took and freed: the file's bytes, and weights as they were before
     they were packed.
     """

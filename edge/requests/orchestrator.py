@@ -179,7 +179,7 @@ class Orchestrator:
         answer = self._device.answer(state.question, state.prepared, state.head, state.output.emit)
         state.trace.add_all(answer.milliseconds)
         state.scores = answer.scores
-        self._link.answered_here(answer.tokens)
+        self._link.observe_local(answer.tokens)
         return self._answered(state, decision, LOCAL, answer.tokens, frame="")
 
     def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
@@ -237,8 +237,8 @@ class Orchestrator:
 
     def _learn(self, state: RequestState, arm: Arm, call: CloudCall, done: pb.Done) -> None:
         now, network_ms, stages = self._clock(), call.network_ms(), done.stages
-        self._link.exchanged(call.sent, network_ms, now)
-        self._link.reported(arm.entry, done, now)
+        self._link.observe_transfer(call.sent, network_ms, now)
+        self._link.observe_cloud(arm.entry, done, now)
         self._keep(done.frame, arm.accuracy)
         if state.encoded:
             self._device.acknowledge(state.encoded, done.frame)
@@ -247,11 +247,11 @@ class Orchestrator:
 
     def _learn_from_failure(self, call: CloudCall, decision: Decision, error: IsthmusError) -> None:
         now, chosen = self._clock(), decision.chosen
-        if isinstance(error, DeadlineError) and call.heard is None:
+        if isinstance(error, DeadlineError) and call.first_reply is None:
             working_ms = chosen.queue + chosen.cloud + chosen.generate
             self._link.timed_out(call.sent, call.waited_ms() - working_ms, now)
         elif isinstance(error, DeadlineError) or not isinstance(error, (CloudError, WrongBundle)):
-            self._link.reached()
+            self._link.observe_reply()
         else:
             self._link.failed(_REASONS.get(type(error), "cloud unreachable"), now)
 

@@ -25,14 +25,14 @@ class FeatureEncoders:
         """Get every codec of every cut ready. Raises BundleDamaged."""
         for cut in self._bundle.manifest.cuts:
             for spec in cut.codecs:
-                self._encoder(spec, self.half(cut.name, spec.name))
+                self._encoder(spec, self.coder(cut.name, spec.name))
 
     def encode(self, cut: str, name: str, boundary: Mapping[str, codec.Floats]) -> dict[str, bytes]:
         """A cut's boundary, tensors (tiles, ...), to payloads by tensor name. Raises UnknownName,
         BundleDamaged or PayloadError.
         """
-        half = self.half(cut, name)
-        return half.encode(self.codes(cut, name, boundary, half.feed))
+        coder = self.coder(cut, name)
+        return coder.encode(self.codes(cut, name, boundary, coder.feed))
 
     def codes(
         self, cut: str, name: str, boundary: Mapping[str, codec.Floats], feed: Mapping[str, codec.Floats]
@@ -41,7 +41,7 @@ class FeatureEncoders:
         Raises as `encode`.
         """
         spec = self._bundle.codec(cut, name)
-        encoder, codes = self._encoder(spec, self.half(cut, name)), dict[str, codec.Codes](boundary)
+        encoder, codes = self._encoder(spec, self.coder(cut, name)), dict[str, codec.Codes](boundary)
         if encoder is not None:
             codes = dict(
                 zip(
@@ -52,7 +52,7 @@ class FeatureEncoders:
             )
         return {tensor: np.concatenate(values) for tensor, values in codes.items()}
 
-    def half(self, cut: str, name: str) -> codec.Codec:
+    def coder(self, cut: str, name: str) -> codec.Codec:
         """The sender's half of a codec. Raises UnknownName or BundleDamaged."""
         if (cut, name) not in self._coders:
             self._coders[cut, name] = codec.sender(self._bundle.codec(cut, name), self._bundle.file)

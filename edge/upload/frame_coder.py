@@ -76,8 +76,8 @@ class _Trust:
 class FrameCoder:
     """What is sent of one camera after another; may be used from several threads."""
 
-    def __init__(self, bundle: Bundle, senders: FeatureEncoders) -> None:
-        self._bundle, self._senders = bundle.digest, senders
+    def __init__(self, bundle: Bundle, encoders: FeatureEncoders) -> None:
+        self._bundle, self._encoders = bundle.digest, encoders
         self._known: dict[tuple[str, str], EncodedFrame] = {}
         self._trust: dict[tuple[str, str], _Trust] = defaultdict(_Trust)
         self._lock = Lock()
@@ -94,16 +94,16 @@ class FrameCoder:
         """A cut's boundary, tensors (tiles, ...), coded; `key_frame`: against no other. Raises UnknownName,
         BundleDamaged or PayloadError.
         """
-        half = self._senders.half(cut, name)
-        if not isinstance(half, codec.FrameCodec):
-            return EncodedFrame(cut, name, grid, self._senders.encode(cut, name, boundary))
-        finer = self._senders.codes(cut, name, boundary, half.finer_feed)
+        coder = self._encoders.coder(cut, name)
+        if not isinstance(coder, codec.FrameCodec):
+            return EncodedFrame(cut, name, grid, self._encoders.encode(cut, name, boundary))
+        finer = self._encoders.codes(cut, name, boundary, coder.finer_feed)
         known = None if key_frame else self._latest(cut, name)
-        changed = self._changed(half, finer, known) if known and known.grid == grid else None
+        changed = self._changed(coder, finer, known) if known and known.grid == grid else None
         if changed and _SURELY * changed.size < changed.key_size:
             return changed
-        sent = half.frame_of_finer(finer)
-        payloads = half.pack(sent)
+        sent = coder.frame_of_finer(finer)
+        payloads = coder.pack(sent)
         key = EncodedFrame(
             cut,
             name,
@@ -117,16 +117,16 @@ class FrameCoder:
         return changed if changed and changed.size < key.size else key
 
     def _changed(
-        self, half: codec.FrameCodec, finer: Mapping[str, codec.Codes], known: EncodedFrame
+        self, coder: codec.FrameCodec, finer: Mapping[str, codec.Codes], known: EncodedFrame
     ) -> EncodedFrame:
         cut, name, grid = known.cut, known.codec, known.grid
-        sent = half.frame_of_finer(finer, known.sent)
+        sent = coder.frame_of_finer(finer, known.sent)
         frame = self._digest(cut, name, grid, sent)
         return EncodedFrame(
             cut,
             name,
             grid,
-            half.pack(sent, known.sent),
+            coder.pack(sent, known.sent),
             frames.reference_to(known.frame, frame),
             frame,
             sent,

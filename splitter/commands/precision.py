@@ -4,11 +4,11 @@ import argparse
 from typing import Any
 
 from protos.arguments import number
-from splitter.quantize.form import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, QuantFormat
+from splitter.quantize.quant_format import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, QuantFormat
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
-    """Describe them; none changes what crosses a cut: that is FP32 in every form."""
+    """Describe them; none changes what crosses a cut: that is FP32 in every format."""
     group = parser.add_argument_group("precision of the head, and of the decoder with --with-local")
     group.add_argument(
         "--precision",
@@ -56,7 +56,11 @@ def precision(options: argparse.Namespace) -> dict[str, Any]:
     """What was chosen, as fields of a recipe's Options. Raises RequestError for options that do not go
     together.
     """
-    form = QuantFormat(
+    quant_format = QuantFormat(
         options.precision or INT8, options.quantization, options.activations, options.calibration_method
     )
-    return {"form": form, "only_if_faster": options.precision is None, "max_loss": options.max_loss}
+    return {
+        "quant_format": quant_format,
+        "only_if_faster": options.precision is None,
+        "max_loss": options.max_loss,
+    }

@@ -18,7 +18,7 @@ from splitter.graph.export import export
 from splitter.graph.files import save
 from splitter.graph.slim import slim
 from splitter.quantize.convert import convert
-from splitter.quantize.form import INT8, QuantFormat
+from splitter.quantize.quant_format import INT8, QuantFormat
 
 _TYPES = {"llama", "qwen2", "mistral"}
 

@@ -19,7 +19,7 @@ from splitter.graph.export import export
 from splitter.graph.files import save
 from splitter.graph.slim import slim
 from splitter.quantize.convert import convert
-from splitter.quantize.form import QuantFormat
+from splitter.quantize.quant_format import QuantFormat
 
 _FOLDER = "edge/local"
 _MAX_BATCH = 1024

@@ -59,7 +59,7 @@ class Blip2(BlipTower, Causal):
         )
         return CrossAttentionBatch(partial(_decode, speaker), begun, read, mask)
 
-    def untold(self, tokenizer: Any, written: str) -> str:
+    def captioner_template(self, tokenizer: Any, written: str) -> str:
         # The picture comes before the beginning token; the question is put as BLIP-2's authors put it.
         return written + surrounded(tokenizer, "Question: {question} Answer:")
 

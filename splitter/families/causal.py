@@ -113,10 +113,10 @@ class CausalBatch:
         self._cache.batch_select_indices(chosen)
 
     def teacher_force(self, answers: Tensor) -> Tensor:
-        heard = self._decoder.get_input_embeddings()(answers[:, :-1])
-        self._mask = torch.nn.functional.pad(self._mask, (0, heard.shape[1]), value=1)
+        answer_embeds = self._decoder.get_input_embeddings()(answers[:, :-1])
+        self._mask = torch.nn.functional.pad(self._mask, (0, answer_embeds.shape[1]), value=1)
         positions = (self._mask.cumsum(1) - 1).clamp(min=0)
-        return self._logits(torch.cat([self._embeds, heard], 1), positions, answers.shape[1])
+        return self._logits(torch.cat([self._embeds, answer_embeds], 1), positions, answers.shape[1])
 
     def _forward(self, embeds: Tensor, positions: Tensor) -> Tensor:
         return self._logits(embeds, positions, 1)[:, -1]

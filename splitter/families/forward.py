@@ -92,16 +92,17 @@ class ForwardBatch:
     def teacher_force(self, answers: Tensor) -> Tensor:
         return self._read(answers[:, :-1], answers.shape[1])
 
-    def _read(self, heard: Tensor, count: int) -> Tensor:
+    def _read(self, answer_ids: Tensor, count: int) -> Tensor:
         """The logits (rows, count, vocabulary) behind the last tokens of the prompts and of what follows them
         (rows, length).
         """
-        positions, further = self._family.positions(self._model, self._ids, self._mask), heard.shape[1]
+        positions, further = self._family.positions(self._model, self._ids, self._mask), answer_ids.shape[1]
         self._next = positions.view(-1, *self._mask.shape).amax((0, 2))[:, None] + 1
-        behind = (self._next + torch.arange(further, device=heard.device)).expand(
+        behind = (self._next + torch.arange(further, device=answer_ids.device)).expand(
             *positions.shape[:-1], further
         )
-        ids, encoded = torch.cat([self._ids, heard], 1), self._family.encoded(self._model, self._image_tokens)
+        ids = torch.cat([self._ids, answer_ids], 1)
+        encoded = self._family.encoded(self._model, self._image_tokens)
         self._mask, self._next = pad(self._mask, (0, further), value=1), self._next + further
         told = self._family.types(self._model, self._ids)
         types = {

@@ -44,5 +44,5 @@ class PaliGemma(SiglipGemma):
     def positions(self, model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
         return super().positions(model, ids, mask) + 1  # counted from 1
 
-    def untold(self, tokenizer: Any, written: str) -> str:
+    def captioner_template(self, tokenizer: Any, written: str) -> str:
         return f"{written}{tokenizer.bos_token}{{question}}\n"

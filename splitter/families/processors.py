@@ -103,11 +103,11 @@ class OneTile(OnePicture, Generative, Protocol):
         )
         template = getattr(processor, "chat_template", None) or tokenizer.chat_template
         if not template:
-            return self.untold(tokenizer, written)
+            return self.captioner_template(tokenizer, written)
         content = [{"type": "image"}, {"type": "text", "text": "{question}"}]
-        said = [{"role": "user", "content": content}]
+        messages = [{"role": "user", "content": content}]
         text = tokenizer.apply_chat_template(
-            said, chat_template=template, add_generation_prompt=True, tokenize=False
+            messages, chat_template=template, add_generation_prompt=True, tokenize=False
         )
         mark = self.mark(tokenizer, image)
         if text.count(mark) != 1:
@@ -136,8 +136,8 @@ class OneTile(OnePicture, Generative, Protocol):
         """What a chat template writes for a picture; `image` is the token that stands for an image token."""
         return image
 
-    def untold(self, tokenizer: Any, written: str) -> str:
-        """The prompt where there is no chat template, around a picture as it is written."""
+    def captioner_template(self, tokenizer: Any, written: str) -> str:
+        """The prompt of a checkpoint without a chat template, around a picture as it is written."""
         return written + str(tokenizer.bos_token or "")
 
 

@@ -3,7 +3,7 @@
 from splitter.planning.frame import LETTER, MIN_MS, WIDTH, Frame, colour, drawing, drawn, weight
 from splitter.planning.plan import Option, Plan
 from splitter.planning.svg import Box, LogAxis, element, free, line, path, text, title
-from splitter.planning.units import say_size, say_time
+from splitter.planning.units import format_size, format_time
 
 
 def bytes_chart(plan: Plan) -> str:
@@ -29,7 +29,7 @@ def _grid_sizes(frame: Frame) -> str:
     ]
     for tick in frame.y.ticks():
         y = frame.y.at(tick)
-        words = text(say_size(tick), frame.left - 8, y + 4, class_="axis", text_anchor="end")
+        words = text(format_size(tick), frame.left - 8, y + 4, class_="axis", text_anchor="end")
         parts += [line(frame.left, y, frame.right, y, class_="grid"), words]
     return "".join(parts)
 
@@ -40,7 +40,7 @@ def _grid_total(frame: Frame) -> str:
     ]
     for tick in frame.x.ticks():
         x = frame.x.at(tick)
-        words = text(say_time(tick), x, frame.bottom + 52, class_="axis", text_anchor="middle")
+        words = text(format_time(tick), x, frame.bottom + 52, class_="axis", text_anchor="middle")
         parts += [line(x, frame.top, x, frame.bottom + 34, class_="grid"), words]
     return "".join(parts)
 
@@ -62,9 +62,8 @@ def _mark(plan: Plan, option: Option, frame: Frame) -> str:
         "local": path([(x, y - 8), (x + 8, y), (x, y + 8), (x - 8, y), (x, y - 8)], class_=kind),
     }
     shape = shapes.get(option.choice.kind, shapes["split"])
-    costs = (
-        f"{say_time(option.total)}, {say_size(option.choice.bytes_up)}, {option.choice.accuracy:.1f}% right"
-    )
+    size, accuracy = format_size(option.choice.bytes_up), f"{option.choice.accuracy:.1f}% right"
+    costs = f"{format_time(option.total)}, {size}, {accuracy}"
     return element("g", title(f"{option.name}: {costs}") + shape)
 
 

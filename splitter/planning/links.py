@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from splitter.planning.traces import Outages, Trace
-from splitter.planning.units import say_rate, say_time
+from splitter.planning.units import format_rate, format_time
 
 
 class Times(Protocol):
@@ -69,7 +69,7 @@ class Steady:
 
     @property
     def words(self) -> str:
-        return f"{say_rate(self.uplink)} and a round trip of {say_time(self.round_trip)}"
+        return f"{format_rate(self.uplink)} and a round trip of {format_time(self.round_trip)}"
 
     def times(self, size: int) -> Always:
         return Always(8000 * size / self.uplink)
@@ -93,7 +93,8 @@ class Recorded:
 
     @property
     def words(self) -> str:
-        return f"{self.name} (mean {say_rate(self.uplink)}) and a round trip of {say_time(self.round_trip)}"
+        rate = format_rate(self.uplink)
+        return f"{self.name} (mean {rate}) and a round trip of {format_time(self.round_trip)}"
 
     def times(self, size: int) -> Times:
         return self.trace.times(size)

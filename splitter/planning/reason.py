@@ -1,7 +1,7 @@
 """The recommendation, with its reason, in one sentence."""
 
 from splitter.planning.plan import Option, Plan, suitable
-from splitter.planning.units import say_bound, say_points, say_rate, say_size, say_time
+from splitter.planning.units import format_bound, format_points, format_rate, format_size, format_time
 
 
 def reason(plan: Plan) -> str:
@@ -12,10 +12,10 @@ def reason(plan: Plan) -> str:
 
 def _opening(plan: Plan) -> str:
     best = plan.recommended
-    costs = f"{_time(best)}, sends {_size(best)} and loses {say_points(best.loss)} in accuracy"
+    costs = f"{_time(best)}, sends {_size(best)} and loses {format_points(best.loss)} in accuracy"
     if not best.accurate:
         why = (
-            f"no choice stays within {say_bound(plan.demands.max_loss)} of the whole model's "
+            f"no choice stays within {format_bound(plan.demands.max_loss)} of the whole model's "
             f"{plan.accuracy:.1f}%"
         )
         return f"take {best.name}, the most accurate, although {why}: over {plan.link.words} it takes {costs}"
@@ -44,31 +44,31 @@ def _deadline(plan: Plan) -> list[str]:
     if limit is None:
         return []
     if best.late == 0:
-        spare = "whenever it starts" if _spread(plan) else f"with {say_time(limit - best.total)} to spare"
-        return [f"the deadline of {say_time(limit)} is met {spare}"]
+        spare = "whenever it starts" if _spread(plan) else f"with {format_time(limit - best.total)} to spare"
+        return [f"the deadline of {format_time(limit)} is met {spare}"]
     if best.late < 1:
-        return [f"{best.late:.1%} of the requests miss the deadline of {say_time(limit)}"]
+        return [f"{best.late:.1%} of the requests miss the deadline of {format_time(limit)}"]
     if plan.enough is None:
-        return [f"the deadline of {say_time(limit)} cannot be met over any uplink"]
-    return [f"the deadline of {say_time(limit)} needs an uplink of {say_rate(plan.enough)}"]
+        return [f"the deadline of {format_time(limit)} cannot be met over any uplink"]
+    return [f"the deadline of {format_time(limit)} needs an uplink of {format_rate(plan.enough)}"]
 
 
 def _those(plan: Plan) -> str:
     bound = plan.demands.max_loss
-    return f"of those that lose at most {say_bound(bound)}" if bound else "of those that lose nothing"
+    return f"of those that lose at most {format_bound(bound)}" if bound else "of those that lose nothing"
 
 
 def _time(option: Option) -> str:
-    beyond = f" (95% within {say_time(option.tail)})" if option.tail != option.total else ""
-    return f"{say_time(option.total)}{beyond}"
+    beyond = f" (95% within {format_time(option.tail)})" if option.tail != option.total else ""
+    return f"{format_time(option.total)}{beyond}"
 
 
 def _size(option: Option) -> str:
-    return say_size(option.choice.bytes_up) if option.choice.bytes_up else "nothing"
+    return format_size(option.choice.bytes_up) if option.choice.bytes_up else "nothing"
 
 
 def _apart(ms: float) -> str:
-    return f"{say_time(abs(ms))} {'more' if ms >= 0 else 'less on average'}"
+    return f"{format_time(abs(ms))} {'more' if ms >= 0 else 'less on average'}"
 
 
 def _spread(plan: Plan) -> bool:

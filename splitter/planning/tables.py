@@ -10,7 +10,7 @@ from rich.table import Table
 from splitter.planning.envelope import Stretch
 from splitter.planning.plan import Option, Plan
 from splitter.planning.reason import reason
-from splitter.planning.units import say_bound, say_rate
+from splitter.planning.units import format_bound, format_rate
 
 BEST, FRONT = ">", "*"
 
@@ -78,7 +78,7 @@ def recorded(plan: Plan) -> bool:
 
 def notes(plan: Plan) -> list[str]:
     """What the marks and the numbers mean."""
-    bound = say_bound(plan.demands.max_loss)
+    bound = format_bound(plan.demands.max_loss)
     measured = "measured" if plan.device.measured else "a guess until measured: isthmus edge profile"
     spread = ["95%: the total that 95% of all starts stay within"] if recorded(plan) else []
     return [
@@ -108,7 +108,9 @@ def crossovers(plan: Plan) -> list[tuple[str, tuple[Stretch, ...]]]:
 
 def spans(stretches: tuple[Stretch, ...]) -> list[tuple[str, str, str]]:
     """From, to, and the name of the fastest choice between them."""
-    return [(say_rate(stretch.low), say_rate(stretch.high), stretch.choice.name) for stretch in stretches]
+    return [
+        (format_rate(stretch.low), format_rate(stretch.high), stretch.choice.name) for stretch in stretches
+    ]
 
 
 def record(plan: Plan) -> dict[str, Any]:

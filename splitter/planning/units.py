@@ -65,7 +65,7 @@ def _wrong(number: float, unit: str, units: dict[str, float]) -> str:
     return f"the unit {unit} is not known; use one of {', '.join(units)}"
 
 
-def say_rate(bits: float) -> str:
+def format_rate(bits: float) -> str:
     """A rate in three digits: 64 kbit/s, 1.92 Mbit/s."""
     for unit, worth in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):
         if bits >= worth * 0.9995:
@@ -73,14 +73,14 @@ def say_rate(bits: float) -> str:
     return f"{_short(bits)} bit/s"
 
 
-def say_time(ms: float) -> str:
+def format_time(ms: float) -> str:
     """A time in up to three digits: 6.4 ms, 84 ms, 1.41 s."""
     if ms >= 999.5:
         return f"{_short(ms / 1e3)} s"
     return f"{ms:.0f} ms" if ms >= 99.95 else f"{ms:.1f}".removesuffix(".0") + " ms"
 
 
-def say_size(size: float) -> str:
+def format_size(size: float) -> str:
     """A size in three digits: 194 B, 1.96 kB, 2.1 MB."""
     for unit, worth in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= worth * 0.9995:
@@ -95,7 +95,7 @@ def _short(number: float) -> str:
     return text.rstrip("0").rstrip(".") if digits else text
 
 
-def say_points(points: float) -> str:
+def format_points(points: float) -> str:
     """Points of accuracy: nothing, less than 0.1 points, 0.5 points, 1 point."""
     if points < 0.05:
         return "less than 0.1 points" if points else "nothing"
@@ -103,6 +103,6 @@ def say_points(points: float) -> str:
     return f"{text} point{'' if text == '1' else 's'}"
 
 
-def say_bound(points: float) -> str:
+def format_bound(points: float) -> str:
     """Points of accuracy as they were given."""
     return f"{points:g} point{'' if points == 1 else 's'}"

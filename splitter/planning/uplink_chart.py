@@ -6,7 +6,7 @@ from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, Stretch
 from splitter.planning.frame import LETTER, MIN_MS, WIDTH, Frame, colour, drawing, drawn, weight
 from splitter.planning.plan import Option, Plan
 from splitter.planning.svg import LogAxis, element, line, path, spread, text, title
-from splitter.planning.units import say_rate, say_time
+from splitter.planning.units import format_rate, format_time
 
 _SAMPLES = 121
 _DASHES = {"split": "none", "upload": "7 4", "local": "2 4"}
@@ -39,7 +39,9 @@ def uplink_chart(plan: Plan) -> str:
         _deadline(plan, frame),
         _lines(plan, shown, frame),
     ]
-    words = "; ".join(f"{say_rate(s.low)} to {say_rate(s.high)}: {s.choice.name}" for s in plan.stretches)
+    words = "; ".join(
+        f"{format_rate(s.low)} to {format_rate(s.high)}: {s.choice.name}" for s in plan.stretches
+    )
     return drawing(f"Total time against uplink. Fastest: {words}", top + 392, parts)
 
 
@@ -64,7 +66,7 @@ def _strip(plan: Plan, name: str, stretches: Sequence[Stretch], y: float, frame:
             height=_STRIP,
             class_=f"strip {colour(plan, stretch.choice)}",
         )
-        words = f"{stretch.choice.name}: {say_rate(stretch.low)} to {say_rate(stretch.high)}"
+        words = f"{stretch.choice.name}: {format_rate(stretch.low)} to {format_rate(stretch.high)}"
         fits = right - left > LETTER * len(stretch.choice.name)
         label = text(stretch.choice.name, (left + right) / 2, y + 15, text_anchor="middle") if fits else ""
         parts.append(element("g", title(words) + box + label))
@@ -77,7 +79,7 @@ def _grid_times(frame: Frame) -> str:
         y = frame.y.at(tick)
         parts += [
             line(frame.left, y, frame.right, y, class_="grid"),
-            text(say_time(tick), frame.right + 8, y + 4, class_="axis"),
+            text(format_time(tick), frame.right + 8, y + 4, class_="axis"),
         ]
     return "".join(parts)
 
@@ -93,7 +95,9 @@ def _grid_rates(frame: Frame) -> str:
         )
         crowded = tick != MIN_UPLINK and x - frame.left < 70
         words = (
-            "" if crowded else text(say_rate(tick), x, frame.bottom + 20, class_="axis", text_anchor=anchor)
+            ""
+            if crowded
+            else text(format_rate(tick), x, frame.bottom + 20, class_="axis", text_anchor=anchor)
         )
         parts += [line(x, frame.top, x, frame.bottom, class_="grid"), words]
     return "".join(parts)
@@ -105,7 +109,7 @@ def _here(plan: Plan, frame: Frame) -> str:
     if not MIN_UPLINK <= uplink <= MAX_UPLINK:
         return ""
     x = frame.x.at(uplink)
-    words = text(f"this link: {say_rate(uplink)}", x + 6, frame.top + 16, class_="here")
+    words = text(f"this link: {format_rate(uplink)}", x + 6, frame.top + 16, class_="here")
     return line(x, frame.top, x, frame.bottom, class_="here-line") + words
 
 
@@ -114,7 +118,7 @@ def _deadline(plan: Plan, frame: Frame) -> str:
     if limit is None or not frame.y.low < limit < frame.y.high:
         return ""
     y = frame.y.at(limit)
-    words = text(f"deadline: {say_time(limit)}", frame.right - 6, y - 5, class_="here", text_anchor="end")
+    words = text(f"deadline: {format_time(limit)}", frame.right - 6, y - 5, class_="here", text_anchor="end")
     return line(frame.left, y, frame.right, y, class_="here-line") + words
 
 

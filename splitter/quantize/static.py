@@ -24,7 +24,7 @@ from onnxruntime.quantization.calibrate import (
 
 from splitter.graph.chain import open_session
 from splitter.graph.export import PIXELS
-from splitter.quantize.form import S8, QuantFormat
+from splitter.quantize.quant_format import S8, QuantFormat
 from splitter.quantize.stored import store_convolutions
 
 Batches = Iterable[NDArray[np.float32]]
@@ -35,7 +35,7 @@ _PERCENTILE = 99.999
 
 
 def to_static(
-    model: onnx.ModelProto, form: QuantFormat, batches: Batches, threads: int = 1
+    model: onnx.ModelProto, quant_format: QuantFormat, batches: Batches, threads: int = 1
 ) -> onnx.ModelProto:
     """A copy whose MatMuls with weights stand between QDQ nodes, weights per channel; all else stays in
     float.
@@ -52,8 +52,8 @@ def to_static(
         _keep_boundaries(plain.graph)
         onnx.save(plain, source)
         with contextlib.redirect_stdout(io.StringIO()):
-            ranges = _ranges(source, form, batches, threads)
-            quantised = _quantised(onnx.shape_inference.infer_shapes(plain), form, ranges)
+            ranges = _ranges(source, quant_format, batches, threads)
+            quantised = _quantised(onnx.shape_inference.infer_shapes(plain), quant_format, ranges)
     store_convolutions(quantised)
     return quantised
 
@@ -75,9 +75,9 @@ def _keep_boundaries(graph: onnx.GraphProto) -> None:
     graph.node.extend(copied)
 
 
-def _ranges(source: Path, form: QuantFormat, batches: Batches, threads: int) -> Any:
+def _ranges(source: Path, quant_format: QuantFormat, batches: Batches, threads: int) -> Any:
     """What every MatMul takes, from least to most, as the calibration method has it."""
-    calibrater = _calibrater(form)(source, _KINDS, (source.parent / "augmented.onnx").as_posix())
+    calibrater = _calibrater(quant_format)(source, _KINDS, (source.parent / "augmented.onnx").as_posix())
     calibrater.augment_graph()
     calibrater.infer_session = open_session(Path(calibrater.augmented_model_path).read_bytes(), threads)
     for batch in batches:
@@ -85,17 +85,17 @@ def _ranges(source: Path, form: QuantFormat, batches: Batches, threads: int) -> 
     return calibrater.compute_data()
 
 
-def _calibrater(form: QuantFormat) -> Callable[[Path, list[str], str], CalibraterBase]:
-    symmetric = form.activations == S8
-    if form.calibration_method == "entropy":
+def _calibrater(quant_format: QuantFormat) -> Callable[[Path, list[str], str], CalibraterBase]:
+    symmetric = quant_format.activations == S8
+    if quant_format.calibration_method == "entropy":
         return partial(_Entropy, symmetric=symmetric, num_bins=_BINS)
-    if form.calibration_method == "percentile":
+    if quant_format.calibration_method == "percentile":
         return partial(_Percentile, symmetric=symmetric, num_bins=_BINS, percentile=_PERCENTILE)
     return partial(_MinMax, symmetric=symmetric)
 
 
-def _quantised(model: onnx.ModelProto, form: QuantFormat, ranges: Any) -> onnx.ModelProto:
-    signed = form.activations == S8
+def _quantised(model: onnx.ModelProto, quant_format: QuantFormat, ranges: Any) -> onnx.ModelProto:
+    signed = quant_format.activations == S8
     options = {
         "MatMulConstBOnly": True,
         "OpTypesToExcludeOutputQuantization": _KINDS,  # the bias behind a product is added in float

@@ -15,7 +15,7 @@ _MAX_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of one picture through the whole chain, in FP32 and in the other form.
+    """Milliseconds of one picture through the whole chain, in FP32 and in the other format.
 
     Of all turns the fastest, which other work of the machine disturbs least.
     """
@@ -25,7 +25,7 @@ class Timing:
 
     @property
     def speed(self) -> float:
-        """How many times as fast as FP32 the form is."""
+        """How many times as fast as FP32 the other is."""
         return self.fp32 / self.form
 
 

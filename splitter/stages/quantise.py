@@ -16,9 +16,9 @@ from splitter.graph.files import file_bytes, weight_bytes
 from splitter.graph.slim import slim
 from splitter.memory import trim_memory
 from splitter.quantize.convert import convert
-from splitter.quantize.form import FP32, QuantFormat
 from splitter.quantize.loss import COSINE, PICTURES, POINTS, CosineLoss, HeadLoss, PointsLoss, cosine
 from splitter.quantize.mixed_precision import products, restore_float
+from splitter.quantize.quant_format import FP32, QuantFormat
 from splitter.quantize.search import EFFECT_PICTURES, LossMeter, Search, search
 from splitter.quantize.static import Batches
 from splitter.quantize.timing import timing
@@ -46,7 +46,7 @@ def quantise(
     A format that is slower than FP32 on this machine is told, and given up for FP32 unless it was asked for
     by name.
     """
-    asked = used = run.options.form
+    asked = used = run.options.quant_format
     graph, found = _converted(run, reference, evaluation, plan, tower)
     pieces = cut(graph, plan.graph_names)
     facts: dict[str, Any] = {"asked": asked.parts} | ({"search": found.facts()} if found else {})
@@ -66,7 +66,7 @@ def quantise(
 
 def in_format(run: Run, evaluation: EvaluationSet, tower: onnx.ModelProto) -> onnx.ModelProto:
     """The tower in the format that was asked for, all of it."""
-    asked = run.options.form
+    asked = run.options.quant_format
     if asked.precision == FP32:
         return tower
     batches = _calibration_batches(run, evaluation)
@@ -79,7 +79,7 @@ def _converted(
     run: Run, reference: Reference, evaluation: EvaluationSet, plan: CutPlan, tower: onnx.ModelProto
 ) -> tuple[onnx.ModelProto, Search | None]:
     """The tower in its format, with as many MatMuls in float as the bound on the loss asks for."""
-    asked, bound = run.options.form, run.options.max_loss
+    asked, bound = run.options.quant_format, run.options.max_loss
     if asked.precision == FP32:
         return tower, None
     run.say(f"converting the head to {asked}")

@@ -28,7 +28,7 @@ from splitter.graph.chain import Chain
 from splitter.graph.cut_plan import CutPlan
 from splitter.graph.export import PIXELS, graph_name
 from splitter.graph.files import save
-from splitter.quantize.form import QuantFormat
+from splitter.quantize.quant_format import QuantFormat
 from splitter.recipe import versions
 from splitter.stages.cloud_costs import CloudCosts
 from splitter.stages.fit import Codings
@@ -158,12 +158,12 @@ def _write_device(run: Run, reference: Reference, staging: Path) -> pb.Manifest:
     """What the device needs to answer alone: the manifest's part about it."""
     options = run.options
     if dual_encoder := reference.dual_encoder():
-        local = write_texts(dual_encoder, staging, options.form, with_local=options.with_local)
+        local = write_texts(dual_encoder, staging, options.quant_format, with_local=options.with_local)
         return pb.Manifest(local=local)
     if not options.with_local:
         return pb.Manifest()
     run.say("exporting the decoder for local answers")
-    return pb.Manifest(local=_write_decoder(reference.generative(), staging, options.form))
+    return pb.Manifest(local=_write_decoder(reference.generative(), staging, options.quant_format))
 
 
 def _write_decoder(reference: ReferenceModel, staging: Path, quant_format: QuantFormat) -> pb.Local:

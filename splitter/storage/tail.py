@@ -54,7 +54,7 @@ def write_tail(
     files = weight_files(checkpoint.tensors)
     for done, file in enumerate(files):
         advance(done, len(files))
-        write = partial(_write_index, checkpoint) if file.name == INDEX else partial(write_halved, file)
+        write = partial(_write_index, checkpoint) if file.name == INDEX else partial(write_fp16, file)
         parts.take(f"tail-{file.name}", write, folder / file.name)
     for name in (CONFIG, _GENERATION):
         if (checkpoint.folder / name).exists():
@@ -66,7 +66,7 @@ def tail_bytes(tensors: dict[str, Stored]) -> int:
     return sum(Piece(name, stored, "").size for name, stored in tensors.items())
 
 
-def write_halved(source: Path, target: Path) -> None:
+def write_fp16(source: Path, target: Path) -> None:
     """One safetensors file with no number wider than two bytes; copied as it is where that holds already.
     Raises CheckpointError.
     """

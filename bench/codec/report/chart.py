@@ -8,7 +8,7 @@ from bench.codec.report.report import CodecReport
 from bench.codec.report.results import CodecResult
 from bench.codec.report.verdict import MAX_NLL, MAX_POINTS
 from splitter.planning.svg import Box, LinearAxis, LogAxis, element, free, line, path, text, title
-from splitter.planning.units import say_size
+from splitter.planning.units import format_size
 
 _WIDTH, _HEIGHT = 960.0, 600.0
 _WHOLE = "whole model"
@@ -149,7 +149,7 @@ def _sizes(plot: _Plot) -> str:
     ]
     for tick in plot.x.ticks():
         x = plot.x.at(tick)
-        words = text(say_size(tick), x, box.bottom + 20, class_="axis", text_anchor="middle")
+        words = text(format_size(tick), x, box.bottom + 20, class_="axis", text_anchor="middle")
         parts += [line(x, box.top, x, box.bottom, class_="grid"), words]
     return "".join(parts)
 

@@ -43,7 +43,7 @@ def learned_codec(
     known = training_set(tail, boundary, fitted)
     found = Learned.load(done, known)
     learning.say(_outcome(tail.cut, found))
-    if not found.helped:
+    if not found.improved:
         return []
     transforms = found.transforms(boundary)
     return list(levels(LearnedKind.name, transforms, known.steps, lambda: sender_graph(transforms)))
@@ -61,7 +61,7 @@ def _learn(learning: Learning, tail: CutTail, boundary: Tensors, fitted: Mapping
 
 def _outcome(cut: str, found: Learned) -> str:
     losses = ", ".join(f"{lost:.2f} x {bits:.2f}" for lost, bits in found.left)
-    kept = "kept" if found.helped else "the fitted one alone is kept"
+    kept = "kept" if found.improved else "the fitted one alone is kept"
     return (
         f"{cut}: learning took loss x bits on held-out pictures to {losses} of the fitted transform's, "
         f"level by level: {kept}"

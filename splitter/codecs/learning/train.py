@@ -44,7 +44,7 @@ class Learned:
     left: list[tuple[float, float]]
 
     @property
-    def helped(self) -> bool:
+    def improved(self) -> bool:
         """Whether all levels together lose or cost less: by shares, as when a share of the one buys a share
         of the other.
         """

@@ -76,7 +76,8 @@ class TrainingSet:
 
     def networks(self) -> dict[str, Network]:
         some = {
-            name: np.asarray(values[: self._looked_at], np.float32) for name, values in self.boundary.items()
+            name: np.asarray(values[: self._sample_size], np.float32)
+            for name, values in self.boundary.items()
         }
         return {
             name: Network(start, some[name], self.steps[name][self.levels // 2])
@@ -115,12 +116,12 @@ class TrainingSet:
     @cached_property
     def _variances(self) -> dict[str, float]:
         return {
-            name: float(np.var(values[: self._looked_at].astype(np.float32))) + _MIN_VARIANCE
+            name: float(np.var(values[: self._sample_size].astype(np.float32))) + _MIN_VARIANCE
             for name, values in self.boundary.items()
         }
 
     @property
-    def _looked_at(self) -> int:
+    def _sample_size(self) -> int:
         """How many pictures tell how large a tensor is: the same ones, however many others there are."""
         return min(_LOOKED_AT, self.distinct)
 

@@ -158,7 +158,9 @@ def test_the_cloud_is_first_guessed_from_the_manifest_then_believed() -> None:
     link = fresh()
     assert link.cloud(0.0).entry_ms == {"connector": 2.0, "pixels": 60.0}
     for now in range(20):
-        link.reported("pixels", done(decode=5, tail=15, queue=8, first_token=30, generate=80), float(now))
+        link.observe_cloud(
+            "pixels", done(decode=5, tail=15, queue=8, first_token=30, generate=80), float(now)
+        )
     cloud = link.cloud(19.0)
     assert cloud.entry_ms["pixels"] == pytest.approx(20, rel=0.05)
     assert cloud.entry_ms["connector"] == 2.0
@@ -168,14 +170,16 @@ def test_the_cloud_is_first_guessed_from_the_manifest_then_believed() -> None:
 
 def test_a_queue_is_soon_forgotten() -> None:
     link = fresh()
-    link.reported("pixels", done(queue=500), 0.0)
+    link.observe_cloud("pixels", done(queue=500), 0.0)
     assert link.cloud(0.0).queue_ms > 100
     assert link.cloud(600.0).queue_ms < 1
 
 
 def test_what_is_no_time_is_not_believed() -> None:
     link = fresh()
-    link.reported("pixels", done(decode=math.nan, queue=-4, first_token=math.inf, generate=math.nan), 0.0)
+    link.observe_cloud(
+        "pixels", done(decode=math.nan, queue=-4, first_token=math.inf, generate=math.nan), 0.0
+    )
     assert link.cloud(0.0) == fresh().cloud(0.0)
 
 
@@ -189,7 +193,7 @@ def test_failures_open_the_breaker_and_an_answer_closes_it() -> None:
         0.8,
     )
     assert link.snapshot(2.1).up
-    link.exchanged(1000, 20.0, now=2.2)
+    link.observe_transfer(1000, 20.0, now=2.2)
     assert link.snapshot(2.2).unavailable_reason == ""
 
 
@@ -197,8 +201,8 @@ def test_the_next_process_remembers(tmp_path: Path) -> None:
     path = memory_file(tmp_path, "cloud.example:7070")
     link = fresh(now=100.0)
     for now in range(8):
-        link.exchanged(SIZES[now % 4], 300 + 8000 * SIZES[now % 4] / 64e3, 100.0 + now)
-    link.reported("pixels", done(tail=20), 108.0)
+        link.observe_transfer(SIZES[now % 4], 300 + 8000 * SIZES[now % 4] / 64e3, 100.0 + now)
+    link.observe_cloud("pixels", done(tail=20), 108.0)
     link.failed("cloud unreachable", 108.0)
     link.save(path, now=108.0, wall=5000.0)
 
@@ -216,8 +220,8 @@ def test_another_bundle_keeps_the_link_but_not_the_cloud(tmp_path: Path) -> None
     link = fresh()
     exchange_times = [(sent, 300 + 8000 * sent / 64e3) for sent in SIZES * 2]
     for sent, milliseconds in exchange_times:
-        link.exchanged(sent, milliseconds, 1.0)
-    link.reported("connector", done(tail=900), 1.0)
+        link.observe_transfer(sent, milliseconds, 1.0)
+    link.observe_cloud("connector", done(tail=900), 1.0)
     link.save(tmp_path / "link.json", 1.0, 0.0)
     other = fresh(digest="bb")
     other.load(tmp_path / "link.json", 1.0, 0.0)

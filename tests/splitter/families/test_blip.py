@@ -64,7 +64,7 @@ def test_words_behind_image_tokens_are_those_of_a_text_alone_to_t5s_own_tokenize
     processor = Blip2Processor(
         BlipImageProcessorPil(), T5Tokenizer(vocab=pieces, extra_ids=0), num_query_tokens=3
     )
-    template = Blip2().untold(processor.tokenizer, 3 * "<image>")
+    template = Blip2().captioner_template(processor.tokenizer, 3 * "<image>")
     expected = processor(images=picture(1).image, text="Question: what? Answer:")["input_ids"][0]
     [filled] = processor.tokenizer([template.replace("{question}", "what?")], add_special_tokens=False)[
         "input_ids"

@@ -1,7 +1,15 @@
 import pytest
 
 from protos.errors import RequestError
-from splitter.planning.units import milliseconds, rate, say_bound, say_points, say_rate, say_size, say_time
+from splitter.planning.units import (
+    format_bound,
+    format_points,
+    format_rate,
+    format_size,
+    format_time,
+    milliseconds,
+    rate,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,21 +64,21 @@ def test_a_time_that_cannot_be_read_is_told_what_is_wrong(text: str, words: str)
 
 
 def test_quantities_are_written_in_three_digits() -> None:
-    assert [say_rate(bits) for bits in (64e3, 1.924e6, 999_990, 1e9, 10)] == [
+    assert [format_rate(bits) for bits in (64e3, 1.924e6, 999_990, 1e9, 10)] == [
         "64 kbit/s",
         "1.92 Mbit/s",
         "1 Mbit/s",
         "1 Gbit/s",
         "10 bit/s",
     ]
-    assert [say_time(ms) for ms in (0.04, 6.43, 60, 99.96, 1412)] == [
+    assert [format_time(ms) for ms in (0.04, 6.43, 60, 99.96, 1412)] == [
         "0 ms",
         "6.4 ms",
         "60 ms",
         "100 ms",
         "1.41 s",
     ]
-    assert [say_size(size) for size in (0, 194, 1_958, 35_192, 2.1e6)] == [
+    assert [format_size(size) for size in (0, 194, 1_958, 35_192, 2.1e6)] == [
         "0 B",
         "194 B",
         "1.96 kB",
@@ -80,11 +88,11 @@ def test_quantities_are_written_in_three_digits() -> None:
 
 
 def test_points_of_accuracy_are_written_as_people_say_them() -> None:
-    assert [say_points(points) for points in (0, 0.04, 0.5, 1.04, 11.8)] == [
+    assert [format_points(points) for points in (0, 0.04, 0.5, 1.04, 11.8)] == [
         "nothing",
         "less than 0.1 points",
         "0.5 points",
         "1 point",
         "11.8 points",
     ]
-    assert [say_bound(points) for points in (0.0, 1.0, 0.25)] == ["0 points", "1 point", "0.25 points"]
+    assert [format_bound(points) for points in (0.0, 1.0, 0.25)] == ["0 points", "1 point", "0.25 points"]

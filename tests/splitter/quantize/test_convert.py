@@ -11,8 +11,8 @@ from splitter.graph.chain import Chain
 from splitter.graph.cut import cut
 from splitter.quantize.convert import convert
 from splitter.quantize.dynamic import to_int8
-from splitter.quantize.form import METHODS, QuantFormat
 from splitter.quantize.loss import cosine
+from splitter.quantize.quant_format import METHODS, QuantFormat
 from splitter.quantize.static import to_static
 from tests.splitter.quantize.graphs import CUTS, kinds, pixels, tower
 
@@ -29,13 +29,13 @@ def batches() -> Iterator[NDArray[np.float32]]:
     return (pixels(4, seed) for seed in range(1, 5))
 
 
-def converted(form: QuantFormat) -> onnx.ModelProto:
-    return convert(tower(), form, batches())
+def converted(quant_format: QuantFormat) -> onnx.ModelProto:
+    return convert(tower(), quant_format, batches())
 
 
-@pytest.mark.parametrize("form", [*QUANTISED, QuantFormat("fp16")], ids=str)
-def test_every_form_keeps_fp32_boundaries_and_stays_near_them(form: QuantFormat) -> None:
-    graph = converted(form)
+@pytest.mark.parametrize("quant_format", [*QUANTISED, QuantFormat("fp16")], ids=str)
+def test_every_form_keeps_fp32_boundaries_and_stays_near_them(quant_format: QuantFormat) -> None:
+    graph = converted(quant_format)
 
     (given,), (wanted,) = Chain([graph]).run(pixels(3)), Chain([tower()]).run(pixels(3))
 
@@ -43,12 +43,14 @@ def test_every_form_keeps_fp32_boundaries_and_stays_near_them(form: QuantFormat)
     assert {value.type.tensor_type.elem_type for value in [*graph.graph.input, *graph.graph.output]} == {
         TensorProto.FLOAT
     }
-    assert 1 > cosine(given, wanted) > NEAREST[form.precision]
+    assert 1 > cosine(given, wanted) > NEAREST[quant_format.precision]
 
 
-@pytest.mark.parametrize("form", QUANTISED, ids=str)
-def test_the_pieces_of_a_quantised_graph_chain_to_what_it_gives_uncut_bit_for_bit(form: QuantFormat) -> None:
-    graph = converted(form)
+@pytest.mark.parametrize("quant_format", QUANTISED, ids=str)
+def test_the_pieces_of_a_quantised_graph_chain_to_what_it_gives_uncut_bit_for_bit(
+    quant_format: QuantFormat,
+) -> None:
+    graph = converted(quant_format)
 
     (uncut,) = Chain([graph]).run(pixels(3))
 
@@ -166,8 +168,8 @@ def test_methods_of_calibration_differ_in_how_far_an_outlier_reaches() -> None:
 
 
 def test_quantisers_leave_the_printing_and_the_logging_to_us(capsys: pytest.CaptureFixture[str]) -> None:
-    for form in QUANTISED:
-        converted(form)
+    for quant_format in QUANTISED:
+        converted(quant_format)
     assert capsys.readouterr().out == ""
 
 
@@ -184,7 +186,7 @@ def test_dynamic_quantisation_has_nothing_to_calibrate() -> None:
 
 def test_a_form_says_what_it_is() -> None:
     forms = [QuantFormat(), QuantFormat("int4"), QuantFormat("int8", "static", "s8", "entropy")]
-    assert [str(form) for form in forms] == ["INT8 dynamic", "INT4", "INT8 static s8 entropy"]
+    assert [str(quant_format) for quant_format in forms] == ["INT8 dynamic", "INT4", "INT8 static s8 entropy"]
     assert forms[1].parts == {"precision": "int4"}
 
 

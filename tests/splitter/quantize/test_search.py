@@ -8,8 +8,8 @@ from splitter.graph.chain import Chain
 from splitter.graph.slim import slim
 from splitter.quantize.convert import convert
 from splitter.quantize.dynamic import to_int8
-from splitter.quantize.form import QuantFormat
 from splitter.quantize.mixed_precision import products, restore_float
+from splitter.quantize.quant_format import QuantFormat
 from tests.splitter.quantize.graphs import kinds, pixels, tower
 from tests.splitter.quantize.small import Working
 
@@ -43,15 +43,17 @@ def test_a_product_is_called_by_the_module_that_it_was_exported_from() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [QuantFormat("int8"), QuantFormat("int4"), QuantFormat("int8", "static")], ids=str
+    "quant_format", [QuantFormat("int8"), QuantFormat("int4"), QuantFormat("int8", "static")], ids=str
 )
 def test_a_graph_with_every_product_freed_computes_as_before_but_for_its_convolutions(
-    form: QuantFormat,
+    quant_format: QuantFormat,
 ) -> None:
     original = tower()
 
     freed = restore_float(
-        convert(original, form, [pixels(4)]), original, {product.output for product in products(original)}
+        convert(original, quant_format, [pixels(4)]),
+        original,
+        {product.output for product in products(original)},
     )
 
     (given,), (wanted,) = Chain([freed]).run(pixels(2)), Chain([tower()]).run(pixels(2))

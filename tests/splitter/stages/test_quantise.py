@@ -1,6 +1,6 @@
 import pytest
 
-from splitter.quantize.form import QuantFormat
+from splitter.quantize.quant_format import QuantFormat
 from tests.splitter.quantize.graphs import kinds, tower
 from tests.splitter.quantize.small import Small, Working
 
@@ -34,7 +34,7 @@ def test_a_form_slower_than_fp32_is_told_and_given_up(working: Working, said: li
 
 
 def test_a_form_asked_for_by_name_is_kept_however_slow(working: Working, said: list[str]) -> None:
-    head = timed_before(working(form=QuantFormat("int8"))).quantise(tower())
+    head = timed_before(working(quant_format=QuantFormat("int8"))).quantise(tower())
 
     assert head.quant_format == QuantFormat("int8")
     assert any("MatMulInteger" in kinds(piece) for piece in head.pieces)
@@ -42,7 +42,7 @@ def test_a_form_asked_for_by_name_is_kept_however_slow(working: Working, said: l
 
 
 @pytest.mark.parametrize(
-    "form",
+    "quant_format",
     [
         QuantFormat("int8"),
         QuantFormat("int4"),
@@ -51,30 +51,30 @@ def test_a_form_asked_for_by_name_is_kept_however_slow(working: Working, said: l
     ],
     ids=str,
 )
-def test_every_form_is_timed_and_compared_with_fp32(working: Working, form: QuantFormat) -> None:
-    head = working(form=form).quantise(tower())
+def test_every_form_is_timed_and_compared_with_fp32(working: Working, quant_format: QuantFormat) -> None:
+    head = working(quant_format=quant_format).quantise(tower())
 
     facts = head.facts
-    assert facts["used"] == facts["asked"] == form.parts
+    assert facts["used"] == facts["asked"] == quant_format.parts
     assert facts["speed"] == facts["milliseconds"]["fp32"] / facts["milliseconds"]["form"] > 0
     assert list(facts["cosine"]) == ["vision.1", "vision.2", "connector"]
     assert all(0.98 < near <= 1 for near in facts["cosine"].values())
 
 
 def test_fp32_is_not_compared_with_itself(working: Working) -> None:
-    facts = working(form=QuantFormat("fp32")).quantise(tower()).facts
+    facts = working(quant_format=QuantFormat("fp32")).quantise(tower()).facts
     assert "speed" not in facts
     assert [row["after"] for row in facts["sizes"]] == [row["fp32"] for row in facts["sizes"]]
 
 
 def test_sizes_before_and_after_slimming_stand_beside_those_in_fp32(working: Working) -> None:
-    rows = working(form=QuantFormat("int8")).quantise(tower()).facts["sizes"]
+    rows = working(quant_format=QuantFormat("int8")).quantise(tower()).facts["sizes"]
     assert [row["cut"] for row in rows] == ["vision.1", "vision.2", "connector"]
     assert all(row["after"] <= row["before"] < row["fp32"] for row in rows)
 
 
 def test_a_bound_on_the_loss_is_held_in_what_is_published(working: Working, said: list[str]) -> None:
-    head = working(form=QuantFormat("int4"), max_loss=0.1).quantise(tower())
+    head = working(quant_format=QuantFormat("int4"), max_loss=0.1).quantise(tower())
 
     assert head.facts["search"]["after"] <= 0.1 < head.facts["search"]["before"]
     assert sum(kinds(piece).count("MatMul") for piece in head.pieces) == head.facts["search"]["freed"] > 0

@@ -14,7 +14,7 @@ from protos.errors import CheckpointError
 from splitter.families.checkpoint import INDEX, WEIGHTS, read_tensors
 from splitter.families.loading import Checkpoint
 from splitter.storage.parts import Parts
-from splitter.storage.tail import tail_bytes, write_halved, write_tail
+from splitter.storage.tail import tail_bytes, write_fp16, write_tail
 
 
 def random(*shape: int) -> torch.Tensor:
@@ -24,7 +24,7 @@ def random(*shape: int) -> torch.Tensor:
 def test_fp32_becomes_fp16_as_torch_would_make_it(tmp_path: Path) -> None:
     wide = {"a": random(700, 33), "b": random(5), "empty": torch.zeros(0, 3), "ids": torch.arange(7)}
     save_file(wide, tmp_path / "wide.safetensors", metadata={"format": "pt"})
-    write_halved(tmp_path / "wide.safetensors", tmp_path / "half.safetensors")
+    write_fp16(tmp_path / "wide.safetensors", tmp_path / "half.safetensors")
     half = load_file(tmp_path / "half.safetensors")
     assert torch.equal(half["a"], wide["a"].half())
     assert torch.equal(half["b"], wide["b"].half())
@@ -38,7 +38,7 @@ def test_a_tensor_longer_than_a_block_is_whole(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("splitter.storage.tail._BLOCK", 10)
     wide = {"a": random(7, 9), "b": random(3).to(torch.bfloat16), "c": random(23).double()}
     save_file(wide, tmp_path / "wide.safetensors")
-    write_halved(tmp_path / "wide.safetensors", tmp_path / "half.safetensors")
+    write_fp16(tmp_path / "wide.safetensors", tmp_path / "half.safetensors")
     half = load_file(tmp_path / "half.safetensors")
     assert torch.equal(half["a"], wide["a"].half())
     assert torch.equal(half["b"], wide["b"])
@@ -47,7 +47,7 @@ def test_a_tensor_longer_than_a_block_is_whole(tmp_path: Path, monkeypatch: pyte
 
 def test_numbers_that_fp16_cannot_hold_become_bf16(tmp_path: Path) -> None:
     save_file({"large": random(64) * 1e6, "usual": random(64)}, tmp_path / "wide.safetensors")
-    write_halved(tmp_path / "wide.safetensors", tmp_path / "half.safetensors")
+    write_fp16(tmp_path / "wide.safetensors", tmp_path / "half.safetensors")
     half = load_file(tmp_path / "half.safetensors")
     assert torch.equal(half["large"], (random(64) * 1e6).bfloat16())
     assert half["usual"].dtype == torch.float16
@@ -56,7 +56,7 @@ def test_numbers_that_fp16_cannot_hold_become_bf16(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_two_byte_numbers_are_copied_byte_for_byte_and_not_linked(tmp_path: Path, dtype: torch.dtype) -> None:
     save_file({"a": random(40, 3).to(dtype)}, tmp_path / "source.safetensors", metadata={"format": "pt"})
-    write_halved(tmp_path / "source.safetensors", tmp_path / "copy.safetensors")
+    write_fp16(tmp_path / "source.safetensors", tmp_path / "copy.safetensors")
     assert (tmp_path / "copy.safetensors").read_bytes() == (tmp_path / "source.safetensors").read_bytes()
     assert (tmp_path / "copy.safetensors").stat().st_nlink == 1, (
         "what is content-addressed must not change with the checkpoint"
@@ -71,7 +71,7 @@ def test_a_file_that_shrinks_meanwhile_is_an_error(tmp_path: Path, monkeypatch: 
     with source.open("r+b") as stream:
         stream.truncate(9000)
     with pytest.raises(CheckpointError, match="became shorter while it was read"):
-        write_halved(source, tmp_path / "half.safetensors")
+        write_fp16(source, tmp_path / "half.safetensors")
 
 
 def read_tensors_of(file: Path) -> Any:
@@ -124,11 +124,11 @@ def test_files_that_an_interrupted_run_finished_are_not_written_again(
 
     def stopped(source: Path, target: Path) -> None:
         written.append(source.name)
-        write_halved(source, target)
+        write_fp16(source, target)
         if len(written) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("splitter.storage.tail.write_halved", stopped)
+    monkeypatch.setattr("splitter.storage.tail.write_fp16", stopped)
     parts = Parts(tmp_path / "bundle", "recipe")
     for attempt in ("first", "second"):
         (cloud := tmp_path / attempt).mkdir()

@@ -151,9 +151,9 @@ def test_few_pictures_come_out_the_same_without_the_further_ones(pupil: Pupil, t
             torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("share", "helped"), [(0.9, True), (1.1, False)])
+@pytest.mark.parametrize(("share", "improved"), [(0.9, True), (1.1, False)])
 def test_a_split_goes_on_behind_a_cut_that_has_learned(
-    pupil: Pupil, learned: Learned, share: float, *, helped: bool
+    pupil: Pupil, learned: Learned, share: float, *, improved: bool
 ) -> None:
     fitted = fitted_transforms(pupil.boundary)
     so_far = replace(learned, left=[(share, 1.0)] * pupil.training_set.levels)
@@ -164,7 +164,7 @@ def test_a_split_goes_on_behind_a_cut_that_has_learned(
     learning = Learning(further, 60.0, run.parts, run.say, run.advance)
     levels = learned_codec(learning, pupil.tail, pupil.boundary, fitted)
     assert list(further), "it has seen more pictures, though nothing was to be learned any more"
-    assert len(levels) == (pupil.training_set.levels if helped else 0)
+    assert len(levels) == (pupil.training_set.levels if improved else 0)
 
 
 def test_the_budget_ends_it(pupil: Pupil, tmp_path: Path) -> None:

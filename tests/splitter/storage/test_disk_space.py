@@ -14,8 +14,8 @@ from PIL import Image
 
 from protos.errors import DiskFull
 from splitter.nano.scenes import picture
+from splitter.storage.disk_space import check_disk_space, raising_disk_full
 from splitter.storage.parts import Parts
-from splitter.storage.room import check_room, full_disk_told
 from tests.splitter.families.checkpoints import llava_clip
 
 pytestmark = pytest.mark.slow
@@ -27,11 +27,11 @@ def test_too_little_room_is_told_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3_000_000_000))
-    check_room(tmp_path / "a" / "bundle", 3_000_000_000)
+    check_disk_space(tmp_path / "a" / "bundle", 3_000_000_000)
     with pytest.raises(
         DiskFull, match=r"need 14\.1 GB, and .* has 3\.0 GB free; free some, or give another place with -o"
     ):
-        check_room(tmp_path / "a" / "bundle", 14_100_000_000)
+        check_disk_space(tmp_path / "a" / "bundle", 14_100_000_000)
     assert not list(tmp_path.iterdir())
 
 
@@ -45,12 +45,15 @@ def test_too_little_room_is_told_before_anything_is_written(
 )
 def test_whoever_finds_the_disk_full_it_is_told_with_what_to_do(tmp_path: Path, error: Exception) -> None:
     said = r"finished steps are kept in .*parts: free some room and run the same command again"
-    with pytest.raises(DiskFull, match=said), full_disk_told(tmp_path / "bundle", tmp_path / "bundle.parts"):
+    with (
+        pytest.raises(DiskFull, match=said),
+        raising_disk_full(tmp_path / "bundle", tmp_path / "bundle.parts"),
+    ):
         raise error
 
 
 def test_other_errors_pass(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), full_disk_told(tmp_path, tmp_path):
+    with pytest.raises(ZeroDivisionError), raising_disk_full(tmp_path, tmp_path):
         raise ZeroDivisionError
 
 

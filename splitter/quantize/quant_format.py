@@ -1,4 +1,4 @@
-"""The form of a head: in which numbers its weights are stored and its products computed."""
+"""The number format of a head: in which numbers its weights are stored and its products computed."""
 
 from dataclasses import dataclass
 

@@ -7,7 +7,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy with weights and nodes in FP16; the graph's inputs and outputs stay FP32, so that a boundary is
-    the same in every form.
+    the same in every format.
 
     A processor without FP16 arithmetic is given FP32 by onnxruntime when it loads the graph: half the file,
     not half the time.

@@ -1,4 +1,4 @@
-"""Room on disk: asked for before a split writes, and a full disk told as such."""
+"""Disk space: checked before a split writes; a full disk ends in DiskFull."""
 
 import contextlib
 import errno
@@ -17,7 +17,7 @@ _MESSAGES = (
 )
 
 
-def check_room(output: Path, needed: int) -> None:
+def check_disk_space(output: Path, needed: int) -> None:
     """Raises DiskFull where the disk of a folder to be made has not so many bytes free."""
     place = next(folder for folder in output.absolute().parents if folder.exists())
     free = shutil.disk_usage(place).free
@@ -30,14 +30,14 @@ def check_room(output: Path, needed: int) -> None:
 
 
 @contextlib.contextmanager
-def full_disk_told(output: Path, kept: Path) -> Iterator[None]:
+def raising_disk_full(output: Path, kept: Path) -> Iterator[None]:
     """Let a write that failed for want of room end in DiskFull, whichever library made it; finished steps are
     in `kept`.
     """
     try:
         yield
     except Exception as error:
-        if not _wants_room(error):
+        if not _is_disk_full(error):
             raise
         message = (
             f"no room left on the disk while {output} was made ({error}); finished steps are kept in {kept}"
@@ -47,7 +47,7 @@ def full_disk_told(output: Path, kept: Path) -> Iterator[None]:
         ) from error
 
 
-def _wants_room(error: BaseException | None) -> bool:
+def _is_disk_full(error: BaseException | None) -> bool:
     """Whether an error, or what it was raised from, is that of a full disk."""
     while error is not None:
         if getattr(error, "errno", None) in _NO_ROOM or any(message in str(error) for message in _MESSAGES):
