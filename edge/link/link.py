@@ -40,7 +40,7 @@ class Link:
 
     def snapshot(self, now: float) -> LinkEstimate:
         """The link as it is believed to be at this instant."""
-        self._uplink.rest(now)
+        self._uplink.elapse(now)
         wait, link = self._breaker.wait(now), self._uplink
         return LinkEstimate(
             link.rate,

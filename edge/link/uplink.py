@@ -44,7 +44,7 @@ _PRIOR = (
     / 2
 )
 
-Seen = tuple[int, float, float, bool]  # bytes, milliseconds, instant, whether no reply came
+Observation = tuple[int, float, float, bool]  # bytes, milliseconds, instant, whether no reply came
 
 
 class UplinkEstimator:
@@ -52,7 +52,7 @@ class UplinkEstimator:
 
     def __init__(self, now: float = 0.0) -> None:
         self._evidence = np.zeros_like(_PRIOR)
-        self._seen: deque[Seen] = deque(maxlen=_MAX_REMEMBERED)
+        self._observed: deque[Observation] = deque(maxlen=_MAX_REMEMBERED)
         self._at = now
         self.exchanges = 0.0  # how many stand behind the estimate, old ones counting less
         self._believe()
@@ -61,7 +61,7 @@ class UplinkEstimator:
         """Milliseconds that an exchange of this many bytes would take."""
         return self.round_trip_ms + 8000 * sent / self.rate
 
-    def rest(self, now: float) -> None:
+    def elapse(self, now: float) -> None:
         """Let time pass: forget."""
         if now > self._at:
             self._forget(math.exp(-(now - self._at) / FORGET_SECONDS))
@@ -77,35 +77,35 @@ class UplinkEstimator:
         self._learn((sent, milliseconds, now, True))
 
     def state(self, now: float) -> list[dict[str, Any]]:
-        """What was seen, for JSON, the oldest first; `restored` reads it."""
+        """What was observed, for JSON, the oldest first; `restored` reads it."""
         return [
-            {"bytes": sent, "ms": ms, "age": now - at, "silent": ignore_text}
-            for sent, ms, at, ignore_text in self._seen
+            {"bytes": sent, "ms": ms, "age": now - at, "silent": silent}
+            for sent, ms, at, silent in self._observed
         ]
 
     @classmethod
     def restored(cls, state: Sequence[Any], now: float) -> Self:
         """Learn again from a saved state. Raises ValueError, KeyError or TypeError if it is not one."""
-        seen = [
+        observed = [
             (int(s["bytes"]), float(s["ms"]), now - max(float(s["age"]), 0.0), bool(s["silent"]))
             for s in state[-_MAX_REMEMBERED:]
         ]
-        if not all(sent >= 0 and 0 <= ms < math.inf and math.isfinite(at) for sent, ms, at, _ in seen):
-            raise ValueError("not what was seen of a link")
-        uplink = cls(min((at for _, _, at, _ in seen), default=now))
-        for one in seen:
+        if not all(sent >= 0 and 0 <= ms < math.inf and math.isfinite(at) for sent, ms, at, _ in observed):
+            raise ValueError("not what was observed of a link")
+        uplink = cls(min((at for _, _, at, _ in observed), default=now))
+        for one in observed:
             uplink._learn(one)
-        uplink.rest(now)
+        uplink.elapse(now)
         return uplink
 
-    def _learn(self, seen: Seen) -> None:
-        sent, milliseconds, now, ignore_text = seen
-        self._seen.append(seen)
+    def _learn(self, observation: Observation) -> None:
+        sent, milliseconds, now, silent = observation
+        self._observed.append(observation)
         self._forget(KEEP * math.exp(-max(now - self._at, 0.0) / FORGET_SECONDS))
         self._at = max(now, self._at)
         surprise = (math.log(max(milliseconds, MIN_MS)) - np.log(_A + _B * max(sent, 1))) / NOISE
         self._evidence += (
-            _silence(surprise) if ignore_text else -(FREEDOM + 1) / 2 * np.log1p(surprise**2 / FREEDOM)
+            _silence(surprise) if silent else -(FREEDOM + 1) / 2 * np.log1p(surprise**2 / FREEDOM)
         )
         self.exchanges += 1
         self._believe()

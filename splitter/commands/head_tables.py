@@ -73,7 +73,7 @@ def _search(found: dict[str, Any]) -> Table | str:
             effect["label"],
             shape,
             f"{effect['effect']:.4f}%",
-            "float" if place < found["freed"] else "quantised",
+            "float" if place < found["in_float"] else "quantised",
         )
     if more := found["effects"][_MAX_EFFECTS:]:
         table.add_row(f"{len(more)} more", "", f"{sum(effect['effect'] for effect in more):.4f}%", "")

@@ -19,7 +19,6 @@ from splitter.quantize.mixed_precision import Product, restore_float
 from splitter.storage.parts import Parts
 
 EFFECT_PICTURES = 4  # that an effect is measured on
-_FREED = "freed"  # what reports call the number of MatMuls in float
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,7 @@ class Search:
 
     def facts(self) -> dict[str, Any]:
         """For the report."""
-        return {_FREED if key == "in_float" else key: value for key, value in asdict(self).items()} | {
-            "holds": self.holds
-        }
+        return asdict(self) | {"holds": self.holds}
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ class LossMeter:
 
     def _measured(self, in_float: int, graph: Callable[[], onnx.ModelProto]) -> float:
         self.advance(f"loss with {in_float} MatMuls in float", 0, 1)
-        return float(self.parts.value(f"loss-{in_float}-freed", lambda: self.loss.of(graph())))
+        return float(self.parts.value(f"loss-{in_float}-in-float", lambda: self.loss.of(graph())))
 
 
 def search(meter: LossMeter, products: Sequence[Product], bound: float) -> Search:

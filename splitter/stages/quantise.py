@@ -138,7 +138,7 @@ def _measured(
     threads, exact = run.options.threads, partial(extracted, tower, plan.graph_names)
     size = {"fp32": weight_bytes(tower), "form": sum(map(weight_bytes, pieces))}
     fp32, quantised = Chain(exact(), threads), Chain(pieces, threads)  # one FP32 piece in memory at a time
-    run.advance("racing with FP32", 0, 1)
+    run.advance("timing against FP32", 0, 1)
     timed = timing(fp32, quantised, evaluation.held_out[:1], threads)
     del fp32
     trim_memory()

@@ -95,7 +95,7 @@ def test_silence_that_was_expected_teaches_nothing() -> None:
 def test_a_bad_hour_is_forgotten() -> None:
     uplink = UplinkEstimator()
     exchange(uplink, 16e3, 2000)
-    uplink.rest(24 + 12 * FORGET_SECONDS)
+    uplink.elapse(24 + 12 * FORGET_SECONDS)
     assert uplink.rate == pytest.approx(PRIOR_RATE, rel=0.2)
     assert uplink.round_trip_ms == pytest.approx(PRIOR_ROUND_TRIP_MS, rel=0.2)
 

@@ -24,7 +24,7 @@ STEPS = (
     "pictures to calibrate on",
     "identity gate",
     "converting",
-    "racing",
+    "timing",
     "fitting",
     "writing the tail",
     "measuring",

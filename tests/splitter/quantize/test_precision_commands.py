@@ -62,7 +62,7 @@ def test_a_search_is_shown_worst_first_with_what_stays_in_float(bundle: Bundle) 
         "bound": 0.5,
         "before": 2.0,
         "after": 0.4,
-        "freed": 2,
+        "in_float": 2,
         "effects": effects,
         "holds": True,
     }
@@ -76,7 +76,7 @@ def test_a_search_that_found_nothing_to_do_says_so(bundle: Bundle) -> None:
         "bound": 0.5,
         "before": 0.1,
         "after": 0.1,
-        "freed": 0,
+        "in_float": 0,
         "effects": [],
         "holds": True,
     }

@@ -93,7 +93,8 @@ def test_no_more_is_freed_than_the_bound_asks(working: Working) -> None:
     assert found.holds
     assert 0 < found.in_float < len(found.effects)
     assert (
-        json.loads((working().run.parts.folder / f"loss-{found.in_float - 1}-freed.json").read_text()) > 0.4
+        json.loads((working().run.parts.folder / f"loss-{found.in_float - 1}-in-float.json").read_text())
+        > 0.4
     )
 
 
