@@ -35,10 +35,8 @@ def check_question(question: str, limits: pb.Limits) -> int:
         ) from error
     if size > limits.max_question_bytes:
         raise PromptError(
-            (
-                f"the question has {size} bytes, at most {limits.max_question_bytes} are accepted; ask a "
-                "shorter one"
-            ),
+            f"the question has {size} bytes, at most {limits.max_question_bytes} are accepted; ask a "
+            "shorter one",
             bytes=size,
         )
     return size

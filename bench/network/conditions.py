@@ -59,8 +59,7 @@ class Trace:
         moments = self.milliseconds
         if not moments or moments[0] < 0 or moments[-1] < 1 or any(a > b for a, b in pairwise(moments)):
             raise RequestError(
-                "a trace needs one whole number of milliseconds a line, none smaller than the one "
-                "before, "
+                "a trace needs one whole number of milliseconds a line, none smaller than the one before, "
                 "the last above 0"
             )
 

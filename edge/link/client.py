@@ -65,10 +65,8 @@ class CloudClient:
         size = request.ByteSize()
         if size > self._max_bytes:
             raise TooLarge(
-                (
-                    f"the request has {size} bytes, at most {self._max_bytes} are sent; ask for a smaller "
-                    "upload or a cut"
-                ),
+                f"the request has {size} bytes, at most {self._max_bytes} are sent; ask for a smaller "
+                "upload or a cut",
                 bytes=size,
             )
         with self._errors():
@@ -123,9 +121,8 @@ def _translated(error: grpc.RpcError, address: str) -> IsthmusError:
     """Our error for a failed call, the server's own words in it."""
     code, details = error.code(), error.details() or "no details"
     kind = _ERRORS.get(code, CloudError)
-    if (
-        kind is CloudBusy and "larger than max" in details
-    ):  # gRPC's own words for a message over the receiver's limit
+    # gRPC's own words for a message over the receiver's limit
+    if kind is CloudBusy and "larger than max" in details:
         kind = TooLarge
     if kind is CloudError:
         text = (
@@ -145,10 +142,8 @@ def _options(max_bytes: int) -> list[tuple[str, int]]:
     return [
         ("grpc.max_send_message_length", max_bytes),
         ("grpc.max_receive_message_length", _MAX_REPLY_BYTES),
-        (
-            "grpc.enable_retries",
-            0,
-        ),  # a lost call becomes a local answer; a hidden second try would eat its time
+        # a lost call becomes a local answer; a hidden second try would eat its time
+        ("grpc.enable_retries", 0),
         ("grpc.enable_http_proxy", 0),  # a device's environment must not reroute its pictures
         ("grpc.default_compression_algorithm", 0),  # the payload is coded already
         ("grpc.use_local_subchannel_pool", 1),  # one client's back-off is not another's

@@ -68,8 +68,7 @@ class LocalModel:
             if image_tokens.shape != (count, embeds.shape[1]):
                 wanted = f"{count} x {embeds.shape[1]}"
                 raise BundleDamaged(
-                    f"the head gives image tokens {image_tokens.shape}, the decoder takes {wanted}; "
-                    "split "
+                    f"the head gives image tokens {image_tokens.shape}, the decoder takes {wanted}; split "
                     "the model again"
                 )
             embeds[np.array(ids) == self._prompt.image_token] = image_tokens

@@ -114,7 +114,6 @@ def _trim_heap() -> None:
     """Hand back to the system what loading took and freed: the file's bytes, and weights as they were before
     they were packed.
     """
-    with contextlib.suppress(
-        AttributeError, OSError, TypeError
-    ):  # only glibc keeps it, and only glibc has the function
+    # only glibc keeps it, and only glibc has the function
+    with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

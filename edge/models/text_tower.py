@@ -25,8 +25,7 @@ class TextTower:
         spec = bundle.manifest.local
         if not has_tower(bundle):
             raise NoRoute(
-                f"bundle {bundle.path} cannot read texts on the device; split it again with "
-                "--with-local, "
+                f"bundle {bundle.path} cannot read texts on the device; split it again with --with-local, "
                 "or give a cloud"
             )
         self._tower = runtime.session(

@@ -99,8 +99,7 @@ def _check(spec: pb.Preprocessing) -> None:
             )
     if bool(spec.crop_height) != bool(spec.crop_width):
         raise BundleDamaged(
-            "the manifest's preprocessing crops to a height without a width, or the other way round; "
-            "split "
+            "the manifest's preprocessing crops to a height without a width, or the other way round; split "
             "the model again"
         )
     tiles = spec.tiles

@@ -79,8 +79,7 @@ def embed_text(
     manifest = bundle.manifest
     if not manifest.HasField("matching"):
         raise RequestError(
-            f"{manifest.model} answers questions and has no embeddings to search by; use a CLIP or "
-            "SigLIP "
+            f"{manifest.model} answers questions and has no embeddings to search by; use a CLIP or SigLIP "
             "bundle"
         )
     check_texts([text], manifest.matching)

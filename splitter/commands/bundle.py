@@ -97,8 +97,7 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     edge = sum(entry.size for entry in manifest.files if entry.path.startswith("edge/"))
     cloud = sum(entry.size for entry in manifest.files if entry.path.startswith("cloud/"))
     console.print(
-        f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge "
-        f"{edge:,} "
+        f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge {edge:,} "
         f"bytes, cloud {cloud:,} bytes"
     )
     if manifest.HasField("matching"):

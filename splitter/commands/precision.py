@@ -32,8 +32,7 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
         choices=QUANTIZATIONS,
         default=QUANTIZATIONS[0],
         help="of int8. dynamic: activations are scaled picture by picture; static: once, on calibration "
-        "pictures, "
-        "as QDQ nodes (default: %(default)s)",
+        "pictures, as QDQ nodes (default: %(default)s)",
     )
     group.add_argument(
         "--activations",

@@ -174,7 +174,6 @@ def _without_weights(folder: Path) -> CheckpointError:
     )
     message = (
         f"{folder} holds its weights only as a pickle ({listed(pickles)}), which may run any code when it "
-        "is read. "
-        f"If you trust it, write it as safetensors beside it: {convert}"
+        f"is read. If you trust it, write it as safetensors beside it: {convert}"
     )
     return CheckpointError(message, path=str(folder), pickles=pickles)

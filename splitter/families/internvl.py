@@ -26,9 +26,8 @@ class InternVL(OneTile, Causal):
 
     def connect(self, model: PreTrainedModel, boundary: Boundary) -> Boundary:
         config, hidden = model.config, boundary["hidden"]
-        if (
-            config.vision_feature_layer == -1
-        ):  # any other layer's features are taken without the tower's last norm
+        # any other layer's features are taken without the tower's last norm
+        if config.vision_feature_layer == -1:
             hidden = model.model.vision_tower.layernorm(hidden)
         if config.vision_feature_select_strategy == "default":
             hidden = hidden[:, 1:]

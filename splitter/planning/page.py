@@ -30,8 +30,7 @@ def page(plan: Plan, model: str) -> str:
         "<h2>Total time against bytes</h2>",
         (
             '<p class="soft">● a cut, ■ an upload, ◆ on the device. Filled: on the Pareto front of time, '
-            "bytes "
-            "and accuracy.</p>"
+            "bytes and accuracy.</p>"
         ),
         wide(bytes_chart(plan)),
         "<h2>Every choice</h2>",

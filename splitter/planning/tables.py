@@ -88,8 +88,7 @@ def notes(plan: Plan) -> list[str]:
         ),
         (
             f"milliseconds for an answer of {plan.demands.workload.tokens:g} tokens; device: "
-            f"{plan.device.machine} "
-            f"({measured})"
+            f"{plan.device.machine} ({measured})"
         ),
         *spread,
         *([plan.link.outages.words] if plan.link.outages else []),

@@ -49,8 +49,7 @@ def test_where_nothing_passes_it_is_said() -> None:
 
 def test_the_sentence_names_winners_bytes_and_ratio() -> None:
     assert sentence(winners(RESULTS)[0]) == (
-        "within 1 point of the whole model in every kind: the cheapest upload is upload@avif-50 with "
-        "1,000 "
+        "within 1 point of the whole model in every kind: the cheapest upload is upload@avif-50 with 1,000 "
         "bytes, "
         "the cheapest features are split@connector/fitted-1 with 200 bytes: 5 times smaller (95%: 5 to 5)"
     )
