@@ -97,10 +97,8 @@ class _Proxy:
         host, _, port = target.rpartition(":")
         now = asyncio.get_running_loop().time()
         self._target, self._conditions = (host, int(port)), conditions
-        self.up, self.down = (
-            Direction(now, conditions, conditions.up),
-            Direction(now, conditions, conditions.down),
-        )
+        self.up = Direction(now, conditions, conditions.up)
+        self.down = Direction(now, conditions, conditions.down)
         self._claim = _bound(("127.0.0.1", 0))  # never listens: it keeps the port ours during an outage
         self._accepting: asyncio.Task[None] | None = None
         self._connections: set[asyncio.Task[None]] = set()

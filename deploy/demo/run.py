@@ -53,10 +53,8 @@ def run(bundle: Bundle, questions: int, progress: Progress) -> Record:
     """Measure all links, one after the other. Raises CloudError where the cloud does not start."""
     started = perf_counter()
     jpeg, chosen = cheapest_upload(bundle.manifest, ("jpeg",)), strategies(bundle.manifest)
-    asked, warm = (
-        demo_questions.draw(bundle, jpeg, questions),
-        demo_questions.draw(bundle, jpeg, WARM_UP, _WARM_UP_FIRST),
-    )
+    asked = demo_questions.draw(bundle, jpeg, questions)
+    warm = demo_questions.draw(bundle, jpeg, WARM_UP, _WARM_UP_FIRST)
     progress("measuring this device, starting the cloud", None)
     profile = measure.measure(bundle, seconds=1.0)
     with CloudProcess(bundle.path) as cloud, Link(cloud.address, PRESETS["good"]) as link:

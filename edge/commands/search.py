@@ -80,10 +80,8 @@ def run(options: argparse.Namespace) -> None:
             provider=options.provider or "",
             advance=lambda: bar.advance(task),
         )
-    near, unread = (
-        [one for one in found if not one.unavailable_reason][: options.top],
-        [one for one in found if one.unavailable_reason],
-    )
+    near = [one for one in found if not one.unavailable_reason][: options.top]
+    unread = [one for one in found if one.unavailable_reason]
     if options.json:
         print(json.dumps(_record(options.text, near, unread), indent=1))
         return

@@ -35,10 +35,8 @@ class CloudStats:
         self._prefill = _mean(self._prefill, stages.first_token)
         if done.tokens > 1:
             self._token = _mean(self._token, stages.generate / (done.tokens - 1))
-        self._queue, self._queue_at = (
-            _mean(self.estimate(now).queue_ms, max(stages.queue, done.load.queue_milliseconds)),
-            now,
-        )
+        self._queue = _mean(self.estimate(now).queue_ms, max(stages.queue, done.load.queue_milliseconds))
+        self._queue_at = now
         self.observe_tokens(done.tokens)
 
     def observe_tokens(self, tokens: int) -> None:

@@ -123,11 +123,9 @@ class Link:
             [{**seen, "age": float(seen["age"]) + age} for seen in state["uplink"]], now
         )
         saved = state["breaker"]
-        failures, unavailable_reason, wait = (
-            int(saved["failures"]),
-            str(saved["unavailable_reason"]),
-            float(saved["wait"]) - age,
-        )
+        failures = int(saved["failures"])
+        unavailable_reason = str(saved["unavailable_reason"])
+        wait = float(saved["wait"]) - age
         if state["bundle"] == self._digest:
             self._cloud_stats.restore(state["cloud"])
         self._uplink = uplink

@@ -22,12 +22,10 @@ class LocalDualEncoder:
 
     def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "") -> None:
         """Raises BundleDamaged or RequestError for labels that are broken."""
-        self._bundle, self._threads, self._provider, self._matching = (
-            bundle,
-            threads,
-            provider,
-            bundle.manifest.matching,
-        )
+        self._bundle = bundle
+        self._threads = threads
+        self._provider = provider
+        self._matching = bundle.manifest.matching
         own = Labels.own(bundle)
         self._own = own.rows() if own else {}
         self._read: dict[str, Floats] = {}

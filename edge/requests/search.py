@@ -46,13 +46,11 @@ def search(
 
     Raises RequestError, PromptError, NoRoute, or what the client raises.
     """
-    wanted, seer = (
-        embed_text(bundle, text, client, threads, provider),
-        PhotoEncoder(bundle, threads, provider),
-    )
+    wanted = embed_text(bundle, text, client, threads, provider)
+    encoder = PhotoEncoder(bundle, threads, provider)
     found = []
     for path in photos:
-        found.append(_compared(seer, path, wanted))
+        found.append(_compared(encoder, path, wanted))
         advance()
     return sorted(found, key=lambda one: (bool(one.unavailable_reason), -one.similarity))
 
@@ -99,10 +97,8 @@ class PhotoEncoder:
 
     def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "") -> None:
         self._last = bundle.manifest.pieces[-1].cut
-        self._preprocessor, self._head = (
-            Preprocessor(bundle.manifest.preprocessing),
-            Head(bundle, threads, provider),
-        )
+        self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
+        self._head = Head(bundle, threads, provider)
 
     def embed(self, path: Path) -> Floats:
         """A photo's embedding (width) of length 1. Raises PictureError."""
@@ -111,9 +107,9 @@ class PhotoEncoder:
         return unit(np.asarray(embedding[0, 0], np.float32))
 
 
-def _compared(seer: PhotoEncoder, path: Path, wanted: Floats) -> PhotoMatch:
+def _compared(encoder: PhotoEncoder, path: Path, wanted: Floats) -> PhotoMatch:
     try:
-        return PhotoMatch(path, float(seer.embed(path) @ wanted))
+        return PhotoMatch(path, float(encoder.embed(path) @ wanted))
     except PictureError as error:
         return PhotoMatch(path, 0.0, str(error))
 

@@ -37,10 +37,8 @@ class Encoder:
         scaled = self._node("Div", tensor, [shifted, self._constant(tensor, "scale", scale)])
         # One step for all, once scaled: onnxruntime vectorises that form, the one with a scale per channel is
         # scalar and 14 times slower.
-        one, zero = (
-            self._constant(tensor, "one", np.array(1, np.float32)),
-            self._constant(tensor, "zero", np.array(0, np.uint8)),
-        )
+        one = self._constant(tensor, "one", np.array(1, np.float32))
+        zero = self._constant(tensor, "zero", np.array(0, np.uint8))
         self._give("QuantizeLinear", tensor, [scaled, one, zero], TensorProto.UINT8, shape)
 
     def project(self, tensor: str, fitted: Transform) -> None:
@@ -62,10 +60,8 @@ class Encoder:
         )
         if fitted.turn is not None:
             mixing = self._constant(tensor, "turn", np.ascontiguousarray(fitted.turn.T))
-            projected, tokens = (
-                self._node("MatMul", tensor, [mixing, projected], "turned"),
-                fitted.turn.shape[1],
-            )
+            projected = self._node("MatMul", tensor, [mixing, projected], "turned")
+            tokens = fitted.turn.shape[1]
         self._inputs.append(helper.make_tensor_value_info(f"per-step/{tensor}", TensorProto.FLOAT, []))
         rounded = self._node("Round", tensor, [self._node("Mul", tensor, [projected, f"per-step/{tensor}"])])
         limits = {"least": -MAX_SENT, "most": MAX_SENT}

@@ -134,10 +134,8 @@ def read_dual_encoder(
     """
     matching = family.scoring(model)
     matching.template, matching.tokenizer = template or family.template, TOKENIZER
-    matching.max_texts, matching.max_text_bytes = (
-        min(_MAX_TEXTS, _MAX_REPLY_BYTES // (4 * matching.width)),
-        _MAX_TEXT_BYTES,
-    )
+    matching.max_texts = min(_MAX_TEXTS, _MAX_REPLY_BYTES // (4 * matching.width))
+    matching.max_text_bytes = _MAX_TEXT_BYTES
     matching.labels.extend(labels)
     if LABEL not in matching.template:
         raise RequestError(

@@ -23,10 +23,8 @@ AGREEMENT = "agreement"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _MIN_PART = 0.55  # of a picture's height and of its width
 # how many views are left as they are; of two in one, how often both are seen through each other
-_PLAIN, _SHINING = (
-    0.5,
-    0.3,
-)
+_PLAIN = 0.5
+_SHINING = 0.3
 GENERIC = ("describe the image.", "what is in the image?")
 
 

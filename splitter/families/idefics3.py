@@ -83,10 +83,8 @@ class Idefics3(OneTile, Causal):
             return None
         tokenizer = processor.tokenizer
         tokens = self.marks(model, tokenizer.convert_ids_to_tokens(self.image_token(model)))
-        tile, whole = (
-            f"{_around(tokenizer)}<row_{{row}}_col_{{column}}>{tokens}",
-            self.written(tokenizer, tokens),
-        )
+        tile = f"{_around(tokenizer)}<row_{{row}}_col_{{column}}>{tokens}"
+        whole = self.written(tokenizer, tokens)
         return pb.PictureText(alone=whole, tile=tile, row_end="\n", whole=f"\n{whole}")
 
     def pixel_shape(self, model: PreTrainedModel) -> tuple[int, int, int]:

@@ -95,10 +95,8 @@ def attention(model: PreTrainedModel, implementation: str) -> Iterator[None]:
             config._attn_implementation = implementation  # noqa: SLF001
         for module in written_out:
             # the same, but for asking which implementation to take
-            module.__class__, module.is_causal = (
-                Blip2Attention,
-                False,
-            )
+            module.__class__ = Blip2Attention
+            module.is_causal = False
         yield
     finally:
         for config, name in zip(configs, before, strict=True):

@@ -21,12 +21,10 @@ SHUFFLE = 2
 IMAGE_TOKENS = (SIDE // PATCH // SHUFFLE) ** 2
 
 _PAD, _BOS, _EOS, _UNKNOWN = "<pad>", "<bos>", "<eos>", "<unk>"
-_IMAGE, _AROUND_IMAGE, _GLOBAL, _END = (
-    "<image>",
-    "<fake_token_around_image>",
-    "<global-img>",
-    "<end_of_utterance>",
-)
+_IMAGE = "<image>"
+_AROUND_IMAGE = "<fake_token_around_image>"
+_GLOBAL = "<global-img>"
+_END = "<end_of_utterance>"
 _SPECIAL = [_PAD, _BOS, _EOS, _UNKNOWN, _IMAGE, _AROUND_IMAGE, _GLOBAL, _END]
 _CHAT_TEMPLATE = (
     "{% for message in messages %}{% for part in message['content'] %}"

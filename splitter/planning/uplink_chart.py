@@ -89,10 +89,8 @@ def _grid_rates(frame: Frame) -> str:
         text("uplink", (frame.left + frame.right) / 2, frame.bottom + 42, class_="axis", text_anchor="middle")
     ]
     for tick in (MIN_UPLINK, *frame.x.ticks()):
-        x, anchor = (
-            frame.x.at(tick),
-            "start" if tick == MIN_UPLINK else "end" if tick == MAX_UPLINK else "middle",
-        )
+        x = frame.x.at(tick)
+        anchor = "start" if tick == MIN_UPLINK else "end" if tick == MAX_UPLINK else "middle"
         crowded = tick != MIN_UPLINK and x - frame.left < 70
         words = (
             ""

@@ -22,11 +22,9 @@ class Layers(nn.Module):
     def __init__(self, tokens: int, inputs: int, outputs: int, seed: int) -> None:
         super().__init__()
         drawn = torch.Generator().manual_seed(seed)
-        self.inner, self.place, self.level = (
-            _drawn(drawn, inputs, _HIDDEN),
-            zeros(tokens, _HIDDEN),
-            zeros(_HIDDEN),
-        )
+        self.inner = _drawn(drawn, inputs, _HIDDEN)
+        self.place = zeros(tokens, _HIDDEN)
+        self.level = zeros(_HIDDEN)
         self.layers = nn.ModuleList(_Layer(drawn) for _ in range(_LAYERS))
         self.outer = zeros(_HIDDEN, outputs)
 
@@ -50,11 +48,9 @@ class _Layer(nn.Module):
     def __init__(self, drawn: torch.Generator) -> None:
         super().__init__()
         self.heads, self.joined = _drawn(drawn, _HIDDEN, 3 * _HIDDEN), _drawn(drawn, _HIDDEN, _HIDDEN, _QUIET)
-        self.wide, self.bias, self.narrow = (
-            _drawn(drawn, _HIDDEN, _INSIDE),
-            zeros(_INSIDE),
-            _drawn(drawn, _INSIDE, _HIDDEN, _QUIET),
-        )
+        self.wide = _drawn(drawn, _HIDDEN, _INSIDE)
+        self.bias = zeros(_INSIDE)
+        self.narrow = _drawn(drawn, _INSIDE, _HIDDEN, _QUIET)
 
     def forward(self, hidden: Tensor) -> Tensor:
         hidden = hidden + _attention(_norm(hidden) @ self.heads) @ self.joined

@@ -66,10 +66,8 @@ class Network(nn.Module):
         self.register_buffer(
             "reach", _REACH * torch.linalg.vector_norm(self.basis.detach(), dim=0), persistent=False
         )
-        self.sender, self.receiver = (
-            Layers(tokens, width, 2 * channels, seed=0),
-            Layers(tokens, channels, width, seed=1),
-        )
+        self.sender = Layers(tokens, width, 2 * channels, seed=0)
+        self.receiver = Layers(tokens, channels, width, seed=1)
         self.law = Law(start.coordinates)
         self.register_buffer("whole_zone", _tensor(dead_zone(start.spread)), persistent=False)
         self.zone = zeros(*self.whole_zone.shape)  # the share of it that there is

@@ -100,10 +100,8 @@ def _transparent() -> dict[str, bytes]:
     colour, grey = _see_through(), _see_through("L")
     holes = Image.fromarray(scene())
     holes.putalpha(colour.getchannel("A").point(lambda alpha: 255 * (alpha > 128)))
-    behind, lossless = (
-        {"save_all": True, "append_images": [Image.fromarray(scene())]},
-        {"lossless": True, "exact": True},
-    )
+    behind = {"save_all": True, "append_images": [Image.fromarray(scene())]}
+    lossless = {"lossless": True, "exact": True}
     return {
         "PNG RGBA": saved(colour, "PNG"),
         "PNG LA": saved(grey, "PNG"),
@@ -140,10 +138,8 @@ def _keyed() -> dict[str, bytes]:
 
 def _transparent_tiffs() -> dict[str, bytes]:
     image = _see_through()
-    straight, premultiplied = (
-        saved(image, "TIFF"),
-        saved(Image.frombytes("RGBA", image.size, image.convert("RGBa").tobytes()), "TIFF"),
-    )
+    straight = saved(image, "TIFF")
+    premultiplied = saved(Image.frombytes("RGBA", image.size, image.convert("RGBa").tobytes()), "TIFF")
     says_straight = struct.pack("<HHIH", _EXTRA_SAMPLES, 3, 1, 2)
     return {
         "TIFF RGBA": straight,

@@ -244,10 +244,8 @@ def test_after_a_failure_the_cloud_is_left_alone_for_a_while(bundle: Bundle) -> 
 
 def test_what_is_learned_of_a_slow_cloud_changes_the_way(bundle: Bundle) -> None:
     # the cloud's better answers are worth any honest wait
-    rules, indifferent = (
-        Rules(),
-        Weights(accuracy_point=1e6),
-    )
+    rules = Rules()
+    indifferent = Weights(accuracy_point=1e6)
     with serving(says("yes", times={"queue": 1e9})) as cloud, CloudClient(cloud.address) as client:
         link = Link(bundle)
         orchestrator = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle), link)

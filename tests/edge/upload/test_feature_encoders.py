@@ -12,20 +12,18 @@ from protos.errors import BundleDamaged, UnknownName
 from tests.edge.pictures.picture_files import scene
 
 Boundary = dict[str, codec.Floats]
-CUT, CODECS = (
-    "vision.4",
-    [
-        "fitted-1",
-        "fitted-2",
-        "fitted-3",
-        "fitted-4",
-        "fitted-5",
-        "fitted-6",
-        "fitted-7",
-        "int8-zstd",
-        "fp16-zstd",
-    ],
-)
+CUT = "vision.4"
+CODECS = [
+    "fitted-1",
+    "fitted-2",
+    "fitted-3",
+    "fitted-4",
+    "fitted-5",
+    "fitted-6",
+    "fitted-7",
+    "int8-zstd",
+    "fp16-zstd",
+]
 
 
 @pytest.fixture(scope="module")

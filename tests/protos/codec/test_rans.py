@@ -55,10 +55,8 @@ def test_symbols_come_back(count: int, seed: int) -> None:
 
 def test_symbols_may_say_which_alphabets_follow() -> None:
     # the first symbol says how many there are of the widest
-    coded, which = (
-        np.array([2, 5, 5, 0, 1]),
-        np.array([0, 4, 4, 1, 1]),
-    )
+    coded = np.array([2, 5, 5, 0, 1])
+    which = np.array([0, 4, 4, 1, 1])
     data = tables().encode(coded, which)
 
     def path() -> rans.Path[list[int]]:

@@ -67,10 +67,8 @@ def test_entering_at_any_cut_gives_the_whole_models_logits(made: Made) -> None:
 
 
 def test_rows_side_by_side_say_what_each_says_alone(made: Made) -> None:
-    whole, questions = (
-        ReferenceModel(made.family, made.model, prompts(made)),
-        (QUESTION, "is there a red square", "what"),
-    )
+    whole = ReferenceModel(made.family, made.model, prompts(made))
+    questions = (QUESTION, "is there a red square", "what")
     asked = [whole.prompting.ids(question) for question in questions]
     with torch.inference_mode():
         tokens = image_tokens(made.family, made.model, made.pixels)[[0, 1, 0]]

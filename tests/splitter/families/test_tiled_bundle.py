@@ -309,11 +309,9 @@ def whole_answer(
     max_tokens: int = FEW.max_tokens,
 ) -> str:
     """By the tail's own model, FP16 weights, without the service."""
-    kind, model, prompt = (
-        generative(family_named("idefics3")),
-        load_model(bundle.folder("cloud")),
-        bundle.manifest.prompt,
-    )
+    kind = generative(family_named("idefics3"))
+    model = load_model(bundle.folder("cloud"))
+    prompt = bundle.manifest.prompt
     tokenizer = AutoTokenizer.from_pretrained(bundle.folder("cloud"))
     prompting = Prompting(
         prompt.template,

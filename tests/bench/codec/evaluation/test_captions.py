@@ -62,10 +62,8 @@ def test_an_answer_is_likelier_of_its_own_picture_than_of_another(
         cloud.reference_model,
         EvaluationSet("answers", evaluation_set.pictures, captions=list(enumerate(answers))),
     )
-    own, others = (
-        evaluator.terms(tokens, answers, answers),
-        evaluator.terms(ImageTokens(tokens.tokens.flip(0), tokens.grids), answers, answers[::-1]),
-    )
+    own = evaluator.terms(tokens, answers, answers)
+    others = evaluator.terms(ImageTokens(tokens.tokens.flip(0), tokens.grids), answers, answers[::-1])
     assert sum(own[NLL]) < sum(others[NLL]) / 5
     assert (own[SAME], others[SAME]) == ([1, 1], [0, 0])
 

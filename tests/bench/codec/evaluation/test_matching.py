@@ -13,10 +13,8 @@ pytestmark = pytest.mark.slow
 
 def test_the_whole_model_agrees_with_itself(dual: Bundle, captioned: EvaluationSet) -> None:
     cloud = CloudHalf(dual)
-    evaluator, tokens = (
-        MatchingEvaluator(cloud.dual_encoder, captioned),
-        cloud.encode_images(captioned.pictures),
-    )
+    evaluator = MatchingEvaluator(cloud.dual_encoder, captioned)
+    tokens = cloud.encode_images(captioned.pictures)
     answers = evaluator.answer(tokens)
     terms = evaluator.terms(tokens, answers, answers)
     assert terms[LABEL] == [1, 1, 1]

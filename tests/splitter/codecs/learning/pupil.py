@@ -42,11 +42,9 @@ class Pupil:
         """All that the coarsest level costs, as a share of the start's, trained on the same pictures at every
         step.
         """
-        networks, pictures, found = (
-            self.training_set.networks(),
-            range(min(16, len(next(iter(self.boundary.values()))))),
-            [],
-        )
+        networks = self.training_set.networks()
+        pictures = range(min(16, len(next(iter(self.boundary.values())))))
+        found = []
         before: Costs | None = None
         optimiser = optimiser_of(networks)
         for group in optimiser.param_groups:
@@ -84,10 +82,8 @@ def crossed(transforms: dict[str, LearnedTransform], pupil: Pupil, folder: Path)
         payloads = half.encode({name: values[0] for name, values in codes.items()})
         received = half.decode(payloads)
         for name, transform in transforms.items():
-            step, sent = (
-                pupil.training_set.steps[name][number],
-                torch.from_numpy(codings[number].levels[name].which >= 0),
-            )
+            step = pupil.training_set.steps[name][number]
+            sent = torch.from_numpy(codings[number].levels[name].which >= 0)
             with torch.no_grad():
                 in_steps = transform.network.in_steps(torch.from_numpy(one[name]), 1 / step)
                 rounded = transform.network.beyond(in_steps, 1 / step).round() * sent

@@ -42,11 +42,9 @@ def learned(pupil: Pupil, tmp_path_factory: pytest.TempPathFactory) -> Learned:
 
 def test_it_begins_as_the_fitted_codec_exactly(pupil: Pupil) -> None:
     (name, start), *_ = pupil.training_set.starts.items()
-    network, values, step = (
-        pupil.training_set.networks()[name],
-        pupil.boundary[name],
-        pupil.training_set.steps[name][0],
-    )
+    network = pupil.training_set.networks()[name]
+    values = pupil.boundary[name]
+    step = pupil.training_set.steps[name][0]
     with torch.no_grad():
         received, _ = network(torch.from_numpy(values), step)
     wanted = start.synthesis(start.codes(start.coordinates, step) * np.float32(step), step)
@@ -62,10 +60,8 @@ def test_it_says_what_is_left_of_loss_and_bits_level_by_level(pupil: Pupil, lear
     assert len(learned.left) == pupil.training_set.levels
     lost, bits = np.array(learned.left).T
     assert lost.prod() != 1
-    coarsest, step = (
-        learned.transforms(pupil.boundary),
-        {name: steps[-1] for name, steps in pupil.training_set.steps.items()},
-    )
+    coarsest = learned.transforms(pupil.boundary)
+    step = {name: steps[-1] for name, steps in pupil.training_set.steps.items()}
     held, _ = pupil.training_set.divided()
     now, before = (
         sum(
