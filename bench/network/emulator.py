@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
 from bench.network.conditions import Conditions
 from bench.network.lane import CHUNK, Direction, Lane
@@ -25,8 +26,8 @@ _T = TypeVar("_T")
 class Link:
     """A link to the server at `target` (HOST:PORT), used by connecting to `address` instead.
 
-    It runs in a thread of its own from `start` to `stop`, or inside `with`. `set`, `cut` and `restore` may be
-    called from any thread meanwhile; they return when they hold.
+    It runs in a thread of its own from `start` to `stop`, or inside `with`. `set`, `cut`, `restore` and
+    `forget` may be called from any thread meanwhile; they return when they hold.
     """
 
     def __init__(self, target: str, conditions: Conditions) -> None:
@@ -80,6 +81,12 @@ class Link:
         """End an outage."""
         self._command(self._proxy.listen())
 
+    def forget(self) -> None:
+        """Lose the state of all open connections, as a router does that was idle too long: what is sent over
+        them vanishes without a reset. New connections work.
+        """
+        self._command(self._proxy.forget())
+
     def _command(self, command: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(command, self._loop).result(_COMMAND_SECONDS)
 
@@ -102,6 +109,7 @@ class _Proxy:
         self._claim = _bound(("127.0.0.1", 0))  # never listens: it keeps the port ours during an outage
         self._accepting: asyncio.Task[None] | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._lanes: WeakSet[Lane] = WeakSet()
 
     @property
     def address(self) -> str:
@@ -127,6 +135,10 @@ class _Proxy:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def forget(self) -> None:
+        for lane in self._lanes:
+            lane.forgotten = True
+
     async def close(self) -> None:
         await self.cut()
         self._claim.close()
@@ -146,9 +158,11 @@ class _Proxy:
             try:
                 await asyncio.sleep(self._conditions.round_trip)
                 await asyncio.get_running_loop().sock_connect(target, self._target)
+                up, down = Lane(self.up, client, target), Lane(self.down, target, client)
+                self._lanes.update((up, down))
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(Lane(self.up, client, target).run(), name="link: up")
-                    tasks.create_task(Lane(self.down, target, client).run(), name="link: down")
+                    tasks.create_task(up.run(), name="link: up")
+                    tasks.create_task(down.run(), name="link: down")
                 _on_close(_FINISH, client, target)
             except* OSError:
                 pass  # the sockets are reset as they close, which is how the other side learns of it

@@ -57,8 +57,10 @@ class Direction:
 
 class Lane:
     """One direction of one connection: reads `source` as the link has room, writes `sink` as the bytes
-    arrive.
+    arrive. Once it is `forgotten`, nothing arrives any more, not even an end.
     """
+
+    forgotten = False
 
     def __init__(self, direction: Direction, source: socket.socket, sink: socket.socket) -> None:
         self._direction, self._source, self._sink = direction, source, sink
@@ -92,10 +94,13 @@ class Lane:
             await self._direction.arrive(position)
             if not data:
                 break
+            if self.forgotten:
+                continue
             # first, so that whoever has the bytes also finds them counted
             self._direction.delivered += len(data)
             await asyncio.get_running_loop().sock_sendall(self._sink, data)
             self._bytes -= len(data)
             self._delivered.set()
-        with contextlib.suppress(OSError):  # the other end may have closed both ways already
-            self._sink.shutdown(socket.SHUT_WR)
+        if not self.forgotten:
+            with contextlib.suppress(OSError):  # the other end may have closed both ways already
+                self._sink.shutdown(socket.SHUT_WR)

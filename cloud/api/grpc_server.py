@@ -7,6 +7,7 @@ from grpc_reflection.v1alpha import reflection
 from cloud.config import ServeConfig
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
+from protos.keepalive import server_options
 
 SERVICE = ip.DESCRIPTOR.services_by_name["Inference"].full_name
 
@@ -44,10 +45,7 @@ def _options(max_request_bytes: int) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", max_request_bytes),
         # else a second service on the same port would start, and get half of the requests
         ("grpc.so_reuseport", 0),
-        # Devices ping every 20 s to notice a lost link; by default gRPC takes more than one ping in 5 minutes
-        # for abuse and hangs up.
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
+        *server_options(),
     ]
 
 

@@ -20,6 +20,7 @@ from protos.errors import (
     WrongBundle,
 )
 from protos.inference_pb2_grpc import InferenceStub
+from protos.keepalive import client_options
 
 MAX_BYTES = 64 << 20
 _MAX_REPLY_BYTES = 4 << 20
@@ -147,9 +148,7 @@ def _options(max_bytes: int) -> list[tuple[str, int]]:
         ("grpc.enable_http_proxy", 0),  # a device's environment must not reroute its pictures
         ("grpc.default_compression_algorithm", 0),  # the payload is coded already
         ("grpc.use_local_subchannel_pool", 1),  # one client's back-off is not another's
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 5_000),
-        ("grpc.keepalive_permit_without_calls", 0),
+        *client_options(),
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.min_reconnect_backoff_ms", 2_000),  # also what one attempt to connect may take
         ("grpc.max_reconnect_backoff_ms", 5_000),

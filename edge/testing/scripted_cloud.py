@@ -11,6 +11,7 @@ import grpc
 
 from protos import inference_pb2 as pb
 from protos.inference_pb2_grpc import InferenceServicer, add_InferenceServicer_to_server
+from protos.keepalive import server_options
 
 Context = grpc.ServicerContext
 Script = Callable[[pb.InferRequest, Context], Iterator[pb.InferReply]]
@@ -40,7 +41,7 @@ def serving(script: Script, address: str = "127.0.0.1:0") -> Iterator[ScriptedCl
     """A scripted cloud that listens; its `address` says where."""
     cloud = ScriptedCloud(script)
     with ThreadPoolExecutor(4) as pool:
-        server = grpc.server(pool)
+        server = grpc.server(pool, options=server_options())
         add_InferenceServicer_to_server(cloud, server)
         cloud.address = f"127.0.0.1:{server.add_insecure_port(address)}"
         server.start()

@@ -146,3 +146,24 @@ def test_a_stalled_link_goes_on_when_its_conditions_change(server: socket.socket
             client.sendall(b"patience")
             link.set(PRESETS["good"])
             assert read(far, 8) == b"patience"
+
+
+def test_what_is_sent_over_a_forgotten_connection_vanishes_and_a_new_one_works(
+    link: Link, server: socket.socket
+) -> None:
+    client, far = joined(link, server)
+    with client, far:
+        client.sendall(b"before")
+        assert read(far, 6) == b"before"
+        link.forget()
+        client.sendall(b"after")
+        far.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            far.recv(1)
+        client.close()
+        with pytest.raises(TimeoutError):
+            far.recv(1)
+        again, there = joined(link, server)
+        with again, there:
+            again.sendall(b"again")
+            assert read(there, 5) == b"again"

@@ -2,13 +2,18 @@
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 
 import grpc
 import pytest
 
+from bench.network.conditions import MEGABIT, Conditions
+from bench.network.emulator import Link
 from edge.link.client import CloudClient
 from edge.testing.scripted_cloud import breaks_off, falls_silent, refuses, says, serving
 from protos import inference_pb2 as pb
+from protos import keepalive
 from protos.errors import (
     CloudBusy,
     CloudError,
@@ -156,3 +161,35 @@ def test_describe() -> None:
     with serving(says("a")) as cloud, CloudClient(cloud.address) as client:
         client.connect()
         assert client.describe(5).version == "scripted"
+
+
+def test_a_connection_that_a_router_forgot_is_given_up_and_another_made() -> None:
+    """Nobody resets it: what is sent vanishes."""
+    fast = Conditions.steady(1000 * MEGABIT, round_trip=0.002)
+    with (
+        serving(says("cat")) as cloud,
+        Link(cloud.address, fast) as link,
+        CloudClient(link.address) as client,
+    ):
+        list(client.infer(QUESTION, 5))
+        link.forget()
+        with pytest.raises(DeadlineError):
+            list(client.infer(QUESTION, 1))
+        for _ in range(60):
+            with suppress(DeadlineError, CloudError):
+                assert [reply.text for reply in client.infer(QUESTION, 1)] == ["cat", ""]
+                return
+    pytest.fail("the lost connection was still used after a minute")
+
+
+def test_a_quiet_stream_lives_through_many_pings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keepalive, "PING_SECONDS", 1)
+
+    def questions() -> Iterator[pb.InferRequest]:
+        yield QUESTION
+        time.sleep(6)
+        yield QUESTION
+
+    with serving(says("cat")) as cloud, CloudClient(cloud.address) as client:
+        replies = [reply.text for reply in client.converse(questions())]
+    assert replies == ["cat", "", "cat", ""]

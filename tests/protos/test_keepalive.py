@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+from grpc._cython import cygrpc
+
+from cloud.api import grpc_server
+from edge.link import client
+from protos.keepalive import PING_SECONDS, client_options, server_options
+
+GRPC = Path(cygrpc.__file__).read_bytes()
+
+
+@pytest.mark.parametrize("name", sorted({*dict(client._options(1)), *dict(grpc_server._options(1))}))
+def test_grpc_knows_every_option_that_is_set(name: str) -> None:
+    """gRPC ignores what it does not know without a word."""
+    assert name.encode() + b"\0" in GRPC
+
+
+def test_no_ping_of_a_client_comes_too_early_for_a_server() -> None:
+    sent, taken = dict(client_options()), dict(server_options())
+    assert sent["grpc.keepalive_time_ms"] == 1000 * PING_SECONDS
+    assert 2 * taken["grpc.http2.min_ping_interval_without_data_ms"] <= sent["grpc.keepalive_time_ms"]
+    assert taken["grpc.keepalive_permit_without_calls"] == sent["grpc.keepalive_permit_without_calls"] == 1
+
+
+def test_a_lost_connection_is_noticed_within_25_seconds() -> None:
+    options = dict(client_options())
+    assert options["grpc.keepalive_time_ms"] + options["grpc.keepalive_timeout_ms"] <= 25_000
