@@ -4,7 +4,10 @@ needs one.
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # One thread each: the models are tiny, and threads that wait for one another take a busy machine's tests from
 # seconds to minutes.
@@ -45,6 +48,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _splits(item: pytest.Item) -> bool:
     return bool(_WITH_A_SPLIT & set(getattr(item, "fixturenames", ())))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def untraced_export() -> Iterator[None]:
+    """Let no tracer follow torch.onnx.export: it is Python all through, and takes twice as long where
+    coverage is measured.
+    """
+    if not (tracer := sys.gettrace()):
+        yield
+        return
+    import torch
+
+    export = torch.onnx.export
+
+    def untraced(*arguments: Any, **options: Any) -> Any:
+        sys.settrace(None)
+        try:
+            return export(*arguments, **options)
+        finally:
+            sys.settrace(tracer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", untraced)
+        yield
 
 
 # A busy machine is no failure.

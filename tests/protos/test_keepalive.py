@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from grpc._cython import cygrpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined] # the stubs leave it out
 
 from cloud.api import grpc_server
 from edge.link import client
