@@ -81,7 +81,7 @@ settings.load_profile("isthmus")
 
 @pytest.fixture(scope="session")
 def bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from splitter.nano.model import WEIGHTS
+    from splitter.nano import WEIGHTS
     from splitter.recipe import Options
     from splitter.silence import silence_libraries
     from splitter.split import split

@@ -1,17 +1,18 @@
 """The bundle that the demonstration works with, and the cheapest of its uploads and splits."""
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-import splitter.nano
 from edge import config
 from protos import bundle_pb2 as pb
 from protos.bundle import MANIFEST, Bundle
 from protos.config import cache_folder
 from protos.errors import BundleMissing, IsthmusError
+from splitter.commands import split
 from splitter.recipe import Options, recipe
 
 MAX_POINTS_LOST = 1.0
@@ -34,16 +35,24 @@ def prepare(chosen: Path | None) -> Bundle:
 
 
 def _current(folder: Path) -> bool:
-    """Whether the installed weights and versions made the bundle in the cache."""
-    weights = Path(splitter.nano.__file__).parent / "weights"
-    return (folder / MANIFEST).exists() and Bundle.open(folder).manifest.recipe == recipe(
-        Options(weights, with_local=True)
-    )
+    """Whether the installed weights, versions and code made the bundle in the cache."""
+    return (folder / MANIFEST).exists() and Bundle.open(folder).manifest.recipe == recipe(options_of(folder))
+
+
+def options_of(folder: Path) -> Options:
+    """What `_split` splits by."""
+    parser = argparse.ArgumentParser()
+    split.add_arguments(parser)
+    return split.chosen_options(parser.parse_args(_arguments(folder)))
+
+
+def _arguments(folder: Path) -> list[str]:
+    return ["-o", str(folder), "--with-local", "--replace"]
 
 
 def _split(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "isthmus", "split", "-o", str(folder), "--with-local", "--replace"]
+    command = [sys.executable, "-m", "isthmus", "split", *_arguments(folder)]
     if subprocess.run(command, check=False).returncode:  # noqa: S603 - our own command
         raise IsthmusError(
             f"the built-in model could not be split into {folder}; what went wrong stands above"

@@ -56,7 +56,7 @@ def _train(options: argparse.Namespace) -> None:
 def _eval(options: argparse.Namespace) -> None:
     wait_quietly()
     from splitter.evaluate.built_in import evaluate
-    from splitter.nano.model import WEIGHTS
+    from splitter.nano import WEIGHTS
     from splitter.silence import silence_libraries
 
     with Progress(console=Console(stderr=True), transient=True) as progress, silence_libraries():

@@ -19,6 +19,9 @@ from protos.labels import named_labels
 from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
+from splitter.nano import WEIGHTS
+from splitter.recipe import Options
+from splitter.storage.hub import find
 
 _EPILOG = """\
 The checkpoint is a folder in the Hugging Face layout (config.json, *.safetensors, tokenizer and processor
@@ -140,6 +143,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run)
 
 
+def chosen_options(options: argparse.Namespace) -> Options:
+    """What the command line chose. Raises CheckpointError for a checkpoint that is not there."""
+    return Options(
+        checkpoint=WEIGHTS if options.checkpoint == "nano" else find(options.checkpoint),
+        cuts=() if options.cuts == "thirds" else tuple(name.strip() for name in options.cuts.split(",")),
+        calibration=options.calibration,
+        with_local=options.with_local,
+        report_pictures=options.report_pictures,
+        threads=options.threads,
+        measure=options.measure,
+        labels=named_labels(options.labels),
+        template=options.template,
+        codecs=tuple(name.strip() for name in options.codec.split(",")),
+        budget_minutes=options.budget_minutes,
+        **precision(options),
+    )
+
+
 def _run(options: argparse.Namespace) -> None:
     console = Console(stderr=options.json)
     columns = (
@@ -164,26 +185,10 @@ def _run(options: argparse.Namespace) -> None:
 def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
     started = progress.add_task("loading torch", total=None)
     wait_quietly()
-    from splitter.nano.model import WEIGHTS
-    from splitter.recipe import Options
     from splitter.silence import silence_libraries
     from splitter.split import split
-    from splitter.storage.hub import find
 
-    chosen = Options(
-        checkpoint=WEIGHTS if options.checkpoint == "nano" else find(options.checkpoint),
-        cuts=() if options.cuts == "thirds" else tuple(name.strip() for name in options.cuts.split(",")),
-        calibration=options.calibration,
-        with_local=options.with_local,
-        report_pictures=options.report_pictures,
-        threads=options.threads,
-        measure=options.measure,
-        labels=named_labels(options.labels),
-        template=options.template,
-        codecs=tuple(name.strip() for name in options.codec.split(",")),
-        budget_minutes=options.budget_minutes,
-        **precision(options),
-    )
+    chosen = chosen_options(options)
 
     def say(text: str) -> None:
         progress.console.print(text, highlight=False)

@@ -15,7 +15,7 @@ from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.verify import Score, image_tokens, score
 from splitter.families import family, generative
 from splitter.families.loading import load_model, load_processor
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 from splitter.nano.questions import KINDS, Question, ask
 from splitter.nano.scenes import HELD_OUT_SEEDS, SIDE, Raster, picture
 

@@ -4,8 +4,6 @@ Nothing here is special to Isthmus: the folder `weights/` loads with `AutoModelF
 `AutoProcessor`.
 """
 
-from pathlib import Path
-
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import Idefics3Config, Idefics3ForConditionalGeneration, PreTrainedTokenizerFast
@@ -15,7 +13,6 @@ from transformers.models.idefics3.processing_idefics3 import Idefics3Processor
 from splitter.nano.questions import words
 from splitter.nano.scenes import SIDE
 
-WEIGHTS = Path(__file__).parent / "weights"
 PATCH = 16
 SHUFFLE = 2
 IMAGE_TOKENS = (SIDE // PATCH // SHUFFLE) ** 2

@@ -22,8 +22,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Idefics3ForConditionalGeneration
 
+from splitter.nano import WEIGHTS
 from splitter.nano import pool as scenes_pool
-from splitter.nano.model import IMAGE_TOKENS, PATCH, WEIGHTS, processor, untrained
+from splitter.nano.model import IMAGE_TOKENS, PATCH, processor, untrained
 from splitter.nano.packing import Labels, Packer, Text, labels_of, pixels
 from splitter.nano.pool import Example
 from splitter.nano.scenes import BACKGROUNDS, COLOURS, SHAPES, SIZES

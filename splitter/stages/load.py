@@ -19,7 +19,7 @@ from splitter.evaluate.verify import ReferenceModel
 from splitter.families import Family, Generative, Matching, Processor, cut_names, generative
 from splitter.families.loading import Checkpoint, load_processor
 from splitter.memory import trim_memory
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 from splitter.recipe import BEST_CUTS, Options
 from splitter.stages.run import Run
 from splitter.storage.hub import name_of

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 from splitter.recipe import Options
 from tests.splitter.quantize.small import Small, Working, small
 

@@ -23,7 +23,7 @@ from splitter.families import cut_names, enter, family, walk
 from splitter.families.loading import load_model, load_processor
 from splitter.graph.chain import Chain, open_session
 from splitter.graph.cut import cut
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 from splitter.nano.scenes import CALIBRATION_SEEDS, picture
 from splitter.recipe import Options
 from splitter.split import split

@@ -33,7 +33,7 @@ from splitter.families.loading import load_model, load_processor
 from splitter.families.texts import text_tokenizer
 from splitter.graph.chain import Chain
 from splitter.graph.export import export_tower
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 from splitter.nano.scenes import picture
 from splitter.quantize.dynamic import to_int8
 from splitter.recipe import Options

@@ -4,7 +4,7 @@ from splitter.families import family
 from splitter.families.loading import load_model
 from splitter.graph.chain import Arrays
 from splitter.graph.cut_plan import CutPlan, boundary_tensors
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 
 PLAN = CutPlan({"vision.2": ["hidden", "deepstack"], "connector": ["image_tokens"]})
 

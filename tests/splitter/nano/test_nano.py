@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from splitter.evaluate.built_in import DESCRIBE, Evaluation, evaluate
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 
 from protos.errors import UnknownName
 from splitter.families.loading import Checkpoint
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 from splitter.nano.scenes import picture
 from splitter.recipe import BEST_CUTS, Options
 from splitter.silence import silence_libraries

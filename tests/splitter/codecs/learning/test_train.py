@@ -19,7 +19,7 @@ from splitter.codecs.learning.autocast import Autocast, Loss
 from splitter.codecs.learning.train import Learned, learn
 from splitter.codecs.learning.training_set import training_set, with_further
 from splitter.codecs.levels import fitted_transforms
-from splitter.nano.model import WEIGHTS
+from splitter.nano import WEIGHTS
 from splitter.recipe import Options
 from tests.splitter.codecs.learning.pupil import Pupil, crossed
 
