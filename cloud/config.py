@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from protos.address import split_address
 from protos.errors import RequestError
 
 DTYPES = ("auto", "float16", "bfloat16", "float32")
@@ -56,19 +57,7 @@ class ServeConfig:
 
 def listen_address(text: str) -> tuple[str, int]:
     """`HOST:PORT` or `[IPv6]:PORT` as host and port. Raises RequestError."""
-    host, colon, port = text.rpartition(":")
-    if (
-        not colon
-        or not host
-        or not port.isascii()
-        or not port.isdigit()
-        or (":" in host and not host.startswith("["))
-    ):
-        raise RequestError(
-            f"--listen {text!r} is not an address; write HOST:PORT, such as 127.0.0.1:7070 or [::1]:7070",
-            listen=text,
-        )
-    return host, int(port)
+    return split_address(text, "--listen")
 
 
 def _among(option: str, value: str, known: tuple[str, ...]) -> None:

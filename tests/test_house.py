@@ -81,10 +81,11 @@ import importlib, isthmus
 for module in {edge!r}:
     importlib.import_module(module)
 assert not set({HEAVY!r}) & set(sys.modules)
-try:
-    isthmus.main(["ask", "--help"])
-except SystemExit as stop:
-    assert stop.code == 0
+for words in (["ask"], ["cloud", "status"]):
+    try:
+        isthmus.main([*words, "--help"])
+    except SystemExit as stop:
+        assert stop.code == 0
 assert isthmus.main(["nano", "eval"]) == 1
 """
     command = [sys.executable, "-W", "error", "-c", program]

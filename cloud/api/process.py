@@ -79,6 +79,7 @@ async def _drain(service: Service, seconds: float, stops: asyncio.Queue[int]) ->
     """The exit status: 0 where every running answer was finished, 1 where time ran out or a second signal
     came.
     """
+    _log.warning("draining: new requests are refused, running answers have %g s", seconds)
     draining = asyncio.create_task(service.drain(seconds), name="drain")
     second_signal = asyncio.create_task(stops.get(), name="second signal")
     await asyncio.wait({draining, second_signal}, return_when=asyncio.FIRST_COMPLETED)

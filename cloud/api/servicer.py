@@ -21,6 +21,8 @@ from protos.limits import MAX_ID_BYTES, check_identity
 
 _log = logging.getLogger(__name__)
 
+_SHOWN_DIGITS = 12  # of a digest
+
 Context = grpc.aio.ServicerContext[ip.InferRequest, ip.InferReply]
 
 
@@ -43,6 +45,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         try:
             await self._answer(request, _deadline(context), context.write)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            _log_refusal(request, context, error)
             await context.abort(*status_of(error))
 
     async def Converse(self, requests: AsyncIterator[ip.InferRequest], context: Context) -> None:  # noqa: N802
@@ -51,7 +54,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
         async def answer(request: ip.InferRequest) -> None:
             try:
-                await self._answer_or_fail(request, _deadline(context), send)
+                await self._answer_or_fail(request, context, send)
             finally:
                 room.release()
 
@@ -83,6 +86,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         try:
             return await self._embed(request, _deadline(context))
         except Exception as error:
+            _log_refusal(request, context, error)
             await context.abort(*status_of(error))
             raise
 
@@ -94,11 +98,12 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         embedded.load.CopyFrom(self._engine.load())
         return embedded
 
-    async def _answer_or_fail(self, request: ip.InferRequest, deadline: float, send: Send) -> None:
+    async def _answer_or_fail(self, request: ip.InferRequest, context: Context, send: Send) -> None:
         identity = request.id[:MAX_ID_BYTES]
         try:
-            await self._answer(request, deadline, send)
+            await self._answer(request, _deadline(context), send)
         except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
+            _log_refusal(request, context, error)
             # a caller that does not read its refusals fills no memory with what was refused
             request.Clear()
             await send(failure(identity, error))
@@ -121,6 +126,17 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
     async def _admit(self, request: Request, deadline: float) -> Job:
         with self._engine.queue.entering():
             return await self._input_processor.admit(request, deadline)
+
+
+def _log_refusal(request: Request, context: Context, error: Exception) -> None:
+    """One line for the operator: never the question, nor the error's words, which may quote it."""
+    _log.warning(
+        "refused %s: %s, bundle %r, %d bytes",
+        context.peer(),
+        type(error).__name__,
+        request.bundle[:_SHOWN_DIGITS],
+        request.ByteSize(),
+    )
 
 
 def _deadline(context: Context) -> float:

@@ -2,15 +2,18 @@
 
 import argparse
 
-from cloud.commands import serve
+from cloud.commands import serve, status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus cloud` and its sub-commands."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    summary = "answer questions of devices, for one bundle or several"
-    serve.add_arguments(
-        commands.add_parser(
-            "serve", help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+    for name, command, summary in (
+        ("serve", serve, "answer questions of devices, for one bundle or several"),
+        ("status", status, "whether a service answers, what it serves, and how loaded it is"),
+    ):
+        command.add_arguments(
+            commands.add_parser(
+                name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+            )
         )
-    )

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import grpc
 
 from protos import inference_pb2 as pb
+from protos.address import check_peer
 from protos.errors import (
     CloudBusy,
     CloudError,
@@ -44,10 +45,11 @@ class Cloud(Protocol):
 
 class CloudClient:
     """A client of the Inference service at HOST:PORT. The channel connects at the first call, or at
-    `connect`.
+    `connect`. Raises RequestError for what is no address.
     """
 
     def __init__(self, address: str, max_bytes: int = MAX_BYTES) -> None:
+        check_peer(address)
         self.address, self._max_bytes = address, max_bytes
         self._channel = grpc.insecure_channel(address, options=_options(max_bytes))
         self._stub = InferenceStub(self._channel)

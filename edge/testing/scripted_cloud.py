@@ -18,11 +18,12 @@ Script = Callable[[pb.InferRequest, Context], Iterator[pb.InferReply]]
 
 
 class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated without types
-    """Plays `script` for every request; `requests` keeps what came."""
+    """Plays `script` for every request; `requests` keeps what came, `description` is what Describe gives."""
 
     def __init__(self, script: Script) -> None:
         self.script, self.address = script, ""
         self.requests: list[pb.InferRequest] = []
+        self.description = pb.DescribeReply(version="scripted")
 
     def Infer(self, request: pb.InferRequest, context: Context) -> Iterator[pb.InferReply]:  # noqa: N802
         self.requests.append(request)
@@ -33,7 +34,7 @@ class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated withou
             yield from self.Infer(request, context)
 
     def Describe(self, request: pb.DescribeRequest, context: Context) -> pb.DescribeReply:  # noqa: ARG002, N802
-        return pb.DescribeReply(version="scripted")
+        return self.description
 
 
 @contextmanager

@@ -46,6 +46,16 @@ async def test_a_wrong_digest_names_the_digests_served(tail: Tail, good: ip.Infe
     assert tail.digest in message
 
 
+async def test_a_refusal_is_one_line_for_the_operator_without_content(
+    tail: Tail, good: ip.InferRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = ip.InferRequest(bundle="0" * 64, question="who lives here?", picture=good.picture)
+    await refused(tail, bad, good)
+    (line,) = (record.getMessage() for record in caplog.records if record.name.startswith("cloud"))
+    assert line.startswith("refused ipv4:127.0.0.1:")
+    assert line.endswith(f"WrongBundle, bundle '{'0' * 12}', {bad.ByteSize()} bytes")
+
+
 async def test_no_input(tail: Tail, good: ip.InferRequest) -> None:
     status, message = await refused(tail, ip.InferRequest(bundle=tail.digest, question=QUESTION), good)
     assert status == Status.INVALID_ARGUMENT

@@ -1,0 +1,115 @@
+"""`isthmus cloud status HOST:PORT`: whether a service answers there, what it serves, and how loaded it is."""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from rich.console import Console
+from rich.table import Table
+
+from protos import inference_pb2 as pb
+from protos.address import check_peer
+from protos.arguments import number
+from protos.bundle import Bundle
+from protos.errors import CloudError, WrongBundle
+from protos.inference_pb2_grpc import InferenceStub
+from protos.keepalive import client_options
+
+_EPILOG = """\
+examples:
+  isthmus cloud status 127.0.0.1:7070
+  isthmus cloud status 10.0.0.5:7070 --bundle bundle/      fails unless this bundle is served there
+  isthmus cloud status 127.0.0.1:7070 --json
+
+Runs on a device too: it needs neither torch nor a bundle. The exit status is 0 where a service answers.
+"""
+_TIMES = 5  # that it is asked again, to time it over a connection that stands
+_WORDS = {
+    grpc.StatusCode.UNIMPLEMENTED: "something answers, but it is no service of Isthmus",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "nobody answered in time",
+    grpc.StatusCode.UNAVAILABLE: "nobody answers",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `isthmus cloud status`."""
+    parser.epilog = _EPILOG
+    parser.add_argument("address", metavar="HOST:PORT", help="where `isthmus cloud serve` listens")
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle that must be served")
+    parser.add_argument(
+        "--timeout",
+        type=number(0.001, 3600, "seconds"),
+        default=5.0,
+        metavar="SECONDS",
+        help="how long to wait (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Ask and print. Raises CloudError where no service answers, WrongBundle where it serves others."""
+    described, milliseconds = _ask(options.address, options.timeout)
+    if options.bundle:
+        _check_served(options.address, described, Bundle.open(options.bundle))
+    if options.json:
+        print(json.dumps(_record(options.address, described, milliseconds)))
+    else:
+        _print(options.address, described, milliseconds)
+
+
+def _ask(address: str, seconds: float) -> tuple[pb.DescribeReply, float]:
+    """What the service says of itself, and the median milliseconds of asking."""
+    check_peer(address)
+    unproxied = ("grpc.enable_http_proxy", 0)
+    with grpc.insecure_channel(address, options=[*client_options(), unproxied]) as channel:
+        stub, times = InferenceStub(channel), []
+        try:
+            described: pb.DescribeReply = stub.Describe(pb.DescribeRequest(), timeout=seconds)
+            for _ in range(_TIMES):
+                asked = time.monotonic()
+                described = stub.Describe(pb.DescribeRequest(), timeout=seconds)
+                times.append((time.monotonic() - asked) * 1000)
+        except grpc.RpcError as error:
+            code = error.code()
+            words = _WORDS.get(code, f"the service failed ({code.name}: {error.details()})")
+            raise CloudError(
+                f"{words} at {address}; check the address, and that `isthmus cloud serve` runs there",
+                address=address,
+                status=code.name,
+            ) from error
+    return described, statistics.median(times)
+
+
+def _check_served(address: str, described: pb.DescribeReply, bundle: Bundle) -> None:
+    served = [served.digest for served in described.bundles]
+    if bundle.digest not in served:
+        raise WrongBundle(
+            f"{address} serves {', '.join(digest[:12] for digest in served)}, and not {bundle.path} "
+            f"({bundle.digest[:12]}): serve that one as well, or work with one of those",
+            bundle=bundle.digest,
+            served=served,
+        )
+
+
+def _record(address: str, described: pb.DescribeReply, milliseconds: float) -> dict[str, Any]:
+    fields: dict[str, Any] = MessageToDict(
+        described, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return {"address": address, "milliseconds": milliseconds} | fields
+
+
+def _print(address: str, described: pb.DescribeReply, milliseconds: float) -> None:
+    load = described.load
+    print(f"{address} answers in {milliseconds:.1f} ms, Isthmus {described.version}")
+    print(f"on {described.device}, {described.dtype}")
+    print(f"{load.running} running, {load.waiting} waiting, for {load.queue_milliseconds:.1f} ms lately")
+    table = Table("bundle", "model", "cuts")
+    for served in described.bundles:
+        table.add_row(served.digest[:12], served.model, ", ".join(served.cuts))
+    Console().print(table)

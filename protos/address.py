@@ -1,0 +1,36 @@
+"""HOST:PORT, as both ends of a connection are given it."""
+
+from protos.errors import RequestError
+
+_MAX_PORT = 65535
+
+
+def split_address(text: str, what: str) -> tuple[str, int]:
+    """`HOST:PORT` or `[IPv6]:PORT` as host and port. `what` names it in the message of a RequestError.
+
+    A name of a protocol is refused, as is a missing port: gRPC would take the one for a way to look names up,
+    and go to port 443 for want of the other.
+    """
+    host, colon, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if (
+        not colon
+        or not bare
+        or not (port.isascii() and port.isdigit())
+        or "/" in host
+        or any(map(str.isspace, text))
+        or (":" in host and host != f"[{bare}]")
+    ):
+        message = f"{what} {text!r} is not an address; write HOST:PORT, such as 127.0.0.1:7070 or [::1]:7070"
+        raise RequestError(message, address=text)
+    if int(port) > _MAX_PORT:
+        raise RequestError(f"{what} {text!r}: a port is at most {_MAX_PORT}", address=text)
+    return host, int(port)
+
+
+def check_peer(text: str) -> None:
+    """Raises RequestError unless this is the address of a service."""
+    _, port = split_address(text, "the cloud's address")
+    if not port:
+        message = f"the cloud's address {text!r} has port 0; give the one it listens on"
+        raise RequestError(message, address=text)
