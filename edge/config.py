@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from protos.config import cache_folder
+from protos.config import cache_folder, expanded
 from protos.errors import RequestError
 
 
@@ -35,4 +35,4 @@ def bundle_folder() -> Path:
     may not exist yet.
     """
     chosen = os.environ.get("ISTHMUS_BUNDLE")
-    return Path(chosen).expanduser() if chosen else cache_folder() / "bundles" / "nano"
+    return expanded(chosen) if chosen else cache_folder() / "bundles" / "nano"

@@ -3,12 +3,27 @@
 import os
 from pathlib import Path
 
+from protos.errors import RequestError
+
 
 def cache_folder() -> Path:
     """$ISTHMUS_CACHE, or `isthmus` in the XDG cache folder. It may not exist yet."""
     chosen = os.environ.get("ISTHMUS_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     xdg = os.environ.get("XDG_CACHE_HOME")
-    base = Path(xdg) if xdg and Path(xdg).is_absolute() else Path.home() / ".cache"
+    base = Path(xdg) if xdg and Path(xdg).is_absolute() else expanded("~/.cache")
     return base / "isthmus"
+
+
+def expanded(path: str) -> Path:
+    """A path, `~` in front of it being the home folder. Raises RequestError where that is not known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        message = (
+            f"{path} is in a home folder, and there is none: $HOME is not set, and this user has no entry"
+        )
+        raise RequestError(
+            f"{message}; set $ISTHMUS_CACHE to a folder, and give paths without `~`", path=path
+        ) from error

@@ -2,6 +2,7 @@
 address.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -19,6 +20,8 @@ from protos.bundle import Bundle
 from protos.costs.estimates import CloudEstimate, LinkEstimate
 
 _MAX_FILE_BYTES = 1 << 20
+# what reading a file raises that `save` has not written
+_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +104,8 @@ class Link:
             aside.write_text(json.dumps(state), encoding="utf-8")
             aside.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                aside.unlink()
             log.warning("what was learned of the link is not remembered in %s (%s)", path, error.strerror)
 
     def load(self, path: Path, now: float, wall: float) -> None:
@@ -113,7 +118,7 @@ class Link:
             self._restore(state, now, max(wall - float(state["saved_at"]), 0.0))
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (OSError, *_NOT_OURS) as error:
             log.warning(
                 "what was remembered of the link in %s is ignored (%s: %s)", path, type(error).__name__, error
             )

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from protos.config import expanded
 from protos.errors import CheckpointError
 
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -20,7 +21,7 @@ def find(name: str) -> Path:
     """The folder of that name, or of the hub's checkpoint `org/name`, fetched where it is not in the cache.
     Raises CheckpointError.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if folder.exists() or not _ID.fullmatch(name) or name.startswith("."):
         return folder
     return _fetch(name)

@@ -140,6 +140,20 @@ def test_the_known_profile_is_the_measured_one_once_there_is_one(
     assert known_profile(bundle) == measured
 
 
+@pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b'{"colour": "red"}'])
+def test_a_damaged_profile_is_ignored_with_a_warning(
+    bundle: Bundle,
+    content: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path))
+    config.profile_file(bundle.digest).write_bytes(content)
+    assert known_profile(bundle) == DeviceProfile.from_bundle(bundle)
+    assert "measure again with: isthmus edge profile" in caplog.text
+
+
 def test_the_command_measures_saves_and_prints_json(
     bundle: Bundle, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

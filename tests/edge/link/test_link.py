@@ -1,5 +1,6 @@
 """The link learned from synthetic exchanges, by a clock that the tests turn."""
 
+import errno
 import json
 import logging
 import math
@@ -236,6 +237,7 @@ def test_another_bundle_keeps_the_link_but_not_the_cloud(tmp_path: Path) -> None
         b"\xff\x00",
         b"[]",
         b"{}",
+        b"[" * 100_000,
         (
             b'{"saved_at": 0, "bundle": "aa", "uplink": [{"bytes": -1, "ms": 1, "age": 0, "silent": false}], '
             b'"breaker": {}, "cloud": {}}'
@@ -276,6 +278,19 @@ def test_a_place_that_cannot_be_written_is_a_warning(
     (tmp_path / "file").write_text("")
     fresh().save(tmp_path / "file" / "link.json", 0.0, 0.0)
     assert "not remembered" in caplog.text
+
+
+def test_a_full_disk_leaves_no_part_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text.encode()[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    fresh().save(tmp_path / "link.json", 0.0, 0.0)
+    assert list(tmp_path.iterdir()) == []
+    assert "No space left on device" in caplog.text
 
 
 def test_the_memory_is_plain_json_named_after_the_address(tmp_path: Path) -> None:
