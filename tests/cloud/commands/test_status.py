@@ -39,7 +39,7 @@ def test_it_says_what_is_served_and_the_load(address: str, capsys: pytest.Captur
     out = capsys.readouterr().out
     assert out.startswith(f"{address} answers in ")
     assert "Isthmus 1.2" in out
-    assert "2 running, 1 waiting, for 3.5 ms" in out
+    assert "2 running, 1 waiting, recent queue time 3.5 ms" in out
     assert "3fa93fa93fa9" in out
     assert "vision.2, connector" in out
 
