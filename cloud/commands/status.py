@@ -108,7 +108,8 @@ def _print(address: str, described: pb.DescribeReply, milliseconds: float) -> No
     load = described.load
     print(f"{address} answers in {milliseconds:.1f} ms, Isthmus {described.version}")
     print(f"on {described.device}, {described.dtype}")
-    print(f"{load.running} running, {load.waiting} waiting, recent queue time {load.queue_milliseconds:.1f} ms")
+    queue = f"recent queue time {load.queue_milliseconds:.1f} ms"
+    print(f"{load.running} running, {load.waiting} waiting, {queue}")
     table = Table("bundle", "model", "cuts")
     for served in described.bundles:
         table.add_row(served.digest[:12], served.model, ", ".join(served.cuts))
