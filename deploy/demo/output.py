@@ -10,6 +10,7 @@ from pathlib import Path
 from deploy.demo.page import render
 from deploy.demo.record import Record
 from protos.errors import RequestError
+from protos.files import write_whole
 
 PAGE = "report.html"
 
@@ -57,9 +58,7 @@ def write_json(record: Record, file: Path) -> None:
     if str(file) == "-":
         print(text)
         return
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
-    aside.write_text(text + "\n", encoding="utf-8")
-    aside.replace(file)
+    write_whole(file, text + "\n")
 
 
 def _size(data: bytes) -> str:

@@ -2,10 +2,8 @@
 address.
 """
 
-import contextlib
 import json
 import logging
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ from edge.link.uplink import UplinkEstimator
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.costs.estimates import CloudEstimate, LinkEstimate
+from protos.files import write_whole
 
 _MAX_FILE_BYTES = 1 << 20
 # what reading a file raises that `save` has not written
@@ -98,14 +97,9 @@ class Link:
             "breaker": self._breaker.state(now),
             "cloud": self._cloud_stats.state(),
         }
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(state), encoding="utf-8")
-            aside.replace(path)
+            write_whole(path, json.dumps(state))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                aside.unlink()
             log.warning("what was learned of the link is not remembered in %s (%s)", path, error.strerror)
 
     def load(self, path: Path, now: float, wall: float) -> None:

@@ -4,6 +4,8 @@ An arm is one class in one file of `kinds/`: what it offers, what it takes, whic
 sends.
 """
 
+from functools import cache
+
 from protos import bundle_pb2 as pb
 from protos.arms import kinds
 from protos.arms.arm import Arm, check_name
@@ -11,9 +13,15 @@ from protos.arms.rules import AUTO
 from protos.registry import classes_of
 
 
-def arm_kinds() -> list[type[Arm]]:
-    """Every kind of arm, in the order of tables."""
-    return sorted(classes_of(kinds, Arm), key=lambda kind: kind.rank)  # type: ignore[type-abstract]
+def arm_kinds() -> tuple[type[Arm], ...]:
+    """Every kind of arm, in the order of tables. Every decision asks, so the files are looked for once."""
+    return _arm_kinds(tuple(kinds.__path__))
+
+
+@cache
+def _arm_kinds(_places: tuple[str, ...]) -> tuple[type[Arm], ...]:
+    found = classes_of(kinds, Arm)  # type: ignore[type-abstract]
+    return tuple(sorted(found, key=lambda kind: kind.rank))
 
 
 def arms_of(manifest: pb.Manifest, *, remote: bool = True, cached_accuracy: float | None = None) -> list[Arm]:

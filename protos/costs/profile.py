@@ -1,9 +1,7 @@
 """What each part of an answer takes on one device: measured there, or guessed from the machine that split."""
 
-import contextlib
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any, Self
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
+from protos.files import write_whole
 
 _MAX_BYTES = 1 << 20
 _GUESSED_PREPROCESS_MS = 20.0
@@ -89,14 +88,9 @@ class DeviceProfile:
 
         Raises RequestError where it cannot be written.
         """
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
-            aside.replace(path)
+            write_whole(path, json.dumps(dataclasses.asdict(self), indent=1) + "\n")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                aside.unlink()
             message = (
                 f"the profile cannot be written to {path} ({error.strerror}); choose another place with -o"
             )

@@ -2,13 +2,12 @@
 file.
 """
 
-import contextlib
-import os
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
 from protos.errors import RequestError
+from protos.files import write_whole
 
 # Okabe and Ito's, the pale ones made darker
 _LIGHT = (
@@ -76,14 +75,9 @@ def save_document(path: Path, markup: str) -> None:
     """Write a page; a reader sees the old file or the new one. Raises RequestError where it cannot be
     written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(markup, encoding="utf-8")
-        aside.replace(path)
+        write_whole(path, markup)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            aside.unlink()
         raise RequestError(
             f"the page cannot be written to {path} ({error.strerror}); choose another place with --html"
         ) from error
