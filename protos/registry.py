@@ -26,3 +26,15 @@ def classes_in(module: ModuleType, base: type[Kind]) -> Iterator[type[Kind]]:
     for _, found in inspect.getmembers(module, inspect.isclass):
         if found.__module__ == module.__name__ and issubclass(found, base) and not inspect.isabstract(found):
             yield found
+
+
+def names_of(folder: ModuleType) -> list[str]:
+    """The names that `class_named` knows: those of the modules, with dashes."""
+    return [module.replace("_", "-") for module in modules_of(folder)]
+
+
+def class_named(folder: ModuleType, base: type[Kind], name: str) -> type[Kind]:
+    """The class below `base` in the module of that name, which is one of `names_of`."""
+    module = importlib.import_module(f"{folder.__name__}.{name.replace('-', '_')}")
+    (found,) = classes_in(module, base)
+    return found

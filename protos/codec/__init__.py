@@ -3,15 +3,13 @@
 A codec is one class in one file of `kinds/`, found by its name.
 """
 
-import importlib
-
 from protos import bundle_pb2 as pb
 from protos.arrays import Floats
 from protos.codec import kinds
 from protos.codec.interface import Codec, Find, FrameCodec
 from protos.codec.payload import Codes, Frame
 from protos.errors import UnknownName
-from protos.registry import classes_in, modules_of
+from protos.registry import class_named, names_of
 
 __all__ = [
     "Codec",
@@ -30,7 +28,7 @@ __all__ = [
 
 def kind_names() -> list[str]:
     """The codecs that there are."""
-    return [module.replace("_", "-") for module in modules_of(kinds)]
+    return names_of(kinds)
 
 
 def check_kind(name: str) -> None:
@@ -62,6 +60,4 @@ def receiver(spec: pb.Codec, find: Find) -> Codec:
 def _class_of(spec: pb.Codec) -> type[Codec]:
     name = kind(spec)
     check_kind(name)
-    module = importlib.import_module(f"{kinds.__name__}.{name.replace('-', '_')}")
-    (found,) = classes_in(module, Codec)  # type: ignore[type-abstract]
-    return found
+    return class_named(kinds, Codec, name)  # type: ignore[type-abstract]

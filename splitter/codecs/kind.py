@@ -1,6 +1,5 @@
 """How codecs of one kind are fitted to a cut, and the registry that finds them by name."""
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import ClassVar
 
 from protos.codec import check_kind
 from protos.errors import UnknownName
-from protos.registry import classes_in, modules_of
+from protos.registry import class_named, names_of
 from splitter.codecs import kinds
 from splitter.codecs.arrays import Tensors
 from splitter.codecs.coding import Coding
@@ -77,9 +76,6 @@ def codec_kinds(names: Iterable[str]) -> list[type[CodecKind]]:
 
 def _kind(name: str) -> type[CodecKind]:
     check_kind(name)
-    module = name.replace("-", "_")
-    if module not in modules_of(kinds):
-        raise UnknownName("codec to fit", name, [known.replace("_", "-") for known in modules_of(kinds)])
-    imported = importlib.import_module(f"{kinds.__name__}.{module}")
-    (found,) = classes_in(imported, CodecKind)  # type: ignore[type-abstract]
-    return found
+    if name not in names_of(kinds):
+        raise UnknownName("codec to fit", name, names_of(kinds))
+    return class_named(kinds, CodecKind, name)  # type: ignore[type-abstract]
