@@ -121,18 +121,36 @@ class Resize(_message.Message):
     def __init__(self, filter: _Optional[_Union[Resize.Filter, str]] = ..., longest_edge: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ..., shortest_edge: _Optional[int] = ...) -> None: ...
 
 class Prompt(_message.Message):
-    __slots__ = ("template", "image_token", "image_tokens", "stop_tokens", "picture")
+    __slots__ = ("template", "image_token", "image_tokens", "stop_tokens", "picture", "decoding")
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     IMAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     IMAGE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     STOP_TOKENS_FIELD_NUMBER: _ClassVar[int]
     PICTURE_FIELD_NUMBER: _ClassVar[int]
+    DECODING_FIELD_NUMBER: _ClassVar[int]
     template: str
     image_token: int
     image_tokens: int
     stop_tokens: _containers.RepeatedScalarFieldContainer[int]
     picture: PictureText
-    def __init__(self, template: _Optional[str] = ..., image_token: _Optional[int] = ..., image_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., picture: _Optional[_Union[PictureText, _Mapping]] = ...) -> None: ...
+    decoding: Decoding
+    def __init__(self, template: _Optional[str] = ..., image_token: _Optional[int] = ..., image_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., picture: _Optional[_Union[PictureText, _Mapping]] = ..., decoding: _Optional[_Union[Decoding, _Mapping]] = ...) -> None: ...
+
+class Decoding(_message.Message):
+    __slots__ = ("repetition_penalty", "no_repeat_ngram_size", "suppressed_tokens", "first_suppressed_tokens", "min_new_tokens", "min_tokens")
+    REPETITION_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    NO_REPEAT_NGRAM_SIZE_FIELD_NUMBER: _ClassVar[int]
+    SUPPRESSED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SUPPRESSED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MIN_NEW_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MIN_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    repetition_penalty: float
+    no_repeat_ngram_size: int
+    suppressed_tokens: _containers.RepeatedScalarFieldContainer[int]
+    first_suppressed_tokens: _containers.RepeatedScalarFieldContainer[int]
+    min_new_tokens: int
+    min_tokens: int
+    def __init__(self, repetition_penalty: _Optional[float] = ..., no_repeat_ngram_size: _Optional[int] = ..., suppressed_tokens: _Optional[_Iterable[int]] = ..., first_suppressed_tokens: _Optional[_Iterable[int]] = ..., min_new_tokens: _Optional[int] = ..., min_tokens: _Optional[int] = ...) -> None: ...
 
 class PictureText(_message.Message):
     __slots__ = ("alone", "tile", "row_end", "whole")

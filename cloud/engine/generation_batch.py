@@ -27,6 +27,19 @@ class Answer:
     def __post_init__(self) -> None:
         self.detokenizer = IncrementalDetokenizer(self.job.tail.detokenize)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether its next token may be another than the most likely one."""
+        return self.job.sampler is not None or self.job.tail.logits_processor.active
+
+    def choose(self, logits: Tensor) -> int:
+        """The next token from its logits (vocabulary), by the bundle's rules and the request's sampling."""
+        tail = self.job.tail
+        read = tail.decoder_prompt(self.job.prompt)
+        allowed = tail.logits_processor.process(logits, read, self.detokenizer.ids)
+        sampler = self.job.sampler
+        return sampler.draw(allowed) if sampler else int(allowed.argmax())
+
     def postprocess(self) -> None:
         """Emit the text that the last token adds, and Done after the last token."""
         if self.job.aborted:
@@ -104,6 +117,10 @@ class GenerationBatch:
         """
         greedy, spoilt = logits.argmax(-1).tolist(), logits.isnan().any(-1).tolist()
         for answer in self._answers:
-            row, sampler = answer.row, answer.job.sampler
-            token = sampler.draw(logits[row]) if sampler and not spoilt[row] else greedy[row]
-            answer.token = None if spoilt[row] else token
+            row = answer.row
+            if spoilt[row]:
+                answer.token = None
+            elif answer.chooses:
+                answer.token = answer.choose(logits[row])
+            else:
+                answer.token = greedy[row]

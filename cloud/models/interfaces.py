@@ -7,6 +7,7 @@ from torch import Tensor
 
 from protos import bundle_pb2 as pb
 from protos.arrays import Floats
+from protos.text.decoding import LogitsProcessor
 from splitter.families import DecoderBatch
 
 
@@ -23,6 +24,10 @@ class GenerativeModel(VisionModel, Protocol):
     """A model that answers questions about images."""
 
     stop_tokens: frozenset[int]
+    logits_processor: LogitsProcessor
+
+    def decoder_prompt(self, prompt: Sequence[int]) -> list[int]:
+        """What the decoder has read of a prompt before the first token of the answer."""
 
     def detokenize(self, ids: list[int]) -> str:
         """Token ids as text, special tokens left out."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from cloud.models.placement import Placement
 from cloud.models.vision_tail import VisionTail
 from protos.bundle import PICTURE_CUT, Bundle
+from protos.text.decoding import LogitsProcessor
 from protos.text.prompt import PromptBuilder
 from splitter.families import DecoderBatch, Generative
 
@@ -20,13 +21,19 @@ class Tail(VisionTail):
 
     def __init__(self, bundle: Bundle, placement: Placement) -> None:
         super().__init__(bundle, placement)
-        self.stop_tokens = frozenset(bundle.manifest.prompt.stop_tokens)
+        prompt = bundle.manifest.prompt
+        self.stop_tokens = frozenset(prompt.stop_tokens)
+        self.logits_processor = LogitsProcessor(prompt.decoding, self.stop_tokens)
         self._tokenizer = Tokenizer.from_file(str(bundle.folder("cloud") / "tokenizer.json"))
-        self.prompts = PromptBuilder(self._tokenizer, bundle.manifest.prompt, self.limits)
+        self.prompts = PromptBuilder(self._tokenizer, prompt, self.limits)
 
     def detokenize(self, ids: list[int]) -> str:
         """Token ids as text, special tokens left out."""
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def decoder_prompt(self, prompt: Sequence[int]) -> list[int]:
+        """What the decoder has read of a prompt before the first token of the answer."""
+        return self._family.decoder_prompt(self._model, prompt)
 
     def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> DecoderBatch:
         """Prompts with each its image tokens in place, ready for the prefill.

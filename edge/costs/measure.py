@@ -126,10 +126,10 @@ class _Rounds:
         (image_tokens,) = (np.tile(tensor[0], (grid.tiles, 1)) for tensor in reached.boundary.values())
         embeds = local.embed(local.prompts.build("what is in the picture?", grid), image_tokens)
         started = time.perf_counter()
-        token, past = local.step(embeds)
+        logits, past = local.step(embeds)
         self._note(_PREFILL, started)
         started = time.perf_counter()
-        local.step(local.embed([token]), past)
+        local.step(local.embed([int(logits.argmax())]), past)
         self._note(_TOKEN, started)
 
     def _note(self, part: str, started: float) -> None:

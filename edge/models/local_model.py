@@ -1,6 +1,6 @@
 """The whole model on the device: image tokens and a question in, text out, in onnxruntime with a KV cache."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, NoRoute
 from protos.pictures.tiles import ONE_TILE, Grid
+from protos.text.decoding import LogitsProcessor
 from protos.text.detokenizer import IncrementalDetokenizer
 from protos.text.prompt import PromptBuilder
 
@@ -38,6 +39,7 @@ class LocalModel:
             bundle.file(self._spec.decoder), threads, runtime.place(bundle, self._spec.precision, provider)
         )
         self._table = read_table(bundle, self._spec.embeddings)
+        self._logits_processor = LogitsProcessor(self._prompt.decoding, self._prompt.stop_tokens)
         self._tokenizer = read_tokenizer(bundle, self._spec.tokenizer)
         self.prompts = PromptBuilder(
             self._tokenizer, self._prompt, self._limits, max_tokens=self._spec.max_tokens - 1
@@ -58,7 +60,7 @@ class LocalModel:
             self._limits.max_new_tokens,
             self._spec.max_tokens - len(ids),
         )
-        return self._pieces(self.generate(self.embed(ids, image_tokens), room))
+        return self._pieces(self.generate(ids, self.embed(ids, image_tokens), room))
 
     def embed(self, ids: list[int], image_tokens: Floats | None = None) -> Floats:
         """Tokens to embeddings (1, count, width), the image tokens in the places of their mark."""
@@ -74,22 +76,24 @@ class LocalModel:
             embeds[np.array(ids) == self._prompt.image_token] = image_tokens
         return embeds[None]
 
-    def step(self, embeds: Floats, past: Floats | None = None) -> tuple[int, Floats]:
-        """Embeddings (1, count, width) behind a past: the most likely next token, and the past that includes
-        them.
+    def step(self, embeds: Floats, past: Floats | None = None) -> tuple[Floats, Floats]:
+        """Embeddings (1, count, width) behind a past: the logits (vocabulary) of the next token, and the past
+        that includes them.
         """
         if past is None:
             past = np.zeros(tuple(self._spec.past_shape), np.float32)
         logits, present = self._decoder.run(["logits", "present"], {"embeds": embeds, "past": past})
-        return int(np.argmax(logits[0])), present
+        return logits[0], present
 
-    def generate(self, embeds: Floats, max_tokens: int) -> Iterator[int]:
-        """Tokens one by one behind embeddings, without the one that stops."""
-        past = None
-        for _ in range(max_tokens):
-            token, past = self.step(embeds, past)
+    def generate(self, prompt: Sequence[int], embeds: Floats, max_tokens: int) -> Iterator[int]:
+        """The greedy tokens behind a prompt, whose embeddings are given, without the one that stops."""
+        past, answer = None, list[int]()
+        while len(answer) < max_tokens:
+            logits, past = self.step(embeds, past)
+            token = int(np.argmax(self._logits_processor.process(logits, prompt, answer)))
             if token in self._prompt.stop_tokens:
                 return
+            answer.append(token)
             yield token
             embeds = self.embed([token])
 

@@ -1,6 +1,6 @@
 """Tokens back to text as they come, on the device and in the cloud alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 _UNFINISHED = "\ufffd"  # what a tokenizer makes of a character whose last bytes have not come yet
 
@@ -15,6 +15,11 @@ class IncrementalDetokenizer:
         self._decode = decode
         self._ids: list[int] = []
         self._sent = 0
+
+    @property
+    def ids(self) -> Sequence[int]:
+        """The tokens so far."""
+        return self._ids
 
     @property
     def tokens(self) -> int:

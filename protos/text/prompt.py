@@ -1,12 +1,14 @@
 """A bundle's prompt written out, the same on the device, in the cloud and in the splitter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 
 from protos import bundle_pb2 as pb
 from protos.errors import PromptError
 from protos.limits import check_question
 from protos.pictures.tiles import ONE_TILE, Grid
+from protos.text.template import fill
 
 PICTURE, QUESTION = "{picture}", "{question}"
 
@@ -28,16 +30,27 @@ class Tokenizer(Protocol):
         """A token as text."""
 
 
+def here_and_now() -> datetime:
+    """The date and time where this machine stands."""
+    return datetime.now(UTC).astimezone()
+
+
 class PromptBuilder:
     """The prompt template of one bundle with its tokenizer.
 
-    `max_tokens`: the longest prompt that fits the model, if that is less than the bundle's limit.
+    `max_tokens`: the longest prompt that fits the model, if that is less than the bundle's limit. `clock`
+    gives the date to templates that write one.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, prompt: pb.Prompt, limits: pb.Limits, max_tokens: int | None = None
+        self,
+        tokenizer: Tokenizer,
+        prompt: pb.Prompt,
+        limits: pb.Limits,
+        max_tokens: int | None = None,
+        clock: Callable[[], datetime] = here_and_now,
     ) -> None:
-        self._tokenizer, self._prompt, self._limits = tokenizer, prompt, limits
+        self._tokenizer, self._prompt, self._limits, self._clock = tokenizer, prompt, limits, clock
         self._max_tokens = min(limits.max_prompt_tokens, max_tokens or limits.max_prompt_tokens)
 
     def build(self, question: str, grid: Grid = ONE_TILE) -> list[int]:
@@ -46,7 +59,7 @@ class PromptBuilder:
         Raises PromptError for a question that does not fit the model.
         """
         check_question(question, self._limits)
-        text = write_prompt(self._prompt.template, self._prompt.picture, question, grid)
+        text = write_prompt(self._prompt, question, grid, self._clock())
         ids = list(self._tokenizer.encode(text, add_special_tokens=False).ids)
         self._check(ids, grid)
         return ids
@@ -63,10 +76,12 @@ class PromptBuilder:
             raise PromptError(message, tokens=len(ids))
 
 
-def write_prompt(template: str, picture: pb.PictureText, question: str, grid: Grid) -> str:
-    """The prompt of a question about a picture of this grid."""
-    # The question last, so that what a user writes in braces stays as it is.
-    return template.replace(PICTURE, write_picture(picture, grid)).replace(QUESTION, question)
+def write_prompt(prompt: pb.Prompt, question: str, grid: Grid, now: datetime) -> str:
+    """The prompt of a question about a picture of this grid. Blanks around the question are left out, as chat
+    templates do.
+    """
+    values = {"picture": write_picture(prompt.picture, grid), "question": question.strip()}
+    return fill(prompt.template, values, now)
 
 
 def write_picture(text: pb.PictureText, grid: Grid) -> str:
@@ -74,11 +89,9 @@ def write_picture(text: pb.PictureText, grid: Grid) -> str:
     if grid.tiles == 1:
         return text.alone
     rows = (
-        "".join(_tile(text, row, column) for column in range(1, grid.columns + 1))
+        "".join(
+            fill(text.tile, {"row": str(row), "column": str(column)}) for column in range(1, grid.columns + 1)
+        )
         for row in range(1, grid.rows + 1)
     )
     return "".join(row + text.row_end for row in rows) + text.whole
-
-
-def _tile(text: pb.PictureText, row: int, column: int) -> str:
-    return text.tile.replace("{row}", str(row)).replace("{column}", str(column))

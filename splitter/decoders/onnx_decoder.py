@@ -1,5 +1,6 @@
 """The decoder that was written for the device, run as a device runs it: answers without the cloud."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,24 +27,28 @@ class OnnxDecoder:
 
     def answer(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> str:
         """The answer to a question about a picture of this grid of tiles."""
-        logits, past = self._step(self._prompt(tokens, question, grid), self._past)
+        prompt = self._prompting.ids(question, grid)
+        logits, past = self._step(self._embedded(tokens, prompt), self._past)
         spoken: list[int] = []
-        while len(spoken) < _MAX_TOKENS and (best := int(logits.argmax())) not in self._prompting.stop_tokens:
+        while len(spoken) < _MAX_TOKENS:
+            best = int(self._prompting.logits_processor.process(logits[0], prompt, spoken).argmax())
+            if best in self._prompting.stop_tokens:
+                break
             spoken.append(best)
             logits, past = self._step(self._table[[best]], past)
-        return self._prompting.decode(spoken, skip_special_tokens=True).strip()
+        return self._prompting.decode(spoken)
 
     def milliseconds(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> tuple[float, float]:
         """Median time of the prefill and of one further token."""
-        prompt = self._prompt(tokens, question, grid)
+        prompt = self._embedded(tokens, self._prompting.ids(question, grid))
         _, past = self._step(prompt, self._past)
         prefill = median_milliseconds(lambda: self._step(prompt, self._past))
         return prefill, median_milliseconds(lambda: self._step(prompt[-1:], past))
 
-    def _prompt(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> NDArray[np.float32]:
-        ids = np.array(self._prompting.ids(question, grid))
+    def _embedded(self, tokens: NDArray[np.float32], prompt: Sequence[int]) -> NDArray[np.float32]:
+        ids = np.array(prompt)
         embedded: NDArray[np.float32] = self._table[ids]
-        embedded[ids == self._prompting.image_token] = np.concatenate(tokens)
+        embedded[ids == self._prompting.prompt.image_token] = np.concatenate(tokens)
         return embedded
 
     def _step(self, embedded: NDArray[np.float32], past: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -15,6 +15,7 @@ from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.verify import Score, image_tokens, score
 from splitter.families import family, generative
 from splitter.families.loading import load_model, load_processor
+from splitter.families.prompt import prompt_of, tokenizer_of
 from splitter.nano import WEIGHTS
 from splitter.nano.questions import KINDS, Question, ask
 from splitter.nano.scenes import HELD_OUT_SEEDS, SIDE, Raster, picture
@@ -66,14 +67,8 @@ def evaluate(
     """
     model, processor = load_model(folder), load_processor(folder)
     kind = generative(family(model.config.model_type))
-    tokenizer = processor.tokenizer
-    prompting = Prompting(
-        kind.prompt_template(model, processor),
-        tokenizer,
-        model.config.image_token_id,
-        (tokenizer.eos_token_id,),
-        tokenizer.decode,
-    )
+    tokenizer = tokenizer_of(processor)
+    prompting = Prompting(prompt_of(kind, model, processor, tokenizer), tokenizer)
     images, asked = held_out(questions)
 
     def see(pictures: list[Raster]) -> Tensor:

@@ -16,8 +16,9 @@ from transformers import (
     PreTrainedModel,
 )
 
+from protos.text.prompt import QUESTION
 from splitter.families import IMAGE_TOKENS, Boundary, DecoderBatch, Processor
-from splitter.families.causal import spoken_logits
+from splitter.families.causal import plain_decoding, spoken_logits
 from splitter.families.crossed import CrossAttentionBatch, padded
 from splitter.families.processors import OneTile, surrounded
 
@@ -51,21 +52,35 @@ class Blip(BlipTower):
     def rows(
         self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
     ) -> DecoderBatch:
+        begun = torch.tensor(
+            [self.decoder_prompt(model, prompt) for prompt in prompts], device=image_tokens.device
+        )
+        return CrossAttentionBatch(partial(_decode, model), begun, image_tokens, _everywhere(image_tokens))
+
+    def inputs(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor) -> dict[str, Tensor]:
+        del model
+        ids = torch.tensor([prompt])
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels}
+
+    def speaker(self, model: PreTrainedModel) -> PreTrainedModel:
+        speaker: PreTrainedModel = model.text_decoder
+        return speaker
+
+    def decoder_prompt(self, model: PreTrainedModel, prompt: Sequence[int]) -> list[int]:
         # [CLS] and [SEP] in the prompt: transformers puts the decoder's own first token for the one, and
         # drops the other.
-        first = model.config.text_config.bos_token_id
-        begun = torch.tensor([[first, *prompt[1:-1]] for prompt in prompts], device=image_tokens.device)
-        return CrossAttentionBatch(partial(_decode, model), begun, image_tokens, _everywhere(image_tokens))
+        return [model.config.text_config.bos_token_id, *prompt[1:-1]]
+
+    def own_text(self, _processor: Processor, _question: str) -> str | None:
+        return ""
 
     def generate(
         self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
     ) -> Tensor:
-        ids = torch.tensor([prompt])
-        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels}
         # The model sets eos_token_id itself, to that of `stop_tokens`.
-        return spoken_logits(
-            model, inputs, {name: value for name, value in options.items() if name != "eos_token_id"}
-        )
+        given = {name: value for name, value in options.items() if name != "eos_token_id"}
+        with plain_decoding(self.speaker(model)):
+            return spoken_logits(model, self.inputs(model, prompt, pixels), given)
 
     def prompt_template(self, _model: PreTrainedModel, processor: Processor) -> str:
         return surrounded(processor.tokenizer, "")
@@ -95,13 +110,19 @@ class BlipQuestions(Blip):
             encoder_hidden_states=image_tokens,
             encoder_attention_mask=_everywhere(image_tokens),
         )
-        begun = torch.full(
-            (len(prompts), 1), model.config.text_config.bos_token_id, device=image_tokens.device
+        begun = torch.tensor(
+            [self.decoder_prompt(model, prompt) for prompt in prompts], device=image_tokens.device
         )
         return CrossAttentionBatch(partial(_decode, model), begun, read.last_hidden_state, mask)
 
+    def decoder_prompt(self, model: PreTrainedModel, _prompt: Sequence[int]) -> list[int]:
+        return [model.config.text_config.bos_token_id]
+
+    def own_text(self, _processor: Processor, question: str) -> str | None:
+        return question
+
     def prompt_template(self, _model: PreTrainedModel, processor: Processor) -> str:
-        return surrounded(processor.tokenizer, "{question}")
+        return surrounded(processor.tokenizer, QUESTION)
 
 
 def _decode(

@@ -16,6 +16,7 @@ from splitter.families.crossed import CrossAttentionBatch, padded
 from splitter.families.processors import surrounded
 
 QFORMER = "qformer"
+_ASKED = "Question: {question} Answer:"
 
 
 class Blip2(BlipTower, Causal):
@@ -54,14 +55,12 @@ class Blip2(BlipTower, Causal):
             [self._embedded(model, *row) for row in zip(prompts, image_tokens, strict=True)]
         )
         read = speaker.get_encoder()(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
-        begun = torch.full(
-            (len(prompts), 1), speaker.generation_config.decoder_start_token_id, device=read.device
-        )
+        begun = torch.tensor([self.decoder_prompt(model, prompt) for prompt in prompts], device=read.device)
         return CrossAttentionBatch(partial(_decode, speaker), begun, read, mask)
 
     def captioner_template(self, tokenizer: Any, written: str) -> str:
         # The picture comes before the beginning token; the question is put as BLIP-2's authors put it.
-        return written + surrounded(tokenizer, "Question: {question} Answer:")
+        return written + surrounded(tokenizer, _ASKED)
 
     def image_token(self, model: PreTrainedModel) -> int | None:
         if model.config.image_token_index is None:
@@ -71,8 +70,17 @@ class Blip2(BlipTower, Causal):
             )
         return super().image_token(model)
 
-    def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
-        return super().stop_tokens(model.language_model)
+    def speaker(self, model: PreTrainedModel) -> PreTrainedModel:
+        speaker: PreTrainedModel = model.language_model
+        return speaker
+
+    def decoder_prompt(self, model: PreTrainedModel, prompt: Sequence[int]) -> list[int]:
+        if model.config.use_decoder_only_language_model:
+            return list(prompt)
+        return [self.speaker(model).generation_config.decoder_start_token_id]
+
+    def own_text(self, _processor: object, question: str) -> str | None:
+        return _ASKED.format(question=question)
 
 
 def _decode(

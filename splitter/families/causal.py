@@ -2,13 +2,14 @@
 their mark.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForImageTextToText, DynamicCache, PreTrainedModel
+from transformers import AutoModelForImageTextToText, DynamicCache, GenerationConfig, PreTrainedModel
 
 from splitter.families import DecoderBatch, Generative
 
@@ -48,8 +49,8 @@ class Causal(Generative, Protocol):
         return int(model.config.image_token_id)
 
     def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
-        stops = model.generation_config.eos_token_id
-        return tuple(stops) if isinstance(stops, list) else (int(stops),)
+        stops = self.speaker(model).generation_config.eos_token_id
+        return tuple(stops) if isinstance(stops, list) else () if stops is None else (int(stops),)
 
     def rows(
         self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
@@ -62,16 +63,20 @@ class Causal(Generative, Protocol):
         ]
         return CausalBatch(self, model, embeds)
 
-    def generate(
-        self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
-    ) -> Tensor:
+    def inputs(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor) -> dict[str, Tensor]:
+        del model
         ids = torch.tensor([prompt])
-        inputs = {
+        return {
             "input_ids": ids,
             "attention_mask": torch.ones_like(ids),
             "pixel_values": self.pixel_values(pixels),
         }
-        return spoken_logits(model, inputs, options)
+
+    def generate(
+        self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
+    ) -> Tensor:
+        with plain_decoding(self.speaker(model)):
+            return spoken_logits(model, self.inputs(model, prompt, pixels), options)
 
     def _embedded(self, model: PreTrainedModel, prompt: Sequence[int], image_tokens: Tensor) -> Tensor:
         ids = torch.tensor(prompt, device=image_tokens.device)
@@ -131,6 +136,23 @@ class CausalBatch:
             use_cache=True,
         )
         return self._family.logits(self._model, out.last_hidden_state[:, -count:])
+
+
+@contextmanager
+def plain_decoding(speaker: PreTrainedModel) -> Iterator[None]:
+    """Let a model's `generate` take the most likely token at each step: of its generation configuration only
+    the special tokens are left.
+    """
+    own = speaker.generation_config
+    special = {name: value for name, value in own.to_dict().items() if name.endswith("_token_id")}
+    forced = {name for name in special if name.startswith("forced_")}
+    speaker.generation_config = GenerationConfig(
+        **{name: value for name, value in special.items() if name not in forced}
+    )
+    try:
+        yield
+    finally:
+        speaker.generation_config = own
 
 
 def spoken_logits(model: PreTrainedModel, inputs: dict[str, Tensor], options: dict[str, Any]) -> Tensor:

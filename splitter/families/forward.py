@@ -12,7 +12,7 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from splitter.families import DecoderBatch
-from splitter.families.causal import Causal, spoken_logits
+from splitter.families.causal import Causal
 
 
 @runtime_checkable
@@ -45,16 +45,9 @@ class Forward(Causal, Protocol):
     ) -> DecoderBatch:
         return ForwardBatch(self, model, prompts, image_tokens)
 
-    def generate(
-        self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
-    ) -> Tensor:
-        ids = torch.tensor([prompt])
-        inputs = {
-            "input_ids": ids,
-            "attention_mask": torch.ones_like(ids),
-            "pixel_values": self.pixel_values(pixels),
-        }
-        return spoken_logits(model, inputs | self.types(model, ids), options)
+    def inputs(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor) -> dict[str, Tensor]:
+        made = super().inputs(model, prompt, pixels)
+        return made | self.types(model, made["input_ids"])
 
 
 class ForwardBatch:

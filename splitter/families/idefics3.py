@@ -4,6 +4,7 @@ or in tiles too.
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from transformers import PreTrainedModel
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
+from protos.text.template import literal
 from splitter.families import IMAGE_TOKENS, Boundary, Processor
 from splitter.families.causal import Causal
-from splitter.families.processors import FILTERS, OneTile, normalisation
+from splitter.families.image_values import check_resized, resize_filter
+from splitter.families.processors import OneTile, normalisation
 
 _LONGEST_OF_ALL = 4096  # the processor's own bound on an edge
 
@@ -27,12 +30,18 @@ class Idefics3(OneTile, Causal):
     def depth(self, model: PreTrainedModel) -> int:
         return len(model.model.vision_model.encoder.layers)
 
+    def complete(self, model: PreTrainedModel, _folder: Path) -> PreTrainedModel:
+        embeddings = model.model.vision_model.embeddings
+        positions = position_ids(embeddings.num_patches_per_side)
+        embeddings.register_buffer(
+            "fixed_positions", positions.to(embeddings.position_embedding.weight.device), persistent=False
+        )
+        return model
+
     def embed(self, model: PreTrainedModel, pixels: Tensor) -> Boundary:
-        # A square picture without padding meets every position once, in order: the family's own bucketing
-        # gives 0..n-1.
         embeddings = model.model.vision_model.embeddings
         patches = embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
-        return {"hidden": patches + embeddings.position_embedding.weight}
+        return {"hidden": patches + embeddings.position_embedding(embeddings.fixed_positions)}
 
     def layer(self, model: PreTrainedModel, index: int, boundary: Boundary) -> Boundary:
         return {"hidden": model.model.vision_model.encoder.layers[index](boundary["hidden"], None)}
@@ -65,7 +74,7 @@ class Idefics3(OneTile, Causal):
     def preprocessing(self, processor: Processor) -> pb.Preprocessing:
         images = processor.image_processor
         _check(images)
-        steps, resample = normalisation(images), FILTERS[int(images.resample)]
+        steps, resample = normalisation(images), resize_filter(images)
         longest, side = images.size["longest_edge"], images.max_image_size["longest_edge"]
         steps.resizes.add(filter=resample, longest_edge=longest)
         if _splits(images):
@@ -83,7 +92,7 @@ class Idefics3(OneTile, Causal):
             return None
         tokenizer = processor.tokenizer
         tokens = self.marks(model, tokenizer.convert_ids_to_tokens(self.image_token(model)))
-        tile = f"{_around(tokenizer)}<row_{{row}}_col_{{column}}>{tokens}"
+        tile = f"{literal(_around(tokenizer))}<row_{{row}}_col_{{column}}>{literal(tokens)}"
         whole = self.written(tokenizer, tokens)
         return pb.PictureText(alone=whole, tile=tile, row_end="\n", whole=f"\n{whole}")
 
@@ -94,6 +103,19 @@ class Idefics3(OneTile, Causal):
 
 class SmolVLM(Idefics3):
     name = "smolvlm"
+
+
+def position_ids(side: int) -> Tensor:
+    """The positions of the patches of a whole square picture, so many a side, as the family's own embeddings
+    find them.
+
+    They put each patch into a bucket of fractions, and for some numbers a side rounding puts two patches into
+    one.
+    """
+    boundaries = torch.arange(1 / side, 1.0, 1 / side)
+    fractions = torch.arange(side, dtype=torch.float32) * (1.0 / torch.tensor(side))
+    buckets = torch.bucketize(fractions.clamp(max=1.0 - 1e-6), boundaries, right=True)
+    return (buckets[:, None] * side + buckets).flatten()
 
 
 def _splits(images: Any) -> bool:
@@ -108,11 +130,8 @@ def _check(images: Any) -> None:
     """A device may upload what it has resized, and the cloud's own processor must then leave that as it
     is.
     """
+    check_resized(images)
     longest = images.size["longest_edge"]
-    if not images.do_resize:
-        raise CheckpointError(
-            "this processor leaves pictures at any size, which is not supported yet; set do_resize to true"
-        )
     if _splits(images) and (longest % 2 or longest > _LONGEST_OF_ALL):
         message = (
             f"this processor resizes to a longest edge of {longest} before it makes tiles; only even "

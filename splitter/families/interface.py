@@ -116,6 +116,38 @@ class Generative(Family, Protocol):
         `image_tokens` (tiles, tokens, width): those of the first prompt's tiles, then of the second's.
         """
 
+    def inputs(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor) -> dict[str, Tensor]:
+        """A prompt and its one picture (tiles, 3, h, w) as the model's own forward takes them: what the
+        checkpoint's processor makes.
+        """
+
+    def speaker(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The part of a model whose `generate` writes the answers, and whose generation configuration says
+        how.
+        """
+        return model
+
+    def decoder_prompt(self, model: PreTrainedModel, prompt: Sequence[int]) -> list[int]:
+        """The tokens that the decoder has read before the first token of an answer: what a repetition is a
+        repetition of.
+        """
+        del model
+        return list(prompt)
+
+    def own_text(self, processor: Processor, question: str) -> str | None:
+        """What a checkpoint's own processor is given where it has no chat template; None where its makers say
+        nothing.
+        """
+        del processor, question
+        return None
+
+    def own_picture(
+        self, processor: Processor, picture: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        """A picture as the checkpoint's own processor is given it, and the options of its image processor."""
+        del processor
+        return picture, {}
+
     def generate(
         self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
     ) -> Tensor:
@@ -123,7 +155,7 @@ class Generative(Family, Protocol):
         vocabulary) of its tokens.
 
         What head and tail are held against: transformers' `generate`, with its `options`, and nothing of
-        ours.
+        ours; the most likely token at each step, whatever generation_config.json says.
         """
 
     def prompt_template(self, model: PreTrainedModel, processor: Processor) -> str:
@@ -147,7 +179,7 @@ class Generative(Family, Protocol):
         """
 
     def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
-        """The tokens that end an answer."""
+        """The tokens that end an answer; none where the checkpoint does not say."""
 
 
 @runtime_checkable

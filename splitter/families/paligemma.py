@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from protos.text.prompt import QUESTION
+from protos.text.template import literal
 from splitter.families import IMAGE_TOKENS, Boundary
 from splitter.families.forward import Forward
 from splitter.families.processors import OneTile
@@ -44,5 +46,8 @@ class PaliGemma(SiglipGemma):
     def positions(self, model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
         return super().positions(model, ids, mask) + 1  # counted from 1
 
+    def own_text(self, processor: Any, question: str) -> str | None:
+        return f"{processor.image_token}{question}"
+
     def captioner_template(self, tokenizer: Any, written: str) -> str:
-        return f"{written}{tokenizer.bos_token}{{question}}\n"
+        return f"{written}{literal(tokenizer.bos_token)}{QUESTION}\n"

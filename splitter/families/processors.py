@@ -3,7 +3,6 @@ the architecture.
 """
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,22 +13,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTrainedModel
+from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer, PreTrainedModel, ProcessorMixin
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 from protos.text.prompt import PICTURE
+from protos.text.template import literal
 from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Generative, Processor, Step, walk
+from splitter.families.chat_template import chat_template, rendered
+from splitter.families.image_values import channels, check_resized, crop_size, resize_filter
 
-FILTERS = {1: pb.Resize.LANCZOS, 2: pb.Resize.BILINEAR, 3: pb.Resize.BICUBIC}  # Pillow's numbers
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}  # else transformers asks on the terminal
 
 
 @dataclass
 class Pair:
-    """An image processor and a tokenizer with nothing around them."""
+    """An image processor and a tokenizer with nothing around them but the chat template."""
 
     image_processor: Any
     tokenizer: Any
+    chat_template: Any = None
 
     def save_pretrained(self, folder: Path) -> None:
         self.image_processor.save_pretrained(folder)
@@ -42,17 +45,14 @@ def read_processor(folder: Path) -> Processor:
     """
     # Pillow even where torchvision is: what a device does is measured against it, and torchvision has no
     # Lanczos filter.
-    images = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+    images = AutoImageProcessor.from_pretrained(folder, backend="pil", **_LOCAL)
     with contextlib.suppress(OSError, ValueError, KeyError, ImportError):
-        processor: Processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        processor: Processor = AutoProcessor.from_pretrained(folder, **_LOCAL)
         if hasattr(processor, "image_processor"):
             processor.image_processor = images
             return processor
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    older = folder / "chat_template.json"  # today's chat_template.jinja is read by the tokenizer itself
-    if not tokenizer.chat_template and older.exists():
-        tokenizer.chat_template = json.loads(older.read_text())["chat_template"]
-    return Pair(images, tokenizer)
+    said = ProcessorMixin.get_processor_dict(folder, local_files_only=True)[0]
+    return Pair(images, AutoTokenizer.from_pretrained(folder, **_LOCAL), said.get("chat_template"))
 
 
 class OnePicture(Family, Protocol):
@@ -80,7 +80,7 @@ class OnePicture(Family, Protocol):
         steps = normalisation(images)
         steps.resizes.extend(_resizes(images))
         if getattr(images, "do_center_crop", None):
-            steps.crop_height, steps.crop_width = images.crop_size["height"], images.crop_size["width"]
+            steps.crop_height, steps.crop_width = crop_size(images)
             _check_crop(steps)
         return steps
 
@@ -99,17 +99,13 @@ class OneTile(OnePicture, Generative, Protocol):
         written = (
             PICTURE
             if self.picture_text(model, processor)
-            else self.written(tokenizer, self.marks(model, image))
+            else literal(self.written(tokenizer, self.marks(model, image)))
         )
-        template = getattr(processor, "chat_template", None) or tokenizer.chat_template
+        template = chat_template(processor)
         if not template:
             return self.captioner_template(tokenizer, written)
-        content = [{"type": "image"}, {"type": "text", "text": "{question}"}]
-        messages = [{"role": "user", "content": content}]
-        text = tokenizer.apply_chat_template(
-            messages, chat_template=template, add_generation_prompt=True, tokenize=False
-        )
-        mark = self.mark(tokenizer, image)
+        text = rendered(tokenizer, template)
+        mark = literal(self.mark(tokenizer, image))
         if text.count(mark) != 1:
             raise CheckpointError(
                 f"the chat template writes {text.count(mark)} times {mark} for a picture, not once; mend it"
@@ -138,13 +134,17 @@ class OneTile(OnePicture, Generative, Protocol):
 
     def captioner_template(self, tokenizer: Any, written: str) -> str:
         """The prompt of a checkpoint without a chat template, around a picture as it is written."""
-        return written + str(tokenizer.bos_token or "")
+        return written + literal(tokenizer.bos_token or "")
 
 
 def normalisation(images: Any) -> pb.Preprocessing:
     """What an image processor does once a picture has its size."""
     scale = images.rescale_factor if images.do_rescale else 1.0
-    mean, std = (images.image_mean, images.image_std) if images.do_normalize else ([0.0] * 3, [1.0] * 3)
+    normalises = images.do_normalize
+    mean, std = (
+        channels(getattr(images, name) if normalises else plain, name)
+        for name, plain in (("image_mean", 0.0), ("image_std", 1.0))
+    )
     return pb.Preprocessing(rescale=scale, mean=mean, std=std)
 
 
@@ -157,17 +157,19 @@ def _process(processor: Processor, pictures: Sequence[NDArray[np.uint8]], **opti
 
 
 def _resizes(images: Any) -> list[pb.Resize]:
-    """The one resize of a processor: to a height and width, or of the shortest edge."""
-    if not images.do_resize:
-        raise CheckpointError(
-            "this processor leaves pictures at any size, which is not supported yet; set do_resize to true"
-        )
+    """The one resize of a processor: to a height and width, or of the shortest edge before a crop."""
+    check_resized(images)
     sizes = {name: value for name, value in dict(images.size).items() if value}
     if set(sizes) not in ({"height", "width"}, {"shortest_edge"}):
         raise CheckpointError(
             f"this processor resizes to {sizes}; only height and width, or shortest_edge, are supported yet"
         )
-    return [pb.Resize(filter=FILTERS[int(images.resample)], **sizes)]
+    if "shortest_edge" in sizes and not getattr(images, "do_center_crop", None):
+        raise CheckpointError(
+            "this processor makes each picture another shape (size has a shortest_edge, and nothing crops), "
+            'which is not supported yet; set size to {"height": ..., "width": ...}, or do_center_crop to true'
+        )
+    return [pb.Resize(filter=resize_filter(images), **sizes)]
 
 
 def _check_crop(steps: pb.Preprocessing) -> None:
@@ -195,4 +197,5 @@ def surrounded(tokenizer: Any, text: str) -> str:
 def _begun(tokenizer: Any, text: str) -> str:
     """A prompt with the beginning token in front, where the tokenizer would put one."""
     begins = tokenizer(text)["input_ids"][:1] == [tokenizer.bos_token_id]
-    return tokenizer.bos_token + text if begins and not text.startswith(tokenizer.bos_token) else text
+    beginning = literal(tokenizer.bos_token or "")
+    return beginning + text if begins and not text.startswith(beginning) else text

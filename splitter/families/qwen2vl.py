@@ -21,7 +21,6 @@ from transformers.vision_utils import get_vision_position_ids, get_vision_window
 
 from protos import bundle_pb2 as pb
 from splitter.families import IMAGE_TOKENS, Boundary, Processor, fixed_grid
-from splitter.families.causal import spoken_logits
 from splitter.families.forward import Forward
 from splitter.families.loading import load_processor
 from splitter.families.processors import OneTile
@@ -92,16 +91,16 @@ class Qwen2VL(OneTile, Forward):
     def image_features(self, model: PreTrainedModel, pixels: Tensor) -> Tensor:
         return torch.stack(list(model.get_image_features(**self._film(model, pixels)).pooler_output))
 
-    def generate(
-        self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
-    ) -> Tensor:
+    def inputs(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor) -> dict[str, Tensor]:
         ids = torch.tensor([prompt])
-        inputs = {
-            "input_ids": ids,
-            "attention_mask": torch.ones_like(ids),
-            "mm_token_type_ids": self._types(model, ids),
-        }
-        return spoken_logits(model, inputs | self._film(model, pixels), options)
+        told = {"attention_mask": torch.ones_like(ids), "mm_token_type_ids": self._types(model, ids)}
+        return {"input_ids": ids} | told | self._film(model, pixels)
+
+    def own_picture(
+        self, processor: Processor, picture: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        # its own resize does not take the size that is written into its file
+        return self.resized(processor, [picture])[0], {"do_resize": False}
 
     def pixels(self, processor: Processor, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
         images = processor.image_processor

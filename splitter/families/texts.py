@@ -3,7 +3,6 @@ reader can leave them out.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -13,6 +12,7 @@ from transformers import PreTrainedModel
 
 from protos.errors import CheckpointError
 from splitter.families import Matching, Processor
+from splitter.families.prompt import tokenizer_of
 
 _BATCH = 64
 
@@ -25,14 +25,11 @@ def text_tokenizer(processor: Processor, length: int) -> Tokenizer:
 
     SigLIP was trained on padded texts only, and its own processor leaves the padding to the caller.
     """
-    slow: Any = processor.tokenizer
-    if not hasattr(slow, "backend_tokenizer"):
-        message = (
-            f"the tokenizer {type(slow).__name__} needs sentencepiece, which a device does not have; "
-            "put tokenizer.json beside it"
+    slow, core = processor.tokenizer, tokenizer_of(processor)
+    if slow.pad_token_id is None:
+        raise CheckpointError(
+            "the tokenizer has no token to pad texts with; write pad_token into tokenizer_config.json"
         )
-        raise CheckpointError(message, tokenizer=type(slow).__name__)
-    core: Tokenizer = Tokenizer.from_str(slow.backend_tokenizer.to_str())
     core.enable_truncation(length)
     core.enable_padding(
         length=length, pad_id=slow.pad_token_id, pad_token=slow.pad_token, direction=slow.padding_side

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from protos.errors import CheckpointError, UnknownName
+from protos.text.prompt import QUESTION
 from splitter.evaluate import subjects
 from splitter.evaluate.answers import Prompting
 from splitter.evaluate.evaluation_set import EvaluationSet
@@ -18,6 +19,7 @@ from splitter.evaluate.subjects import Subject
 from splitter.evaluate.verify import ReferenceModel
 from splitter.families import Family, Generative, Matching, Processor, cut_names, generative
 from splitter.families.loading import Checkpoint, load_processor
+from splitter.families.prompt import prompt_of, tokenizer_of
 from splitter.memory import trim_memory
 from splitter.nano import WEIGHTS
 from splitter.recipe import BEST_CUTS, Options
@@ -131,14 +133,11 @@ def _read(
 
 
 def _prompting(run: Run, family: Generative, model: PreTrainedModel, processor: Processor) -> Prompting:
-    tokenizer = AutoTokenizer.from_pretrained(run.options.checkpoint, local_files_only=True)
-    template = family.prompt_template(model, processor)
-    if "{question}" not in template:
+    tokenizer = tokenizer_of(processor)
+    prompt = prompt_of(family, model, processor, tokenizer)
+    if QUESTION not in prompt.template:
         run.say(
             f"{model_name(run.options)} has no chat template, so it is taken for a captioner: it says what "
             "it sees, whatever it is asked"
         )
-    picture = family.picture_text(model, processor)
-    return Prompting(
-        template, tokenizer, family.image_token(model), family.stop_tokens(model), tokenizer.decode, picture
-    )
+    return Prompting(prompt, tokenizer)

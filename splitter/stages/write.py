@@ -1,7 +1,6 @@
 """Write: the bundle's files into a folder beside it, and the manifest that describes them."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -18,7 +17,6 @@ from splitter.codecs import coding
 from splitter.codecs.arrays import Tensors
 from splitter.decoders.local import write_local
 from splitter.decoders.text_tower import write_texts
-from splitter.evaluate.answers import Prompting
 from splitter.evaluate.evaluation_set import EvaluationSet
 from splitter.evaluate.reference import Reference
 from splitter.evaluate.subjects import fingerprint
@@ -170,9 +168,7 @@ def _write_decoder(reference: ReferenceModel, staging: Path, quant_format: Quant
     folder = staging / "edge" / "local"
     folder.mkdir()
     local = write_local(reference.family, reference.model, folder, quant_format)
-    reference.prompting.tokenizer.save_pretrained(folder / "aside")  # type: ignore[attr-defined]
-    (folder / "aside" / "tokenizer.json").rename(folder / "tokenizer.json")
-    shutil.rmtree(folder / "aside")
+    reference.prompting.tokenizer.save(str(folder / "tokenizer.json"))
     local.decoder, local.embeddings = f"edge/local/{local.decoder}", f"edge/local/{local.embeddings}"
     local.tokenizer = "edge/local/tokenizer.json"
     return local
@@ -189,7 +185,8 @@ def _write_cloud(
         part.matching.CopyFrom(dual_encoder.write(staging))
         return part
     prompting = reference.generative().prompting
-    part.prompt.CopyFrom(_prompt(prompting))
+    prompting.tokenizer.save(str(staging / "cloud" / "tokenizer.json"))
+    part.prompt.CopyFrom(prompting.prompt)
     picture = prompting.ids("", largest_grid(evaluation.preprocessor.steps))
     part.limits.max_prompt_tokens = max_prompt_tokens(checkpoint.config, len(picture))
     return part
@@ -203,13 +200,3 @@ def max_prompt_tokens(config: PretrainedConfig, picture: int = 0) -> int:
     positions = getattr(config.get_text_config(), "max_position_embeddings", None)
     most = max(_LIMITS.max_prompt_tokens, picture + _QUESTION_TOKENS)
     return min(most, positions - _LIMITS.max_new_tokens) if positions else most
-
-
-def _prompt(prompting: Prompting) -> pb.Prompt:
-    return pb.Prompt(
-        template=prompting.template,
-        image_token=prompting.image_token,
-        image_tokens=prompting.image_tokens,
-        stop_tokens=prompting.stop_tokens,
-        picture=prompting.picture,
-    )

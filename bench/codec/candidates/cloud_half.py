@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from bench.codec.candidates.tensors import Boundary, ImageTokens, by_tiles
 from protos import codec as wire
@@ -47,17 +47,8 @@ class CloudHalf:
     @cached_property
     def reference_model(self) -> ReferenceModel:
         """The whole model of a bundle that answers questions."""
-        folder, prompt = self._bundle.folder("cloud"), self._bundle.manifest.prompt
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        image_token = prompt.image_token if prompt.image_tokens else None
-        prompting = Prompting(
-            prompt.template,
-            tokenizer,
-            image_token,
-            tuple(prompt.stop_tokens),
-            tokenizer.decode,
-            prompt.picture,
-        )
+        tokenizer = Tokenizer.from_file(str(self._bundle.folder("cloud") / "tokenizer.json"))
+        prompting = Prompting(self._bundle.manifest.prompt, tokenizer)
         return ReferenceModel(generative(self._family), self._model, prompting)
 
     @cached_property

@@ -74,4 +74,4 @@ def negative_log_likelihoods(
 
 def _ids(prompting: Prompting, text: str) -> list[int]:
     """A caption's token ids, and the one that ends it."""
-    return [*prompting.tokenizer([text], add_special_tokens=False)["input_ids"][0], prompting.stop_tokens[0]]
+    return [*prompting.tokens(text), prompting.stop_tokens[0]]

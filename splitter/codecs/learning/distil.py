@@ -71,8 +71,7 @@ class Distillation:
     def __init__(self, reference: ReferenceModel, likeness: Likeness, questions: Sequence[str]) -> None:
         self._reference, self._likeness = reference, likeness
         self._prompts = [reference.prompting.ids(question) for question in questions]
-        self._stops = reference.prompting.stop_tokens
-        self._stop = min(self._stops)
+        self._stop = min(reference.prompting.stop_tokens)
         self._greedy: dict[tuple[int, int], Tensor] = {}
 
     def __call__(self, received: Boundary, exact: Boundary, pictures: Sequence[int], turn: int) -> Tensor:
@@ -101,7 +100,9 @@ class Distillation:
         new = [place for place, pair in enumerate(pairs) if pair not in self._greedy]
         if new:
             rows = self._rows([asked[place] for place in new], wanted[new])
-            found = written(rows, len(new), self._stops, _MAX_TOKENS)
+            family, model = self._reference.family, self._reference.model
+            read = [family.decoder_prompt(model, self._prompts[asked[place]]) for place in new]
+            found = written(rows, read, self._reference.prompting, _MAX_TOKENS)
             ended = [[*ids, self._stop][:_MAX_TOKENS] for ids in found]
             self._greedy |= {pairs[place]: torch.tensor(ids) for place, ids in zip(new, ended, strict=True)}
         answers = [self._greedy[pair] for pair in pairs]

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from cloud.engine.job import GenerationJob, VisionInput
+from protos import bundle_pb2 as pb
+from protos.text.decoding import LogitsProcessor
 
 VOCABULARY, STOP, NAN = 40, 30, 31  # the next token after NAN has no logits
 
@@ -41,8 +43,9 @@ class ScriptedModel:
 
     stop_tokens = frozenset({STOP})
 
-    def __init__(self, digest: str = "counting") -> None:
+    def __init__(self, digest: str = "counting", rules: pb.Decoding | None = None) -> None:
         self.digest = digest
+        self.logits_processor = LogitsProcessor(rules or pb.Decoding(), self.stop_tokens)
         self.batches: list[int] = []
 
     def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
@@ -50,6 +53,9 @@ class ScriptedModel:
         if boundary.isnan().any():
             raise ZeroDivisionError("model code")
         return boundary
+
+    def decoder_prompt(self, prompt: Sequence[int]) -> list[int]:
+        return list(prompt)
 
     def detokenize(self, ids: list[int]) -> str:
         return "".join(f"{token} " for token in ids)

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from protos.text.prompt import write_prompt
 
 EDGES = st.integers(1, 9000)
 TILED = pb.Preprocessing(resizes=[pb.Resize(longest_edge=2048)], tiles=pb.Tiles(side=512, max=17, mean=12.5))
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PICTURE = pb.PictureText(alone="<whole>*", tile="<{row},{column}>*", row_end="|", whole="<whole>*")
 
 
@@ -63,9 +66,11 @@ def test_the_tiles_of_several_pictures_lie_one_after_another() -> None:
 
 
 def test_a_prompt_names_every_tile_and_then_the_whole() -> None:
-    written = write_prompt("User: {picture} {question}", PICTURE, "what is {picture}?", Grid(2, 1))
+    prompt = pb.Prompt(template="User: {picture} {question}", picture=PICTURE)
+    written = write_prompt(prompt, "what is {picture}?", Grid(2, 1), NOW)
     assert written == "User: <1,1>*|<2,1>*|<whole>* what is {picture}?"
 
 
 def test_a_picture_of_one_tile_is_written_alone() -> None:
-    assert write_prompt("{picture}{question}", PICTURE, "?", ONE_TILE) == "<whole>*?"
+    prompt = pb.Prompt(template="{picture}{question}", picture=PICTURE)
+    assert write_prompt(prompt, "?", ONE_TILE, NOW) == "<whole>*?"

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from cloud.models.tail import Tail
 from edge.models.head import Head
@@ -167,8 +168,8 @@ def test_a_picture_whose_resize_has_no_bound_is_refused(made: Made) -> None:
 
 
 def prompts(made: Made) -> Prompting:
-    tokenizer, sent = made.processor.tokenizer, made.bundle.manifest.prompt
-    return Prompting(sent.template, tokenizer, sent.image_token, tuple(sent.stop_tokens), tokenizer.decode)
+    tokenizer = Tokenizer.from_file(str(made.bundle.folder("cloud") / "tokenizer.json"))
+    return Prompting(made.bundle.manifest.prompt, tokenizer)
 
 
 def served(made: Made) -> Any:

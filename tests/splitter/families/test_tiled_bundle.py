@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer
 
 from bench.codec.candidates.candidate import FeatureCandidate, PictureCandidate, payload_size, request_size
 from bench.codec.candidates.cloud_half import CloudHalf, check_one_tile
@@ -311,16 +311,8 @@ def whole_answer(
     """By the tail's own model, FP16 weights, without the service."""
     kind = generative(family_named("idefics3"))
     model = load_model(bundle.folder("cloud"))
-    prompt = bundle.manifest.prompt
-    tokenizer = AutoTokenizer.from_pretrained(bundle.folder("cloud"))
-    prompting = Prompting(
-        prompt.template,
-        tokenizer,
-        prompt.image_token,
-        tuple(prompt.stop_tokens),
-        tokenizer.decode,
-        prompt.picture,
-    )
+    tokenizer = Tokenizer.from_file(str(bundle.folder("cloud") / "tokenizer.json"))
+    prompting = Prompting(bundle.manifest.prompt, tokenizer)
     with torch.inference_mode():
         tokens = enter(kind, model, cut, boundary)
     return greedy(kind, model, prompting, tokens, [(0, question)], max_tokens, grids=[grid])[0]

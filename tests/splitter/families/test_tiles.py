@@ -21,6 +21,7 @@ from splitter.evaluate.verify import ReferenceModel, image_tokens, spoken
 from splitter.families import Generative, Processor, enter, family_of, generative, walk
 from splitter.families.causal import Causal
 from splitter.families.loading import load_model, load_processor
+from splitter.families.prompt import prompt_of, tokenizer_of
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3, smolvlm
 
@@ -52,13 +53,9 @@ class Checkpoint:
 
     @property
     def whole(self) -> ReferenceModel:
-        tokenizer = self.processor.tokenizer
-        template = self.family.prompt_template(self.model, self.processor)
-        picture = self.family.picture_text(self.model, self.processor)
-        prompting = Prompting(
-            template, tokenizer, self.family.image_token(self.model), (2,), tokenizer.decode, picture
-        )
-        return ReferenceModel(self.family, self.model, prompting)
+        tokenizer = tokenizer_of(self.processor)
+        prompt = prompt_of(self.family, self.model, self.processor, tokenizer)
+        return ReferenceModel(self.family, self.model, Prompting(prompt, tokenizer))
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -133,10 +130,9 @@ def test_a_picture_is_written_as_smolvlms_processor_writes_it(grid: tuple[int, i
         SimpleNamespace(**named, image_seq_len=4), {"rows": [[rows]], "cols": [[columns]]}, 0
     )
 
-    picture = checkpoint.whole.prompting.picture
-    assert picture
-    assert write_picture(picture, Grid(*grid)) == expected
-    assert checkpoint.whole.prompting.template == "USER: {picture} {question} ASSISTANT:"
+    prompt = checkpoint.whole.prompting.prompt
+    assert write_picture(prompt.picture, Grid(*grid)) == expected
+    assert prompt.template == "USER: {picture} {question} ASSISTANT:"
 
 
 def test_entering_at_any_cut_gives_the_whole_models_logits(checkpoint: Checkpoint) -> None:
