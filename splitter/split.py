@@ -13,6 +13,7 @@ from splitter.stages.gate import export, gate
 from splitter.stages.load import load
 from splitter.stages.measure import measure
 from splitter.stages.quantise import quantise
+from splitter.stages.request_gate import request_gate
 from splitter.stages.run import Run, Say, StepProgress
 from splitter.stages.write import complete, write, write_report
 from splitter.storage.disk_space import check_disk_space, raising_disk_full
@@ -52,6 +53,8 @@ def _split(run: Run, output: Path, cooked: str) -> Bundle:
     checkpoint = Checkpoint(run.options.checkpoint)
     _check_disk(run, checkpoint, output)
     reference, evaluation = load(run, checkpoint)
+    checkpoint.check_weights()
+    request_gate(run, checkpoint, reference, evaluation)
     plan = choose_cuts(run, checkpoint, reference, evaluation)
     tower = export(run, reference)
     identity = gate(run, reference, evaluation, plan, tower)

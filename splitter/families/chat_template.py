@@ -13,6 +13,8 @@ from splitter.families import Processor
 _DEFAULT = "default"
 # Characters of private use stand for what is filled later: no template and no tokenizer writes them.
 _QUESTION, _DATE, _DATE_END = "\ue000", "\ue001", "\ue002"
+# What transformers gives templates for the date of the day, in a form that can be filled another day.
+_UNDATED = f"{{% macro strftime_now(format) %}}{_DATE}{{{{ format }}}}{_DATE_END}{{% endmacro %}}"
 
 
 def chat_template(processor: Processor) -> str | None:
@@ -40,10 +42,9 @@ def rendered(tokenizer: Any, template: str) -> str:
     try:
         text: str = tokenizer.apply_chat_template(
             [{"role": "user", "content": content}],
-            chat_template=template,
+            chat_template=_UNDATED + template,
             add_generation_prompt=True,
             tokenize=False,
-            strftime_now=lambda date_format: f"{_DATE}{date_format}{_DATE_END}",
         )
     except Exception as error:  # a template may raise whatever it likes
         raise CheckpointError(

@@ -4,14 +4,17 @@ every tensor's place.
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from protos.errors import CheckpointError
+from protos.errors import CheckpointError, IsthmusError
 
+GENERATION = "generation_config.json"
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-METADATA = "__metadata__"
+METADATA, ADAPTER = "__metadata__", "adapter_config.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _MAX_HEADER_BYTES = 100 << 20  # safetensors' own bound
 _LFS = b"version https://git-lfs"
@@ -48,13 +51,31 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{folder / CONFIG} names no model_type; it is not the configuration of a model", path=str(folder)
         )
-    if config.get("quantization_config"):
+    _check_no_adapter(folder)
+    if _anywhere(config, "quantization_config"):
         message = (
             f"{folder} is quantised already ({CONFIG} has a quantization_config); give the "
             "checkpoint that it was made from"
         )
         raise CheckpointError(message, path=str(folder))
     return config
+
+
+def _anywhere(config: dict[str, Any], name: str) -> bool:
+    """Whether a configuration, or one of those in it, says something of this name."""
+    inner = (value for value in config.values() if isinstance(value, dict))
+    return bool(config.get(name)) or any(_anywhere(value, name) for value in inner)
+
+
+def _check_no_adapter(folder: Path) -> None:
+    if not (folder / ADAPTER).exists():
+        return
+    merge = f"AutoPeftModel.from_pretrained('{folder}').merge_and_unload().save_pretrained('{folder}-merged')"
+    raise CheckpointError(
+        f"{folder} holds an adapter ({ADAPTER}), which would not be applied; merge it into the model first: "
+        f'python -c "from peft import AutoPeftModel; {merge}", and copy tokenizer and processor beside it',
+        path=str(folder),
+    )
 
 
 def read_tensors(folder: Path) -> dict[str, Stored]:
@@ -162,18 +183,39 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+@contextmanager
+def reading(what: str, remedy: str) -> Iterator[None]:
+    """Let whatever a library raises over a checkpoint's files reach the user as a CheckpointError."""
+    try:
+        yield
+    except (IsthmusError, MemoryError):
+        raise
+    except Exception as error:
+        said = str(error).strip().partition("\n")[0] or "no reason given"
+        raise CheckpointError(f"{what} cannot be read ({type(error).__name__}: {said}); {remedy}") from error
+
+
+def _pattern(pickles: list[str]) -> str:
+    """What names the weights' files and no other: a trainer's arguments are pickled beside them."""
+    weights = [name for name in pickles if name.startswith("pytorch_model")]
+    return f"pytorch_model*{Path(weights[0]).suffix}" if weights else pickles[0]
+
+
 def _without_weights(folder: Path) -> CheckpointError:
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
     if not pickles:
         return CheckpointError(
             f"{folder} holds neither {WEIGHTS} nor {INDEX}; copy the weights into it", path=str(folder)
         )
+    # by name, not through a model: a model of another class would leave weights out
     convert = (
-        'python -c "import transformers as t; '
-        f"t.AutoModelForImageTextToText.from_pretrained('{folder}').save_pretrained('{folder}')\""
+        f"import pathlib, torch, safetensors.torch as s; d = pathlib.Path('{folder}'); "
+        f"s.save_file({{name: weight.clone().contiguous() for file in sorted(d.glob('{_pattern(pickles)}')) "
+        "for name, weight in torch.load(file, map_location='cpu', weights_only=True).items()}, "
+        f"d / '{WEIGHTS}', {{'format': 'pt'}})"
     )
     message = (
-        f"{folder} holds its weights only as a pickle ({listed(pickles)}), which may run any code when it "
-        f"is read. If you trust it, write it as safetensors beside it: {convert}"
+        f"{folder} holds its weights only as a pickle ({listed(pickles)}), which is never read here. Write "
+        f'them as safetensors beside it, which runs no code of the pickle: python -c "{convert}"'
     )
     return CheckpointError(message, path=str(folder), pickles=pickles)

@@ -53,6 +53,8 @@ def not_obeyed(config: GenerationConfig) -> list[str]:
         for name, plain in _NOT_OBEYED.items()
         if getattr(config, name, None) not in (None, plain)
     ]
+    if config.do_sample:
+        asked.append("sampling (a request may ask for a temperature)")
     long = [words for words in config.bad_words_ids or () if len(words) > 1]
     return asked + ([f"{len(long)} bad_words_ids of several tokens"] if long else [])
 

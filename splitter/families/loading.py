@@ -7,17 +7,16 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import nn
 from transformers import AutoConfig, GenerationConfig, PretrainedConfig, PreTrainedModel
-from transformers.conversion_mapping import get_model_conversion_mapping
-from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
 from protos.errors import CheckpointError
 from splitter.families import Family, Processor, family_of
 from splitter.families.causal import Causal
-from splitter.families.checkpoint import CONFIG, Stored, listed, read_config, read_tensors
+from splitter.families.checkpoint import CONFIG, GENERATION, Stored, read_config, read_tensors, reading
 from splitter.families.processors import read_processor
+from splitter.families.weights import WeightNames, check_loaded
 
 _FP32_BYTES = 4
 _OPTIONS: dict[str, Any] = {
@@ -39,15 +38,10 @@ class Checkpoint:
         described = SimpleNamespace(model_type=said["model_type"], architectures=said.get("architectures"))
         self.family: Family = family_of(cast(PretrainedConfig, described))
         self.tensors: dict[str, Stored] = read_tensors(folder)
-        try:
+        with reading(f"{folder / CONFIG}, as that of a {self.family.name},", "mend it"):
             self.config: PretrainedConfig = AutoConfig.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
-        except Exception as error:  # a configuration's own checks raise whatever they like
-            raise CheckpointError(
-                f"{folder / CONFIG} does not describe a {self.family.name} ({error}); mend it",
-                path=str(folder),
-            ) from error
 
     @cached_property
     def language(self) -> frozenset[str]:
@@ -60,7 +54,7 @@ class Checkpoint:
             for name, module in self.empty.named_modules()
             if any(module is part for part in modules)
         )
-        return frozenset(name for name in self.tensors if self._renamed(name).startswith(prefixes))
+        return frozenset(name for name in self.tensors if self._names.place(name)[0].startswith(prefixes))
 
     @property
     def language_bytes(self) -> int:
@@ -79,19 +73,20 @@ class Checkpoint:
 
         Without its language model that part's tensors are not read, and it refuses to compute.
         """
-        try:
+        self.check_weights()
+        with reading(f"the checkpoint {self.folder}", "download or copy it again"):
             model, info = self._whole(dtype) if language else self._vision(dtype)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise CheckpointError(
-                f"{self.folder} is not a checkpoint that can be read ({error})", path=str(self.folder)
-            ) from error
-        self._check_complete(info)
+        check_loaded(self.folder, info)
         if not language:
             _silence(cast(Causal, self.family).language(model))
         return self.family.complete(model, self.folder).eval().requires_grad_(requires_grad=False)
 
+    def check_weights(self) -> None:
+        """Raises CheckpointError where the files do not hold the model that the configuration describes."""
+        self._names.check(self.folder, self.tensors)
+
     def _whole(self, dtype: torch.dtype) -> tuple[PreTrainedModel, dict[str, Any]]:
-        options = {"local_files_only": True, "use_safetensors": True} | _OPTIONS
+        options = {"local_files_only": True, "use_safetensors": True, "trust_remote_code": False} | _OPTIONS
         loaded: tuple[PreTrainedModel, dict[str, Any]] = self.family.auto.from_pretrained(
             self.folder, dtype=dtype, **options
         )
@@ -123,51 +118,21 @@ class Checkpoint:
     @cached_property
     def empty(self) -> PreTrainedModel:
         """The model without any weights, on the meta device: what its configuration alone says of it."""
-        with torch.device("meta"):
-            model: PreTrainedModel = self.family.auto.from_config(self.config)
+        described = f"the model that {self.folder / CONFIG} describes"
+        with reading(described, "mend it"), torch.device("meta"):
+            model: PreTrainedModel = self.family.auto.from_config(self.config, trust_remote_code=False)
         return self.family.complete(model, self.folder)
+
+    @cached_property
+    def _names(self) -> WeightNames:
+        return WeightNames(self.empty)
 
     @property
     def _generation(self) -> GenerationConfig | None:
-        try:
+        if not (self.folder / GENERATION).exists():
+            return None  # transformers makes one of config.json
+        with reading(f"{self.folder / GENERATION}", "mend it"):
             return GenerationConfig.from_pretrained(self.folder, local_files_only=True)
-        except OSError:  # without the file, transformers makes one of config.json
-            return None
-
-    def _renamed(self, name: str) -> str:
-        """A tensor's name in the model; checkpoints written by earlier versions of transformers call many of
-        them otherwise.
-        """
-        model, steps = self.empty, self._conversions
-        renamings = [step for step in steps if isinstance(step, WeightRenaming)]
-        converters = [step for step in steps if isinstance(step, WeightConverter)]
-        return str(rename_source_key(name, renamings, converters, model.base_model_prefix, self._places)[0])
-
-    @cached_property
-    def _conversions(self) -> list[Any]:
-        return list(get_model_conversion_mapping(self.empty))
-
-    @cached_property
-    def _places(self) -> dict[str, torch.Tensor]:
-        return dict(self.empty.state_dict())
-
-    def _check_complete(self, info: dict[str, Any]) -> None:
-        """Nothing may be left as transformers initialised it: that would be random."""
-        if missing := sorted(info["missing_keys"]):
-            message = (
-                f"{self.folder} lacks weights of the model that {CONFIG} describes: "
-                f"{listed(missing)}; give the whole checkpoint"
-            )
-            raise CheckpointError(message, missing=missing)
-        if wrong := sorted(
-            f"{name} is {tuple(found)}, not {tuple(wanted)}"
-            for name, found, wanted in info["mismatched_keys"]
-        ):
-            message = (
-                f"{self.folder} holds weights of other shapes than {CONFIG} describes: "
-                f"{listed(wrong)}; mend {CONFIG}"
-            )
-            raise CheckpointError(message, mismatched=wrong)
 
 
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
@@ -181,14 +146,17 @@ def load_processor(folder: Path) -> Processor:
     """The processor of a checkpoint folder; its files may be those of an image processor and a tokenizer.
     Raises CheckpointError.
     """
-    try:
-        return read_processor(folder)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        message = (
-            f"{folder} has no processor that can be read ({error}); copy tokenizer and processor "
-            "files into it"
-        )
-        raise CheckpointError(message, path=str(folder)) from error
+    with reading(f"the processor of {folder}", "copy its tokenizer and processor files into it"):
+        try:
+            return read_processor(folder)
+        except ValueError as error:
+            if "trust_remote_code" not in str(error):
+                raise
+            raise CheckpointError(
+                f"the processor of {folder} is code of its own (auto_map), and no code of a checkpoint is "
+                "run here; copy the processor files of a checkpoint that transformers reads by itself",
+                path=str(folder),
+            ) from error
 
 
 def _silence(parts: list[nn.Module]) -> None:

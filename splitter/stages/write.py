@@ -12,6 +12,7 @@ from transformers import PretrainedConfig
 
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT
+from protos.errors import CheckpointError
 from protos.pictures.tiles import largest_grid
 from splitter.codecs import coding
 from splitter.codecs.arrays import Tensors
@@ -44,6 +45,7 @@ _LIMITS = pb.Limits(
     max_picture_pixels=40_000_000,
 )
 _QUESTION_TOKENS = 512  # room for a question behind a picture of many tokens
+_FEW_TOKENS = 8  # the least room for a question, and for an answer
 _REPETITIONS = 30
 
 
@@ -188,15 +190,27 @@ def _write_cloud(
     prompting.tokenizer.save(str(staging / "cloud" / "tokenizer.json"))
     part.prompt.CopyFrom(prompting.prompt)
     picture = prompting.ids("", largest_grid(evaluation.preprocessor.steps))
-    part.limits.max_prompt_tokens = max_prompt_tokens(checkpoint.config, len(picture))
+    part.limits.MergeFrom(token_limits(checkpoint.config, len(picture)))
     return part
 
 
-def max_prompt_tokens(config: PretrainedConfig, picture: int = 0) -> int:
-    """How long a prompt may be that takes so many tokens without a question.
+def token_limits(config: PretrainedConfig, picture: int = 0) -> pb.Limits:
+    """How long prompt and answer may be, where a prompt takes so many tokens without a question.
 
-    Where a language model's positions end, prompt and answer must fit in front of that.
+    Where a language model's positions end, both must fit in front of that. Raises CheckpointError where a
+    picture leaves no room for a question and an answer.
     """
+    prompt, answer = max(_LIMITS.max_prompt_tokens, picture + _QUESTION_TOKENS), _LIMITS.max_new_tokens
     positions = getattr(config.get_text_config(), "max_position_embeddings", None)
-    most = max(_LIMITS.max_prompt_tokens, picture + _QUESTION_TOKENS)
-    return min(most, positions - _LIMITS.max_new_tokens) if positions else most
+    if positions:
+        left = positions - picture
+        if left < 2 * _FEW_TOKENS:
+            message = (
+                f"the language model has {positions} positions and a picture takes {picture}, which leaves "
+                "no room for a question and an answer; mend max_position_embeddings, or give a processor "
+                "that makes smaller pictures"
+            )
+            raise CheckpointError(message, positions=positions, picture=picture)
+        answer = min(answer, left // 2)
+        prompt = min(prompt, positions - answer)
+    return pb.Limits(max_prompt_tokens=prompt, max_new_tokens=answer)

@@ -15,11 +15,19 @@ from typing import BinaryIO
 import torch
 
 from protos.errors import CheckpointError
-from splitter.families.checkpoint import CONFIG, INDEX, METADATA, WEIGHTS, Stored, raw_header, read_header
+from splitter.families.checkpoint import (
+    CONFIG,
+    GENERATION,
+    INDEX,
+    METADATA,
+    WEIGHTS,
+    Stored,
+    raw_header,
+    read_header,
+)
 from splitter.families.loading import Checkpoint
 from splitter.storage.parts import Parts
 
-_GENERATION = "generation_config.json"
 _WIDE = {"F32": torch.float32, "F64": torch.float64}
 _HALF = {"F16": torch.float16, "BF16": torch.bfloat16}
 _HALF_BYTES = 2
@@ -56,7 +64,7 @@ def write_tail(
         advance(done, len(files))
         write = partial(_write_index, checkpoint) if file.name == INDEX else partial(write_fp16, file)
         parts.take(f"tail-{file.name}", write, folder / file.name)
-    for name in (CONFIG, _GENERATION):
+    for name in (CONFIG, GENERATION):
         if (checkpoint.folder / name).exists():
             shutil.copyfile(checkpoint.folder / name, folder / name)
 

@@ -447,7 +447,7 @@ def _write_blip2_processor(folder: Path, around: str) -> None:
 
 def _qwen(folder: Path, processor: str, **size: int) -> None:
     Qwen2VLImageProcessorPil(size=size).save_pretrained(folder)
-    tokenizer = _tokenizer({"image_token": "<image>"})
+    tokenizer = _tokenizer({"image_token": "<image>", "video_token": "<fake_token_around_image>"})
     tokenizer.chat_template = _template("<global-img><image><end_of_utterance>")
     tokenizer.save_pretrained(folder)
     (folder / "processor_config.json").write_text(json.dumps({"processor_class": processor}))

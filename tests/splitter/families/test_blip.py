@@ -20,7 +20,7 @@ from splitter.families.causal import spoken_logits
 from splitter.families.loading import Checkpoint, load_model, load_processor
 from splitter.graph.export import attention
 from splitter.nano.scenes import picture
-from splitter.stages.write import max_prompt_tokens
+from splitter.stages.write import token_limits
 from tests.splitter.families.checkpoints import IMAGE, blip, blip2_opt, blip2_t5, blip_vqa
 
 pytestmark = pytest.mark.slow
@@ -131,11 +131,11 @@ def test_transformers_fused_attention_can_be_chosen_for_the_tower(
     ("text", "most"), [({"max_position_embeddings": 128}, 64), ({"max_position_embeddings": 4096}, 1024)]
 )
 def test_a_prompt_may_be_as_long_as_the_positions_reach(text: dict[str, int], most: int) -> None:
-    assert max_prompt_tokens(BlipConfig(text_config=text)) == most
+    assert token_limits(BlipConfig(text_config=text)).max_prompt_tokens == most
 
 
 def test_a_language_model_without_an_end_of_positions_takes_any_prompt() -> None:
-    assert max_prompt_tokens(Blip2Config(text_config={"model_type": "t5"})) == 1024
+    assert token_limits(Blip2Config(text_config={"model_type": "t5"})).max_prompt_tokens == 1024
 
 
 @pytest.mark.parametrize("architecture", ["BlipForImageTextRetrieval", "Blip2ForImageTextRetrieval"])
