@@ -50,7 +50,7 @@ class Causal(Generative, Protocol):
 
     def stop_tokens(self, model: PreTrainedModel) -> tuple[int, ...]:
         stops = self.speaker(model).generation_config.eos_token_id
-        return tuple(stops) if isinstance(stops, list) else () if stops is None else (int(stops),)
+        return () if stops is None else tuple(stops) if isinstance(stops, list) else (stops,)
 
     def rows(
         self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor

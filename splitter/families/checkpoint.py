@@ -40,6 +40,7 @@ class Stored:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a checkpoint whose weights are plain floating point. Raises CheckpointError."""
+    _check_no_adapter(folder)
     if not (folder / CONFIG).is_file():
         message = (
             f"{folder} holds no {CONFIG}; give a folder in the Hugging Face layout: {CONFIG}, "
@@ -51,7 +52,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{folder / CONFIG} names no model_type; it is not the configuration of a model", path=str(folder)
         )
-    _check_no_adapter(folder)
     if _anywhere(config, "quantization_config"):
         message = (
             f"{folder} is quantised already ({CONFIG} has a quantization_config); give the "
@@ -70,10 +70,17 @@ def _anywhere(config: dict[str, Any], name: str) -> bool:
 def _check_no_adapter(folder: Path) -> None:
     if not (folder / ADAPTER).exists():
         return
-    merge = f"AutoPeftModel.from_pretrained('{folder}').merge_and_unload().save_pretrained('{folder}-merged')"
+    base = _read_json(folder / ADAPTER).get("base_model_name_or_path") or "BASE"
+    # by the model's own class: another would leave weights out
+    merge = (
+        "import transformers as t; from peft import PeftModel; "
+        f"c = t.AutoConfig.from_pretrained('{base}'); "
+        f"m = getattr(t, c.architectures[0]).from_pretrained('{base}', dtype='auto'); "
+        f"PeftModel.from_pretrained(m, '{folder}').merge_and_unload().save_pretrained('{folder}-merged')"
+    )
     raise CheckpointError(
-        f"{folder} holds an adapter ({ADAPTER}), which would not be applied; merge it into the model first: "
-        f'python -c "from peft import AutoPeftModel; {merge}", and copy tokenizer and processor beside it',
+        f"{folder} holds an adapter ({ADAPTER}), which would not be applied; copy the base's tokenizer and "
+        f'processor files into {folder}-merged after merging it: python -c "{merge}"',
         path=str(folder),
     )
 

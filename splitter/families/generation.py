@@ -84,7 +84,9 @@ def _count(config: GenerationConfig, name: str) -> int:
 
 def _tokens(config: GenerationConfig, name: str) -> list[int]:
     value = getattr(config, name) or []
-    if not isinstance(value, list) or not all(isinstance(token, int) and token >= 0 for token in value):
+    if not isinstance(value, list) or not all(
+        isinstance(token, int) and 0 <= token < 1 << 31 for token in value
+    ):
         raise _meaningless(name, value, "a list of token ids")
     return value
 

@@ -14,6 +14,8 @@ from protos.text.prompt import here_and_now, write_prompt
 from splitter.families import Generative, Processor
 from splitter.families.generation import decoding
 
+_MAX_TOKEN = 1 << 31
+
 
 def tokenizer_of(processor: Processor) -> Tokenizer:
     """A checkpoint's tokenizer without padding and truncation, which its file may carry and transformers does
@@ -59,4 +61,6 @@ def _stop_tokens(family: Generative, model: PreTrainedModel, tokenizer: Any) -> 
         raise CheckpointError(
             "nothing says which token ends an answer; write eos_token_id into generation_config.json"
         )
+    if not all(isinstance(token, int) and 0 <= token < _MAX_TOKEN for token in stops):
+        raise CheckpointError(f"generation_config.json: eos_token_id is {stops}; it must be token ids")
     return stops

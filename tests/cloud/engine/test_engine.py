@@ -12,9 +12,11 @@ from cloud.engine.engine import Engine
 from cloud.engine.faults import ModelFault
 from cloud.engine.job import GenerationJob
 from cloud.engine.request_queue import RequestQueue
+from cloud.engine.sampling import Sampler
 from cloud.engine.scheduler import Scheduler
+from protos import bundle_pb2 as pb
 from protos.errors import CloudError
-from tests.cloud.engine.scripted import ScriptedModel, counting, events
+from tests.cloud.engine.scripted import STOP, ScriptedModel, counting, events
 
 
 def engine(max_batch: int = 8, cache: EncoderCache | None = None) -> Engine:
@@ -47,6 +49,36 @@ async def test_jobs_of_one_place_are_answered_in_one_batch() -> None:
         assert (one.load().running, one.load().waiting) == (0, 0)
     assert pieces == [["11 ", "12 ", "13 "], ["21 ", "22 ", "23 "], ["1 ", "2 ", "3 "]]
     assert model.batches == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("rules", "start", "said"),
+    [
+        (pb.Decoding(suppressed_tokens=[11]), 10, ["0 ", "1 ", "2 "]),
+        (pb.Decoding(first_suppressed_tokens=[11, 12]), 10, ["0 ", "1 ", "2 "]),
+        (pb.Decoding(min_new_tokens=2), STOP - 1, ["0 ", "1 ", "2 "]),
+        (pb.Decoding(no_repeat_ngram_size=1), STOP - 2, [f"{STOP - 1} "]),
+        (pb.Decoding(min_tokens=4), STOP - 2, [f"{STOP - 1} ", "0 ", "1 "]),
+    ],
+)
+async def test_the_bundles_rules_of_decoding_are_obeyed(
+    rules: pb.Decoding, start: int, said: list[str]
+) -> None:
+    ruled, free = ScriptedModel(rules=rules), ScriptedModel("other")
+    async with running(one := engine()):
+        assert await answer(one, counting(ruled, start), counting(free, 20)) == [
+            said,
+            ["21 ", "22 ", "23 "],
+        ]
+
+
+async def test_what_is_suppressed_is_not_drawn_either() -> None:
+    model = ScriptedModel(rules=pb.Decoding(suppressed_tokens=[11]))
+    jobs = [counting(model, 10, max_tokens=1) for _ in range(8)]
+    for seed, job in enumerate(jobs):
+        job.sampler = Sampler(0.01, 1.0, seed)
+    async with running(one := engine()):
+        assert all(pieces != ["11 "] for pieces in await answer(one, *jobs))
 
 
 async def test_a_step_is_a_prefill_or_a_decode() -> None:

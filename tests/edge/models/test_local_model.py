@@ -54,6 +54,22 @@ def test_the_pieces_of_an_answer_join_to_the_whole(local: LocalModel, image_toke
     assert "".join(pieces) == local._tokenizer.decode(ids, skip_special_tokens=True)
 
 
+def test_the_bundles_rules_of_decoding_are_obeyed(
+    bundle_path: Path, local: LocalModel, image_tokens: Floats
+) -> None:
+    prompt = local.prompts.build(QUESTION)
+    first, *_ = local.generate(prompt, local.embed(prompt, image_tokens), 12)
+    bundle = Bundle.open(bundle_path)
+    bundle.manifest.prompt.decoding.suppressed_tokens.append(first)
+    bundle.manifest.prompt.decoding.min_new_tokens = 9
+    ruled = LocalModel(bundle)
+
+    said = list(ruled.generate(prompt, ruled.embed(prompt, image_tokens), 12))
+
+    assert first not in said
+    assert len(said) >= 9
+
+
 def test_an_answer_ends_at_the_limit(local: LocalModel, image_tokens: Floats) -> None:
     assert len(list(local.answer(image_tokens, QUESTION, max_tokens=2))) == 2
 

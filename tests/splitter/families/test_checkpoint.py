@@ -3,6 +3,9 @@
 import contextlib
 import json
 import shutil
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +15,23 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from protos.errors import CheckpointError
 from splitter.evaluate.verify import image_tokens
 from splitter.families import generative
-from splitter.families.checkpoint import CONFIG, INDEX, WEIGHTS, read_config, read_header, read_tensors
-from splitter.families.loading import Checkpoint, load_model
+from splitter.families.checkpoint import (
+    CONFIG,
+    GENERATION,
+    INDEX,
+    WEIGHTS,
+    read_config,
+    read_header,
+    read_tensors,
+)
+from splitter.families.loading import Checkpoint, load_model, load_processor
+from splitter.families.prompt import prompt_of, tokenizer_of
 from splitter.silence import silence_libraries
 from tests.splitter.families.checkpoints import llava_clip, smolvlm
 
@@ -94,11 +107,127 @@ def test_an_index_that_leaves_its_folder_or_is_none_is_refused(folder: Path, pla
         read_tensors(folder)
 
 
-def test_a_pickle_is_refused_with_how_to_convert_it(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_pickle_is_refused_with_a_command_that_converts_it(
+    shards: int, whole: Path, tmp_path: Path
+) -> None:
     place = Path(shutil.copytree(whole, tmp_path / "checkpoint"))
-    (place / WEIGHTS).rename(place / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match=r"only as a pickle \(pytorch_model\.bin\).*save_pretrained"):
+    tensors = load_file(place / WEIGHTS)
+    (place / WEIGHTS).unlink()
+    names = sorted(tensors)
+    for shard in range(shards):
+        part = {name: tensors[name] for name in names[shard::shards]}
+        name = "pytorch_model.bin" if shards == 1 else f"pytorch_model-{shard + 1:05d}-of-00002.bin"
+        torch.save(part, place / name)
+    torch.save({"lr": 1}, place / "training_args.bin")
+    with pytest.raises(
+        CheckpointError, match=r"only as a pickle .*pytorch_model.*, which is never read"
+    ) as refused:
         Checkpoint(place)
+    command = str(refused.value).partition("runs no code of the pickle: ")[2]
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True)
+    restored = load_file(place / WEIGHTS)
+    assert restored.keys() == tensors.keys()
+    assert all(torch.equal(restored[name], tensors[name]) for name in names)
+    assert json.loads((place / CONFIG).read_text()) == json.loads((whole / CONFIG).read_text())
+    Checkpoint(place).check_weights()
+
+
+def test_an_adapter_is_refused_with_how_to_merge_it(whole: Path, tmp_path: Path) -> None:
+    place = Path(shutil.copytree(whole, tmp_path / "checkpoint"))
+    (place / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    with pytest.raises(CheckpointError, match=r"holds an adapter .*merge_and_unload"):
+        Checkpoint(place)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft's
+def test_the_command_that_merges_an_adapter_gives_the_whole_model(whole: Path, tmp_path: Path) -> None:
+    lora = LoraConfig(target_modules=["q_proj"], init_lora_weights=False)
+    adapted = get_peft_model(load_model(whole), lora)
+    adapted.peft_config["default"].base_model_name_or_path = str(whole)
+    adapted.save_pretrained(str(tmp_path / "adapter"))
+    with pytest.raises(CheckpointError, match=r"holds an adapter") as refused:
+        Checkpoint(tmp_path / "adapter")
+    command = str(refused.value).partition("after merging it: ")[2]
+    subprocess.run(command.replace("python", sys.executable, 1), shell=True, check=True)
+    merged, wanted = load_model(tmp_path / "adapter-merged"), adapted.merge_and_unload().state_dict()
+    assert merged.state_dict().keys() == wanted.keys()
+    torch.testing.assert_close(dict(merged.state_dict()), dict(wanted))
+
+
+def test_weights_in_whole_numbers_are_quantised_whatever_the_configuration_says(
+    whole: Path, tmp_path: Path
+) -> None:
+    place = Path(shutil.copytree(whole, tmp_path / "checkpoint"))
+    tensors = load_file(place / WEIGHTS)
+    name = "multi_modal_projector.linear_1.weight"
+    [key] = [stored for stored in tensors if stored.endswith(name)]
+    tensors[key] = tensors[key].to(torch.int8)
+    save_file(tensors, place / WEIGHTS, metadata={"format": "pt"})
+    with (
+        silence_libraries(),
+        pytest.raises(CheckpointError, match=rf"quantised already \(.*{name} are whole"),
+    ):
+        Checkpoint(place).check_weights()
+
+
+def test_a_layout_that_is_not_transformers_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    """A configuration of few words describes a model of 7 billion numbers."""
+    (tmp_path / CONFIG).write_text('{"model_type": "llava", "mm_projector_type": "mlp2x_gelu"}')
+    (tmp_path / "preprocessor_config.json").write_text('{"image_processor_type": "CLIPImageProcessor"}')
+    save_file({"model.mm_projector.0.weight": torch.ones(4, 4)}, tmp_path / WEIGHTS)
+    tracemalloc.start()
+    with (
+        silence_libraries(),
+        pytest.raises(CheckpointError, match=r"its own names, like model\.mm_projector\.0\.weight.*NAME-hf"),
+    ):
+        load_model(tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 30
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("where", ["vision_config", "text_config"])
+def test_a_part_that_is_quantised_is_found(where: str, folder: Path) -> None:
+    edited(folder / CONFIG, lambda config: config[where].update(quantization_config={"quant_method": "awq"}))
+    with pytest.raises(CheckpointError, match="quantised already"):
+        Checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    "name", [GENERATION, "preprocessor_config.json", "tokenizer.json", "processor_config.json"]
+)
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"size": "large"}', '{"eos_token_id": {"a": []}}'])
+def test_any_file_that_is_broken_is_an_error_of_the_tree_or_none(
+    name: str, text: str, whole: Path, tmp_path: Path
+) -> None:
+    place = Path(shutil.copytree(whole, tmp_path / "checkpoint"))
+    (place / name).write_text(text)
+    with silence_libraries(), contextlib.suppress(CheckpointError):
+        checkpoint = Checkpoint(place)
+        prompt_of(
+            generative(checkpoint.family),
+            checkpoint.model(),
+            processor := load_processor(place),
+            tokenizer_of(processor),
+        )
+
+
+@pytest.mark.parametrize("where", [CONFIG, "tokenizer_config.json", "preprocessor_config.json"])
+def test_code_of_a_checkpoint_is_never_run_and_never_asked_for(
+    where: str, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(shutil.copytree(whole, tmp_path / "checkpoint"))
+    classes = ("AutoConfig", "AutoModelForImageTextToText", "AutoProcessor", "AutoImageProcessor")
+    mapped = dict.fromkeys(classes, "evil.Evil") | {"AutoTokenizer": ["evil.Evil", None]}
+    (place / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Evil: pass\n")
+    said = json.loads((place / where).read_text()) if (place / where).exists() else {}
+    (place / where).write_text(json.dumps(said | {"auto_map": mapped}))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on the terminal"))
+    with silence_libraries(), contextlib.suppress(CheckpointError):
+        Checkpoint(place).model()
+        load_processor(place)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_pointer_that_git_left_in_place_of_the_weights_is_called_one(folder: Path) -> None:
@@ -158,7 +287,7 @@ def test_an_architecture_that_is_not_known_is_refused_before_its_weights_are_loo
 
 def test_a_configuration_with_a_senseless_value_is_refused(folder: Path) -> None:
     edited(folder / CONFIG, lambda config: config["vision_config"].update(hidden_size="wide"))
-    with silence_libraries(), pytest.raises(CheckpointError, match="does not describe a llava"):
+    with silence_libraries(), pytest.raises(CheckpointError, match="as that of a llava, cannot be read"):
         Checkpoint(folder)
 
 

@@ -18,7 +18,9 @@ from edge.pictures.preprocess import Preprocessor
 from edge.upload.feature_encoders import FeatureEncoders
 from protos import inference_pb2 as ip
 from protos.errors import PictureError
+from protos.text.prompt import PromptBuilder
 from splitter.evaluate.answers import Prompting, greedy
+from splitter.evaluate.own_pipeline import Inputs, differing, own_pipeline
 from splitter.evaluate.subjects import Image
 from splitter.evaluate.verify import ReferenceModel, image_tokens, spoken
 from splitter.families import cut_names, enter, walk
@@ -37,6 +39,7 @@ QUESTION = "what color is the circle"
 SIZES = ((57, 83), (131, 64), (56, 56), (41, 300), (23, 19), (601, 401))
 SIX = {"max_new_tokens": 6, "min_new_tokens": 6, "eos_token_id": 2}
 ANSWER = ip.Generation(max_tokens=12)
+PIXEL_STEP = 1 / 255 / 0.2  # one of 255 levels, in the units of the narrowest deviation
 
 
 def test_every_cut_passes_the_gate_on_the_way_to_a_bundle(made: Made) -> None:
@@ -159,6 +162,40 @@ async def test_the_service_answers_about_a_picture_as_the_whole_model_does_in_pr
     async with calling(Tail(made.bundle, FP32)) as caller:
         got = await caller.ask(picture_request(made.bundle, scene_picture(), QUESTION, generation=ANSWER))
     assert got.text.strip() == answer(made, name, boundary) != ""
+
+
+@pytest.mark.parametrize("question", [QUESTION, 'what does "{question}" SAY?\nof 12', " two  blanks "])
+def test_a_whole_request_is_the_checkpoints_own(made: Made, question: str) -> None:
+    """What stands in the bundle, read as a device and the cloud read it, against transformers' processor."""
+    own, seen, manifest = own_request(made, question), scene(90, 128), made.bundle.manifest
+    tokenizer = Tokenizer.from_file(str(made.bundle.folder("cloud") / "tokenizer.json"))
+    preprocessor = Preprocessor(manifest.preprocessing)
+    pixels = torch.from_numpy(preprocessor.pixels(preprocessor.resize(seen)))
+    ids = PromptBuilder(tokenizer, manifest.prompt, manifest.limits).build(question)
+    ours = made.family.inputs(made.model, ids, pixels)
+    assert {"input_ids", "pixel_values"} <= own.keys() & ours.keys()
+    assert own["input_ids"].tolist() == ours["input_ids"].tolist()
+    assert (own["pixel_values"] - ours["pixel_values"]).abs().max() <= 2 * PIXEL_STEP
+    assert differing(own, ours | {"pixel_values": own["pixel_values"]}, 0) == []
+
+
+async def test_the_service_answers_as_the_checkpoints_own_generate_does(made: Made) -> None:
+    pipeline = own_pipeline(made.family, made.folder, made.model.config, made.processor)
+    own = pipeline.inputs(scene_picture(), QUESTION)
+    assert own
+    said = pipeline.answer(served(made), own, ANSWER.max_tokens)
+    stops = made.bundle.manifest.prompt.stop_tokens
+    ended = next((place for place, token in enumerate(said) if token in stops), len(said))
+    async with calling(Tail(made.bundle, FP32)) as caller:
+        got = await caller.ask(picture_request(made.bundle, scene_picture(), QUESTION, generation=ANSWER))
+    assert got.text.strip() == prompts(made).decode(said[:ended]) != ""
+
+
+def own_request(made: Made, question: str) -> Inputs:
+    pipeline = own_pipeline(made.family, made.folder, made.model.config, made.processor)
+    own = pipeline.inputs(scene(90, 128), question)
+    assert own, pipeline.absent
+    return own
 
 
 def test_a_picture_whose_resize_has_no_bound_is_refused(made: Made) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL.Image import Resampling
 from transformers import LlavaConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
@@ -12,6 +13,7 @@ from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2Im
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 from splitter.families import family, feature_depth, generative
 from splitter.families.loading import Checkpoint, load_model, load_processor
@@ -99,6 +101,11 @@ def test_a_family_that_is_not_known_is_refused_with_those_that_are() -> None:
             "cuts pictures into tiles, which is not supported yet; set do_pan_and_scan to false",
         ),
         (CLIPImageProcessorPil(do_resize=False), "set do_resize to true"),
+        (CLIPImageProcessorPil(do_center_crop=False), "makes each picture another shape"),
+        (CLIPImageProcessorPil(resample=0), r"resizes by the filter .*only 1 \(lanczos\), 2 \(bilinear\)"),
+        (CLIPImageProcessorPil(resample="nearest"), r"resizes by the filter 'nearest'"),
+        (CLIPImageProcessorPil(image_mean=[0.5, 0.5]), r"image_mean is .*one number, or three"),
+        (CLIPImageProcessorPil(crop_size={"shortest_edge": 224}), "crop_size is .*a height and a width"),
         (CLIPImageProcessorPil(size={"shortest_edge": 256}), "make crop_size like size"),
         (
             CLIPImageProcessorPil(size={"shortest_edge": 224, "longest_edge": 448}),
@@ -109,6 +116,14 @@ def test_a_family_that_is_not_known_is_refused_with_those_that_are() -> None:
 def test_preprocessing_that_a_device_cannot_do_is_refused(images: Any, message: str) -> None:
     with pytest.raises(CheckpointError, match=message):
         family("internvl").preprocessing(Pair(images, tokenizer()))
+
+
+@pytest.mark.parametrize("resample", ["bicubic", "CUBIC", 3, 3.0, Resampling.BICUBIC])
+def test_a_filter_may_be_named_in_any_way(resample: Any) -> None:
+    images = CLIPImageProcessorPil(resample=resample, image_mean=0.5, image_std=[0.1, 0.2, 0.3])
+    steps = family("internvl").preprocessing(Pair(images, tokenizer()))
+    assert steps.resizes[0].filter == pb.Resize.BICUBIC
+    assert (list(steps.mean), list(steps.std)) == ([0.5] * 3, [0.1, 0.2, 0.3])
 
 
 def test_pictures_of_any_size_are_refused_with_one_that_will_do(tmp_path: Path) -> None:
@@ -124,7 +139,7 @@ def test_pictures_of_any_size_are_refused_with_one_that_will_do(tmp_path: Path) 
 def test_a_folder_without_an_image_processor_says_what_to_copy(tmp_path: Path) -> None:
     llava_clip(tmp_path)
     (tmp_path / "processor_config.json").unlink()
-    with pytest.raises(CheckpointError, match="copy tokenizer and processor files"):
+    with pytest.raises(CheckpointError, match="copy its tokenizer and processor files"):
         load_processor(tmp_path)
 
 
