@@ -1,7 +1,5 @@
 """The front door: one command, its sub-commands imported only when they are used."""
 
-import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -9,6 +7,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from protos.errors import IsthmusError
+from protos.terminal.parser import Parser
 
 VERSION = "0.1.0"
 
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     chosen = words[0] if words and words[0] in _COMMANDS else None
     try:
-        options = _parser(chosen).parse_args(words)
+        options = _parser().parse_args(words)
         return int(options.run(options) or 0)
     except IsthmusError as error:
         return _say(str(error), error.exit_code)
@@ -61,19 +60,15 @@ def _say(text: str, status: int) -> int:
     return status
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
+def _parser() -> Parser:
     description = "Cloud-edge split inference for vision-language models."
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="isthmus", description=description, epilog="isthmus COMMAND --help teaches each command."
     )
     parser.add_argument("--version", action="version", version=f"isthmus {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (module, line, _) in _COMMANDS.items():
-        command = commands.add_parser(
-            name, help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        if name == chosen:
-            importlib.import_module(module).add_arguments(command)
+        commands.add_parser(name, help=line, description=line).module = module
     return parser
 
 

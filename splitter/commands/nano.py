@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from protos.arguments import whole
+from protos.terminal.arguments import whole
+from protos.terminal.options import add_json
 from splitter.commands import wait_quietly
 
 _EPILOG = """\
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights", type=Path, help="folder of a checkpoint (default: the weights that ship)"
     )
     evaluate.add_argument("--questions", type=whole(), default=2000, help="how many (default: %(default)s)")
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(evaluate)
     evaluate.set_defaults(run=_eval)
 
 

@@ -37,7 +37,16 @@ async def test_the_process_drains_at_sigterm_in_mid_answer(
     endless_path: Path, endless: Tail, scenes: list[Pixels]
 ) -> None:
     async with process(
-        str(endless_path), "--listen", "127.0.0.1:0", "--drain", "60", "--dtype", "float32", "--threads", "1"
+        "--bundle",
+        str(endless_path),
+        "--listen",
+        "127.0.0.1:0",
+        "--drain",
+        "60s",
+        "--dtype",
+        "float32",
+        "--threads",
+        "1",
     ) as served:
         assert served.stdout
         serving_line, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
@@ -59,7 +68,7 @@ async def test_the_process_drains_at_sigterm_in_mid_answer(
 
 
 async def test_the_process_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
-    async with process(str(tmp_path)) as served:
+    async with process("--bundle", str(tmp_path)) as served:
         _, errors = await served.communicate()
     assert served.returncode == 4
     assert "is not a bundle" in errors.decode()
