@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,18 @@ def test_every_table_has_json_and_every_bundle_is_an_option() -> None:
             assert "-b" in options, prog
         for action in parser._get_positional_actions():
             assert action.dest != "bundle", prog
+
+
+def test_what_nobody_foresaw_is_a_line_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path))
+    monkeypatch.setattr("edge.commands.ask.read_picture", fail)
+    assert isthmus.main(["ask", "a.png", "what?"]) == 70
+    told = capsys.readouterr()
+    (line,) = told.err.splitlines()
+    assert line.startswith("isthmus: this is a bug: ZeroDivisionError: division by zero; please report it")
+    assert told.out == ""

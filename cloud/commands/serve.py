@@ -84,6 +84,9 @@ def run(options: argparse.Namespace) -> int:
     )
     bundles = [open_bundle(folder) for folder in options.bundle or [None]]
     config = _config(options, bundles)
+    from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
+
+    check_port(config)
     from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
 
     return serve(bundles, config)
