@@ -8,12 +8,13 @@ from PIL import features
 
 from bench.rig.arguments import NANO, add_count, add_data, add_figures
 from bench.rig.bundles import chosen_bundle
-from bench.rig.console import step_progress, wide_console
+from bench.rig.console import wide_console
 from bench.rig.figures import check_places, publish
 from protos.bundle import Bundle
 from protos.config import cache_folder
 from protos.errors import RequestError
 from protos.terminal.options import add_bundle
+from protos.terminal.progress import progress
 from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # they need torch, which takes its time
@@ -94,8 +95,6 @@ def _measured(bundle: Bundle, evaluation_set: "EvaluationSet") -> "CodecReport":
     from splitter.silence import silence_libraries
 
     cache = ResultCache.of(cache_folder() / "bench", bundle, evaluation_set)
-    with step_progress() as progress, silence_libraries():
-        task = progress.add_task("reading the model", total=steps(bundle))
-        return measure(
-            bundle, evaluation_set, cache, lambda name: progress.update(task, description=name, advance=1)
-        )
+    with progress() as shown, silence_libraries():
+        shown.step("measuring", steps(bundle))
+        return measure(bundle, evaluation_set, cache, lambda name: shown.advance(note=name))

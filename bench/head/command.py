@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress
 
 from bench.rig.arguments import add_count, add_figures
 from bench.rig.bundles import chosen_bundle
-from bench.rig.console import progress_bar
 from bench.rig.figures import check_places, publish
 from protos.errors import RequestError
 from protos.terminal.options import add_bundle
+from protos.terminal.progress import Progress, progress
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
     from bench.head.results import HeadFigures
@@ -52,24 +51,22 @@ def run(options: argparse.Namespace) -> None:
     check_places(options.output)
     with (
         tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder,
-        progress_bar() as progress,
+        progress() as shown,
         silence_libraries(),
     ):
-        figures = _measured(options, Path(folder), progress)
+        figures = _measured(options, Path(folder), shown)
     publish(options, asdict(figures), lambda: tables.show(figures, Console()))
 
 
-def _measured(options: argparse.Namespace, folder: Path, progress: Progress) -> "HeadFigures":
+def _measured(options: argparse.Namespace, folder: Path, shown: Progress) -> "HeadFigures":
     from bench.head import towers
     from bench.head.measure import measure
 
-    task = progress.add_task("exporting", total=options.repetitions)
+    shown.step("exporting")
     if options.config:
         bundle, graphs = towers.build(options.config, folder / "bundle")
     else:
         bundle = chosen_bundle(options.bundle)
         graphs = towers.Towers.of(bundle.folder("cloud"))
-    progress.update(task, description="measuring")
-    return measure(
-        bundle, graphs, folder, options.threads, options.repetitions, lambda: progress.advance(task)
-    )
+    shown.step("measuring", options.repetitions)
+    return measure(bundle, graphs, folder, options.threads, options.repetitions, shown.advance)

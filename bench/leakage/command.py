@@ -12,12 +12,12 @@ from rich.console import Console
 
 from bench.rig.arguments import NANO, add_count, add_data, add_figures
 from bench.rig.bundles import chosen_bundle
-from bench.rig.console import step_progress
 from bench.rig.figures import check_places, publish
 from protos.bundle import Bundle
 from protos.config import cache_folder
 from protos.errors import RequestError
 from protos.terminal.options import add_bundle
+from protos.terminal.progress import progress
 from splitter.commands import wait_quietly
 from splitter.commands.leakage import save_leakage
 
@@ -78,11 +78,11 @@ def run(options: argparse.Namespace) -> None:
 def _measured(options: argparse.Namespace, bundle: Bundle) -> "LeakageReport":
     from splitter.silence import silence_libraries
 
-    with step_progress() as progress, silence_libraries():
-        task = progress.add_task("reading the model", total=None)
+    with progress() as shown, silence_libraries():
+        shown.step("reading the model")
         attack = _attack(options, bundle)
-        progress.update(task, total=attack.work)
-        return attack.run(lambda name: progress.update(task, description=name, advance=1))
+        shown.step("attacking", attack.work)
+        return attack.run(lambda name: shown.advance(note=name))
 
 
 def _keep_beside(bundle: Bundle, figures: Mapping[str, Any]) -> None:

@@ -11,8 +11,8 @@ from rich.console import Console
 from bench.memory.measure import measure
 from bench.memory.tables import summary, table
 from bench.rig.arguments import add_count, add_figures
-from bench.rig.console import progress_bar
 from bench.rig.figures import check_places, publish
+from protos.terminal.progress import progress
 
 _EPILOG = """\
 A random checkpoint of true size is written under --disk (13.5 GB for llava-7b, and as much again for its
@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> None:
     check_places(options.output)
     folder = Path(tempfile.mkdtemp(prefix="isthmus-bench-", dir=options.disk))
     try:
-        with progress_bar() as progress:
-            figures = measure(options.config, folder, options.pictures, progress)
+        with progress() as shown:
+            figures = measure(options.config, folder, options.pictures, shown)
     finally:
         shutil.rmtree(folder)
     publish(options, asdict(figures), lambda: Console().print(table(figures), summary(figures), sep="\n"))

@@ -7,11 +7,11 @@ from rich.console import Console
 
 from bench.rig.arguments import add_count, add_figures
 from bench.rig.bundles import prepare
-from bench.rig.console import progress_bar
 from bench.rig.figures import check_places, publish
 from bench.routes.measure import routes, setting
 from bench.routes.tables import table
 from protos.terminal.options import add_bundle
+from protos.terminal.progress import progress
 
 _EPILOG = """\
 examples:
@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> None:
     """Measure and report. Raises RequestError, BundleError or CloudError."""
     check_places(options.output)
     bundle = prepare(options.bundle)
-    with progress_bar() as progress:
-        task = progress.add_task("asking", total=options.repetitions)
-        timings = routes(bundle, options.repetitions, lambda: progress.advance(task))
+    with progress() as shown:
+        shown.step("asking", options.repetitions)
+        timings = routes(bundle, options.repetitions, shown.advance)
     where = setting(options.repetitions)
     figures = {"setting": where, "bundle": bundle.digest, "routes": [asdict(t) for t in timings]}
     publish(options, figures, lambda: Console().print(table(timings, where)))

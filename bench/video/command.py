@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from bench.rig.arguments import add_count, add_figures
 from bench.rig.bundles import chosen_bundle
-from bench.rig.console import step_progress, wide_console
+from bench.rig.console import wide_console
 from bench.rig.figures import check_places, publish
 from protos.bundle import Bundle
 from protos.errors import RequestError
 from protos.terminal.arguments import seconds
 from protos.terminal.options import add_bundle
+from protos.terminal.progress import progress
 from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
@@ -71,13 +72,13 @@ def _measured(bundle: Bundle, clips: int, length: float) -> "VideoReport":
     check_one_tile(bundle)
     cloud = CloudHalf(bundle)
     candidates = list(every_candidate(bundle, cloud))
-    with step_progress() as progress, silence_libraries():
-        task = progress.add_task("drawing", total=len(KINDS) * len(candidates))
+    with progress() as shown, silence_libraries():
+        shown.step("measuring", len(KINDS) * len(candidates))
         return measure(
             bundle,
             cloud,
             candidates,
             clips,
             round(length),
-            lambda name: progress.update(task, description=name, advance=1),
+            lambda name: shown.advance(note=name),
         )

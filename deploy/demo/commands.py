@@ -5,6 +5,7 @@ import signal
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.markup import escape
@@ -16,6 +17,7 @@ from deploy.demo import output, tables
 from deploy.demo import run as measurement
 from protos.terminal.arguments import whole
 from protos.terminal.options import add_bundle, add_json
+from protos.terminal.progress import Progress, progress
 
 _MAX_QUESTIONS = 200
 _PIPED_WIDTH = 160
@@ -60,10 +62,8 @@ def run(options: argparse.Namespace) -> int:
     console = wide_console(_PIPED_WIDTH, stderr=options.json)
     with _termination_as_interrupt():
         bundle = prepare(options.bundle)
-        with console.status("preparing") as status:
-            record = measurement.run(
-                bundle, options.questions, lambda link, outcome: status.update(_now(link, outcome))
-            )
+        with progress() as shown:
+            record = measurement.run(bundle, options.questions, partial(_show, shown))
     tables.show(console, record)
     page = output.write(record, options.output)
     if options.json:
@@ -74,8 +74,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _now(link: str, outcome: Outcome | None) -> str:
-    return f"{link}: {outcome.strategy}, {outcome.verdict}" if outcome else link
+def _show(shown: Progress, link: str, outcome: Outcome | None) -> None:
+    if outcome is None:
+        shown.step(link)
+    else:
+        shown.advance(note=f"{outcome.strategy}, {outcome.verdict}")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from edge import config
@@ -16,6 +15,7 @@ from edge.models.providers import CHOICES, PROVIDER_HELP
 from protos.costs.profile import DeviceProfile
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_bundle, add_json, open_bundle
+from protos.terminal.progress import progress
 
 _EXAMPLES = """\
 The orchestrator predicts the time of every route from these numbers. Measure once on each device, while it
@@ -59,15 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, save, print."""
     bundle = open_bundle(options.bundle)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("measuring", total=1.0)
-        profile = measure(
-            bundle,
-            options.threads,
-            options.duration,
-            lambda done: bar.update(task, completed=done),
-            options.provider or "",
-        )
+    with progress() as shown:
+        shown.step("measuring", 1.0)
+        profile = measure(bundle, options.threads, options.duration, shown.update, options.provider or "")
     path = options.output or config.profile_file(bundle.digest)
     profile.save(path)
     if options.json:

@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.requests.search import PhotoMatch, photos_in, search
 from protos.terminal.arguments import whole
 from protos.terminal.options import add_bundle, add_json, open_named_bundle
+from protos.terminal.progress import progress
 
 _EXAMPLES = """\
 The photos never leave the device. The text is read here if the bundle was split --with-local, and else by
@@ -65,8 +65,8 @@ def run(options: argparse.Namespace) -> None:
     bundle, photos = open_named_bundle(options.bundle, "one of CLIP or SigLIP"), photos_in(options.photos)
     text = " ".join(options.text)
     client = CloudClient(options.cloud) if options.cloud else None
-    with client or nullcontext(), Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("looking", total=len(photos))
+    with client or nullcontext(), progress() as shown:
+        shown.step("looking at photos", len(photos))
         found = search(
             bundle,
             text,
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
             client,
             threads=options.threads,
             provider=options.provider or "",
-            advance=lambda: bar.advance(task),
+            advance=shown.advance,
         )
     near = [one for one in found if not one.unavailable_reason][: options.top]
     unread = [one for one in found if one.unavailable_reason]

@@ -1,22 +1,14 @@
 """`isthmus split`: a checkpoint in, a bundle out."""
 
 import argparse
+import sys
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from protos.bundle import Bundle
 from protos.labels import named_labels
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_json
+from protos.terminal.progress import Progress, progress
 from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
@@ -159,39 +151,25 @@ def chosen_options(options: argparse.Namespace) -> Options:
 
 
 def _run(options: argparse.Namespace) -> None:
-    console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     try:
-        with Progress(*columns, console=console, transient=True) as progress:
-            bundle = _split(options, progress)
+        with progress() as shown:
+            bundle = _split(options, shown)
     except KeyboardInterrupt:
-        console.print(
-            f"interrupted; finished steps are kept in {options.output}.parts, the same command goes on "
-            "from there"
+        print(
+            f"interrupted; finished steps are kept in {options.output}.parts, the same command goes on from "
+            "there",
+            file=sys.stderr,
         )
         raise
     print_bundle(bundle, as_json=options.json)
 
 
-def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
-    started = progress.add_task("loading torch", total=None)
+def _split(options: argparse.Namespace, shown: Progress) -> Bundle:
+    shown.step("loading torch")
     wait_quietly()
     from splitter.silence import silence_libraries
     from splitter.split import split
 
     chosen = chosen_options(options)
-
-    def say(text: str) -> None:
-        progress.console.print(text, highlight=False)
-
-    def advance(step: str, done: int, total: int) -> None:
-        progress.update(started, description=step, completed=done, total=total)
-
     with silence_libraries():
-        return split(chosen, options.output, replace=options.replace, say=say, advance=advance)
+        return split(chosen, options.output, replace=options.replace, say=shown.say, advance=shown.reach)
