@@ -1,14 +1,13 @@
 """The front door: one command, its sub-commands imported only when they are used."""
 
-import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from protos.errors import IsthmusError
+from protos.terminal.failures import failure
+from protos.terminal.parser import Parser
 
 VERSION = "0.1.0"
 
@@ -35,25 +34,29 @@ _OURS = {"protos", "splitter", "edge", "cloud", "bench", "deploy"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, or that of the error tree in protos/errors.py."""
+    """Run one command; the exit status is 0, that of the error tree in protos/errors.py, or 70 for a bug."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    chosen = words[0] if words and words[0] in _COMMANDS else None
     try:
-        options = _parser(chosen).parse_args(words)
+        options = _parser().parse_args(words)
         return int(options.run(options) or 0)
-    except IsthmusError as error:
-        return _say(str(error), error.exit_code)
-    except ModuleNotFoundError as error:
-        if chosen is None or not error.name or error.name.split(".")[0] in _OURS:
-            raise
-        return _say(
-            f"this command needs the package {error.name!r}: pip install 'isthmus[{_COMMANDS[chosen][2]}]'", 1
-        )
     except KeyboardInterrupt:
         return _say("interrupted", _INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         return 141
+    except Exception as error:  # noqa: BLE001 - a person gets a line, never a traceback
+        if extra := _missing_extra(error, words):
+            return _say(extra, 1)
+        return _say(*failure(error, words))
+
+
+def _missing_extra(error: Exception, words: Sequence[str]) -> str:
+    """Which extra to install, where the error is that a package of others is absent."""
+    if not isinstance(error, ModuleNotFoundError) or not words or words[0] not in _COMMANDS:
+        return ""
+    if not error.name or error.name.split(".")[0] in _OURS:
+        return ""
+    return f"this command needs the package {error.name!r}: pip install 'isthmus[{_COMMANDS[words[0]][2]}]'"
 
 
 def _say(text: str, status: int) -> int:
@@ -61,19 +64,15 @@ def _say(text: str, status: int) -> int:
     return status
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
+def _parser() -> Parser:
     description = "Cloud-edge split inference for vision-language models."
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="isthmus", description=description, epilog="isthmus COMMAND --help teaches each command."
     )
     parser.add_argument("--version", action="version", version=f"isthmus {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (module, line, _) in _COMMANDS.items():
-        command = commands.add_parser(
-            name, help=line, description=line, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        if name == chosen:
-            importlib.import_module(module).add_arguments(command)
+        commands.add_parser(name, help=line, description=line).module = module
     return parser
 
 

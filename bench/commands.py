@@ -1,9 +1,6 @@
 """`isthmus bench`: one command, its sub-commands imported only when they are used."""
 
-import argparse
-import importlib
-from collections.abc import Iterable
-from typing import Any
+from protos.terminal.parser import Parser
 
 # name: (module whose `add_arguments(parser)` describes the sub-command and sets `run`, one line of help)
 _COMMANDS = {
@@ -26,31 +23,19 @@ _COMMANDS = {
 _EPILOG = """\
 examples:
   isthmus bench routes
-  isthmus bench routes --bundle my-bundle --repetitions 100 --json routes.json
-  isthmus bench head my-bundle --threads 2
-  isthmus bench head --config smolvlm-256m --repetitions 10 --json head.json
-  isthmus bench codec my-bundle --data nano --html codec.html
+  isthmus bench routes --bundle my-bundle --repetitions 100 -o routes.json
+  isthmus bench head --bundle my-bundle --threads 2
+  isthmus bench head --config smolvlm-256m --repetitions 10 --json
+  isthmus bench codec --bundle my-bundle --data nano --html codec.html
   isthmus bench memory --config llava-7b --disk /var/tmp
-  isthmus bench leakage my-bundle --data nano
-  isthmus bench video my-bundle
+  isthmus bench leakage --bundle my-bundle --data nano
+  isthmus bench video --bundle my-bundle
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Describe `isthmus bench`."""
     parser.epilog = _EPILOG
-    commands = parser.add_subparsers(metavar="WHAT", required=True, parser_class=_LazyParser)
+    commands = parser.add_subparsers(metavar="WHAT", required=True)
     for name, (module, line) in _COMMANDS.items():
-        commands.add_parser(name, help=line).module = module
-
-
-class _LazyParser(argparse.ArgumentParser):
-    """A sub-command's parser, which imports its module when it is first used."""
-
-    module = ""
-
-    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
-        if self.module:
-            module, self.module = self.module, ""
-            importlib.import_module(module).add_arguments(self)
-        return super().parse_known_args(args, namespace)
+        commands.add_parser(name, help=line, description=line).module = module

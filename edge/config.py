@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from protos.config import cache_folder, expanded
+from protos.config import cache_folder
 from protos.errors import RequestError
 
 
@@ -28,11 +28,3 @@ def gpu() -> int:
 def engines_folder(digest: str) -> Path:
     """Where TensorRT keeps what it built for a bundle on this device."""
     return cache_folder() / "tensorrt" / digest[:12]
-
-
-def bundle_folder() -> Path:
-    """The bundle used where none is named: $ISTHMUS_BUNDLE, or the built-in model's in the cache folder. It
-    may not exist yet.
-    """
-    chosen = os.environ.get("ISTHMUS_BUNDLE")
-    return expanded(chosen) if chosen else cache_folder() / "bundles" / "nano"

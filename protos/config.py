@@ -16,6 +16,17 @@ def cache_folder() -> Path:
     return base / "isthmus"
 
 
+def named_bundle() -> Path | None:
+    """The bundle that $ISTHMUS_BUNDLE names for commands that are given none; it may not exist."""
+    chosen = os.environ.get("ISTHMUS_BUNDLE")
+    return expanded(chosen) if chosen else None
+
+
+def built_in_bundle() -> Path:
+    """Where the built-in model's bundle is kept once it was split. It may not exist yet."""
+    return cache_folder() / "bundles" / "nano"
+
+
 def expanded(path: str) -> Path:
     """A path, `~` in front of it being the home folder. Raises RequestError where that is not known."""
     try:

@@ -33,6 +33,14 @@ _MAX_NEAR = 3
 _MAX_NAMED = 64
 
 
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A question with the nearest of the known names; empty where none is near."""
+    bare = {one.lstrip("-"): one for one in known}  # that options begin alike is no likeness
+    found = difflib.get_close_matches(name[:_MAX_NAMED].lstrip("-"), list(bare), _MAX_NEAR)
+    near = [bare[one] for one in found]
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
 class IsthmusError(Exception):
     """Something expected went wrong; the message says what to do. `facts` holds what it speaks of, by
     name.
@@ -89,10 +97,10 @@ class UnknownName(RequestError):
 
     def __init__(self, what: str, name: str, known: list[str]) -> None:
         name, listed = name[:_MAX_NAMED], ", ".join(known) or "none"
-        near = " or ".join(difflib.get_close_matches(name, known, _MAX_NEAR))
-        meant = f" (did you mean {near}?)" if near else ""
         super().__init__(
-            f"there is no {what} {name!r}{meant}; choose one of: {listed}", name=name, known=known
+            f"there is no {what} {name!r}{did_you_mean(name, known)}; choose one of: {listed}",
+            name=name,
+            known=known,
         )
 
 

@@ -1,5 +1,6 @@
 """Labels with their embeddings, in a file: those that a bundle brings, or an operator's own for a bundle."""
 
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
 from protos.limits import check_texts
 
-_COMMAND = "isthmus bundle labels BUNDLE LABELS.txt -o FILE"
+_COMMAND = "isthmus bundle labels LABELS.txt --bundle DIR -o FILE"
 _ROOM = 1 << 16  # for the headers of an .npz
 _MAX_LIST_BYTES = 1 << 20
+_LIKE_A_FILE = re.compile(r"[/\\\\]|\.[A-Za-z0-9]{1,6}$")  # a folder in front, or an ending
 
 
 @dataclass(frozen=True)
@@ -108,20 +110,33 @@ def _check(found: Labels, matching: pb.Matching) -> None:
 
 
 def named_labels(text: str) -> tuple[str, ...]:
-    """Labels as a person names them: a file with one a line, or a comma-separated list. Raises
-    RequestError.
+    """Labels as a person names them: a file with one a line, or a comma-separated list. Raises RequestError
+    where they name none, and for what looks like a file and is none.
     """
     path = Path(text)
-    if not text or not _is_file(path):
-        return tuple(label.strip() for label in text.split(",")) if text.strip() else ()
+    if _is_file(path):
+        labels = tuple(line.strip() for line in _lines(path) if line.strip())
+    elif _LIKE_A_FILE.search(text) and "," not in text:
+        raise RequestError(
+            f"there is no file {text!r} to read labels from; give a UTF-8 file with one label a line, or a "
+            "list: cat,dog",
+            path=text,
+        )
+    else:
+        labels = tuple(label.strip() for label in text.split(",")) if text.strip() else ()
+    if not labels:
+        raise RequestError(f"{text!r} names no label; give a UTF-8 file with one a line, or a list: cat,dog")
+    return labels
+
+
+def _lines(path: Path) -> list[str]:
     try:
         with path.open("rb") as stream:
-            lines = stream.read(_MAX_LIST_BYTES).decode().splitlines()
+            return stream.read(_MAX_LIST_BYTES).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(
-            f"{path} cannot be read as labels ({error}); give a UTF-8 file with one label a line", path=text
-        ) from error
-    return tuple(line.strip() for line in lines if line.strip())
+        message = f"{path} cannot be read as labels ({error}); give a UTF-8 file with one label a line"
+        made = ", or one that isthmus bundle labels made with --label-file" if path.suffix == ".npz" else ""
+        raise RequestError(message + made, path=str(path)) from error
 
 
 def _is_file(path: Path) -> bool:

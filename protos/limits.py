@@ -88,6 +88,15 @@ def check_labels(labels: Sequence[str], manifest: pb.Manifest) -> None:
         raise PromptError(f"the label {twice!r} is given twice; name each label once", label=twice)
 
 
+def check_no_question(question: str, manifest: pb.Manifest) -> None:
+    """Raises PromptError for a question to a dual encoder: it would be dropped in silence."""
+    if question.strip():
+        raise PromptError(
+            f"{manifest.model} chooses among labels and reads no question; leave the question out, and name "
+            "what to choose from: --labels cat,dog"
+        )
+
+
 def check_texts(texts: Sequence[str], matching: pb.Matching) -> None:
     """Raises PromptError for texts, of a label each or as they are, that are too many, too long, or none."""
     if len(texts) > matching.max_texts:

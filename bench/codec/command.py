@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from PIL import features
 
-from bench.rig.arguments import NANO, add_bundle, add_count, add_data, add_json
-from bench.rig.console import step_progress, wide_console
-from bench.rig.figures import check_places, save_figures
+from bench.rig.arguments import NANO, add_count, add_data, add_figures
+from bench.rig.bundles import chosen_bundle
+from bench.rig.console import wide_console
+from bench.rig.figures import check_places, publish
 from protos.bundle import Bundle
 from protos.config import cache_folder
 from protos.errors import RequestError
+from protos.terminal.options import add_bundle
+from protos.terminal.progress import progress
 from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # they need torch, which takes its time
@@ -33,15 +36,15 @@ Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrup
 stopped.
 
 examples:
-  isthmus bench codec bundle --data nano
-  isthmus bench codec bundle --data ~/photos --pictures 60 --html codec.html
-  isthmus bench codec bundle --data ~/photos --questions asked.json --json codec.json
+  isthmus bench codec --data nano                           # the built-in model
+  isthmus bench codec --bundle bundle --data ~/photos --pictures 60 --html codec.html
+  isthmus bench codec --bundle bundle --data ~/photos --questions asked.json -o codec.json
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench codec`."""
-    command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
+    command.epilog = _EPILOG
     add_bundle(command)
     add_data(command)
     command.add_argument(
@@ -51,8 +54,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="questions about the pictures of DIR (default: DIR's own)",
     )
     add_count(command, "--pictures", 120, "at most so many pictures")
-    add_json(command, "F")
-    command.add_argument("--html", type=Path, metavar="F", help="write a page with a picture")
+    add_figures(command)
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a page with a picture")
     command.set_defaults(run=run)
 
 
@@ -65,11 +68,10 @@ def run(options: argparse.Namespace) -> None:
         raise RequestError(
             "this Pillow cannot write AVIF, the strongest rival; get one that can: pip install 'pillow>=11.3'"
         )
-    check_places(options.json, options.html)
-    bundle = Bundle.open(options.bundle)
+    check_places(options.output, options.html)
+    bundle = chosen_bundle(options.bundle)
     report = _measured(bundle, _evaluation_set(options, bundle))
-    tables.show(report, wide_console())
-    save_figures(options.json, report.record())
+    publish(options, report.record(), lambda: tables.show(report, wide_console()))
     if options.html:
         page.save(options.html, report)
 
@@ -93,8 +95,6 @@ def _measured(bundle: Bundle, evaluation_set: "EvaluationSet") -> "CodecReport":
     from splitter.silence import silence_libraries
 
     cache = ResultCache.of(cache_folder() / "bench", bundle, evaluation_set)
-    with step_progress() as progress, silence_libraries():
-        task = progress.add_task("reading the model", total=steps(bundle))
-        return measure(
-            bundle, evaluation_set, cache, lambda name: progress.update(task, description=name, advance=1)
-        )
+    with progress() as shown, silence_libraries():
+        shown.step("measuring", steps(bundle))
+        return measure(bundle, evaluation_set, cache, lambda name: shown.advance(note=name))

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress
 
-from bench.rig.arguments import add_count, add_json
-from bench.rig.console import progress_bar
-from bench.rig.figures import check_places, save_figures
-from protos.bundle import Bundle
+from bench.rig.arguments import add_count, add_figures
+from bench.rig.bundles import chosen_bundle
+from bench.rig.figures import check_places, publish
+from protos.errors import RequestError
+from protos.terminal.options import add_bundle
+from protos.terminal.progress import Progress, progress
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
     from bench.head.results import HeadFigures
 
+_EPILOG = """\
+examples:
+  isthmus bench head --threads 2                            # the built-in model
+  isthmus bench head --bundle bundle --repetitions 50 -o head.json
+  isthmus bench head --config smolvlm-256m
+"""
 _CONFIG_HELP = (
     "a model of true size with random weights instead, built for the measurement: smolvlm-256m, "
     "vit-b16-224, blip-base"
@@ -25,12 +32,12 @@ _CONFIG_HELP = (
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench head`."""
-    what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
-    what.add_argument("--config", metavar="NAME", help=_CONFIG_HELP)
+    command.epilog = _EPILOG
+    add_bundle(command)
+    command.add_argument("--config", metavar="NAME", help=_CONFIG_HELP)
     add_count(command, "--threads", 1, "threads of each form")
     add_count(command, "--repetitions", 20, "turns")
-    add_json(command)
+    add_figures(command)
     command.set_defaults(run=run)
 
 
@@ -39,28 +46,27 @@ def run(options: argparse.Namespace) -> None:
     from bench.head import tables
     from splitter.silence import silence_libraries
 
-    check_places(options.json)
+    if options.bundle and options.config:
+        raise RequestError("--config builds a model in place of a bundle; leave --bundle or --config out")
+    check_places(options.output)
     with (
         tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder,
-        progress_bar() as progress,
+        progress() as shown,
         silence_libraries(),
     ):
-        figures = _measured(options, Path(folder), progress)
-    tables.show(figures, Console())
-    save_figures(options.json, asdict(figures))
+        figures = _measured(options, Path(folder), shown)
+    publish(options, asdict(figures), lambda: tables.show(figures, Console()))
 
 
-def _measured(options: argparse.Namespace, folder: Path, progress: Progress) -> "HeadFigures":
+def _measured(options: argparse.Namespace, folder: Path, shown: Progress) -> "HeadFigures":
     from bench.head import towers
     from bench.head.measure import measure
 
-    task = progress.add_task("exporting", total=options.repetitions)
+    shown.step("exporting")
     if options.config:
         bundle, graphs = towers.build(options.config, folder / "bundle")
     else:
-        bundle = Bundle.open(options.bundle)
+        bundle = chosen_bundle(options.bundle)
         graphs = towers.Towers.of(bundle.folder("cloud"))
-    progress.update(task, description="measuring")
-    return measure(
-        bundle, graphs, folder, options.threads, options.repetitions, lambda: progress.advance(task)
-    )
+    shown.step("measuring", options.repetitions)
+    return measure(bundle, graphs, folder, options.threads, options.repetitions, shown.advance)

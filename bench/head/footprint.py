@@ -69,4 +69,4 @@ def _resident() -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    child.run(lambda: main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

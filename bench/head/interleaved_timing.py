@@ -123,4 +123,4 @@ def _torch(folder: Path, pixels: NDArray[np.float32], dtype: torch.dtype) -> Con
 
 if __name__ == "__main__":
     with silence_libraries():
-        main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+        child.run(lambda: main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))

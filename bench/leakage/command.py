@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from bench.rig.arguments import NANO, add_bundle, add_count, add_data, add_json
-from bench.rig.console import step_progress
-from bench.rig.figures import check_places, save_figures
+from bench.rig.arguments import NANO, add_count, add_data, add_figures
+from bench.rig.bundles import chosen_bundle
+from bench.rig.figures import check_places, publish
 from protos.bundle import Bundle
 from protos.config import cache_folder
 from protos.errors import RequestError
+from protos.terminal.options import add_bundle
+from protos.terminal.progress import progress
 from splitter.commands import wait_quietly
 from splitter.commands.leakage import save_leakage
 
@@ -37,20 +39,20 @@ Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrup
 stopped.
 
 examples:
-  isthmus bench leakage bundle --data nano --steps 200
-  isthmus bench leakage bundle --data ~/photos --known 400 --json leakage.json
+  isthmus bench leakage --data nano --steps 200             # the built-in model
+  isthmus bench leakage --bundle bundle --data ~/photos --known 400 -o leakage.json
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench leakage`."""
-    command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
+    command.epilog = _EPILOG
     add_bundle(command)
     add_data(command)
     add_count(command, "--known", 400, "pictures to learn from")
     add_count(command, "--pictures", 40, "held-out pictures")
     add_count(command, "--steps", 300, "of training, of 16 pictures each")
-    add_json(command, "F")
+    add_figures(command)
     command.set_defaults(run=run)
 
 
@@ -60,24 +62,27 @@ def run(options: argparse.Namespace) -> None:
     from bench.leakage import tables
     from bench.rig.machine import setting
 
-    check_places(options.json)
-    bundle = Bundle.open(options.bundle)
+    check_places(options.output)
+    bundle = chosen_bundle(options.bundle)
     report = _measured(options, bundle)
     where = setting(1, 1)
-    tables.show(report, where, Console())
     figures = {"setting": asdict(where), **report.record()}
+    publish(
+        options,
+        {"bundle": bundle.digest, **figures},
+        lambda: tables.show(report, where, Console()),
+    )
     _keep_beside(bundle, figures)
-    save_figures(options.json, {"bundle": bundle.digest, **figures})
 
 
 def _measured(options: argparse.Namespace, bundle: Bundle) -> "LeakageReport":
     from splitter.silence import silence_libraries
 
-    with step_progress() as progress, silence_libraries():
-        task = progress.add_task("reading the model", total=None)
+    with progress() as shown, silence_libraries():
+        shown.step("reading the model")
         attack = _attack(options, bundle)
-        progress.update(task, total=attack.work)
-        return attack.run(lambda name: progress.update(task, description=name, advance=1))
+        shown.step("attacking", attack.work)
+        return attack.run(lambda name: shown.advance(note=name))
 
 
 def _keep_beside(bundle: Bundle, figures: Mapping[str, Any]) -> None:

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from bench.memory.measure import measure
 from bench.memory.tables import summary, table
-from bench.rig.arguments import add_count, add_json
-from bench.rig.console import progress_bar
-from bench.rig.figures import check_places, save_figures
+from bench.rig.arguments import add_count, add_figures
+from bench.rig.figures import check_places, publish
+from protos.terminal.progress import progress
 
 _EPILOG = """\
 A random checkpoint of true size is written under --disk (13.5 GB for llava-7b, and as much again for its
@@ -20,13 +20,13 @@ bundle), split in a process of its own, and thrown away. The peak of resident me
 which part of it no file backs is looked at every 10 ms.
 
 example:
-  isthmus bench memory --config llava-7b --disk /var/tmp --json memory.json
+  isthmus bench memory --config llava-7b --disk /var/tmp -o memory.json
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench memory`."""
-    command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
+    command.epilog = _EPILOG
     command.add_argument(
         "--config", default="llava-7b", metavar="NAME", help="llava-7b or llava-tiny (default: %(default)s)"
     )
@@ -37,18 +37,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="where there is room (default: the system's temporary folder)",
     )
     add_count(command, "--pictures", 1, "held-out pictures to measure on")
-    add_json(command)
+    add_figures(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Measure and report. Raises RequestError, UnknownName or DiskFull."""
-    check_places(options.json)
+    check_places(options.output)
     folder = Path(tempfile.mkdtemp(prefix="isthmus-bench-", dir=options.disk))
     try:
-        with progress_bar() as progress:
-            figures = measure(options.config, folder, options.pictures, progress)
+        with progress() as shown:
+            figures = measure(options.config, folder, options.pictures, shown)
     finally:
         shutil.rmtree(folder)
-    Console().print(table(figures), summary(figures), sep="\n")
-    save_figures(options.json, asdict(figures))
+    publish(options, asdict(figures), lambda: Console().print(table(figures), summary(figures), sep="\n"))

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress
-
 from bench.rig import child
+from protos.terminal.progress import Progress
 
 _TARGET = 4 << 30  # beyond the tower
 
@@ -33,27 +32,25 @@ class MemoryFigures:
         return _TARGET + self.tower
 
 
-def measure(config: str, folder: Path, pictures: int, progress: Progress) -> MemoryFigures:
+def measure(config: str, folder: Path, pictures: int, shown: Progress) -> MemoryFigures:
     """Write the checkpoint, split it, and take the peaks. Raises UnknownName or DiskFull."""
     from bench.memory import checkpoint, split_process
     from splitter.families.loading import Checkpoint
 
-    task = progress.add_task("writing the checkpoint", total=None)
-    checkpoint.write(
-        config, folder / "checkpoint", lambda done, total: progress.update(task, completed=done, total=total)
-    )
+    shown.step("writing the checkpoint")
+    checkpoint.write(config, folder / "checkpoint", shown.update)
     checkpoint.write_pictures(folder / "pictures", 4 * max(4, pictures))
-    progress.update(task, description="splitting", completed=0, total=None)
+    shown.step("splitting")
     places = (folder / "checkpoint", folder / "pictures", folder / "bundle", pictures)
-    *steps, whole = _printed(child.results(split_process.__name__, *places), progress)
+    *steps, whole = _printed(child.results(split_process.__name__, *places), shown)
     read = Checkpoint(folder / "checkpoint")
     size = sum(tensor.end - tensor.begin for tensor in read.tensors.values())
     return MemoryFigures(config, size, read.language_bytes, read.vision_bytes, steps=steps, **whole)
 
 
-def _printed(events: Iterator[dict[str, Any]], progress: Progress) -> Iterator[dict[str, Any]]:
+def _printed(events: Iterator[dict[str, Any]], shown: Progress) -> Iterator[dict[str, Any]]:
     """The events, each step printed as it begins."""
     for event in events:
         if "step" in event:
-            progress.console.print(event["step"], highlight=False)
+            shown.say(event["step"])
         yield event

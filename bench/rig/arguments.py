@@ -3,24 +3,10 @@
 import argparse
 from pathlib import Path
 
-from protos.arguments import whole
+from protos.terminal.arguments import whole
+from protos.terminal.options import add_json
 
 NANO = "nano"  # as --data: the drawn scenes
-
-
-def add_bundle(command: argparse.ArgumentParser) -> None:
-    """BUNDLE."""
-    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle with its cloud folder")
-
-
-def add_built_in_bundle(command: argparse.ArgumentParser) -> None:
-    """--bundle DIR."""
-    command.add_argument(
-        "--bundle",
-        type=Path,
-        metavar="DIR",
-        help="a split of the built-in model (default: made once, kept in the cache)",
-    )
 
 
 def add_data(command: argparse.ArgumentParser) -> None:
@@ -40,6 +26,9 @@ def add_count(command: argparse.ArgumentParser, option: str, default: int, what:
     )
 
 
-def add_json(command: argparse.ArgumentParser, metavar: str = "FILE") -> None:
-    """--json FILE."""
-    command.add_argument("--json", type=Path, metavar=metavar, help="write the figures to a file")
+def add_figures(command: argparse.ArgumentParser) -> None:
+    """--json, and -o FILE."""
+    add_json(command)
+    command.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write the figures to a file, as JSON"
+    )

@@ -1,34 +1,41 @@
 """The bundle that the demonstration works with, and the cheapest of its uploads and splits."""
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from edge import config
 from protos import bundle_pb2 as pb
 from protos.bundle import MANIFEST, Bundle
-from protos.config import cache_folder
+from protos.config import built_in_bundle, named_bundle
 from protos.errors import BundleMissing, IsthmusError
+from protos.terminal.parser import Parser
 from splitter.commands import split
 from splitter.recipe import Options, recipe
 
 MAX_POINTS_LOST = 1.0
 
 
-def prepare(chosen: Path | None) -> Bundle:
-    """Open the chosen bundle, or else the built-in model's, which is split into the cache where it is missing
-    or out of date.
+def chosen_bundle(chosen: Path | None) -> Bundle:
+    """The chosen bundle, else that of $ISTHMUS_BUNDLE, else the built-in model's, which is split into the
+    cache where it is missing or out of date. Raises BundleError.
     """
-    folder = chosen or config.bundle_folder()
-    if folder == cache_folder() / "bundles" / "nano" and not _current(folder):
+    folder = chosen or named_bundle()
+    if folder:
+        return Bundle.open(folder)
+    folder = built_in_bundle()
+    if not _current(folder):
         _split(folder)
-    bundle = Bundle.open(folder)
+    return Bundle.open(folder)
+
+
+def prepare(chosen: Path | None) -> Bundle:
+    """The same, for what shows answers on the device."""
+    bundle = chosen_bundle(chosen)
     if not bundle.manifest.HasField("local"):
         raise BundleMissing(
-            f"{folder} cannot answer on the device, which the demonstration shows; split it again with "
+            f"{bundle.path} cannot answer on the device, which the demonstration shows; split it again with "
             "--with-local"
         )
     return bundle
@@ -41,7 +48,7 @@ def _current(folder: Path) -> bool:
 
 def options_of(folder: Path) -> Options:
     """What `_split` splits by."""
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     split.add_arguments(parser)
     return split.chosen_options(parser.parse_args(_arguments(folder)))
 
@@ -53,7 +60,8 @@ def _arguments(folder: Path) -> list[str]:
 def _split(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "isthmus", "split", *_arguments(folder)]
-    if subprocess.run(command, check=False).returncode:  # noqa: S603 - our own command
+    # to standard error: standard output is for what was asked
+    if subprocess.run(command, check=False, stdout=2).returncode:  # noqa: S603 - our own command
         raise IsthmusError(
             f"the built-in model could not be split into {folder}; what went wrong stands above"
         )

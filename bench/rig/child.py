@@ -5,10 +5,11 @@ a fresh one.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from protos.errors import IsthmusError
+from protos.terminal.failures import failure
 
 
 def results(module: str, *arguments: object) -> Iterator[Any]:
@@ -34,3 +35,13 @@ def results(module: str, *arguments: object) -> Iterator[Any]:
 def emit(value: object) -> None:
     """The child's side: print a JSON value as a line."""
     print(json.dumps(value), flush=True)
+
+
+def run(work: Callable[[], None]) -> None:
+    """The child's whole work; what goes wrong is a line on standard error, and the exit status."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - a person gets a line, never a traceback
+        text, status = failure(error, ["bench", *sys.argv])
+        print(f"isthmus: {text}", file=sys.stderr)
+        sys.exit(status)

@@ -37,6 +37,7 @@ class CloudProcess:
             str(os.getpid()),
             "cloud",
             "serve",
+            "--bundle",
             str(self._bundle),
             "--listen",
             "127.0.0.1:0",

@@ -1,10 +1,9 @@
-"""What every benchmark prints with: consoles, progress bars and tables without lines."""
+"""What every benchmark prints with: consoles and tables without lines."""
 
 from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 _PIPED_WIDTH = 170
@@ -14,17 +13,6 @@ def wide_console(width: int = _PIPED_WIDTH, *, stderr: bool = False) -> Console:
     """As wide as the terminal; where there is none, as wide as a table wants to be."""
     console = Console(stderr=stderr)
     return console if console.is_terminal else Console(stderr=stderr, width=width)
-
-
-def progress_bar() -> Progress:
-    """A bar on standard error that disappears at the end."""
-    return Progress(console=Console(stderr=True), transient=True)
-
-
-def step_progress() -> Progress:
-    """The same with the step's name, how many steps are done, and the time since the start."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def plain_table(title: str, padding: int = 1) -> Table:

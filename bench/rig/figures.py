@@ -1,11 +1,13 @@
-"""The file that a benchmark writes its figures to."""
+"""What a benchmark found: tables or JSON on standard output, and a file."""
 
+import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from protos.errors import RequestError
+from protos.files import write_whole
 
 
 def check_places(*files: Path | None) -> None:
@@ -18,7 +20,12 @@ def check_places(*files: Path | None) -> None:
             )
 
 
-def save_figures(file: Path | None, figures: Mapping[str, object]) -> None:
-    """Write them as JSON, where a file was asked for."""
-    if file:
-        file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+def publish(options: argparse.Namespace, figures: Mapping[str, object], show: Callable[[], None]) -> None:
+    """Show tables, or with --json print the figures instead; write them where -o says."""
+    text = json.dumps(figures, indent=1)
+    if options.output:
+        write_whole(options.output, text + "\n")
+    if options.json:
+        print(text)
+    else:
+        show()

@@ -3,11 +3,15 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from bench.rig.arguments import add_bundle, add_count, add_json
-from bench.rig.console import step_progress, wide_console
-from bench.rig.figures import check_places, save_figures
+from bench.rig.arguments import add_count, add_figures
+from bench.rig.bundles import chosen_bundle
+from bench.rig.console import wide_console
+from bench.rig.figures import check_places, publish
 from protos.bundle import Bundle
 from protos.errors import RequestError
+from protos.terminal.arguments import seconds
+from protos.terminal.options import add_bundle
+from protos.terminal.progress import progress
 from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
@@ -21,18 +25,24 @@ second. The head in place, both halves of the real codec. The bundle must be one
 about such scenes, as the built-in model does. H.264 needs PyAV: pip install av.
 
 examples:
-  isthmus bench video bundle
-  isthmus bench video bundle --clips 4 --seconds 12 --json video.json
+  isthmus bench video                                       # the built-in model
+  isthmus bench video --bundle bundle --clips 4 --length 12s -o video.json
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench video`."""
-    command.formatter_class, command.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
+    command.epilog = _EPILOG
     add_bundle(command)
     add_count(command, "--clips", 6, "clips of each kind")
-    add_count(command, "--seconds", 6, "length of a clip, at least 2")
-    add_json(command, "F")
+    command.add_argument(
+        "--length",
+        type=seconds("2s", "1h"),
+        default="6s",
+        metavar="TIME",
+        help="of a clip, in whole seconds (default: %(default)s)",
+    )
+    add_figures(command)
     command.set_defaults(run=run)
 
 
@@ -41,16 +51,13 @@ def run(options: argparse.Namespace) -> None:
     wait_quietly()
     from bench.video import h264, tables
 
-    if options.seconds < 2:
-        raise RequestError(f"--seconds is {options.seconds}; a cut needs at least 2")
     h264.check()
-    check_places(options.json)
-    report = _measured(Bundle.open(options.bundle), options.clips, options.seconds)
-    tables.show(report, wide_console())
-    save_figures(options.json, report.record())
+    check_places(options.output)
+    report = _measured(chosen_bundle(options.bundle), options.clips, options.length)
+    publish(options, report.record(), lambda: tables.show(report, wide_console()))
 
 
-def _measured(bundle: Bundle, clips: int, seconds: int) -> "VideoReport":
+def _measured(bundle: Bundle, clips: int, length: float) -> "VideoReport":
     from bench.codec.candidates.cloud_half import CloudHalf, check_one_tile
     from bench.video.candidates import every_candidate
     from bench.video.clips import KINDS
@@ -65,13 +72,13 @@ def _measured(bundle: Bundle, clips: int, seconds: int) -> "VideoReport":
     check_one_tile(bundle)
     cloud = CloudHalf(bundle)
     candidates = list(every_candidate(bundle, cloud))
-    with step_progress() as progress, silence_libraries():
-        task = progress.add_task("drawing", total=len(KINDS) * len(candidates))
+    with progress() as shown, silence_libraries():
+        shown.step("measuring", len(KINDS) * len(candidates))
         return measure(
             bundle,
             cloud,
             candidates,
             clips,
-            seconds,
-            lambda name: progress.update(task, description=name, advance=1),
+            round(length),
+            lambda name: shown.advance(note=name),
         )

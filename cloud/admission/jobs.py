@@ -8,7 +8,7 @@ from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
-from protos.limits import check_labels, check_question, check_texts
+from protos.limits import check_labels, check_no_question, check_question, check_texts
 from protos.matching import label_texts
 
 
@@ -37,6 +37,7 @@ def _generation(tail: Tail, request: ip.InferRequest, cached: CachedInputs) -> G
 
 
 def _labelling(tail: DualEncoder, request: ip.InferRequest, cached: CachedInputs) -> EmbeddingJob:
+    check_no_question(request.question, tail.bundle.manifest)
     image = vision_input(tail, request, cached)
     labels = tuple(request.labels or tail.matching.labels)
     return EmbeddingJob(

@@ -1,5 +1,8 @@
 """The gRPC server: its options, its address, health and reflection."""
 
+import socket
+from typing import Any
+
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -24,6 +27,29 @@ async def add_health(server: grpc.aio.Server) -> health.aio.HealthServicer:
     reflection.enable_server_reflection([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     await servicer.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
     return servicer
+
+
+def check_port(config: ServeConfig) -> None:
+    """Raises RequestError at once where `listen` would when all models are loaded."""
+    place = f"{config.host}:{config.port}"
+    try:
+        found = socket.getaddrinfo(config.host.strip("[]"), config.port, type=socket.SOCK_STREAM)
+        reasons = [_why_not(family, address) for family, _, _, _, address in found]
+    except OSError as error:
+        reasons = [error.strerror or str(error)]
+    if all(reasons):
+        raise RequestError(f"cannot listen on {place}: {reasons[0]}; choose another --listen", listen=place)
+
+
+def _why_not(family: int, address: tuple[Any, ...]) -> str:
+    """Why nobody can listen at an address; empty if one can."""
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a service that ended
+            tried.bind(address)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def listen(server: grpc.aio.Server, config: ServeConfig) -> str:

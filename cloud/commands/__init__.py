@@ -12,8 +12,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("serve", serve, "answer questions of devices, for one bundle or several"),
         ("status", status, "whether a service answers, what it serves, and how loaded it is"),
     ):
-        command.add_arguments(
-            commands.add_parser(
-                name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-            )
-        )
+        command.add_arguments(commands.add_parser(name, help=summary, description=summary))

@@ -2,46 +2,55 @@
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from cloud.config import DEVICES, DTYPES, ServeConfig, listen_address
 from protos.bundle import Bundle
+from protos.terminal.arguments import seconds, whole
+from protos.terminal.options import open_bundle
 
 _EPILOG = """\
 examples:
-  isthmus cloud serve bundle/                          answer on this machine only, port 7070
-  isthmus cloud serve bundle/ --listen 127.0.0.1:0     any free port; the line "listening on" names it
-  isthmus cloud serve a/ b/ --device cuda              two models from one service
-  isthmus cloud serve bundle/ --listen 0.0.0.0:7070    from elsewhere too: no TLS, private networks only
+  isthmus cloud serve --bundle bundle/                          # on this machine only, port 7070
+  isthmus cloud serve --bundle bundle/ --listen 127.0.0.1:0     # any free port; "listening on" names it
+  isthmus cloud serve --bundle a/ --bundle b/ --device cuda     # two models from one service
+  isthmus cloud serve --bundle bundle/ --listen 0.0.0.0:7070    # from elsewhere too: no TLS, private networks
 
-What was sent of a frame is personal data. It is held in memory only, for --keep seconds after a question
+What was sent of a frame is personal data. It is held in memory only, for --keep after a question
 about it, so that a second question uploads nothing and the next frame of a camera is coded by what changed;
-it is never written to disk. --keep 0 holds nothing.
+it is never written to disk. --keep 0s holds nothing.
 
-SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain seconds. A second one stops
+SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain. A second one stops
 at once.
 """
-_KEEP = "how long what was sent of a frame is held in memory; 0: not at all (default %(default)s)"
+_KEEP = "how long what was sent of a frame is held in memory; 0s: not at all (default: %(default)s)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus cloud serve`."""
     parser.epilog = _EPILOG
     parser.add_argument(
-        "bundles", nargs="+", type=Path, metavar="BUNDLE", help="folder made by `isthmus split`"
+        "-b",
+        "--bundle",
+        action="append",
+        type=Path,
+        metavar="DIR",
+        help="folder that `isthmus split` made, and once more for each further one (default: "
+        "$ISTHMUS_BUNDLE, or the built-in model's)",
     )
     parser.add_argument(
         "--listen",
         default="127.0.0.1:7070",
         metavar="HOST:PORT",
-        help="where to listen (default %(default)s)",
+        help="where to listen (default: %(default)s)",
     )
     _add_placement(parser)
-    _add_number(parser, "--max-batch", int, "N", "answers side by side (default %(default)s)")
-    _add_number(parser, "--max-waiting", int, "N", "requests that may wait (default %(default)s)")
-    _add_number(parser, "--threads", int, "N", "of torch on a CPU (default: torch's choice)")
-    _add_number(parser, "--drain", float, "SECONDS", "for running answers (default %(default)s)")
-    _add_number(parser, "--keep", float, "SECONDS", _KEEP)
+    _add_count(parser, "--max-batch", 1, 1024, "answers side by side (default: %(default)s)")
+    _add_count(parser, "--max-waiting", 1, 100_000, "requests that may wait (default: %(default)s)")
+    _add_count(parser, "--threads", 0, 1024, "of torch on a CPU (default: torch's choice)")
+    _add_time(parser, "--drain", "10s", "1h", "for running answers (default: %(default)s)")
+    _add_time(parser, "--keep", "5min", "24h", _KEEP)
     parser.add_argument("--verbose", action="store_true", help="one log line a request")
     parser.set_defaults(run=run)
 
@@ -58,11 +67,13 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_number(
-    parser: argparse.ArgumentParser, option: str, kind: type[int] | type[float], unit: str, text: str
-) -> None:
+def _add_count(parser: argparse.ArgumentParser, option: str, least: int, most: int, text: str) -> None:
     default = getattr(ServeConfig, option.removeprefix("--").replace("-", "_"))
-    parser.add_argument(option, type=kind, default=default, metavar=unit, help=text)
+    parser.add_argument(option, type=whole(least, most), default=default, metavar="N", help=text)
+
+
+def _add_time(parser: argparse.ArgumentParser, option: str, default: str, most: str, text: str) -> None:
+    parser.add_argument(option, type=seconds("0s", most), default=default, metavar="TIME", help=text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -71,14 +82,18 @@ def run(options: argparse.Namespace) -> int:
         level=logging.INFO if options.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
     )
-    config = _config(options)
-    bundles = [Bundle.open(path) for path in config.bundles]
+    bundles = [open_bundle(folder) for folder in options.bundle or [None]]
+    config = _config(options, bundles)
+    from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
+
+    check_port(config)
     from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
 
     return serve(bundles, config)
 
 
-def _config(options: argparse.Namespace) -> ServeConfig:
+def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConfig:
     host, port = listen_address(options.listen)
     names = ("device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep")
-    return ServeConfig(tuple(options.bundles), host, port, **{name: getattr(options, name) for name in names})
+    chosen = {name: getattr(options, name) for name in names}
+    return ServeConfig(tuple(bundle.path for bundle in bundles), host, port, **chosen)

@@ -14,16 +14,17 @@ from rich.table import Table
 
 from protos import inference_pb2 as pb
 from protos.address import check_peer
-from protos.arguments import number
 from protos.bundle import Bundle
 from protos.errors import CloudError, WrongBundle
 from protos.inference_pb2_grpc import InferenceStub
 from protos.keepalive import client_options
+from protos.terminal.arguments import seconds
+from protos.terminal.options import add_json
 
 _EPILOG = """\
 examples:
   isthmus cloud status 127.0.0.1:7070
-  isthmus cloud status 10.0.0.5:7070 --bundle bundle/      fails unless this bundle is served there
+  isthmus cloud status 10.0.0.5:7070 --bundle bundle/      # fails unless this bundle is served there
   isthmus cloud status 127.0.0.1:7070 --json
 
 Runs on a device too: it needs neither torch nor a bundle. The exit status is 0 where a service answers.
@@ -40,15 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus cloud status`."""
     parser.epilog = _EPILOG
     parser.add_argument("address", metavar="HOST:PORT", help="where `isthmus cloud serve` listens")
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle that must be served")
+    parser.add_argument("-b", "--bundle", type=Path, metavar="DIR", help="a bundle that must be served")
     parser.add_argument(
         "--timeout",
-        type=number(0.001, 3600, "seconds"),
-        default=5.0,
-        metavar="SECONDS",
+        type=seconds(),
+        default="5s",
+        metavar="TIME",
         help="how long to wait (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -63,17 +64,17 @@ def run(options: argparse.Namespace) -> None:
         _print(options.address, described, milliseconds)
 
 
-def _ask(address: str, seconds: float) -> tuple[pb.DescribeReply, float]:
+def _ask(address: str, timeout: float) -> tuple[pb.DescribeReply, float]:
     """What the service says of itself, and the median milliseconds of asking."""
     check_peer(address)
     unproxied = ("grpc.enable_http_proxy", 0)
     with grpc.insecure_channel(address, options=[*client_options(), unproxied]) as channel:
         stub, times = InferenceStub(channel), []
         try:
-            described: pb.DescribeReply = stub.Describe(pb.DescribeRequest(), timeout=seconds)
+            described: pb.DescribeReply = stub.Describe(pb.DescribeRequest(), timeout=timeout)
             for _ in range(_TIMES):
                 asked = time.monotonic()
-                described = stub.Describe(pb.DescribeRequest(), timeout=seconds)
+                described = stub.Describe(pb.DescribeRequest(), timeout=timeout)
                 times.append((time.monotonic() - asked) * 1000)
         except grpc.RpcError as error:
             code = error.code()

@@ -5,25 +5,27 @@ import signal
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.markup import escape
 
-from bench.rig.arguments import add_built_in_bundle
 from bench.rig.bundles import prepare
 from bench.rig.console import wide_console
 from bench.rig.outcomes import Outcome
 from deploy.demo import output, tables
 from deploy.demo import run as measurement
-from protos.arguments import whole
+from protos.terminal.arguments import whole
+from protos.terminal.options import add_bundle, add_json
+from protos.terminal.progress import Progress, progress
 
 _MAX_QUESTIONS = 200
 _PIPED_WIDTH = 160
 _EPILOG = """\
 examples:
-  isthmus demo                                   about half a minute; open demo/report.html afterwards
-  isthmus demo --questions 20 --json demo.json   more of it, and the figures for a program
-  isthmus demo --bundle my-bundle                another split of the built-in model (made with --with-local)
+  isthmus demo                                     # about half a minute; open demo/report.html afterwards
+  isthmus demo --questions 20 --json > demo.json   # more of it, and the figures for a program
+  isthmus demo --bundle my-bundle                  # another split of the built-in model, made --with-local
 
 The cloud service runs as a process of its own on this machine; a proxy between makes the link good, slow or
 poor.
@@ -33,55 +35,50 @@ poor.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus demo`."""
     parser.epilog = _EPILOG
-    add_built_in_bundle(parser)
+    add_bundle(parser)
     parser.add_argument(
+        "-o",
         "--output",
         type=Path,
         default=Path("demo"),
         metavar="DIR",
-        help="where the report goes (default %(default)s)",
+        help="where the report goes (default: %(default)s)",
     )
     parser.add_argument(
         "--questions",
         type=whole(1, _MAX_QUESTIONS),
         default=9,
         metavar="N",
-        help="for each strategy on each link (default %(default)s)",
+        help="for each strategy on each link (default: %(default)s)",
     )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write every figure to a file; - for standard output"
-    )
-    parser.add_argument(
-        "--open",
-        choices=("yes", "no"),
-        default="no",
-        help="open the report in a browser (default %(default)s)",
-    )
+    add_json(parser)
+    parser.add_argument("--open", action="store_true", help="open the report in a browser")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Prepare, measure, report. Raises RequestError, BundleError or CloudError where it cannot."""
-    output.check(options.output, options.json)
-    console = wide_console(_PIPED_WIDTH, stderr=str(options.json) == "-")
+    output.check(options.output)
+    console = wide_console(_PIPED_WIDTH, stderr=options.json)
     with _termination_as_interrupt():
         bundle = prepare(options.bundle)
-        with console.status("preparing") as status:
-            record = measurement.run(
-                bundle, options.questions, lambda link, outcome: status.update(_now(link, outcome))
-            )
+        with progress() as shown:
+            record = measurement.run(bundle, options.questions, partial(_show, shown))
     tables.show(console, record)
     page = output.write(record, options.output)
     if options.json:
-        output.write_json(record, options.json)
+        print(output.as_json(record))
     console.print(f"[bold]{escape(str(page))}[/] shows all of it; the run took {record.seconds:.0f} s")
-    if options.open == "yes":
+    if options.open:
         webbrowser.open(page.resolve().as_uri())
     return 0
 
 
-def _now(link: str, outcome: Outcome | None) -> str:
-    return f"{link}: {outcome.strategy}, {outcome.verdict}" if outcome else link
+def _show(shown: Progress, link: str, outcome: Outcome | None) -> None:
+    if outcome is None:
+        shown.step(link)
+    else:
+        shown.advance(note=f"{outcome.strategy}, {outcome.verdict}")
 
 
 @contextmanager

@@ -10,12 +10,11 @@ from pathlib import Path
 from deploy.demo.page import render
 from deploy.demo.record import Record
 from protos.errors import RequestError
-from protos.files import write_whole
 
 PAGE = "report.html"
 
 
-def check(folder: Path, figures: Path | None) -> None:
+def check(folder: Path) -> None:
     """Raise RequestError now, before anything is measured, for places that cannot be written to later."""
     if not folder.name or (folder.exists() and not folder.is_dir()):
         raise RequestError(
@@ -26,16 +25,14 @@ def check(folder: Path, figures: Path | None) -> None:
             f"--output {folder} holds other files than an earlier report; name another folder, or empty "
             "this one"
         )
-    _check_parent("--output", folder)
-    if figures and str(figures) != "-":
-        _check_parent("--json", figures)
+    _check_parent(folder)
 
 
 def write(record: Record, folder: Path) -> Path:
     """Write the page and the pictures into a folder, whole or not at all; an earlier report there is
     replaced. Gives the page.
     """
-    check(folder, None)
+    check(folder)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         aside.chmod(0o755)
@@ -49,16 +46,12 @@ def write(record: Record, folder: Path) -> Path:
     return folder / PAGE
 
 
-def write_json(record: Record, file: Path) -> None:
-    """Write every figure and the summaries to a file; - is standard output."""
+def as_json(record: Record) -> str:
+    """Every figure and the summaries."""
     summaries = [
         {"link": run.name, **dataclasses.asdict(summary)} for run in record.links for summary in run.summaries
     ]
-    text = json.dumps({**dataclasses.asdict(record), "summaries": summaries}, indent=1, default=_size)
-    if str(file) == "-":
-        print(text)
-        return
-    write_whole(file, text + "\n")
+    return json.dumps({**dataclasses.asdict(record), "summaries": summaries}, indent=1, default=_size)
 
 
 def _size(data: bytes) -> str:
@@ -70,14 +63,14 @@ def _ours(path: Path) -> bool:
     return path.name == PAGE or (path.name.startswith("scene-") and path.suffix == ".png")
 
 
-def _check_parent(option: str, path: Path) -> None:
+def _check_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(
-            f"{option} {path} cannot be made ({error.strerror}); name another place"
+            f"--output {path} cannot be made ({error.strerror}); name another place"
         ) from error
     if not os.access(path.parent, os.W_OK):
         raise RequestError(
-            f"{option} {path} cannot be written; name another place, or allow writing to {path.parent}"
+            f"--output {path} cannot be written; name another place, or allow writing to {path.parent}"
         )

@@ -1,8 +1,12 @@
-"""`isthmus ask IMAGE QUESTION`: answer a question about a picture, here or with a cloud, and say how."""
+"""`isthmus ask IMAGE QUESTION...`: answer a question about a picture, here or with a cloud, and say how.
+
+The answer alone goes to standard output, all else to standard error.
+"""
 
 import argparse
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge import config
 from edge.costs.known import known_profile
 from edge.link.client import CloudClient
 from edge.link.link import Link, memory_file
@@ -22,21 +25,25 @@ from edge.policy.explain import COLUMNS, explain
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
-from protos.arguments import number, whole
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.config import cache_folder
 from protos.labels import Labels, named_labels
+from protos.terminal.arguments import milliseconds, number, whole
+from protos.terminal.options import add_bundle, add_json, open_bundle
 
 _SHOWN = 10  # labels, of what may be hundreds
 
 _EXAMPLES = """\
 examples:
-  isthmus ask scene.png "what color is the circle?"                       answer on this device
-  isthmus ask photo.jpg "describe the image" --cloud 127.0.0.1:7070       take whichever way is best
-  isthmus ask photo.jpg "how many squares?" --cloud 127.0.0.1:7070 --deadline 200 --explain
-  isthmus ask photo.jpg "is there a dog?" --cloud 127.0.0.1:7070 --route split@connector --no-local
-  isthmus ask photo.jpg --bundle clip --labels cat,dog                    a dual encoder chooses among labels
+  isthmus ask scene.png what color is the circle?                       # on this device
+  isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070       # whichever way is best
+  isthmus ask photo.jpg how many squares? --cloud 127.0.0.1:7070 --deadline 300ms --explain
+  isthmus ask photo.jpg "what's the dog doing?" --cloud 127.0.0.1:7070 --route split@connector --no-local
+  isthmus ask photo.jpg --bundle clip --labels cat,dog                  # a dual encoder chooses among labels
+
+The answer alone goes to standard output. Words of the question may stand without quotes, and options
+anywhere; what begins with a dash goes behind `--`.
 
 Routes: auto, local, split, split@CUT, split@CUT/CODEC, upload, upload@FORMAT-QUALITY. A cloud that fails is
 replaced by a local answer, which says so; --no-local makes it an error. What is learned of the link is
@@ -51,16 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "question",
         metavar="QUESTION",
-        nargs="?",
-        default="",
+        nargs="*",
+        default=[],
         help="none for a dual encoder, which chooses among labels",
     )
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        metavar="DIR",
-        help="what `isthmus split` made (default: $ISTHMUS_BUNDLE, or the built-in model's)",
-    )
+    add_bundle(parser)
     parser.add_argument(
         "--cloud", metavar="HOST:PORT", help="a service started with `isthmus cloud serve` (default: none)"
     )
@@ -76,32 +78,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="print what every way to answer would have cost, and why it lost",
+        help="say why the answer came this way, what every other would have cost, and why it lost",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Answer, print, and remember the link."""
     picture = read_picture(options.image)
-    bundle = Bundle.open(options.bundle or config.bundle_folder())
+    bundle = open_bundle(options.bundle)
     labels = _labels(bundle, options)
+    live = sys.stdout.isatty() and not options.json
     with _orchestrator(bundle, options) as orchestrator:
-        show = not options.json
         answer = orchestrator.answer(
             picture,
-            options.question,
+            " ".join(options.question),
             _rules(options),
             generation=_generation(options),
             labels=labels,
-            on_text=_print if show else _ignore,
-            on_restart=_print_restart if show else _ignore,
+            on_text=_print if live else _ignore,
+            on_restart=_print_restart if live else _ignore,
         )
-    if show:
-        _print_end(answer, explained=options.explain)
-    else:
+    if options.json:
         print(json.dumps(_as_json(answer)))
+        return
+    print("" if live else answer.text, flush=True)
+    _print_how(answer, explained=options.explain)
 
 
 @contextmanager
@@ -137,7 +140,9 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
     rules.add_argument(
         "--route", default="auto", metavar="ROUTE", help="force a way to answer (default: auto)"
     )
-    rules.add_argument("--deadline", type=whole(), metavar="MS", help="when the answer must be complete")
+    rules.add_argument(
+        "--deadline", type=milliseconds(), metavar="TIME", help="when the answer must be complete"
+    )
     rules.add_argument(
         "--never-upload", action="store_true", help="no picture leaves the device; features may"
     )
@@ -151,7 +156,6 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
     labels = parser.add_argument_group("dual encoders (CLIP, SigLIP)").add_mutually_exclusive_group()
     labels.add_argument(
         "--labels",
-        default="",
         help="choose among these: comma-separated, or a file with one a line (default: the bundle's)",
     )
     labels.add_argument(
@@ -163,7 +167,9 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
 
 
 def _labels(bundle: Bundle, options: argparse.Namespace) -> tuple[str, ...] | Labels:
-    return Labels.read(options.label_file, bundle) if options.label_file else named_labels(options.labels)
+    if options.label_file:
+        return Labels.read(options.label_file, bundle)
+    return () if options.labels is None else named_labels(options.labels)
 
 
 def _add_generation(parser: argparse.ArgumentParser) -> None:
@@ -210,19 +216,19 @@ def _print(text: str) -> None:
 
 
 def _ignore(_: str) -> None:
-    """Under --json nothing is printed before the end."""
+    """A program reads the answer: nothing is printed that may turn out void."""
 
 
 def _print_restart(reason: str) -> None:
+    """On a terminal the broken answer stands already, and stays."""
     print(flush=True)
     Console(stderr=True, soft_wrap=True).print(
         f"that answer broke off, here is another: {reason}", style="dim", highlight=False, markup=False
     )
 
 
-def _print_end(answer: Answer, *, explained: bool) -> None:
-    print(flush=True)
-    console = Console(soft_wrap=True)
+def _print_how(answer: Answer, *, explained: bool) -> None:
+    console = Console(stderr=True, soft_wrap=True)
     if answer.fallback:
         console.print(
             f"answered on the device: {answer.fallback}", style="yellow", highlight=False, markup=False

@@ -1,4 +1,4 @@
-"""`isthmus edge profile BUNDLE`: measure what each part of an answer costs on this device."""
+"""`isthmus edge profile`: measure what each part of an answer costs on this device."""
 
 import argparse
 import dataclasses
@@ -7,36 +7,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from edge import config
 from edge.costs.measure import measure
 from edge.models.providers import CHOICES, PROVIDER_HELP
-from protos.arguments import number, whole
-from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.terminal.arguments import seconds, whole
+from protos.terminal.options import add_bundle, add_json, open_bundle
+from protos.terminal.progress import progress
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 The orchestrator predicts the time of every route from these numbers. Measure once on each device, while it
 does nothing else; until then it uses those of the machine that split the model.
 
-example:
-  isthmus edge profile nano.isthmus --threads 2
+examples:
+  isthmus edge profile --threads 2
+  isthmus edge profile --bundle bundle --duration 20s -o jetson.json
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     line = "measure what each part of an answer costs on this device"
-    command = commands.add_parser(
-        "profile",
-        help=line,
-        description=line,
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made")
+    command = commands.add_parser("profile", help=line, description=line, epilog=_EXAMPLES)
+    add_bundle(command)
     command.add_argument(
         "--threads", type=whole(), default=1, metavar="N", help="threads for the model (default: 1)"
     )
@@ -44,11 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
     )
     command.add_argument(
-        "--seconds",
-        type=number(0, 3600, "seconds"),
-        default=5.0,
-        metavar="S",
-        help="how long to measure (default: 5)",
+        "--duration",
+        type=seconds("0s"),
+        default="5s",
+        metavar="TIME",
+        help="how long to measure (default: %(default)s)",
     )
     command.add_argument(
         "-o",
@@ -57,22 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where to keep the numbers (default: in the cache folder)",
     )
-    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    add_json(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Measure, save, print."""
-    bundle = Bundle.open(options.bundle)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("measuring", total=1.0)
-        profile = measure(
-            bundle,
-            options.threads,
-            options.seconds,
-            lambda done: bar.update(task, completed=done),
-            options.provider or "",
-        )
+    bundle = open_bundle(options.bundle)
+    with progress() as shown:
+        shown.step("measuring", 1.0)
+        profile = measure(bundle, options.threads, options.duration, shown.update, options.provider or "")
     path = options.output or config.profile_file(bundle.digest)
     profile.save(path)
     if options.json:

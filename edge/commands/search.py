@@ -1,4 +1,4 @@
-"""`isthmus search BUNDLE TEXT --photos DIR`: photos on this device, ranked by a text."""
+"""`isthmus search TEXT... --photos DIR`: photos on this device, ranked by a text."""
 
 import argparse
 import json
@@ -6,36 +6,31 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
 from edge.link.client import CloudClient
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.requests.search import PhotoMatch, photos_in, search
-from protos.arguments import whole
-from protos.bundle import Bundle
+from protos.terminal.arguments import whole
+from protos.terminal.options import add_bundle, add_json, open_named_bundle
+from protos.terminal.progress import progress
 
 _EXAMPLES = """\
 The photos never leave the device. The text is read here if the bundle was split --with-local, and else by
 the cloud.
 
 examples:
-  isthmus search clip "a dog on a beach" --photos ~/photos
-  isthmus search clip "a red car" --photos ~/photos --top 20 --cloud 127.0.0.1:7070 --json
+  isthmus search a dog on a beach --photos ~/photos --bundle clip
+  isthmus search a red car --photos ~/photos --bundle clip --top 20 --cloud 127.0.0.1:7070 --json
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus search`."""
     parser.epilog = _EXAMPLES
-    parser.add_argument(
-        "bundle",
-        type=Path,
-        metavar="BUNDLE",
-        help="folder that `isthmus split` made of a CLIP or SigLIP checkpoint",
-    )
-    parser.add_argument("text", metavar="TEXT", help="what to look for")
+    parser.add_argument("text", nargs="+", metavar="TEXT", help="what to look for")
+    add_bundle(parser, built_in=False)
     parser.add_argument(
         "--photos", type=Path, required=True, metavar="DIR", help="folder of photos, with those below it"
     )
@@ -61,29 +56,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads for the model (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Search and print."""
-    bundle, photos = Bundle.open(options.bundle), photos_in(options.photos)
+    bundle, photos = open_named_bundle(options.bundle, "one of CLIP or SigLIP"), photos_in(options.photos)
+    text = " ".join(options.text)
     client = CloudClient(options.cloud) if options.cloud else None
-    with client or nullcontext(), Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("looking", total=len(photos))
+    with client or nullcontext(), progress() as shown:
+        shown.step("looking at photos", len(photos))
         found = search(
             bundle,
-            options.text,
+            text,
             photos,
             client,
             threads=options.threads,
             provider=options.provider or "",
-            advance=lambda: bar.advance(task),
+            advance=shown.advance,
         )
     near = [one for one in found if not one.unavailable_reason][: options.top]
     unread = [one for one in found if one.unavailable_reason]
     if options.json:
-        print(json.dumps(_record(options.text, near, unread), indent=1))
+        print(json.dumps(_record(text, near, unread), indent=1))
         return
     console = Console()
     console.print(_table(near))

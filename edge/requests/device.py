@@ -23,7 +23,7 @@ from protos.bundle import Bundle
 from protos.codec import Floats
 from protos.costs.profile import DeviceProfile
 from protos.errors import PictureError
-from protos.limits import check_generation, check_labels, check_question
+from protos.limits import check_generation, check_labels, check_no_question, check_question
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,9 @@ class Device:
         Raises PromptError, PictureError or RequestError.
         """
         check_labels(question.labels, self._bundle.manifest)
-        if not self.compares:
+        if self.compares:
+            check_no_question(question.text, self._bundle.manifest)
+        else:
             check_question(question.text, self._bundle.manifest.limits)
             check_generation(question.generation)
         _check_picture(question.picture)

@@ -70,7 +70,7 @@ class DeviceProfile:
 
         Raises RequestError for a file that is none, WrongBundle for the profile of another bundle.
         """
-        remedy = f"on the device, measure again with: isthmus edge profile {bundle.path} -o {path}"
+        remedy = f"on the device, measure again with: isthmus edge profile --bundle {bundle.path} -o {path}"
         profile = cls._read(path, remedy)
         if profile.digest != bundle.digest:
             message = (

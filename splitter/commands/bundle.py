@@ -4,7 +4,6 @@ torch, but for labels.
 
 import argparse
 import json
-from pathlib import Path
 
 from google.protobuf import json_format
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.table import Table
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged
+from protos.terminal.options import add_bundle, add_json, open_bundle
 from splitter.commands import labels
 from splitter.commands.head_tables import facts_of, head_tables
 from splitter.commands.kinds import print_kinds
@@ -21,10 +21,10 @@ from splitter.commands.leakage import leakage_table
 _SHOWN = 10  # labels, of what may be hundreds
 _EPILOG = """\
 examples:
-  isthmus bundle show bundle
-  isthmus bundle show bundle --kinds
-  isthmus bundle verify bundle && echo whole
-  isthmus bundle labels bundle animals.txt -o animals.npz
+  isthmus bundle show
+  isthmus bundle show --bundle bundle --kinds
+  isthmus bundle verify --bundle bundle && echo whole
+  isthmus bundle labels animals.txt --bundle clip -o animals.npz
 """
 
 
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, line, run in actions:
         command = commands.add_parser(name, help=line, description=line)
-        command.add_argument("bundle", type=Path, help="folder of the bundle")
-        command.add_argument("--json", action="store_true", help="print one JSON object")
+        add_bundle(command)
+        add_json(command)
         if run is _show:
             command.add_argument(
                 "--kinds",
@@ -52,11 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     show = print_kinds if options.kinds else print_bundle
-    show(Bundle.open(options.bundle), as_json=options.json)
+    show(open_bundle(options.bundle), as_json=options.json)
 
 
 def _verify(options: argparse.Namespace) -> None:
-    bundle = Bundle.open(options.bundle)
+    bundle = open_bundle(options.bundle)
     checked = [(entry.path, entry.size, problem) for entry, problem in bundle.verify()]
     wrong = [problem for _, _, problem in checked if problem]
     if options.json:

@@ -4,9 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from protos.bundle import Bundle
-from protos.errors import RequestError
 from protos.labels import named_labels
+from protos.terminal.options import add_bundle, add_json, open_named_bundle
 from splitter.commands import wait_quietly
 
 EPILOG = """\
@@ -14,24 +13,18 @@ LABELS is a text file with one label a line, or a comma-separated list. The bund
 in the bundle's template. The file is for devices whose bundle has no text tower of its own (isthmus split
 --with-local), and for this bundle only.
 
-example:
-  isthmus bundle labels bundle animals.txt -o animals.npz
-  isthmus ask photo.jpg --bundle bundle --label-file animals.npz
+examples:
+  isthmus bundle labels animals.txt --bundle clip -o animals.npz
+  isthmus ask photo.jpg --bundle clip --label-file animals.npz
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "bundle",
-        type=Path,
-        metavar="BUNDLE",
-        help="folder that `isthmus split` made, its cloud part included",
-    )
     parser.add_argument("labels", metavar="LABELS", help="a file with one a line, or comma-separated")
+    add_bundle(parser, built_in=False)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the .npz to write")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(parser)
     parser.set_defaults(run=_run)
 
 
@@ -40,9 +33,7 @@ def _run(options: argparse.Namespace) -> None:
     from splitter.evaluate.texts import embed_labels
     from splitter.silence import silence_libraries
 
-    names, bundle = named_labels(options.labels), Bundle.open(options.bundle)
-    if not names:
-        raise RequestError(f"{options.labels!r} names no label; write one a line, or cat,dog")
+    names, bundle = named_labels(options.labels), open_named_bundle(options.bundle, "one of CLIP or SigLIP")
     with silence_libraries():
         embed_labels(bundle, names).save(options.output, bundle.digest)
     told = {"file": str(options.output), "bundle": bundle.digest, "labels": len(names)}

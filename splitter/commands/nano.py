@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from protos.arguments import whole
+from protos.terminal.arguments import whole
+from protos.terminal.options import add_json
+from protos.terminal.progress import progress
 from splitter.commands import wait_quietly
 
 _EPILOG = """\
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights", type=Path, help="folder of a checkpoint (default: the weights that ship)"
     )
     evaluate.add_argument("--questions", type=whole(), default=2000, help="how many (default: %(default)s)")
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(evaluate)
     evaluate.set_defaults(run=_eval)
 
 
@@ -59,11 +60,9 @@ def _eval(options: argparse.Namespace) -> None:
     from splitter.nano import WEIGHTS
     from splitter.silence import silence_libraries
 
-    with Progress(console=Console(stderr=True), transient=True) as progress, silence_libraries():
-        task = progress.add_task("asking", total=3 * options.questions)
-        result = evaluate(
-            options.weights or WEIGHTS, options.questions, lambda count: progress.advance(task, count)
-        )
+    with progress() as shown, silence_libraries():
+        shown.step("asking", 3 * options.questions)
+        result = evaluate(options.weights or WEIGHTS, options.questions, shown.advance)
     columns = {"the picture": result.seeing, "grey": result.grey, "another scene": result.swapped}
     if options.json:
         rows = {

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from protos.arguments import number
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.terminal.arguments import milliseconds, number, rate
+from protos.terminal.options import add_bundle, add_json, open_bundle
 from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
 from splitter.planning.page import save
 from splitter.planning.plan import Demands, Plan, plan
 from splitter.planning.tables import print_plan, record
 from splitter.planning.traces import Trace
-from splitter.planning.units import milliseconds, rate
 
 _EPILOG = """\
 The total is what the device's own policy predicts: head + encode + round trip + 8 bytes / uplink + cloud +
@@ -29,18 +29,18 @@ A trace has one line for each packet of 1500 bytes that may leave, in millisecon
 Times over it are exact over all instants at which a request may start; at its end it starts over.
 
 examples:
-  isthmus plan bundle                                        2 Mbit/s, 60 ms
-  isthmus plan bundle --uplink 64kbit/s --rtt 300ms --deadline 2s
-  isthmus plan bundle --trace lte.up --rtt 50ms --deadline 500ms
-  isthmus edge profile bundle -o jetson.json                 on the device; then here:
-  isthmus plan bundle --device jetson.json --html plan.html
+  isthmus plan                                               # the built-in model, 2 Mbit/s, 60 ms
+  isthmus plan --bundle bundle --uplink 64kbit/s --rtt 300ms --deadline 2s
+  isthmus plan --bundle bundle --trace lte.up --rtt 50ms --deadline 500ms
+  isthmus edge profile --bundle bundle -o jetson.json        # on the device; then here:
+  isthmus plan --bundle bundle --device jetson.json --html plan.html
 """
 _PIPED_WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `isthmus split` made")
+    add_bundle(parser)
     link = parser.add_mutually_exclusive_group()
     link.add_argument(
         "--uplink",
@@ -56,16 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recorded uplink in mahimahi's format, instead of a steady one",
     )
     parser.add_argument(
-        "--rtt", type=milliseconds, default="60ms", metavar="TIME", help="round trip (default: %(default)s)"
+        "--rtt",
+        type=milliseconds("0ms"),
+        default="60ms",
+        metavar="TIME",
+        help="round trip (default: %(default)s)",
     )
     parser.add_argument(
-        "--deadline", type=milliseconds, metavar="TIME", help="what an answer may take, as 500ms or 2s"
+        "--deadline", type=milliseconds(), metavar="TIME", help="what an answer may take, as 500ms or 2s"
     )
     parser.add_argument(
         "--device",
         type=Path,
         metavar="PROFILE",
-        help="what `isthmus edge profile BUNDLE -o PROFILE` wrote on the device",
+        help="what `isthmus edge profile -o PROFILE` wrote on the device",
     )
     parser.add_argument(
         "--max-loss",
@@ -81,13 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="expected length of an answer (default: 8)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--html", type=Path, metavar="F", help="also write a page with pictures")
+    add_json(parser)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with pictures")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    bundle = Bundle.open(options.bundle)
+    bundle = open_bundle(options.bundle)
     made = _plan(bundle, options)
     if options.html:
         save(options.html, made, bundle.manifest.model)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from protos.arguments import number
+from protos.terminal.arguments import number
 from splitter.quantize.quant_format import ACTIVATIONS, INT8, METHODS, PRECISIONS, QUANTIZATIONS, QuantFormat
 
 

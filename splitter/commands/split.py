@@ -1,21 +1,14 @@
 """`isthmus split`: a checkpoint in, a bundle out."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-
-from protos.arguments import number, whole
 from protos.bundle import Bundle
 from protos.labels import named_labels
+from protos.terminal.arguments import seconds, whole
+from protos.terminal.options import add_json
+from protos.terminal.progress import Progress, progress
 from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
@@ -46,7 +39,7 @@ which a device then knows; --with-local exports the text tower, so that a device
 Every cut gets codecs, a fitted and a learned one with several levels each. `fitted` takes seconds to
 minutes: neighbours grouped, principal directions as the tail sees them, one step, static tables. `learned`
 comes with it and has coarser levels: its directions and a small network on each side of them are trained,
-for --budget-minutes in all, most of them at the earliest cuts. What the device's discards, the tail does
+for --budget in all, most of them at the earliest cuts. What the device's discards, the tail does
 not miss, and the cloud's undoes part of the rounding. It is kept where it is better. It learns from views
 of the calibration pictures, parts of them in other colours and several in one; what it cannot learn so is
 what pictures unlike those show: give it hundreds. int8-zstd and fp16-zstd are what a cut costs without
@@ -59,7 +52,7 @@ examples:
   isthmus split -o bundle --with-local
   isthmus split ~/SmolVLM -o bundle --cuts vision.4,vision.8 --calibration ~/photos
   isthmus split ~/SmolVLM -o bundle --cuts auto --calibration ~/photos
-  isthmus split -o bundle --codec fitted,learned --budget-minutes 20
+  isthmus split -o bundle --codec fitted,learned --budget 20min
   isthmus split ~/SmolVLM -o bundle --calibration ~/photos --max-loss 0.2
   isthmus split ~/clip -o clip --calibration ~/photos --labels cat,dog --with-local
   isthmus split ~/SmolVLM -o jetson --calibration ~/photos --quantization static --activations s8
@@ -110,17 +103,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="comma-separated: fitted, learned, int8-zstd, fp16-zstd (default: %(default)s)",
     )
     parser.add_argument(
-        "--budget-minutes",
-        type=number(0.001, 1e6, "minutes"),
-        default=10.0,
-        metavar="M",
+        "--budget",
+        type=seconds("1s", "1000h"),
+        default="10min",
+        metavar="TIME",
         help="what training learned codecs may take (default: %(default)s)",
     )
     add_precision(parser)
     matching = parser.add_argument_group("dual encoders (CLIP, SigLIP)")
-    matching.add_argument(
-        "--labels", default="", help="the bundle's own: comma-separated, or a file with one a line"
-    )
+    matching.add_argument("--labels", help="the bundle's own: comma-separated, or a file with one a line")
     matching.add_argument(
         "--template",
         default="",
@@ -137,9 +128,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way"
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object at the end instead of tables"
-    )
+    add_json(parser)
     parser.set_defaults(run=_run)
 
 
@@ -153,48 +142,34 @@ def chosen_options(options: argparse.Namespace) -> Options:
         report_pictures=options.report_pictures,
         threads=options.threads,
         measure=options.measure,
-        labels=named_labels(options.labels),
+        labels=() if options.labels is None else named_labels(options.labels),
         template=options.template,
         codecs=tuple(name.strip() for name in options.codec.split(",")),
-        budget_minutes=options.budget_minutes,
+        budget_minutes=options.budget / 60,
         **precision(options),
     )
 
 
 def _run(options: argparse.Namespace) -> None:
-    console = Console(stderr=options.json)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     try:
-        with Progress(*columns, console=console, transient=True) as progress:
-            bundle = _split(options, progress)
+        with progress() as shown:
+            bundle = _split(options, shown)
     except KeyboardInterrupt:
-        console.print(
-            f"interrupted; finished steps are kept in {options.output}.parts, the same command goes on "
-            "from there"
+        print(
+            f"interrupted; finished steps are kept in {options.output}.parts, the same command goes on from "
+            "there",
+            file=sys.stderr,
         )
         raise
     print_bundle(bundle, as_json=options.json)
 
 
-def _split(options: argparse.Namespace, progress: Progress) -> Bundle:
-    started = progress.add_task("loading torch", total=None)
+def _split(options: argparse.Namespace, shown: Progress) -> Bundle:
+    shown.step("loading torch")
     wait_quietly()
     from splitter.silence import silence_libraries
     from splitter.split import split
 
     chosen = chosen_options(options)
-
-    def say(text: str) -> None:
-        progress.console.print(text, highlight=False)
-
-    def advance(step: str, done: int, total: int) -> None:
-        progress.update(started, description=step, completed=done, total=total)
-
     with silence_libraries():
-        return split(chosen, options.output, replace=options.replace, say=say, advance=advance)
+        return split(chosen, options.output, replace=options.replace, say=shown.say, advance=shown.reach)

@@ -10,8 +10,8 @@ from itertools import islice
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
+from protos.terminal.progress import progress
 from splitter.nano.model import PATCH, SHUFFLE
 from splitter.nano.scenes import MAX_OBJECTS, SIDE, TRAINING_SEEDS, Picture, Raster, Scene, flip, picture
 
@@ -39,10 +39,15 @@ class Example:
 
 
 def draw(count: int, processes: int) -> list[Example]:
-    """The first `count` training scenes, half of them passed through JPEG or WebP, with a progress bar."""
+    """The first `count` training scenes, half of them passed through JPEG or WebP, told of as it goes."""
     seeds = range(TRAINING_SEEDS, TRAINING_SEEDS + count)
-    with multiprocessing.get_context("spawn").Pool(processes) as workers:
-        return list(track(workers.imap(_example, seeds, chunksize=200), "drawing scenes", count))
+    with multiprocessing.get_context("spawn").Pool(processes) as workers, progress() as shown:
+        drawn = []
+        shown.step("drawing scenes", count)
+        for example in workers.imap(_example, seeds, chunksize=200):
+            drawn.append(example)
+            shown.advance()
+        return drawn
 
 
 def batches(pool: list[Example], size: int, max_objects: int, seed: int) -> Iterator[list[Example]]:

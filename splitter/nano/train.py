@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Idefics3ForConditionalGeneration
 
+from protos.terminal.progress import progress
 from splitter.nano import WEIGHTS
 from splitter.nano import pool as scenes_pool
 from splitter.nano.model import IMAGE_TOKENS, PATCH, processor, untrained
@@ -123,19 +123,12 @@ class Trainer:
     def run(self) -> None:
         """Train through all phases, from the last saved step on if there is one."""
         done, moments = self._restore()
-        with Progress(
-            TextColumn("{task.description:>14}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        ) as progress:
+        with progress() as shown:
             for index, phase in enumerate(PHASES):
-                task = progress.add_task(phase.name, total=phase.steps, note="")
                 first = done[1] if index == done[0] else phase.steps if index < done[0] else 0
-                progress.update(task, completed=first)
                 if first < phase.steps:
-                    report = partial(_tick, progress, task)
+                    shown.reach(phase.name, first, phase.steps)
+                    report = partial(shown.advance, 1)
                     self._run_phase(index, first, moments if index == done[0] else {}, report)
 
     def _run_phase(
@@ -204,10 +197,6 @@ class Trainer:
         for name, parameter in parameters.items():
             parameter.data.copy_(tensors[f"model/{name}"])
         return (index, step), {k: v for k, v in tensors.items() if not k.startswith("model/")}
-
-
-def _tick(progress: Progress, task: TaskID, note: str) -> None:
-    progress.update(task, advance=1, note=note)
 
 
 def _is_trained(name: str, phase: Phase) -> bool:

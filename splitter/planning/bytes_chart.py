@@ -1,9 +1,9 @@
 """Total time against bytes sent: a mark for each choice."""
 
+from protos.terminal.units import format_size, format_time
 from splitter.planning.frame import LETTER, MIN_MS, WIDTH, Frame, colour, drawing, drawn, weight
 from splitter.planning.plan import Option, Plan
 from splitter.planning.svg import Box, LogAxis, element, free, line, path, text, title
-from splitter.planning.units import format_size, format_time
 
 
 def bytes_chart(plan: Plan) -> str:

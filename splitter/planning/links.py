@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from protos.terminal.units import format_rate, format_time
 from splitter.planning.traces import Outages, Trace
-from splitter.planning.units import format_rate, format_time
 
 
 class Times(Protocol):

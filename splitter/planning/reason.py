@@ -1,7 +1,7 @@
 """The recommendation, with its reason, in one sentence."""
 
+from protos.terminal.units import format_bound, format_points, format_rate, format_size, format_time
 from splitter.planning.plan import Option, Plan, suitable
-from splitter.planning.units import format_bound, format_points, format_rate, format_size, format_time
 
 
 def reason(plan: Plan) -> str:

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from protos.terminal.units import format_bound, format_rate
 from splitter.planning.envelope import Stretch
 from splitter.planning.plan import Option, Plan
 from splitter.planning.reason import reason
-from splitter.planning.units import format_bound, format_rate
 
 BEST, FRONT = ">", "*"
 

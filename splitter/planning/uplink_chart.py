@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from protos.terminal.units import format_rate, format_time
 from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, Stretch
 from splitter.planning.frame import LETTER, MIN_MS, WIDTH, Frame, colour, drawing, drawn, weight
 from splitter.planning.plan import Option, Plan
 from splitter.planning.svg import LogAxis, element, line, path, spread, text, title
-from splitter.planning.units import format_rate, format_time
 
 _SAMPLES = 121
 _DASHES = {"split": "none", "upload": "7 4", "local": "2 4"}

@@ -39,5 +39,5 @@ assert "torch" not in sys.modules
 
 def test_a_sub_command_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        isthmus.main(["bench", "nothing"])
-    assert "invalid choice: 'nothing'" in capsys.readouterr().err
+        isthmus.main(["bench", "haed"])
+    assert "there is no command 'haed' (did you mean head?); choose one of: routes" in capsys.readouterr().err

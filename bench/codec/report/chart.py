@@ -7,8 +7,8 @@ from bench.codec.evaluation.captions import NLL
 from bench.codec.report.report import CodecReport
 from bench.codec.report.results import CodecResult
 from bench.codec.report.verdict import MAX_NLL, MAX_POINTS
+from protos.terminal.units import format_size
 from splitter.planning.svg import Box, LinearAxis, LogAxis, element, free, line, path, text, title
-from splitter.planning.units import format_size
 
 _WIDTH, _HEIGHT = 960.0, 600.0
 _WHOLE = "whole model"

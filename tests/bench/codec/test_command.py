@@ -45,7 +45,9 @@ def test_a_bundle_is_measured_on_scenes(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures, page = tmp_path / "codec.json", tmp_path / "codec.html"
-    assert bench(bundle.path, "--data", "nano", "--pictures", 3, "--json", figures, "--html", page) == 0
+    assert (
+        bench("--bundle", bundle.path, "--data", "nano", "--pictures", 3, "-o", figures, "--html", page) == 0
+    )
     said, found = capsys.readouterr().out, json.loads(figures.read_text())
     results = {one["name"]: one for one in found["rows"]}
     codecs = {f"split@{cut.name}/{codec.name}" for cut in bundle.manifest.cuts for codec in cut.codecs}
@@ -78,10 +80,10 @@ def test_finished_results_are_not_measured_again(
     (photos / "captions.json").write_text(
         json.dumps({"0.png": ["a small red ring"], "1.png": ["a large blue star"]})
     )
-    assert bench(bundle.path, "--data", photos) == 0
+    assert bench("--bundle", bundle.path, "--data", photos) == 0
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "bench").rglob("*.json")}
     first = capsys.readouterr().out
-    assert bench(bundle.path, "--data", photos) == 0
+    assert bench("--bundle", bundle.path, "--data", photos) == 0
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "bench").rglob("*.json")} == kept
     assert len(kept) == 1 + 6 + sum(len(cut.codecs) for cut in bundle.manifest.cuts)
     assert "NLL at most +0.01" in first
@@ -92,7 +94,8 @@ def test_questions_for_scenes_are_refused(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
-        bench(bundle.path, "--data", "nano", "--questions", tmp_path / "asked.json") == RequestError.exit_code
+        bench("--bundle", bundle.path, "--data", "nano", "--questions", tmp_path / "asked.json")
+        == RequestError.exit_code
     )
     assert "questions of their own" in capsys.readouterr().err
 
@@ -101,16 +104,16 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
     bundle: Bundle, tmp_path: Path
 ) -> None:
     assert (
-        bench(bundle.path, "--data", "nano", "--json", tmp_path / "none" / "codec.json")
+        bench("--bundle", bundle.path, "--data", "nano", "-o", tmp_path / "none" / "codec.json")
         == RequestError.exit_code
     )
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
-    assert bench(tmp_path, "--data", "nano") == BundleMissing.exit_code
+    assert bench("--bundle", tmp_path, "--data", "nano") == BundleMissing.exit_code
 
 
 def test_a_folder_without_pictures_is_refused(bundle: Bundle, tmp_path: Path) -> None:
-    assert bench(bundle.path, "--data", tmp_path / "none") == RequestError.exit_code
+    assert bench("--bundle", bundle.path, "--data", tmp_path / "none") == RequestError.exit_code
     (tmp_path / "a.png").write_bytes(b"no picture")
-    assert bench(bundle.path, "--data", tmp_path) == CheckpointError.exit_code
+    assert bench("--bundle", bundle.path, "--data", tmp_path) == CheckpointError.exit_code

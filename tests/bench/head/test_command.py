@@ -16,7 +16,10 @@ def test_the_head_of_a_bundle_is_measured(
     bundle_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "head.json"
-    assert isthmus.main(["bench", "head", str(bundle_path), "--repetitions", "2", "--json", str(file)]) == 0
+    assert (
+        isthmus.main(["bench", "head", "--bundle", str(bundle_path), "--repetitions", "2", "-o", str(file)])
+        == 0
+    )
     said, figures = capsys.readouterr().out, json.loads(file.read_text())
 
     assert "nano: the head" in said
@@ -66,9 +69,9 @@ def test_the_help_names_every_config(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
-    assert isthmus.main(["bench", "head", str(tmp_path)]) == BundleMissing.exit_code
+    assert isthmus.main(["bench", "head", "--bundle", str(tmp_path)]) == BundleMissing.exit_code
 
 
 def test_a_bundle_without_its_cloud_folder_is_refused(damaged: Path) -> None:
     (damaged / "cloud" / "model.safetensors").unlink()
-    assert isthmus.main(["bench", "head", str(damaged)]) == BundleDamaged.exit_code
+    assert isthmus.main(["bench", "head", "--bundle", str(damaged)]) == BundleDamaged.exit_code

@@ -21,7 +21,7 @@ def test_a_small_checkpoint_is_written_split_watched_and_thrown_away(
         "llava-tiny",
         "--disk",
         str(tmp_path / "disk"),
-        "--json",
+        "-o",
         str(tmp_path / "figures.json"),
     ]
 

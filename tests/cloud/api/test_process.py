@@ -4,12 +4,18 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
+from cloud.api.grpc_server import check_port
+from cloud.config import ServeConfig
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
+from protos.errors import RequestError
 from protos.inference_pb2_grpc import InferenceStub
 from tests.cloud.calling import Pixels, connected, picture_request
 
@@ -37,7 +43,16 @@ async def test_the_process_drains_at_sigterm_in_mid_answer(
     endless_path: Path, endless: Tail, scenes: list[Pixels]
 ) -> None:
     async with process(
-        str(endless_path), "--listen", "127.0.0.1:0", "--drain", "60", "--dtype", "float32", "--threads", "1"
+        "--bundle",
+        str(endless_path),
+        "--listen",
+        "127.0.0.1:0",
+        "--drain",
+        "60s",
+        "--dtype",
+        "float32",
+        "--threads",
+        "1",
     ) as served:
         assert served.stdout
         serving_line, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
@@ -59,8 +74,26 @@ async def test_the_process_drains_at_sigterm_in_mid_answer(
 
 
 async def test_the_process_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
-    async with process(str(tmp_path)) as served:
+    async with process("--bundle", str(tmp_path)) as served:
         _, errors = await served.communicate()
     assert served.returncode == 4
     assert "is not a bundle" in errors.decode()
     assert "Traceback" not in errors.decode()
+
+
+async def test_a_taken_port_is_told_before_any_model_is_loaded(endless_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with process("--bundle", str(endless_path), "--listen", place, "--verbose") as served:
+            printed, errors = await served.communicate()
+    assert (served.returncode, printed) == (3, b"")
+    assert f"cannot listen on {place}: Address already in use; choose another --listen" in errors.decode()
+
+
+def test_a_port_is_free_or_it_is_said_why_not() -> None:
+    check_port(ServeConfig((Path(),), port=0))
+    check_port(ServeConfig((Path(),), host="localhost", port=0))
+    with pytest.raises(RequestError, match="choose another --listen"):
+        check_port(ServeConfig((Path(),), host="192.0.2.1", port=0))
+    with pytest.raises(RequestError, match="choose another --listen"):
+        check_port(ServeConfig((Path(),), host="no-such-host.invalid", port=0))

@@ -72,7 +72,7 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_silence_ends_at_the_limit_of_time(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert status(f"127.0.0.1:{silent.getsockname()[1]}", "--timeout", "0.3") == 5
+        assert status(f"127.0.0.1:{silent.getsockname()[1]}", "--timeout", "300ms") == 5
     assert "nobody answered in time at" in capsys.readouterr().err
 
 

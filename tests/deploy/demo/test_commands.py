@@ -15,7 +15,6 @@ def test_no_questions_make_no_demonstration() -> None:
 def test_the_whole_demonstration(
     bundle_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    figures = tmp_path / "demo.json"
     options = [
         "--bundle",
         str(bundle_path),
@@ -24,16 +23,17 @@ def test_the_whole_demonstration(
         "--questions",
         "2",
         "--json",
-        str(figures),
     ]
     assert isthmus.main(["demo", *options]) == 0
-    assert "Every request" in capsys.readouterr().out
+    told = capsys.readouterr()
+    figures = json.loads(told.out)
+    assert "Every request" in told.err
     assert sorted(file.name for file in (tmp_path / "demo").iterdir()) == [
         "report.html",
         "scene-00.png",
         "scene-01.png",
     ]
-    links = {run["name"]: run["outcomes"] for run in json.loads(figures.read_text())["links"]}
+    links = {run["name"]: run["outcomes"] for run in figures["links"]}
     assert list(links) == ["good link", "slow link", "poor link", "cloud killed"]
     for name in ("good link", "slow link", "poor link"):
         assert len(links[name]) == 2 * 5

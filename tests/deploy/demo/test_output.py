@@ -27,6 +27,4 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="--output"):
-        check(tmp_path / "file" / "demo", None)
-    with pytest.raises(RequestError, match="--json"):
-        check(tmp_path / "demo", tmp_path / "file" / "demo.json")
+        check(tmp_path / "file" / "demo")

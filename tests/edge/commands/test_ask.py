@@ -43,11 +43,12 @@ def ask(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]
     return status, told.out, told.err
 
 
-def test_the_answer_comes_first_then_one_line_of_how(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = ask(scene, QUESTION, capsys=capsys)
-    answer, how = out.splitlines()
-    assert (status, err) == (0, "")
-    assert answer
+def test_the_answer_alone_is_printed_and_how_it_came_goes_to_standard_error(
+    scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, how = ask(scene, QUESTION, capsys=capsys)
+    assert status == 0
+    assert len(out.splitlines()) == 1
     assert how.startswith("local · 0 bytes up · ")
     assert all(stage in how for stage in ("preprocess", "head", "first_token"))
 
@@ -76,20 +77,20 @@ def test_explain_shows_every_way_and_why_it_lost(
     scene: str, bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(says("a cat")) as cloud:
-        _, out, _ = ask(
+        _, out, told = ask(
             scene, QUESTION, "--cloud", cloud.address, "--never-upload", "--explain", capsys=capsys
         )
-    assert "chosen" in out
+    assert len(out.splitlines()) == 1
+    assert "chosen" in told
     for cut in bundle.manifest.cuts:
-        assert f"split@{cut.name}/int8-zstd" in out
-    assert "never-upload" in out
+        assert f"split@{cut.name}/int8-zstd" in told
+    assert "never-upload" in told
 
 
 def test_a_cloud_answers_where_the_device_must_not(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(says("a ", "cat")) as cloud:
         status, out, _ = ask(scene, QUESTION, "--cloud", cloud.address, "--no-local", capsys=capsys)
-    assert status == 0
-    assert out.splitlines()[0] == "a cat"
+    assert (status, out) == (0, "a cat\n")
 
 
 def test_options_reach_the_cloud(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,18 +103,47 @@ def test_options_reach_the_cloud(scene: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_dead_cloud_is_replaced_and_named(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = ask(scene, QUESTION, "--cloud", "127.0.0.1:1", "--route", "split", capsys=capsys)
+    status, out, told = ask(scene, QUESTION, "--cloud", "127.0.0.1:1", "--route", "split", capsys=capsys)
     assert status == 0
-    assert "answered on the device: the cloud at 127.0.0.1:1 did not answer" in out
+    assert len(out.splitlines()) == 1
+    assert "answered on the device: the cloud at 127.0.0.1:1 did not answer" in told
 
 
-def test_an_answer_that_breaks_off_is_begun_again(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_an_answer_that_breaks_off_a_program_reads_nothing(
+    scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, here, _ = ask(scene, QUESTION, capsys=capsys)
     with serving(refuses(grpc.StatusCode.UNAVAILABLE, "killed [now]", "half an ")) as cloud:
         status, out, err = ask(scene, QUESTION, "--cloud", cloud.address, "--route", "split", capsys=capsys)
     assert status == 0
-    assert out.splitlines()[0] == "half an "
+    assert out == here
+    assert "killed [now]" in err
+
+
+def test_on_a_terminal_a_broken_answer_is_told_and_begun_again(
+    scene: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with serving(refuses(grpc.StatusCode.UNAVAILABLE, "killed [now]", "half an ")) as cloud:
+        status, out, err = ask(scene, QUESTION, "--cloud", cloud.address, "--route", "split", capsys=capsys)
+    assert status == 0
+    broken, whole = out.splitlines()
+    assert broken == "half an "
+    assert whole
     assert "broke off" in err
     assert "[now]" in err
+
+
+def test_a_question_needs_no_quotes_and_options_stand_anywhere(
+    scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(says("a cat")) as cloud:
+        words = ("what", "--cloud", cloud.address, "is", "on", "--no-local", "it?", "--seed", "3", "-3")
+        assert ask(scene, *words, capsys=capsys)[:2] == (0, "a cat\n")
+        assert ask("--no-local", "--cloud", cloud.address, scene, "--", "--why", "-q", capsys=capsys)[0] == 0
+        assert ask(scene, "- is it?", "--cloud", cloud.address, "--no-local", capsys=capsys)[0] == 0
+    asked = [request.question for request in cloud.requests]
+    assert asked == ["what is on it? -3", "--why -q", "- is it?"]
 
 
 def test_a_deadline_is_kept_with_a_local_answer(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +156,7 @@ def test_a_deadline_is_kept_with_a_local_answer(scene: str, capsys: pytest.Captu
             "--route",
             "split",
             "--deadline",
-            "600",
+            "600ms",
             "--max-tokens",
             "1",
             "--json",
@@ -178,7 +208,8 @@ def test_what_cannot_be_done_says_what_to_do(
 @pytest.mark.parametrize(
     "words",
     [
-        ("--deadline", "0"),
+        ("--deadline", "0ms"),
+        ("--deadline", "300"),
         ("--temperature", "nan"),
         ("--seed", "-1"),
         ("--threads", "0"),
@@ -203,6 +234,7 @@ def real_cloud(bundle_path: Path) -> Iterator[str]:
         "isthmus",
         "cloud",
         "serve",
+        "--bundle",
         str(bundle_path),
         "--listen",
         "127.0.0.1:0",

@@ -1,4 +1,3 @@
-import argparse
 import dataclasses
 import json
 from pathlib import Path
@@ -13,6 +12,7 @@ from protos.bundle import Bundle
 from protos.config import cache_folder
 from protos.costs.profile import DeviceProfile
 from protos.errors import BundleMissing, RequestError, WrongBundle
+from protos.terminal.parser import Parser
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_the_command_measures_saves_and_prints_json(
 ) -> None:
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path))
 
-    _run("profile", str(bundle.path), "--seconds", "0", "--json")
+    _run("profile", "--bundle", str(bundle.path), "--duration", "0s", "--json")
 
     saved = DeviceProfile.load(config.profile_file(bundle.digest), bundle)
     assert json.loads(capsys.readouterr().out) == dataclasses.asdict(saved)
@@ -168,7 +168,7 @@ def test_the_command_measures_saves_and_prints_json(
 def test_the_command_prints_a_table_and_the_place(
     bundle: Bundle, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    _run("profile", str(bundle.path), "--seconds", "0", "-o", str(tmp_path / "p.json"))
+    _run("profile", "--bundle", str(bundle.path), "--duration", "0s", "-o", str(tmp_path / "p.json"))
 
     printed = capsys.readouterr().out
     assert "head to vision.2" in printed
@@ -177,11 +177,11 @@ def test_the_command_prints_a_table_and_the_place(
 
 def test_the_command_needs_a_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleMissing, match="is not a bundle"):
-        _run("profile", str(tmp_path))
+        _run("profile", "--bundle", str(tmp_path))
 
 
 def _run(*arguments: str) -> None:
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     add_arguments(parser)
     options = parser.parse_args(arguments)
     options.run(options)

@@ -9,7 +9,7 @@ from splitter.families import family
 
 
 def test_show_prints_every_cut_and_the_rivals(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert isthmus.main(["bundle", "show", str(bundle_path)]) == 0
+    assert isthmus.main(["bundle", "show", "--bundle", str(bundle_path)]) == 0
     shown = capsys.readouterr().out
     assert all(
         word in shown
@@ -27,14 +27,14 @@ def test_show_prints_every_cut_and_the_rivals(bundle_path: Path, capsys: pytest.
 
 
 def test_show_as_json_is_one_object(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert isthmus.main(["bundle", "show", str(bundle_path), "--json"]) == 0
+    assert isthmus.main(["bundle", "show", "--bundle", str(bundle_path), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert len(shown["digest"]) == 64
     assert [cut["name"] for cut in shown["manifest"]["cuts"]] == ["vision.2", "vision.4", "connector"]
 
 
 def test_verify_passes_a_whole_bundle(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert isthmus.main(["bundle", "verify", str(bundle_path), "--json"]) == 0
+    assert isthmus.main(["bundle", "verify", "--bundle", str(bundle_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["whole"] is True
 
 
@@ -46,7 +46,7 @@ def test_verify_names_the_file_that_was_tampered_with(
     data[len(data) // 2] ^= 1
     piece.unlink()
     piece.write_bytes(bytes(data))
-    assert isthmus.main(["bundle", "verify", str(damaged)]) == 4
+    assert isthmus.main(["bundle", "verify", "--bundle", str(damaged)]) == 4
     said = capsys.readouterr()
     assert "edge/01-vision.4.onnx has digest" in said.err
     assert "fetch or split it again" in said.err
@@ -55,7 +55,7 @@ def test_verify_names_the_file_that_was_tampered_with(
 def test_a_folder_that_is_no_bundle_is_told_how_to_make_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert isthmus.main(["bundle", "show", str(tmp_path)]) == 4
+    assert isthmus.main(["bundle", "show", "--bundle", str(tmp_path)]) == 4
     assert "isthmus split -o" in capsys.readouterr().err
 
 

@@ -12,7 +12,7 @@ from splitter.nano.questions import KINDS
 def test_every_route_of_the_report_is_shown_by_kind(
     bundle_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert isthmus.main(["bundle", "show", str(bundle_path), "--kinds"]) == 0
+    assert isthmus.main(["bundle", "show", "--bundle", str(bundle_path), "--kinds"]) == 0
     shown = capsys.readouterr().out
     rows = json.loads((bundle_path / "report.json").read_text())["rows"]
     assert all(row["route"] in shown for row in rows)
@@ -22,7 +22,7 @@ def test_every_route_of_the_report_is_shown_by_kind(
 def test_the_kinds_as_json_are_the_rows_of_the_report(
     bundle_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert isthmus.main(["bundle", "show", str(bundle_path), "--kinds", "--json"]) == 0
+    assert isthmus.main(["bundle", "show", "--bundle", str(bundle_path), "--kinds", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["digest"] == Bundle.open(bundle_path).digest
     assert shown["rows"] == json.loads((bundle_path / "report.json").read_text())["rows"]
@@ -37,5 +37,5 @@ def test_a_report_that_cannot_be_read_is_a_damaged_bundle(
     manifest = Bundle.open(damaged).manifest
     (damaged / "manifest.json").unlink()
     write_manifest(damaged, manifest)
-    assert isthmus.main(["bundle", "show", str(damaged), "--kinds"]) == BundleDamaged.exit_code
+    assert isthmus.main(["bundle", "show", "--bundle", str(damaged), "--kinds"]) == BundleDamaged.exit_code
     assert "report.json cannot be read" in capsys.readouterr().err

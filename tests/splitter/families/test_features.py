@@ -97,7 +97,7 @@ def test_what_the_language_model_takes_is_not_guessed(
     times = CloudEstimate.from_manifest(bundle.manifest)
     assert (times.prefill_ms, times.token_ms) == (0, 0)
     assert all(cut.cloud_milliseconds > 0 for cut in bundle.manifest.cuts)
-    assert isthmus.main(["plan", str(bundle.path), "--json"]) == 0
+    assert isthmus.main(["plan", "--bundle", str(bundle.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
 
 

@@ -280,7 +280,7 @@ def run(*words: str) -> int:
 def test_the_command_shows_every_choice_and_the_recommendation(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(str(folder), "--uplink", "100kbit/s", "--deadline", "500ms") == 0
+    assert run("--bundle", str(folder), "--uplink", "100kbit/s", "--deadline", "500ms") == 0
     shown = capsys.readouterr().out
     assert all(one.name in shown for one in choices(MANIFEST, DEVICE))
     assert "take split@connector/int8-zstd" in shown
@@ -288,7 +288,7 @@ def test_the_command_shows_every_choice_and_the_recommendation(
 
 
 def test_as_json_it_is_one_object(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(str(folder), "--uplink", "100kbit/s", "--json") == 0
+    assert run("--bundle", str(folder), "--uplink", "100kbit/s", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["recommended"] == "split@connector/int8-zstd"
     assert shown["fastest"][0]["from_bps"] == 64e3
@@ -301,6 +301,7 @@ def test_over_a_trace_it_shows_the_spread_and_the_outages(
     (tmp_path / "t.up").write_text("1\n2\n1500\n")
     assert (
         run(
+            "--bundle",
             str(folder),
             "--trace",
             str(tmp_path / "t.up"),
@@ -320,15 +321,13 @@ def test_a_profile_from_the_device_is_used(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     profile(folder).save(tmp_path / "p.json")
-    assert run(str(folder), "--device", str(tmp_path / "p.json"), "--json") == 0
+    assert run("--bundle", str(folder), "--device", str(tmp_path / "p.json"), "--json") == 0
     assert json.loads(capsys.readouterr().out)["device"] == {"machine": "a board", "measured": True}
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--uplink", "2MB/s"), "counts bytes"),
-        (("--rtt", "60"), "no unit"),
         (("--trace", "absent.up"), "cannot be read"),
         (("--device", "absent.json"), "isthmus edge profile"),
     ],
@@ -336,7 +335,7 @@ def test_a_profile_from_the_device_is_used(
 def test_a_wrong_option_is_told_what_to_give(
     folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
-    assert run(str(folder), *words) == 3
+    assert run("--bundle", str(folder), *words) == 3
     assert said in capsys.readouterr().err
 
 
@@ -344,6 +343,8 @@ def test_a_wrong_option_is_told_what_to_give(
     ("words", "said"),
     [
         (("--max-loss", "-1"), "--max-loss: '-1' is not between 0 and 100 points of accuracy"),
+        (("--uplink", "2MB/s"), "--uplink: '2MB/s' is not a rate: MB/s counts bytes; write 16Mbit/s"),
+        (("--rtt", "60"), "--rtt: '60' is not a time: it has no unit; write 60ms or 60s"),
         (("--tokens", "nan"), "--tokens: 'nan' is not between 1 and 100000 tokens"),
     ],
 )
@@ -351,17 +352,17 @@ def test_a_number_out_of_bounds_is_told_the_bounds(
     folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        run(str(folder), *words)
+        run("--bundle", str(folder), *words)
     assert said in capsys.readouterr().err
 
 
 def test_a_link_is_steady_or_recorded_not_both(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        run(str(folder), "--uplink", "2Mbps", "--trace", "t.up")
+        run("--bundle", str(folder), "--uplink", "2Mbps", "--trace", "t.up")
     assert "not allowed with" in capsys.readouterr().err
 
 
 def test_help_teaches_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run("--help")
-    assert "isthmus plan bundle --trace lte.up" in capsys.readouterr().out
+    assert "isthmus plan --bundle bundle --trace lte.up" in capsys.readouterr().out

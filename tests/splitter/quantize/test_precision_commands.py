@@ -19,7 +19,7 @@ def shown(bundle: Bundle, facts: dict[str, object]) -> list[str]:
 def test_show_tells_the_precision_and_the_bytes_of_every_piece(
     bundle_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert isthmus.main(["bundle", "show", str(bundle_path)]) == 0
+    assert isthmus.main(["bundle", "show", "--bundle", str(bundle_path)]) == 0
     said = capsys.readouterr().out
     assert "head in INT8 dynamic" in said
     assert "cuts, INT8 head in place" in said
@@ -29,7 +29,7 @@ def test_show_tells_the_precision_and_the_bytes_of_every_piece(
 def test_json_holds_what_was_measured_of_the_precision(
     bundle_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert isthmus.main(["bundle", "show", str(bundle_path), "--json"]) == 0
+    assert isthmus.main(["bundle", "show", "--bundle", str(bundle_path), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["manifest"]["precision"]["precision"] == "int8"
     assert printed["precision"]["speed"] > 0
@@ -49,7 +49,7 @@ def test_a_device_without_the_report_shows_what_the_manifest_says(
     damaged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (damaged / "report.json").unlink()
-    assert isthmus.main(["bundle", "show", str(damaged)]) == 0
+    assert isthmus.main(["bundle", "show", "--bundle", str(damaged)]) == 0
     assert "cuts, INT8 head in place" in capsys.readouterr().out
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from protos.errors import RequestError
-from splitter.planning.units import (
+from protos.terminal.units import (
     format_bound,
     format_points,
     format_rate,
@@ -50,13 +50,17 @@ def test_a_rate_that_cannot_be_read_is_told_what_is_wrong(text: str, words: str)
         rate(text)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("60ms", 60), ("0.5s", 500), ("2 s", 2000), ("0ms", 0)])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("60ms", 60), ("0.5s", 500), ("2 s", 2000), ("0ms", 0), ("1.5min", 90_000), ("1h", 3_600_000)],
+)
 def test_times_are_read_with_their_units(text: str, expected: float) -> None:
     assert milliseconds(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("60", "no unit"), ("1min", "not known"), ("2h", "not known"), ("9999s", "too long")]
+    ("text", "words"),
+    [("60", "no unit"), ("1m", "not known"), ("2H", "write the unit as h"), ("soon", "a unit")],
 )
 def test_a_time_that_cannot_be_read_is_told_what_is_wrong(text: str, words: str) -> None:
     with pytest.raises(RequestError, match=words):

@@ -4,7 +4,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from protos.arguments import number, whole
+from protos.terminal.arguments import number, whole
 
 
 def test_what_is_within_bounds_is_read() -> None:

@@ -1,0 +1,1 @@
+"""How every command speaks with a person: its parser, options, units, progress."""

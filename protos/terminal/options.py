@@ -1,0 +1,49 @@
+"""The options that many commands have, each added and read in one place."""
+
+import argparse
+from pathlib import Path
+
+from protos.bundle import MANIFEST, Bundle
+from protos.config import built_in_bundle, named_bundle
+from protos.errors import BundleMissing, RequestError
+
+
+def add_bundle(parser: argparse.ArgumentParser, *, built_in: bool = True) -> None:
+    """-b, --bundle DIR. `built_in`: the command works with the built-in model's bundle too."""
+    default = "$ISTHMUS_BUNDLE, or the built-in model's" if built_in else "$ISTHMUS_BUNDLE"
+    parser.add_argument(
+        "-b",
+        "--bundle",
+        type=Path,
+        metavar="DIR",
+        help=f"folder that `isthmus split` made (default: {default})",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def open_bundle(chosen: Path | None) -> Bundle:
+    """The bundle that was chosen, else that of $ISTHMUS_BUNDLE, else the built-in model's. Raises
+    BundleError.
+    """
+    folder = chosen or named_bundle()
+    if folder:
+        return Bundle.open(folder)
+    built_in = built_in_bundle()
+    if not (built_in / MANIFEST).exists():
+        remedy = f"make the built-in model's with: isthmus split -o {built_in} --with-local"
+        raise BundleMissing(f"no bundle is named; give --bundle DIR, or {remedy}", path=str(built_in))
+    return Bundle.open(built_in)
+
+
+def open_named_bundle(chosen: Path | None, what: str) -> Bundle:
+    """The same for a command that needs `what`, which the built-in model's is not. Raises RequestError where
+    none is named, and BundleError.
+    """
+    folder = chosen or named_bundle()
+    if not folder:
+        raise RequestError(f"no bundle is named; give {what} with --bundle DIR, or set $ISTHMUS_BUNDLE")
+    return Bundle.open(folder)
