@@ -90,8 +90,8 @@ def _decoded(file: PictureFile) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey to its high byte, as PIL itself does for 16-bit colour; PIL's own conversion would clip at
-    255.
+    """16-bit grey to its high byte, as PIL itself does for 16-bit colour; PIL's own conversion would clip
+    at 255.
     """
     if not image.mode.startswith("I;16"):
         image.load()
@@ -99,4 +99,6 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.uint16)
     shades = (values >> 8).astype(np.uint8)
     shade = image.info.get("transparency")
-    return Image.fromarray(np.where(values == shade, 255, shades).astype(np.uint8) if shade is not None else shades)
+    return Image.fromarray(
+        np.where(values == shade, 255, shades).astype(np.uint8) if shade is not None else shades
+    )

@@ -1,8 +1,9 @@
 """Pictures from files and bytes, upright and RGB, as the models' own processors see them.
 
-What Pillow does (`exif_transpose`) and then transformers (`convert_to_rgb`) is done here without them: rotation
-applied, transparency laid onto white, palettes and CMYK converted. One difference is meant: 16-bit grey is scaled
-to 8 bits, where Pillow clips nearly all of it to white. `protos.pictures.files` has the table of who reads what.
+What Pillow does (`exif_transpose`) and then transformers (`convert_to_rgb`) is done here without them:
+rotation applied, transparency laid onto white, palettes and CMYK converted. One difference is meant:
+16-bit grey is scaled to 8 bits, where Pillow clips nearly all of it to white. `protos.pictures.files` has
+the table of who reads what.
 """
 
 from pathlib import Path

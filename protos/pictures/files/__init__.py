@@ -1,18 +1,16 @@
 """Picture files: what they say of themselves, and who is trusted to read them.
 
-A few hundred bytes can claim a picture of many gigabytes, and decoders allocate what is claimed; and decoders differ
-in what they make of a file. So every file is looked at here first, on the device and in the cloud alike.
+A few hundred bytes can claim a picture of many gigabytes, and decoders allocate what is claimed; and
+decoders differ in what they make of a file. So every file is looked at here first, on the device and in
+the cloud alike.
 """
 
 import struct
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from protos.errors import PictureError
 from protos.pictures.files import avif, bmp, gif, jpeg, png, pnm, tiff, webp
-from protos.pictures.files.table import PictureFile, unknown
+from protos.pictures.files.table import PictureFile, Pixels, unknown
 
 _READERS: dict[bytes, Callable[[bytes], PictureFile]] = {
     png.MAGIC: png.read,
@@ -44,9 +42,9 @@ def inspect(data: bytes) -> PictureFile:
         raise PictureError(_CUT_OFF) from error
 
 
-def own_pixels(file: PictureFile) -> NDArray[np.uint8]:
+def own_pixels(file: PictureFile) -> Pixels:
     """The pixels, RGB or RGBA (h, w, 3 or 4), of a kind that is read by us. Raises PictureError."""
     try:
-        return (bmp if file.data.startswith(b"BM") else pnm).pixels(file.data)
+        return bmp.pixels(file.data) if file.data.startswith(b"BM") else pnm.pixels(file.data)
     except (struct.error, ValueError) as error:
         raise PictureError(f"the picture is broken or cut off ({error}); get it again") from error

@@ -1,5 +1,5 @@
-"""BMP: read here, but for run lengths, as Pillow reads it: alpha only where a mask names it, fields of 5 and 6 bits
-spread over 0 to 255 and rounded down.
+"""BMP: read here, but for run lengths, as Pillow reads it: alpha only where a mask names it, fields of 5
+and 6 bits spread over 0 to 255 and rounded down.
 """
 
 import struct
@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from protos.pictures.files.table import KINDS, PictureFile, refusal
-
-Pixels = NDArray[np.uint8]  # RGB or RGBA (h, w, 3 or 4)
+from protos.pictures.files.table import KINDS, PictureFile, Pixels, refusal
 
 _HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _RAW, _RUNS_OF_8, _RUNS_OF_4, _FIELDS = 0, 1, 2, 3
@@ -31,7 +28,7 @@ _LAYOUTS = {16: {(*_555, 0), (*_565, 0)}, 24: {(*_BGR, 0)}, 32: _BYTES}
 
 
 @dataclass(frozen=True)
-class _Header:
+class _BmpHeader:
     size: int
     width: int
     height: int  # negative: the first row is on top
@@ -58,22 +55,22 @@ def pixels(data: bytes) -> Pixels:
     header = _header(data)
     rows = _rows(data, header)
     if header.bits <= 8:
-        shifts = np.arange(8 - header.bits, -1, -header.bits, np.uint8)
+        shifts = np.arange(8 - header.bits, -1, -header.bits).astype(np.uint8)
         indices = (rows[..., None] >> shifts & (1 << header.bits) - 1).reshape(len(rows), -1)
-        out = _palette(data, header)[indices[:, : header.width]]
+        out = _palette(data, header).take(indices[:, : header.width], axis=0)
     else:
         used = rows[:, : header.width * header.bits // 8]
         out = _true_colours(used.reshape(len(rows), header.width, -1), header.masks)
-    return out if header.height < 0 else out[::-1]
+    return np.ascontiguousarray(out if header.height < 0 else out[::-1], np.uint8)
 
 
-def _header(data: bytes) -> _Header:
+def _header(data: bytes) -> _BmpHeader:
     (size,) = struct.unpack_from("<I", data, 14)
     if size not in _HEADERS:
         raise refusal("BMP of other fields, depth or compression")
     if size == 12:
         width, height, bits = struct.unpack_from("<HH2xH", data, 18)
-        return _depth_checked(_Header(size, width, height, bits, masks=_default_masks(bits)))
+        return _depth_checked(_BmpHeader(size, width, height, bits, masks=_default_masks(bits)))
     width, height, bits, compression, colours = struct.unpack_from("<ii2xHI12xI", data, 18)
     masks = _default_masks(bits)
     if compression == _FIELDS:
@@ -83,11 +80,13 @@ def _header(data: bytes) -> _Header:
             masks = (*_BGR, 0xFF000000)
         elif bits < 32:
             masks = (*masks[:3], 0)
-    return _depth_checked(_Header(size, abs(width), height, bits, compression, colours, masks))
+    return _depth_checked(_BmpHeader(size, abs(width), height, bits, compression, colours, masks))
 
 
-def _depth_checked(header: _Header) -> _Header:
-    indexed = header.bits in {1, 4, 8} and header.compression != _FIELDS and header.colours <= 1 << header.bits
+def _depth_checked(header: _BmpHeader) -> _BmpHeader:
+    indexed = (
+        header.bits in {1, 4, 8} and header.compression != _FIELDS and header.colours <= 1 << header.bits
+    )
     if not indexed and header.bits not in _LAYOUTS:
         raise refusal("BMP of other fields, depth or compression")
     return header
@@ -97,20 +96,20 @@ def _default_masks(bits: int) -> tuple[int, ...]:
     return {16: (*_555, 0), 24: (*_BGR, 0), 32: (*_BGR, 0)}.get(bits, (0, 0, 0, 0))
 
 
-def _behind_header(header: _Header) -> int:
+def _behind_header(header: _BmpHeader) -> int:
     fields = 12 if header.compression == _FIELDS and header.size == 40 else 0
     return 14 + header.size + fields
 
 
-def _colour_bytes(header: _Header) -> int:
+def _colour_bytes(header: _BmpHeader) -> int:
     return 3 if header.size == 12 else 4
 
 
-def _colours(header: _Header) -> int:
+def _colours(header: _BmpHeader) -> int:
     return header.colours or 1 << header.bits
 
 
-def _rows(data: bytes, header: _Header) -> Pixels:
+def _rows(data: bytes, header: _BmpHeader) -> Pixels:
     """The rows as they lie in the file, each with what fills it up to 4 bytes."""
     start = struct.unpack_from("<I", data, 10)[0] or _behind_header(header)
     if header.bits <= 8 and start == _behind_header(header):
@@ -120,7 +119,7 @@ def _rows(data: bytes, header: _Header) -> Pixels:
     return np.frombuffer(data, np.uint8, height * stride, start).reshape(height, stride)
 
 
-def _palette(data: bytes, header: _Header) -> Pixels:
+def _palette(data: bytes, header: _BmpHeader) -> Pixels:
     """RGB by index; black where the palette has no colour."""
     width, count = _colour_bytes(header), _colours(header)
     colours = np.frombuffer(data, np.uint8, count * width, _behind_header(header))
@@ -140,5 +139,6 @@ def _true_colours(used: Pixels, masks: Sequence[int]) -> Pixels:
     for channel, mask in enumerate(named):
         shift = (mask & -mask).bit_length() - 1
         greatest = mask >> shift
-        out[..., channel] = (both >> shift & greatest) * 255 // greatest
+        shades = (np.arange(greatest + 1) * 255 // greatest).astype(np.uint8)
+        out[..., channel] = shades.take(both >> shift & greatest)
     return out

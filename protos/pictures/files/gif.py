@@ -1,7 +1,7 @@
 """GIF: its first frame, and where that lies on which canvas.
 
-Pillow's canvas grows to hold the frame, and is of colour 0 around it, or transparent, whatever the header calls the
-background.
+Pillow's canvas grows to hold the frame, and is of colour 0 around it, or transparent, whatever the header
+calls the background.
 """
 
 import struct
@@ -14,8 +14,8 @@ _SHADES = bytes(shade for value in range(256) for shade in (value, value, value)
 
 @dataclass(frozen=True)
 class GifFrame:
-    """A GIF's first frame: its box, its colours (3 bytes each), and a file of its own that shows its indices as
-    shades of grey.
+    """A GIF's first frame: its box, its colours (3 bytes each), and a file of its own that shows its
+    indices as shades of grey.
     """
 
     left: int

@@ -1,4 +1,6 @@
-"""Which way a picture is to be turned, as EXIF or XMP in its file say, read as Pillow's `getexif` reads it."""
+"""Which way a picture is to be turned, as EXIF or XMP in its file say, read as Pillow's `getexif` reads
+it.
+"""
 
 import re
 import struct
@@ -26,18 +28,20 @@ _TYPES = {
 
 
 class Entry(NamedTuple):
-    """An entry of a TIFF's first directory: where it stands, its type, how many values it has, and their bytes'
-    beginning.
+    """An entry of a TIFF's first directory: where it stands, its type, its length in values, and their
+    bytes' beginning.
     """
 
     place: int
     type: int
-    count: int
+    length: int
     values: int
 
 
 def entries(data: bytes) -> Iterator[tuple[int, Entry]]:
-    """Tag and entry of a TIFF's first directory; EXIF is such a TIFF. Raises struct.error where it ends early."""
+    """Tag and entry of a TIFF's first directory; EXIF is such a TIFF. Raises struct.error where it ends
+    early.
+    """
     order = byte_order(data)
     (start,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, start)
@@ -54,11 +58,13 @@ def byte_order(data: bytes) -> str:
 
 
 def numbers(data: bytes, entry: Entry, at_most: int) -> tuple[float, ...]:
-    """The first values of an entry; none if they are no numbers. Raises struct.error if they are not there."""
+    """The first values of an entry; none if they are no numbers. Raises struct.error if they are not
+    there.
+    """
     letters = _TYPES.get(entry.type)
     if letters is None:
         return ()
-    count = min(entry.count, at_most)
+    count = min(entry.length, at_most)
     values = struct.unpack_from(byte_order(data) + letters * count, data, entry.values)
     if len(letters) == 1:
         return values
@@ -67,13 +73,13 @@ def numbers(data: bytes, entry: Entry, at_most: int) -> tuple[float, ...]:
 
 
 def orientation(exif: bytes, xmp: bytes) -> int:
-    """EXIF's, 1 (upright) to 8, of a file with these two blocks, each empty where there is none; EXIF counts
-    first.
+    """EXIF's, 1 (upright) to 8, of a file with these two blocks, each empty where there is none; EXIF
+    counts first.
     """
     found = _by_exif(exif)
     if found is None and (match := _XMP.search(xmp)):
         found = int(match[1])
-    return int(found) if found in range(1, 9) else 1
+    return int(found) if found is not None and found in range(1, 9) else 1
 
 
 def _by_exif(block: bytes) -> float | None:
@@ -82,6 +88,6 @@ def _by_exif(block: bytes) -> float | None:
     if tiff.startswith((b"II*\0", b"MM\0*")):
         with suppress(struct.error):
             for tag, entry in entries(tiff):
-                if tag == _ORIENTATION and entry.count:
+                if tag == _ORIENTATION and entry.length:
                     return next(iter(numbers(tiff, entry, 1)), 0)
     return None

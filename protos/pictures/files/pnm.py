@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protos.errors import PictureError
-from protos.pictures.files.table import KINDS, PictureFile, refusal
-
-Pixels = NDArray[np.uint8]  # RGB (h, w, 3)
+from protos.pictures.files.table import KINDS, PictureFile, Pixels, refusal
 
 _SPACE = rb"[ \t-\r](?:[ \t-\r]|#[^\r\n]*[\r\n])*"
 _SIZE = rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})"
@@ -20,10 +18,12 @@ _COMMENT = re.compile(rb"#[^\r\n]*[\r\n]?")
 _DIGITS = re.compile(rb"(?:\d{0,9}[ \t-\r])*+\d{0,9}")
 _WHITE = b" \t\n\v\f\r"
 _MAX_VALUE = 0xFFFF
+_MAX_HEADER = 1 << 13  # bytes, comments among them
 
 
-class _Header(NamedTuple):
+class _PnmHeader(NamedTuple):
     text: bool
+    bits: bool  # 1 is black
     channels: int
     width: int
     height: int
@@ -38,30 +38,32 @@ def read(data: bytes) -> PictureFile:
 
 
 def pixels(data: bytes) -> Pixels:
-    """Grey of more than 8 bits is cut to them, as that of a PNG. Raises ValueError where the file ends early."""
+    """Grey of more than 8 bits is cut to them, as that of a PNG. Raises ValueError where the file ends
+    early.
+    """
     header = _header(data)
     shape = (header.height, header.width, header.channels)
-    if data[1:2] in b"14":
-        values = 1 - _bits(data, header)
-    else:
-        values = _values(data, header)
-    return np.broadcast_to(_scale(header)[values.reshape(shape)], (*shape[:2], 3))
+    values = 1 - _bits(data, header) if header.bits else _values(data, header)
+    return np.repeat(_scale(header).take(values.reshape(shape)), 3 // header.channels, axis=2)
 
 
-def _header(data: bytes) -> _Header:
+def _header(data: bytes) -> _PnmHeader:
     if data[:2] in {b"Pf", b"PF", b"P7"}:
         raise refusal("PFM or PAM")
-    match = _BITS.match(data) or _VALUES.match(data)
+    head = data[:_MAX_HEADER]
+    match = _BITS.match(head) or _VALUES.match(head)
     if match is None:
         raise PictureError("the PPM's header cannot be read; save it again, or as PNG")
     kind, width, height, *rest = (int(number) for number in match.groups())
+    if rest and not 0 < rest[0] <= _MAX_VALUE:
+        raise PictureError(f"the PPM's greatest value is {rest[0]}, not 1 to {_MAX_VALUE}; save it again")
     greatest = rest[0] if rest else 1
-    if not 0 < greatest <= _MAX_VALUE:
-        raise PictureError(f"the PPM's greatest value is {greatest}, not 1 to {_MAX_VALUE}; save it again")
-    return _Header(kind < 4, 3 if kind in {3, 6} else 1, width, height, greatest, match.end())
+    return _PnmHeader(
+        kind < 4, kind in {1, 4}, 3 if kind in {3, 6} else 1, width, height, greatest, match.end()
+    )
 
 
-def _scale(header: _Header) -> Pixels:
+def _scale(header: _PnmHeader) -> Pixels:
     """A value's shade, 0 to 255; what is above the greatest is white."""
     values = np.arange(_MAX_VALUE + 1 if header.greatest > 0xFF else 0x100)
     if header.channels == 1 and header.greatest > 0xFF:
@@ -71,7 +73,7 @@ def _scale(header: _Header) -> Pixels:
     return scaled.astype(np.uint8)
 
 
-def _bits(data: bytes, header: _Header) -> Pixels:
+def _bits(data: bytes, header: _PnmHeader) -> NDArray[np.integer]:
     if header.text:
         digits = np.frombuffer(_uncommented(data, header).translate(None, _WHITE), np.uint8) - ord("0")
         if digits.max(initial=0) > 1:
@@ -82,7 +84,7 @@ def _bits(data: bytes, header: _Header) -> Pixels:
     return np.unpackbits(rows, axis=1)[:, : header.width]
 
 
-def _values(data: bytes, header: _Header) -> NDArray[np.integer]:
+def _values(data: bytes, header: _PnmHeader) -> NDArray[np.integer]:
     count = header.width * header.height * header.channels
     if not header.text:
         return np.frombuffer(data, np.uint8 if header.greatest < 0x100 else ">u2", count, header.start)
@@ -95,7 +97,7 @@ def _values(data: bytes, header: _Header) -> NDArray[np.integer]:
     return values
 
 
-def _uncommented(data: bytes, header: _Header) -> bytes:
+def _uncommented(data: bytes, header: _PnmHeader) -> bytes:
     return _COMMENT.sub(b"", data[header.start :])
 
 

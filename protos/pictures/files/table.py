@@ -1,16 +1,21 @@
 """The one table of picture files: which kinds there are, and who is trusted to read each.
 
-It was measured with OpenCV 5.0 and Pillow 13.0 on the files that `tests/edge/pictures/kinds` makes; a test holds
-every row. A decoder is trusted with a kind only where OpenCV, on the device, gives what Pillow and transformers
-give, from whom the models have learned. What it reads otherwise, a reader of our own reads at both ends, or
-nobody does: another picture without a word is the one thing that must not come of a file.
+It was measured with OpenCV 5.0 and Pillow 13.0 on the files that `tests/edge/pictures/kinds` makes; a
+test holds every row. A decoder is trusted with a kind only where OpenCV, on the device, gives what Pillow
+and transformers give, from whom the models have learned. What it reads otherwise, a reader of our own
+reads at both ends, or nobody does: another picture without a word is the one thing that must not come of
+a file.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protos.errors import PictureError
 
+Pixels = NDArray[np.uint8]  # RGB or RGBA (h, w, 3 or 4)
 FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM"
 
 
@@ -39,7 +44,7 @@ def _refused(name: str, why: str) -> FileKind:
 
 _KINDS = (
     FileKind("JPEG", pillow="JPEG", why="both have libjpeg-turbo, which gives the same pixels"),
-    FileKind("JPEG CMYK", pillow="JPEG", rounding=1, why="OpenCV rounds on the way to RGB, Pillow does not"),
+    FileKind("JPEG CMYK", pillow="JPEG", rounding=2, why="OpenCV divides by 256 on the way to RGB"),
     _refused("JPEG of 12 bits, or coded arithmetically or without loss", "few decoders know it"),
     FileKind("PNG", pillow="PNG", why="decoders see IHDR, PLTE, tRNS and IDAT alone: no gamma, no animation"),
     FileKind("PNG grey of 16 bits", pillow="PNG", why="its upper 8 bits; Pillow would make nearly all white"),
@@ -49,7 +54,9 @@ _KINDS = (
     _refused("APNG whose first frame is a part of the picture", "decoders disagree on what is around it"),
     FileKind("WebP", pillow="WEBP", why="both have libwebp"),
     FileKind("GIF", pillow="GIF", why="OpenCV unpacks the first frame; its canvas and colours are ours"),
-    FileKind("BMP", ReadBy.US, why="OpenCV takes reserved bytes for alpha, and rounds 5 and 6 bits otherwise"),
+    FileKind(
+        "BMP", ReadBy.US, why="OpenCV takes reserved bytes for alpha, and rounds 5 and 6 bits otherwise"
+    ),
     FileKind("BMP in run lengths", pillow="BMP"),
     _refused("BMP of other fields, depth or compression", "Pillow does not know it"),
     FileKind("PBM, PGM or PPM", ReadBy.US, why="OpenCV does not scale by the greatest value"),
@@ -80,8 +87,8 @@ KINDS = {kind.name: kind for kind in _KINDS}
 class PictureFile:
     """What a file says of itself, before a pixel is decoded.
 
-    `data` is what a decoder is given: the first picture, and nothing by which it would turn it. `orientation` is
-    EXIF's, 1 (upright) to 8, and still to be applied; width and height are those before.
+    `data` is what a decoder is given: the first picture, and nothing by which it would turn it.
+    `orientation` is EXIF's, 1 (upright) to 8, and still to be applied; width and height are those before.
     """
 
     kind: FileKind

@@ -3,12 +3,14 @@
 import struct
 from typing import NamedTuple
 
+from protos.errors import PictureError
 from protos.pictures.files.orientation import Entry, byte_order, entries, numbers, orientation
 from protos.pictures.files.table import KINDS, PictureFile, refusal
 
 MAGIC, BIG = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_FILL_ORDER, _ORIENTATION, _CHANNELS, _PLANES, _COLOURS = 266, 274, 277, 284, 320
+_FILL_ORDER, _STRIPS, _ORIENTATION, _CHANNELS, _ROWS, _PLANES = 266, 273, 274, 277, 278, 284
+_COLOURS = 320
 _TILES, _EXTRA, _FORMAT, _XMP = 324, 338, 339, 700
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LABS = 0, 1, 2, 3, 5, 6, (8, 9, 10)
 _SOMETHING, PREMULTIPLIED, STRAIGHT, UNSAID = 0, 1, 2, -1
@@ -38,6 +40,7 @@ def read(data: bytes) -> PictureFile:
     kind = KINDS[_kind(layout)]
     if kind.name == "TIFF palette" and max(_ints(data, found, _COLOURS, _MAX_COLOURS), default=0) <= 0xFF:
         raise refusal("TIFF palette of 8-bit colours")
+    _check_strips(data, found, len(layout.bits))
     (width,), (height,) = (_ints(data, found, tag) or (0,) for tag in (_WIDTH, _HEIGHT))
     return PictureFile(
         kind, width, height, _unturned(data, found), _orientation(data, found), alpha(data) is not None
@@ -82,6 +85,18 @@ def _layout(data: bytes, found: dict[int, Entry]) -> _Layout:
     return _Layout(one(_PHOTOMETRIC, -1), bits, extra, one(_COMPRESSION, 1), formats.pop())
 
 
+def _check_strips(data: bytes, found: dict[int, Entry], channels: int) -> None:
+    """As many strips as the height needs: Pillow leaves rows black that no strip holds. Raises
+    PictureError.
+    """
+    (height,) = _ints(data, found, _HEIGHT) or (0,)
+    (rows,) = _ints(data, found, _ROWS) or (height,)
+    planes = channels if _ints(data, found, _PLANES) == (2,) else 1
+    held = found[_STRIPS].length if _STRIPS in found else 0
+    if held != planes * -(-height // max(min(rows, height), 1)):
+        raise PictureError("the TIFF has not as many strips as its height needs; save it again, or as PNG")
+
+
 def _kind(layout: _Layout) -> str:
     """The row of the table. Raises PictureError for one that nobody reads."""
     photometric, bits, extra, compression, numeric = layout
@@ -93,7 +108,11 @@ def _kind(layout: _Layout) -> str:
         return "TIFF in JPEG"
     if photometric == _YCBCR:
         raise refusal("TIFF in YCbCr")
-    if photometric in {_WHITE_IS_ZERO, _BLACK_IS_ZERO, _PALETTE} and len(bits) == 2 and extra != (_SOMETHING,):
+    if (
+        photometric in {_WHITE_IS_ZERO, _BLACK_IS_ZERO, _PALETTE}
+        and len(bits) == 2
+        and extra != (_SOMETHING,)
+    ):
         raise refusal("TIFF grey or palette with alpha")
     if (photometric, bits) == (_WHITE_IS_ZERO, (16,)):
         raise refusal("TIFF with white as zero in 16 bits")
@@ -132,7 +151,7 @@ _TRUSTED: dict[tuple[int, tuple[int, ...], tuple[int, ...]], str] = {
 def _orientation(data: bytes, found: dict[int, Entry]) -> int:
     """By its own tag, or by XMP."""
     packet = found.get(_XMP)
-    xmp = data[packet.values : packet.values + packet.count] if packet else b""
+    xmp = data[packet.values : packet.values + packet.length] if packet else b""
     return orientation(data, xmp)
 
 

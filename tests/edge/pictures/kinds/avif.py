@@ -22,6 +22,7 @@ def files() -> dict[str, bytes]:
         for sampling in ("4:4:4", "4:2:2", "4:2:0")
     }
     return named | {
+        "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40),
         "AVIF grey": saved(image.convert("L"), "AVIF", speed=10),
         "AVIF turned by XMP": saved(image, "AVIF", xmp=xmp(6), speed=10),
         "AVIF turned by EXIF with a prefix": saved(image, "AVIF", exif=b"Exif\0\0" + exif(8), speed=10),

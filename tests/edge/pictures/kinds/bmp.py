@@ -176,9 +176,7 @@ def _run_lengths() -> dict[str, bytes]:
         "RLE8 with a jump": (8, _RLE8, skipped),
     }
     return {
-        f"BMP {name}": bmp(
-            indices, width, bits, compression, palette=_colours(2**bits), data=data + b"\0\1"
-        )
+        f"BMP {name}": bmp(indices, width, bits, compression, palette=_colours(2**bits), data=data + b"\0\1")
         for name, (bits, compression, data) in streams.items()
     }
 

@@ -53,7 +53,9 @@ def _cmyk() -> dict[str, bytes]:
 
 
 def _ycck() -> bytes:
-    """CMYK whose first three are coded as YCbCr: Pillow writes the numbers as they are given, so they are made."""
+    """CMYK whose first three are coded as YCbCr: Pillow writes the numbers as they are given, so they are
+    made.
+    """
     inks = np.asarray(Image.fromarray(scene()).convert("CMYK"))
     ycc = np.asarray(Image.fromarray(255 - inks[..., :3]).convert("YCbCr"))
     coded = 255 - np.dstack([ycc, 255 - inks[..., 3:]])
@@ -109,7 +111,10 @@ def _odd() -> dict[str, bytes]:
     image = Image.fromarray(scene())
     plain = saved(image, "JPEG")
     fill = plain.index(b"\xff\xdb")
+    frame = plain.index(b"\xff\xc0")
     return {
+        "JPEG of 12 bits": plain[: frame + 4] + b"\x0c" + plain[frame + 5 :],
+        "JPEG without loss": plain[: frame + 1] + b"\xc3" + plain[frame + 2 :],
         "JPEG with bytes behind it": plain + b"a phone's own trailer" * 9,
         "JPEG with fill bytes": plain[:fill] + b"\xff\xff\xff" + plain[fill:],
         "JPEG with a thumbnail's header in a comment": saved(

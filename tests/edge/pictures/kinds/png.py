@@ -38,10 +38,18 @@ def png(samples: Samples, depth: int, colour: int, *before: bytes, interlaced: b
     """A file of these samples; `before` are chunks in front of the pixels."""
     height, width = samples.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
-    parts = [samples[top::down, left::right] for top, left, down, right in _ADAM7] if interlaced else [samples]
+    parts = (
+        [samples[top::down, left::right] for top, left, down, right in _ADAM7] if interlaced else [samples]
+    )
     pixels = b"".join(_rows(part, depth) for part in parts if part.size)
     return b"".join(
-        [SIGNATURE, chunk(b"IHDR", header), *before, chunk(b"IDAT", zlib.compress(pixels)), chunk(b"IEND", b"")]
+        [
+            SIGNATURE,
+            chunk(b"IHDR", header),
+            *before,
+            chunk(b"IDAT", zlib.compress(pixels)),
+            chunk(b"IEND", b""),
+        ]
     )
 
 
@@ -126,7 +134,13 @@ def _animated() -> dict[str, bytes]:
                 append_images=[second.convert(image.mode), first.rotate(180).convert(image.mode)],
                 default_image=hidden,
             )
-    return named | {"APNG of one frame": inserted(saved(first, "PNG"), chunk(b"acTL", struct.pack(">II", 1, 0)))}
+    plain = saved(first, "PNG")
+    one = chunk(b"acTL", struct.pack(">II", 1, 0))
+    part = chunk(b"fcTL", struct.pack(">5IHHBB", 0, first.width - 9, first.height, 4, 0, 1, 10, 0, 0))
+    return named | {
+        "APNG of one frame": inserted(plain, one),
+        "APNG whose first frame is a part": inserted(plain, one, part),
+    }
 
 
 def _turned() -> dict[str, bytes]:
@@ -177,7 +191,8 @@ def _described() -> dict[str, bytes]:
         "PNG with sRGB": inserted(plain, chunk(b"sRGB", b"\0")),
         "PNG with an ICC profile": saved(Image.fromarray(scene()), "PNG", icc_profile=bytes(128)),
         "PNG with primaries": inserted(
-            plain, chunk(b"cHRM", struct.pack(">8I", *[31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000]))
+            plain,
+            chunk(b"cHRM", struct.pack(">8I", *[31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000])),
         ),
         "PNG with significant bits": inserted(plain, chunk(b"sBIT", bytes([5, 6, 5]))),
         "PNG with a background": inserted(plain, chunk(b"bKGD", struct.pack(">HHH", 200, 100, 50))),

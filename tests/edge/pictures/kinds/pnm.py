@@ -54,7 +54,12 @@ def _odd() -> dict[str, bytes]:
     size = b"%d %d" % (width, height)
     above = np.full((height, width, 3), 200, np.uint8).tobytes()
     return {
-        "PPM with comments": b"P6 # made by hand\n# " + size + b"\n" + size + b"#here\n255\n" + values.tobytes(),
+        "PPM with comments": b"P6 # made by hand\n# "
+        + size
+        + b"\n"
+        + size
+        + b"#here\n255\n"
+        + values.tobytes(),
         "PPM with a comment behind its width": b"P6\n%d# wide\n%d 255\n" % (width, height) + values.tobytes(),
         "PPM with a return": b"P6\r" + size + b"\r255\r" + values.tobytes(),
         "PPM with bytes behind it": b"P6\n" + size + b"\n255\n" + values.tobytes() + b"more",

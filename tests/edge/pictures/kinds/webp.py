@@ -4,12 +4,12 @@ import struct
 
 from PIL import Image
 
-from tests.edge.pictures.kinds.exif import TYPES, exif, xmp
+from tests.edge.pictures.kinds.exif import exif, xmp
 from tests.edge.pictures.picture_files import saved, scene
 
 
 def files() -> dict[str, bytes]:
-    return _coded() | _animated() | _turned()
+    return _coded() | _animated() | _framed() | _turned()
 
 
 def _see_through() -> Image.Image:
@@ -62,6 +62,30 @@ def _animated() -> dict[str, bytes]:
     }
 
 
+def _framed() -> dict[str, bytes]:
+    """One frame, away from the corner of its canvas, put there by hand."""
+    named = {}
+    for name, image in (("opaque", Image.fromarray(scene())), ("RGBA", _see_through())):
+        still = saved(image, "WEBP", lossless=True, exact=True)
+        frame = still[still.index(b"VP8L") :]
+        place = struct.pack("<I", 4)[:3] + struct.pack("<I", 3)[:3]  # in units of 2 pixels
+        size = struct.pack("<I", image.width - 1)[:3] + struct.pack("<I", image.height - 1)[:3]
+        anmf = place + size + struct.pack("<I", 100)[:3] + b"\0" + frame
+        canvas = struct.pack("<I", image.width + 19)[:3] + struct.pack("<I", image.height + 16)[:3]
+        for flags in (0x02, 0x12):
+            blocks = (
+                _block(b"VP8X", bytes([flags, 0, 0, 0]) + canvas)
+                + _block(b"ANIM", struct.pack("<IH", 0xFF0000FF, 0))
+                + _block(b"ANMF", anmf)
+            )
+            named[f"WebP frame {name} on a canvas, flags {flags}"] = _block(b"RIFF", b"WEBP" + blocks)
+    return named
+
+
+def _block(name: bytes, data: bytes) -> bytes:
+    return name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
 def _turned() -> dict[str, bytes]:
     image = Image.fromarray(scene())
     named = {
@@ -75,7 +99,6 @@ def _turned() -> dict[str, bytes]:
         f"WebP turned by EXIF of type {kind}": saved(image, "WEBP", exif=exif(6, kind, ">"))
         for kind in ("long", "signed short", "byte")
     }
-    assert set(TYPES) >= {"long", "signed short", "byte"}
     return named | {
         "WebP turned by XMP": saved(image, "WEBP", xmp=xmp(6)),
         "WebP RGBA turned by XMP": saved(_see_through(), "WEBP", xmp=xmp(8, element=True)),
