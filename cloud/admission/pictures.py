@@ -64,9 +64,12 @@ def on_white(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def _check_pixels(file: PictureFile, max_pixels: int) -> None:
-    if not 0 < file.width * file.height <= max_pixels:
+    if not file.width or not file.height:
+        raise PictureError(f"the picture claims {file.width} x {file.height} pixels; save it again")
+    if file.width * file.height > max_pixels:
         raise PictureError(
-            f"the picture is {file.width} x {file.height}, 1 to {max_pixels} pixels are accepted: scale it",
+            f"the picture is {file.width} x {file.height}, at most {max_pixels} pixels are accepted: "
+            "scale it down",
             width=file.width,
             height=file.height,
         )
