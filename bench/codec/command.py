@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
 
     if not features.check("avif"):
         raise RequestError(
-            "this Pillow cannot write AVIF, the strongest rival; get one that can: pip install 'pillow>=11.3'"
+            "this Pillow cannot write AVIF, the strongest rival; get one that can: pip install 'pillow>=13'"
         )
     check_places(options.output, options.html)
     bundle = chosen_bundle(options.bundle)

@@ -1,18 +1,26 @@
-"""An uploaded file to a picture, its size checked before a pixel is decoded."""
+"""An uploaded file to a picture, its kind and size checked before a pixel is decoded."""
 
 import io
 import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from protos import bundle_pb2 as pb
 from protos.errors import PictureError, TooLarge
-from protos.pictures.upload_formats import UPLOAD_FORMATS
+from protos.pictures.files import inspect, own_pixels
+from protos.pictures.files.table import PictureFile, ReadBy
 
-# Accepted beside the upload formats: only those whose decoders run no program, as that of EPS does.
-_FURTHER_FORMATS = ("PNG", "BMP", "GIF", "TIFF")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # Process-wide on purpose: `warnings.catch_warnings` is not safe in the decode threads.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -34,30 +42,17 @@ def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
     """A file's bytes as an upright picture of 8 bits a channel, in its own mode. Raises PictureError or
     TooLarge.
     """
-    if not data:
-        raise PictureError("the picture is empty; send the bytes of a JPEG, PNG or WebP file")
     if len(data) > limits.max_picture_bytes:
         message = (
             f"the picture has {len(data)} bytes, at most {limits.max_picture_bytes} are accepted: "
             "scale it down, or compress it more"
         )
         raise TooLarge(message, bytes=len(data))
-    try:
-        with Image.open(io.BytesIO(data), formats=_formats()) as image:
-            _check_pixels(image, limits.max_picture_pixels)
-            return _eight_bits(ImageOps.exif_transpose(image))
-    except PictureError:
-        raise
-    except Exception as error:  # PIL's parsers raise whatever they meet in broken bytes
-        message = (
-            f"the picture cannot be decoded ({type(error).__name__}: {error}); send a whole JPEG, "
-            "PNG or WebP file"
-        )
-        raise PictureError(message) from error
-
-
-def _formats() -> list[str]:
-    return [*(kind.pillow for kind in UPLOAD_FORMATS.values()), *_FURTHER_FORMATS]
+    file = inspect(data)
+    _check_pixels(file, limits.max_picture_pixels)
+    image = Image.fromarray(own_pixels(file)) if file.kind.read_by is ReadBy.US else _decoded(file)
+    turn = _TURNS.get(file.orientation)
+    return image.transpose(turn) if turn is not None else image
 
 
 def on_white(picture: Image.Image) -> NDArray[np.uint8]:
@@ -68,26 +63,45 @@ def on_white(picture: Image.Image) -> NDArray[np.uint8]:
     return np.array(picture.convert("RGB"))
 
 
-def _check_pixels(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
+def _check_pixels(file: PictureFile, max_pixels: int) -> None:
+    if not file.width or not file.height:
+        raise PictureError(f"the picture claims {file.width} x {file.height} pixels; save it again")
+    if file.width * file.height > max_pixels:
         raise PictureError(
-            f"the picture is {width} x {height}, at most {max_pixels} pixels are accepted: scale it down",
-            width=width,
-            height=height,
+            f"the picture is {file.width} x {file.height}, at most {max_pixels} pixels are accepted: "
+            "scale it down",
+            width=file.width,
+            height=file.height,
         )
 
 
+def _decoded(file: PictureFile) -> Image.Image:
+    """By Pillow, which tries no other format than the file's own."""
+    try:
+        with Image.open(io.BytesIO(file.data), formats=[file.kind.pillow]) as image:
+            if image.size != (file.width, file.height):
+                raise PictureError("the picture is not as large as its file claims; send it as JPEG or PNG")
+            return _eight_bits(image)
+    except PictureError:
+        raise
+    except Exception as error:  # PIL's parsers raise whatever they meet in broken bytes
+        message = (
+            f"the picture cannot be decoded ({type(error).__name__}: {error}); send a whole JPEG, "
+            "PNG or WebP file"
+        )
+        raise PictureError(message) from error
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey to its high byte, as PIL itself does for 16-bit colour; PIL's own conversion would clip at
-    255.
+    """16-bit grey to its high byte, as PIL itself does for 16-bit colour; PIL's own conversion would clip
+    at 255.
     """
-    if image.mode == "F":
-        raise PictureError("the picture holds floating-point pixels; convert it to 8 or 16 bits")
-    if image.mode != "I" and not image.mode.startswith("I;16"):
+    if not image.mode.startswith("I;16"):
         image.load()
         return image
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 0xFFFF:
-        raise PictureError("the picture holds more than 16 bits a pixel; convert it to 8 or 16 bits")
-    return Image.fromarray((values >> 8).astype(np.uint8))
+    values = np.asarray(image).astype(np.uint16)
+    shades = (values >> 8).astype(np.uint8)
+    shade = image.info.get("transparency")
+    return Image.fromarray(
+        np.where(values == shade, 255, shades).astype(np.uint8) if shade is not None else shades
+    )

@@ -1,25 +1,20 @@
-"""Pictures from files and bytes, upright and RGB, as the models' own processors see them; and back into bytes
-for an upload.
+"""Pictures from files and bytes, upright and RGB, as the models' own processors see them.
 
-What Pillow does (`exif_transpose`) and then transformers (`convert_to_rgb`) is what OpenCV does here:
-rotation applied, transparency laid onto white, palettes and CMYK converted. One difference is meant: 16-bit
-grey is scaled to 8 bits, where Pillow clips nearly all of it to white.
+What Pillow does (`exif_transpose`) and then transformers (`convert_to_rgb`) is done here without them:
+rotation applied, transparency laid onto white, palettes and CMYK converted. One difference is meant:
+16-bit grey is scaled to 8 bits, where Pillow clips nearly all of it to white. `protos.pictures.files` has
+the table of who reads what.
 """
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from edge.pictures import headers, orientation, transparency
+from edge.pictures import decoding, orientation
 from edge.pictures.resampling import Picture
 from protos.errors import PictureError
+from protos.pictures.files import inspect
 
 MAX_PIXELS = 1 << 26  # 192 MiB decoded
 _MAX_FILE_BYTES = 1 << 29
-
-# a broken file is reported once, by us, and not by the decoder on stderr as well
-cv2.utils.logging.setLogLevel(0)
 
 
 def read_picture(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -49,13 +44,12 @@ def decode_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     """The bytes of an image file as RGB (h, w, 3), upright; the claimed size is checked before decoding.
     Raises PictureError.
     """
-    if not data:
-        raise PictureError("the picture is empty (0 bytes); get it again")
-    width, height = headers.size(data)
-    _check_size(width, height, max_pixels)
-    picture = _decode(transparency.first_frame(data))
-    _check_size(picture.shape[1], picture.shape[0], max_pixels)
-    return picture
+    file = inspect(data)
+    _check_size(file.width, file.height, max_pixels)
+    picture = decoding.pixels(file)
+    if picture.shape[:2] != (file.height, file.width):
+        raise PictureError("the picture is not as large as its file claims; save it again as JPEG or PNG")
+    return orientation.turn(picture, file.orientation)
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -67,24 +61,3 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
             "accepted; make it smaller"
         )
         raise PictureError(message, width=width, height=height, max_pixels=max_pixels)
-
-
-def _decode(data: bytes) -> Picture:
-    transparent = transparency.possible(data)
-    how = cv2.IMREAD_UNCHANGED if transparent else cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        decoded, kinds, metadata = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), how)
-    except cv2.error as error:
-        raise PictureError("the picture cannot be decoded; save it again as JPEG or PNG") from error
-    if decoded is None:
-        raise PictureError("the picture is broken or cut off; get it again, or save it anew as JPEG or PNG")
-    picture = transparency.on_white(decoded, data) if transparent else decoded
-    exif = next(
-        (
-            found.tobytes()
-            for kind, found in zip(kinds, metadata, strict=True)
-            if kind == cv2.IMAGE_METADATA_EXIF
-        ),
-        b"",
-    )
-    return orientation.turn(picture, orientation.declared(data, exif))

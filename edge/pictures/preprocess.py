@@ -17,8 +17,8 @@ Pixels = NDArray[np.float32]  # normalised (tiles, 3, h, w)
 
 
 class Preprocessor:
-    """What a bundle says of preprocessing, ready to be applied to pictures. Raises BundleDamaged if it cannot
-    be.
+    """What a bundle says of preprocessing, ready to be applied to pictures. Raises BundleDamaged if it
+    cannot be.
     """
 
     def __init__(self, spec: pb.Preprocessing) -> None:
@@ -32,8 +32,8 @@ class Preprocessor:
         """RGB (h, w, 3) of any size to what the model sees of it, each step rounded to 8 bits. Raises
         PictureError if it is too elongated.
 
-        A picture to be cut into tiles is left as it is where it would grow: the same tiles come of it, and an
-        upload is smaller.
+        A picture to be cut into tiles is left as it is where it would grow: the same tiles come of it,
+        and an upload is smaller.
         """
         check_elongation(picture.shape[0], picture.shape[1], self._spec)
         height, width = resized_size(self._spec, picture.shape[0], picture.shape[1])
@@ -67,8 +67,8 @@ class Preprocessor:
 
 
 def crop(picture: Picture, height: int, width: int) -> Picture:
-    """The middle (height, width) of (h, w, 3); black around it where the picture is smaller. As transformers'
-    `center_crop`.
+    """The middle (height, width) of (h, w, 3); black around it where the picture is smaller. As
+    transformers' `center_crop`.
     """
     if picture.shape[0] < height or picture.shape[1] < width:
         picture = _padded(picture, max(height, picture.shape[0]), max(width, picture.shape[1]))

@@ -3,6 +3,7 @@ any.
 """
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count, cycle
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageOps, UnidentifiedImageError
 
-from protos.errors import CheckpointError
+from protos.errors import CheckpointError, PictureError
+from protos.pictures.files import inspect
 from splitter.nano.questions import Question, ask_all
 from splitter.nano.scenes import CALIBRATION_SEEDS, HELD_OUT_SEEDS, picture
 
@@ -74,8 +76,8 @@ def more_scenes(seen: int) -> Iterator[Image]:
 def views(pictures: Sequence[Image], seed: int = 0) -> Iterator[Image]:
     """Without end, pictures like these: parts of them, mirrored or in other colours, or several in one.
 
-    A tail tells what each of them shows without being told: to learn what it looks at, a few pictures so make
-    thousands.
+    A tail tells what each of them shows without being told: to learn what it looks at, a few pictures so
+    make thousands.
     """
     rng = np.random.default_rng(seed)
     for image in cycle(pictures):
@@ -137,11 +139,20 @@ def fingerprint(image: Image) -> str:
 
 
 def read(path: Path) -> Image:
-    """A picture file as RGB, turned as its EXIF says. Raises CheckpointError."""
+    """A picture file as a device sees it: RGB, upright, on white where it is transparent. Raises
+    CheckpointError for what a device would refuse.
+    """
+    from transformers.image_transforms import convert_to_rgb
+
     try:
-        with PillowImage.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, UnidentifiedImageError, ValueError) as error:
+        data = path.read_bytes()
+        inspect(data)
+        with PillowImage.open(io.BytesIO(data)) as image:
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I;16"):  # grey, of which Pillow would make nearly all white
+                upright = PillowImage.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            return np.asarray(convert_to_rgb(upright, return_numpy=True))
+    except (OSError, UnidentifiedImageError, ValueError, PictureError) as error:
         raise CheckpointError(
             f"{path} is not a picture that can be read ({error}); take it out of the folder", path=str(path)
         ) from error

@@ -36,7 +36,7 @@ def test_a_picture_is_turned_upright() -> None:
 
 
 def test_floating_point_pixels_are_refused() -> None:
-    with pytest.raises(PictureError, match="convert it"):
+    with pytest.raises(PictureError, match="of floats"):
         open_picture(encoded(Image.new("F", (4, 4)), "TIFF"), LIMITS)
 
 

@@ -10,19 +10,15 @@ from PIL import Image
 from edge.pictures.files import decode_picture, read_picture
 from edge.upload.picture_encoder import encode_picture
 from protos.errors import PictureError, TooLarge, UnknownName
-from tests.edge.pictures.picture_files import files, grey16, saved, scene, seen
+from tests.edge.pictures.kinds import files
+from tests.edge.pictures.picture_files import grey16, saved, scene, seen
 
-FILES = files()
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_picture_is_what_the_models_processors_see(name: str) -> None:
-    ours, reference = decode_picture(FILES[name]), seen(FILES[name])
-
-    assert ours.shape == reference.shape
-    assert ours.dtype == np.uint8
-    rounding = 1 if "CMYK" in name else 0
-    assert np.abs(ours.astype(int) - reference).max() <= rounding
+IMAGE = Image.fromarray(scene())
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM")
+FILES = {kind: saved(IMAGE, kind) for kind in FORMATS} | {
+    "JPEG progressive": saved(IMAGE, "JPEG", progressive=True),
+    "TIFF LZW": saved(IMAGE, "TIFF", compression="tiff_lzw"),
+}
 
 
 def test_every_colour_through_every_alpha_is_pillows() -> None:
@@ -30,26 +26,6 @@ def test_every_colour_through_every_alpha_is_pillows() -> None:
     data = saved(Image.fromarray(np.dstack([colours, colours.T, colours[::-1], alpha])), "PNG")
 
     assert np.array_equal(decode_picture(data), seen(data))
-
-
-def test_16_bit_grey_may_have_a_transparent_shade() -> None:
-    shade = int(grey16()[3, 3])
-
-    picture = decode_picture(saved(Image.fromarray(grey16()), "PNG", transparency=shade))
-
-    assert np.array_equal(picture[..., 0], np.where(grey16() == shade, 255, grey16() >> 8))
-
-
-def test_avif_of_10_bits_may_be_transparent() -> None:
-    alpha, options = scene(seed=1)[..., :1], [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 100]
-    _, data = cv2.imencode(".avif", np.dstack([scene()[..., ::-1], alpha]).astype(np.uint16) * 4, options)
-
-    assert np.abs(decode_picture(data.tobytes()).astype(int) - seen(data.tobytes())).max() <= 2
-
-
-def test_a_transparent_tiff_without_rgb_is_not_guessed_at() -> None:
-    with pytest.raises(PictureError, match="save it as PNG"):
-        decode_picture(saved(Image.fromarray(scene()).convert("LA"), "TIFF"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -94,9 +70,7 @@ def test_an_empty_file_is_said_to_be_empty() -> None:
         decode_picture(b"")
 
 
-@pytest.mark.parametrize(
-    "name", ["PNG", "JPEG", "JPEG progressive", "WEBP", "BMP", "TIFF", "TIFF LZW", "GIF P", "AVIF", "PPM"]
-)
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.9, 0.99])
 def test_a_file_that_was_cut_off_is_refused(name: str, part: float) -> None:
     data = FILES[name]
@@ -112,7 +86,7 @@ def test_a_bomb_is_refused_by_its_header() -> None:
         decode_picture(bomb)
 
 
-@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "WEBP RGBA", "BMP", "TIFF", "GIF P", "AVIF", "PPM"])
+@pytest.mark.parametrize("name", FILES)
 def test_every_kind_is_measured_before_it_is_decoded(name: str) -> None:
     with pytest.raises(PictureError, match="61 x 43 pixels"):
         decode_picture(FILES[name], max_pixels=61 * 43 - 1)
@@ -121,7 +95,7 @@ def test_every_kind_is_measured_before_it_is_decoded(name: str) -> None:
 
 
 def test_a_jpeg_of_nothing_but_fill_bytes_is_refused() -> None:
-    with pytest.raises(PictureError, match="ends within its header"):
+    with pytest.raises(PictureError, match="ends early"):
         decode_picture(b"\xff\xd8" + b"\xff" * (8 << 20))
 
 
@@ -133,7 +107,7 @@ def test_a_picture_without_pixels_is_refused() -> None:
 @pytest.mark.slow
 def test_broken_headers_are_never_more_than_a_picture_error() -> None:
     random = np.random.default_rng(0)
-    for data in FILES.values():
+    for data in files().values():
         broken = bytearray(data)
         broken[random.integers(0, min(len(data), 100))] ^= 0xFF
         try:

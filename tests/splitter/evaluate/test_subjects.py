@@ -1,9 +1,14 @@
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from splitter.evaluate.subjects import AGREEMENT, Image, Subject, fewer, more_scenes, scenes, views
+from edge.pictures.files import decode_picture
+from protos.errors import CheckpointError
+from splitter.evaluate.subjects import AGREEMENT, Image, Subject, fewer, more_scenes, read, scenes, views
 from splitter.nano.questions import Question
+from tests.edge.pictures.kinds import files
 
 
 def of(count: int) -> list[Image]:
@@ -52,3 +57,19 @@ def test_views_are_the_same_in_every_run() -> None:
 def test_more_scenes_are_none_that_were_seen() -> None:
     seen, more = scenes(3, 1).calibration, list(islice(more_scenes(3), 2))
     assert not any(np.array_equal(one, other) for one in seen for other in more)
+
+
+@pytest.mark.parametrize(
+    "name", ["PNG RGBA of 8 bits", "PNG grey of 16 bits", "TIFF turned 6", "JPEG turned 5 by XMP element"]
+)
+def test_a_picture_is_read_as_the_device_reads_it(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(files()[name])
+    assert np.array_equal(read(path), decode_picture(path.read_bytes()))
+
+
+def test_a_picture_that_a_device_would_refuse_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "lab.tiff"
+    path.write_bytes(files()["TIFF LAB LZW"])
+    with pytest.raises(CheckpointError, match=r"lab\.tiff is not a picture .*take it out"):
+        read(path)
