@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 from torch import Tensor
 from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
@@ -24,6 +23,7 @@ from splitter.families.generation import obeyed
 Inputs = dict[str, Tensor]
 _PARTS = ("image_processor", "video_processor", "tokenizer")
 _NUMBERS = "num2words"
+_CHANNELS_LAST: Mapping[str, object] = {"input_data_format": "channels_last"}
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class OwnPipeline:
         if self.processor is None:
             return None
         given, options = self.family.own_picture(self.processor, picture)
-        image, options = Pillow.fromarray(given), dict(self.overruled) | options
+        options = {**_CHANNELS_LAST, **self.overruled, **options}
         template = chat_template(self.processor)
         if template:
-            content = [{"type": "image", "image": image}, {"type": "text", "text": question}]
+            content = [{"type": "image", "image": given}, {"type": "text", "text": question}]
             made = self.processor.apply_chat_template(
                 [{"role": "user", "content": content}],
                 chat_template=template,
@@ -57,13 +57,13 @@ class OwnPipeline:
                 tokenize=True,
                 return_dict=True,
                 return_tensors="pt",
-                processor_kwargs={"images_kwargs": options} if options else {},
+                processor_kwargs={"images_kwargs": options},
             )
             return dict(made)
         text = self.family.own_text(self.processor, question)
         if text is None:
             return None
-        return dict(self.processor(images=[image], text=[text], images_kwargs=options, return_tensors="pt"))
+        return dict(self.processor(images=[given], text=[text], images_kwargs=options, return_tensors="pt"))
 
     @torch.inference_mode()
     def answer(self, model: PreTrainedModel, inputs: Inputs, max_tokens: int) -> list[int]:
