@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NoReturn
 
+from protos.errors import IsthmusError
 from protos.terminal.failures import failure
 from protos.terminal.parser import Parser
+from protos.terminal.streams import make_steady
 
 VERSION = "0.1.0"
 
@@ -80,13 +81,31 @@ def program() -> NoReturn:
     """`main` as a process of its own. An interrupted one ends at once: what tidies up at exit may wait for a
     thread for ever.
     """
-    status = main()
+    make_steady()
+    status = _flushed(_status())
     if status == _INTERRUPTED:
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _status() -> int:
+    """Of `main`, where it ends by itself (--help, --version, an error of usage) too."""
+    try:
+        return main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def _flushed(status: int) -> int:
+    """The status, after everything was written out; another where it cannot be."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = None  # else Python would try again, and complain
+        return status or 141
+    except IsthmusError as error:
+        return _say(str(error), status or error.exit_code)
+    return status
 
 
 if __name__ == "__main__":

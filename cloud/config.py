@@ -1,10 +1,9 @@
 """The options of the service, checked once, here."""
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from protos.address import split_address
+from protos.connection.address import is_loopback, split_address
 from protos.errors import RequestError
 
 DTYPES = ("auto", "float16", "bfloat16", "float32")
@@ -47,12 +46,7 @@ class ServeConfig:
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the service."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
 
 def listen_address(text: str) -> tuple[str, int]:

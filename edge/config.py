@@ -2,13 +2,14 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from protos.config import cache_folder
 from protos.errors import RequestError
 
 
 def profile_file(digest: str) -> Path:
-    """Where this device's profile of a bundle is kept."""
+    """Where this device's profile of a bundle is kept. Raises RequestError where it has no cache folder."""
     return cache_folder() / f"profile-{digest[:12]}.json"
 
 
@@ -25,6 +26,18 @@ def gpu() -> int:
     return int(text)
 
 
-def engines_folder(digest: str) -> Path:
-    """Where TensorRT keeps what it built for a bundle on this device."""
-    return cache_folder() / "tensorrt" / digest[:12]
+def link_file(address: str) -> Path | None:
+    """Where the link to an address is remembered; None where this device has no cache folder."""
+    return _kept("links", f"{quote(address, safe='')}.json")
+
+
+def engines_folder(digest: str) -> Path | None:
+    """Where TensorRT keeps what it built for a bundle on this device; None where there is no cache folder."""
+    return _kept("tensorrt", digest[:12])
+
+
+def _kept(*parts: str) -> Path | None:
+    try:
+        return cache_folder().joinpath(*parts)
+    except RequestError:
+        return None  # `profile_file` says so, and what to set

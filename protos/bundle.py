@@ -9,6 +9,7 @@ from google.protobuf import json_format
 
 from protos import bundle_pb2 as pb
 from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
+from protos.files import check_name
 
 FORMAT = 3
 MANIFEST = "manifest.json"
@@ -33,10 +34,11 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """Read the manifest of the bundle in a folder. Raises BundleMissing, BundleDamaged, BundleTooNew or
-        BundleTooOld.
+        """Read the manifest of the bundle in a folder. Raises BundleMissing, BundleDamaged, BundleTooNew,
+        BundleTooOld, or RequestError for a name that is not UTF-8.
         """
         folder = Path(path)
+        check_name(folder)
         try:
             with (folder / MANIFEST).open("rb") as stream:
                 raw = stream.read(_MAX_MANIFEST_BYTES + 1)

@@ -16,6 +16,7 @@
     ├── WrongBundle                   4    FAILED_PRECONDITION   the cloud serves another digest
     ├── UnknownFrame                  5    NOT_FOUND             features sent before are no longer kept
     ├── CloudError                    5    UNAVAILABLE           the cloud did not answer
+    │   ├── UnusableCloud                                        what answers is no cloud, or not for us
     │   ├── DeadlineError                  DEADLINE_EXCEEDED     it did not answer in time
     │   └── CloudBusy                      RESOURCE_EXHAUSTED    too many requests wait there
     ├── NoRoute                       6    FAILED_PRECONDITION   the rules leave no way to answer
@@ -125,6 +126,10 @@ class UnknownFrame(IsthmusError):
 class CloudError(IsthmusError):
     exit_code = 5
     status = "UNAVAILABLE"
+
+
+class UnusableCloud(CloudError):
+    """Asking again does not help before somebody changes something. `facts["reason"]` says what is wrong."""
 
 
 class DeadlineError(CloudError):

@@ -1,8 +1,17 @@
-"""A file of text, written whole or not at all."""
+"""Files: what their names may be, and a text written whole or not at all."""
 
 import contextlib
 import os
 from pathlib import Path
+
+from protos.errors import RequestError
+
+
+def check_name(path: Path) -> None:
+    """Raises RequestError for a path that libraries in C++ or Rust do not open: it is not UTF-8."""
+    name = str(path)
+    if "\0" in name or name != name.encode(errors="replace").decode():
+        raise RequestError(f"{name!a} is not a name in UTF-8; rename it, or give another place", path=name)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -13,7 +22,8 @@ def write_whole(path: Path, text: str) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
+        # a path in it may have bytes that are no UTF-8
+        aside.write_text(text, encoding="utf-8", errors="backslashreplace")
         aside.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

@@ -11,6 +11,7 @@ from protos import codec
 from protos.bundle import FORMAT, file_digest
 from protos.config import cache_folder
 from protos.errors import CheckpointError
+from protos.files import check_name
 from splitter.quantize.quant_format import QuantFormat
 from splitter.storage.digests import Digests
 
@@ -91,6 +92,7 @@ def _digests(folder: Path, advance: Callable[[int, int], None]) -> dict[str, str
             f"there is no folder {folder}; give a checkpoint's folder, or an id of the Hugging Face hub",
             path=str(folder),
         )
+    check_name(folder)
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
     total, done = sum(path.stat().st_size for path in files), 0
 

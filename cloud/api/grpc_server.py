@@ -9,8 +9,8 @@ from grpc_reflection.v1alpha import reflection
 
 from cloud.config import ServeConfig
 from protos import inference_pb2 as ip
+from protos.connection.keepalive import server_options
 from protos.errors import RequestError
-from protos.keepalive import server_options
 
 SERVICE = ip.DESCRIPTOR.services_by_name["Inference"].full_name
 

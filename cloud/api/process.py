@@ -52,7 +52,8 @@ def _announce(
 ) -> None:
     if not config.loopback:
         _log.warning(
-            "%s is reachable from other machines and there is no TLS yet: use it on a private network only",
+            "%s is reachable from other machines without TLS: use it on a private network only, or behind a "
+            "proxy that has TLS",
             service.address,
         )
     served = "; ".join(

@@ -13,28 +13,24 @@ from rich.console import Console
 from rich.table import Table
 
 from protos import inference_pb2 as pb
-from protos.address import check_peer
 from protos.bundle import Bundle
-from protos.errors import CloudError, WrongBundle
+from protos.connection.channel import error_of, open_channel
+from protos.connection.peer import Peer
+from protos.errors import WrongBundle
 from protos.inference_pb2_grpc import InferenceStub
-from protos.keepalive import client_options
 from protos.terminal.arguments import seconds
-from protos.terminal.options import add_json
+from protos.terminal.options import add_credentials, add_json, peer_of
 
 _EPILOG = """\
 examples:
   isthmus cloud status 127.0.0.1:7070
   isthmus cloud status 10.0.0.5:7070 --bundle bundle/      # fails unless this bundle is served there
+  isthmus cloud status https://cloud.example --ca authority.pem --token-file token
   isthmus cloud status 127.0.0.1:7070 --json
 
 Runs on a device too: it needs neither torch nor a bundle. The exit status is 0 where a service answers.
 """
 _TIMES = 5  # that it is asked again, to time it over a connection that stands
-_WORDS = {
-    grpc.StatusCode.UNIMPLEMENTED: "something answers, but it is no service of Isthmus",
-    grpc.StatusCode.DEADLINE_EXCEEDED: "nobody answered in time",
-    grpc.StatusCode.UNAVAILABLE: "nobody answers",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,26 +45,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how long to wait (default: %(default)s)",
     )
+    add_credentials(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Ask and print. Raises CloudError where no service answers, WrongBundle where it serves others."""
-    described, milliseconds = _ask(options.address, options.timeout)
+    peer = peer_of(options.address, options)
+    described, milliseconds = _ask(peer, options.timeout)
     if options.bundle:
-        _check_served(options.address, described, Bundle.open(options.bundle))
+        _check_served(str(peer), described, Bundle.open(options.bundle))
     if options.json:
-        print(json.dumps(_record(options.address, described, milliseconds)))
+        print(json.dumps(_record(str(peer), described, milliseconds)))
     else:
-        _print(options.address, described, milliseconds)
+        _print(str(peer), described, milliseconds)
 
 
-def _ask(address: str, timeout: float) -> tuple[pb.DescribeReply, float]:
+def _ask(peer: Peer, timeout: float) -> tuple[pb.DescribeReply, float]:
     """What the service says of itself, and the median milliseconds of asking."""
-    check_peer(address)
-    unproxied = ("grpc.enable_http_proxy", 0)
-    with grpc.insecure_channel(address, options=[*client_options(), unproxied]) as channel:
+    with open_channel(peer) as channel:
         stub, times = InferenceStub(channel), []
         try:
             described: pb.DescribeReply = stub.Describe(pb.DescribeRequest(), timeout=timeout)
@@ -77,13 +73,7 @@ def _ask(address: str, timeout: float) -> tuple[pb.DescribeReply, float]:
                 described = stub.Describe(pb.DescribeRequest(), timeout=timeout)
                 times.append((time.monotonic() - asked) * 1000)
         except grpc.RpcError as error:
-            code = error.code()
-            words = _WORDS.get(code, f"the service failed ({code.name}: {error.details()})")
-            raise CloudError(
-                f"{words} at {address}; check the address, and that `isthmus cloud serve` runs there",
-                address=address,
-                status=code.name,
-            ) from error
+            raise error_of(error, peer) from error
     return described, statistics.median(times)
 
 

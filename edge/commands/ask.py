@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge import config
 from edge.costs.known import known_profile
 from edge.link.client import CloudClient
-from edge.link.link import Link, memory_file
+from edge.link.link import Link
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.pictures.files import read_picture
 from edge.policy.explain import COLUMNS, explain
@@ -27,10 +28,9 @@ from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
-from protos.config import cache_folder
 from protos.labels import Labels, named_labels
 from protos.terminal.arguments import milliseconds, number, whole
-from protos.terminal.options import add_bundle, add_json, open_bundle
+from protos.terminal.options import add_bundle, add_credentials, add_json, open_bundle, peer_of
 
 _SHOWN = 10  # labels, of what may be hundreds
 
@@ -38,6 +38,7 @@ _EXAMPLES = """\
 examples:
   isthmus ask scene.png what color is the circle?                       # on this device
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070       # whichever way is best
+  isthmus ask photo.jpg describe the image --cloud https://cloud.example --token-file token
   isthmus ask photo.jpg how many squares? --cloud 127.0.0.1:7070 --deadline 300ms --explain
   isthmus ask photo.jpg "what's the dog doing?" --cloud 127.0.0.1:7070 --route split@connector --no-local
   isthmus ask photo.jpg --bundle clip --labels cat,dog                  # a dual encoder chooses among labels
@@ -80,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say why the answer came this way, what every other would have cost, and why it lost",
     )
+    add_credentials(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -116,9 +118,10 @@ def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orche
             Orchestrator(bundle, None, profile, threads=options.threads, provider=options.provider or "")
         )
         return
-    link, memory = Link(bundle, time.monotonic()), memory_file(cache_folder(), options.cloud)
+    peer = peer_of(options.cloud, options)
+    link, memory = Link(bundle, time.monotonic()), config.link_file(str(peer))
     link.load(memory, time.monotonic(), time.time())
-    with CloudClient(options.cloud) as client:
+    with CloudClient(peer) as client:
         client.connect()
         try:
             yield _prepared(
@@ -219,20 +222,20 @@ def _ignore(_: str) -> None:
     """A program reads the answer: nothing is printed that may turn out void."""
 
 
-def _print_restart(reason: str) -> None:
-    """On a terminal the broken answer stands already, and stays."""
+def _print_restart(_: str) -> None:
+    """On a terminal the broken answer stands already, and stays; the reason is told at the end."""
     print(flush=True)
-    Console(stderr=True, soft_wrap=True).print(
-        f"that answer broke off, here is another: {reason}", style="dim", highlight=False, markup=False
-    )
+    _note("that answer broke off, here is another", "dim")
+
+
+def _note(text: str, style: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(text, style=style, highlight=False, markup=False)
 
 
 def _print_how(answer: Answer, *, explained: bool) -> None:
     console = Console(stderr=True, soft_wrap=True)
-    if answer.fallback:
-        console.print(
-            f"answered on the device: {answer.fallback}", style="yellow", highlight=False, markup=False
-        )
+    if why := answer.fallback or answer.decision.outage:
+        _note(f"answered on the device: {why}", "yellow")
     if answer.label_scores:
         console.print(_fits(answer))
     console.print(_summary(answer), style="dim", highlight=False, markup=False)
@@ -276,4 +279,10 @@ def _as_json(answer: Answer) -> dict[str, object]:
         {"arm": p.arm.name, **{k: v for k, v in dataclasses.asdict(p).items() if k != "arm"}}
         for p in answer.decision.arms
     ]
-    return {**fields, "decided": answer.decision.arm.name, "decided_late": answer.decision.late, "arms": arms}
+    return {
+        **fields,
+        "decided": answer.decision.arm.name,
+        "decided_late": answer.decision.late,
+        "outage": answer.decision.outage,
+        "arms": arms,
+    }

@@ -59,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, save, print."""
     bundle = open_bundle(options.bundle)
+    path = options.output or config.profile_file(bundle.digest)
     with progress() as shown:
         shown.step("measuring", 1.0)
         profile = measure(bundle, options.threads, options.duration, shown.update, options.provider or "")
-    path = options.output or config.profile_file(bundle.digest)
     profile.save(path)
     if options.json:
         print(json.dumps(dataclasses.asdict(profile), indent=1))

@@ -13,7 +13,7 @@ from edge.link.client import CloudClient
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.requests.search import PhotoMatch, photos_in, search
 from protos.terminal.arguments import whole
-from protos.terminal.options import add_bundle, add_json, open_named_bundle
+from protos.terminal.options import add_bundle, add_credentials, add_json, open_named_bundle, peer_of
 from protos.terminal.progress import progress
 
 _EXAMPLES = """\
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads for the model (default: %(default)s)",
     )
+    add_credentials(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
     """Search and print."""
     bundle, photos = open_named_bundle(options.bundle, "one of CLIP or SigLIP"), photos_in(options.photos)
     text = " ".join(options.text)
-    client = CloudClient(options.cloud) if options.cloud else None
+    client = CloudClient(peer_of(options.cloud, options)) if options.cloud else None
     with client or nullcontext(), progress() as shown:
         shown.step("looking at photos", len(photos))
         found = search(

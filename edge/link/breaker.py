@@ -14,25 +14,29 @@ class Breaker:
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
-        self.failures, self.unavailable_reason, self._until = 0, "", 0.0
+        self.failures, self.unavailable_reason, self._until, self._lasting = 0, "", 0.0, False
 
     def wait(self, now: float) -> float:
         """Seconds until a call is let through; 0 if one is welcome now."""
         return max(self._until - now, 0.0) if self.failures else 0.0
 
-    def failed(self, unavailable_reason: str, now: float) -> None:
+    def failed(self, unavailable_reason: str, now: float, *, lasting: bool = False) -> None:
         """A call failed: wait, the longer the more have failed in a row, between half and all of the doubled
-        delay.
+        delay. `lasting`: asking again does not help before somebody changes something.
         """
         self.failures, self.unavailable_reason = self.failures + 1, unavailable_reason
-        delay = min(MAX_SECONDS, FIRST_SECONDS * 2 ** min(self.failures - 1, 16))
+        self._lasting = lasting
+        delay = FIRST_SECONDS * 2 ** min(self.failures - 1, 16)
+        delay = MAX_SECONDS if lasting else min(MAX_SECONDS, delay)
         self._until = now + delay * (1 + self._jitter()) / 2
 
     def succeeded(self) -> None:
-        self.failures, self.unavailable_reason, self._until = 0, "", 0.0
+        self.failures, self.unavailable_reason, self._until, self._lasting = 0, "", 0.0, False
 
     def state(self, now: float) -> dict[str, object]:
-        """For JSON; `restore` reads it."""
+        """For JSON; `restore` reads it. What lasts is not kept: the next process may find it mended."""
+        if self._lasting:
+            return Breaker().state(now)
         return {
             "failures": self.failures,
             "unavailable_reason": self.unavailable_reason,

@@ -9,31 +9,13 @@ from typing import Any, Protocol, Self
 import grpc
 
 from protos import inference_pb2 as pb
-from protos.address import check_peer
-from protos.errors import (
-    CloudBusy,
-    CloudError,
-    DeadlineError,
-    IsthmusError,
-    RequestError,
-    TooLarge,
-    UnknownFrame,
-    WrongBundle,
-)
+from protos.connection.channel import error_of, open_channel
+from protos.connection.peer import Peer
+from protos.errors import TooLarge, UnusableCloud
 from protos.inference_pb2_grpc import InferenceStub
-from protos.keepalive import client_options
 
 MAX_BYTES = 64 << 20
 _MAX_REPLY_BYTES = 4 << 20
-
-_ERRORS: dict[grpc.StatusCode, type[IsthmusError]] = {
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
-    grpc.StatusCode.FAILED_PRECONDITION: WrongBundle,
-    grpc.StatusCode.NOT_FOUND: UnknownFrame,
-    grpc.StatusCode.INVALID_ARGUMENT: RequestError,
-    grpc.StatusCode.OUT_OF_RANGE: RequestError,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: CloudBusy,
-}
 
 
 class Cloud(Protocol):
@@ -44,14 +26,18 @@ class Cloud(Protocol):
 
 
 class CloudClient:
-    """A client of the Inference service at HOST:PORT. The channel connects at the first call, or at
-    `connect`. Raises RequestError for what is no address.
+    """A client of the Inference service at an address that `Peer.parse` reads, or of a peer with credentials.
+    The channel connects at the first call, or at `connect`. For one thread at a time.
+
+    Raises RequestError for what is no address, and for credentials that are none.
     """
 
-    def __init__(self, address: str, max_bytes: int = MAX_BYTES) -> None:
-        check_peer(address)
-        self.address, self._max_bytes = address, max_bytes
-        self._channel = grpc.insecure_channel(address, options=_options(max_bytes))
+    def __init__(self, peer: Peer | str, max_bytes: int = MAX_BYTES) -> None:
+        self.peer, self._max_bytes = Peer.parse(peer) if isinstance(peer, str) else peer, max_bytes
+        self._open()
+
+    def _open(self) -> None:
+        self._channel = open_channel(self.peer, _options(self._max_bytes))
         self._stub = InferenceStub(self._channel)
 
     def connect(self) -> None:
@@ -63,7 +49,7 @@ class CloudClient:
     def infer(self, request: pb.InferRequest, seconds: float) -> Generator[pb.InferReply, None, None]:
         """Ask; the replies as they come, the last of them Done. Closing the iterator cancels the call.
 
-        Raises TooLarge, CloudError, DeadlineError, WrongBundle, UnknownFrame, RequestError.
+        Raises TooLarge, CloudError, UnusableCloud, DeadlineError, WrongBundle, UnknownFrame, RequestError.
         """
         size = request.ByteSize()
         if size > self._max_bytes:
@@ -110,7 +96,15 @@ class CloudClient:
         try:
             yield
         except grpc.RpcError as error:
-            raise _translated(error, self.address) from error
+            found = error_of(error, self.peer)
+            if isinstance(found, UnusableCloud) and error.code() is grpc.StatusCode.UNAVAILABLE:
+                self._hang_up()
+            raise found from error
+
+    def _hang_up(self) -> None:
+        """A channel that cannot connect tries for ever, with calls or without; a new one waits for a call."""
+        self._channel.close()
+        self._open()
 
 
 def _cancelled_when_left(call: Any) -> Iterator[pb.InferReply]:
@@ -120,40 +114,11 @@ def _cancelled_when_left(call: Any) -> Iterator[pb.InferReply]:
         call.cancel()
 
 
-def _translated(error: grpc.RpcError, address: str) -> IsthmusError:
-    """Our error for a failed call, the server's own words in it."""
-    code, details = error.code(), error.details() or "no details"
-    kind = _ERRORS.get(code, CloudError)
-    # gRPC's own words for a message over the receiver's limit
-    if kind is CloudBusy and "larger than max" in details:
-        kind = TooLarge
-    if kind is CloudError:
-        text = (
-            f"the cloud at {address} did not answer ({code.name}: {details}); check the address, and "
-            "that it runs"
-        )
-    elif kind is DeadlineError:
-        text = (
-            f"the cloud at {address} did not answer in time ({details}); allow more time, or a local answer"
-        )
-    else:
-        text = f"the cloud at {address} refused: {details}"
-    return kind(text, address=address, status=code.name)
-
-
 def _options(max_bytes: int) -> list[tuple[str, int]]:
     return [
         ("grpc.max_send_message_length", max_bytes),
         ("grpc.max_receive_message_length", _MAX_REPLY_BYTES),
-        # a lost call becomes a local answer; a hidden second try would eat its time
-        ("grpc.enable_retries", 0),
-        ("grpc.enable_http_proxy", 0),  # a device's environment must not reroute its pictures
         ("grpc.default_compression_algorithm", 0),  # the payload is coded already
-        ("grpc.use_local_subchannel_pool", 1),  # one client's back-off is not another's
-        *client_options(),
-        ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.min_reconnect_backoff_ms", 2_000),  # also what one attempt to connect may take
-        ("grpc.max_reconnect_backoff_ms", 5_000),
     ]
 
 

@@ -4,11 +4,11 @@ address.
 
 import json
 import logging
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from edge.link.breaker import Breaker
 from edge.link.cloud_stats import CloudStats
@@ -75,21 +75,25 @@ class Link:
         """The device answered by itself, with so many tokens."""
         self._cloud_stats.observe_tokens(tokens)
 
-    def failed(self, unavailable_reason: str, now: float) -> None:
-        """A call failed; `unavailable_reason` says how, in few words. The breaker opens."""
-        self._breaker.failed(unavailable_reason, now)
+    def failed(self, unavailable_reason: str, now: float, *, lasting: bool = False) -> None:
+        """A call failed; `unavailable_reason` says how, in few words. The breaker opens. `lasting`: until
+        somebody changes something.
+        """
+        self._breaker.failed(unavailable_reason, now, lasting=lasting)
 
     def timed_out(self, sent: int, waited_ms: float, now: float) -> None:
         """No reply came in this time. The link is at most that fast, and the breaker opens."""
         self._uplink.at_least(sent, waited_ms, now)
         self._breaker.failed("cloud silent", now)
 
-    def save(self, path: Path, now: float, wall: float) -> None:
-        """Remember for the next process. `wall` is the time of day in seconds: it, unlike `now`, means the
-        same there.
+    def save(self, path: Path | None, now: float, wall: float) -> None:
+        """Remember for the next process, where there is a place. `wall` is the time of day in seconds: unlike
+        `now` it means the same there.
 
         A place that cannot be written to is a warning.
         """
+        if path is None:
+            return
         state = {
             "saved_at": wall,
             "bundle": self._digest,
@@ -102,10 +106,12 @@ class Link:
         except OSError as error:
             log.warning("what was learned of the link is not remembered in %s (%s)", path, error.strerror)
 
-    def load(self, path: Path, now: float, wall: float) -> None:
+    def load(self, path: Path | None, now: float, wall: float) -> None:
         """Recall what `save` wrote, aged by the time since. A file that cannot be used is ignored with a
         warning.
         """
+        if path is None:
+            return
         try:
             with path.open("rb") as stream:
                 state = json.loads(stream.read(_MAX_FILE_BYTES))
@@ -125,12 +131,9 @@ class Link:
         failures = int(saved["failures"])
         unavailable_reason = str(saved["unavailable_reason"])
         wait = float(saved["wait"]) - age
+        if math.isnan(wait):
+            raise ValueError("a wait that is no number would never end")
         if state["bundle"] == self._digest:
             self._cloud_stats.restore(state["cloud"])
         self._uplink = uplink
         self._breaker.restore(failures, unavailable_reason, wait, now)
-
-
-def memory_file(folder: Path, address: str) -> Path:
-    """Where the link to an address is remembered."""
-    return folder / "links" / f"{quote(address, safe='')}.json"

@@ -33,14 +33,14 @@ ON_CPU = Placement([_CPU])
 
 
 def providers(
-    choice: str, available: Sequence[str], precision: pb.Precision, engines: Path, device: int = 0
+    choice: str, available: Sequence[str], precision: pb.Precision, engines: Path | None, device: int = 0
 ) -> list[Provider]:
     """The providers to ask onnxruntime for, best first, the CPU last, as far as they are `available`
     (onnxruntime's names).
 
     `choice` is one of CHOICES; `precision` that of the graphs, `engines` the folder for what TensorRT builds
-    of them, `device` the GPU's number. Raises RequestError for a choice that is unknown, or that this
-    onnxruntime lacks.
+    of them, if there is one, `device` the GPU's number. Raises RequestError for a choice that is unknown, or
+    that this onnxruntime lacks.
     """
     wanted = _suited(precision) if choice == AUTO else _asked(choice, available)
     options = {CUDA: _cuda(device), TENSORRT: _tensorrt(precision, engines, device)}
@@ -85,13 +85,13 @@ def _cuda(device: int) -> dict[str, str]:
     }
 
 
-def _tensorrt(precision: pb.Precision, engines: Path, device: int) -> dict[str, str]:
+def _tensorrt(precision: pb.Precision, engines: Path | None, device: int) -> dict[str, str]:
     """INT8 where QDQ nodes say so, in the form that TensorRT takes; FP16 for all else."""
     int8 = precision.quantization == "static" and precision.activations == "s8"
-    return {
-        "device_id": str(device),
-        "trt_fp16_enable": "1",
-        "trt_int8_enable": str(int(int8)),
+    options = {"device_id": str(device), "trt_fp16_enable": "1", "trt_int8_enable": str(int(int8))}
+    if engines is None:
+        return options
+    return options | {
         "trt_engine_cache_enable": "1",  # building an engine takes minutes on a Jetson
         "trt_engine_cache_path": str(engines),
         "trt_timing_cache_enable": "1",

@@ -7,6 +7,7 @@ one with a pool of its own).
 
 import contextlib
 import ctypes
+import logging
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ _ARENA = {
     "max_dead_bytes_per_chunk": 64 << 10,
 }
 _ONLY_ERRORS = 3
+_log = logging.getLogger(__name__)
 _UNREADABLE = (
     ort_errors.Fail,
     ort_errors.InvalidArgument,
@@ -45,11 +47,24 @@ def place(bundle: Bundle, precision: pb.Precision, provider: str = "") -> Placem
 
     Raises RequestError for one that this onnxruntime lacks.
     """
-    choice, engines = provider or config.provider(), config.engines_folder(bundle.digest)
-    chosen = providers(choice, ort.get_available_providers(), precision, engines, config.gpu())
-    if any("trt_engine_cache_path" in options for _, options in chosen):
-        engines.mkdir(parents=True, exist_ok=True)  # TensorRT makes the last folder only
+    choice, available = provider or config.provider(), ort.get_available_providers()
+    engines = config.engines_folder(bundle.digest)
+    chosen = providers(choice, available, precision, engines, config.gpu())
+    if any("trt_engine_cache_path" in options for _, options in chosen) and not _made(engines):
+        chosen = providers(choice, available, precision, None, config.gpu())
     return Placement(chosen, insisted=choice != AUTO)
+
+
+def _made(engines: Path | None) -> bool:
+    """Whether there is a folder for engines: TensorRT makes the last one of a path only."""
+    if engines is None:
+        return False
+    try:
+        engines.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _log.warning("TensorRT builds its engines anew each time: %s (%s)", engines, error.strerror)
+        return False
+    return True
 
 
 def session(path: Path, threads: int = 1, placement: Placement = ON_CPU) -> ort.InferenceSession:

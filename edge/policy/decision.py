@@ -58,6 +58,7 @@ class Decision:
     chosen: Predicted
     arms: tuple[Predicted, ...]
     late: bool = False  # no arm meets the deadline; this is the fastest
+    outage: str = ""  # why the cloud could not be chosen though the rules allow it
 
     @property
     def arm(self) -> Arm:

@@ -54,7 +54,9 @@ def decide(
     allowed = [p for p in judged if not p.verdict]
     if not allowed:
         raise _no_route(request.rules, judged, link)
-    return _choose(request, allowed, judged, last)
+    decision = _choose(request, allowed, judged, last)
+    outage = link.outage if link else ""
+    return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
 
 
 def _workload(request: Request, manifest: pb.Manifest) -> Workload:

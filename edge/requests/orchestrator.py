@@ -34,6 +34,7 @@ from protos.errors import (
     IsthmusError,
     RequestError,
     UnknownFrame,
+    UnusableCloud,
     WrongBundle,
 )
 from protos.labels import Labels
@@ -42,6 +43,7 @@ NETWORK_SECONDS = 10.0  # without a deadline: what a call may take beside the to
 _MAX_FRAMES = 256
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 _ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
+_LASTING = (WrongBundle, UnusableCloud)
 _REASONS: dict[type[IsthmusError], str] = {
     WrongBundle: "cloud serves another bundle",
     CloudBusy: "cloud busy",
@@ -253,7 +255,8 @@ class Orchestrator:
         elif isinstance(error, DeadlineError) or not isinstance(error, (CloudError, WrongBundle)):
             self._link.observe_reply()
         else:
-            self._link.failed(_REASONS.get(type(error), "cloud unreachable"), now)
+            reason = error.facts.get("reason") or _REASONS.get(type(error), "cloud unreachable")
+            self._link.failed(str(reason), now, lasting=isinstance(error, _LASTING))
 
     def _keep(self, frame: str, accuracy: float) -> None:
         if frame:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import grpc
 
 from protos import inference_pb2 as pb
+from protos.connection.keepalive import server_options
 from protos.inference_pb2_grpc import InferenceServicer, add_InferenceServicer_to_server
-from protos.keepalive import server_options
 
 Context = grpc.ServicerContext
 Script = Callable[[pb.InferRequest, Context], Iterator[pb.InferReply]]
@@ -38,13 +38,18 @@ class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated withou
 
 
 @contextmanager
-def serving(script: Script, address: str = "127.0.0.1:0") -> Iterator[ScriptedCloud]:
-    """A scripted cloud that listens; its `address` says where."""
+def serving(
+    script: Script, address: str = "127.0.0.1:0", credentials: grpc.ServerCredentials | None = None
+) -> Iterator[ScriptedCloud]:
+    """A scripted cloud that listens, with TLS if it is given credentials; its `address` says where."""
     cloud = ScriptedCloud(script)
     with ThreadPoolExecutor(4) as pool:
         server = grpc.server(pool, options=server_options())
         add_InferenceServicer_to_server(cloud, server)
-        cloud.address = f"127.0.0.1:{server.add_insecure_port(address)}"
+        if credentials:
+            cloud.address = f"https://localhost:{server.add_secure_port(address, credentials)}"
+        else:
+            cloud.address = f"127.0.0.1:{server.add_insecure_port(address)}"
         server.start()
         try:
             yield cloud

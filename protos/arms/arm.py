@@ -88,9 +88,7 @@ class Arm(ABC):
         if not self.fits(rules.route):
             return f"route {rules.route} was asked for"
         # a person who insists on a route may try a cloud that was away
-        if rules.route == AUTO and link and not link.up:
-            return f"{link.unavailable_reason or 'cloud unreachable'}, next try in {link.retry_seconds:.0f} s"
-        return ""
+        return link.outage if rules.route == AUTO and link else ""
 
     @classmethod
     def check_place(cls, place: str, manifest: pb.Manifest) -> None:

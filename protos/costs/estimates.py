@@ -20,6 +20,12 @@ class LinkEstimate:
     exchanges: float = 0.0  # how many stand behind the estimate, old ones counting less
     doubt: float = 1.0  # relative standard error of the uplink
 
+    @property
+    def outage(self) -> str:
+        """Why no call is let through now, and until when; empty if one is welcome."""
+        reason = self.unavailable_reason or "cloud unreachable"
+        return "" if self.up else f"{reason}, next try in {self.retry_seconds:.0f} s"
+
 
 @dataclass(frozen=True)
 class CloudEstimate:

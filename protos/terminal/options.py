@@ -5,7 +5,10 @@ from pathlib import Path
 
 from protos.bundle import MANIFEST, Bundle
 from protos.config import built_in_bundle, named_bundle
+from protos.connection.peer import Credentials, Peer
 from protos.errors import BundleMissing, RequestError
+
+_TLS = "For a service that is reached by https://HOST[:PORT]; without https:// nothing is encrypted."
 
 
 def add_bundle(parser: argparse.ArgumentParser, *, built_in: bool = True) -> None:
@@ -23,6 +26,24 @@ def add_bundle(parser: argparse.ArgumentParser, *, built_in: bool = True) -> Non
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def add_credentials(parser: argparse.ArgumentParser) -> None:
+    """Describe them; `peer_of` reads them."""
+    group = parser.add_argument_group("a cloud with TLS", _TLS)
+    for option, text in (
+        ("--ca", "whom to trust for its certificate (default: the public authorities that gRPC knows)"),
+        ("--client-cert", "the certificate that this device shows, with --client-key"),
+        ("--client-key", "its key"),
+        ("--token-file", "send the token in this file with every call; it is read anew each time"),
+    ):
+        group.add_argument(option, type=Path, metavar="FILE", help=text)
+
+
+def peer_of(address: str, options: argparse.Namespace) -> Peer:
+    """The service at an address, with the credentials of the command line. Raises RequestError."""
+    credentials = Credentials(options.ca, options.client_cert, options.client_key, options.token_file)
+    return Peer.parse(address, credentials)
 
 
 def open_bundle(chosen: Path | None) -> Bundle:

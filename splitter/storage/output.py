@@ -5,6 +5,7 @@ from pathlib import Path
 
 from protos.bundle import MANIFEST, Bundle
 from protos.errors import BundleError
+from protos.files import check_name
 from splitter.storage.parts import Parts
 
 _OLD = ".old"
@@ -14,6 +15,7 @@ def check_output(output: Path) -> None:
     """Put back what an interrupted replacement had moved aside. Raises BundleError for a place that holds
     something else.
     """
+    check_name(output)
     old = output.with_name(output.name + _OLD)
     if old.exists() and not output.exists():
         old.rename(output)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import grpc
 import pytest
 
 import isthmus
+from edge import config
+from edge.link.link import Link
 from edge.testing.scripted_cloud import falls_silent, refuses, says, serving
 from protos.bundle import Bundle
 from splitter.nano.scenes import picture
@@ -107,6 +110,41 @@ def test_a_dead_cloud_is_replaced_and_named(scene: str, capsys: pytest.CaptureFi
     assert status == 0
     assert len(out.splitlines()) == 1
     assert "answered on the device: the cloud at 127.0.0.1:1 did not answer" in told
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "told"),
+    [
+        (grpc.StatusCode.FAILED_PRECONDITION, (), "refused: it serves 3fa9"),
+        (grpc.StatusCode.FAILED_PRECONDITION, ("half an ",), "refused: it serves 3fa9"),
+        (grpc.StatusCode.UNIMPLEMENTED, (), "no service of Isthmus"),
+        (grpc.StatusCode.UNAUTHENTICATED, (), "--token-file FILE"),
+    ],
+)
+def test_a_wrong_cloud_is_told_once_beside_the_answer(
+    code: grpc.StatusCode, words: tuple[str, ...], told: str, scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(refuses(code, "it serves 3fa9", *words)) as cloud:
+        asking = (scene, QUESTION, "--cloud", cloud.address, "--route", "split")
+        status, out, err = ask(*asking, capsys=capsys)
+    assert status == 0
+    assert (out + err).count(told) == err.count(told) == 1
+    assert len(cloud.requests) == 1
+
+
+def test_a_cloud_that_is_left_alone_for_a_while_is_told_too(
+    scene: str, bundle: Bundle, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = Link(bundle)
+    for _ in range(10):
+        link.failed("cloud unreachable", 0.0)
+    link.save(config.link_file("127.0.0.1:1"), 0.0, time.time())
+    status, out, err = ask(scene, QUESTION, "--cloud", "127.0.0.1:1", capsys=capsys)
+    assert status == 0
+    assert (out + err).count("answered on the device: cloud unreachable, next try in") == 1
+    _, out, err = ask(scene, QUESTION, "--cloud", "127.0.0.1:1", "--json", capsys=capsys)
+    assert json.loads(out)["outage"].startswith("cloud unreachable")
+    assert err == ""
 
 
 def test_of_an_answer_that_breaks_off_a_program_reads_nothing(

@@ -9,8 +9,9 @@ from random import Random
 
 import pytest
 
+from edge import config
 from edge.link.breaker import FIRST_SECONDS, MAX_SECONDS, Breaker
-from edge.link.link import Link, memory_file
+from edge.link.link import Link
 from edge.link.uplink import FORGET_SECONDS, PRIOR_RATE, PRIOR_ROUND_TRIP_MS, UplinkEstimator
 from protos import bundle_pb2
 from protos import inference_pb2 as pb
@@ -130,6 +131,14 @@ def test_the_breaker_lets_a_call_through_after_its_wait_and_closes_when_that_suc
     assert breaker.wait(20.0) == FIRST_SECONDS / 2
 
 
+def test_the_breaker_waits_longest_at_once_where_asking_again_does_not_help() -> None:
+    breaker = Breaker(jitter=lambda: 1.0)
+    breaker.failed("cloud serves another bundle", now=0.0, lasting=True)
+    assert breaker.wait(0.0) == MAX_SECONDS
+    breaker.failed("cloud unreachable", now=60.0)
+    assert breaker.wait(60.0) == 2 * FIRST_SECONDS
+
+
 def test_jitter_spreads_devices_that_failed_together() -> None:
     random = Random(3)
     waits = set()
@@ -199,7 +208,7 @@ def test_failures_open_the_breaker_and_an_answer_closes_it() -> None:
 
 
 def test_the_next_process_remembers(tmp_path: Path) -> None:
-    path = memory_file(tmp_path, "cloud.example:7070")
+    path = tmp_path / "links/cloud.json"
     link = fresh(now=100.0)
     for now in range(8):
         link.observe_transfer(SIZES[now % 4], 300 + 8000 * SIZES[now % 4] / 64e3, 100.0 + now)
@@ -215,6 +224,16 @@ def test_the_next_process_remembers(tmp_path: Path) -> None:
     assert not after.up
     assert after.retry_seconds == pytest.approx(0.6)
     assert later.cloud(3.0).entry_ms == link.cloud(108.0).entry_ms
+
+
+def test_the_next_process_asks_a_cloud_that_was_wrong_for_this_one(tmp_path: Path) -> None:
+    link = fresh()
+    link.failed("its certificate has expired", 1.0, lasting=True)
+    assert not link.snapshot(1.0).up
+    link.save(tmp_path / "link.json", 1.0, 0.0)
+    later = fresh()
+    later.load(tmp_path / "link.json", 1.0, 0.0)
+    assert later.snapshot(1.0).up
 
 
 def test_another_bundle_keeps_the_link_but_not_the_cloud(tmp_path: Path) -> None:
@@ -246,6 +265,11 @@ def test_another_bundle_keeps_the_link_but_not_the_cloud(tmp_path: Path) -> None
             b'{"saved_at": 0, "bundle": "aa", "uplink": [{"bytes": 1, "ms": NaN, "age": 0, "silent": '
             b"false}], "
             b'"breaker": {}, "cloud": {}}'
+        ),
+        *(
+            b'{"saved_at": %b, "bundle": "bb", "uplink": [], "breaker": {"failures": 1, '
+            b'"unavailable_reason": "", "wait": %b}, "cloud": {}}' % times
+            for times in ((b"0", b"NaN"), (b"NaN", b"0"), (b"-1e999", b"1e999"))
         ),
         (
             b'{"saved_at": 0, "bundle": "aa", "uplink": [], "breaker": {"failures": 1e999, '
@@ -293,8 +317,12 @@ def test_a_full_disk_leaves_no_part_of_a_file(
     assert "No space left on device" in caplog.text
 
 
-def test_the_memory_is_plain_json_named_after_the_address(tmp_path: Path) -> None:
-    path = memory_file(tmp_path, "../evil/[::1]:7070")
-    fresh().save(path, 0.0, 0.0)
+def test_the_memory_is_plain_json_named_after_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path))
+    path = config.link_file("../evil/[::1]:7070")
+    assert path
     assert path.parent == tmp_path / "links"
+    fresh().save(path, 0.0, 0.0)
     assert json.loads(path.read_text())["uplink"] == []

@@ -100,6 +100,12 @@ def test_a_provider_that_is_unknown_is_answered_with_the_choices() -> None:
         providers("rocm", EVERYTHING, FP32, ENGINES)
 
 
+def test_without_a_place_engines_are_built_anew() -> None:
+    (name, options), *_ = providers("tensorrt", EVERYTHING, FP32, None)
+    assert name == TENSORRT
+    assert not [option for option in options if "cache" in option]
+
+
 def test_engines_of_two_bundles_lie_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISTHMUS_CACHE", "/cache")
     assert config.engines_folder("a" * 64) == Path("/cache/tensorrt/aaaaaaaaaaaa")

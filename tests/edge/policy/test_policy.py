@@ -169,6 +169,14 @@ def test_an_open_breaker_keeps_the_request_at_home_and_says_until_when() -> None
     )
     assert decision.arm.kind == "local"
     assert verdicts(decision)["upload@jpeg-75"] == "cloud unreachable, next try in 4 s"
+    assert decision.outage == "cloud unreachable, next try in 4 s"
+
+
+def test_an_outage_is_none_where_the_rules_ask_for_no_cloud() -> None:
+    down = LinkEstimate(1e9, 1, up=False, retry_seconds=4.2, unavailable_reason="cloud unreachable")
+    for rules in (Rules(never_leave_device=True), Rules(route="local"), Rules(route="upload")):
+        assert choose(rules, link=down).outage == ""
+    assert choose().outage == ""
 
 
 def test_without_a_cloud_there_is_local_only() -> None:

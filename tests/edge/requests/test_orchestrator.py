@@ -220,6 +220,32 @@ def test_a_wish_that_means_nothing_is_an_error_on_every_route(
         )
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (grpc.StatusCode.FAILED_PRECONDITION, "cloud serves another bundle"),
+        (grpc.StatusCode.UNIMPLEMENTED, "what answers is no service of Isthmus"),
+        (grpc.StatusCode.UNAUTHENTICATED, "it lets nobody in without a token"),
+    ],
+)
+def test_a_wrong_cloud_is_told_with_every_answer_and_called_once(
+    bundle: Bundle, code: grpc.StatusCode, reason: str
+) -> None:
+    clock = Clock()
+    link = Link(bundle, clock(), jitter=lambda: 1.0)
+    link.observe_transfer(1000, 0.1, clock())  # so near that the cloud is chosen
+    with serving(refuses(code, "no")) as cloud, CloudClient(cloud.address) as client:
+        orchestrator = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle), link, clock=clock)
+        told = orchestrator.answer(PICTURE, QUESTION, SPLIT)
+        assert told.fallback
+        for _ in range(3):
+            clock.now += 15
+            later = orchestrator.answer(PICTURE, QUESTION)
+            assert (later.route, later.fallback) == ("local", None)
+            assert reason in later.decision.outage
+    assert len(cloud.requests) == 1
+
+
 def test_after_a_failure_the_cloud_is_left_alone_for_a_while(bundle: Bundle) -> None:
     clock = Clock()
     link = Link(bundle, clock(), jitter=lambda: 1.0)

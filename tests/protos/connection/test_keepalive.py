@@ -5,12 +5,14 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined] # the stubs leave 
 
 from cloud.api import grpc_server
 from edge.link import client
-from protos.keepalive import PING_SECONDS, client_options, server_options
+from protos.connection.channel import channel_options
+from protos.connection.keepalive import PING_SECONDS, client_options, server_options
 
 GRPC = Path(cygrpc.__file__).read_bytes()
+SET = {*dict(channel_options()), *dict(client._options(1)), *dict(grpc_server._options(1))}
 
 
-@pytest.mark.parametrize("name", sorted({*dict(client._options(1)), *dict(grpc_server._options(1))}))
+@pytest.mark.parametrize("name", sorted(SET))
 def test_grpc_knows_every_option_that_is_set(name: str) -> None:
     """gRPC ignores what it does not know without a word."""
     assert name.encode() + b"\0" in GRPC

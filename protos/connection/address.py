@@ -1,5 +1,7 @@
 """HOST:PORT, as both ends of a connection are given it."""
 
+import ipaddress
+
 from protos.errors import RequestError
 
 _MAX_PORT = 65535
@@ -18,6 +20,7 @@ def split_address(text: str, what: str) -> tuple[str, int]:
         or not bare
         or not (port.isascii() and port.isdigit())
         or "/" in host
+        or not text.isprintable()
         or any(map(str.isspace, text))
         or (":" in host and host != f"[{bare}]")
     ):
@@ -28,9 +31,11 @@ def split_address(text: str, what: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def check_peer(text: str) -> None:
-    """Raises RequestError unless this is the address of a service."""
-    _, port = split_address(text, "the cloud's address")
-    if not port:
-        message = f"the cloud's address {text!r} has port 0; give the one it listens on"
-        raise RequestError(message, address=text)
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, which nobody else can reach or listen to."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
