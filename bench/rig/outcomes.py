@@ -24,7 +24,7 @@ class VisualQuestion:
 @dataclass(frozen=True)
 class Outcome:
     """One strategy's answer to one question, or its failure. `stages` and `milliseconds` are by the device's
-    own clock.
+    own clock. `verdicts`: of a decision that was free, why each arm was chosen or lost, the best first.
     """
 
     asked: VisualQuestion
@@ -37,6 +37,7 @@ class Outcome:
     milliseconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     after_kill: bool = False
+    verdicts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def right(self) -> bool:

@@ -10,6 +10,7 @@ from bench.rig.outcomes import AUTO, FALLBACK, REMOTE, Outcome, VisualQuestion
 from edge.link.client import CloudClient
 from edge.pictures.files import decode_picture
 from edge.policy.decision import Decision
+from edge.policy.explain import verdicts
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from protos import bundle_pb2 as pb
@@ -107,4 +108,5 @@ def _outcome(asked: VisualQuestion, strategy: str, answer: Answer, milliseconds:
         answer.bytes_up,
         milliseconds,
         stages,
+        verdicts=verdicts(answer.decision) if strategy in (AUTO, REMOTE) else {},
     )

@@ -7,9 +7,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from deploy.demo.page import render
+from deploy.demo.page import page
 from deploy.demo.record import Record
 from protos.errors import RequestError
+from protos.pages import neighbours
 
 PAGE = "report.html"
 
@@ -20,7 +21,8 @@ def check(folder: Path) -> None:
         raise RequestError(
             f"--output {folder} is not the name of a folder of its own; give one, such as: --output demo"
         )
-    if folder.exists() and any(not _ours(path) for path in folder.iterdir()):
+    pages = neighbours.neighbours(folder)
+    if folder.exists() and any(path.name not in pages and not _ours(path) for path in folder.iterdir()):
         raise RequestError(
             f"--output {folder} holds other files than an earlier report; name another folder, or empty "
             "this one"
@@ -30,7 +32,7 @@ def check(folder: Path) -> None:
 
 def write(record: Record, folder: Path) -> Path:
     """Write the page and the pictures into a folder, whole or not at all; an earlier report there is
-    replaced. Gives the page.
+    replaced, and pages beside it stay and are linked. Gives the page.
     """
     check(folder)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -38,7 +40,9 @@ def write(record: Record, folder: Path) -> Path:
         aside.chmod(0o755)
         for asked in record.asked:
             (aside / f"{asked.name}.png").write_bytes(asked.png)
-        (aside / PAGE).write_text(render(record), encoding="utf-8")
+        for name in neighbours.neighbours(folder).keys() - {PAGE}:
+            shutil.copy2(folder / name, aside)
+        neighbours.save(aside / PAGE, page(record))
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
     finally:

@@ -8,8 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.rig.outcomes import AUTO, Outcome
-from deploy.demo.charts import size, time
+from deploy.demo.gain import gain
 from deploy.demo.record import Record, Summary, story
+from protos.terminal.units import format_size, format_time
 
 _LOOK: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "padding": 0}
 _FIXED = 53  # columns of characters that names and numbers take
@@ -17,11 +18,12 @@ _COLOURS = {"right": "green", "wrong": "red", "failed": "bold red"}
 
 
 def show(console: Console, record: Record) -> None:
-    """Every request of the orchestrator, then a summary for each link, then how it was measured."""
+    """Every request of the orchestrator, a summary of each link, what was gained, how it was measured."""
     console.print(_requests(record, console.width))
     console.print(_summary(record))
     for run in record.links:
         console.print(f"[bold]{run.name}[/]: {escape(story(run))}", highlight=False)
+    console.print(f"[bold]{escape(gain(record))}[/]", highlight=False)
     console.print()
     console.print(_setting(record))
 
@@ -85,4 +87,10 @@ def _figures(s: Summary) -> list[str]:
     lost = f"[bold red]{failed}[/]" if failed else "0"
     if s.bytes_up is None or s.median_ms is None or s.p95_ms is None:
         return [f"{s.right}/{s.asked}", lost, "none", "none", "none"]
-    return [f"{s.right}/{s.asked}", lost, size(s.bytes_up), time(s.median_ms), time(s.p95_ms)]
+    return [
+        f"{s.right}/{s.asked}",
+        lost,
+        format_size(s.bytes_up),
+        format_time(s.median_ms),
+        format_time(s.p95_ms),
+    ]

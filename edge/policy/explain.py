@@ -11,7 +11,16 @@ def explain(decision: Decision) -> list[tuple[str, ...]]:
     Milliseconds: in all, of head and coder, of the network, of the cloud's queue and tail, of generating the
     answer. Then bytes up, answers right in the report, and why the arm lost.
     """
-    return [_row(p) for p in sorted(decision.arms, key=lambda p: (p.verdict != CHOSEN, p.score))]
+    return [_row(p) for p in _ranked(decision)]
+
+
+def verdicts(decision: Decision) -> dict[str, str]:
+    """Why each arm was chosen or lost, by its name, the best first."""
+    return {p.arm.name: p.verdict for p in _ranked(decision)}
+
+
+def _ranked(decision: Decision) -> list[Predicted]:
+    return sorted(decision.arms, key=lambda p: (p.verdict != CHOSEN, p.score))
 
 
 def _row(p: Predicted) -> tuple[str, ...]:

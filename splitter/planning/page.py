@@ -1,78 +1,96 @@
-"""A plan as one page that needs nothing else: two pictures, the crossovers and the table. All text is
-escaped.
-"""
+"""A plan as one page that needs nothing else: two charts, the crossovers and the table."""
 
-from html import escape
 from pathlib import Path
 
+from protos.pages import neighbours
+from protos.pages.document import Page, lede, section, sentence, soft
+from protos.pages.markup import breakable, element, join
+from protos.pages.tables import Table, TableRow, folded, foremost, scrolling
+from protos.terminal.units import format_bound
 from splitter.planning.bytes_chart import bytes_chart
-from splitter.planning.document import document, save_document, wide
-from splitter.planning.frame import colour
-from splitter.planning.plan import Option, Plan
+from splitter.planning.envelope import Stretch
+from splitter.planning.plan import Option, Plan, suitable
 from splitter.planning.reason import reason
-from splitter.planning.tables import columns, crossovers, notes, row, spans
+from splitter.planning.tables import FRONT, columns, crossovers, notes, row, spans
 from splitter.planning.uplink_chart import uplink_chart
 
 
-def page(plan: Plan, model: str) -> str:
-    """The page's HTML."""
-    heading = f"Where to cut {model}"
+def page(plan: Plan, model: str) -> Page:
+    """What the page says; all text is escaped where it becomes markup."""
+    fastest = [_fastest(title, stretches) for title, stretches in crossovers(plan)]
     parts = [
-        f'<p class="soft">over {escape(plan.link.words)}</p>',
-        f'<p class="advice {colour(plan, plan.recommended.choice)}">{escape(_sentence(reason(plan)))}</p>',
-        "<h2>Total time against uplink</h2>",
-        (
-            '<p class="soft">A steady link. Solid: features of a cut; dashed: the picture; dotted: on the '
-            "device; faint: loses too much.</p>"
+        lede(sentence(reason(plan))),
+        section(
+            "Total time against uplink", _LINES, scrolling("Total time against uplink", uplink_chart(plan))
         ),
-        wide(uplink_chart(plan)),
-        *(f"<h2>{escape(_sentence(title))}</h2>{_spans(stretches)}" for title, stretches in _lists(plan)),
-        "<h2>Total time against bytes</h2>",
-        (
-            '<p class="soft">● a cut, ■ an upload, ◆ on the device. Filled: on the Pareto front of time, '
-            "bytes and accuracy.</p>"
-        ),
-        wide(bytes_chart(plan)),
-        "<h2>Every choice</h2>",
-        _table(plan),
-        *(f'<p class="soft">{escape(note)}</p>' for note in notes(plan)),
+        section("Which is the fastest where", ["Over a steady link."], *fastest),
+        section("Total time against bytes", _MARKS, scrolling("Total time against bytes", bytes_chart(plan))),
+        section("What each choice costs", _costs(plan), *_tables(plan)),
     ]
-    return document(heading, parts)
+    return Page("Plan", f"Where to cut {model}", [soft(f"Over {plan.link.words}."), *parts])
 
 
 def save(path: Path, plan: Plan, model: str) -> None:
-    """Write the page; a reader sees the old file or the new one. Raises RequestError where it cannot be
-    written.
+    """Write the page, linked with those beside it. Raises RequestError where it cannot be written."""
+    neighbours.save(path, page(plan, model))
+
+
+_LINES = [
+    "For a steady link of each speed.",
+    "Solid: features of a cut. Dashed: the picture. Dotted: on the device. Pale: loses too much.",
+    "Shaded, and in the strip above: which of the accurate choices is the fastest.",
+]
+_MARKS = [
+    "Over the link of this plan. Left and down is better.",
+    "● features of a cut, ■ the picture, ◆ on the device.",
+    "Filled: on the Pareto front of time, bytes and accuracy.",
+]
+
+
+def foremost_options(plan: Plan) -> list[Option]:
+    """The rows that matter: the recommended choice, the best of each kind, preferably an accurate one, then
+    the fastest at some uplink, and the rest of the front.
     """
-    save_document(path, page(plan, model))
+    best = [min(suitable(group), key=lambda option: option.total) for group in _by_kind(plan)]
+    stretches = [plan.option(stretch.choice.name) for stretch in (*plan.stretches, *plan.remote)]
+    front = [option for option in plan.options if option.front]
+    names = foremost(option.name for option in (plan.recommended, *best, *stretches, *front))
+    return [plan.option(name) for name in names]
 
 
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _by_kind(plan: Plan) -> list[list[Option]]:
+    kinds = dict.fromkeys(option.choice.kind for option in plan.options)
+    return [[option for option in plan.options if option.choice.kind == kind] for kind in kinds]
 
 
-def _lists(plan: Plan) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    return [(title, spans(stretches)) for title, stretches in crossovers(plan)]
+def _costs(plan: Plan) -> list[str]:
+    bound = format_bound(plan.demands.max_loss)
+    return [f"! and pale: loses more than {bound} in accuracy.", *map(sentence, notes(plan))]
 
 
-def _spans(stretches: list[tuple[str, str, str]]) -> str:
-    rows = "".join(
-        f"<tr><td>{low} to {high}</td><td>{escape(name)}</td></tr>" for low, high, name in stretches
-    )
-    return f'<table class="spans">{rows}</table>'
+def _tables(plan: Plan) -> list[str]:
+    shown = foremost_options(plan)
+    if len(shown) == len(plan.options):
+        return [_table(plan, "Every choice", _by_kind(plan))]
+    whole = _table(plan, "Every choice, those of one kind together", _by_kind(plan))
+    caption = "The recommended choice, the best of each kind, and others that are the fastest somewhere"
+    return [_table(plan, caption, [shown]), folded(f"All {len(plan.options)} choices", whole)]
 
 
-def _table(plan: Plan) -> str:
-    heads = "".join(f"<th>{escape(name)}</th>" for name in ("", "choice", *columns(plan)))
-    kinds = list(dict.fromkeys(option.choice.kind for option in plan.options))
-    bodies = [
-        "".join(_row(plan, option) for option in plan.options if option.choice.kind == kind) for kind in kinds
-    ]
-    body = "".join(f"<tbody>{rows}</tbody>" for rows in bodies)
-    return wide(f"<table><thead><tr>{heads}</tr></thead>{body}</table>")
+def _table(plan: Plan, caption: str, groups: list[list[Option]]) -> str:
+    rows = [[_row(plan, option) for option in group] for group in groups]
+    return Table(caption, ("choice", *columns(plan)), rows).markup()
 
 
-def _row(plan: Plan, option: Option) -> str:
-    kind = "best" if option.name == plan.recommended.name else "" if option.accurate else "lossy"
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in row(plan, option))
-    return f'<tr class="{kind}">{cells}</tr>'
+def _row(plan: Plan, option: Option) -> TableRow:
+    marks, name, *numbers = row(plan, option)
+    recommended = option.name == plan.recommended.name
+    tag = "recommended" if recommended else "on the front" if FRONT in marks else ""
+    cell = join((breakable(name), " ", element("span", tag, class_="tag")))
+    kind = "best" if recommended else "" if option.accurate else "faint"
+    return TableRow((cell, *numbers), kind)
+
+
+def _fastest(title: str, stretches: tuple[Stretch, ...]) -> str:
+    rows = [TableRow((f"{low} to {high}", breakable(name))) for low, high, name in spans(stretches)]
+    return Table(sentence(title), ("uplink", "choice"), [rows], frozenset({"choice"})).markup()

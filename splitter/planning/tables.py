@@ -18,7 +18,7 @@ BEST, FRONT = ">", "*"
 def print_plan(plan: Plan, console: Console) -> None:
     """The table, what it was made for, the crossovers, and the recommendation."""
     console.print(table(plan))
-    for line in notes(plan):
+    for line in (legend(plan), *notes(plan)):
         console.print(escape(line), highlight=False)
     console.print()
     for title, stretches in crossovers(plan):
@@ -76,16 +76,20 @@ def recorded(plan: Plan) -> bool:
     return any(option.tail != option.total for option in plan.options)
 
 
-def notes(plan: Plan) -> list[str]:
-    """What the marks and the numbers mean."""
+def legend(plan: Plan) -> str:
+    """What the marks mean."""
     bound = format_bound(plan.demands.max_loss)
+    return (
+        f"{BEST} recommended   {FRONT} on the Pareto front of total, bytes and accuracy   ! loses more "
+        f"than {bound} in accuracy"
+    )
+
+
+def notes(plan: Plan) -> list[str]:
+    """What the numbers mean."""
     measured = "measured" if plan.device.measured else "a guess until measured: isthmus edge profile"
     spread = ["95%: the total that 95% of all starts stay within"] if recorded(plan) else []
     return [
-        (
-            f"{BEST} recommended   {FRONT} on the Pareto front of total, bytes and accuracy   ! loses more "
-            f"than {bound} in accuracy"
-        ),
         (
             f"milliseconds for an answer of {plan.demands.workload.tokens:g} tokens; device: "
             f"{plan.device.machine} ({measured})"

@@ -66,7 +66,7 @@ def test_a_bundle_is_measured_on_scenes(
     assert found["sentences"][0] in " ".join(said.split())
     drawing = page.read_text().partition("<svg")[2].partition("</svg>")[0]
     assert ET.fromstring(f"<svg{drawing}</svg>") is not None
-    assert "connector fitted" in drawing
+    assert ">fitted<" in drawing
 
 
 @pytest.mark.slow

@@ -39,6 +39,8 @@ def test_the_whole_demonstration(
         assert len(links[name]) == 2 * 5
         assert not any(o["failure"] for o in links[name])
         assert all((o["bytes_up"] > 0) == (o["route"] != "local") for o in links[name])
+    free = [o for run in links.values() for o in run if o["strategy"] == "auto-remote" and o["route"]]
+    assert all(o["verdicts"][o["route"]] == "chosen" for o in free)
     lost = {o["strategy"] for o in links["cloud killed"] if o["failure"]}
     assert lost == {"upload", "split", "auto-remote"}
     assert all(o["after_kill"] for o in links["cloud killed"] if o["failure"])

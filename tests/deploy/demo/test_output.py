@@ -4,7 +4,10 @@ import pytest
 
 from deploy.demo.output import check, write
 from protos.errors import RequestError
+from protos.pages.document import Page
+from protos.pages.neighbours import save
 from tests.deploy.demo.records import PNG, record
+from tests.pages import checked
 
 
 def test_a_report_replaces_an_earlier_one_whole(tmp_path: Path) -> None:
@@ -15,6 +18,14 @@ def test_a_report_replaces_an_earlier_one_whole(tmp_path: Path) -> None:
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert sorted(file.name for file in folder.iterdir()) == ["report.html", "scene-00.png"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["demo"]
+
+
+def test_pages_that_lie_beside_stay_and_are_linked_both_ways(tmp_path: Path) -> None:
+    save(tmp_path / "demo" / "plan.html", Page("Plan", "A plan", []))
+    report = write(record(), tmp_path / "demo")
+    plan = tmp_path / "demo" / "plan.html"
+    for page in (report, plan):
+        assert checked(page.read_text(encoding="utf-8")).values("href") == ["./report.html", "./plan.html"]
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:

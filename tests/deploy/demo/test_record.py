@@ -23,5 +23,6 @@ def test_a_percentile_is_a_value_that_was_measured(part: float, value: float) ->
 def test_the_story_of_a_killed_cloud_names_what_was_lost() -> None:
     assert story(record().links[1]) == (
         "The cloud was killed half way. The orchestrator answered 1 of 1, 1 right, half of them in 5 ms: 1 "
-        "by local. Not answered: upload 1."
+        "by local. On a device that cannot answer alone it answered 0 of 1, 0 right: none. "
+        "Not answered: upload 1, auto-remote 1."
     )

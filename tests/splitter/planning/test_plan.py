@@ -314,7 +314,7 @@ def test_over_a_trace_it_shows_the_spread_and_the_outages(
     )
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("95%", "late", "outages: nothing leaves for a second or more once"))
-    assert "outages" in (tmp_path / "plan.html").read_text()
+    assert "Outages: nothing leaves" in (tmp_path / "plan.html").read_text()
 
 
 def test_a_profile_from_the_device_is_used(

@@ -1,56 +1,57 @@
-import html
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import pytest
+from protos.pages.document import document
+from protos.pages.markup import join
+from splitter.planning.colours import drawn
+from splitter.planning.page import foremost_options, page, save
+from splitter.planning.plan import Plan
+from tests.pages import HOSTILE, checked
+from tests.splitter.planning.plans import made, manifest
 
-from protos.errors import RequestError
-from splitter.planning.frame import drawn
-from splitter.planning.page import page, save
-from splitter.planning.svg import Box, LogAxis, free, spread
-from tests.splitter.planning.plans import made
+
+def markup(plan: Plan, model: str = "nano") -> str:
+    return document(page(plan, model), join(()))
+
+
+def test_the_page_keeps_the_rules_of_every_page() -> None:
+    checked(markup(made(deadline=500.0)))
 
 
 def test_the_page_escapes_what_the_bundle_says() -> None:
-    text = page(made(), "<script>alert(1)</script>")
-    assert "<script>" not in text
-    assert html.escape("<script>alert(1)</script>") in text
+    assert HOSTILE in checked(markup(made(), HOSTILE)).text
 
 
 def test_the_pictures_are_well_formed_and_name_every_drawn_choice() -> None:
     planned = made(deadline=500.0)
-    pictures = [part.split("</svg>")[0] + "</svg>" for part in page(planned, "nano").split("<svg")[1:]]
+    pictures = [part.split("</svg>")[0] + "</svg>" for part in markup(planned).split("<svg")[1:]]
     assert len(pictures) == 2
     for picture in pictures:
         words = {element.text for element in ET.fromstring("<svg" + picture).iter("text")}
         assert {option.name for option in drawn(planned)} <= words
 
 
-def test_the_page_needs_nothing_from_elsewhere() -> None:
-    text = page(made(), "nano")
-    assert not [word for word in ("http://", "https://", "src=", "url(", "<link") if word in text]
-    assert "prefers-color-scheme: dark" in text
+def test_the_recommendation_stands_first() -> None:
+    text = markup(made())
+    assert text.index("Take split@connector/int8-zstd") < text.index("<section")
 
 
-def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_the_rows_that_matter_come_first_and_the_rest_is_folded() -> None:
+    held = manifest()
+    for level in range(1, 9):
+        held.cuts[1].codecs.add(
+            name=f"fitted-{level}", encode_milliseconds=1, mean_bytes=2_000, accuracy=94.0
+        )
+    planned = made(held=held)
+    shown = [option.name for option in foremost_options(planned)]
+    assert shown == ["split@connector/int8-zstd", "upload@jpeg-75", "local", "upload@webp-15"]
+    assert shown[0] == planned.recommended.name
+    costs = markup(planned).partition("What each choice costs")[2]
+    first, _, folded = costs.partition("<details>")
+    assert "fitted-8" not in first
+    assert "fitted-8" in folded.replace("<wbr>", "")
+
+
+def test_the_page_is_written_and_called_a_plan(tmp_path: Path) -> None:
     save(tmp_path / "new" / "plan.html", made(), "nano")
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["plan.html"]
-    (tmp_path / "taken").mkdir()
-    with pytest.raises(RequestError, match="choose another place with --html"):
-        save(tmp_path / "taken", made(), "nano")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "taken"]
-
-
-def test_labels_keep_apart_and_inside() -> None:
-    assert spread([10, 10, 11], 5, 0, 100) == [10, 15, 20]
-    assert spread([99, 98, 97], 5, 0, 100) == [100, 95, 90]
-    taken = [Box.around(60, 50, 80, 15)]
-    found = free(10, 50, 60, taken, Box(0, 0, 200, 100))
-    assert not found.covers(taken[0])
-
-
-def test_an_axis_ends_at_round_numbers() -> None:
-    axis = LogAxis.around([6.4, 470], 100, 0)
-    assert (axis.low, axis.high, axis.at(5), axis.at(500)) == (5, 500, 100, 0)
-    assert axis.ticks() == [5, 10, 20, 50, 100, 200, 500]
-    assert LogAxis.around([1, 1], 0, 1).high > 1
+    assert 'content="Plan"' in (tmp_path / "new" / "plan.html").read_text()
