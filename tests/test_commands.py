@@ -1,4 +1,4 @@
-"""Every command line that is shown, in --help and in README.md, can be given."""
+"""Every command line that is shown, in --help, README.md and docs/, can be given."""
 
 import re
 import shlex
@@ -39,8 +39,8 @@ def command_lines(text: str) -> Iterator[list[str]]:
 
 def examples() -> list[tuple[str, list[str]]]:
     shown = {prog: parser.epilog or "" for prog, parser in COMMANDS.items() if prog != "isthmus"}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown["README.md"] = "\n".join(re.findall(r"```sh\n(.*?)```", readme, re.DOTALL))
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        shown[page.name] = "\n".join(re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
     return [(place, words) for place, text in shown.items() for words in command_lines(text)]
 
 

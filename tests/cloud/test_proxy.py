@@ -1,4 +1,4 @@
-"""The README's nginx, in front of the real service: TLS, a token, long streams."""
+"""The nginx of docs/tls.md, in front of the real service: TLS, a token, long streams."""
 
 import json
 import os
@@ -66,8 +66,8 @@ def proxied(bundle_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @contextmanager
 def nginx(folder: Path, authority: Authority, upstream: str) -> Iterator[str]:
-    """The example of the README with places of this machine, in as little of nginx as it needs."""
-    (example,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """The example with places of this machine, in as little of nginx as it needs."""
+    (example,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs" / "tls.md").read_text(), re.DOTALL)
     (folder / "tokens").write_text(f'"Bearer {TOKEN}" camera-7;\n')
     served, port = authority.sign("cloud"), free_port()
     for written, here in (

@@ -1,0 +1,99 @@
+"""The README's commands, run as they are printed, in a shell."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import pytest
+
+from splitter.nano.scenes import picture
+from tests.splitter.families.checkpoints import llava_clip
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+PORT = 7070
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a clone that is set up, and a home of its own with a checkpoint and photos."""
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "docs").symlink_to(ROOT / "docs")
+    llava_clip(folder / "home" / "checkpoint")
+    (folder / "home" / "photos").mkdir()
+    for seed in range(8):
+        cv2.imwrite(str(folder / "home" / "photos" / f"{seed}.png"), picture(seed).image[: 90 + seed])
+    return folder
+
+
+def block(heading: str) -> str:
+    """The first shell block behind a heading or a mark of the README."""
+    _, _, behind = (ROOT / "README.md").read_text(encoding="utf-8").partition(heading)
+    found = re.search(r"```sh\n(.*?)```", behind, re.DOTALL)
+    assert found, heading
+    return found[1]
+
+
+def shell(commands: str, place: Path) -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ISTHMUS", "XDG"))}
+    return subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=place,
+        env=kept | {"HOME": str(place / "home"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def said(commands: str, place: Path) -> str:
+    process = shell(commands, place)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return out
+
+
+@contextmanager
+def first_terminal(place: Path) -> Iterator[None]:
+    """Its commands, up to where the service listens."""
+    process = shell(block("<!-- first terminal -->"), place)
+    try:
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+                    break
+            time.sleep(0.2)
+        assert process.poll() is None, process.communicate()[1]
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate()
+
+
+def test_the_five_commands_give_answers(place: Path) -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+            pytest.skip(f"something else listens on port {PORT}")
+    with first_terminal(place):
+        out = said(block("<!-- second terminal -->"), place)
+    *_, by_cloud, alone = out.splitlines()
+    assert (by_cloud, alone) == ("orange", "1")
+    packed = said(block("## Deploy"), place)
+    assert (place / "device.tar.zst").exists(), packed
+    assert (place / "device" / "manifest.json").exists()
+
+
+def test_a_checkpoint_of_ones_own_is_split_shown_and_planned(place: Path) -> None:
+    out = said(block("<!-- your own -->"), place)
+    assert "connector" in out
