@@ -94,7 +94,7 @@ def test_a_user_without_a_home_gets_an_answer_and_is_told_what_to_set(bundle_pat
 def test_a_user_without_a_home_is_refused_before_anything_is_measured(
     bundle_path: Path, tmp_path: Path
 ) -> None:
-    profiling = ("edge", "profile", "--seconds", "0")
+    profiling = ("edge", "profile", "--duration", "1ms", "--bundle")
     done = run(*profiling, bundle_path, before=NOBODY, **HOMELESS)
     assert done.returncode == 3
     assert done.stderr.strip().startswith("isthmus: ~/.cache is in a home folder, and there is none")
@@ -115,7 +115,7 @@ def test_a_disk_that_takes_nothing_costs_no_answer(
     assert done.returncode == 0
     assert done.stdout
     assert told in done.stderr
-    saving = ("edge", "profile", bundle_path, "--seconds", "0")
+    saving = ("edge", "profile", "--duration", "1ms", "--bundle", bundle_path)
     done = run(*saving, before=(*MOUNTING, options, str(disk)), ISTHMUS_CACHE=str(disk / "cache"))
     assert done.returncode == 3
     assert told in done.stderr
@@ -126,7 +126,7 @@ def test_a_terminal_of_any_encoding_gets_an_answer(encoding: str, bundle_path: P
     done = run(*asking(scene, bundle_path, "--explain"), PYTHONIOENCODING=encoding)
     assert done.returncode == 0
     assert done.stdout
-    assert run("bundle", "show", bundle_path, PYTHONIOENCODING=encoding).returncode == 0
+    assert run("bundle", "show", "--bundle", bundle_path, PYTHONIOENCODING=encoding).returncode == 0
 
 
 def test_a_picture_and_a_cache_may_have_any_name(bundle_path: Path, scene: Path, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_picture_and_a_cache_may_have_any_name(bundle_path: Path, scene: Path,
     assert run(*words, ISTHMUS_CACHE=str(tmp_path / NOT_UTF8)).returncode == 0
     trace = tmp_path / NOT_UTF8 / "trace"
     trace.write_text("1\n500\n")
-    assert run("plan", bundle_path, "--trace", trace, "--html", page).returncode == 0
+    assert run("plan", "--bundle", bundle_path, "--trace", trace, "--html", page).returncode == 0
     assert page.exists()
 
 
@@ -146,7 +146,7 @@ def test_a_bundle_that_no_library_can_open_is_refused(
 ) -> None:
     named = tmp_path / NOT_UTF8
     named.symlink_to(bundle_path)
-    done = run(*command, named)
+    done = run(*command, "--bundle", named)
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
     assert r"caf\udce9' is not a name in UTF-8; rename it" in done.stderr
@@ -192,7 +192,7 @@ def test_whoever_closes_all_streams_wants_no_output(bundle_path: Path, scene: Pa
 
 
 def test_a_reader_that_has_gone_ends_it_quietly(bundle_path: Path) -> None:
-    for words in (("--version",), ("bundle", "show", bundle_path)):
+    for words in (("--version",), ("bundle", "show", "--bundle", bundle_path)):
         done = run(*words, shell="| true")
         assert done.stderr == ""
 

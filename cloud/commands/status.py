@@ -36,7 +36,9 @@ _TIMES = 5  # that it is asked again, to time it over a connection that stands
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus cloud status`."""
     parser.epilog = _EPILOG
-    parser.add_argument("address", metavar="HOST:PORT", help="where `isthmus cloud serve` listens")
+    parser.add_argument(
+        "address", metavar="HOST:PORT", help="where `isthmus cloud serve` listens, or https://HOST[:PORT]"
+    )
     parser.add_argument("-b", "--bundle", type=Path, metavar="DIR", help="a bundle that must be served")
     parser.add_argument(
         "--timeout",

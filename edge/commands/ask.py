@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_bundle(parser)
     parser.add_argument(
-        "--cloud", metavar="HOST:PORT", help="a service started with `isthmus cloud serve` (default: none)"
+        "--cloud", metavar="HOST:PORT", help="a service, or https://HOST[:PORT] (default: none)"
     )
     _add_rules(parser)
     _add_labels(parser)

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cloud",
         metavar="HOST:PORT",
-        help="a service that reads the text where the bundle cannot (default: none)",
+        help="a service, or https://HOST[:PORT], that reads the text where the bundle cannot (default: none)",
     )
     parser.add_argument(
         "--provider", choices=CHOICES, help=f"{PROVIDER_HELP} (default: $ISTHMUS_PROVIDER, or auto)"
