@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -10,9 +11,14 @@ from google.protobuf import json_format
 from protos import bundle_pb2 as pb
 from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
 from protos.files import check_name
+from protos.measurements import MEASUREMENTS, assumed, read_measurements
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
+REPORT = "report.json"
+LEAKAGE = "leakage.json"
+# what was measured of a bundle: beside the manifest, and no part of the bundle's identity
+BESIDE = (MEASUREMENTS, REPORT, LEAKAGE)
 # behind the name of an ONNX file: its weights, where it would be too large with them inside
 WEIGHTS = ".weights"
 PICTURE_CUT = "pixels"
@@ -47,6 +53,28 @@ class Bundle:
                 f"{folder} is not a bundle: no {MANIFEST} in it; make one with: isthmus split -o {folder}"
             ) from error
         return cls(folder, _parse(folder, raw), hashlib.sha256(raw).hexdigest())
+
+    @property
+    def measurements(self) -> pb.Measurements:
+        """What the split measured; where that is not to be had, what is assumed instead: see `unmeasured`."""
+        return self._measured[0]
+
+    @property
+    def unmeasured(self) -> str:
+        """Why `measurements` are assumed, and what to do; empty where they were measured."""
+        return self._measured[1]
+
+    def check_measured(self) -> None:
+        """Raises BundleDamaged where `measurements` are only assumed."""
+        if self.unmeasured:
+            raise BundleDamaged(self.unmeasured, file=MEASUREMENTS, bundle=self.digest)
+
+    @cached_property
+    def _measured(self) -> tuple[pb.Measurements, str]:
+        try:
+            return read_measurements(self.path, self.digest, self.manifest), ""
+        except BundleDamaged as error:
+            return assumed(self.digest, self.manifest), str(error)
 
     def cut(self, name: str) -> pb.Cut:
         """A published cut by name; raises UnknownName with those that there are."""
@@ -97,6 +125,12 @@ class Bundle:
         for entry in self._files.values():
             yield entry, self._problem(entry)
 
+    def incomplete(self) -> Iterator[str]:
+        """What is wrong with files at first sight: those that are absent, or of another size."""
+        for entry in self._files.values():
+            if problem := self._size_problem(entry):
+                yield problem
+
     def _entry(self, path: str) -> pb.File:
         if path not in self._files:
             raise BundleDamaged(
@@ -105,18 +139,25 @@ class Bundle:
         return self._files[path]
 
     def _problem(self, entry: pb.File) -> str | None:
-        place = self.path / entry.path
+        if problem := self._size_problem(entry):
+            return problem
         try:
-            size = place.stat().st_size
-            if size != entry.size:
-                return f"{entry.path} has {size} bytes, the manifest says {entry.size}"
-            found = file_digest(place)
+            found = file_digest(self.path / entry.path)
         except OSError as error:
             return f"{entry.path} cannot be read ({error.strerror})"
         return (
             None
             if found == entry.sha256
             else f"{entry.path} has digest {found[:12]}, the manifest says {entry.sha256[:12]}"
+        )
+
+    def _size_problem(self, entry: pb.File) -> str | None:
+        try:
+            size = (self.path / entry.path).stat().st_size
+        except OSError as error:
+            return f"{entry.path} cannot be read ({error.strerror})"
+        return (
+            None if size == entry.size else f"{entry.path} has {size} bytes, the manifest says {entry.size}"
         )
 
 
@@ -126,17 +167,19 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_manifest(folder: Path, manifest: pb.Manifest) -> None:
-    """Write manifest.json, with every other file of the folder listed in it; the last step of making a
-    bundle.
+def write_manifest(folder: Path, manifest: pb.Manifest) -> str:
+    """Write manifest.json, with every other file of the folder listed in it but those that stand beside it.
+    Gives the bundle's digest.
     """
     del manifest.files[:]
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST):
+    apart = {folder / name for name in (MANIFEST, *BESIDE)}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p not in apart):
         manifest.files.add(
             path=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=file_digest(path)
         )
     text = json_format.MessageToJson(manifest, indent=1, preserving_proto_field_name=True)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return file_digest(folder / MANIFEST)
 
 
 def _parse(folder: Path, raw: bytes) -> pb.Manifest:

@@ -36,26 +36,26 @@ class DeviceProfile:
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self:
         """The bundle's own numbers, from the machine that split it: a first guess."""
-        return cls.from_manifest(bundle.manifest, bundle.digest)
+        return cls.from_measurements(bundle.manifest, bundle.measurements)
 
     @classmethod
-    def from_manifest(cls, manifest: pb.Manifest, digest: str = "") -> Self:
-        """The same from a manifest alone."""
+    def from_measurements(cls, manifest: pb.Manifest, measured: pb.Measurements) -> Self:
+        """The same without the bundle's files."""
         encode = {
-            f"{cut.name}/{codec.name}": codec.encode_milliseconds
-            for cut in manifest.cuts
-            for codec in cut.codecs
+            f"{cut}/{codec}": found.encode_milliseconds
+            for cut, parts in measured.cuts.items()
+            for codec, found in parts.codecs.items()
         }
-        encode |= {f"{upload.format}-{upload.quality}": _GUESSED_PICTURE_MS for upload in manifest.uploads}
+        encode |= {f"{upload.format}-{upload.quality}": _GUESSED_PICTURE_MS for upload in measured.uploads}
         return cls(
-            pieces={piece.cut: piece.milliseconds for piece in manifest.pieces},
+            pieces={piece.cut: measured.cuts[piece.cut].piece_milliseconds for piece in manifest.pieces},
             encode_ms=encode,
-            prefill_ms=manifest.local.prefill_milliseconds,
-            token_ms=manifest.local.token_milliseconds,
+            prefill_ms=measured.local.prefill_milliseconds,
+            token_ms=measured.local.token_milliseconds,
             preprocess_ms=_GUESSED_PREPROCESS_MS,
             machine="the machine that split the model",
             threads=1,
-            digest=digest,
+            digest=measured.bundle,
             measured=False,
         )
 

@@ -107,11 +107,12 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
+    bundle.check_measured()
     device = (
         DeviceProfile.load(options.device, bundle) if options.device else DeviceProfile.from_bundle(bundle)
     )
     demands = Demands(options.deadline, options.max_loss, replace(TYPICAL, tokens=options.tokens))
-    return plan(bundle.manifest, device, _link(options), demands)
+    return plan(bundle.manifest, bundle.measurements, device, _link(options), demands)
 
 
 def _link(options: argparse.Namespace) -> Link:

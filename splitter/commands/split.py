@@ -155,11 +155,7 @@ def _run(options: argparse.Namespace) -> None:
         with progress() as shown:
             bundle = _split(options, shown)
     except KeyboardInterrupt:
-        print(
-            f"interrupted; finished steps are kept in {options.output}.parts, the same command goes on from "
-            "there",
-            file=sys.stderr,
-        )
+        print("interrupted; the same command goes on from there", file=sys.stderr)
         raise
     print_bundle(bundle, as_json=options.json)
 
@@ -169,7 +165,9 @@ def _split(options: argparse.Namespace, shown: Progress) -> Bundle:
     wait_quietly()
     from splitter.silence import silence_libraries
     from splitter.split import split
+    from splitter.storage.output import check_output
 
+    check_output(options.output)  # before a checkpoint is fetched
     chosen = chosen_options(options)
     with silence_libraries():
         return split(chosen, options.output, replace=options.replace, say=shown.say, advance=shown.reach)

@@ -40,6 +40,11 @@ class Stored:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a checkpoint whose weights are plain floating point. Raises CheckpointError."""
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"there is no folder {folder}; give a checkpoint's folder, or an id of the Hugging Face hub",
+            path=str(folder),
+        )
     _check_no_adapter(folder)
     if not (folder / CONFIG).is_file():
         message = (

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from protos.files import write_whole
+
 _LARGE = 64 << 20  # a smaller file is read faster than it is looked up
 _BLOCK = 16 << 20
 _SETTLED = 2.0  # seconds: a file that changed so recently may change again within one tick of its clock
@@ -49,10 +51,7 @@ class Digests:
         return digest.hexdigest()
 
     def _keep(self) -> None:
-        self._memory.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._memory.with_name(f"aside-{self._memory.name}")
-        aside.write_text(json.dumps(dict(list(self._known.items())[-_MAX_KEPT:])))
-        aside.replace(self._memory)
+        write_whole(self._memory, json.dumps(dict(list(self._known.items())[-_MAX_KEPT:])))
 
 
 def _key(path: Path) -> str:

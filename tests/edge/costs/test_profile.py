@@ -39,8 +39,8 @@ def test_every_part_is_measured(bundle: Bundle, measured: DeviceProfile) -> None
 def test_the_first_guess_is_the_bundles_own_numbers(bundle: Bundle) -> None:
     guess = DeviceProfile.from_bundle(bundle)
 
-    assert guess.pieces == {piece.cut: piece.milliseconds for piece in bundle.manifest.pieces}
-    assert guess.token_ms == bundle.manifest.local.token_milliseconds
+    assert guess.pieces == {name: cut.piece_milliseconds for name, cut in bundle.measurements.cuts.items()}
+    assert guess.token_ms == bundle.measurements.local.token_milliseconds
     assert "connector/int8-zstd" in guess.encode_ms
     assert not guess.measured
 

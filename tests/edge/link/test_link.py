@@ -150,14 +150,16 @@ def test_jitter_spreads_devices_that_failed_together() -> None:
     assert all(FIRST_SECONDS / 2 <= wait <= FIRST_SECONDS for wait in waits)
 
 
-MANIFEST = bundle_pb2.Manifest(
-    cuts=[bundle_pb2.Cut(name="connector", cloud_milliseconds=2.0)],
+MEASURED = bundle_pb2.Measurements(
+    cuts={"connector": bundle_pb2.MeasuredCut(cloud_milliseconds=2.0)},
     cloud_cost=bundle_pb2.CloudCost(vision_milliseconds=60, prefill_milliseconds=10, token_milliseconds=5),
 )
 
 
 def fresh(digest: str = "aa", now: float = 0.0) -> Link:
-    return Link(Bundle(Path(), MANIFEST, digest), now, jitter=lambda: 1.0)
+    bundle = Bundle(Path(), bundle_pb2.Manifest(), digest)
+    bundle._measured = (MEASURED, "")
+    return Link(bundle, now, jitter=lambda: 1.0)
 
 
 def done(**times: float) -> pb.Done:
