@@ -10,8 +10,9 @@ from typing import Any, Self
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
-from protos.files import write_whole
+from protos.files import json_of, write_file
 
+COMMAND = "edge profile"  # that writes them
 _MAX_BYTES = 1 << 20
 _GUESSED_PREPROCESS_MS = 20.0
 _GUESSED_PICTURE_MS = 2.0
@@ -70,8 +71,9 @@ class DeviceProfile:
 
         Raises RequestError for a file that is none, WrongBundle for the profile of another bundle.
         """
-        remedy = f"on the device, measure again with: isthmus edge profile --bundle {bundle.path} -o {path}"
+        remedy = f"on the device, measure again with: isthmus edge profile --bundle {bundle.path} -o"
         profile = cls._read(path, remedy)
+        remedy = f"{remedy} {path}"
         if profile.digest != bundle.digest:
             message = (
                 f"{path} was measured with bundle {profile.digest[:12]}, this one is {bundle.digest[:12]}; "
@@ -86,28 +88,23 @@ class DeviceProfile:
     def save(self, path: Path) -> None:
         """Write as JSON; a reader sees the old file or the new one, never a part.
 
-        Raises RequestError where it cannot be written.
+        Raises RequestError where it cannot be written, or would take the place of something else.
         """
-        try:
-            write_whole(path, json.dumps(dataclasses.asdict(self), indent=1) + "\n")
-        except OSError as error:
-            message = (
-                f"the profile cannot be written to {path} ({error.strerror}); choose another place with -o"
-            )
-            raise RequestError(message) from error
+        write_file(path, json_of(COMMAND, dataclasses.asdict(self)), COMMAND)
 
     @classmethod
     def _read(cls, path: Path, remedy: str) -> Self:
         try:
             with path.open("rb") as stream:
                 fields = json.loads(stream.read(_MAX_BYTES))
+            fields.pop("generator", None)
             profile = cls(**fields)
             _check(profile)
         except OSError as error:
-            message = f"the profile {path} cannot be read ({error.strerror}); {remedy}"
+            message = f"the profile {path} cannot be read ({error.strerror}); {remedy} {path}"
             raise RequestError(message, path=str(path)) from error
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            message = f"{path} is not a device profile ({error}); {remedy}"
+            message = f"{path} is not a device profile ({error}); {remedy} ANOTHER_FILE"
             raise RequestError(message, path=str(path)) from error
         return profile
 

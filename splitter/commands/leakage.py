@@ -12,16 +12,16 @@ from rich.table import Table
 
 from protos.bundle import LEAKAGE, Bundle
 from protos.errors import BundleDamaged
+from protos.files import json_of, write_file
 
+_COMMAND = "bench leakage"
 _MAX_BYTES = 4 << 20
 _NUMBERS = ("bytes", "psnr", "ssim", "understood")
 
 
 def save_leakage(bundle: Bundle, figures: Mapping[str, Any]) -> None:
-    """Keep what was measured of a bundle in its folder. Raises OSError where that cannot be written to."""
-    aside = bundle.path / f"aside-{LEAKAGE}"
-    aside.write_text(json.dumps({"bundle": bundle.digest, **figures}, indent=1) + "\n", encoding="utf-8")
-    aside.replace(bundle.path / LEAKAGE)
+    """Keep what was measured of a bundle in its folder. Raises RequestError where it cannot be."""
+    write_file(bundle.path / LEAKAGE, json_of(_COMMAND, {"bundle": bundle.digest, **figures}), _COMMAND)
 
 
 def leakage_table(bundle: Bundle) -> Table | None:

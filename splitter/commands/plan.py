@@ -15,7 +15,7 @@ from protos.terminal.arguments import milliseconds, number, rate
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
-from splitter.planning.page import save
+from splitter.planning.page import check, save
 from splitter.planning.plan import Demands, Plan, plan
 from splitter.planning.tables import print_plan, record
 from splitter.planning.traces import Trace
@@ -91,6 +91,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.html:
+        check(options.html)
     bundle = open_bundle(options.bundle)
     made = _plan(bundle, options)
     if options.html:

@@ -58,7 +58,7 @@ class Parts:
 
     def told(self) -> Iterator[str]:
         """A line for each of `others`: what it takes, and how to be rid of it."""
-        for folder in self.others():
+        for folder in filter(_holds_steps, self.others()):
             size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
             yield (
                 f"{folder} keeps {size / 1e6:.1f} MB of finished steps of another recipe for "
@@ -76,7 +76,7 @@ class Parts:
     @property
     def kept(self) -> bool:
         """Whether any step is finished."""
-        return not {path.name for path in self.folder.iterdir()} <= {_MARK, _LOCK}
+        return _holds_steps(self.folder)
 
     @property
     def size(self) -> int:
@@ -197,6 +197,10 @@ class Parts:
 
 def _folder(bundle: Path, recipe: str) -> Path:
     return bundle.with_name(f"{bundle.name}.{recipe[:12]}.parts")
+
+
+def _holds_steps(folder: Path) -> bool:
+    return not {path.name for path in folder.iterdir()} <= {_MARK, _LOCK}
 
 
 def _made_for(folder: Path) -> str | None:

@@ -37,5 +37,16 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RequestError, match="--output"):
+    with pytest.raises(RequestError, match=r"file/demo cannot be written: .*file is a file"):
         check(tmp_path / "file" / "demo")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("held", ["scene-01.png", "report.html"])
+def test_files_that_have_a_reports_names_and_are_the_users_are_left_alone(tmp_path: Path, held: str) -> None:
+    (tmp_path / held).write_text("a drawing of mine")
+    with pytest.raises(RequestError, match="another folder"):
+        check(tmp_path)
+    with pytest.raises(RequestError, match="another folder"):
+        write(record(), tmp_path)
+    assert (tmp_path / held).read_text() == "a drawing of mine"

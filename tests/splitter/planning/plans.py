@@ -46,6 +46,8 @@ DEVICE = DeviceProfile.from_measurements(MANIFEST, MEASURED)
 NARROW, WIDE = Steady(100e3, 60), Steady(100e6, 60)
 
 
-def made(link: Link = NARROW, found: pb.Measurements = MEASURED, **demands: float) -> Plan:
-    device = DeviceProfile.from_measurements(MANIFEST, found)
-    return plan(MANIFEST, found, device, link, Demands(**demands))  # type: ignore[arg-type]
+def made(
+    link: Link = NARROW, found: pb.Measurements = MEASURED, held: pb.Manifest = MANIFEST, **demands: float
+) -> Plan:
+    device = DeviceProfile.from_measurements(held, found)
+    return plan(held, found, device, link, Demands(**demands))  # type: ignore[arg-type]
