@@ -1,6 +1,7 @@
 """Read, check and verify a bundle: the folder that the splitter makes and everybody else reads."""
 
 import hashlib
+import shlex
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -9,12 +10,14 @@ from typing import Self
 from google.protobuf import json_format
 
 from protos import bundle_pb2 as pb
+from protos import mistaken
 from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
 from protos.files import check_name
 from protos.measurements import MEASUREMENTS, assumed, read_measurements
 
 FORMAT = 4
-MANIFEST = "manifest.json"
+MANIFEST = mistaken.MANIFEST
+BUILT_IN = "nano"  # what the model is called that comes with Isthmus
 REPORT = "report.json"
 LEAKAGE = "leakage.json"
 # what was measured of a bundle: beside the manifest, and no part of the bundle's identity
@@ -23,6 +26,11 @@ BESIDE = (MEASUREMENTS, REPORT, LEAKAGE)
 WEIGHTS = ".weights"
 PICTURE_CUT = "pixels"
 _MAX_MANIFEST_BYTES = 16 << 20
+# the parts of a bundle that a copy may lack, and what to do where one is needed
+_HALVES = {
+    "edge": "which the device needs; copy that folder from where the bundle was split",
+    "cloud": "as on a device; do this where the whole bundle is, or copy that folder from there",
+}
 
 
 class Bundle:
@@ -49,9 +57,7 @@ class Bundle:
             with (folder / MANIFEST).open("rb") as stream:
                 raw = stream.read(_MAX_MANIFEST_BYTES + 1)
         except OSError as error:
-            raise BundleMissing(
-                f"{folder} is not a bundle: no {MANIFEST} in it; make one with: isthmus split -o {folder}"
-            ) from error
+            raise BundleMissing(mistaken.not_a_bundle(folder), path=str(folder)) from error
         return cls(folder, _parse(folder, raw), hashlib.sha256(raw).hexdigest())
 
     @property
@@ -106,9 +112,7 @@ class Bundle:
                 problem = self._problem(self._entry(part))
                 if problem:
                     raise BundleDamaged(
-                        f"bundle {self.path}: {problem}; fetch or split it again",
-                        file=part,
-                        bundle=self.digest,
+                        f"bundle {self.path}: {problem}; {self._remedy(part)}", file=part, bundle=self.digest
                     )
                 self._checked.add(part)
         return self.path / path
@@ -151,6 +155,13 @@ class Bundle:
             else f"{entry.path} has digest {found[:12]}, the manifest says {entry.sha256[:12]}"
         )
 
+    def _remedy(self, part: str) -> str:
+        """What to do about a file that is not as it should be."""
+        half = PurePosixPath(part).parts[0]
+        if (self.path / half).exists() or half not in _HALVES:
+            return f"fetch it again, or split it again: {split_again(self.path, self.manifest.model)}"
+        return f"this copy has no {half}/, {_HALVES[half]}"
+
     def _size_problem(self, entry: pb.File) -> str | None:
         try:
             size = (self.path / entry.path).stat().st_size
@@ -165,6 +176,13 @@ def file_digest(path: Path) -> str:
     """The hex SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def split_again(folder: Path, model: str) -> str:
+    """The command that makes a bundle anew in its place."""
+    source = "" if model == BUILT_IN else f" {model if '/' in model else 'CHECKPOINT'}"
+    pictures = " --calibration PICTURES" if source else ""
+    return f"isthmus split{source} -o {shlex.quote(str(folder))}{pictures} --replace"
 
 
 def write_manifest(folder: Path, manifest: pb.Manifest) -> str:
@@ -196,14 +214,14 @@ def _parse(folder: Path, raw: bytes) -> pb.Manifest:
         ) from error
     if manifest.format > FORMAT:
         message = (
-            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: "
-            "upgrade isthmus, or split again"
+            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: upgrade "
+            f"isthmus, or split the model again: {split_again(folder, manifest.model)}"
         )
         raise BundleTooNew(message, format=manifest.format)
     if 0 < manifest.format < FORMAT:
         message = (
-            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: split "
-            "the model again"
+            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}; split the "
+            f"model again: {split_again(folder, manifest.model)}"
         )
         raise BundleTooOld(message, format=manifest.format)
     if manifest.format < 1 or not manifest.pieces:

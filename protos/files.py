@@ -82,11 +82,12 @@ def check_writable(path: Path) -> None:
         )
 
 
-def write_file(path: Path, content: str | bytes, command: str, mark: str = "") -> None:
-    """Write what bears the command's mark. A link stays a link, and what is no file, such as /dev/stdout, is
-    written to. Raises RequestError.
+def write_file(path: Path, content: str | bytes, command: str | None, mark: str = "") -> None:
+    """Write what bears the command's mark; without a command, over whatever is there. A link stays a link,
+    and what is no file, such as /dev/stdout, is written to. Raises RequestError.
     """
-    check_file(path, command, mark)
+    if command:
+        check_file(path, command, mark)
     place = path.resolve()
     try:
         if place.exists() and not place.is_file():

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from protos import codec
-from protos.bundle import FORMAT, file_digest
+from protos.bundle import BUILT_IN, FORMAT, file_digest
 from protos.config import cache_folder
 from protos.files import check_name
 from splitter.evaluate.subjects import picture_files
@@ -17,7 +17,6 @@ from splitter.quantize.quant_format import QuantFormat
 from splitter.storage.digests import Digests
 from splitter.storage.hub import name_of
 
-BUILT_IN = "nano"
 _PACKAGES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 BEST_CUTS = ("auto",)  # instead of names: those that are the best somewhere, found by trying
 _ROOT = Path(__file__).resolve().parents[1]

@@ -61,11 +61,12 @@ def run(options: argparse.Namespace) -> None:
     """Measure, save, print."""
     bundle = open_bundle(options.bundle)
     path = options.output or config.profile_file(bundle.digest)
-    check_file(path, COMMAND)
+    if options.output:
+        check_file(path, COMMAND)
     with progress() as shown:
         shown.step("measuring", 1.0)
         profile = measure(bundle, options.threads, options.duration, shown.update, options.provider or "")
-    profile.save(path)
+    profile.save(path, usual=not options.output)
     if options.json:
         print(json.dumps(dataclasses.asdict(profile), indent=1))
         return

@@ -19,7 +19,7 @@ def known_profile(bundle: Bundle) -> DeviceProfile:
     try:
         path = config.profile_file(bundle.digest)
         if path.exists():
-            return DeviceProfile.load(path, bundle)
+            return DeviceProfile.load(path, bundle, usual=True)
     except (OSError, RequestError, WrongBundle) as error:
         _log.warning("the numbers of the machine that split are used: %s", error)
     return DeviceProfile.from_bundle(bundle)

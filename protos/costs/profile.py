@@ -66,14 +66,14 @@ class DeviceProfile:
         return sum(self.pieces[name] for name in (names if cut is None else names[: names.index(cut) + 1]))
 
     @classmethod
-    def load(cls, path: Path, bundle: Bundle) -> Self:
-        """A saved profile.
+    def load(cls, path: Path, bundle: Bundle, *, usual: bool = False) -> Self:
+        """A saved profile; `usual`: from the place where a device looks for it by itself.
 
         Raises RequestError for a file that is none, WrongBundle for the profile of another bundle.
         """
-        remedy = f"on the device, measure again with: isthmus edge profile --bundle {bundle.path} -o"
-        profile = cls._read(path, remedy)
-        remedy = f"{remedy} {path}"
+        command = f"on the device, measure again with: isthmus edge profile --bundle {bundle.path}"
+        profile = cls._read(path, command if usual else f"{command} -o ANOTHER_FILE")
+        remedy = command if usual else f"{command} -o {path}"
         if profile.digest != bundle.digest:
             message = (
                 f"{path} was measured with bundle {profile.digest[:12]}, this one is {bundle.digest[:12]}; "
@@ -85,12 +85,14 @@ class DeviceProfile:
             raise RequestError(message, path=str(path))
         return profile
 
-    def save(self, path: Path) -> None:
-        """Write as JSON; a reader sees the old file or the new one, never a part.
+    def save(self, path: Path, *, usual: bool = False) -> None:
+        """Write as JSON; a reader sees the old file or the new one, never a part. In its `usual` place, which
+        is Isthmus' own, a damaged one is replaced.
 
         Raises RequestError where it cannot be written, or would take the place of something else.
         """
-        write_file(path, json_of(COMMAND, dataclasses.asdict(self)), COMMAND)
+        text = json_of(COMMAND, dataclasses.asdict(self))
+        write_file(path, text, None if usual else COMMAND)
 
     @classmethod
     def _read(cls, path: Path, remedy: str) -> Self:
@@ -101,10 +103,10 @@ class DeviceProfile:
             profile = cls(**fields)
             _check(profile)
         except OSError as error:
-            message = f"the profile {path} cannot be read ({error.strerror}); {remedy} {path}"
+            message = f"the profile {path} cannot be read ({error.strerror}); {remedy}"
             raise RequestError(message, path=str(path)) from error
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            message = f"{path} is not a device profile ({error}); {remedy} ANOTHER_FILE"
+            message = f"{path} is not a device profile ({error}); {remedy}"
             raise RequestError(message, path=str(path)) from error
         return profile
 

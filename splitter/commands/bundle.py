@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from protos import bundle_pb2 as pb
-from protos.bundle import BESIDE, LEAKAGE, REPORT, Bundle
+from protos.bundle import BESIDE, LEAKAGE, REPORT, Bundle, split_again
 from protos.errors import BundleDamaged
 from protos.measurements import MEASUREMENTS
 from protos.report import Report
@@ -77,8 +77,10 @@ def _verify(options: argparse.Namespace) -> None:
             )
         Console().print(table)
     if wrong:
+        again = split_again(bundle.path, bundle.manifest.model)
         raise BundleDamaged(
-            f"bundle {bundle.path}: {'; '.join(wrong)}; fetch or split it again", bundle=bundle.digest
+            f"bundle {bundle.path}: {'; '.join(wrong)}; fetch it again, or split it again: {again}",
+            bundle=bundle.digest,
         )
 
 
@@ -104,7 +106,7 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
             "digest": bundle.digest,
             "manifest": _as_dict(bundle.manifest),
             "measurements": None if bundle.unmeasured else _as_dict(bundle.measurements),
-            "precision": facts_of(bundle),
+            "precision": facts_of(bundle)[0],
         }
         print(json.dumps(told, indent=1))
         return
@@ -117,13 +119,14 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     )
     if manifest.HasField("matching"):
         console.print(_labels(manifest.matching), highlight=False, markup=False)
-    for table in head_tables(manifest, facts_of(bundle)):
+    facts, damage = facts_of(bundle)
+    for table in head_tables(manifest, facts):
         console.print(table)
     console.print(_cuts(bundle))
-    if bundle.unmeasured:
-        console.print(bundle.unmeasured, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    else:
+    if not bundle.unmeasured:
         console.print(_rivals(bundle.measurements))
+    for problem in filter(None, (bundle.unmeasured, damage)):
+        console.print(problem, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if leakage := leakage_table(bundle):
         console.print(leakage)
 

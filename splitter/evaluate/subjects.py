@@ -57,8 +57,9 @@ def picture_files(path: Path) -> list[Path]:
     """The pictures in a folder and below it, by name. Raises CheckpointError for too few of them."""
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else []
     if len(files) < 8:
+        held = f"holds {len(files)} pictures" if path.is_dir() else "is no folder"
         message = (
-            f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better "
+            f"{path} {held}; calibration needs a folder with at least 8 (better "
             f"200) of {', '.join(sorted(SUFFIXES))}"
         )
         raise CheckpointError(message, path=str(path))

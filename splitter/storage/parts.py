@@ -19,12 +19,12 @@ from typing import Any
 import onnx
 
 from protos.errors import BundleError
-from protos.files import write_whole
+from protos.files import json_of, write_whole
+from protos.mistaken import PARTS_MARK, parts_of
 from splitter.graph.files import save
 from splitter.memory import trim_memory
 
 _MAX_INSIDE = 64 << 20
-_MARK = "isthmus.json"  # says that Isthmus made the folder, for what, and by which recipe
 _LOCK = "lock"
 _BUSY = {errno.EWOULDBLOCK, errno.EACCES}
 
@@ -54,7 +54,7 @@ class Parts:
     def others(self) -> list[Path]:
         """The folders in which steps of other recipes for this bundle are kept."""
         near = sorted(self._bundle.parent.glob(f"{glob.escape(self._bundle.name)}.*.parts"))
-        return [folder for folder in near if folder != self.folder and _made_for(folder) == self._bundle.name]
+        return [folder for folder in near if folder != self.folder and parts_of(folder) == self._bundle.name]
 
     def told(self) -> Iterator[str]:
         """A line for each of `others`: what it takes, and how to be rid of it."""
@@ -128,7 +128,7 @@ class Parts:
 
     def _claim(self) -> None:
         """Make the folder and mark it, or find it marked."""
-        if _made_for(self.folder) == self._bundle.name:
+        if parts_of(self.folder) == self._bundle.name:
             return
         if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise BundleError(
@@ -136,8 +136,8 @@ class Parts:
                 "give another folder with -o",
                 path=str(self.folder),
             )
-        mark = {"generator": "isthmus split", "bundle": self._bundle.name, "recipe": self._recipe}
-        write_whole(self.folder / _MARK, json.dumps(mark, indent=1) + "\n")
+        mark = json_of("split", {"bundle": self._bundle.name, "recipe": self._recipe})
+        write_whole(self.folder / PARTS_MARK, mark)
 
     def _lock(self) -> int:
         """A descriptor that holds the lock. Another split may remove the folder while it is locked here: then
@@ -200,17 +200,7 @@ def _folder(bundle: Path, recipe: str) -> Path:
 
 
 def _holds_steps(folder: Path) -> bool:
-    return not {path.name for path in folder.iterdir()} <= {_MARK, _LOCK}
-
-
-def _made_for(folder: Path) -> str | None:
-    """The bundle that a folder keeps steps for; None where Isthmus did not make it."""
-    try:
-        mark = json.loads((folder / _MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    ours = isinstance(mark, dict) and mark.get("generator") == "isthmus split"
-    return str(mark.get("bundle")) if ours else None
+    return not {path.name for path in folder.iterdir()} <= {PARTS_MARK, _LOCK}
 
 
 def _held(descriptor: int) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 import isthmus
+from protos.bundle import Bundle
 from protos.errors import CheckpointError
 from splitter.families import family
 
@@ -49,14 +50,43 @@ def test_verify_names_the_file_that_was_tampered_with(
     assert isthmus.main(["bundle", "verify", "--bundle", str(damaged)]) == 4
     said = capsys.readouterr()
     assert "edge/01-vision.4.onnx has digest" in said.err
-    assert "fetch or split it again" in said.err
+    assert f"split it again: isthmus split -o {damaged} --replace" in said.err.replace("\n", "")
 
 
-def test_a_folder_that_is_no_bundle_is_told_how_to_make_one(
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{}", '{"bundle": "%s", "accuracy": "NaN"}', '{"bundle": "%s", "mean_tiles": 1}', "x" * (5 << 20)],
+)
+def test_verify_looks_at_the_form_of_what_was_measured_and_show_goes_on_without_it(
+    damaged: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = Bundle.open(damaged).digest
+    (damaged / "measurements.json").unlink()
+    (damaged / "measurements.json").write_text(text.replace("%s", digest))
+    assert isthmus.main(["bundle", "verify", "--bundle", str(damaged)]) == 4
+    assert "measurements.json cannot be used" in capsys.readouterr().err
+    assert isthmus.main(["bundle", "show", "--bundle", str(damaged)]) == 0
+    assert "measurements.json cannot be used" in capsys.readouterr().out
+    assert isthmus.main(["plan", "--bundle", str(damaged)]) == 4
+    assert "copy it from where the bundle was split" in capsys.readouterr().err
+
+
+def test_what_was_measured_may_be_absent_as_on_a_device(
+    damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("measurements.json", "report.json"):
+        (damaged / name).unlink()
+    assert isthmus.main(["bundle", "verify", "--bundle", str(damaged), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["whole"] is True
+    assert isthmus.main(["bundle", "show", "--bundle", str(damaged), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["measurements"] is None
+
+
+def test_a_folder_that_is_no_bundle_is_told_what_to_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert isthmus.main(["bundle", "show", "--bundle", str(tmp_path)]) == 4
-    assert "isthmus split -o" in capsys.readouterr().err
+    assert "name a folder that isthmus split made" in capsys.readouterr().err
 
 
 def test_an_unknown_cut_is_answered_with_those_that_exist(
