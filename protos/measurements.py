@@ -53,7 +53,7 @@ def assumed(digest: str, manifest: pb.Manifest) -> pb.Measurements:
     """What is believed of a bundle that brings no measurements: every part takes as long as any, codecs send
     all they may, uploads a quarter of a byte a pixel, and nothing is lost.
     """
-    pixels = math.prod(manifest.pieces[0].inputs[0].shape[1:]) if manifest.pieces[0].inputs else 0
+    pixels = next((math.prod(spec.shape[1:]) for piece in manifest.pieces for spec in piece.inputs), 0)
     believed = pb.Measurements(bundle=digest, measure="answers", accuracy=ASSUMED_ACCURACY, mean_tiles=1)
     for cut in manifest.cuts:
         entry = believed.cuts[cut.name]

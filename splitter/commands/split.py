@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from protos.bundle import Bundle
+from protos.bundle import BUILT_IN, Bundle
 from protos.labels import named_labels
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_json
@@ -12,9 +13,10 @@ from protos.terminal.progress import Progress, progress
 from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
+from splitter.evaluate.subjects import check_calibration
 from splitter.nano import WEIGHTS
 from splitter.recipe import Options
-from splitter.storage.hub import find
+from splitter.storage.hub import find, on_hub
 
 _EPILOG = """\
 The checkpoint is a folder in the Hugging Face layout (config.json, *.safetensors, tokenizer and processor
@@ -63,7 +65,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument(
-        "checkpoint", nargs="?", default="nano", help="folder, hub id, or `nano` (default: %(default)s)"
+        "checkpoint", nargs="?", default=BUILT_IN, help="folder, hub id, or `nano` (default: %(default)s)"
     )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="BUNDLE", help="folder to write")
     parser.add_argument(
@@ -133,9 +135,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_options(options: argparse.Namespace) -> Options:
-    """What the command line chose. Raises CheckpointError for a checkpoint that is not there."""
-    return Options(
-        checkpoint=WEIGHTS if options.checkpoint == "nano" else find(options.checkpoint),
+    """What the command line chose. Raises RequestError or CheckpointError for what cannot be, and that before
+    a checkpoint is fetched.
+    """
+    chosen = Options(
+        checkpoint=WEIGHTS,
         cuts=() if options.cuts == "thirds" else tuple(name.strip() for name in options.cuts.split(",")),
         calibration=options.calibration,
         with_local=options.with_local,
@@ -148,6 +152,11 @@ def chosen_options(options: argparse.Namespace) -> Options:
         budget_minutes=options.budget / 60,
         **precision(options),
     )
+    if options.checkpoint == BUILT_IN:
+        return chosen
+    if on_hub(options.checkpoint):
+        check_calibration(chosen.calibration)
+    return replace(chosen, checkpoint=find(options.checkpoint))
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -66,6 +66,15 @@ def picture_files(path: Path) -> list[Path]:
     return files
 
 
+def check_calibration(path: Path | None) -> None:
+    """Raises CheckpointError for what a checkpoint other than the built-in one cannot be calibrated on."""
+    if path is None:
+        raise CheckpointError(
+            "a checkpoint of your own needs --calibration DIR: a folder of pictures like those it will see"
+        )
+    picture_files(path)
+
+
 def folder(path: Path, max_calibration: int, max_pictures: int) -> Subject:
     """Any folder of pictures: every fourth is kept for measuring agreement with the whole model."""
     files = picture_files(path)

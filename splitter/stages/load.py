@@ -53,12 +53,8 @@ def check_options(checkpoint: Checkpoint, options: Options) -> None:
     check_cuts(checkpoint, options.cuts)
     _check_labels(checkpoint.family, options)
     needs_language(checkpoint, options)
-    if options.calibration:
-        subjects.picture_files(options.calibration)
-    elif options.checkpoint != WEIGHTS:
-        raise CheckpointError(
-            "a checkpoint of your own needs --calibration DIR: a folder of pictures like those it will see"
-        )
+    if options.calibration or options.checkpoint != WEIGHTS:
+        subjects.check_calibration(options.calibration)
 
 
 def check_cuts(checkpoint: Checkpoint, wanted: Sequence[str]) -> None:

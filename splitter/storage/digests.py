@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from protos.files import write_whole
@@ -51,7 +52,8 @@ class Digests:
         return digest.hexdigest()
 
     def _keep(self) -> None:
-        write_whole(self._memory, json.dumps(dict(list(self._known.items())[-_MAX_KEPT:])))
+        with suppress(OSError):  # what cannot be kept is read again
+            write_whole(self._memory, json.dumps(dict(list(self._known.items())[-_MAX_KEPT:])))
 
 
 def _key(path: Path) -> str:

@@ -7,6 +7,8 @@ import isthmus
 from protos.bundle import Bundle
 from protos.errors import CheckpointError
 from splitter.families import family
+from splitter.storage import hub
+from splitter.storage.parts import Parts
 
 
 def test_show_prints_every_cut_and_the_rivals(bundle_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +105,42 @@ def test_no_cut_at_all_is_answered_with_those_that_exist(
 ) -> None:
     assert isthmus.main(["split", "-o", str(tmp_path / "bundle"), "--cuts", ""]) == 3
     assert "there is no cut ''; choose one of: vision.1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--cuts", "vision.9"], "there is no cut 'vision.9'"),
+        (["--codec", "fited"], "did you mean fitted"),
+        (["--labels", "animals.txt"], "there is no file animals.txt"),
+        (["--labels", "cat,dog"], "leave out --labels"),
+        (["--calibration", "nowhere"], "nowhere is no folder; calibration needs a folder with at least 8"),
+        (["--quantization", "static", "--precision", "int4"], "only INT8 has activations to calibrate"),
+    ],
+)
+def test_a_wrong_option_is_told_before_anything_is_made_or_removed(
+    tmp_path: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Parts(tmp_path / "bundle", "a" * 64)
+    kept.value("step", lambda: 1)
+    before = sorted(tmp_path.rglob("*"))
+    assert isthmus.main(["split", "-o", str(tmp_path / "bundle"), *words]) in {3, 7}
+    assert says in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_place_that_is_not_ours_is_told_before_a_checkpoint_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fetch(name: str) -> Path:
+        raise AssertionError(f"{name} was fetched")
+
+    monkeypatch.setattr(hub, "_fetch", fetch)
+    (tmp_path / "thesis.txt").write_text("three years")
+    assert isthmus.main(["split", "org/name", "-o", str(tmp_path)]) == 4
+    assert "holds something that is not a bundle" in capsys.readouterr().err
+    assert isthmus.main(["split", "org/name", "-o", str(tmp_path / "new")]) == 7
+    assert "needs --calibration DIR" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
