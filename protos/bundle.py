@@ -26,6 +26,8 @@ BESIDE = (MEASUREMENTS, REPORT, LEAKAGE)
 WEIGHTS = ".weights"
 PICTURE_CUT = "pixels"
 _MAX_MANIFEST_BYTES = 16 << 20
+# what no split can tell from a folder of the user's, it does not replace
+_ANEW = "fetch the bundle again, or remove it and split the model again"
 # the parts of a bundle that a copy may lack, and what to do where one is needed
 _HALVES = {
     "edge": "which the device needs; copy that folder from where the bundle was split",
@@ -210,7 +212,7 @@ def _parse(folder: Path, raw: bytes) -> pb.Manifest:
         manifest = json_format.Parse(raw, pb.Manifest(), ignore_unknown_fields=True)
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise BundleDamaged(
-            f"{folder / MANIFEST} cannot be read ({error}); fetch or split it again", file=MANIFEST
+            f"{folder / MANIFEST} cannot be read ({error}); {_ANEW}", file=MANIFEST
         ) from error
     if manifest.format > FORMAT:
         message = (
@@ -225,7 +227,7 @@ def _parse(folder: Path, raw: bytes) -> pb.Manifest:
         )
         raise BundleTooOld(message, format=manifest.format)
     if manifest.format < 1 or not manifest.pieces:
-        raise BundleDamaged(f"{folder / MANIFEST} describes no head; split the model again", file=MANIFEST)
+        raise BundleDamaged(f"{folder / MANIFEST} describes no head; {_ANEW}", file=MANIFEST)
     for entry in manifest.files:
         parts = PurePosixPath(entry.path)
         if parts.is_absolute() or ".." in parts.parts or "\\" in entry.path:

@@ -47,8 +47,9 @@ of the calibration pictures, parts of them in other colours and several in one; 
 what pictures unlike those show: give it hundreds. int8-zstd and fp16-zstd are what a cut costs without
 either.
 
-A split that is interrupted goes on where it stopped when it is run again; a bundle that is there already is
-reused.
+A split that is interrupted goes on where it stopped when it is run again: finished steps lie beside the
+bundle, in a folder for each recipe (BUNDLE.RECIPE.parts), until it is whole. A bundle that is there already
+is reused. Nothing is replaced or removed that Isthmus did not make.
 
 examples:
   isthmus split -o bundle --with-local
