@@ -64,7 +64,7 @@ class Labels:
                 f"{bundle.manifest.model} answers questions and does not choose among labels; leave the "
                 "label file out"
             )
-        remedy = f"isthmus bundle labels {bundle.path} LABELS.txt -o"
+        remedy = f"isthmus bundle labels LABELS.txt --bundle {bundle.path} -o"
         found, digest = cls._read(path, bundle.manifest.matching, f"{remedy} ANOTHER_FILE")
         if digest != bundle.digest:
             message = (

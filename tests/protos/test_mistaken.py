@@ -88,7 +88,7 @@ def test_every_command_that_takes_a_bundle_says_how_to_split_a_checkpoint(
     place: Path, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint(place)
-    assert isthmus.main([*command, str(place)]) == BundleMissing.exit_code
+    assert isthmus.main([*command, "--bundle", str(place)]) == BundleMissing.exit_code
     assert f"isthmus split {place} -o thing-bundle --calibration PICTURES" in capsys.readouterr().err
 
 

@@ -12,8 +12,8 @@ from protos.bundle import Bundle
 from protos.config import cache_folder
 from protos.costs.profile import DeviceProfile
 from protos.errors import BundleMissing, RequestError, WrongBundle
-from protos.terminal.parser import Parser
 from protos.measurements import ASSUMED_MS
+from protos.terminal.parser import Parser
 
 
 @pytest.fixture(scope="module")
