@@ -21,7 +21,7 @@ def test_a_report_replaces_an_earlier_one_whole(tmp_path: Path) -> None:
 
 
 def test_pages_that_lie_beside_stay_and_are_linked_both_ways(tmp_path: Path) -> None:
-    save(tmp_path / "demo" / "plan.html", Page("Plan", "A plan", []))
+    save(tmp_path / "demo" / "plan.html", Page("Plan", "A plan", []), "plan")
     report = write(record(), tmp_path / "demo")
     plan = tmp_path / "demo" / "plan.html"
     for page in (report, plan):
@@ -50,3 +50,10 @@ def test_files_that_have_a_reports_names_and_are_the_users_are_left_alone(tmp_pa
     with pytest.raises(RequestError, match="another folder"):
         write(record(), tmp_path)
     assert (tmp_path / held).read_text() == "a drawing of mine"
+
+
+def test_another_page_that_has_the_reports_name_is_left_alone(tmp_path: Path) -> None:
+    save(tmp_path / "demo" / "report.html", Page("Plan", "A plan", []), "plan")
+    with pytest.raises(RequestError, match="another folder"):
+        write(record(), tmp_path / "demo")
+    assert "A plan" in (tmp_path / "demo" / "report.html").read_text()
