@@ -1,22 +1,38 @@
 """Read, check and verify a bundle: the folder that the splitter makes and everybody else reads."""
 
 import hashlib
+import shlex
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Self
 
 from google.protobuf import json_format
 
 from protos import bundle_pb2 as pb
+from protos import mistaken
 from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
 from protos.files import check_name
+from protos.measurements import MEASUREMENTS, assumed, read_measurements
 
-FORMAT = 3
-MANIFEST = "manifest.json"
+FORMAT = 4
+MANIFEST = mistaken.MANIFEST
+BUILT_IN = "nano"  # what the model is called that comes with Isthmus
+REPORT = "report.json"
+LEAKAGE = "leakage.json"
+# what was measured of a bundle: beside the manifest, and no part of the bundle's identity
+BESIDE = (MEASUREMENTS, REPORT, LEAKAGE)
 # behind the name of an ONNX file: its weights, where it would be too large with them inside
 WEIGHTS = ".weights"
 PICTURE_CUT = "pixels"
 _MAX_MANIFEST_BYTES = 16 << 20
+# what no split can tell from a folder of the user's, it does not replace
+_ANEW = "fetch the bundle again, or remove it and split the model again"
+# the parts of a bundle that a copy may lack, and what to do where one is needed
+_HALVES = {
+    "edge": "which the device needs; copy that folder from where the bundle was split",
+    "cloud": "as on a device; do this where the whole bundle is, or copy that folder from there",
+}
 
 
 class Bundle:
@@ -43,10 +59,30 @@ class Bundle:
             with (folder / MANIFEST).open("rb") as stream:
                 raw = stream.read(_MAX_MANIFEST_BYTES + 1)
         except OSError as error:
-            raise BundleMissing(
-                f"{folder} is not a bundle: no {MANIFEST} in it; make one with: isthmus split -o {folder}"
-            ) from error
+            raise BundleMissing(mistaken.not_a_bundle(folder), path=str(folder)) from error
         return cls(folder, _parse(folder, raw), hashlib.sha256(raw).hexdigest())
+
+    @property
+    def measurements(self) -> pb.Measurements:
+        """What the split measured; where that is not to be had, what is assumed instead: see `unmeasured`."""
+        return self._measured[0]
+
+    @property
+    def unmeasured(self) -> str:
+        """Why `measurements` are assumed, and what to do; empty where they were measured."""
+        return self._measured[1]
+
+    def check_measured(self) -> None:
+        """Raises BundleDamaged where `measurements` are only assumed."""
+        if self.unmeasured:
+            raise BundleDamaged(self.unmeasured, file=MEASUREMENTS, bundle=self.digest)
+
+    @cached_property
+    def _measured(self) -> tuple[pb.Measurements, str]:
+        try:
+            return read_measurements(self.path, self.digest, self.manifest), ""
+        except BundleDamaged as error:
+            return assumed(self.digest, self.manifest), str(error)
 
     def cut(self, name: str) -> pb.Cut:
         """A published cut by name; raises UnknownName with those that there are."""
@@ -78,9 +114,7 @@ class Bundle:
                 problem = self._problem(self._entry(part))
                 if problem:
                     raise BundleDamaged(
-                        f"bundle {self.path}: {problem}; fetch or split it again",
-                        file=part,
-                        bundle=self.digest,
+                        f"bundle {self.path}: {problem}; {self._remedy(part)}", file=part, bundle=self.digest
                     )
                 self._checked.add(part)
         return self.path / path
@@ -97,6 +131,12 @@ class Bundle:
         for entry in self._files.values():
             yield entry, self._problem(entry)
 
+    def incomplete(self) -> Iterator[str]:
+        """What is wrong with files at first sight: those that are absent, or of another size."""
+        for entry in self._files.values():
+            if problem := self._size_problem(entry):
+                yield problem
+
     def _entry(self, path: str) -> pb.File:
         if path not in self._files:
             raise BundleDamaged(
@@ -105,18 +145,32 @@ class Bundle:
         return self._files[path]
 
     def _problem(self, entry: pb.File) -> str | None:
-        place = self.path / entry.path
+        if problem := self._size_problem(entry):
+            return problem
         try:
-            size = place.stat().st_size
-            if size != entry.size:
-                return f"{entry.path} has {size} bytes, the manifest says {entry.size}"
-            found = file_digest(place)
+            found = file_digest(self.path / entry.path)
         except OSError as error:
             return f"{entry.path} cannot be read ({error.strerror})"
         return (
             None
             if found == entry.sha256
             else f"{entry.path} has digest {found[:12]}, the manifest says {entry.sha256[:12]}"
+        )
+
+    def _remedy(self, part: str) -> str:
+        """What to do about a file that is not as it should be."""
+        half = PurePosixPath(part).parts[0]
+        if (self.path / half).exists() or half not in _HALVES:
+            return f"fetch it again, or split it again: {split_again(self.path, self.manifest.model)}"
+        return f"this copy has no {half}/, {_HALVES[half]}"
+
+    def _size_problem(self, entry: pb.File) -> str | None:
+        try:
+            size = (self.path / entry.path).stat().st_size
+        except OSError as error:
+            return f"{entry.path} cannot be read ({error.strerror})"
+        return (
+            None if size == entry.size else f"{entry.path} has {size} bytes, the manifest says {entry.size}"
         )
 
 
@@ -126,17 +180,26 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_manifest(folder: Path, manifest: pb.Manifest) -> None:
-    """Write manifest.json, with every other file of the folder listed in it; the last step of making a
-    bundle.
+def split_again(folder: Path, model: str) -> str:
+    """The command that makes a bundle anew in its place."""
+    source = "" if model == BUILT_IN else f" {model if '/' in model else 'CHECKPOINT'}"
+    pictures = " --calibration PICTURES" if source else ""
+    return f"isthmus split{source} -o {shlex.quote(str(folder))}{pictures} --replace"
+
+
+def write_manifest(folder: Path, manifest: pb.Manifest) -> str:
+    """Write manifest.json, with every other file of the folder listed in it but those that stand beside it.
+    Gives the bundle's digest.
     """
     del manifest.files[:]
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST):
+    apart = {folder / name for name in (MANIFEST, *BESIDE)}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p not in apart):
         manifest.files.add(
             path=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=file_digest(path)
         )
     text = json_format.MessageToJson(manifest, indent=1, preserving_proto_field_name=True)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return file_digest(folder / MANIFEST)
 
 
 def _parse(folder: Path, raw: bytes) -> pb.Manifest:
@@ -149,22 +212,22 @@ def _parse(folder: Path, raw: bytes) -> pb.Manifest:
         manifest = json_format.Parse(raw, pb.Manifest(), ignore_unknown_fields=True)
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise BundleDamaged(
-            f"{folder / MANIFEST} cannot be read ({error}); fetch or split it again", file=MANIFEST
+            f"{folder / MANIFEST} cannot be read ({error}); {_ANEW}", file=MANIFEST
         ) from error
     if manifest.format > FORMAT:
         message = (
-            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: "
-            "upgrade isthmus, or split again"
+            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: upgrade "
+            f"isthmus, or split the model again: {split_again(folder, manifest.model)}"
         )
         raise BundleTooNew(message, format=manifest.format)
     if 0 < manifest.format < FORMAT:
         message = (
-            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}: split "
-            "the model again"
+            f"bundle {folder} has format {manifest.format}, this version reads only {FORMAT}; split the "
+            f"model again: {split_again(folder, manifest.model)}"
         )
         raise BundleTooOld(message, format=manifest.format)
     if manifest.format < 1 or not manifest.pieces:
-        raise BundleDamaged(f"{folder / MANIFEST} describes no head; split the model again", file=MANIFEST)
+        raise BundleDamaged(f"{folder / MANIFEST} describes no head; {_ANEW}", file=MANIFEST)
     for entry in manifest.files:
         parts = PurePosixPath(entry.path)
         if parts.is_absolute() or ".." in parts.parts or "\\" in entry.path:

@@ -8,7 +8,35 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("format", "model", "family", "recipe", "made_with", "preprocessing", "prompt", "pieces", "cuts", "uploads", "local", "cloud_cost", "limits", "accuracy", "files", "measure", "precision", "matching")
+    __slots__ = ("format", "model", "family", "preprocessing", "prompt", "pieces", "cuts", "local", "limits", "files", "precision", "matching")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    PREPROCESSING_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    MATCHING_FIELD_NUMBER: _ClassVar[int]
+    format: int
+    model: str
+    family: str
+    preprocessing: Preprocessing
+    prompt: Prompt
+    pieces: _containers.RepeatedCompositeFieldContainer[Piece]
+    cuts: _containers.RepeatedCompositeFieldContainer[Cut]
+    local: Local
+    limits: Limits
+    files: _containers.RepeatedCompositeFieldContainer[File]
+    precision: Precision
+    matching: Matching
+    def __init__(self, format: _Optional[int] = ..., model: _Optional[str] = ..., family: _Optional[str] = ..., preprocessing: _Optional[_Union[Preprocessing, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., pieces: _Optional[_Iterable[_Union[Piece, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[Cut, _Mapping]]] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., files: _Optional[_Iterable[_Union[File, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ..., matching: _Optional[_Union[Matching, _Mapping]] = ...) -> None: ...
+
+class Measurements(_message.Message):
+    __slots__ = ("bundle", "recipe", "made_with", "measure", "accuracy", "mean_tiles", "cuts", "uploads", "local", "cloud_cost")
     class MadeWithEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -16,43 +44,93 @@ class Manifest(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-    FORMAT_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    class CutsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: MeasuredCut
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[MeasuredCut, _Mapping]] = ...) -> None: ...
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
     RECIPE_FIELD_NUMBER: _ClassVar[int]
     MADE_WITH_FIELD_NUMBER: _ClassVar[int]
-    PREPROCESSING_FIELD_NUMBER: _ClassVar[int]
-    PROMPT_FIELD_NUMBER: _ClassVar[int]
-    PIECES_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    MEAN_TILES_FIELD_NUMBER: _ClassVar[int]
     CUTS_FIELD_NUMBER: _ClassVar[int]
     UPLOADS_FIELD_NUMBER: _ClassVar[int]
     LOCAL_FIELD_NUMBER: _ClassVar[int]
     CLOUD_COST_FIELD_NUMBER: _ClassVar[int]
-    LIMITS_FIELD_NUMBER: _ClassVar[int]
-    ACCURACY_FIELD_NUMBER: _ClassVar[int]
-    FILES_FIELD_NUMBER: _ClassVar[int]
-    MEASURE_FIELD_NUMBER: _ClassVar[int]
-    PRECISION_FIELD_NUMBER: _ClassVar[int]
-    MATCHING_FIELD_NUMBER: _ClassVar[int]
-    format: int
-    model: str
-    family: str
+    bundle: str
     recipe: str
     made_with: _containers.ScalarMap[str, str]
-    preprocessing: Preprocessing
-    prompt: Prompt
-    pieces: _containers.RepeatedCompositeFieldContainer[Piece]
-    cuts: _containers.RepeatedCompositeFieldContainer[Cut]
-    uploads: _containers.RepeatedCompositeFieldContainer[Upload]
-    local: Local
-    cloud_cost: CloudCost
-    limits: Limits
-    accuracy: float
-    files: _containers.RepeatedCompositeFieldContainer[File]
     measure: str
-    precision: Precision
-    matching: Matching
-    def __init__(self, format: _Optional[int] = ..., model: _Optional[str] = ..., family: _Optional[str] = ..., recipe: _Optional[str] = ..., made_with: _Optional[_Mapping[str, str]] = ..., preprocessing: _Optional[_Union[Preprocessing, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., pieces: _Optional[_Iterable[_Union[Piece, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[Cut, _Mapping]]] = ..., uploads: _Optional[_Iterable[_Union[Upload, _Mapping]]] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., cloud_cost: _Optional[_Union[CloudCost, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., accuracy: _Optional[float] = ..., files: _Optional[_Iterable[_Union[File, _Mapping]]] = ..., measure: _Optional[str] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ..., matching: _Optional[_Union[Matching, _Mapping]] = ...) -> None: ...
+    accuracy: float
+    mean_tiles: float
+    cuts: _containers.MessageMap[str, MeasuredCut]
+    uploads: _containers.RepeatedCompositeFieldContainer[MeasuredUpload]
+    local: MeasuredLocal
+    cloud_cost: CloudCost
+    def __init__(self, bundle: _Optional[str] = ..., recipe: _Optional[str] = ..., made_with: _Optional[_Mapping[str, str]] = ..., measure: _Optional[str] = ..., accuracy: _Optional[float] = ..., mean_tiles: _Optional[float] = ..., cuts: _Optional[_Mapping[str, MeasuredCut]] = ..., uploads: _Optional[_Iterable[_Union[MeasuredUpload, _Mapping]]] = ..., local: _Optional[_Union[MeasuredLocal, _Mapping]] = ..., cloud_cost: _Optional[_Union[CloudCost, _Mapping]] = ...) -> None: ...
+
+class MeasuredCut(_message.Message):
+    __slots__ = ("piece_milliseconds", "cloud_milliseconds", "codecs")
+    class CodecsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: MeasuredCodec
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[MeasuredCodec, _Mapping]] = ...) -> None: ...
+    PIECE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    CLOUD_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    CODECS_FIELD_NUMBER: _ClassVar[int]
+    piece_milliseconds: float
+    cloud_milliseconds: float
+    codecs: _containers.MessageMap[str, MeasuredCodec]
+    def __init__(self, piece_milliseconds: _Optional[float] = ..., cloud_milliseconds: _Optional[float] = ..., codecs: _Optional[_Mapping[str, MeasuredCodec]] = ...) -> None: ...
+
+class MeasuredCodec(_message.Message):
+    __slots__ = ("mean_bytes", "accuracy", "encode_milliseconds")
+    MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    ENCODE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    mean_bytes: float
+    accuracy: float
+    encode_milliseconds: float
+    def __init__(self, mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., encode_milliseconds: _Optional[float] = ...) -> None: ...
+
+class MeasuredUpload(_message.Message):
+    __slots__ = ("format", "quality", "mean_bytes", "accuracy")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    format: str
+    quality: int
+    mean_bytes: float
+    accuracy: float
+    def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ...) -> None: ...
+
+class MeasuredLocal(_message.Message):
+    __slots__ = ("accuracy", "prefill_milliseconds", "token_milliseconds")
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    accuracy: float
+    prefill_milliseconds: float
+    token_milliseconds: float
+    def __init__(self, accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ...) -> None: ...
+
+class CloudCost(_message.Message):
+    __slots__ = ("vision_milliseconds", "prefill_milliseconds", "token_milliseconds")
+    VISION_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    vision_milliseconds: float
+    prefill_milliseconds: float
+    token_milliseconds: float
+    def __init__(self, vision_milliseconds: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ...) -> None: ...
 
 class Precision(_message.Message):
     __slots__ = ("precision", "quantization", "activations", "calibration_method")
@@ -85,16 +163,14 @@ class Preprocessing(_message.Message):
     def __init__(self, resizes: _Optional[_Iterable[_Union[Resize, _Mapping]]] = ..., rescale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ..., crop_height: _Optional[int] = ..., crop_width: _Optional[int] = ..., tiles: _Optional[_Union[Tiles, _Mapping]] = ...) -> None: ...
 
 class Tiles(_message.Message):
-    __slots__ = ("side", "max", "filter", "mean")
+    __slots__ = ("side", "max", "filter")
     SIDE_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
-    MEAN_FIELD_NUMBER: _ClassVar[int]
     side: int
     max: int
     filter: Resize.Filter
-    mean: float
-    def __init__(self, side: _Optional[int] = ..., max: _Optional[int] = ..., filter: _Optional[_Union[Resize.Filter, str]] = ..., mean: _Optional[float] = ...) -> None: ...
+    def __init__(self, side: _Optional[int] = ..., max: _Optional[int] = ..., filter: _Optional[_Union[Resize.Filter, str]] = ...) -> None: ...
 
 class Resize(_message.Message):
     __slots__ = ("filter", "longest_edge", "height", "width", "shortest_edge")
@@ -207,52 +283,42 @@ class TensorSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Piece(_message.Message):
-    __slots__ = ("path", "cut", "inputs", "outputs", "milliseconds")
+    __slots__ = ("path", "cut", "inputs", "outputs")
     PATH_FIELD_NUMBER: _ClassVar[int]
     CUT_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
-    MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     path: str
     cut: str
     inputs: _containers.RepeatedCompositeFieldContainer[TensorSpec]
     outputs: _containers.RepeatedCompositeFieldContainer[TensorSpec]
-    milliseconds: float
-    def __init__(self, path: _Optional[str] = ..., cut: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., milliseconds: _Optional[float] = ...) -> None: ...
+    def __init__(self, path: _Optional[str] = ..., cut: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ...) -> None: ...
 
 class Cut(_message.Message):
-    __slots__ = ("name", "boundary", "codecs", "cloud_milliseconds")
+    __slots__ = ("name", "boundary", "codecs")
     NAME_FIELD_NUMBER: _ClassVar[int]
     BOUNDARY_FIELD_NUMBER: _ClassVar[int]
     CODECS_FIELD_NUMBER: _ClassVar[int]
-    CLOUD_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     boundary: _containers.RepeatedCompositeFieldContainer[TensorSpec]
     codecs: _containers.RepeatedCompositeFieldContainer[Codec]
-    cloud_milliseconds: float
-    def __init__(self, name: _Optional[str] = ..., boundary: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., codecs: _Optional[_Iterable[_Union[Codec, _Mapping]]] = ..., cloud_milliseconds: _Optional[float] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., boundary: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., codecs: _Optional[_Iterable[_Union[Codec, _Mapping]]] = ...) -> None: ...
 
 class Codec(_message.Message):
-    __slots__ = ("name", "tensors", "receiver", "mean_bytes", "accuracy", "kind", "sender", "encode_milliseconds", "encoder")
+    __slots__ = ("name", "tensors", "receiver", "kind", "sender", "encoder")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TENSORS_FIELD_NUMBER: _ClassVar[int]
     RECEIVER_FIELD_NUMBER: _ClassVar[int]
-    MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
-    ACCURACY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SENDER_FIELD_NUMBER: _ClassVar[int]
-    ENCODE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     ENCODER_FIELD_NUMBER: _ClassVar[int]
     name: str
     tensors: _containers.RepeatedCompositeFieldContainer[CodedTensor]
     receiver: str
-    mean_bytes: float
-    accuracy: float
     kind: str
     sender: str
-    encode_milliseconds: float
     encoder: str
-    def __init__(self, name: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[CodedTensor, _Mapping]]] = ..., receiver: _Optional[str] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., kind: _Optional[str] = ..., sender: _Optional[str] = ..., encode_milliseconds: _Optional[float] = ..., encoder: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[CodedTensor, _Mapping]]] = ..., receiver: _Optional[str] = ..., kind: _Optional[str] = ..., sender: _Optional[str] = ..., encoder: _Optional[str] = ...) -> None: ...
 
 class CodedTensor(_message.Message):
     __slots__ = ("codes", "max_bytes")
@@ -262,49 +328,21 @@ class CodedTensor(_message.Message):
     max_bytes: int
     def __init__(self, codes: _Optional[_Union[TensorSpec, _Mapping]] = ..., max_bytes: _Optional[int] = ...) -> None: ...
 
-class Upload(_message.Message):
-    __slots__ = ("format", "quality", "mean_bytes", "accuracy")
-    FORMAT_FIELD_NUMBER: _ClassVar[int]
-    QUALITY_FIELD_NUMBER: _ClassVar[int]
-    MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
-    ACCURACY_FIELD_NUMBER: _ClassVar[int]
-    format: str
-    quality: int
-    mean_bytes: float
-    accuracy: float
-    def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ...) -> None: ...
-
 class Local(_message.Message):
-    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "max_tokens", "accuracy", "prefill_milliseconds", "token_milliseconds", "precision")
+    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "max_tokens", "precision")
     DECODER_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
     PAST_SHAPE_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
-    ACCURACY_FIELD_NUMBER: _ClassVar[int]
-    PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
-    TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
     decoder: str
     embeddings: str
     tokenizer: str
     past_shape: _containers.RepeatedScalarFieldContainer[int]
     max_tokens: int
-    accuracy: float
-    prefill_milliseconds: float
-    token_milliseconds: float
     precision: Precision
-    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., max_tokens: _Optional[int] = ..., accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
-
-class CloudCost(_message.Message):
-    __slots__ = ("vision_milliseconds", "prefill_milliseconds", "token_milliseconds")
-    VISION_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
-    PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
-    TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
-    vision_milliseconds: float
-    prefill_milliseconds: float
-    token_milliseconds: float
-    def __init__(self, vision_milliseconds: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ...) -> None: ...
+    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., max_tokens: _Optional[int] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_question_bytes", "max_prompt_tokens", "max_new_tokens", "max_picture_bytes", "max_picture_pixels")

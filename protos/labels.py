@@ -1,5 +1,6 @@
 """Labels with their embeddings, in a file: those that a bundle brings, or an operator's own for a bundle."""
 
+import io
 import re
 import zipfile
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from protos import bundle_pb2 as pb
 from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
+from protos.files import array_mark
 from protos.limits import check_texts
 
-_COMMAND = "isthmus bundle labels LABELS.txt --bundle DIR -o FILE"
+COMMAND = "bundle labels"  # that writes files of them
 _ROOM = 1 << 16  # for the headers of an .npz
 _MAX_LIST_BYTES = 1 << 20
 _LIKE_A_FILE = re.compile(r"[/\\\\]|\.[A-Za-z0-9]{1,6}$")  # a folder in front, or an ending
@@ -28,13 +30,15 @@ class Labels:
     names: tuple[str, ...]
     embeddings: Floats
 
-    def save(self, path: Path, digest: str = "") -> None:
-        """Write an .npz without pickle. `digest` is that of the bundle they were made for; its own labels
-        need none.
+    def packed(self, digest: str = "") -> bytes:
+        """An .npz without pickle. `digest` is that of the bundle they were made for; its own labels need
+        none.
         """
         names = np.array([name.encode() for name in self.names])
-        with path.open("wb") as stream:
-            np.savez(stream, names=names, embeddings=self.embeddings, bundle=np.array(digest.encode()))
+        mark, bundle = np.array(array_mark(COMMAND)), np.array(digest.encode())
+        packed = io.BytesIO()
+        np.savez(packed, generator=mark, names=names, embeddings=self.embeddings, bundle=bundle)
+        return packed.getvalue()
 
     def rows(self) -> dict[str, Floats]:
         """Each name's embedding (width)."""
@@ -46,7 +50,9 @@ class Labels:
         file that holds no labels.
         """
         matching = bundle.manifest.matching
-        return cls._read(bundle.file(matching.embeddings), matching)[0] if matching.embeddings else None
+        if not matching.embeddings:
+            return None
+        return cls._read(bundle.file(matching.embeddings), matching, "isthmus split --labels")[0]
 
     @classmethod
     def read(cls, path: Path, bundle: Bundle) -> Self:
@@ -58,17 +64,18 @@ class Labels:
                 f"{bundle.manifest.model} answers questions and does not choose among labels; leave the "
                 "label file out"
             )
-        found, digest = cls._read(path, bundle.manifest.matching)
+        remedy = f"isthmus bundle labels LABELS.txt --bundle {bundle.path} -o"
+        found, digest = cls._read(path, bundle.manifest.matching, f"{remedy} ANOTHER_FILE")
         if digest != bundle.digest:
             message = (
                 f"{path} was made for bundle {digest[:12] or 'none'}, this one is "
-                f"{bundle.digest[:12]}; make it again: {_COMMAND}"
+                f"{bundle.digest[:12]}; make it again: {remedy} {path}"
             )
             raise WrongBundle(message, path=str(path), digest=digest)
         return found
 
     @classmethod
-    def _read(cls, path: Path, matching: pb.Matching) -> tuple[Self, str]:
+    def _read(cls, path: Path, matching: pb.Matching, remedy: str) -> tuple[Self, str]:
         try:
             _check_size(path, matching)
             with np.load(path, allow_pickle=False) as stored:
@@ -78,11 +85,11 @@ class Labels:
             return found, digest.decode()
         except OSError as error:
             raise RequestError(
-                f"{path} cannot be read ({error.strerror or error}); give a file made with: {_COMMAND}"
+                f"{path} cannot be read ({error.strerror or error}); give a file made with: {remedy}"
             ) from error
         except (ValueError, KeyError, AttributeError, TypeError, MemoryError, BadZipFile) as error:
             raise RequestError(
-                f"{path} does not hold labels ({error}); make it with: {_COMMAND}", path=str(path)
+                f"{path} does not hold labels ({error}); make it with: {remedy}", path=str(path)
             ) from error
 
 

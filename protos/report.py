@@ -1,13 +1,13 @@
-"""What a split measured, beside a bundle's manifest: the one reader of report.json."""
+"""What a split measured of every way to answer, beside a bundle's manifest: the one reader of report.json."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from protos.bundle import Bundle
+from protos.bundle import REPORT, Bundle
 from protos.errors import BundleDamaged
 
-REPORT = "report.json"
+_MAX_BYTES = 64 << 20
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "route": str,
     "bytes_mean": (int, float),
@@ -25,23 +25,23 @@ class Report:
         self._bundle, self._fields = bundle, fields
 
     @staticmethod
-    def listed(bundle: Bundle) -> bool:
-        """Whether the manifest says that there is one. It may be absent all the same, as on a device."""
-        return any(file.path == REPORT for file in bundle.manifest.files)
-
-    @staticmethod
     def present(bundle: Bundle) -> bool:
-        """Whether the file is there."""
+        """Whether there is one."""
         return (bundle.path / REPORT).exists()
 
     @classmethod
     def read(cls, bundle: Bundle) -> Self:
         """Raises BundleDamaged for a report that is absent, broken, or another bundle's."""
         try:
-            fields = json.loads(bundle.file(REPORT).read_bytes())
+            with (bundle.path / REPORT).open("rb") as stream:
+                fields = json.loads(stream.read(_MAX_BYTES))
+        except OSError as error:
+            raise _damaged(bundle, str(error.strerror)) from error
         except (ValueError, RecursionError) as error:
             raise _damaged(bundle, f"{type(error).__name__}: {error}") from error
-        return cls(bundle, fields if isinstance(fields, dict) else {})
+        if not isinstance(fields, dict) or fields.get("bundle") != bundle.digest:
+            raise _damaged(bundle, "it is not this bundle's")
+        return cls(bundle, fields)
 
     @property
     def rows(self) -> ReportRows:
@@ -72,7 +72,7 @@ def _sound(row: Any) -> bool:
 
 def _damaged(bundle: Bundle, why: str) -> BundleDamaged:
     return BundleDamaged(
-        f"bundle {bundle.path}: {REPORT} cannot be read ({why}); split the model again",
+        f"{bundle.path / REPORT} cannot be used ({why}); copy it from where the bundle was split",
         file=REPORT,
         bundle=bundle.digest,
     )

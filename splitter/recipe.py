@@ -8,12 +8,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from protos import codec
-from protos.bundle import FORMAT, file_digest
+from protos.bundle import BUILT_IN, FORMAT, file_digest
 from protos.config import cache_folder
-from protos.errors import CheckpointError
 from protos.files import check_name
+from splitter.evaluate.subjects import picture_files
+from splitter.nano import WEIGHTS
 from splitter.quantize.quant_format import QuantFormat
 from splitter.storage.digests import Digests
+from splitter.storage.hub import name_of
 
 _PACKAGES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 BEST_CUTS = ("auto",)  # instead of names: those that are the best somewhere, found by trying
@@ -55,6 +57,11 @@ class Options:
             codec.check_kind(name)
 
 
+def model_name(options: Options) -> str:
+    """What the bundle calls the model."""
+    return BUILT_IN if options.checkpoint == WEIGHTS else name_of(options.checkpoint)
+
+
 def versions() -> dict[str, str]:
     """The packages that shape the result."""
     return {name: version(name) for name in _PACKAGES}
@@ -63,10 +70,10 @@ def versions() -> dict[str, str]:
 def recipe(options: Options, advance: Callable[[int, int], None] = lambda *_: None) -> str:
     """The hex SHA-256 of checkpoint, options, versions, format, and the code that a split runs.
 
-    `advance` is told of megabytes read of the checkpoint, of how many. Raises CheckpointError where it is no
-    folder.
+    `advance` is told of megabytes read of the checkpoint, of how many.
     """
     described = asdict(options) | {
+        "model": model_name(options),
         "checkpoint": _digests(options.checkpoint, advance),
         "calibration": _listing(options.calibration),
     }
@@ -87,11 +94,6 @@ def _code() -> str:
 
 
 def _digests(folder: Path, advance: Callable[[int, int], None]) -> dict[str, str]:
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"there is no folder {folder}; give a checkpoint's folder, or an id of the Hugging Face hub",
-            path=str(folder),
-        )
     check_name(folder)
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
     total, done = sum(path.stat().st_size for path in files), 0
@@ -106,10 +108,7 @@ def _digests(folder: Path, advance: Callable[[int, int], None]) -> dict[str, str
 
 
 def _listing(folder: Path | None) -> list[list[str | int]] | None:
+    """The pictures only: a bundle, or its steps, may lie in their folder."""
     if folder is None:
         return None
-    return [
-        [str(path.relative_to(folder)), path.stat().st_size]
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
+    return [[str(path.relative_to(folder)), path.stat().st_size] for path in picture_files(folder)]

@@ -10,12 +10,12 @@ from splitter.stages.choose_cuts import choose_cuts
 from splitter.stages.cloud_costs import cloud_costs
 from splitter.stages.fit import fit
 from splitter.stages.gate import export, gate
-from splitter.stages.load import load
+from splitter.stages.load import check_options, load
 from splitter.stages.measure import measure
 from splitter.stages.quantise import quantise
 from splitter.stages.request_gate import request_gate
 from splitter.stages.run import Run, Say, StepProgress
-from splitter.stages.write import complete, write, write_report
+from splitter.stages.write import write, write_figures, write_report
 from splitter.storage.disk_space import check_disk_space, raising_disk_full
 from splitter.storage.output import check_output, made_before, put_in_place
 from splitter.storage.parts import Parts
@@ -30,27 +30,33 @@ def split(
     say: Say = print,
     advance: StepProgress = lambda *_: None,
 ) -> Bundle:
-    """Make the bundle at `output`, or find it there. Raises CheckpointError, UnknownName or BundleError.
+    """Make the bundle at `output`, or find it there. Raises CheckpointError, UnknownName or BundleError; what
+    is wrong with options and places is found before anything is made.
 
     `say` is told of each step, `advance` of (step, done, of) within long ones.
     """
     check_output(output)
+    checkpoint = Checkpoint(options.checkpoint)
+    check_options(checkpoint, options)
     cooked = recipe(options, partial(advance, "reading the checkpoint"))
     existing = made_before(output, cooked, replace=replace)
     if existing:
         say(f"{output} is already split by this recipe; reused")
+        Parts.discard(output, cooked)
         return existing
     parts = Parts(output, cooked)
-    try:
-        with raising_disk_full(output, parts.folder):
-            return _split(Run(options, parts, say, advance), output, cooked)
-    except BaseException:
-        parts.tidy()
-        raise
+    with parts.locked(), raising_disk_full(output, parts.folder):
+        for line in parts.told():
+            say(line)
+        try:
+            return _split(Run(options, parts, say, advance), checkpoint, output, cooked)
+        except KeyboardInterrupt:
+            if parts.kept:
+                say(f"finished steps are kept in {parts.folder}")
+            raise
 
 
-def _split(run: Run, output: Path, cooked: str) -> Bundle:
-    checkpoint = Checkpoint(run.options.checkpoint)
+def _split(run: Run, checkpoint: Checkpoint, output: Path, cooked: str) -> Bundle:
     _check_disk(run, checkpoint, output)
     reference, evaluation = load(run, checkpoint)
     checkpoint.check_weights()
@@ -62,13 +68,13 @@ def _split(run: Run, output: Path, cooked: str) -> Bundle:
     del tower  # what follows needs the room
     codings = fit(run, reference, evaluation, plan, head.pieces)
     staging = run.parts.staging()
-    draft = write(run, checkpoint, reference, evaluation, plan, head, codings, staging)
-    measured = measure(run, reference, evaluation, plan, head.pieces, draft, staging)
-    costs = cloud_costs(run, reference, evaluation, draft)
-    manifest = complete(draft, cooked, measured, costs)
-    write_report(evaluation, manifest, head, measured.rows, identity, staging)
+    manifest = write(run, checkpoint, reference, evaluation, plan, head, codings, staging)
+    measured = measure(run, reference, evaluation, plan, head.pieces, manifest, staging)
+    costs = cloud_costs(run, reference, evaluation, plan.cuts)
     run.advance("reading the bundle", 0, 1)
-    write_manifest(staging, manifest)
+    digest = write_manifest(staging, manifest)
+    write_figures(digest, cooked, measured, costs, staging)
+    write_report(digest, manifest.model, evaluation, measured, head, identity, staging)
     put_in_place(staging, output)
     run.parts.remove()
     return Bundle.open(output)

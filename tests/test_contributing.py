@@ -70,19 +70,19 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
 
 
 def test_an_arm_is_one_file(bundle: Bundle, add: Add) -> None:
-    known = len(arms_of(bundle.manifest))
+    known = len(arms_of(bundle.manifest, bundle.measurements))
     add(arm_kinds)
-    assert len(arms_of(bundle.manifest)) == known + 1
+    assert len(arms_of(bundle.manifest, bundle.measurements)) == known + 1
     with serving(says("yes")) as cloud, CloudClient(cloud.address) as client:
         orchestrator = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
         answer = orchestrator.answer(PICTURE, "what is it?", Rules(route="draft", allow_local=False))
-    smallest = min(bundle.manifest.uploads, key=lambda upload: upload.mean_bytes)
+    smallest = min(bundle.measurements.uploads, key=lambda upload: upload.mean_bytes)
     assert answer.route == f"draft@{smallest.format}-{smallest.quality}"
     assert cloud.requests[0].picture.data
 
 
 def test_what_was_added_is_gone_again(bundle: Bundle) -> None:
-    assert {arm.kind for arm in arms_of(bundle.manifest)} == {"local", "split", "upload"}
+    assert {arm.kind for arm in arms_of(bundle.manifest, bundle.measurements)} == {"local", "split", "upload"}
 
 
 def test_an_upload_format_is_one_line(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,10 +68,12 @@ def run(options: argparse.Namespace) -> None:
         raise RequestError(
             "this Pillow cannot write AVIF, the strongest rival; get one that can: pip install 'pillow>=13'"
         )
-    check_places(options.output, options.html)
+    check_places("codec", options.output, options.html)
+    if options.html:
+        page.check(options.html)
     bundle = chosen_bundle(options.bundle)
     report = _measured(bundle, _evaluation_set(options, bundle))
-    publish(options, report.record(), lambda: tables.show(report, wide_console()))
+    publish("codec", options, report.record(), lambda: tables.show(report, wide_console()))
     if options.html:
         page.save(options.html, report)
 

@@ -48,14 +48,14 @@ def run(options: argparse.Namespace) -> None:
 
     if options.bundle and options.config:
         raise RequestError("--config builds a model in place of a bundle; leave --bundle or --config out")
-    check_places(options.output)
+    check_places("head", options.output)
     with (
         tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder,
         progress() as shown,
         silence_libraries(),
     ):
         figures = _measured(options, Path(folder), shown)
-    publish(options, asdict(figures), lambda: tables.show(figures, Console()))
+    publish("head", options, asdict(figures), lambda: tables.show(figures, Console()))
 
 
 def _measured(options: argparse.Namespace, folder: Path, shown: Progress) -> "HeadFigures":

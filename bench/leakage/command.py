@@ -62,12 +62,13 @@ def run(options: argparse.Namespace) -> None:
     from bench.leakage import tables
     from bench.rig.machine import setting
 
-    check_places(options.output)
+    check_places("leakage", options.output)
     bundle = chosen_bundle(options.bundle)
     report = _measured(options, bundle)
     where = setting(1, 1)
     figures = {"setting": asdict(where), **report.record()}
     publish(
+        "leakage",
         options,
         {"bundle": bundle.digest, **figures},
         lambda: tables.show(report, where, Console()),
@@ -89,10 +90,8 @@ def _keep_beside(bundle: Bundle, figures: Mapping[str, Any]) -> None:
     """Keep the figures in the bundle's folder, where that can be written to."""
     try:
         save_leakage(bundle, figures)
-    except OSError as error:  # the figures stand above all the same
-        Console(stderr=True).print(
-            f"{bundle.path} cannot be written to ({error.strerror}): `bundle show` will not tell of this"
-        )
+    except RequestError as error:  # the figures stand above all the same
+        Console(stderr=True).print(f"`bundle show` will not tell of this: {error}", markup=False)
 
 
 def _attack(options: argparse.Namespace, bundle: Bundle) -> "Attack":

@@ -12,6 +12,7 @@ from bench.memory.measure import measure
 from bench.memory.tables import summary, table
 from bench.rig.arguments import add_count, add_figures
 from bench.rig.figures import check_places, publish
+from protos.errors import RequestError
 from protos.terminal.progress import progress
 
 _EPILOG = """\
@@ -43,11 +44,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and report. Raises RequestError, UnknownName or DiskFull."""
-    check_places(options.output)
+    check_places("memory", options.output)
+    if options.disk and not options.disk.is_dir():
+        raise RequestError(f"--disk {options.disk} is not a folder; name one where there is room")
     folder = Path(tempfile.mkdtemp(prefix="isthmus-bench-", dir=options.disk))
     try:
         with progress() as shown:
             figures = measure(options.config, folder, options.pictures, shown)
     finally:
         shutil.rmtree(folder)
-    publish(options, asdict(figures), lambda: Console().print(table(figures), summary(figures), sep="\n"))
+    found = asdict(figures)
+    publish("memory", options, found, lambda: Console().print(table(figures), summary(figures), sep="\n"))

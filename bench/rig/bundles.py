@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from protos import bundle_pb2 as pb
-from protos.bundle import MANIFEST, Bundle
+from protos.bundle import Bundle
 from protos.config import built_in_bundle, named_bundle
-from protos.errors import BundleMissing, IsthmusError
+from protos.errors import BundleMissing, BundleTooOld, IsthmusError
 from protos.terminal.parser import Parser
 from splitter.commands import split
 from splitter.recipe import Options, recipe
@@ -33,6 +33,7 @@ def chosen_bundle(chosen: Path | None) -> Bundle:
 def prepare(chosen: Path | None) -> Bundle:
     """The same, for what shows answers on the device."""
     bundle = chosen_bundle(chosen)
+    bundle.check_measured()
     if not bundle.manifest.HasField("local"):
         raise BundleMissing(
             f"{bundle.path} cannot answer on the device, which the demonstration shows; split it again with "
@@ -43,7 +44,11 @@ def prepare(chosen: Path | None) -> Bundle:
 
 def _current(folder: Path) -> bool:
     """Whether the installed weights, versions and code made the bundle in the cache."""
-    return (folder / MANIFEST).exists() and Bundle.open(folder).manifest.recipe == recipe(options_of(folder))
+    try:
+        bundle = Bundle.open(folder)
+    except (BundleMissing, BundleTooOld):
+        return False
+    return not bundle.unmeasured and bundle.measurements.recipe == recipe(options_of(folder))
 
 
 def options_of(folder: Path) -> Options:
@@ -67,21 +72,23 @@ def _split(folder: Path) -> None:
         )
 
 
-_Coded = TypeVar("_Coded", pb.Codec, pb.Upload)
+_Coded = TypeVar("_Coded", pb.MeasuredCodec, pb.MeasuredUpload)
 
 
-def cheapest_upload(manifest: pb.Manifest, formats: Iterable[str]) -> pb.Upload:
+def cheapest_upload(measured: pb.Measurements, formats: Iterable[str]) -> pb.MeasuredUpload:
     """The fewest bytes of a picture that loses at most a point against the whole model."""
     return _cheapest(
-        [upload for upload in manifest.uploads if upload.format in set(formats)], manifest.accuracy
+        [upload for upload in measured.uploads if upload.format in set(formats)], measured.accuracy
     )
 
 
-def cheapest_split(manifest: pb.Manifest) -> str:
+def cheapest_split(measured: pb.Measurements) -> str:
     """CUT/CODEC with the fewest bytes that loses at most a point against the whole model."""
-    coded = {id(codec): (cut.name, codec) for cut in manifest.cuts for codec in cut.codecs}
-    best = _cheapest([codec for _, codec in coded.values()], manifest.accuracy)
-    return f"{coded[id(best)][0]}/{best.name}"
+    coded = {
+        f"{cut}/{name}": codec for cut, parts in measured.cuts.items() for name, codec in parts.codecs.items()
+    }
+    best = _cheapest(list(coded.values()), measured.accuracy)
+    return next(name for name in sorted(coded) if coded[name] == best)
 
 
 def _cheapest(candidates: list[_Coded], whole: float) -> _Coded:

@@ -14,12 +14,12 @@ from splitter.nano.scenes import HELD_OUT_SEEDS, Raster, picture
 DEMO_SEEDS = HELD_OUT_SEEDS + 5_000_000  # apart from those that the evaluation uses
 
 
-def draw(bundle: Bundle, jpeg: pb.Upload, count: int, first: int = 0) -> list[VisualQuestion]:
+def draw(bundle: Bundle, jpeg: pb.MeasuredUpload, count: int, first: int = 0) -> list[VisualQuestion]:
     """`count` questions, each about a scene of its own, the kinds of question in turn."""
     return [_visual_question(bundle, jpeg, first + index) for index in range(count)]
 
 
-def _visual_question(bundle: Bundle, jpeg: pb.Upload, index: int) -> VisualQuestion:
+def _visual_question(bundle: Bundle, jpeg: pb.MeasuredUpload, index: int) -> VisualQuestion:
     scene = picture(DEMO_SEEDS + index)
     question = _question(index)
     jpeg_bytes = _request_size(bundle, question.text, encode_picture(scene.image, jpeg.format, jpeg.quality))

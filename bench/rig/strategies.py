@@ -29,11 +29,11 @@ class Strategy:
     rules: Rules
 
 
-def strategies(manifest: pb.Manifest) -> list[Strategy]:
+def strategies(measured: pb.Measurements) -> list[Strategy]:
     """One forced route of each kind, the cheapest that loses at most a point, and the orchestrator's own
     choice.
     """
-    upload, split = cheapest_upload(manifest, ("jpeg", "webp")), cheapest_split(manifest)
+    upload, split = cheapest_upload(measured, ("jpeg", "webp")), cheapest_split(measured)
     return [
         Strategy("local", "always on the device", Rules(route="local")),
         Strategy(
@@ -47,12 +47,12 @@ def strategies(manifest: pb.Manifest) -> list[Strategy]:
     ]
 
 
-def with_fallback(manifest: pb.Manifest) -> Strategy:
+def with_fallback(measured: pb.Measurements) -> Strategy:
     """The features; where the cloud is lost, the device answers."""
     return Strategy(
         FALLBACK,
         "as split, but the device answers where the cloud is lost",
-        Rules(route=f"split@{cheapest_split(manifest)}"),
+        Rules(route=f"split@{cheapest_split(measured)}"),
     )
 
 

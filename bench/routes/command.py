@@ -31,11 +31,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and report. Raises RequestError, BundleError or CloudError."""
-    check_places(options.output)
+    check_places("routes", options.output)
     bundle = prepare(options.bundle)
     with progress() as shown:
         shown.step("asking", options.repetitions)
         timings = routes(bundle, options.repetitions, shown.advance)
     where = setting(options.repetitions)
     figures = {"setting": where, "bundle": bundle.digest, "routes": [asdict(t) for t in timings]}
-    publish(options, figures, lambda: Console().print(table(timings, where)))
+    publish("routes", options, figures, lambda: Console().print(table(timings, where)))

@@ -39,11 +39,13 @@ def routes(bundle: Bundle, repetitions: int, advance: Callable[[], None]) -> lis
 
     Raises CloudError.
     """
-    jpeg = cheapest_upload(bundle.manifest, ("jpeg",))
+    jpeg = cheapest_upload(bundle.measurements, ("jpeg",))
     asked = questions.draw(bundle, jpeg, repetitions)
     with CloudProcess(bundle.path) as cloud:
         profile = DeviceProfile.from_bundle(bundle)
-        with devices(_every_route(bundle.manifest), bundle, profile, cloud.address) as opened:
+        with devices(
+            _every_route(bundle.manifest, bundle.measurements), bundle, profile, cloud.address
+        ) as opened:
             for question in asked[:_WARM_UP]:
                 _turn(opened, question)
             turns = []
@@ -61,9 +63,9 @@ def setting(repetitions: int) -> str:
     )
 
 
-def _every_route(manifest: pb.Manifest) -> list[Strategy]:
+def _every_route(manifest: pb.Manifest, measured: pb.Measurements) -> list[Strategy]:
     """The forced routes; the cheapest upload comes first, as the baseline."""
-    upload = cheapest_upload(manifest, ("jpeg", "webp"))
+    upload = cheapest_upload(measured, ("jpeg", "webp"))
     names = {BASELINE: f"upload@{upload.format}-{upload.quality}"}
     names |= {
         f"split@{cut.name}/{codec.name}": f"split@{cut.name}/{codec.name}"

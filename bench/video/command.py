@@ -52,9 +52,9 @@ def run(options: argparse.Namespace) -> None:
     from bench.video import h264, tables
 
     h264.check()
-    check_places(options.output)
+    check_places("video", options.output)
     report = _measured(chosen_bundle(options.bundle), options.clips, options.length)
-    publish(options, report.record(), lambda: tables.show(report, wide_console()))
+    publish("video", options, report.record(), lambda: tables.show(report, wide_console()))
 
 
 def _measured(bundle: Bundle, clips: int, length: float) -> "VideoReport":

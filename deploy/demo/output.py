@@ -2,16 +2,17 @@
 
 import dataclasses
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from deploy.demo.page import page
+from deploy.demo.page import KIND, page
 from deploy.demo.record import Record
 from protos.errors import RequestError
+from protos.files import check_writable
 from protos.pages import neighbours
 
+COMMAND = "demo"
 PAGE = "report.html"
 
 
@@ -21,13 +22,12 @@ def check(folder: Path) -> None:
         raise RequestError(
             f"--output {folder} is not the name of a folder of its own; give one, such as: --output demo"
         )
-    pages = neighbours.neighbours(folder)
-    if folder.exists() and any(path.name not in pages and not _ours(path) for path in folder.iterdir()):
+    if folder.exists() and not _ours(folder):
         raise RequestError(
             f"--output {folder} holds other files than an earlier report; name another folder, or empty "
             "this one"
         )
-    _check_parent(folder)
+    check_writable(folder)
 
 
 def write(record: Record, folder: Path) -> Path:
@@ -35,16 +35,18 @@ def write(record: Record, folder: Path) -> Path:
     replaced, and pages beside it stay and are linked. Gives the page.
     """
     check(folder)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    place = folder.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
     try:
         aside.chmod(0o755)
         for asked in record.asked:
             (aside / f"{asked.name}.png").write_bytes(asked.png)
-        for name in neighbours.neighbours(folder).keys() - {PAGE}:
-            shutil.copy2(folder / name, aside)
-        neighbours.save(aside / PAGE, page(record))
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
+        for name in neighbours.neighbours(place).keys() - {PAGE}:
+            shutil.copy2(place / name, aside)
+        neighbours.save(aside / PAGE, page(record), COMMAND)
+        shutil.rmtree(place, ignore_errors=True)
+        aside.rename(place)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder / PAGE
@@ -63,18 +65,9 @@ def _size(data: bytes) -> str:
     return f"{len(data)} bytes"
 
 
-def _ours(path: Path) -> bool:
-    return path.name == PAGE or (path.name.startswith("scene-") and path.suffix == ".png")
-
-
-def _check_parent(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(
-            f"--output {path} cannot be made ({error.strerror}); name another place"
-        ) from error
-    if not os.access(path.parent, os.W_OK):
-        raise RequestError(
-            f"--output {path} cannot be written; name another place, or allow writing to {path.parent}"
-        )
+def _ours(folder: Path) -> bool:
+    """Whether a folder holds nothing but pages of ours and, beside an earlier report, its pictures."""
+    pages = neighbours.neighbours(folder)
+    rest = [path for path in folder.iterdir() if path.name not in pages]
+    scenes = all(path.name.startswith("scene-") and path.suffix == ".png" for path in rest)
+    return pages.get(PAGE, KIND) == KIND and (not rest or (scenes and PAGE in pages))

@@ -15,6 +15,7 @@ from protos.pages.markup import Markup, breakable, element, join
 from protos.pages.tables import Table, TableRow, folded, scrolling
 from protos.terminal.units import format_size, format_time
 
+KIND = "Demonstration"
 _CHAIN = Path(__file__).parent.parent / "chain.svg"
 _SUMMARY = ("strategy", "right", "asked", "answered", "bytes", "time", "95%")
 _PHASES = ("strategy", "when", "answered by", "right", "time, median", "why")
@@ -44,7 +45,7 @@ def page(record: Record) -> Page:
         section("How it was measured", _BESIDE, *_measured(record)),
     ]
     heading = f"{len(record.asked)} questions about pictures, over {len(record.links)} links"
-    return Page("Demonstration", heading, parts)
+    return Page(KIND, heading, parts)
 
 
 _GLANCE = [

@@ -52,7 +52,7 @@ PLANS = (
 def run(bundle: Bundle, questions: int, progress: Progress) -> Record:
     """Measure all links, one after the other. Raises CloudError where the cloud does not start."""
     started = perf_counter()
-    jpeg, chosen = cheapest_upload(bundle.manifest, ("jpeg",)), strategies(bundle.manifest)
+    jpeg, chosen = cheapest_upload(bundle.measurements, ("jpeg",)), strategies(bundle.measurements)
     asked = demo_questions.draw(bundle, jpeg, questions)
     warm = demo_questions.draw(bundle, jpeg, WARM_UP, _WARM_UP_FIRST)
     progress("measuring this device, starting the cloud", None)
@@ -62,9 +62,9 @@ def run(bundle: Bundle, questions: int, progress: Progress) -> Record:
         links = [measurement.over(plan) for plan in PLANS]
     seconds = perf_counter() - started
     setting = _setting(
-        bundle, questions, [*chosen, with_fallback(bundle.manifest)], jpeg.quality, cloud.output
+        bundle, questions, [*chosen, with_fallback(bundle.measurements)], jpeg.quality, cloud.output
     )
-    return Record(bundle.manifest.model, bundle.manifest.accuracy, setting, links, WARM_UP, seconds)
+    return Record(bundle.manifest.model, bundle.measurements.accuracy, setting, links, WARM_UP, seconds)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class _Measurement:
         self.progress(plan.name, None)
         self.link.set(plan.conditions)
         up, down = self.link.up.delivered, self.link.down.delivered
-        chosen = [*self.strategies, with_fallback(self.bundle.manifest)] if plan.kill else self.strategies
+        chosen = [*self.strategies, with_fallback(self.bundle.measurements)] if plan.kill else self.strategies
         with devices(chosen, self.bundle, self.profile, self.link.address) as opened:
             for asked in self.warm:
                 for device in opened:
@@ -116,7 +116,7 @@ def _setting(
     served = next((line for line in output.splitlines() if line.startswith("serving ")), "")
     return {
         "model": (
-            f"{bundle.manifest.model}, bundle {bundle.digest[:12]}; {bundle.manifest.accuracy:.1f}% "
+            f"{bundle.manifest.model}, bundle {bundle.digest[:12]}; {bundle.measurements.accuracy:.1f}% "
             "right when whole"
         ),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}; device and cloud share it",

@@ -12,7 +12,8 @@ from rich.table import Table
 from edge import config
 from edge.costs.measure import measure
 from edge.models.providers import CHOICES, PROVIDER_HELP
-from protos.costs.profile import DeviceProfile
+from protos.costs.profile import COMMAND, DeviceProfile
+from protos.files import check_file
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from protos.terminal.progress import progress
@@ -60,10 +61,12 @@ def run(options: argparse.Namespace) -> None:
     """Measure, save, print."""
     bundle = open_bundle(options.bundle)
     path = options.output or config.profile_file(bundle.digest)
+    if options.output:
+        check_file(path, COMMAND)
     with progress() as shown:
         shown.step("measuring", 1.0)
         profile = measure(bundle, options.threads, options.duration, shown.update, options.provider or "")
-    profile.save(path)
+    profile.save(path, usual=not options.output)
     if options.json:
         print(json.dumps(dataclasses.asdict(profile), indent=1))
         return

@@ -100,7 +100,7 @@ class _Rounds:
         resized = self._preprocessor.resize(self._picture)
         pixels = self._preprocessor.pixels(resized)
         self._note(_PREPROCESS, started)
-        for upload in self._bundle.manifest.uploads:
+        for upload in self._bundle.measurements.uploads:
             started = time.perf_counter()
             encode_picture(resized, upload.format, upload.quality)
             self._note(f"{upload.format}-{upload.quality}", started)
@@ -153,9 +153,8 @@ def _processor() -> str:
 
 
 def _codings(bundle: Bundle) -> set[str]:
-    manifest = bundle.manifest
-    features = {f"{cut.name}/{spec.name}" for cut in manifest.cuts for spec in cut.codecs}
-    return features | {f"{upload.format}-{upload.quality}" for upload in manifest.uploads}
+    features = {f"{cut.name}/{spec.name}" for cut in bundle.manifest.cuts for spec in cut.codecs}
+    return features | {f"{upload.format}-{upload.quality}" for upload in bundle.measurements.uploads}
 
 
 def _picture() -> Picture:

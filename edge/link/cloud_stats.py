@@ -1,4 +1,4 @@
-"""What the cloud's replies say of the cloud: moving means of its stage times, beginning with the manifest's
+"""What the cloud's replies say of the cloud: moving means of its stage times, beginning with the split's
 guess.
 """
 

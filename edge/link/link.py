@@ -33,7 +33,7 @@ class Link:
     def __init__(self, bundle: Bundle, now: float = 0.0, jitter: Callable[[], float] = random.random) -> None:
         self._digest = bundle.digest
         self._uplink, self._breaker = UplinkEstimator(now), Breaker(jitter)
-        self._cloud_stats = CloudStats(CloudEstimate.from_manifest(bundle.manifest))
+        self._cloud_stats = CloudStats(CloudEstimate.from_measurements(bundle.measurements))
 
     @property
     def tokens(self) -> float:

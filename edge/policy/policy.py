@@ -22,7 +22,6 @@ from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate, LinkEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute
-from protos.pictures.tiles import mean_tiles
 
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 _NAMED = 3
@@ -34,6 +33,7 @@ def decide(
     link: LinkEstimate | None,
     cloud: CloudEstimate,
     manifest: pb.Manifest,
+    measured: pb.Measurements,
     *,
     last: str | None = None,
 ) -> Decision:
@@ -41,15 +41,17 @@ def decide(
 
     Raises UnknownName for a forced route that the bundle does not have, NoRoute if the rules leave no arm.
     """
-    check_route(request.rules.route, manifest)
+    check_route(request.rules.route, manifest, measured)
     situation = Situation(request.rules, link, request.local_unavailable_reason)
-    workload = _workload(request, manifest)
+    workload = _workload(request, measured)
     judged = [
         replace(
-            _predicted(arm, arm.cost(device, cloud, workload), request, link, manifest.accuracy),
+            _predicted(arm, arm.cost(device, cloud, workload), request, link, measured.accuracy),
             verdict=arm.forbidden(situation),
         )
-        for arm in arms_of(manifest, remote=link is not None, cached_accuracy=request.cached_accuracy)
+        for arm in arms_of(
+            manifest, measured, remote=link is not None, cached_accuracy=request.cached_accuracy
+        )
     ]
     allowed = [p for p in judged if not p.verdict]
     if not allowed:
@@ -59,9 +61,8 @@ def decide(
     return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
 
 
-def _workload(request: Request, manifest: pb.Manifest) -> Workload:
-    tiles = mean_tiles(manifest.preprocessing)
-    return Workload(request.tokens, request.question_bytes, request.tiles, tiles)
+def _workload(request: Request, measured: pb.Measurements) -> Workload:
+    return Workload(request.tokens, request.question_bytes, request.tiles, measured.mean_tiles)
 
 
 def _predicted(

@@ -86,7 +86,7 @@ class Orchestrator:
         clock: Callable[[], float] = time.monotonic,
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
-        self._manifest, self._client, self._profile = bundle.manifest, client, profile
+        self._bundle, self._client, self._profile = bundle, client, profile
         self._device = Device(bundle, profile, threads, clock, provider)
         self._clock, self._network_seconds = clock, network_seconds
         self._link = link or Link(bundle, clock())
@@ -134,7 +134,8 @@ class Orchestrator:
         now = self._clock()
         link, cloud = self._link.snapshot(now) if self._client else None, self._link.cloud(now)
         known = self._known(state, now)
-        decision = decide(known, self._profile, link, cloud, self._manifest, last=self._last_arm)
+        manifest, measured = self._bundle.manifest, self._bundle.measurements
+        decision = decide(known, self._profile, link, cloud, manifest, measured, last=self._last_arm)
         if state.question.rules.route == AUTO:
             self._last_arm = decision.arm.name
         return decision
@@ -149,7 +150,7 @@ class Orchestrator:
             spent_ms=question.spent_ms(now),
             local_unavailable_reason=self._device.unavailable_reason(question),
             tiles=state.prepared.grid.tiles,
-            cached_accuracy=self._cached.get(frame, self._manifest.accuracy) if frame else None,
+            cached_accuracy=self._cached.get(frame, self._bundle.measurements.accuracy) if frame else None,
         )
 
     def _act(self, state: RequestState, decision: Decision) -> Answer:
@@ -235,7 +236,7 @@ class Orchestrator:
         return min(self._link.tokens, self._max_tokens(question))
 
     def _max_tokens(self, question: Question) -> int:
-        return question.generation.max_tokens or self._manifest.limits.max_new_tokens
+        return question.generation.max_tokens or self._bundle.manifest.limits.max_new_tokens
 
     def _learn(self, state: RequestState, arm: Arm, call: CloudCall, done: pb.Done) -> None:
         now, network_ms, stages = self._clock(), call.network_ms(), done.stages

@@ -24,20 +24,26 @@ def _arm_kinds(_places: tuple[str, ...]) -> tuple[type[Arm], ...]:
     return tuple(sorted(found, key=lambda kind: kind.rank))
 
 
-def arms_of(manifest: pb.Manifest, *, remote: bool = True, cached_accuracy: float | None = None) -> list[Arm]:
+def arms_of(
+    manifest: pb.Manifest,
+    measured: pb.Measurements,
+    *,
+    remote: bool = True,
+    cached_accuracy: float | None = None,
+) -> list[Arm]:
     """Every arm that a bundle offers; without a cloud those that need none.
 
     `cached_accuracy`: of what the cloud keeps of this frame, None if it keeps nothing.
     """
     usable = [kind for kind in arm_kinds() if remote or not kind.remote]
-    return [arm for kind in usable for arm in kind.offered(manifest, cached_accuracy)]
+    return [arm for kind in usable for arm in kind.offered(manifest, measured, cached_accuracy)]
 
 
-def check_route(route: str, manifest: pb.Manifest) -> None:
+def check_route(route: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:
     """Raise UnknownName, with what there is, for a route that this bundle does not have."""
     name, at, place = route.partition("@")
     placed = {kind.kind: kind for kind in arm_kinds() if any("@" in pattern for pattern in kind.patterns)}
     if at and name in placed:
-        placed[name].check_place(place, manifest)
+        placed[name].check_place(place, manifest, measured)
     else:
         check_name("route", route, [AUTO, *(pattern for kind in arm_kinds() for pattern in kind.patterns)])

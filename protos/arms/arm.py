@@ -55,7 +55,9 @@ class Arm(ABC):
 
     @classmethod
     @abstractmethod
-    def offered(cls, manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Self]:
+    def offered(
+        cls, manifest: pb.Manifest, measured: pb.Measurements, cached_accuracy: float | None
+    ) -> Iterator[Self]:
         """Every such arm of a bundle. `cached_accuracy`: of what the cloud keeps of this frame, if any."""
 
     @abstractmethod
@@ -91,9 +93,9 @@ class Arm(ABC):
         return link.outage if rules.route == AUTO and link else ""
 
     @classmethod
-    def check_place(cls, place: str, manifest: pb.Manifest) -> None:
+    def check_place(cls, place: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:
         """Raise UnknownName for what stands behind `KIND@` in a route, with what there is."""
-        del manifest
+        del manifest, measured
         raise UnknownName("route", f"{cls.kind}@{place}", [AUTO, LOCAL, *cls.patterns])
 
 

@@ -29,7 +29,7 @@ class LinkEstimate:
 
 @dataclass(frozen=True)
 class CloudEstimate:
-    """What the cloud takes: the manifest's guess at first, then what its replies report."""
+    """What the cloud takes: the split's guess at first, then what its replies report."""
 
     entry_ms: Mapping[str, float]  # per cut ("pixels" for a picture): payload to image tokens
     prefill_ms: float
@@ -37,10 +37,10 @@ class CloudEstimate:
     queue_ms: float = 0.0
 
     @classmethod
-    def from_manifest(cls, manifest: pb.Manifest) -> Self:
+    def from_measurements(cls, measured: pb.Measurements) -> Self:
         """The first guess: what the machine that split the model took."""
-        cost = manifest.cloud_cost
-        entry = {cut.name: cut.cloud_milliseconds for cut in manifest.cuts} | {
+        cost = measured.cloud_cost
+        entry = {name: cut.cloud_milliseconds for name, cut in measured.cuts.items()} | {
             PICTURE_CUT: cost.vision_milliseconds
         }
         return cls(entry, cost.prefill_milliseconds, cost.token_milliseconds)

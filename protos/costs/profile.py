@@ -10,8 +10,9 @@ from typing import Any, Self
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
-from protos.files import write_whole
+from protos.files import json_of, write_file
 
+COMMAND = "edge profile"  # that writes them
 _MAX_BYTES = 1 << 20
 _GUESSED_PREPROCESS_MS = 20.0
 _GUESSED_PICTURE_MS = 2.0
@@ -36,26 +37,26 @@ class DeviceProfile:
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self:
         """The bundle's own numbers, from the machine that split it: a first guess."""
-        return cls.from_manifest(bundle.manifest, bundle.digest)
+        return cls.from_measurements(bundle.manifest, bundle.measurements)
 
     @classmethod
-    def from_manifest(cls, manifest: pb.Manifest, digest: str = "") -> Self:
-        """The same from a manifest alone."""
+    def from_measurements(cls, manifest: pb.Manifest, measured: pb.Measurements) -> Self:
+        """The same without the bundle's files."""
         encode = {
-            f"{cut.name}/{codec.name}": codec.encode_milliseconds
-            for cut in manifest.cuts
-            for codec in cut.codecs
+            f"{cut}/{codec}": found.encode_milliseconds
+            for cut, parts in measured.cuts.items()
+            for codec, found in parts.codecs.items()
         }
-        encode |= {f"{upload.format}-{upload.quality}": _GUESSED_PICTURE_MS for upload in manifest.uploads}
+        encode |= {f"{upload.format}-{upload.quality}": _GUESSED_PICTURE_MS for upload in measured.uploads}
         return cls(
-            pieces={piece.cut: piece.milliseconds for piece in manifest.pieces},
+            pieces={piece.cut: measured.cuts[piece.cut].piece_milliseconds for piece in manifest.pieces},
             encode_ms=encode,
-            prefill_ms=manifest.local.prefill_milliseconds,
-            token_ms=manifest.local.token_milliseconds,
+            prefill_ms=measured.local.prefill_milliseconds,
+            token_ms=measured.local.token_milliseconds,
             preprocess_ms=_GUESSED_PREPROCESS_MS,
             machine="the machine that split the model",
             threads=1,
-            digest=digest,
+            digest=measured.bundle,
             measured=False,
         )
 
@@ -65,13 +66,14 @@ class DeviceProfile:
         return sum(self.pieces[name] for name in (names if cut is None else names[: names.index(cut) + 1]))
 
     @classmethod
-    def load(cls, path: Path, bundle: Bundle) -> Self:
-        """A saved profile.
+    def load(cls, path: Path, bundle: Bundle, *, usual: bool = False) -> Self:
+        """A saved profile; `usual`: from the place where a device looks for it by itself.
 
         Raises RequestError for a file that is none, WrongBundle for the profile of another bundle.
         """
-        remedy = f"on the device, measure again with: isthmus edge profile --bundle {bundle.path} -o {path}"
-        profile = cls._read(path, remedy)
+        command = f"on the device, measure again with: isthmus edge profile --bundle {bundle.path}"
+        profile = cls._read(path, command if usual else f"{command} -o ANOTHER_FILE")
+        remedy = command if usual else f"{command} -o {path}"
         if profile.digest != bundle.digest:
             message = (
                 f"{path} was measured with bundle {profile.digest[:12]}, this one is {bundle.digest[:12]}; "
@@ -83,24 +85,21 @@ class DeviceProfile:
             raise RequestError(message, path=str(path))
         return profile
 
-    def save(self, path: Path) -> None:
-        """Write as JSON; a reader sees the old file or the new one, never a part.
+    def save(self, path: Path, *, usual: bool = False) -> None:
+        """Write as JSON; a reader sees the old file or the new one, never a part. In its `usual` place, which
+        is Isthmus' own, a damaged one is replaced.
 
-        Raises RequestError where it cannot be written.
+        Raises RequestError where it cannot be written, or would take the place of something else.
         """
-        try:
-            write_whole(path, json.dumps(dataclasses.asdict(self), indent=1) + "\n")
-        except OSError as error:
-            message = (
-                f"the profile cannot be written to {path} ({error.strerror}); choose another place with -o"
-            )
-            raise RequestError(message) from error
+        text = json_of(COMMAND, dataclasses.asdict(self))
+        write_file(path, text, None if usual else COMMAND)
 
     @classmethod
     def _read(cls, path: Path, remedy: str) -> Self:
         try:
             with path.open("rb") as stream:
                 fields = json.loads(stream.read(_MAX_BYTES))
+            fields.pop("generator", None)
             profile = cls(**fields)
             _check(profile)
         except OSError as error:

@@ -26,7 +26,7 @@ def document(page: Page, navigation: Markup) -> str:
     parts = [
         element("meta", charset="utf-8"),
         _meta("http-equiv", "Content-Security-Policy", policy()),
-        _meta("name", MARK, page.kind),
+        page_mark(page.kind),
         _meta("name", "viewport", "width=device-width, initial-scale=1"),
         _meta("name", "color-scheme", "light dark"),
         element("title", f"{page.heading} · Isthmus"),
@@ -36,6 +36,11 @@ def document(page: Page, navigation: Markup) -> str:
     body = element("body", element("header", navigation), main)
     html = element("html", element("head", *parts), body, lang="en")
     return f"<!doctype html>\n{html}\n"
+
+
+def page_mark(kind: str) -> Markup:
+    """The element by which a page of a kind is known."""
+    return _meta("name", MARK, kind)
 
 
 def policy() -> str:

@@ -7,9 +7,8 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import quote
 
-from protos.errors import RequestError
-from protos.files import write_whole
-from protos.pages.document import MARK, Page, document
+from protos.files import check_file, write_file, write_whole
+from protos.pages.document import MARK, Page, document, page_mark
 from protos.pages.markup import Markup, element
 
 _START = 2048  # characters in which a page says what it is
@@ -17,19 +16,21 @@ _KIND = re.compile(rf'<meta name="{MARK}" content="([^"]*)">')
 _NAVIGATION = re.compile(r"<nav .*?</nav>", re.DOTALL)
 
 
-def save(path: Path, page: Page) -> None:
-    """Write a page, linked with the pages beside it; a reader sees the old file or the new one. Raises
-    RequestError where it cannot be written.
+def check(path: Path, kind: str, command: str) -> None:
+    """Raises RequestError now, before anything is measured, for a place that the command can write no page of
+    this kind to: what is there is none of its pages.
     """
-    try:
-        beside = neighbours(path.parent) | {path.name: page.kind}
-        write_whole(path, document(page, navigation(beside, path.name)))
-        for name in beside.keys() - {path.name}:
-            _link(path.parent / name, beside)
-    except OSError as error:
-        raise RequestError(
-            f"the page cannot be written to {path} ({error.strerror}); choose another place"
-        ) from error
+    check_file(path, command, page_mark(kind))
+
+
+def save(path: Path, page: Page, command: str) -> None:
+    """Write a page, linked with the pages beside it; a reader sees the old file or the new one. Raises
+    RequestError where it cannot be written, or would take the place of what is no page of its kind.
+    """
+    beside = neighbours(path.parent) | {path.name: page.kind}
+    write_file(path, document(page, navigation(beside, path.name)), command, page_mark(page.kind))
+    for name in beside.keys() - {path.name}:
+        _link(path.parent / name, beside)
 
 
 def neighbours(folder: Path) -> dict[str, str]:

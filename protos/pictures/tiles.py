@@ -47,11 +47,6 @@ def largest_grid(preprocessing: pb.Preprocessing) -> Grid:
     return Grid(rows, inside // rows) if rows else ONE_TILE
 
 
-def mean_tiles(preprocessing: pb.Preprocessing) -> float:
-    """How many tiles the report's pictures became."""
-    return preprocessing.tiles.mean or 1.0
-
-
 def claimed_grid(features: ip.Features, preprocessing: pb.Preprocessing) -> Grid:
     """The grid that a request says its features are of. Raises PayloadError for one that no picture
     becomes.

@@ -4,14 +4,19 @@ torch, but for labels.
 
 import argparse
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from google.protobuf import json_format
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from protos import bundle_pb2 as pb
-from protos.bundle import Bundle
+from protos.bundle import BESIDE, LEAKAGE, REPORT, Bundle, split_again
 from protos.errors import BundleDamaged
+from protos.measurements import MEASUREMENTS
+from protos.report import Report
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from splitter.commands import labels
 from splitter.commands.head_tables import facts_of, head_tables
@@ -58,6 +63,7 @@ def _show(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     bundle = open_bundle(options.bundle)
     checked = [(entry.path, entry.size, problem) for entry, problem in bundle.verify()]
+    checked += [(name, (bundle.path / name).stat().st_size, problem) for name, problem in _beside(bundle)]
     wrong = [problem for _, _, problem in checked if problem]
     if options.json:
         files = [{"path": path, "bytes": size, "problem": problem} for path, size, problem in checked]
@@ -65,33 +71,44 @@ def _verify(options: argparse.Namespace) -> None:
     else:
         table = _table(None, "file", "bytes", "state")
         for path, size, problem in checked:
+            sound = "of this bundle, and in form" if path in BESIDE else "as the manifest says"
             table.add_row(
-                path, f"{size:,}", f"[red]{problem}[/]" if problem else "[green]as the manifest says[/]"
+                path, f"{size:,}", f"[red]{escape(problem)}[/]" if problem else f"[green]{sound}[/]"
             )
         Console().print(table)
     if wrong:
+        again = split_again(bundle.path, bundle.manifest.model)
         raise BundleDamaged(
-            f"bundle {bundle.path}: {'; '.join(wrong)}; fetch or split it again", bundle=bundle.digest
+            f"bundle {bundle.path}: {'; '.join(wrong)}; fetch it again, or split it again: {again}",
+            bundle=bundle.digest,
         )
+
+
+def _beside(bundle: Bundle) -> Iterator[tuple[str, str | None]]:
+    """What was measured and stands beside the manifest: each file, and what is wrong with it."""
+    if (bundle.path / MEASUREMENTS).exists():
+        yield MEASUREMENTS, bundle.unmeasured or None
+    for name, read in ((REPORT, lambda: Report.read(bundle).rows), (LEAKAGE, lambda: leakage_table(bundle))):
+        if (bundle.path / name).exists():
+            try:
+                read()
+            except BundleDamaged as error:
+                yield name, str(error)
+            else:
+                yield name, None
 
 
 def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     """Print what a bundle holds, as tables or as one JSON object."""
     if as_json:
-        held = json_format.MessageToDict(
-            bundle.manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-        )
-        print(
-            json.dumps(
-                {
-                    "path": str(bundle.path),
-                    "digest": bundle.digest,
-                    "manifest": held,
-                    "precision": facts_of(bundle),
-                },
-                indent=1,
-            )
-        )
+        told = {
+            "path": str(bundle.path),
+            "digest": bundle.digest,
+            "manifest": _as_dict(bundle.manifest),
+            "measurements": None if bundle.unmeasured else _as_dict(bundle.measurements),
+            "precision": facts_of(bundle)[0],
+        }
+        print(json.dumps(told, indent=1))
         return
     console, manifest = Console(), bundle.manifest
     edge = sum(entry.size for entry in manifest.files if entry.path.startswith("edge/"))
@@ -102,12 +119,22 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     )
     if manifest.HasField("matching"):
         console.print(_labels(manifest.matching), highlight=False, markup=False)
-    for table in head_tables(manifest, facts_of(bundle)):
+    facts, damage = facts_of(bundle)
+    for table in head_tables(manifest, facts):
         console.print(table)
-    console.print(_cuts(manifest))
-    console.print(_rivals(manifest))
+    console.print(_cuts(bundle))
+    if not bundle.unmeasured:
+        console.print(_rivals(bundle.measurements))
+    for problem in filter(None, (bundle.unmeasured, damage)):
+        console.print(problem, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if leakage := leakage_table(bundle):
         console.print(leakage)
+
+
+def _as_dict(message: pb.Manifest | pb.Measurements) -> dict[str, Any]:
+    return json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
 
 
 def _labels(matching: pb.Matching) -> str:
@@ -118,7 +145,8 @@ def _labels(matching: pb.Matching) -> str:
     )
 
 
-def _cuts(manifest: pb.Manifest) -> Table:
+def _cuts(bundle: Bundle) -> Table:
+    manifest = bundle.manifest
     table = _table(
         f"cuts, {manifest.precision.precision.upper()} head in place",
         "cut",
@@ -130,37 +158,37 @@ def _cuts(manifest: pb.Manifest) -> Table:
         "tail ms",
     )
     head = 0.0
-    for piece, cut in zip(manifest.pieces, manifest.cuts, strict=True):
-        head += piece.milliseconds
+    for cut in manifest.cuts:
+        taken = bundle.measurements.cuts[cut.name]
+        head += taken.piece_milliseconds
         for codec in cut.codecs:
             tensors = ", ".join(f"{'x'.join(map(str, t.codes.shape))} {t.codes.dtype}" for t in codec.tensors)
-            row = (
-                cut.name,
-                codec.name,
-                tensors,
-                f"{codec.mean_bytes:,.0f}",
-                _points(codec.accuracy, manifest),
-            )
-            table.add_row(*row, f"{head:.2f}", f"{cut.cloud_milliseconds:.2f}")
+            row = (cut.name, codec.name, tensors)
+            if bundle.unmeasured:
+                table.add_row(*row)
+                continue
+            one = taken.codecs[codec.name]
+            measured = (f"{one.mean_bytes:,.0f}", _points(one.accuracy, bundle.measurements))
+            table.add_row(*row, *measured, f"{head:.2f}", f"{taken.cloud_milliseconds:.2f}")
     return table
 
 
-def _rivals(manifest: pb.Manifest) -> Table:
+def _rivals(measured: pb.Measurements) -> Table:
     table = _table("the same pictures uploaded, or answered on the device", "route", "bytes", "accuracy")
-    table.add_row("whole model", "", f"{manifest.accuracy:.1f}%")
-    for upload in manifest.uploads:
+    table.add_row("whole model", "", f"{measured.accuracy:.1f}%")
+    for upload in measured.uploads:
         table.add_row(
             f"{upload.format} quality {upload.quality}",
             f"{upload.mean_bytes:,.0f}",
-            _points(upload.accuracy, manifest),
+            _points(upload.accuracy, measured),
         )
-    if manifest.HasField("local"):
-        table.add_row("local", "0", _points(manifest.local.accuracy, manifest))
+    if measured.HasField("local"):
+        table.add_row("local", "0", _points(measured.local.accuracy, measured))
     return table
 
 
-def _points(accuracy: float, manifest: pb.Manifest) -> str:
-    return f"{accuracy:.1f}% ({accuracy - manifest.accuracy:+.1f})"
+def _points(accuracy: float, measured: pb.Measurements) -> str:
+    return f"{accuracy:.1f}% ({accuracy - measured.accuracy:+.1f})"
 
 
 def _table(title: str | None, *columns: str) -> Table:

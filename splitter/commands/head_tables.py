@@ -7,14 +7,20 @@ from rich.table import Table
 
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
+from protos.errors import BundleDamaged
 from protos.report import Report
 
 _MAX_EFFECTS = 20
 
 
-def facts_of(bundle: Bundle) -> dict[str, Any]:
-    """The report's part on precision; empty where there is none, as on a device. Raises BundleDamaged."""
-    return Report.read(bundle).precision if Report.present(bundle) else {}
+def facts_of(bundle: Bundle) -> tuple[dict[str, Any], str]:
+    """The report's part on precision, empty where there is none, as on a device; and what is wrong with the
+    report.
+    """
+    try:
+        return (Report.read(bundle).precision, "") if Report.present(bundle) else ({}, "")
+    except BundleDamaged as error:
+        return {}, str(error)
 
 
 def head_tables(manifest: pb.Manifest, facts: dict[str, Any]) -> Iterator[Table | str]:

@@ -4,7 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from protos.labels import named_labels
+from protos.files import check_file, write_file
+from protos.labels import COMMAND, named_labels
 from protos.terminal.options import add_bundle, add_json, open_named_bundle
 from splitter.commands import wait_quietly
 
@@ -33,9 +34,11 @@ def _run(options: argparse.Namespace) -> None:
     from splitter.evaluate.texts import embed_labels
     from splitter.silence import silence_libraries
 
+    check_file(options.output, COMMAND)
     names, bundle = named_labels(options.labels), open_named_bundle(options.bundle, "one of CLIP or SigLIP")
     with silence_libraries():
-        embed_labels(bundle, names).save(options.output, bundle.digest)
+        packed = embed_labels(bundle, names).packed(bundle.digest)
+    write_file(options.output, packed, COMMAND)
     told = {"file": str(options.output), "bundle": bundle.digest, "labels": len(names)}
     print(
         json.dumps(told)

@@ -10,26 +10,25 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from protos.bundle import Bundle
+from protos.bundle import LEAKAGE, Bundle
 from protos.errors import BundleDamaged
+from protos.files import json_of, write_file
 
-_FILE = "leakage.json"  # not of the manifest: it is measured later, and the bundle stays the same bundle
+_COMMAND = "bench leakage"
 _MAX_BYTES = 4 << 20
 _NUMBERS = ("bytes", "psnr", "ssim", "understood")
 
 
 def save_leakage(bundle: Bundle, figures: Mapping[str, Any]) -> None:
-    """Keep what was measured of a bundle in its folder. Raises OSError where that cannot be written to."""
-    aside = bundle.path / f"aside-{_FILE}"
-    aside.write_text(json.dumps({"bundle": bundle.digest, **figures}, indent=1) + "\n", encoding="utf-8")
-    aside.replace(bundle.path / _FILE)
+    """Keep what was measured of a bundle in its folder. Raises RequestError where it cannot be."""
+    write_file(bundle.path / LEAKAGE, json_of(_COMMAND, {"bundle": bundle.digest, **figures}), _COMMAND)
 
 
 def leakage_table(bundle: Bundle) -> Table | None:
     """What was last measured of this very bundle, or None. Raises BundleDamaged for a file that holds
     something else.
     """
-    place = bundle.path / _FILE
+    place = bundle.path / LEAKAGE
     if not place.exists():
         return None
     kept = _read(bundle, place)
@@ -69,7 +68,7 @@ def _read(bundle: Bundle, place: Path) -> dict[str, Any]:
         sound = False
     if not sound or len(raw) > _MAX_BYTES:
         message = f"{place} is not what isthmus bench leakage writes; delete it, or measure again"
-        raise BundleDamaged(message, file=_FILE, bundle=bundle.digest)
+        raise BundleDamaged(message, file=LEAKAGE, bundle=bundle.digest)
     return dict(kept)
 
 

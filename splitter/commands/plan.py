@@ -15,7 +15,7 @@ from protos.terminal.arguments import milliseconds, number, rate
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
-from splitter.planning.page import save
+from splitter.planning.page import check, save
 from splitter.planning.plan import Demands, Plan, plan
 from splitter.planning.tables import print_plan, record
 from splitter.planning.traces import Trace
@@ -91,6 +91,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.html:
+        check(options.html)
     bundle = open_bundle(options.bundle)
     made = _plan(bundle, options)
     if options.html:
@@ -107,11 +109,12 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
+    bundle.check_measured()
     device = (
         DeviceProfile.load(options.device, bundle) if options.device else DeviceProfile.from_bundle(bundle)
     )
     demands = Demands(options.deadline, options.max_loss, replace(TYPICAL, tokens=options.tokens))
-    return plan(bundle.manifest, device, _link(options), demands)
+    return plan(bundle.manifest, bundle.measurements, device, _link(options), demands)
 
 
 def _link(options: argparse.Namespace) -> Link:

@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from protos.bundle import Bundle
+from protos.bundle import BUILT_IN, Bundle
 from protos.labels import named_labels
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_json
@@ -12,9 +13,10 @@ from protos.terminal.progress import Progress, progress
 from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
+from splitter.evaluate.subjects import check_calibration
 from splitter.nano import WEIGHTS
 from splitter.recipe import Options
-from splitter.storage.hub import find
+from splitter.storage.hub import find, on_hub
 
 _EPILOG = """\
 The checkpoint is a folder in the Hugging Face layout (config.json, *.safetensors, tokenizer and processor
@@ -45,8 +47,9 @@ of the calibration pictures, parts of them in other colours and several in one; 
 what pictures unlike those show: give it hundreds. int8-zstd and fp16-zstd are what a cut costs without
 either.
 
-A split that is interrupted goes on where it stopped when it is run again; a bundle that is there already is
-reused.
+A split that is interrupted goes on where it stopped when it is run again: finished steps lie beside the
+bundle, in a folder for each recipe (BUNDLE.RECIPE.parts), until it is whole. A bundle that is there already
+is reused. Nothing is replaced or removed that Isthmus did not make.
 
 examples:
   isthmus split -o bundle --with-local
@@ -63,7 +66,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument(
-        "checkpoint", nargs="?", default="nano", help="folder, hub id, or `nano` (default: %(default)s)"
+        "checkpoint", nargs="?", default=BUILT_IN, help="folder, hub id, or `nano` (default: %(default)s)"
     )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="BUNDLE", help="folder to write")
     parser.add_argument(
@@ -133,9 +136,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_options(options: argparse.Namespace) -> Options:
-    """What the command line chose. Raises CheckpointError for a checkpoint that is not there."""
-    return Options(
-        checkpoint=WEIGHTS if options.checkpoint == "nano" else find(options.checkpoint),
+    """What the command line chose. Raises RequestError or CheckpointError for what cannot be, and that before
+    a checkpoint is fetched.
+    """
+    chosen = Options(
+        checkpoint=WEIGHTS,
         cuts=() if options.cuts == "thirds" else tuple(name.strip() for name in options.cuts.split(",")),
         calibration=options.calibration,
         with_local=options.with_local,
@@ -148,6 +153,11 @@ def chosen_options(options: argparse.Namespace) -> Options:
         budget_minutes=options.budget / 60,
         **precision(options),
     )
+    if options.checkpoint == BUILT_IN:
+        return chosen
+    if on_hub(options.checkpoint):
+        check_calibration(chosen.calibration)
+    return replace(chosen, checkpoint=find(options.checkpoint))
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -155,11 +165,7 @@ def _run(options: argparse.Namespace) -> None:
         with progress() as shown:
             bundle = _split(options, shown)
     except KeyboardInterrupt:
-        print(
-            f"interrupted; finished steps are kept in {options.output}.parts, the same command goes on from "
-            "there",
-            file=sys.stderr,
-        )
+        print("interrupted; the same command goes on from there", file=sys.stderr)
         raise
     print_bundle(bundle, as_json=options.json)
 
@@ -169,7 +175,9 @@ def _split(options: argparse.Namespace, shown: Progress) -> Bundle:
     wait_quietly()
     from splitter.silence import silence_libraries
     from splitter.split import split
+    from splitter.storage.output import check_output
 
+    check_output(options.output)  # before a checkpoint is fetched
     chosen = chosen_options(options)
     with silence_libraries():
         return split(chosen, options.output, replace=options.replace, say=shown.say, advance=shown.reach)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,11 @@ class EvaluationSet:
     def grids(self) -> list[Grid]:
         """The tiles of each held-out picture; they lie one after another in `held_out`, as `spans` says."""
         return [self.preprocessor.grid(picture) for picture in self.subject.pictures]
+
+    @property
+    def mean_tiles(self) -> float:
+        """How many tiles a held-out picture has on average."""
+        return mean(grid.tiles for grid in self.grids)
 
     @cached_property
     def spans(self) -> list[slice]:

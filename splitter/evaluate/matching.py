@@ -112,7 +112,8 @@ class ReferenceDualEncoder:
         self.tokenizer.save(str(staging / TOKENIZER))
         if matching.labels:
             matching.embeddings = _EMBEDDINGS
-            Labels(tuple(matching.labels), self.label_embeddings.numpy()).save(staging / _EMBEDDINGS)
+            own = Labels(tuple(matching.labels), self.label_embeddings.numpy())
+            (staging / _EMBEDDINGS).write_bytes(own.packed())
         return matching
 
 

@@ -53,15 +53,31 @@ def scenes(calibration: int, pictures: int) -> Subject:
     return Subject(seen, [drawn.image for drawn in held_out], questions)
 
 
-def folder(path: Path, max_calibration: int, max_pictures: int) -> Subject:
-    """Any folder of pictures: every fourth is kept for measuring agreement with the whole model."""
+def picture_files(path: Path) -> list[Path]:
+    """The pictures in a folder and below it, by name. Raises CheckpointError for too few of them."""
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else []
     if len(files) < 8:
+        held = f"holds {len(files)} pictures" if path.is_dir() else "is no folder"
         message = (
-            f"{path} holds {len(files)} pictures; calibration needs a folder with at least 8 (better "
+            f"{path} {held}; calibration needs a folder with at least 8 (better "
             f"200) of {', '.join(sorted(SUFFIXES))}"
         )
         raise CheckpointError(message, path=str(path))
+    return files
+
+
+def check_calibration(path: Path | None) -> None:
+    """Raises CheckpointError for what a checkpoint other than the built-in one cannot be calibrated on."""
+    if path is None:
+        raise CheckpointError(
+            "a checkpoint of your own needs --calibration DIR: a folder of pictures like those it will see"
+        )
+    picture_files(path)
+
+
+def folder(path: Path, max_calibration: int, max_pictures: int) -> Subject:
+    """Any folder of pictures: every fourth is kept for measuring agreement with the whole model."""
+    files = picture_files(path)
     kept = files[::4][:max_pictures]
     seen = [file for i, file in enumerate(files) if i % 4][:max_calibration]
     questions = [(i, Question(AGREEMENT, text, "")) for i in range(len(kept)) for text in GENERIC]

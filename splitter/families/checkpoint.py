@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from protos.errors import CheckpointError, IsthmusError
+from protos.mistaken import not_a_checkpoint
 
 GENERATION = "generation_config.json"
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
@@ -40,6 +41,13 @@ class Stored:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a checkpoint whose weights are plain floating point. Raises CheckpointError."""
+    if mistaken := not_a_checkpoint(folder):
+        raise CheckpointError(mistaken, path=str(folder))
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"there is no folder {folder}; give a checkpoint's folder, or an id of the Hugging Face hub",
+            path=str(folder),
+        )
     _check_no_adapter(folder)
     if not (folder / CONFIG).is_file():
         message = (

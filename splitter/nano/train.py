@@ -7,8 +7,8 @@ is stopped goes on where it last saved.
 
 import ctypes
 import json
-import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Idefics3ForConditionalGeneration
 
+from protos.errors import RequestError
+from protos.files import check_writable
 from protos.terminal.progress import progress
-from splitter.nano import WEIGHTS
 from splitter.nano import pool as scenes_pool
 from splitter.nano.model import IMAGE_TOKENS, PATCH, processor, untrained
 from splitter.nano.packing import Labels, Packer, Text, labels_of, pixels
@@ -31,6 +32,7 @@ from splitter.nano.scenes import BACKGROUNDS, COLOURS, SHAPES, SIZES
 
 SCENES = 40_000
 _SAVE_EVERY = 100
+_STATE = "state.safetensors"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Trainer:
     """Runs the phases one after the other and saves where it stands."""
 
     def __init__(self, folder: Path, processes: int, compile_model: bool) -> None:
-        self._state = folder / "state.safetensors"
+        self._state = folder / _STATE
         folder.mkdir(parents=True, exist_ok=True)
         self._pool = scenes_pool.draw(SCENES, processes)
         self.teacher = Teacher(untrained(0, _sample_patches(self._pool)))
@@ -235,14 +237,38 @@ def _sample_patches(pool: list[Example]) -> Tensor:
     return unfolded.reshape(-1, 3 * PATCH * PATCH)
 
 
+def check_places(folder: Path, output: Path) -> None:
+    """Raises RequestError now, before the hours of training, for places that hold something else."""
+    check_writable(output)
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise RequestError(
+            f"{output} is there already, and weights are written into a folder of their own; give another "
+            "with --output",
+            path=str(output),
+        )
+    state = folder / _STATE
+    if state.exists() and not _is_state(state):
+        raise RequestError(f"{state} is no state of a training; give another --folder", path=str(state))
+
+
+def _is_state(path: Path) -> bool:
+    try:
+        with safe_open(path, "pt") as stored:
+            return "position" in (stored.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
 def export(teacher: Teacher, folder: Path) -> None:
-    """Write the trained model in the Hugging Face layout, FP16, aside first and then in place."""
-    aside = folder.with_name(folder.name + ".aside")
-    shutil.rmtree(aside, ignore_errors=True)
-    teacher.model.half().save_pretrained(aside)
-    processor().save_pretrained(aside)
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+    """Write the trained model in the Hugging Face layout, FP16, aside first and then in place: where nothing
+    is, or an empty folder.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as free:
+        aside = Path(free) / folder.name
+        teacher.model.half().save_pretrained(aside)
+        processor().save_pretrained(aside)
+        aside.rename(folder)
 
 
 def _keep_freed_memory() -> None:
@@ -256,8 +282,9 @@ def _keep_freed_memory() -> None:
         libc.mallopt(trim_threshold, most)
 
 
-def train(folder: Path, output: Path = WEIGHTS, threads: int = 2, compile_model: bool = True) -> None:
-    """Train in `folder` (resumable) and write the weights to `output`."""
+def train(folder: Path, output: Path, threads: int = 2, compile_model: bool = True) -> None:
+    """Train in `folder` (resumable) and write the weights to `output`. Raises RequestError."""
+    check_places(folder, output)
     torch.set_num_threads(threads)
     _keep_freed_memory()
     trainer = Trainer(folder, threads, compile_model)

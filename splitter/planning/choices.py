@@ -10,7 +10,6 @@ from protos.arms.rules import LOCAL
 from protos.costs.cost import BITS_PER_BYTE_MS, Cost, Workload
 from protos.costs.estimates import CloudEstimate
 from protos.costs.profile import DeviceProfile
-from protos.pictures.tiles import mean_tiles
 
 TYPICAL = Workload(question_bytes=32)
 
@@ -47,16 +46,18 @@ class Choice:
         return self.fixed(round_trip) + BITS_PER_BYTE_MS * self.cost.bytes_up / uplink
 
 
-def choices(manifest: pb.Manifest, device: DeviceProfile, workload: Workload = TYPICAL) -> Iterator[Choice]:
+def choices(
+    manifest: pb.Manifest, measured: pb.Measurements, device: DeviceProfile, workload: Workload = TYPICAL
+) -> Iterator[Choice]:
     """Every cut with every codec, the uploads, and the answer on the device if the bundle has one.
 
     `workload` says what is asked; the picture is as large as the report's are on average.
     """
-    cloud, tiles = CloudEstimate.from_manifest(manifest), mean_tiles(manifest.preprocessing)
+    cloud, tiles = CloudEstimate.from_measurements(measured), measured.mean_tiles
     # A dual encoder generates nothing: tokens would be labels to read, and it knows the bundle's own.
     tokens = 0.0 if manifest.HasField("matching") else workload.tokens
     usual = Workload(tokens, workload.question_bytes, tiles, tiles)
-    for arm in sorted(arms_of(manifest), key=_local_last):
+    for arm in sorted(arms_of(manifest, measured), key=_local_last):
         yield Choice(arm.name, arm.kind, arm.cost(device, cloud, usual), arm.accuracy)
 
 

@@ -14,6 +14,8 @@ from splitter.planning.reason import reason
 from splitter.planning.tables import FRONT, columns, crossovers, notes, row, spans
 from splitter.planning.uplink_chart import uplink_chart
 
+COMMAND, KIND = "plan", "Plan"
+
 
 def page(plan: Plan, model: str) -> Page:
     """What the page says; all text is escaped where it becomes markup."""
@@ -27,12 +29,17 @@ def page(plan: Plan, model: str) -> Page:
         section("Total time against bytes", _MARKS, scrolling("Total time against bytes", bytes_chart(plan))),
         section("What each choice costs", _costs(plan), *_tables(plan)),
     ]
-    return Page("Plan", f"Where to cut {model}", [soft(f"Over {plan.link.words}."), *parts])
+    return Page(KIND, f"Where to cut {model}", [soft(f"Over {plan.link.words}."), *parts])
+
+
+def check(path: Path) -> None:
+    """Raises RequestError now for a place that no such page can be written to later."""
+    neighbours.check(path, KIND, COMMAND)
 
 
 def save(path: Path, plan: Plan, model: str) -> None:
     """Write the page, linked with those beside it. Raises RequestError where it cannot be written."""
-    neighbours.save(path, page(plan, model))
+    neighbours.save(path, page(plan, model), COMMAND)
 
 
 _LINES = [

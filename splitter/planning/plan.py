@@ -71,11 +71,17 @@ class Plan:
         return next(option for option in self.options if option.name == name)
 
 
-def plan(manifest: pb.Manifest, device: DeviceProfile, link: Link, demands: Demands = ORDINARY) -> Plan:
+def plan(
+    manifest: pb.Manifest,
+    measured: pb.Measurements,
+    device: DeviceProfile,
+    link: Link,
+    demands: Demands = ORDINARY,
+) -> Plan:
     """Weigh every choice of a bundle on a link. Raises RequestError for a bundle that offers none."""
     weighed = [
-        _option(choice, link, manifest.accuracy, demands)
-        for choice in choices(manifest, device, demands.workload)
+        _option(choice, link, measured.accuracy, demands)
+        for choice in choices(manifest, measured, device, demands.workload)
     ]
     if not weighed:
         raise RequestError(
@@ -90,7 +96,7 @@ def plan(manifest: pb.Manifest, device: DeviceProfile, link: Link, demands: Dema
         stretches=fastest(among, link.round_trip),
         remote=fastest([choice for choice in among if choice.kind != "local"], link.round_trip),
         enough=None if demands.deadline is None else min_uplink(among, link.round_trip, demands.deadline),
-        accuracy=manifest.accuracy,
+        accuracy=measured.accuracy,
         link=link,
         device=device,
         demands=demands,

@@ -30,7 +30,9 @@ def candidates(possible: Sequence[str], depth: int) -> list[str]:
     return [*(possible[layer - 1] for layer in layers), *possible[depth:]]
 
 
-def worth_publishing(manifest: pb.Manifest, accurate: Callable[[str], bool]) -> list[str]:
+def worth_publishing(
+    manifest: pb.Manifest, measured: pb.Measurements, accurate: Callable[[str], bool]
+) -> list[str]:
     """The cuts that are the fastest at some uplink for some device, by a codec that is `accurate`; it is
     asked only of winners.
 
@@ -38,7 +40,7 @@ def worth_publishing(manifest: pb.Manifest, accurate: Callable[[str], bool]) -> 
     """
     refused: set[str] = set()
     while True:
-        fields = [_splits(manifest, slower, refused) for slower in SLOWER]
+        fields = [_splits(manifest, measured, slower, refused) for slower in SLOWER]
         wrong = {choice.name for field in fields for choice in _winners(field) if not accurate(choice.name)}
         if not wrong:
             break
@@ -48,13 +50,15 @@ def worth_publishing(manifest: pb.Manifest, accurate: Callable[[str], bool]) -> 
     return [cut.name for cut in manifest.cuts if cut.name in needed]
 
 
-def _splits(manifest: pb.Manifest, slower: float, refused: Collection[str]) -> list[Choice]:
+def _splits(
+    manifest: pb.Manifest, measured: pb.Measurements, slower: float, refused: Collection[str]
+) -> list[Choice]:
     """Every codec of every cut but for those refused, on a device that much slower than this machine."""
-    here = DeviceProfile.from_manifest(manifest)
+    here = DeviceProfile.from_measurements(manifest, measured)
     device = replace(here, pieces=_scaled(here.pieces, slower), encode_ms=_scaled(here.encode_ms, slower))
     return [
         choice
-        for choice in choices(manifest, device)
+        for choice in choices(manifest, measured, device)
         if choice.kind == "split" and choice.name not in refused
     ]
 

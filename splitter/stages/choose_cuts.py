@@ -9,9 +9,8 @@ from splitter.families import cut_names
 from splitter.families.loading import Checkpoint
 from splitter.graph.cut_plan import CutPlan, boundary_tensors
 from splitter.planning.plan import ORDINARY
-from splitter.recipe import BEST_CUTS
+from splitter.recipe import BEST_CUTS, model_name
 from splitter.stages.best_cuts import WHERE, candidates, worth_publishing
-from splitter.stages.load import model_name
 from splitter.stages.run import Run
 from splitter.stages.trial import try_cuts
 
@@ -51,7 +50,7 @@ def _best(run: Run, reference: Reference, evaluation: EvaluationSet) -> list[str
     family, model = reference.family, reference.get().model
     trial = try_cuts(run, reference, evaluation, candidates(cut_names(family, model), family.depth(model)))
     least = trial.whole_accuracy - ORDINARY.max_loss
-    return worth_publishing(trial.manifest, cache(lambda name: trial.accuracy(name) >= least))
+    return worth_publishing(trial.manifest, trial.measured, cache(lambda name: trial.accuracy(name) >= least))
 
 
 def _announce(

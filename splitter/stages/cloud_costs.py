@@ -1,6 +1,6 @@
 """What the cloud's part takes on this machine, in FP32: the first guess of a device's policy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +8,6 @@ from functools import partial
 import torch
 
 from protos import bundle_pb2 as pb
-from protos.pictures.tiles import mean_tiles
 from splitter.evaluate.evaluation_set import EvaluationSet
 from splitter.evaluate.latency import median_milliseconds
 from splitter.evaluate.reference import Reference
@@ -26,19 +25,18 @@ class CloudCosts:
 
 
 @torch.inference_mode()
-def cloud_costs(run: Run, reference: Reference, evaluation: EvaluationSet, draft: pb.Manifest) -> CloudCosts:
-    """Time the tail from each cut of a draft of the manifest, the whole tower, the prefill and a token.
+def cloud_costs(run: Run, reference: Reference, evaluation: EvaluationSet, cuts: Sequence[str]) -> CloudCosts:
+    """Time the tail from each cut, the whole tower, the prefill and a token.
 
     The tower is timed on one tile, and counted for as many as a picture has on average. Without the language
     model there is no guess of its part; it stays 0 until the cloud reports its own.
     """
     family, model = reference.family, reference.get().model
-    pixels, tiles = torch.from_numpy(evaluation.held_out[:1]), mean_tiles(draft.preprocessing)
+    pixels, tiles = torch.from_numpy(evaluation.held_out[:1]), evaluation.mean_tiles
     with _torch_threads(run.options.threads):
         reached = dict(walk(family, model, pixels))
         tails = {
-            cut.name: tiles * median_milliseconds(partial(enter, family, model, cut.name, reached[cut.name]))
-            for cut in draft.cuts
+            cut: tiles * median_milliseconds(partial(enter, family, model, cut, reached[cut])) for cut in cuts
         }
         tower = tiles * median_milliseconds(lambda: list(walk(family, model, pixels)))
         prefill, token = _language_milliseconds(reference, evaluation) if reference.answers else (0.0, 0.0)

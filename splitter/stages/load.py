@@ -22,24 +22,20 @@ from splitter.families.loading import Checkpoint, load_processor
 from splitter.families.prompt import prompt_of, tokenizer_of
 from splitter.memory import trim_memory
 from splitter.nano import WEIGHTS
-from splitter.recipe import BEST_CUTS, Options
+from splitter.recipe import BEST_CUTS, Options, model_name
 from splitter.stages.run import Run
-from splitter.storage.hub import name_of
 
-BUILT_IN = "nano"
 AUTO = "auto"
 _MAX_LANGUAGE_BYTES = 2 << 30
 _MAX_TILE_BYTES = 400 << 20  # of pixels in memory at once; each published cut takes about as much again
 
 
 def load(run: Run, checkpoint: Checkpoint) -> tuple[Reference, EvaluationSet]:
-    """The reference model and the evaluation set. Raises CheckpointError or
-    UnknownName.
+    """The reference model and the evaluation set, by options that `check_options` let through. Raises
+    CheckpointError.
 
     No weights are read before a stage asks for them.
     """
-    check_cuts(checkpoint, run.options.cuts)
-    _check_labels(checkpoint.family, run.options)
     with_language = needs_language(checkpoint, run.options)
     preprocessor = preprocessor_of(checkpoint)
     reference = Reference(
@@ -50,17 +46,23 @@ def load(run: Run, checkpoint: Checkpoint) -> tuple[Reference, EvaluationSet]:
     return reference, read_evaluation_set(run.options, preprocessor)
 
 
+def check_options(checkpoint: Checkpoint, options: Options) -> None:
+    """Raises CheckpointError or UnknownName for options that this checkpoint cannot be split by, before
+    anything is read or made for them.
+    """
+    check_cuts(checkpoint, options.cuts)
+    _check_labels(checkpoint.family, options)
+    needs_language(checkpoint, options)
+    if options.calibration or options.checkpoint != WEIGHTS:
+        subjects.check_calibration(options.calibration)
+
+
 def check_cuts(checkpoint: Checkpoint, wanted: Sequence[str]) -> None:
     """Raises UnknownName for a cut that the checkpoint cannot have."""
     possible = cut_names(checkpoint.family, checkpoint.empty)
     for name in wanted if tuple(wanted) != BEST_CUTS else ():
         if name not in possible:
             raise UnknownName("cut", name, possible)
-
-
-def model_name(options: Options) -> str:
-    """What the bundle calls the model."""
-    return BUILT_IN if options.checkpoint == WEIGHTS else name_of(options.checkpoint)
 
 
 def needs_language(checkpoint: Checkpoint, options: Options) -> bool:
@@ -112,10 +114,6 @@ def _subject(options: Options, *, matching: bool) -> Subject:
     if options.calibration:
         found = subjects.folder(options.calibration, options.calibration_pictures, options.report_pictures)
         return asked_once(found) if matching else found
-    if options.checkpoint != WEIGHTS:
-        raise CheckpointError(
-            "a checkpoint of your own needs --calibration DIR: a folder of pictures like those it will see"
-        )
     return subjects.scenes(options.calibration_pictures, options.report_pictures)
 
 

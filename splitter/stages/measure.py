@@ -32,6 +32,8 @@ from splitter.graph.chain import Chain, rows_at_once
 from splitter.graph.cut_plan import CutPlan
 from splitter.stages.run import Run
 
+_REPETITIONS = 30
+
 
 @dataclass(frozen=True)
 class Row:
@@ -45,17 +47,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the ways to answer cost and lose: `rows` for the report, all else as the manifest says it.
+    """What the ways to answer cost and lose: `rows` for the report, `figures` for those who decide."""
 
-    `measure`: what losses are measured in; `accuracy`: of the whole model.
-    """
-
-    measure: str
-    accuracy: float
     rows: Sequence[Row]
-    cuts: Sequence[pb.Cut]
-    uploads: Sequence[pb.Upload]
-    local: pb.Local | None
+    figures: pb.Measurements
 
 
 @dataclass(frozen=True)
@@ -103,53 +98,54 @@ def measure(
     evaluation: EvaluationSet,
     plan: CutPlan,
     pieces: Sequence[onnx.ModelProto],
-    draft: pb.Manifest,
+    manifest: pb.Manifest,
     staging: Path,
 ) -> Measured:
     """Every way to answer that a bundle in the making has, the quantised head in place.
 
-    `draft`: a manifest that describes the files in `staging`.
+    `manifest` describes the files in `staging`.
     """
     chain = Chain(pieces, run.options.threads)
-    exam = _exam(run, reference, evaluation, draft)
+    exam = _exam(run, reference, evaluation, manifest)
     whole = exam.row("whole", 0, lambda: exam.expected)
     outputs = chain.run(evaluation.held_out)
     boundaries = {cut: plan.boundary(cut, arrays) for cut, arrays in zip(plan.cuts, outputs, strict=True)}
-    cuts, rows = [pb.Cut.FromString(cut.SerializeToString()) for cut in draft.cuts], [whole]
-    for cut in cuts:
-        rows += [_codec_row(exam, cut.name, codec, staging, boundaries[cut.name]) for codec in cut.codecs]
-    uploads = [
-        _upload(exam, kind.name, quality) for kind in UPLOAD_FORMATS.values() for quality in kind.qualities
-    ]
-    rows += [row for _, row in uploads]
-    local, local_rows = _local(exam, draft, staging, boundaries[plan.cuts[-1]])
-    return Measured(
-        exam.measure.name,
-        whole.accuracy,
-        [*rows, *local_rows],
-        cuts,
-        [upload for upload, _ in uploads],
-        local,
+    figures = pb.Measurements(
+        measure=exam.measure.name, accuracy=whole.accuracy, mean_tiles=evaluation.mean_tiles
     )
+    rows = [whole]
+    times = chain.milliseconds(evaluation.held_out[:1], _REPETITIONS)
+    for cut, milliseconds in zip(manifest.cuts, times, strict=True):
+        taken = figures.cuts[cut.name]
+        taken.piece_milliseconds = milliseconds
+        for codec in cut.codecs:
+            coder = Coder.open(codec, staging, run.options.threads)
+            route = f"split@{cut.name}/{codec.name}"
+            rows.append(_codec_row(exam, route, coder, boundaries[cut.name], taken.codecs[codec.name]))
+    for kind in UPLOAD_FORMATS.values():
+        rows += [_upload(exam, kind.name, quality, figures) for quality in kind.qualities]
+    if manifest.HasField("local"):
+        rows += _local(exam, manifest.local, staging, boundaries[plan.cuts[-1]], figures.local)
+    return Measured(rows, figures)
 
 
-def _exam(run: Run, reference: Reference, evaluation: EvaluationSet, draft: pb.Manifest) -> _Exam:
+def _exam(run: Run, reference: Reference, evaluation: EvaluationSet, manifest: pb.Manifest) -> _Exam:
     asked = measure_of(reference, evaluation.subject.questions, evaluation.grids)
     pixels = torch.from_numpy(evaluation.held_out)
     expected = asked.outcome(image_tokens(reference.family, reference.get().model, pixels))
     rows = (
-        sum(len(cut.codecs) for cut in draft.cuts)
+        sum(len(cut.codecs) for cut in manifest.cuts)
         + sum(len(kind.qualities) for kind in UPLOAD_FORMATS.values())
         + 2
     )
     return _Exam(run, reference, evaluation, asked, expected, count(), rows)
 
 
-def _codec_row(exam: _Exam, cut: str, codec: pb.Codec, staging: Path, boundary: Tensors) -> Row:
+def _codec_row(exam: _Exam, route: str, coder: Coder, boundary: Tensors, taken: pb.MeasuredCodec) -> Row:
     """Every held-out picture through the real codec, both halves; fills in what that costs and loses."""
-    evaluation, coder = exam.evaluation, Coder.open(codec, staging, exam.run.options.threads)
+    evaluation, cut = exam.evaluation, route.removeprefix("split@").partition("/")[0]
     payloads = [coder.encode(boundary, tiles) for tiles in evaluation.spans]
-    codec.encode_milliseconds = median_milliseconds(lambda: coder.encode(boundary, slice(1)))
+    taken.encode_milliseconds = median_milliseconds(lambda: coder.encode(boundary, slice(1)))
     decoded = [
         coder.half.decode(payload, grid.tiles)
         for payload, grid in zip(payloads, evaluation.grids, strict=True)
@@ -159,34 +155,34 @@ def _codec_row(exam: _Exam, cut: str, codec: pb.Codec, staging: Path, boundary: 
         for name, values in boundary.items()
     }
     size = statistics.mean(sum(map(len, payload.values())) for payload in payloads)
-    row = exam.row(f"split@{cut}/{codec.name}", size, lambda: exam.enter(cut, received))
-    codec.mean_bytes, codec.accuracy = row.bytes_mean, row.accuracy
+    row = exam.row(route, size, lambda: exam.enter(cut, received))
+    taken.mean_bytes, taken.accuracy = row.bytes_mean, row.accuracy
     return row
 
 
-def _upload(exam: _Exam, kind: str, quality: int) -> tuple[pb.Upload, Row]:
-    """Every held-out picture, at the model's own resolution, through a picture codec and the whole model."""
+def _upload(exam: _Exam, kind: str, quality: int, figures: pb.Measurements) -> Row:
+    """Every held-out picture, at the model's own resolution, through a picture codec and the whole model;
+    fills in what that costs and loses.
+    """
     coded = [recode(picture, kind, quality) for picture in exam.evaluation.resized]
     size = statistics.mean(taken for _, taken in coded)
     pixels = partial(exam.evaluation.preprocessor.pixels, [image for image, _ in coded])
     row = exam.row(f"upload@{kind}-{quality}", size, lambda: exam.see(torch.from_numpy(pixels())))
-    return pb.Upload(format=kind, quality=quality, mean_bytes=row.bytes_mean, accuracy=row.accuracy), row
+    figures.uploads.add(format=kind, quality=quality, mean_bytes=row.bytes_mean, accuracy=row.accuracy)
+    return row
 
 
 def _local(
-    exam: _Exam, draft: pb.Manifest, staging: Path, last: Tensors
-) -> tuple[pb.Local | None, Sequence[Row]]:
-    """The answer on the device, if the bundle has one; `last`: the last cut's boundary."""
-    if not draft.HasField("local"):
-        return None, []
-    local = pb.Local.FromString(draft.local.SerializeToString())
+    exam: _Exam, local: pb.Local, staging: Path, last: Tensors, taken: pb.MeasuredLocal
+) -> Sequence[Row]:
+    """The answer on the device; `last`: the last cut's boundary. Fills in what that costs and loses."""
     (tokens,) = last.values()
     if isinstance(exam.measure, Agreement):
-        return local, _label_rows(exam, exam.measure, local, staging, torch.from_numpy(tokens))
-    return local, [_decoder_row(exam, local, staging, tokens)]
+        return _label_rows(exam, exam.measure, local, staging, torch.from_numpy(tokens), taken)
+    return [_decoder_row(exam, local, staging, tokens, taken)]
 
 
-def _decoder_row(exam: _Exam, local: pb.Local, staging: Path, tokens: Floats) -> Row:
+def _decoder_row(exam: _Exam, local: pb.Local, staging: Path, tokens: Floats, taken: pb.MeasuredLocal) -> Row:
     """Every question by the quantised head and decoder, one at a time, as the device does it."""
     prompting = exam.reference.generative().prompting
     decoder = OnnxDecoder(local, staging, exam.run.options.threads, prompting)
@@ -196,21 +192,26 @@ def _decoder_row(exam: _Exam, local: pb.Local, staging: Path, tokens: Floats) ->
         0,
         lambda: [decoder.answer(tokens[tiles[i]], question.text, grids[i]) for i, question in asked],
     )
-    local.accuracy = row.accuracy
-    local.prefill_milliseconds, local.token_milliseconds = decoder.milliseconds(
+    taken.accuracy = row.accuracy
+    taken.prefill_milliseconds, taken.token_milliseconds = decoder.milliseconds(
         tokens[tiles[0]], asked[0][1].text, grids[0]
     )
     return row
 
 
 def _label_rows(
-    exam: _Exam, agreement: Agreement, local: pb.Local, staging: Path, tokens: Tensor
+    exam: _Exam,
+    agreement: Agreement,
+    local: pb.Local,
+    staging: Path,
+    tokens: Tensor,
+    taken: pb.MeasuredLocal,
 ) -> list[Row]:
     """Every picture by the quantised head, compared with the labels' own embeddings, and with those of the
     device's text tower.
     """
     rows = [exam.row("local", 0, lambda: agreement.outcome(tokens))]
-    local.accuracy = rows[0].accuracy
+    taken.accuracy = rows[0].accuracy
     if local.decoder:
         tower = TextTower(local, staging, exam.run.options.threads)
         embedded = partial(tower.embed, agreement.texts)
@@ -221,5 +222,5 @@ def _label_rows(
                 lambda: agreement.outcome(tokens, torch.from_numpy(embedded())),
             )
         )
-        local.token_milliseconds = median_milliseconds(lambda: tower.embed(agreement.texts[:1]))
+        taken.token_milliseconds = median_milliseconds(lambda: tower.embed(agreement.texts[:1]))
     return rows

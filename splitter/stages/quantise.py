@@ -1,8 +1,9 @@
 """Quantise: the head in the number format that was asked for, unless it does not pay on this machine."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import onnx
@@ -43,8 +44,8 @@ def quantise(
 ) -> QuantisedHead:
     """Convert the exported tower, cut it, and measure it against FP32: bytes, time, and cosine at every cut.
 
-    A format that is slower than FP32 on this machine is told, and given up for FP32 unless it was asked for
-    by name.
+    A format that is clearly slower than FP32 on this machine is given up for FP32 unless it was asked for by
+    name.
     """
     asked = used = run.options.quant_format
     graph, found = _converted(run, reference, evaluation, plan, tower)
@@ -54,7 +55,7 @@ def quantise(
         measured = run.parts.value("precision", lambda: _measured(run, evaluation, plan, tower, pieces))
         facts |= measured
         run.say(_comparison(asked, measured))
-        if measured["speed"] < 1 and run.options.only_if_faster:
+        if measured["clearly_slower"] and run.options.only_if_faster:
             run.say(
                 f"{asked} does not pay on this machine, so the head stays in FP32; --precision "
                 f"{asked.precision} insists on it"
@@ -148,7 +149,14 @@ def _measured(
     trim_memory()
     wanted = reached(exact(), shown)
     near = {name: cosine(*both) for name, *both in zip(plan.cuts, given, wanted, strict=True)}
-    return {"milliseconds": asdict(timed), "speed": timed.speed, "bytes": size, "cosine": near}
+    return {
+        "milliseconds": {"fp32": timed.fp32, "form": timed.form},
+        "speed": timed.speed,
+        "between": [timed.low, timed.high if isfinite(timed.high) else None],
+        "clearly_slower": timed.clearly_slower,
+        "bytes": size,
+        "cosine": near,
+    }
 
 
 def _sizes(

@@ -59,12 +59,13 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class Trial:
-    """The measured candidates; `manifest` holds what a plan needs to know of them.
+    """The measured candidates; `manifest` and `measured` hold what a plan needs to know of them.
 
     `pixels` (tiles, 3, h, w) are those of the pictures to measure on, `grids` their tiles.
     """
 
     manifest: pb.Manifest
+    measured: pb.Measurements
     sent: Mapping[str, _Sent]
     reference: Reference
     measure: Measure
@@ -102,19 +103,21 @@ def try_cuts(run: Run, reference: Reference, evaluation: EvaluationSet, cuts: Se
     folder = _folder(run)
     grids, spans = evaluation.grids[:_PICTURES], evaluation.spans[:_PICTURES]
     pixels = evaluation.held_out[: spans[-1].stop]
-    manifest, sent = pb.Manifest(), dict[str, _Sent]()
+    manifest, measured, sent = pb.Manifest(), pb.Measurements(mean_tiles=1), dict[str, _Sent]()
     for done, candidate in enumerate(_candidates(run, reference, evaluation, cuts, pixels)):
         run.advance("trying cuts", done, len(cuts))
-        manifest.pieces.add(cut=candidate.cut, milliseconds=candidate.milliseconds)
+        manifest.pieces.add(cut=candidate.cut)
         tail = CutTail(reference, candidate.cut, evaluation.questions)
         entry = _fitted(run, tail, candidate, folder)
-        sent |= {
-            f"split@{entry.name}/{spec.name}": _send(spec, candidate, folder, spans, run.options.threads)
-            for spec in entry.codecs
-        }
+        taken = measured.cuts[entry.name]
+        taken.piece_milliseconds = candidate.milliseconds
+        taken.cloud_milliseconds = _tail_milliseconds(tail, candidate.held_out)
+        for spec in entry.codecs:
+            coder, name = Coder.open(spec, folder, run.options.threads), f"split@{entry.name}/{spec.name}"
+            sent[name] = _send(coder, candidate, spans, taken.codecs[spec.name])
         manifest.cuts.append(entry)
     asked = [(index, question) for index, question in evaluation.subject.questions if index < len(grids)]
-    return Trial(manifest, sent, reference, measure_of(reference, asked, grids), pixels, grids)
+    return Trial(manifest, measured, sent, reference, measure_of(reference, asked, grids), pixels, grids)
 
 
 def _folder(run: Run) -> Path:
@@ -146,7 +149,7 @@ def _candidates(
 def _fitted(run: Run, tail: CutTail, candidate: _Candidate, folder: Path) -> pb.Cut:
     """The candidate's codecs in the folder, as a manifest has them."""
     codings = cut_codecs(run, tail, candidate.calibration, weigh(run, tail, candidate.calibration))
-    entry = pb.Cut(name=candidate.cut, cloud_milliseconds=_tail_milliseconds(tail, candidate.held_out))
+    entry = pb.Cut(name=candidate.cut)
     entry.codecs.extend(coding.describe(candidate.held_out) for coding in codings)
     write(entry, codings, folder)
     return entry
@@ -158,10 +161,9 @@ def _tail_milliseconds(tail: CutTail, boundary: Tensors) -> float:
     return median_milliseconds(partial(tail.enter, one))
 
 
-def _send(spec: pb.Codec, candidate: _Candidate, folder: Path, spans: Sequence[slice], threads: int) -> _Sent:
+def _send(coder: Coder, candidate: _Candidate, spans: Sequence[slice], taken: pb.MeasuredCodec) -> _Sent:
     """Every picture through the sender's half; fills in what that takes."""
-    coder = Coder.open(spec, folder, threads)
     payloads = [coder.encode(candidate.held_out, tiles) for tiles in spans]
-    spec.mean_bytes = mean(sum(map(len, sent.values())) for sent in payloads)
-    spec.encode_milliseconds = median_milliseconds(partial(coder.encode, candidate.held_out, slice(1)))
+    taken.mean_bytes = mean(sum(map(len, sent.values())) for sent in payloads)
+    taken.encode_milliseconds = median_milliseconds(partial(coder.encode, candidate.held_out, slice(1)))
     return _Sent(candidate.cut, coder.half, payloads)

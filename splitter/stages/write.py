@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from statistics import mean
 
 import onnx
 from transformers import PretrainedConfig
 
 from protos import bundle_pb2 as pb
-from protos.bundle import FORMAT
+from protos.bundle import FORMAT, REPORT
 from protos.errors import CheckpointError
+from protos.measurements import write_measurements
 from protos.pictures.tiles import largest_grid
 from splitter.codecs import coding
 from splitter.codecs.arrays import Tensors
@@ -28,11 +28,10 @@ from splitter.graph.cut_plan import CutPlan
 from splitter.graph.export import PIXELS, graph_name
 from splitter.graph.files import save
 from splitter.quantize.quant_format import QuantFormat
-from splitter.recipe import versions
+from splitter.recipe import model_name, versions
 from splitter.stages.cloud_costs import CloudCosts
 from splitter.stages.fit import Codings
-from splitter.stages.load import model_name
-from splitter.stages.measure import Measured, Row
+from splitter.stages.measure import Measured
 from splitter.stages.quantise import QuantisedHead
 from splitter.stages.run import Run
 from splitter.storage.tail import write_tail
@@ -46,7 +45,6 @@ _LIMITS = pb.Limits(
 )
 _QUESTION_TOKENS = 512  # room for a question behind a picture of many tokens
 _FEW_TOKENS = 8  # the least room for a question, and for an answer
-_REPETITIONS = 30
 
 
 def write(
@@ -59,87 +57,74 @@ def write(
     codings: Codings,
     staging: Path,
 ) -> pb.Manifest:
-    """All files of a bundle but its report, into an empty folder; and a draft of the manifest, which lacks
-    what measuring them tells.
+    """All files of a bundle but the manifest, into an empty folder; and the manifest, which lacks the files'
+    digests.
     """
     for half in ("edge", "cloud"):
         (staging / half).mkdir()
-    draft = pb.Manifest(
+    manifest = pb.Manifest(
         format=FORMAT,
         model=model_name(run.options),
         family=checkpoint.family.name,
-        made_with=versions(),
         precision=pb.Precision(**head.quant_format.parts),
-        preprocessing=_preprocessing(evaluation),
+        preprocessing=evaluation.preprocessor.steps,
     )
     chain = Chain(head.pieces, run.options.threads)
-    draft.pieces.extend(_write_pieces(chain, evaluation, plan, head.pieces, staging))
-    draft.cuts.extend(_cuts(chain, evaluation, plan, codings))
+    manifest.pieces.extend(_write_pieces(chain, evaluation, plan, head.pieces, staging))
+    manifest.cuts.extend(_cuts(chain, evaluation, plan, codings))
     del chain
-    draft.MergeFrom(_write_device(run, reference, staging))
-    draft.MergeFrom(_write_cloud(run, checkpoint, reference, evaluation, staging))
-    for entry in draft.cuts:
+    manifest.MergeFrom(_write_device(run, reference, staging))
+    manifest.MergeFrom(_write_cloud(run, checkpoint, reference, evaluation, staging))
+    for entry in manifest.cuts:
         coding.write(entry, codings[entry.name], staging)
-    return draft
-
-
-def complete(draft: pb.Manifest, recipe: str, measured: Measured, costs: CloudCosts) -> pb.Manifest:
-    """The manifest, with what measuring told."""
-    manifest = pb.Manifest(recipe=recipe, measure=measured.measure, accuracy=measured.accuracy)
-    manifest.MergeFrom(draft)
-    del manifest.cuts[:]
-    manifest.cuts.extend(measured.cuts)
-    for cut in manifest.cuts:
-        cut.cloud_milliseconds = costs.tails[cut.name]
-    manifest.uploads.extend(measured.uploads)
-    if measured.local:
-        manifest.local.CopyFrom(measured.local)
-    manifest.cloud_cost.CopyFrom(costs.costs)
     return manifest
 
 
+def write_figures(digest: str, recipe: str, measured: Measured, costs: CloudCosts, staging: Path) -> None:
+    """What was measured of the bundle of this digest, into measurements.json."""
+    figures = pb.Measurements(recipe=recipe, made_with=versions(), cloud_cost=costs.costs)
+    figures.MergeFrom(measured.figures)
+    for cut, milliseconds in costs.tails.items():
+        figures.cuts[cut].cloud_milliseconds = milliseconds
+    write_measurements(staging, figures, digest)
+
+
 def write_report(
+    digest: str,
+    model: str,
     evaluation: EvaluationSet,
-    manifest: pb.Manifest,
+    measured: Measured,
     head: QuantisedHead,
-    rows: Sequence[Row],
     identity: Mapping[str, float],
     staging: Path,
 ) -> None:
     """Accuracy and bytes of every cut and codec beside pictures, into report.json."""
     report = {
-        "model": manifest.model,
-        "measure": manifest.measure,
+        "bundle": digest,
+        "model": model,
+        "measure": measured.figures.measure,
         "questions": len(evaluation.subject.questions),
         "pictures": len(evaluation.subject.pictures),
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row) for row in measured.rows],
         "fitted_on": sorted(map(fingerprint, evaluation.subject.calibration)),
         "identity": identity,
         "precision": head.facts,
     }
-    (staging / "report.json").write_text(json.dumps(report, indent=1))
-
-
-def _preprocessing(evaluation: EvaluationSet) -> pb.Preprocessing:
-    steps = pb.Preprocessing.FromString(evaluation.preprocessor.steps.SerializeToString())
-    if steps.HasField("tiles"):
-        steps.tiles.mean = mean(grid.tiles for grid in evaluation.grids)
-    return steps
+    (staging / REPORT).write_text(json.dumps(report, indent=1))
 
 
 def _write_pieces(
     chain: Chain, evaluation: EvaluationSet, plan: CutPlan, pieces: Sequence[onnx.ModelProto], staging: Path
 ) -> Iterator[pb.Piece]:
-    """The chain of pieces, their place and time."""
+    """The chain of pieces, and their place."""
     one = evaluation.held_out[:1]
     before = [pb.TensorSpec(name=PIXELS, dtype="float32", shape=one.shape[1:])]
-    each = zip(plan.cuts, pieces, chain.run(one), chain.milliseconds(one, _REPETITIONS), strict=True)
-    for number, (cut, piece, arrays, milliseconds) in enumerate(each):
+    for number, (cut, piece, arrays) in enumerate(zip(plan.cuts, pieces, chain.run(one), strict=True)):
         path = f"edge/{number:02d}-{cut}.onnx"
         save(piece, staging / path)
         boundary = plan.boundary(cut, arrays)
         after = _specs({graph_name(cut, tensor): values for tensor, values in boundary.items()})
-        yield pb.Piece(path=path, cut=cut, inputs=before, outputs=after, milliseconds=milliseconds)
+        yield pb.Piece(path=path, cut=cut, inputs=before, outputs=after)
         before = after
 
 

@@ -4,7 +4,10 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+from protos.files import write_whole
 
 _LARGE = 64 << 20  # a smaller file is read faster than it is looked up
 _BLOCK = 16 << 20
@@ -49,10 +52,8 @@ class Digests:
         return digest.hexdigest()
 
     def _keep(self) -> None:
-        self._memory.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._memory.with_name(f"aside-{self._memory.name}")
-        aside.write_text(json.dumps(dict(list(self._known.items())[-_MAX_KEPT:])))
-        aside.replace(self._memory)
+        with suppress(OSError):  # what cannot be kept is read again
+            write_whole(self._memory, json.dumps(dict(list(self._known.items())[-_MAX_KEPT:])))
 
 
 def _key(path: Path) -> str:

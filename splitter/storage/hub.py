@@ -21,10 +21,12 @@ def find(name: str) -> Path:
     """The folder of that name, or of the hub's checkpoint `org/name`, fetched where it is not in the cache.
     Raises CheckpointError.
     """
-    folder = expanded(name)
-    if folder.exists() or not _ID.fullmatch(name) or name.startswith("."):
-        return folder
-    return _fetch(name)
+    return _fetch(name) if on_hub(name) else expanded(name)
+
+
+def on_hub(name: str) -> bool:
+    """Whether a name is an id of the hub, no folder being there of that name."""
+    return bool(_ID.fullmatch(name)) and not name.startswith(".") and not expanded(name).exists()
 
 
 def name_of(folder: Path) -> str:

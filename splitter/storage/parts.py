@@ -4,36 +4,79 @@ again.
 Every file is written aside and renamed, so that what stands under its name is complete.
 """
 
+import errno
+import fcntl
+import glob
 import json
+import os
+import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import onnx
 
+from protos.errors import BundleError
+from protos.files import json_of, write_whole
+from protos.mistaken import PARTS_MARK, parts_of
 from splitter.graph.files import save
 from splitter.memory import trim_memory
 
 _MAX_INSIDE = 64 << 20
-_MARK = "recipe"
+_LOCK = "lock"
+_BUSY = {errno.EWOULDBLOCK, errno.EACCES}
 
 
 class Parts:
-    """The folder `BUNDLE.parts`; steps of another recipe in it are thrown away."""
+    """The folder `BUNDLE.RECIPE.parts`. Steps of another recipe have a folder of their own."""
 
     def __init__(self, bundle: Path, recipe: str) -> None:
-        self.folder = _folder(bundle)
-        mark = self.folder / _MARK
-        if self.folder.exists() and not (mark.exists() and mark.read_text() == recipe):
-            shutil.rmtree(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._write(mark, lambda path: path.write_text(recipe))
+        """Raises BundleError where something stands in the folder's place that Isthmus did not make."""
+        self._bundle, self._recipe = bundle.resolve(), recipe
+        self.folder = _folder(self._bundle, recipe)
+        self._claim()
 
-    @staticmethod
-    def clear(bundle: Path) -> None:
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """While open, no other split makes this bundle. Raises BundleError where one does already."""
+        descriptor = self._lock()
+        try:
+            for folder in self.others():
+                self._check_idle(folder)
+            yield
+        finally:
+            if self.folder.exists() and not self.kept:
+                self.remove()
+            os.close(descriptor)  # the system lets go of the lock, even of a process that was killed
+
+    def others(self) -> list[Path]:
+        """The folders in which steps of other recipes for this bundle are kept."""
+        near = sorted(self._bundle.parent.glob(f"{glob.escape(self._bundle.name)}.*.parts"))
+        return [folder for folder in near if folder != self.folder and parts_of(folder) == self._bundle.name]
+
+    def told(self) -> Iterator[str]:
+        """A line for each of `others`: what it takes, and how to be rid of it."""
+        for folder in filter(_holds_steps, self.others()):
+            size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+            yield (
+                f"{folder} keeps {size / 1e6:.1f} MB of finished steps of another recipe for "
+                f"{self._bundle.name}; if none is to go on, remove it: rm -r {shlex.quote(str(folder))}"
+            )
+
+    @classmethod
+    def discard(cls, bundle: Path, recipe: str) -> None:
         """Throw away what an interrupted run left of a bundle that is whole now."""
-        shutil.rmtree(_folder(bundle), ignore_errors=True)
+        if _folder(bundle.resolve(), recipe).exists():
+            left = cls(bundle, recipe)
+            with left.locked():
+                left.remove()
+
+    @property
+    def kept(self) -> bool:
+        """Whether any step is finished."""
+        return _holds_steps(self.folder)
 
     @property
     def size(self) -> int:
@@ -83,10 +126,53 @@ class Parts:
         """Throw everything away; the bundle is whole."""
         shutil.rmtree(self.folder)
 
-    def tidy(self) -> None:
-        """Leave no folder behind where no step was finished."""
-        if self.folder.exists() and [path.name for path in self.folder.iterdir()] == [_MARK]:
-            self.remove()
+    def _claim(self) -> None:
+        """Make the folder and mark it, or find it marked."""
+        if parts_of(self.folder) == self._bundle.name:
+            return
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise BundleError(
+                f"{self.folder} is where finished steps are kept, and Isthmus did not make it; rename it, or "
+                "give another folder with -o",
+                path=str(self.folder),
+            )
+        mark = json_of("split", {"bundle": self._bundle.name, "recipe": self._recipe})
+        write_whole(self.folder / PARTS_MARK, mark)
+
+    def _lock(self) -> int:
+        """A descriptor that holds the lock. Another split may remove the folder while it is locked here: then
+        once more.
+        """
+        while True:
+            self._claim()
+            place = self.folder / _LOCK
+            with suppress(FileNotFoundError):
+                descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
+                if not _held(descriptor):
+                    os.close(descriptor)
+                    raise self._busy(place)
+                if place.exists() and os.path.samestat(os.fstat(descriptor), place.stat()):
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, str(os.getpid()).encode())
+                    return descriptor
+                os.close(descriptor)
+
+    def _check_idle(self, folder: Path) -> None:
+        with suppress(FileNotFoundError):
+            descriptor = os.open(folder / _LOCK, os.O_RDWR)
+            try:
+                if not _held(descriptor):
+                    raise self._busy(folder / _LOCK)
+            finally:
+                os.close(descriptor)
+
+    def _busy(self, lock: Path) -> BundleError:
+        process = lock.read_text().strip() or "unknown"
+        return BundleError(
+            f"another split makes {self._bundle} (process {process}); wait until it ends, or give another "
+            "folder with -o",
+            process=process,
+        )
 
     def _write_model(self, place: Path, model: onnx.ModelProto) -> None:
         """The graph last: a graph that is there has its weights beside it."""
@@ -109,5 +195,18 @@ class Parts:
             aside.unlink(missing_ok=True)
 
 
-def _folder(bundle: Path) -> Path:
-    return bundle.with_name(bundle.name + ".parts")
+def _folder(bundle: Path, recipe: str) -> Path:
+    return bundle.with_name(f"{bundle.name}.{recipe[:12]}.parts")
+
+
+def _holds_steps(folder: Path) -> bool:
+    return not {path.name for path in folder.iterdir()} <= {PARTS_MARK, _LOCK}
+
+
+def _held(descriptor: int) -> bool:
+    """Whether the lock of a file is ours now; False where another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _BUSY  # a file system without locks lets everybody in
+    return True

@@ -27,7 +27,7 @@ STICKING_OUT = """() => [...document.querySelectorAll('main *')]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    save(folder / "report.html", demo_page(record(answer="blue")))
+    save(folder / "report.html", demo_page(record(answer="blue")), "demo")
     plan.save(folder / "plan.html", made(deadline=500.0), "nano")
     codec.save(folder / "codec.html", report(RESULTS))
     return folder

@@ -1,10 +1,11 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from protos.bundle import FORMAT, MANIFEST, Bundle
-from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
+from protos.errors import BundleDamaged, BundleTooNew, BundleTooOld, UnknownName
 
 
 def rewrite(path: Path, data: bytes) -> None:
@@ -22,11 +23,6 @@ def test_a_bundle_is_known_by_the_digest_of_its_manifest(bundle_path: Path) -> N
 
 def test_every_file_of_a_fresh_bundle_verifies(bundle: Bundle) -> None:
     assert [problem for _, problem in bundle.verify() if problem] == []
-
-
-def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(BundleMissing, match="isthmus split -o"):
-        Bundle.open(tmp_path)
 
 
 def test_a_truncated_piece_is_named(damaged: Path) -> None:
@@ -56,11 +52,30 @@ def test_a_later_format_is_refused_with_what_to_do(damaged: Path) -> None:
         Bundle.open(damaged)
 
 
-def test_an_earlier_format_is_to_be_split_again(damaged: Path) -> None:
-    manifest = json.loads((damaged / MANIFEST).read_text()) | {"format": FORMAT - 1}
+@pytest.mark.parametrize(
+    ("model", "command"),
+    [
+        ("nano", "isthmus split -o {} --replace"),
+        ("SmolVLM", "isthmus split CHECKPOINT -o {} --calibration PICTURES --replace"),
+        ("org/SmolVLM", "isthmus split org/SmolVLM -o {} --calibration PICTURES --replace"),
+    ],
+)
+def test_an_earlier_format_is_to_be_split_again(damaged: Path, model: str, command: str) -> None:
+    manifest = json.loads((damaged / MANIFEST).read_text()) | {"format": FORMAT - 1, "model": model}
     rewrite(damaged / MANIFEST, json.dumps(manifest).encode())
-    with pytest.raises(BundleTooOld, match="split the model again"):
+    with pytest.raises(BundleTooOld) as caught:
         Bundle.open(damaged)
+    assert str(caught.value).endswith(f"split the model again: {command.format(damaged)}")
+
+
+@pytest.mark.parametrize(
+    ("half", "says"),
+    [("cloud", "this copy has no cloud/, as on a device"), ("edge", "which the device needs")],
+)
+def test_a_copy_that_lacks_a_half_says_where_to_get_it(damaged: Path, half: str, says: str) -> None:
+    shutil.rmtree(damaged / half)
+    with pytest.raises(BundleDamaged, match=says):
+        Bundle.open(damaged).folder(half)
 
 
 @pytest.mark.parametrize("text", [b"", b"not json", b"[]", b"{}", b'{"format": "x"}', b"\xff\xfe"])

@@ -18,11 +18,11 @@ from splitter.nano.questions import Question
 
 
 def fitted_on(bundle: Bundle) -> Collection[str]:
-    """The fingerprints of the pictures that a bundle was fitted on; none where it does not say.
+    """The fingerprints of the pictures that a bundle was fitted on: on those it would look better than it is.
 
-    Raises BundleDamaged for a report that is broken, or not the bundle's own.
+    Raises BundleDamaged for a report that is absent, broken, or not the bundle's own.
     """
-    return Report.read(bundle).fitted_on if Report.listed(bundle) else frozenset()
+    return Report.read(bundle).fitted_on
 
 
 def folder(

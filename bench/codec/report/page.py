@@ -14,6 +14,7 @@ from protos.pages.document import Page, lede, section, sentence, soft
 from protos.pages.markup import breakable, element, join
 from protos.pages.tables import Table, TableRow, folded, foremost
 
+COMMAND, KIND = "bench codec", "Codecs"
 _WINNER_WORDS = frozenset({"features of", "cheapest upload", "cheapest features"})
 _RATIO = (
     "The cheapest picture and the cheapest features that pass. Ratio: how many times smaller the features "
@@ -40,12 +41,17 @@ def page(report: CodecReport) -> Page:
         section("Every way to send", [sentence(note) for note in notes(report)], *_tables(report), full=True),
     ]
     head = soft(f"{report.data}, bundle {report.bundle[:12]}")
-    return Page("Codecs", f"{report.model}: features against pictures", [head, *parts])
+    return Page(KIND, f"{report.model}: features against pictures", [head, *parts])
+
+
+def check(path: Path) -> None:
+    """Raises RequestError now for a place that no such page can be written to later."""
+    neighbours.check(path, KIND, COMMAND)
 
 
 def save(path: Path, report: CodecReport) -> None:
     """Write the page, linked with those beside it. Raises RequestError where it cannot be written."""
-    neighbours.save(path, page(report))
+    neighbours.save(path, page(report), COMMAND)
 
 
 def _about(report: CodecReport) -> list[str]:

@@ -18,8 +18,10 @@ class CachedArm(Arm):
     kind, rank, hysteresis = "cached", 1, False
 
     @classmethod
-    def offered(cls, manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Self]:
-        del manifest
+    def offered(
+        cls, manifest: pb.Manifest, measured: pb.Measurements, cached_accuracy: float | None
+    ) -> Iterator[Self]:
+        del manifest, measured
         if cached_accuracy is not None:
             yield cls(accuracy=cached_accuracy)
 

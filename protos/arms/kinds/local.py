@@ -18,10 +18,12 @@ class LocalArm(Arm):
     kind, rank, patterns, remote = LOCAL, 0, (LOCAL,), False
 
     @classmethod
-    def offered(cls, manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Self]:
+    def offered(
+        cls, manifest: pb.Manifest, measured: pb.Measurements, cached_accuracy: float | None
+    ) -> Iterator[Self]:
         del cached_accuracy
         if manifest.HasField("local"):
-            yield cls(accuracy=manifest.local.accuracy)
+            yield cls(accuracy=measured.local.accuracy)
 
     @property
     def entry(self) -> None:

@@ -17,11 +17,14 @@ class SplitArm(Arm):
     kind, rank, patterns = "split", 2, ("split", "split@CUT", "split@CUT/CODEC")
 
     @classmethod
-    def offered(cls, manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Self]:
+    def offered(
+        cls, manifest: pb.Manifest, measured: pb.Measurements, cached_accuracy: float | None
+    ) -> Iterator[Self]:
         del cached_accuracy
         for cut in manifest.cuts:
-            for codec in cut.codecs:
-                yield cls(cut.name, codec.name, codec.mean_bytes, codec.accuracy)
+            of = measured.cuts[cut.name].codecs
+            for name in (codec.name for codec in cut.codecs):
+                yield cls(cut.name, name, of[name].mean_bytes, of[name].accuracy)
 
     def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
         return Cost(
@@ -37,7 +40,8 @@ class SplitArm(Arm):
         request.features.CopyFrom(sender.features(self.cut, self.coding))
 
     @classmethod
-    def check_place(cls, place: str, manifest: pb.Manifest) -> None:
+    def check_place(cls, place: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:
+        del measured
         name, slash, codec = place.partition("/")
         check_name("cut", name, [cut.name for cut in manifest.cuts])
         if slash:

@@ -18,9 +18,11 @@ class UploadArm(Arm):
     kind, rank, patterns = "upload", 3, ("upload", "upload@FORMAT-QUALITY")
 
     @classmethod
-    def offered(cls, manifest: pb.Manifest, cached_accuracy: float | None) -> Iterator[Self]:
-        del cached_accuracy
-        for upload in manifest.uploads:
+    def offered(
+        cls, manifest: pb.Manifest, measured: pb.Measurements, cached_accuracy: float | None
+    ) -> Iterator[Self]:
+        del manifest, cached_accuracy
+        for upload in measured.uploads:
             yield cls("", f"{upload.format}-{upload.quality}", upload.mean_bytes, upload.accuracy)
 
     @property
@@ -47,5 +49,6 @@ class UploadArm(Arm):
         request.picture.data = sender.picture(kind, int(quality))
 
     @classmethod
-    def check_place(cls, place: str, manifest: pb.Manifest) -> None:
-        check_name("upload", place, [f"{upload.format}-{upload.quality}" for upload in manifest.uploads])
+    def check_place(cls, place: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:
+        del manifest
+        check_name("upload", place, [f"{upload.format}-{upload.quality}" for upload in measured.uploads])

@@ -12,6 +12,7 @@ from protos.bundle import Bundle
 from protos.config import cache_folder
 from protos.costs.profile import DeviceProfile
 from protos.errors import BundleMissing, RequestError, WrongBundle
+from protos.measurements import ASSUMED_MS
 from protos.terminal.parser import Parser
 
 
@@ -39,8 +40,8 @@ def test_every_part_is_measured(bundle: Bundle, measured: DeviceProfile) -> None
 def test_the_first_guess_is_the_bundles_own_numbers(bundle: Bundle) -> None:
     guess = DeviceProfile.from_bundle(bundle)
 
-    assert guess.pieces == {piece.cut: piece.milliseconds for piece in bundle.manifest.pieces}
-    assert guess.token_ms == bundle.manifest.local.token_milliseconds
+    assert guess.pieces == {name: cut.piece_milliseconds for name, cut in bundle.measurements.cuts.items()}
+    assert guess.token_ms == bundle.measurements.local.token_milliseconds
     assert "connector/int8-zstd" in guess.encode_ms
     assert not guess.measured
 
@@ -117,7 +118,7 @@ def test_a_file_that_is_no_profile_is_refused(bundle: Bundle, tmp_path: Path, co
 def test_a_profile_that_cannot_be_written_says_where_else(measured: DeviceProfile, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(RequestError, match="choose another place with -o"):
+    with pytest.raises(RequestError, match="file is a file; choose another place"):
         measured.save(tmp_path / "file" / "profile.json")
 
 
@@ -151,7 +152,9 @@ def test_a_damaged_profile_is_ignored_with_a_warning(
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path))
     config.profile_file(bundle.digest).write_bytes(content)
     assert known_profile(bundle) == DeviceProfile.from_bundle(bundle)
-    assert "measure again with: isthmus edge profile" in caplog.text
+    assert f"measure again with: isthmus edge profile --bundle {bundle.path}\n" in caplog.text
+    _run("profile", "--bundle", str(bundle.path), "--duration", "0s")
+    assert known_profile(bundle).measured, "the remedy helps"
 
 
 def test_the_command_measures_saves_and_prints_json(
@@ -173,6 +176,40 @@ def test_the_command_prints_a_table_and_the_place(
     printed = capsys.readouterr().out
     assert "head to vision.2" in printed
     assert f"saved to {tmp_path / 'p.json'}" in printed
+
+
+@pytest.mark.parametrize("name", ["report.json", "measurements.json", "manifest.json"])
+def test_the_command_writes_over_no_file_of_a_bundle(
+    damaged: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (damaged / name).read_bytes()
+    with pytest.raises(
+        RequestError, match=f"{name} is not overwritten, because isthmus edge profile did not"
+    ):
+        _run("profile", "--bundle", str(damaged), "--duration", "1h", "-o", str(damaged / name))
+    assert (damaged / name).read_bytes() == before
+
+
+def test_the_command_writes_over_an_earlier_profile(bundle: Bundle, tmp_path: Path) -> None:
+    for _ in range(2):
+        _run("profile", "--bundle", str(bundle.path), "--duration", "0s", "-o", str(tmp_path / "p.json"))
+    assert DeviceProfile.load(tmp_path / "p.json", bundle).measured
+
+
+def test_what_is_no_profile_is_not_advised_to_be_overwritten(bundle: Bundle) -> None:
+    with pytest.raises(RequestError, match="-o ANOTHER_FILE"):
+        DeviceProfile.load(bundle.path / "report.json", bundle)
+
+
+def test_without_measurements_a_device_goes_on_with_guesses_and_says_so(
+    damaged: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path))
+    (damaged / "measurements.json").unlink()
+    bundle = Bundle.open(damaged)
+    assert known_profile(bundle).head_ms(None) == 3 * ASSUMED_MS
+    assert "is a guess" in caplog.text
+    assert "it is not there" in caplog.text
 
 
 def test_the_command_needs_a_bundle(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """The link learned from synthetic exchanges, by a clock that the tests turn."""
 
-import errno
 import json
 import logging
 import math
+import resource
 from pathlib import Path
 from random import Random
 
@@ -150,14 +150,16 @@ def test_jitter_spreads_devices_that_failed_together() -> None:
     assert all(FIRST_SECONDS / 2 <= wait <= FIRST_SECONDS for wait in waits)
 
 
-MANIFEST = bundle_pb2.Manifest(
-    cuts=[bundle_pb2.Cut(name="connector", cloud_milliseconds=2.0)],
+MEASURED = bundle_pb2.Measurements(
+    cuts={"connector": bundle_pb2.MeasuredCut(cloud_milliseconds=2.0)},
     cloud_cost=bundle_pb2.CloudCost(vision_milliseconds=60, prefill_milliseconds=10, token_milliseconds=5),
 )
 
 
 def fresh(digest: str = "aa", now: float = 0.0) -> Link:
-    return Link(Bundle(Path(), MANIFEST, digest), now, jitter=lambda: 1.0)
+    bundle = Bundle(Path(), bundle_pb2.Manifest(), digest)
+    bundle._measured = (MEASURED, "")
+    return Link(bundle, now, jitter=lambda: 1.0)
 
 
 def done(**times: float) -> pb.Done:
@@ -304,17 +306,15 @@ def test_a_place_that_cannot_be_written_is_a_warning(
     assert "not remembered" in caplog.text
 
 
-def test_a_full_disk_leaves_no_part_of_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def full(path: Path, text: str, **_: object) -> None:
-        path.write_bytes(text.encode()[:10])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", full)
-    fresh().save(tmp_path / "link.json", 0.0, 0.0)
+def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # bytes a file
+    try:
+        fresh().save(tmp_path / "link.json", 0.0, 0.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []
-    assert "No space left on device" in caplog.text
+    assert "File too large" in caplog.text
 
 
 def test_the_memory_is_plain_json_named_after_the_address(

@@ -19,35 +19,32 @@ from protos.errors import NoRoute, UnknownName
 
 def manifest(*, with_local: bool = True) -> pb.Manifest:
     cuts = [
-        pb.Cut(
-            name="vision.2",
-            cloud_milliseconds=40,
-            codecs=[pb.Codec(name="int8-zstd", mean_bytes=10_000, accuracy=94.9)],
-        ),
-        pb.Cut(
-            name="connector",
-            cloud_milliseconds=1,
-            codecs=[
-                pb.Codec(name="int8-zstd", mean_bytes=2_000, accuracy=94.8),
-                pb.Codec(name="fp16-zstd", mean_bytes=6_000, accuracy=95.0),
-            ],
-        ),
+        pb.Cut(name="vision.2", codecs=[pb.Codec(name="int8-zstd")]),
+        pb.Cut(name="connector", codecs=[pb.Codec(name="int8-zstd"), pb.Codec(name="fp16-zstd")]),
     ]
+    return pb.Manifest(cuts=cuts, local=pb.Local(decoder="decoder.onnx") if with_local else None)
+
+
+def measured(mean_tiles: float = 1.0) -> pb.Measurements:
+    early = {"int8-zstd": pb.MeasuredCodec(mean_bytes=10_000, accuracy=94.9)}
+    late = {
+        "int8-zstd": pb.MeasuredCodec(mean_bytes=2_000, accuracy=94.8),
+        "fp16-zstd": pb.MeasuredCodec(mean_bytes=6_000, accuracy=95.0),
+    }
     uploads = [
-        pb.Upload(format="jpeg", quality=75, mean_bytes=4_000, accuracy=95.0),
-        pb.Upload(format="webp", quality=50, mean_bytes=1_500, accuracy=94.0),
+        pb.MeasuredUpload(format="jpeg", quality=75, mean_bytes=4_000, accuracy=95.0),
+        pb.MeasuredUpload(format="webp", quality=50, mean_bytes=1_500, accuracy=94.0),
     ]
-    local = pb.Local(decoder="edge/local/decoder.onnx", accuracy=90.0) if with_local else None
-    return pb.Manifest(
-        cuts=cuts,
-        uploads=uploads,
-        local=local,
+    return pb.Measurements(
         accuracy=95.0,
-        cloud_cost=pb.CloudCost(vision_milliseconds=50, prefill_milliseconds=10),
+        mean_tiles=mean_tiles,
+        cuts={"vision.2": pb.MeasuredCut(codecs=early), "connector": pb.MeasuredCut(codecs=late)},
+        uploads=uploads,
+        local=pb.MeasuredLocal(accuracy=90.0),
     )
 
 
-MANIFEST = manifest()
+MANIFEST, MEASURED = manifest(), measured()
 DEVICE = DeviceProfile(
     pieces={"vision.2": 20.0, "connector": 40.0},
     encode_ms={"jpeg-75": 2.0, "webp-50": 4.0},
@@ -68,7 +65,7 @@ def choose(
     rules: Rules | None = None, link: LinkEstimate | None = GOOD, last: str | None = None, **known: object
 ) -> Decision:
     request = Request(rules or Rules(), tokens=4, **known)  # type: ignore[arg-type]
-    return decide(request, DEVICE, link, CLOUD, MANIFEST, last=last)
+    return decide(request, DEVICE, link, CLOUD, MANIFEST, MEASURED, last=last)
 
 
 def verdicts(decision: Decision) -> dict[str, str]:
@@ -84,11 +81,8 @@ def test_a_prediction_adds_up_its_parts() -> None:
 
 
 def test_a_picture_in_tiles_costs_so_many_times_the_head_and_its_share_of_the_bytes() -> None:
-    tiled = manifest()
-    tiled.preprocessing.tiles.mean = 10
-    decision = decide(
-        Request(tiles=5, tokens=4), replace(DEVICE, encode_ms={"vision.2/int8-zstd": 3.0}), GOOD, CLOUD, tiled
-    )
+    device = replace(DEVICE, encode_ms={"vision.2/int8-zstd": 3.0})
+    decision = decide(Request(tiles=5, tokens=4), device, GOOD, CLOUD, MANIFEST, measured(mean_tiles=10))
     split, local = (
         {p.arm.name: p for p in decision.arms}[name] for name in ("split@vision.2/int8-zstd", "local")
     )
@@ -124,7 +118,7 @@ def test_bytes_sent_never_grow_as_the_uplink_falls() -> None:
 
 def test_a_long_queue_sends_the_answer_home() -> None:
     busy = replace(CLOUD, queue_ms=5000.0)
-    assert decide(Request(), DEVICE, GOOD, busy, MANIFEST).arm.kind == "local"
+    assert decide(Request(), DEVICE, GOOD, busy, MANIFEST, MEASURED).arm.kind == "local"
 
 
 def test_never_upload_forbids_pictures_but_not_features() -> None:
@@ -248,7 +242,7 @@ def test_no_route_gives_every_reason() -> None:
 
 def test_a_bundle_without_a_local_model_says_how_to_get_one() -> None:
     with pytest.raises(NoRoute, match="--with-local"):
-        decide(Request(), DEVICE, None, CLOUD, manifest(with_local=False))
+        decide(Request(), DEVICE, None, CLOUD, manifest(with_local=False), MEASURED)
 
 
 def test_the_last_arm_is_kept_unless_another_is_clearly_better() -> None:
@@ -259,42 +253,41 @@ def test_the_last_arm_is_kept_unless_another_is_clearly_better() -> None:
 
 
 def test_hysteresis_does_not_send_a_frame_twice_that_the_cloud_keeps() -> None:
-    manifest = pb.Manifest()
-    manifest.CopyFrom(MANIFEST)
-    (kept,) = [
-        codec
-        for cut in manifest.cuts
-        if cut.name == "vision.2"
-        for codec in cut.codecs
-        if codec.name == "int8-zstd"
-    ]
+    small = measured()
+    kept = small.cuts["vision.2"].codecs["int8-zstd"]
     kept.mean_bytes = 1
     again = decide(
         Request(Rules(allow_local=False), cached_accuracy=kept.accuracy),
         DEVICE,
         GOOD,
         CLOUD,
-        manifest,
+        MANIFEST,
+        small,
         last="split@vision.2/int8-zstd",
     )
     assert again.arm.kind == "cached"
 
 
 def test_hysteresis_holds_between_two_arms_that_cost_the_same() -> None:
-    twins = manifest()
+    twins = measured()
     twins.uploads.add(format="webp", quality=51, mean_bytes=4_040, accuracy=95.0)
     for name in ("upload@jpeg-75", "upload@webp-51"):
-        kept = decide(Request(tokens=4), DEVICE, GOOD, CLOUD, twins, last=name)
+        kept = decide(Request(tokens=4), DEVICE, GOOD, CLOUD, MANIFEST, twins, last=name)
         assert kept.arm.name == name
         assert (
             any("change of arm" in p.verdict for p in kept.arms)
-            or name == decide(Request(tokens=4), DEVICE, GOOD, CLOUD, twins).arm.name
+            or name == decide(Request(tokens=4), DEVICE, GOOD, CLOUD, MANIFEST, twins).arm.name
         )
 
 
 def test_accuracy_is_worth_what_the_operator_says() -> None:
     careless = decide(
-        Request(weights=Weights(accuracy_point=0), tokens=4), DEVICE, LinkEstimate(200e3, 5), CLOUD, MANIFEST
+        Request(weights=Weights(accuracy_point=0), tokens=4),
+        DEVICE,
+        LinkEstimate(200e3, 5),
+        CLOUD,
+        MANIFEST,
+        MEASURED,
     )
     careful = decide(
         Request(weights=Weights(accuracy_point=1000), tokens=4),
@@ -302,13 +295,14 @@ def test_accuracy_is_worth_what_the_operator_says() -> None:
         LinkEstimate(200e3, 5),
         CLOUD,
         MANIFEST,
+        MEASURED,
     )
     assert careless.chosen.accuracy < careful.chosen.accuracy
     assert careless.chosen.total_ms < careful.chosen.total_ms
 
 
 def test_bytes_are_worth_what_the_operator_says() -> None:
-    metered = decide(Request(weights=Weights(kilobyte=1e6)), DEVICE, GOOD, CLOUD, MANIFEST)
+    metered = decide(Request(weights=Weights(kilobyte=1e6)), DEVICE, GOOD, CLOUD, MANIFEST, MEASURED)
     assert metered.chosen.bytes_up == 0
 
 
@@ -339,7 +333,13 @@ def test_the_chosen_arm_never_breaks_a_rule(
 ) -> None:
     try:
         decision = decide(
-            Request(rules, cached_accuracy=cached_accuracy), DEVICE, link, CLOUD, MANIFEST, last=last
+            Request(rules, cached_accuracy=cached_accuracy),
+            DEVICE,
+            link,
+            CLOUD,
+            MANIFEST,
+            MEASURED,
+            last=last,
         )
     except NoRoute:
         return

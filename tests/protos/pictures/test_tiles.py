@@ -8,11 +8,11 @@ from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.errors import PayloadError
 from protos.pictures.sizes import picture_grid, resized_size
-from protos.pictures.tiles import ONE_TILE, Grid, claimed_grid, largest_grid, max_tiles, mean_tiles, spans
+from protos.pictures.tiles import ONE_TILE, Grid, claimed_grid, largest_grid, max_tiles, spans
 from protos.text.prompt import write_prompt
 
 EDGES = st.integers(1, 9000)
-TILED = pb.Preprocessing(resizes=[pb.Resize(longest_edge=2048)], tiles=pb.Tiles(side=512, max=17, mean=12.5))
+TILED = pb.Preprocessing(resizes=[pb.Resize(longest_edge=2048)], tiles=pb.Tiles(side=512, max=17))
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PICTURE = pb.PictureText(alone="<whole>*", tile="<{row},{column}>*", row_end="|", whole="<whole>*")
 
@@ -35,12 +35,11 @@ def test_a_resized_picture_is_not_resized_again(height: int, width: int, longest
 def test_a_picture_is_one_tile_where_the_bundle_speaks_of_none() -> None:
     plain = pb.Preprocessing(resizes=[pb.Resize(longest_edge=2048)])
     assert picture_grid(plain, 3000, 4000) == largest_grid(plain) == ONE_TILE
-    assert (ONE_TILE.tiles, max_tiles(plain), mean_tiles(plain)) == (1, 1, 1.0)
+    assert (ONE_TILE.tiles, max_tiles(plain)) == (1, 1)
 
 
 def test_the_largest_grid_is_within_the_bound() -> None:
     assert largest_grid(TILED) == Grid(4, 4)
-    assert mean_tiles(TILED) == 12.5
 
 
 @pytest.mark.parametrize("grid", [Grid(0, 0), Grid(1, 4), Grid(4, 4), Grid(16, 1)])

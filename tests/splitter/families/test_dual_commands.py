@@ -147,7 +147,7 @@ def test_an_operators_labels_reach_a_device_without_a_text_tower(
 def test_a_label_file_is_checked(bare: Bundle, dual: Dual, tmp_path: Path) -> None:
     width, path = bare.manifest.matching.width, tmp_path / "labels.npz"
     rows = np.eye(2, width, dtype=np.float32)
-    Labels(("a", "b"), rows).save(path, bare.digest)
+    path.write_bytes(Labels(("a", "b"), rows).packed(bare.digest))
     assert Labels.read(path, bare).names == ("a", "b")
     with pytest.raises(WrongBundle, match="was made for bundle"):
         Labels.read(path, dual.bundle)
@@ -156,7 +156,7 @@ def test_a_label_file_is_checked(bare: Bundle, dual: Dual, tmp_path: Path) -> No
         (rows * 2, "of length 1"),
         (rows[:, 1:], "its embeddings are"),
     ):
-        Labels(("a", "b"), wrong).save(path, bare.digest)
+        path.write_bytes(Labels(("a", "b"), wrong).packed(bare.digest))
         with pytest.raises(RequestError, match=message):
             Labels.read(path, bare)
     for data in (b"", b"no archive", path.read_bytes()[:-30]):

@@ -68,7 +68,7 @@ def bundle(options: Options, tmp_path_factory: pytest.TempPathFactory) -> Bundle
 
 
 def test_its_losses_are_the_image_tokens_cosine(bundle: Bundle) -> None:
-    assert bundle.manifest.measure == "features"
+    assert bundle.measurements.measure == "features"
     report = json.loads((bundle.path / "report.json").read_text())
     rows = {row["route"]: row for row in report["rows"]}
     assert report["measure"] == "features"
@@ -94,9 +94,9 @@ async def test_the_service_answers_from_it(bundle: Bundle) -> None:
 def test_what_the_language_model_takes_is_not_guessed(
     bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    times = CloudEstimate.from_manifest(bundle.manifest)
+    times = CloudEstimate.from_measurements(bundle.measurements)
     assert (times.prefill_ms, times.token_ms) == (0, 0)
-    assert all(cut.cloud_milliseconds > 0 for cut in bundle.manifest.cuts)
+    assert all(cut.cloud_milliseconds > 0 for cut in bundle.measurements.cuts.values())
     assert isthmus.main(["plan", "--bundle", str(bundle.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
 

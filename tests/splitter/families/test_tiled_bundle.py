@@ -94,18 +94,15 @@ def test_the_manifest_says_how_a_picture_becomes_tiles_and_words(bundle: Bundle)
     tiles, prompt = bundle.manifest.preprocessing.tiles, bundle.manifest.prompt
     assert (tiles.side, tiles.max, prompt.image_tokens) == (56, 17, 4)
     # the report's pictures: 71, 219 and 367 wide, all 149 high
-    assert tiles.mean == pytest.approx((9 + 13 + 9) / 3)
+    assert bundle.measurements.mean_tiles == pytest.approx((9 + 13 + 9) / 3)
     assert bundle.manifest.limits.max_prompt_tokens == 256 - 64
     assert bundle.manifest.pieces[0].inputs[0].shape == [3, 56, 56]
 
 
 def test_a_payload_holds_all_tiles(bundle: Bundle) -> None:
-    exact = {
-        cut.name: next(codec for codec in cut.codecs if codec.name == "fp16-zstd")
-        for cut in bundle.manifest.cuts
-    }
+    exact = bundle.measurements.cuts["vision.2"].codecs["fp16-zstd"]
     numbers = 16 * 48
-    assert exact["vision.2"].mean_bytes > 0.8 * bundle.manifest.preprocessing.tiles.mean * numbers * 2
+    assert exact.mean_bytes > 0.8 * bundle.measurements.mean_tiles * numbers * 2
 
 
 @pytest.mark.parametrize("codec", ["fp16-zstd", "int8-zstd", "fitted-1"])

@@ -19,21 +19,22 @@ from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate, LinkEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError, WrongBundle
+from protos.measurements import write_measurements
 from splitter.planning.choices import Choice, choices
 from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, fastest, min_uplink
 from splitter.planning.links import Recorded, Steady
 from splitter.planning.plan import Demands, dominates, plan
 from splitter.planning.reason import reason
 from splitter.planning.traces import Trace
-from tests.splitter.planning.plans import DEVICE, MANIFEST, NARROW, WIDE, made, manifest
+from tests.splitter.planning.plans import DEVICE, MANIFEST, MEASURED, NARROW, WIDE, made, measured
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A bundle of which only the manifest is there: a plan needs no more."""
+    """A bundle of which only manifest and measurements are there: a plan needs no more."""
     path = tmp_path / "bundle"
     path.mkdir()
-    write_manifest(path, MANIFEST)
+    write_measurements(path, measured(), write_manifest(path, MANIFEST))
     return path
 
 
@@ -55,9 +56,7 @@ def test_a_local_answer_waits_for_no_network() -> None:
 
 
 def test_a_picture_in_tiles_goes_through_head_and_coder_so_many_times() -> None:
-    tiled = manifest()
-    tiled.preprocessing.tiles.mean = 10
-    ways = {choice.name: choice for choice in choices(tiled, DEVICE)}
+    ways = {choice.name: choice for choice in choices(MANIFEST, measured(mean_tiles=10), DEVICE)}
     assert ways["split@connector/int8-zstd"].cost.head == ways["local"].cost.head == 10 * (20 + 40)
     assert ways["split@connector/int8-zstd"].cost.encode == pytest.approx(10 * 0.1)
     assert ways["split@connector/int8-zstd"].bytes_up == 1_000 + 160 + 32
@@ -65,16 +64,17 @@ def test_a_picture_in_tiles_goes_through_head_and_coder_so_many_times() -> None:
 
 @pytest.mark.parametrize(("uplink", "round_trip"), [(64e3, 300.0), (2e6, 60.0), (1e9, 0.0)])
 def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_trip: float) -> None:
-    held, work = bundle.manifest, Workload(tokens=5.5, question_bytes=24)
+    held, found, work = bundle.manifest, bundle.measurements, Workload(tokens=5.5, question_bytes=24)
     policy = decide(
         Request(tokens=work.tokens, question_bytes=work.question_bytes),
         DeviceProfile.from_bundle(bundle),
         LinkEstimate(uplink, round_trip),
-        CloudEstimate.from_manifest(held),
+        CloudEstimate.from_measurements(found),
         held,
+        found,
     )
     planned = plan(
-        held, DeviceProfile.from_manifest(held), Steady(uplink, round_trip), Demands(workload=work)
+        held, found, DeviceProfile.from_bundle(bundle), Steady(uplink, round_trip), Demands(workload=work)
     )
     assert {o.name: o.total for o in planned.options} == pytest.approx(
         {p.arm.name: p.total_ms for p in policy.arms}
@@ -206,24 +206,23 @@ def test_where_the_device_is_slow_the_link_decides() -> None:
 
 
 def test_where_the_device_is_fast_nothing_is_sent() -> None:
-    held = manifest(local_ms=1)
-    held.local.token_milliseconds = 1
-    assert made(held=held).recommended.name == "local"
-    assert [s.choice.name for s in made(held=held).stretches] == ["local"]
-    assert "local" not in {s.choice.name for s in made(held=held).remote}
+    fast = measured(local_ms=1, token_ms=1)
+    assert made(found=fast).recommended.name == "local"
+    assert [s.choice.name for s in made(found=fast).stretches] == ["local"]
+    assert "local" not in {s.choice.name for s in made(found=fast).remote}
 
 
 def test_what_loses_more_than_is_allowed_is_not_recommended() -> None:
-    held = manifest()
-    held.uploads[1].mean_bytes = 1
-    assert made(held=held).recommended.name != "upload@webp-15"
-    assert made(held=held, max_loss=2.0).recommended.name == "upload@webp-15"
+    lossy = measured()
+    lossy.uploads[1].mean_bytes = 1
+    assert made(found=lossy).recommended.name != "upload@webp-15"
+    assert made(found=lossy, max_loss=2.0).recommended.name == "upload@webp-15"
 
 
 def test_if_nothing_is_accurate_enough_the_most_accurate_is_taken_and_it_is_said() -> None:
-    held = manifest()
-    held.accuracy = 99.0
-    planned = made(held=held)
+    demanding = measured()
+    demanding.accuracy = 99.0
+    planned = made(found=demanding)
     assert planned.recommended.name == "upload@jpeg-75"
     assert [stretch.choice.name for stretch in planned.stretches] == ["upload@jpeg-75"]
     assert "no choice stays within 1 point of the whole model's 99.0%" in reason(planned)
@@ -248,7 +247,7 @@ def test_a_deadline_that_is_missed_is_told_what_uplink_it_needs() -> None:
 
 def test_a_bundle_that_offers_nothing_is_refused() -> None:
     with pytest.raises(RequestError, match="offers no way to answer"):
-        made(held=pb.Manifest(accuracy=90))
+        plan(pb.Manifest(), pb.Measurements(mean_tiles=1), DEVICE, NARROW)
 
 
 # recorded links
@@ -282,7 +281,7 @@ def test_the_command_shows_every_choice_and_the_recommendation(
 ) -> None:
     assert run("--bundle", str(folder), "--uplink", "100kbit/s", "--deadline", "500ms") == 0
     shown = capsys.readouterr().out
-    assert all(one.name in shown for one in choices(MANIFEST, DEVICE))
+    assert all(one.name in shown for one in choices(MANIFEST, MEASURED, DEVICE))
     assert "take split@connector/int8-zstd" in shown
     assert "64 kbit/s .." in shown
 
@@ -292,7 +291,9 @@ def test_as_json_it_is_one_object(folder: Path, capsys: pytest.CaptureFixture[st
     shown = json.loads(capsys.readouterr().out)
     assert shown["recommended"] == "split@connector/int8-zstd"
     assert shown["fastest"][0]["from_bps"] == 64e3
-    assert {one["name"] for one in shown["choices"]} == {one.name for one in choices(MANIFEST, DEVICE)}
+    assert {one["name"] for one in shown["choices"]} == {
+        one.name for one in choices(MANIFEST, MEASURED, DEVICE)
+    }
 
 
 def test_over_a_trace_it_shows_the_spread_and_the_outages(

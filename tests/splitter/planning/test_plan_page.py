@@ -1,13 +1,17 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
+
+from protos import bundle_pb2 as pb
+from protos.errors import RequestError
 from protos.pages.document import document
 from protos.pages.markup import join
 from splitter.planning.colours import drawn
 from splitter.planning.page import foremost_options, page, save
 from splitter.planning.plan import Plan
 from tests.pages import HOSTILE, checked
-from tests.splitter.planning.plans import made, manifest
+from tests.splitter.planning.plans import MANIFEST, made, measured
 
 
 def markup(plan: Plan, model: str = "nano") -> str:
@@ -37,12 +41,13 @@ def test_the_recommendation_stands_first() -> None:
 
 
 def test_the_rows_that_matter_come_first_and_the_rest_is_folded() -> None:
-    held = manifest()
+    held, found = pb.Manifest(), measured()
+    held.CopyFrom(MANIFEST)
     for level in range(1, 9):
-        held.cuts[1].codecs.add(
-            name=f"fitted-{level}", encode_milliseconds=1, mean_bytes=2_000, accuracy=94.0
-        )
-    planned = made(held=held)
+        held.cuts[1].codecs.add(name=f"fitted-{level}")
+        taken = pb.MeasuredCodec(encode_milliseconds=1, mean_bytes=2_000, accuracy=94.0)
+        found.cuts["connector"].codecs[f"fitted-{level}"].MergeFrom(taken)
+    planned = made(found=found, held=held)
     shown = [option.name for option in foremost_options(planned)]
     assert shown == ["split@connector/int8-zstd", "upload@jpeg-75", "local", "upload@webp-15"]
     assert shown[0] == planned.recommended.name
@@ -55,3 +60,7 @@ def test_the_rows_that_matter_come_first_and_the_rest_is_folded() -> None:
 def test_the_page_is_written_and_called_a_plan(tmp_path: Path) -> None:
     save(tmp_path / "new" / "plan.html", made(), "nano")
     assert 'content="Plan"' in (tmp_path / "new" / "plan.html").read_text()
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(RequestError, match="is a folder; give the name of a file"):
+        save(tmp_path / "taken", made(), "nano")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "taken"]

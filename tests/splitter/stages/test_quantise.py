@@ -9,6 +9,8 @@ pytestmark = pytest.mark.slow
 SLOWER = {
     "milliseconds": {"fp32": 4.0, "form": 5.0},
     "speed": 0.8,
+    "between": [0.78, 0.83],
+    "clearly_slower": True,
     "bytes": {"fp32": 100, "form": 26},
     "cosine": {"connector": 0.99},
 }

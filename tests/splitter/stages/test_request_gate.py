@@ -166,7 +166,7 @@ def test_padding_and_truncation_in_the_tokenizers_file_are_left_out(
     core["truncation"] = {"direction": "Right", "max_length": 200, "strategy": "LongestFirst", "stride": 0}
     (folder / "tokenizer.json").write_text(json.dumps(core))
     (tmp_path / "photos").rename(tmp_path / "earlier")
-    (tmp_path / "bundle.parts").rename(tmp_path / "earlier.parts")
+    (tmp_path / "bundle.recipe.parts").rename(tmp_path / "earlier.parts")
     assert Gated(tmp_path).prompting.ids("what color is the circle") == before
 
 

@@ -47,5 +47,5 @@ def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     save(tmp_path / "new" / "codec.html", report(CAPTIONS))
     assert "NLL at most +0.01" in (tmp_path / "new" / "codec.html").read_text()
     (tmp_path / "taken").mkdir()
-    with pytest.raises(RequestError, match="cannot be written"):
+    with pytest.raises(RequestError, match="is a folder; give the name of a file"):
         save(tmp_path / "taken", report(RESULTS))
