@@ -12,6 +12,7 @@ from rich.table import Table
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged
+from protos.report import Report
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from splitter.commands import labels
 from splitter.commands.head_tables import facts_of, head_tables
@@ -104,8 +105,9 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
         console.print(_labels(manifest.matching), highlight=False, markup=False)
     for table in head_tables(manifest, facts_of(bundle)):
         console.print(table)
-    console.print(_cuts(manifest))
-    console.print(_rivals(manifest))
+    accuracy = _accuracy(Report.find(bundle))
+    console.print(_cuts(manifest, accuracy))
+    console.print(_rivals(manifest, accuracy))
     if leakage := leakage_table(bundle):
         console.print(leakage)
 
@@ -118,14 +120,19 @@ def _labels(matching: pb.Matching) -> str:
     )
 
 
-def _cuts(manifest: pb.Manifest) -> Table:
+def _accuracy(report: Report | None) -> str:
+    """The column of accuracies, with how many each was taken over."""
+    return f"accuracy\nn = {report.count}" if report and report.count else "accuracy"
+
+
+def _cuts(manifest: pb.Manifest, accuracy: str) -> Table:
     table = _table(
         f"cuts, {manifest.precision.precision.upper()} head in place",
         "cut",
         "codec",
         "crosses the wire",
         "bytes",
-        "accuracy",
+        accuracy,
         "head ms",
         "tail ms",
     )
@@ -145,8 +152,8 @@ def _cuts(manifest: pb.Manifest) -> Table:
     return table
 
 
-def _rivals(manifest: pb.Manifest) -> Table:
-    table = _table("the same pictures uploaded, or answered on the device", "route", "bytes", "accuracy")
+def _rivals(manifest: pb.Manifest, accuracy: str) -> Table:
+    table = _table("the same pictures uploaded, or answered on the device", "route", "bytes", accuracy)
     table.add_row("whole model", "", f"{manifest.accuracy:.1f}%")
     for upload in manifest.uploads:
         table.add_row(
@@ -167,5 +174,5 @@ def _table(title: str | None, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     numeric = {"bytes", "accuracy", "head ms", "tail ms"}
     for column in columns:
-        table.add_column(column, justify="right" if column in numeric else "left")
+        table.add_column(column, justify="right" if column.partition("\n")[0] in numeric else "left")
     return table

@@ -14,7 +14,8 @@ _MAX_EFFECTS = 20
 
 def facts_of(bundle: Bundle) -> dict[str, Any]:
     """The report's part on precision; empty where there is none, as on a device. Raises BundleDamaged."""
-    return Report.read(bundle).precision if Report.present(bundle) else {}
+    report = Report.find(bundle)
+    return report.precision if report else {}
 
 
 def head_tables(manifest: pb.Manifest, facts: dict[str, Any]) -> Iterator[Table | str]:

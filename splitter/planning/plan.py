@@ -65,14 +65,20 @@ class Plan:
     link: Link
     device: DeviceProfile
     demands: Demands
+    count: int = 0  # of what every accuracy was taken over; 0 where that is not told
 
     def option(self, name: str) -> Option:
         """An option by its name. Raises StopIteration if there is none."""
         return next(option for option in self.options if option.name == name)
 
 
-def plan(manifest: pb.Manifest, device: DeviceProfile, link: Link, demands: Demands = ORDINARY) -> Plan:
-    """Weigh every choice of a bundle on a link. Raises RequestError for a bundle that offers none."""
+def plan(
+    manifest: pb.Manifest, device: DeviceProfile, link: Link, demands: Demands = ORDINARY, count: int = 0
+) -> Plan:
+    """Weigh every choice of a bundle on a link; `count` is what its accuracies were taken over.
+
+    Raises RequestError for a bundle that offers none.
+    """
     weighed = [
         _option(choice, link, manifest.accuracy, demands)
         for choice in choices(manifest, device, demands.workload)
@@ -94,6 +100,7 @@ def plan(manifest: pb.Manifest, device: DeviceProfile, link: Link, demands: Dema
         link=link,
         device=device,
         demands=demands,
+        count=count,
     )
 
 
