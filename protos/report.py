@@ -4,10 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from protos.bundle import Bundle
+from protos.bundle import REPORT, Bundle
 from protos.errors import BundleDamaged
 
-REPORT = "report.json"
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "route": str,
     "bytes_mean": (int, float),

@@ -1,6 +1,4 @@
-"""`isthmus bundle show|verify|labels`: what a split made, cut by cut, and whether it is whole. Needs no
-torch, but for labels.
-"""
+"""`isthmus bundle`: what a split made, shown, checked, packed. Needs no torch, but for labels."""
 
 import argparse
 import json
@@ -14,7 +12,7 @@ from protos.bundle import Bundle
 from protos.errors import BundleDamaged
 from protos.report import Report
 from protos.terminal.options import add_bundle, add_json, open_bundle
-from splitter.commands import labels
+from splitter.commands import labels, pack
 from splitter.commands.head_tables import facts_of, head_tables
 from splitter.commands.kinds import print_kinds
 from splitter.commands.leakage import leakage_table
@@ -25,6 +23,8 @@ examples:
   isthmus bundle show
   isthmus bundle show --bundle bundle --kinds
   isthmus bundle verify --bundle bundle && echo whole
+  isthmus bundle pack --edge -o nano.tar.zst           # what a device needs, the same bytes every time
+  isthmus bundle unpack nano.tar.zst -o nano           # on the device
   isthmus bundle labels animals.txt --bundle clip -o animals.npz
 """
 
@@ -47,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 help="accuracy by kind of question, for every route of the report",
             )
         command.set_defaults(run=run)
+    line = "write a bundle, or what a device needs of it, as an archive or a folder"
+    pack.add_pack(commands.add_parser("pack", help=line, description=line))
+    line = "make a folder of an archive, every digest checked"
+    pack.add_unpack(commands.add_parser("unpack", help=line, description=line))
     line = "embed labels of your own, for devices with a dual encoder's bundle"
     labels.add_arguments(commands.add_parser("labels", help=line, description=line))
 
@@ -62,7 +66,8 @@ def _verify(options: argparse.Namespace) -> None:
     wrong = [problem for _, _, problem in checked if problem]
     if options.json:
         files = [{"path": path, "bytes": size, "problem": problem} for path, size, problem in checked]
-        print(json.dumps({"digest": bundle.digest, "whole": not wrong, "files": files}, indent=1))
+        told = {"digest": bundle.digest, "edge_only": bundle.edge_only, "whole": not wrong, "files": files}
+        print(json.dumps(told, indent=1))
     else:
         table = _table(None, "file", "bytes", "state")
         for path, size, problem in checked:
@@ -70,6 +75,8 @@ def _verify(options: argparse.Namespace) -> None:
                 path, f"{size:,}", f"[red]{problem}[/]" if problem else "[green]as the manifest says[/]"
             )
         Console().print(table)
+        if bundle.edge_only:
+            print("a device's part: what only the cloud needs is not here")
     if wrong:
         raise BundleDamaged(
             f"bundle {bundle.path}: {'; '.join(wrong)}; fetch or split it again", bundle=bundle.digest
