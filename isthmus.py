@@ -16,7 +16,7 @@ VERSION = "0.1.0"
 # extra it needs)
 _COMMANDS = {
     "split": ("splitter.commands.split", "cut a model into an edge head and a cloud tail", "splitter"),
-    "bundle": ("splitter.commands.bundle", "show or verify what a split made", "edge"),
+    "bundle": ("splitter.commands.bundle", "show, check or pack what a split made", "edge"),
     "plan": (
         "splitter.commands.plan",
         "choose where to cut: what every way to answer costs on a link",

@@ -24,6 +24,8 @@ LEAKAGE = "leakage.json"
 BESIDE = (MEASUREMENTS, REPORT, LEAKAGE)
 # behind the name of an ONNX file: its weights, where it would be too large with them inside
 WEIGHTS = ".weights"
+EDGE = "edge/"  # in front of the path of what a device needs
+REPORT = "report.json"  # what a split measured
 PICTURE_CUT = "pixels"
 _MAX_MANIFEST_BYTES = 16 << 20
 # what no split can tell from a folder of the user's, it does not replace
@@ -126,9 +128,23 @@ class Bundle:
                 self.file(path)
         return self.path / prefix
 
+    def edge_files(self) -> list[pb.File]:
+        """What a device needs beside the manifest, and the report, which tells it what was measured."""
+        beside = {REPORT, self.manifest.matching.embeddings}
+        return [
+            entry for entry in self._files.values() if entry.path.startswith(EDGE) or entry.path in beside
+        ]
+
+    @property
+    def edge_only(self) -> bool:
+        """Whether this is a device's part: the files that a device needs, and no other, are here."""
+        needed = {entry.path for entry in self.edge_files()}
+        others = [path for path in self._files if path not in needed]
+        return bool(others) and not any((self.path / path).exists() for path in others)
+
     def verify(self) -> Iterator[tuple[pb.File, str | None]]:
-        """Every file with what is wrong with it, or None."""
-        for entry in self._files.values():
+        """Every file with what is wrong with it, or None; of a device's part those that a device needs."""
+        for entry in self.edge_files() if self.edge_only else self._files.values():
             yield entry, self._problem(entry)
 
     def incomplete(self) -> Iterator[str]:

@@ -30,6 +30,11 @@ class Report:
         return (bundle.path / REPORT).exists()
 
     @classmethod
+    def find(cls, bundle: Bundle) -> Self | None:
+        """The report where the file is there, else None. Raises BundleDamaged."""
+        return cls.read(bundle) if cls.present(bundle) else None
+
+    @classmethod
     def read(cls, bundle: Bundle) -> Self:
         """Raises BundleDamaged for a report that is absent, broken, or another bundle's."""
         try:
@@ -55,9 +60,27 @@ class Report:
         return rows
 
     @property
+    def count(self) -> int:
+        """Over how many answers each accuracy was taken, of pictures where none were asked for; 0 where that
+        is not told.
+        """
+        return self._whole("questions" if self._fields.get("measure") == "answers" else "pictures")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many questions of each kind there were; empty where that is not told."""
+        kinds = self._fields.get("kinds")
+        sound = isinstance(kinds, dict) and all(isinstance(count, int) for count in kinds.values())
+        return dict(kinds) if sound and kinds else {}
+
+    @property
     def precision(self) -> dict[str, Any]:
         """What was measured of the head's precision."""
         return dict(self._fields.get("precision") or {})
+
+    def _whole(self, name: str) -> int:
+        found = self._fields.get(name)
+        return found if isinstance(found, int) and found > 0 else 0
 
     @property
     def fitted_on(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -22,16 +22,19 @@ from edge.link.client import CloudClient
 from edge.link.link import Link
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.pictures.files import read_picture
-from edge.policy.explain import COLUMNS, explain
+from edge.policy.explain import COLUMNS, explain, sentence
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.errors import BundleDamaged
 from protos.labels import Labels, named_labels
+from protos.report import Report
 from protos.terminal.arguments import milliseconds, number, whole
 from protos.terminal.options import add_bundle, add_credentials, add_json, open_bundle, peer_of
 
+_PIPED_WIDTH = 120
 _SHOWN = 10  # labels, of what may be hundreds
 
 _EXAMPLES = """\
@@ -106,7 +109,9 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps(_as_json(answer)))
         return
     print("" if live else answer.text, flush=True)
-    _print_how(answer, explained=options.explain)
+    _print_how(answer)
+    if options.explain:
+        _print_why(answer, _count(bundle))
 
 
 @contextmanager
@@ -232,15 +237,30 @@ def _note(text: str, style: str) -> None:
     Console(stderr=True, soft_wrap=True).print(text, style=style, highlight=False, markup=False)
 
 
-def _print_how(answer: Answer, *, explained: bool) -> None:
+def _print_how(answer: Answer) -> None:
     console = Console(stderr=True, soft_wrap=True)
     if why := answer.fallback or answer.decision.outage:
         _note(f"answered on the device: {why}", "yellow")
     if answer.label_scores:
         console.print(_fits(answer))
     console.print(_summary(answer), style="dim", highlight=False, markup=False)
-    if explained:
-        console.print(_table(answer))
+
+
+def _print_why(answer: Answer, count: int) -> None:
+    """The decision in a sentence, then every way; `count` is what accuracies were taken over."""
+    console = Console(stderr=True, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(sentence(answer.decision), highlight=False, markup=False)
+    console.print(_table(answer, count))
+
+
+def _count(bundle: Bundle) -> int:
+    """Of the report, which a device may not have."""
+    with suppress(BundleDamaged):
+        report = Report.find(bundle)
+        return report.count if report else 0
+    return 0
 
 
 def _summary(answer: Answer) -> str:
@@ -259,14 +279,12 @@ def _fits(answer: Answer) -> Table:
     return table
 
 
-def _table(answer: Answer) -> Table:
-    title = "no way was fast enough; this is the fastest" if answer.decision.late else None
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+def _table(answer: Answer, count: int) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for column in COLUMNS:
         words = column in {"way", "why"}
-        table.add_column(
-            column, justify="left" if words else "right", no_wrap=column != "why", overflow="fold"
-        )
+        name = f"right (n={count})" if column == "right" and count else column
+        table.add_column(name, justify="left" if words else "right", no_wrap=column != "why", overflow="fold")
     for row in explain(answer.decision):
         table.add_row(*row)
     return table

@@ -1,15 +1,28 @@
-"""A decision as rows of text."""
+"""A decision as a sentence, and as rows of text."""
 
 from edge.policy.decision import CHOSEN, Decision, Predicted
+from protos.terminal.units import format_size, format_time
 
-COLUMNS = ("way", "ms", "head", "net", "cloud", "words", "bytes", "right", "why")
+COLUMNS = ("way", "ms", "bytes", "right", "why", "head", "net", "cloud", "words")
+
+
+def sentence(decision: Decision) -> str:
+    """What was chosen, what it costs, and what came next, and lost."""
+    chosen, *others = _ranked(decision)
+    told = (
+        f"{chosen.arm.name} was chosen among {len(others) + 1}: {format_time(chosen.total_ms)}, "
+        f"{chosen.accuracy:.1f}% right, {format_size(chosen.bytes_up)} up"
+    )
+    if decision.late:
+        told = f"no way is fast enough; {told}"
+    return f"{told}; next, {others[0].arm.name}: {others[0].verdict}" if others else told
 
 
 def explain(decision: Decision) -> list[tuple[str, ...]]:
-    """A row for each arm under COLUMNS, the best first.
+    """A row for each arm under COLUMNS, the best score first.
 
-    Milliseconds: in all, of head and coder, of the network, of the cloud's queue and tail, of generating the
-    answer. Then bytes up, answers right in the report, and why the arm lost.
+    Milliseconds in all, bytes up, answers right in the report, and why the arm lost; then milliseconds of
+    head and coder, of the network, of the cloud's queue and tail, of generating the answer.
     """
     return [_row(p) for p in _ranked(decision)]
 
@@ -24,6 +37,9 @@ def _ranked(decision: Decision) -> list[Predicted]:
 
 
 def _row(p: Predicted) -> tuple[str, ...]:
-    times = (p.total_ms, p.head + p.encode, p.network, p.queue + p.cloud, p.generate)
-    shown = (f"{ms:.0f}" if ms >= 100 else f"{ms:.1f}" for ms in times)
-    return p.arm.name, *shown, str(p.bytes_up), f"{p.accuracy:.1f}%", p.verdict
+    total, *parts = map(_ms, (p.total_ms, p.head + p.encode, p.network, p.queue + p.cloud, p.generate))
+    return p.arm.name, total, str(p.bytes_up), f"{p.accuracy:.1f}%", p.verdict, *parts
+
+
+def _ms(time: float) -> str:
+    return f"{time:.0f}" if time >= 100 else f"{time:.1f}"

@@ -1,6 +1,4 @@
-"""`isthmus bundle show|verify|labels`: what a split made, cut by cut, and whether it is whole. Needs no
-torch, but for labels.
-"""
+"""`isthmus bundle`: what a split made, shown, checked, packed. Needs no torch, but for labels."""
 
 import argparse
 import json
@@ -18,7 +16,7 @@ from protos.errors import BundleDamaged
 from protos.measurements import MEASUREMENTS
 from protos.report import Report
 from protos.terminal.options import add_bundle, add_json, open_bundle
-from splitter.commands import labels
+from splitter.commands import labels, pack
 from splitter.commands.head_tables import facts_of, head_tables
 from splitter.commands.kinds import print_kinds
 from splitter.commands.leakage import leakage_table
@@ -29,6 +27,8 @@ examples:
   isthmus bundle show
   isthmus bundle show --bundle bundle --kinds
   isthmus bundle verify --bundle bundle && echo whole
+  isthmus bundle pack --edge -o nano.tar.zst           # what a device needs, the same bytes every time
+  isthmus bundle unpack nano.tar.zst -o nano           # on the device
   isthmus bundle labels animals.txt --bundle clip -o animals.npz
 """
 
@@ -51,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 help="accuracy by kind of question, for every route of the report",
             )
         command.set_defaults(run=run)
+    line = "write a bundle, or what a device needs of it, as an archive or a folder"
+    pack.add_pack(commands.add_parser("pack", help=line, description=line))
+    line = "make a folder of an archive, every digest checked"
+    pack.add_unpack(commands.add_parser("unpack", help=line, description=line))
     line = "embed labels of your own, for devices with a dual encoder's bundle"
     labels.add_arguments(commands.add_parser("labels", help=line, description=line))
 
@@ -67,7 +71,8 @@ def _verify(options: argparse.Namespace) -> None:
     wrong = [problem for _, _, problem in checked if problem]
     if options.json:
         files = [{"path": path, "bytes": size, "problem": problem} for path, size, problem in checked]
-        print(json.dumps({"digest": bundle.digest, "whole": not wrong, "files": files}, indent=1))
+        told = {"digest": bundle.digest, "edge_only": bundle.edge_only, "whole": not wrong, "files": files}
+        print(json.dumps(told, indent=1))
     else:
         table = _table(None, "file", "bytes", "state")
         for path, size, problem in checked:
@@ -76,6 +81,8 @@ def _verify(options: argparse.Namespace) -> None:
                 path, f"{size:,}", f"[red]{escape(problem)}[/]" if problem else f"[green]{sound}[/]"
             )
         Console().print(table)
+        if bundle.edge_only:
+            print("a device's part: what only the cloud needs is not here")
     if wrong:
         again = split_again(bundle.path, bundle.manifest.model)
         raise BundleDamaged(
@@ -122,9 +129,10 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     facts, damage = facts_of(bundle)
     for table in head_tables(manifest, facts):
         console.print(table)
-    console.print(_cuts(bundle))
+    accuracy = _accuracy(_report(bundle))
+    console.print(_cuts(bundle, accuracy))
     if not bundle.unmeasured:
-        console.print(_rivals(bundle.measurements))
+        console.print(_rivals(bundle.measurements, accuracy))
     for problem in filter(None, (bundle.unmeasured, damage)):
         console.print(problem, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if leakage := leakage_table(bundle):
@@ -145,7 +153,20 @@ def _labels(matching: pb.Matching) -> str:
     )
 
 
-def _cuts(bundle: Bundle) -> Table:
+def _report(bundle: Bundle) -> Report | None:
+    """The report, where there is one that can be read."""
+    try:
+        return Report.find(bundle)
+    except BundleDamaged:
+        return None  # its damage is told below the tables
+
+
+def _accuracy(report: Report | None) -> str:
+    """The column of accuracies, with how many each was taken over."""
+    return f"accuracy\nn = {report.count}" if report and report.count else "accuracy"
+
+
+def _cuts(bundle: Bundle, accuracy: str) -> Table:
     manifest = bundle.manifest
     table = _table(
         f"cuts, {manifest.precision.precision.upper()} head in place",
@@ -153,7 +174,7 @@ def _cuts(bundle: Bundle) -> Table:
         "codec",
         "crosses the wire",
         "bytes",
-        "accuracy",
+        accuracy,
         "head ms",
         "tail ms",
     )
@@ -173,8 +194,8 @@ def _cuts(bundle: Bundle) -> Table:
     return table
 
 
-def _rivals(measured: pb.Measurements) -> Table:
-    table = _table("the same pictures uploaded, or answered on the device", "route", "bytes", "accuracy")
+def _rivals(measured: pb.Measurements, accuracy: str) -> Table:
+    table = _table("the same pictures uploaded, or answered on the device", "route", "bytes", accuracy)
     table.add_row("whole model", "", f"{measured.accuracy:.1f}%")
     for upload in measured.uploads:
         table.add_row(
@@ -195,5 +216,5 @@ def _table(title: str | None, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     numeric = {"bytes", "accuracy", "head ms", "tail ms"}
     for column in columns:
-        table.add_column(column, justify="right" if column in numeric else "left")
+        table.add_column(column, justify="right" if column.partition("\n")[0] in numeric else "left")
     return table

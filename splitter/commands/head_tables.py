@@ -18,9 +18,10 @@ def facts_of(bundle: Bundle) -> tuple[dict[str, Any], str]:
     report.
     """
     try:
-        return (Report.read(bundle).precision, "") if Report.present(bundle) else ({}, "")
+        report = Report.find(bundle)
     except BundleDamaged as error:
         return {}, str(error)
+    return (report.precision if report else {}), ""
 
 
 def head_tables(manifest: pb.Manifest, facts: dict[str, Any]) -> Iterator[Table | str]:

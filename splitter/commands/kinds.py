@@ -17,15 +17,27 @@ def print_kinds(bundle: Bundle, *, as_json: bool) -> None:
     """Print the rows of a bundle's report by kind of question, as a table or as one JSON object. Raises
     BundleDamaged.
     """
-    rows = Report.read(bundle).rows
+    report = Report.read(bundle)
+    rows = report.rows
     if as_json:
-        print(json.dumps({"path": str(bundle.path), "digest": bundle.digest, "rows": rows}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "path": str(bundle.path),
+                    "digest": bundle.digest,
+                    "n": report.count,
+                    "n_by_kind": report.counts,
+                    "rows": rows,
+                },
+                indent=1,
+            )
+        )
         return
     console = Console()
-    (console if console.is_terminal else Console(width=_WIDE)).print(_table(rows))
+    (console if console.is_terminal else Console(width=_WIDE)).print(_table(rows, report))
 
 
-def _table(rows: ReportRows) -> Table:
+def _table(rows: ReportRows, report: Report) -> Table:
     kinds = list(dict.fromkeys(kind for row in rows for kind in row["by_kind"]))
     table = Table(
         title="accuracy in percent, by kind of question",
@@ -37,6 +49,9 @@ def _table(rows: ReportRows) -> Table:
     table.add_column("route", no_wrap=True)
     for name in ("bytes", "all", *kinds):
         table.add_column(escape(name), justify="right", no_wrap=True)
+    if report.count:
+        counts = (str(report.counts.get(kind, "")) for kind in kinds)
+        table.add_row("n", "", str(report.count), *counts, style="dim")
     for row in rows:
         cells = (f"{row['by_kind'][kind]:.1f}" if kind in row["by_kind"] else "" for kind in kinds)
         table.add_row(escape(row["route"]), f"{row['bytes_mean']:,.0f}", f"{row['accuracy']:.1f}", *cells)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.report import Report
 from protos.terminal.arguments import milliseconds, number, rate
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from splitter.planning.choices import TYPICAL
@@ -31,6 +32,7 @@ Times over it are exact over all instants at which a request may start; at its e
 examples:
   isthmus plan                                               # the built-in model, 2 Mbit/s, 60 ms
   isthmus plan --bundle bundle --uplink 64kbit/s --rtt 300ms --deadline 2s
+  isthmus plan --explain                                     # why each other choice is not the one
   isthmus plan --bundle bundle --trace lte.up --rtt 50ms --deadline 500ms
   isthmus edge profile --bundle bundle -o jetson.json        # on the device; then here:
   isthmus plan --bundle bundle --device jetson.json --html plan.html
@@ -85,6 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="expected length of an answer (default: 8)",
     )
+    parser.add_argument(
+        "--explain", action="store_true", help="say of every choice why it is not the one to take"
+    )
     add_json(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with pictures")
     parser.set_defaults(run=_run)
@@ -103,7 +108,7 @@ def _run(options: argparse.Namespace) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PIPED_WIDTH)
-    print_plan(made, console)
+    print_plan(made, console, explained=options.explain)
     if options.html:
         console.print(f"page: {options.html}", soft_wrap=True, highlight=False, markup=False)
 
@@ -114,7 +119,9 @@ def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
         DeviceProfile.load(options.device, bundle) if options.device else DeviceProfile.from_bundle(bundle)
     )
     demands = Demands(options.deadline, options.max_loss, replace(TYPICAL, tokens=options.tokens))
-    return plan(bundle.manifest, bundle.measurements, device, _link(options), demands)
+    report = Report.find(bundle)
+    count = report.count if report else 0
+    return plan(bundle.manifest, bundle.measurements, device, _link(options), demands, count)
 
 
 def _link(options: argparse.Namespace) -> Link:

@@ -65,6 +65,7 @@ class Plan:
     link: Link
     device: DeviceProfile
     demands: Demands
+    count: int = 0  # of what every accuracy was taken over; 0 where that is not told
 
     def option(self, name: str) -> Option:
         """An option by its name. Raises StopIteration if there is none."""
@@ -77,8 +78,12 @@ def plan(
     device: DeviceProfile,
     link: Link,
     demands: Demands = ORDINARY,
+    count: int = 0,
 ) -> Plan:
-    """Weigh every choice of a bundle on a link. Raises RequestError for a bundle that offers none."""
+    """Weigh every choice of a bundle on a link; `count` is what its accuracies were taken over.
+
+    Raises RequestError for a bundle that offers none.
+    """
     weighed = [
         _option(choice, link, measured.accuracy, demands)
         for choice in choices(manifest, measured, device, demands.workload)
@@ -100,6 +105,7 @@ def plan(
         link=link,
         device=device,
         demands=demands,
+        count=count,
     )
 
 

@@ -10,6 +10,28 @@ def reason(plan: Plan) -> str:
     return "; ".join(parts) + "."
 
 
+def ranked(plan: Plan) -> list[Option]:
+    """Every option: the recommended one, then those accurate enough and the others, each from the fastest."""
+    return sorted(
+        plan.options,
+        key=lambda one: (one is not plan.recommended, not one.accurate, one.late, one.total, one.name),
+    )
+
+
+def why(plan: Plan, option: Option) -> str:
+    """Why an option is not the one to take."""
+    best = plan.recommended
+    if option is best:
+        return "recommended"
+    if not option.accurate:
+        return f"loses {format_points(option.loss)}, more than {format_bound(plan.demands.max_loss)}"
+    if option.late > best.late:
+        return "misses the deadline" if option.late == 1 else f"misses the deadline in {option.late:.1%}"
+    if option.total > best.total:
+        return f"{format_time(option.total - best.total)} slower"
+    return "as fast, but sends more or is less accurate"
+
+
 def _opening(plan: Plan) -> str:
     best = plan.recommended
     costs = f"{_time(best)}, sends {_size(best)} and loses {format_points(best.loss)} in accuracy"

@@ -10,14 +10,18 @@ from rich.table import Table
 from protos.terminal.units import format_bound, format_rate
 from splitter.planning.envelope import Stretch
 from splitter.planning.plan import Option, Plan
-from splitter.planning.reason import reason
+from splitter.planning.reason import ranked, reason, why
 
 BEST, FRONT = ">", "*"
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """The table, what it was made for, the crossovers, and the recommendation."""
-    console.print(table(plan))
+def print_plan(plan: Plan, console: Console, *, explained: bool = False) -> None:
+    """The recommendation; then every choice, or, explained, every choice with why it is not the one; what the
+    numbers mean, and the crossovers.
+    """
+    console.print(escape(reason(plan)), highlight=False)
+    console.print()
+    console.print(reasons(plan) if explained else table(plan))
     for line in (legend(plan), *notes(plan)):
         console.print(escape(line), highlight=False)
     console.print()
@@ -25,21 +29,11 @@ def print_plan(plan: Plan, console: Console) -> None:
         console.print(title, style="bold")
         for low, high, name in spans(stretches):
             console.print(f"  {low:>11} .. {high:<11} {escape(name)}", highlight=False)
-    console.print()
-    console.print(escape(reason(plan)), highlight=False)
 
 
 def table(plan: Plan) -> Table:
     """Every choice in milliseconds, those of one kind together."""
-    shown = Table(
-        title=f"over {escape(plan.link.words)}",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        padding=(0, 1, 0, 0),
-    )
-    shown.add_column("", no_wrap=True)
-    shown.add_column("choice", overflow="fold")
+    shown = _empty(plan)
     for name in columns(plan):
         shown.add_column(name, justify="right", no_wrap=True)
     kind = plan.options[0].choice.kind
@@ -51,13 +45,29 @@ def table(plan: Plan) -> Table:
     return shown
 
 
+def reasons(plan: Plan) -> Table:
+    """Every choice, the best first, and why it is not recommended."""
+    shown = _empty(plan)
+    for name in ("total", "bytes", _right(plan)):
+        shown.add_column(name, justify="right", no_wrap=True)
+    shown.add_column("why", overflow="fold")
+    for option in ranked(plan):
+        choice = option.choice
+        cells = (_ms(option.total), f"{choice.bytes_up:,}", f"{choice.accuracy:.1f}%", why(plan, option))
+        best = option is plan.recommended
+        shown.add_row(
+            _marks(plan, option), escape(choice.name), *map(escape, cells), style="bold" if best else None
+        )
+    return shown
+
+
 def columns(plan: Plan) -> list[str]:
     """The numbers of a row: milliseconds, bytes up, percent of answers right, and points below the whole
     model.
     """
     tail = ["95%"] if recorded(plan) else []
     late = ["late"] if recorded(plan) and plan.demands.deadline is not None else []
-    return ["bytes", "device", "network", "cloud", "total", *tail, *late, "right", "loss"]
+    return ["bytes", "device", "network", "cloud", "total", *tail, *late, _right(plan), "loss"]
 
 
 def row(plan: Plan, option: Option) -> list[str]:
@@ -66,9 +76,17 @@ def row(plan: Plan, option: Option) -> list[str]:
     times = [_ms(time) for time in (choice.here, option.network, choice.there, option.total)]
     tail = [_ms(option.tail)] if recorded(plan) else []
     late = [f"{option.late:.1%}"] if recorded(plan) and plan.demands.deadline is not None else []
-    marks = (BEST if option.name == plan.recommended.name else " ") + (FRONT if option.front else " ")
     loss = f"{option.loss:.{2 if 0 < option.loss < 0.05 else 1}f}" + (" " if option.accurate else "!")
-    return [marks, choice.name, f"{choice.bytes_up:,}", *times, *tail, *late, f"{choice.accuracy:.1f}%", loss]
+    return [
+        _marks(plan, option),
+        choice.name,
+        f"{choice.bytes_up:,}",
+        *times,
+        *tail,
+        *late,
+        f"{choice.accuracy:.1f}%",
+        loss,
+    ]
 
 
 def recorded(plan: Plan) -> bool:
@@ -132,7 +150,8 @@ def record(plan: Plan) -> dict[str, Any]:
         },
         "device": {"machine": plan.device.machine, "measured": plan.device.measured},
         "accuracy": plan.accuracy,
-        "choices": [_record(option) for option in plan.options],
+        "n": plan.count,
+        "choices": [{**_record(option), "why": why(plan, option)} for option in plan.options],
         "fastest": [_stretch(stretch) for stretch in plan.stretches],
         "fastest_remote": [_stretch(stretch) for stretch in plan.remote],
         "deadline_uplink_bps": plan.enough,
@@ -164,6 +183,24 @@ def _record(option: Option) -> dict[str, Any]:
 
 def _stretch(stretch: Stretch) -> dict[str, Any]:
     return {"from_bps": stretch.low, "to_bps": stretch.high, "name": stretch.choice.name}
+
+
+def _empty(plan: Plan) -> Table:
+    """A table with the marks and the names, the numbers still to come."""
+    title = f"over {escape(plan.link.words)}"
+    shown = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    shown.add_column("", no_wrap=True)
+    shown.add_column("choice", overflow="fold")
+    return shown
+
+
+def _marks(plan: Plan, option: Option) -> str:
+    return (BEST if option.name == plan.recommended.name else " ") + (FRONT if option.front else " ")
+
+
+def _right(plan: Plan) -> str:
+    """The column of accuracies, with how many each was taken over."""
+    return f"right (n={plan.count})" if plan.count else "right"
 
 
 def _ms(time: float) -> str:

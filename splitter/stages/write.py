@@ -1,6 +1,7 @@
 """Write: the bundle's files into a folder beside it, and the manifest that describes them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -105,6 +106,7 @@ def write_report(
         "measure": measured.figures.measure,
         "questions": len(evaluation.subject.questions),
         "pictures": len(evaluation.subject.pictures),
+        "kinds": Counter(question.kind for _, question in evaluation.subject.questions),
         "rows": [asdict(row) for row in measured.rows],
         "fitted_on": sorted(map(fingerprint, evaluation.subject.calibration)),
         "identity": identity,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.policy.decision import CHOSEN, Decision, Request, Weights
-from edge.policy.explain import COLUMNS, explain
+from edge.policy.explain import COLUMNS, explain, sentence
 from edge.policy.policy import KEEP, decide
 from protos import bundle_pb2 as pb
 from protos.arms.rules import Rules
@@ -311,8 +311,11 @@ def test_explain_gives_a_row_for_every_arm_the_chosen_first() -> None:
     rows = explain(decision)
     assert len(rows) == len(decision.arms)
     assert all(len(row) == len(COLUMNS) for row in rows)
-    assert (rows[0][0], rows[0][-1]) == (decision.arm.name, CHOSEN)
-    assert all(row[-1] for row in rows)
+    why = COLUMNS.index("why")
+    assert (rows[0][0], rows[0][why]) == (decision.arm.name, CHOSEN)
+    assert all(row[why] for row in rows)
+    assert sentence(decision).startswith(f"{decision.arm.name} was chosen among {len(rows)}: ")
+    assert sentence(decision).endswith(f"; next, {rows[1][0]}: {rows[1][why]}")
 
 
 @given(

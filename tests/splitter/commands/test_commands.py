@@ -25,6 +25,7 @@ def test_show_prints_every_cut_and_the_rivals(bundle_path: Path, capsys: pytest.
             "webp",
             "local",
             "whole model",
+            f"n = {json.loads((bundle_path / 'report.json').read_text())['questions']}",
         )
     )
 

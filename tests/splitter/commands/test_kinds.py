@@ -6,6 +6,7 @@ import pytest
 import isthmus
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged
+from protos.report import Report
 from splitter.nano.questions import KINDS
 
 
@@ -17,6 +18,10 @@ def test_every_route_of_the_report_is_shown_by_kind(
     rows = json.loads((bundle_path / "report.json").read_text())["rows"]
     assert all(row["route"] in shown for row in rows)
     assert all(kind in shown for kind in KINDS)
+    report = Report.read(Bundle.open(bundle_path))
+    (line,) = [line.split() for line in shown.splitlines() if line.split()[:1] == ["n"]]
+    assert line[1:] == [str(report.count), *map(str, report.counts.values())]
+    assert sum(report.counts.values()) == report.count > 0
 
 
 def test_the_kinds_as_json_are_the_rows_of_the_report(

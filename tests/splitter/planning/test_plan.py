@@ -24,7 +24,8 @@ from splitter.planning.choices import Choice, choices
 from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, fastest, min_uplink
 from splitter.planning.links import Recorded, Steady
 from splitter.planning.plan import Demands, dominates, plan
-from splitter.planning.reason import reason
+from splitter.planning.reason import ranked, reason, why
+from splitter.planning.tables import columns
 from splitter.planning.traces import Trace
 from tests.splitter.planning.plans import DEVICE, MANIFEST, MEASURED, NARROW, WIDE, made, measured
 
@@ -284,6 +285,32 @@ def test_the_command_shows_every_choice_and_the_recommendation(
     assert all(one.name in shown for one in choices(MANIFEST, MEASURED, DEVICE))
     assert "take split@connector/int8-zstd" in shown
     assert "64 kbit/s .." in shown
+
+
+def test_what_to_take_stands_first_and_explained_every_other_choice_says_why_not(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--bundle", str(folder), "--uplink", "100kbit/s", "--explain") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("take split@connector/int8-zstd")
+    lines = [line.strip() for line in shown.splitlines()]
+    first, *others = lines[next(place for place, line in enumerate(lines) if line.endswith(" why")) + 1 :]
+    assert first.endswith("recommended")
+    assert others[0].endswith("slower")
+    assert "loses 2 points, more than 1 point" in shown
+
+
+def test_why_a_choice_is_not_the_one() -> None:
+    late = made(NARROW, deadline=400.0)
+    assert {why(late, option) for option in late.options if option.late == 1} >= {"misses the deadline"}
+    best, *others = ranked(late)
+    assert best is late.recommended
+    assert [option.accurate for option in others] == sorted((o.accurate for o in others), reverse=True)
+
+
+def test_how_many_an_accuracy_was_taken_over_stands_beside_it() -> None:
+    assert "right" in columns(made())
+    assert "right (n=106)" in columns(dataclasses.replace(made(), count=106))
 
 
 def test_as_json_it_is_one_object(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
