@@ -129,10 +129,17 @@ class Bundle:
         return self.path / prefix
 
     def edge_files(self) -> list[pb.File]:
-        """What a device needs beside the manifest, and the report, which tells it what was measured."""
-        beside = {REPORT, self.manifest.matching.embeddings}
+        """What a device needs of the files that the manifest names."""
+        labels = self.manifest.matching.embeddings
         return [
-            entry for entry in self._files.values() if entry.path.startswith(EDGE) or entry.path in beside
+            entry for entry in self._files.values() if entry.path.startswith(EDGE) or entry.path == labels
+        ]
+
+    def measured_files(self) -> list[pb.File]:
+        """What was measured, as far as it stands beside the manifest, which does not name it."""
+        places = {name: self.path / name for name in BESIDE}
+        return [
+            pb.File(path=name, size=place.stat().st_size) for name, place in places.items() if place.is_file()
         ]
 
     @property

@@ -28,7 +28,9 @@ def add_pack(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _PACK
     add_bundle(parser)
     parser.add_argument(
-        "--edge", action="store_true", help="what a device needs alone: the manifest, edge/ and the report"
+        "--edge",
+        action="store_true",
+        help="what a device needs alone: the manifest, edge/ and what was measured",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="PLACE", help="archive or folder")
     add_json(parser)

@@ -9,33 +9,36 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import zstandard
 
 from protos import bundle_pb2 as pb
-from protos.bundle import MANIFEST, Bundle
+from protos.bundle import BESIDE, MANIFEST, Bundle
 from protos.errors import BundleDamaged, RequestError
+from protos.measurements import MEASUREMENTS
 
 ENDINGS = (".tar.zst", ".tar")
 _LEVEL = 12
 _MAX_MANIFEST_BYTES = 16 << 20
+_MAX_MEASURED_BYTES = 64 << 20  # each file
 _CHUNK = 1 << 20
 
 
 def pack(bundle: Bundle, output: Path, *, edge: bool) -> Sequence[pb.File]:
-    """Write a bundle, or with `edge` what a device needs of it, whole or not at all; its files but the
-    manifest.
+    """Write a bundle, or with `edge` what a device needs of it, whole or not at all, with what was measured;
+    its files but the manifest.
 
     `output` is an archive where its name ends as one, else a folder. Raises RequestError for a place that is
     taken, and BundleDamaged.
     """
     _check_free(output)
-    files = bundle.edge_files() if edge else list(bundle.manifest.files)
-    for entry in files:
+    named = bundle.edge_files() if edge else list(bundle.manifest.files)
+    for entry in named:
         bundle.file(entry.path)
+    files = [*named, *bundle.measured_files()]
     with _aside(output) as aside:
         if output.name.endswith(ENDINGS):
             _write_archive(bundle, files, aside)
@@ -46,7 +49,8 @@ def pack(bundle: Bundle, output: Path, *, edge: bool) -> Sequence[pb.File]:
 
 def unpack(archive: Path, output: Path) -> Bundle:
     """Make a folder of an archive, whole or not at all. Nothing in it is believed: it gives the files that
-    its manifest names, with their digests, and is refused for anything else.
+    its manifest names, with their digests, and what was measured of that bundle; it is refused for anything
+    else.
 
     Raises RequestError for a place that is taken, and BundleError.
     """
@@ -96,16 +100,24 @@ def _extract(archive: Path, members: tarfile.TarFile, place: Path) -> None:
         if not sizes and path == MANIFEST and member.size <= _MAX_MANIFEST_BYTES:
             (place / MANIFEST).write_bytes(content.read())
             sizes = {entry.path: entry.size for entry in Bundle.open(place).manifest.files}
-        elif sizes.pop(path, -1) == member.size:
+        elif sizes.pop(path, -1) == member.size or _measured(path, member.size, sizes):
             (place / path).parent.mkdir(parents=True, exist_ok=True)
+            if (place / path).exists():
+                raise _refused(archive, f"it holds {member.name!r} twice")
             with (place / path).open("xb") as target:
                 shutil.copyfileobj(content, target, _CHUNK)
         else:
             raise _refused(archive, f"it holds {member.name!r}, which its manifest does not name so")
 
 
+def _measured(path: str, size: int, named: Mapping[str, int]) -> bool:
+    return path in BESIDE and path not in named and size <= _MAX_MEASURED_BYTES
+
+
 def _check_whole(archive: Path, bundle: Bundle) -> None:
     wrong = [problem for _, problem in bundle.verify() if problem]
+    if (bundle.path / MEASUREMENTS).exists() and bundle.unmeasured:
+        wrong.append(bundle.unmeasured)
     if wrong:
         raise _refused(archive, "; ".join(wrong))
 

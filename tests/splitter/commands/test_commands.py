@@ -113,7 +113,7 @@ def test_no_cut_at_all_is_answered_with_those_that_exist(
     [
         (["--cuts", "vision.9"], "there is no cut 'vision.9'"),
         (["--codec", "fited"], "did you mean fitted"),
-        (["--labels", "animals.txt"], "there is no file animals.txt"),
+        (["--labels", "animals.txt"], "there is no file 'animals.txt'"),
         (["--labels", "cat,dog"], "leave out --labels"),
         (["--calibration", "nowhere"], "nowhere is no folder; calibration needs a folder with at least 8"),
         (["--quantization", "static", "--precision", "int4"], "only INT8 has activations to calibrate"),

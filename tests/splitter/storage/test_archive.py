@@ -11,8 +11,9 @@ import pytest
 import zstandard
 
 import isthmus
-from protos.bundle import MANIFEST, Bundle
+from protos.bundle import MANIFEST, REPORT, Bundle
 from protos.errors import BundleDamaged, BundleError, RequestError
+from protos.measurements import MEASUREMENTS
 from splitter.nano.scenes import picture
 from splitter.storage.archive import pack, unpack
 
@@ -29,7 +30,7 @@ def files(folder: Path) -> set[str]:
 
 
 def needed(bundle: Bundle) -> set[str]:
-    return {MANIFEST} | {entry.path for entry in bundle.edge_files()}
+    return {MANIFEST, MEASUREMENTS, REPORT} | {entry.path for entry in bundle.edge_files()}
 
 
 @pytest.mark.parametrize("name", ["nano.tar.zst", "nano.tar"])
@@ -56,7 +57,8 @@ def test_a_whole_bundle_is_packed_whole(bundle: Bundle, tmp_path: Path) -> None:
     pack(bundle, tmp_path / "whole.tar", edge=False)
     found = unpack(tmp_path / "whole.tar", tmp_path / "whole")
     assert not found.edge_only
-    assert files(found.path) == {MANIFEST} | {entry.path for entry in bundle.manifest.files}
+    every = {entry.path for entry in bundle.manifest.files}
+    assert files(found.path) == {MANIFEST, MEASUREMENTS, REPORT} | every
 
 
 def test_any_tar_reads_it(bundle: Bundle, packed: Path) -> None:
@@ -68,6 +70,19 @@ def test_any_tar_reads_it(bundle: Bundle, packed: Path) -> None:
     assert {(member.mtime, member.uid, member.uname, member.mode) for member in members} == {
         (0, 0, "", 0o644)
     }
+
+
+def test_what_was_measured_comes_along_and_must_be_of_this_bundle(
+    bundle: Bundle, packed: Path, tmp_path: Path
+) -> None:
+    part = unpack(packed, tmp_path / "part")
+    assert (part.unmeasured, part.measurements) == ("", bundle.measurements)
+    measured = part.path / MEASUREMENTS
+    measured.write_text(measured.read_text().replace(bundle.digest, "0" * 64))
+    pack(Bundle.open(part.path), tmp_path / "foreign.tar", edge=True)
+    with pytest.raises(BundleDamaged, match=MEASUREMENTS):
+        unpack(tmp_path / "foreign.tar", tmp_path / "there")
+    assert not (tmp_path / "there").exists()
 
 
 def test_a_place_that_is_taken_is_left_alone(bundle: Bundle, packed: Path, tmp_path: Path) -> None:
