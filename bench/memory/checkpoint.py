@@ -18,7 +18,7 @@ from transformers.core_model_loading import revert_weight_conversion
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from protos.errors import UnknownName
-from splitter.families.checkpoint import INDEX
+from splitter.families.files.checkpoint import INDEX
 from splitter.nano.model import tokenizer as nano_tokenizer
 from splitter.nano.scenes import picture
 from splitter.storage.tail import header

@@ -17,8 +17,8 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, pr
 
 from protos.errors import CheckpointError
 from splitter.families import Generative, Processor
-from splitter.families.chat_template import chat_template
-from splitter.families.generation import obeyed
+from splitter.families.files.chat_template import chat_template
+from splitter.families.files.generation import obeyed
 
 Inputs = dict[str, Tensor]
 _PARTS = ("image_processor", "video_processor", "tokenizer")

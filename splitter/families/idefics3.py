@@ -18,7 +18,7 @@ from protos.errors import CheckpointError
 from protos.text.template import literal
 from splitter.families import IMAGE_TOKENS, Boundary, Processor
 from splitter.families.causal import Causal
-from splitter.families.image_values import check_resized, resize_filter
+from splitter.families.files.image_values import check_resized, resize_filter
 from splitter.families.processors import OneTile, normalisation
 
 _LONGEST_OF_ALL = 4096  # the processor's own bound on an edge

@@ -14,9 +14,9 @@ from transformers import AutoConfig, GenerationConfig, PretrainedConfig, PreTrai
 from protos.errors import CheckpointError
 from splitter.families import Family, Processor, family_of
 from splitter.families.causal import Causal
-from splitter.families.checkpoint import CONFIG, GENERATION, Stored, read_config, read_tensors, reading
+from splitter.families.files.checkpoint import CONFIG, GENERATION, Stored, read_config, read_tensors, reading
+from splitter.families.files.weights import WeightNames, check_loaded
 from splitter.families.processors import read_processor
-from splitter.families.weights import WeightNames, check_loaded
 
 _FP32_BYTES = 4
 _OPTIONS: dict[str, Any] = {

@@ -20,8 +20,8 @@ from protos.errors import CheckpointError
 from protos.text.prompt import PICTURE
 from protos.text.template import literal
 from splitter.families import CONNECTOR, IMAGE_TOKENS, Boundary, Family, Generative, Processor, Step, walk
-from splitter.families.chat_template import chat_template, rendered
-from splitter.families.image_values import channels, check_resized, crop_size, resize_filter
+from splitter.families.files.chat_template import chat_template, rendered
+from splitter.families.files.image_values import channels, check_resized, crop_size, resize_filter
 
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}  # else transformers asks on the terminal
 

@@ -12,7 +12,7 @@ from protos.errors import CheckpointError
 from protos.pictures.tiles import ONE_TILE
 from protos.text.prompt import here_and_now, write_prompt
 from splitter.families import Generative, Processor
-from splitter.families.generation import decoding
+from splitter.families.files.generation import decoding
 
 _MAX_TOKEN = 1 << 31
 

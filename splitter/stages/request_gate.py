@@ -19,8 +19,8 @@ from splitter.evaluate.reference import Reference
 from splitter.evaluate.subjects import Image
 from splitter.evaluate.verify import ReferenceModel, image_tokens
 from splitter.families import Matching
-from splitter.families.checkpoint import reading
-from splitter.families.generation import not_obeyed
+from splitter.families.files.checkpoint import reading
+from splitter.families.files.generation import not_obeyed
 from splitter.families.loading import Checkpoint
 from splitter.stages.run import Run
 from splitter.stages.write import token_limits

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import torch
 
 from protos.errors import CheckpointError
-from splitter.families.checkpoint import (
+from splitter.families.files.checkpoint import (
     CONFIG,
     GENERATION,
     INDEX,

@@ -16,7 +16,7 @@ from transformers.generation.logits_process import (
 
 from protos import bundle_pb2 as pb
 from protos.text.decoding import LogitsProcessor
-from splitter.families.generation import decoding
+from splitter.families.files.generation import decoding
 
 VOCABULARY, STOP = 8, 2
 TOKENS = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=12)

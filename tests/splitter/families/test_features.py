@@ -14,7 +14,7 @@ from protos.costs.estimates import CloudEstimate
 from protos.errors import CheckpointError
 from splitter.evaluate.verify import image_tokens
 from splitter.families.causal import Causal
-from splitter.families.checkpoint import read_tensors
+from splitter.families.files.checkpoint import read_tensors
 from splitter.families.loading import Checkpoint
 from splitter.recipe import Options
 from splitter.silence import silence_libraries

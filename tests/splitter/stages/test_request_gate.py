@@ -13,7 +13,7 @@ from transformers import GenerationConfig
 from protos.errors import CheckpointError
 from protos.pictures.tiles import ONE_TILE
 from protos.text.prompt import write_prompt
-from splitter.families.checkpoint import CONFIG, GENERATION
+from splitter.families.files.checkpoint import CONFIG, GENERATION
 from splitter.families.loading import Checkpoint
 from splitter.nano.scenes import picture
 from splitter.recipe import Options

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from protos.errors import CheckpointError
-from splitter.families.checkpoint import INDEX, WEIGHTS, read_tensors
+from splitter.families.files.checkpoint import INDEX, WEIGHTS, read_tensors
 from splitter.families.loading import Checkpoint
 from splitter.storage.parts import Parts
 from splitter.storage.tail import tail_bytes, write_fp16, write_tail
@@ -75,7 +75,7 @@ def test_a_file_that_shrinks_meanwhile_is_an_error(tmp_path: Path, monkeypatch: 
 
 
 def read_tensors_of(file: Path) -> Any:
-    from splitter.families.checkpoint import read_header
+    from splitter.families.files.checkpoint import read_header
 
     return read_header(file)
 

@@ -12,7 +12,7 @@ from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
 from protos.errors import CheckpointError
-from splitter.families.checkpoint import CONFIG, Stored, listed
+from splitter.families.files.checkpoint import CONFIG, Stored, listed
 
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 

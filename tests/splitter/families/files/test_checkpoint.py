@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from protos.errors import CheckpointError
 from splitter.evaluate.verify import image_tokens
 from splitter.families import generative
-from splitter.families.checkpoint import (
+from splitter.families.files.checkpoint import (
     CONFIG,
     GENERATION,
     INDEX,

@@ -8,7 +8,6 @@ from typing import Any
 from protos.errors import CheckpointError
 from protos.text.prompt import QUESTION
 from protos.text.template import literal
-from splitter.families import Processor
 
 _DEFAULT = "default"
 # Characters of private use stand for what is filled later: no template and no tokenizer writes them.
@@ -17,7 +16,7 @@ _QUESTION, _DATE, _DATE_END = "\ue000", "\ue001", "\ue002"
 _UNDATED = f"{{% macro strftime_now(format) %}}{_DATE}{{{{ format }}}}{_DATE_END}{{% endmacro %}}"
 
 
-def chat_template(processor: Processor) -> str | None:
+def chat_template(processor: Any) -> str | None:
     """The template that transformers would take: the processor's before the tokenizer's, of several the
     default. Raises CheckpointError where none of several is the default.
     """

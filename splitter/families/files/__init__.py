@@ -1,0 +1,1 @@
+"""What the files of a checkpoint folder say, each read and checked by itself."""
