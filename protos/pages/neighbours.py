@@ -1,5 +1,6 @@
 """Pages that lie in one folder, and the links between them."""
 
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -50,7 +51,7 @@ def _link_to(name: str, pages: Mapping[str, str], own: str) -> Markup:
     several = list(pages.values()).count(pages[name]) > 1
     current = "page" if name == own else None
     words = f"{pages[name]} ({name})" if several else pages[name]
-    return element("a", words, href=f"./{quote(name)}", aria_current=current)
+    return element("a", words, href=f"./{quote(os.fsencode(name))}", aria_current=current)
 
 
 def _kind(path: Path) -> str:

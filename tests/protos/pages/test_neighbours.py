@@ -4,7 +4,7 @@ import pytest
 
 from protos.errors import RequestError
 from protos.pages.document import Page
-from protos.pages.neighbours import check, neighbours, save
+from protos.pages.neighbours import check, navigation, neighbours, save
 from tests.pages import checked
 
 
@@ -69,3 +69,7 @@ def test_a_page_takes_the_place_of_an_earlier_one_of_its_kind_and_of_nothing_els
     with pytest.raises(RequestError, match="give another name"):
         save(mine, Page("Plan", "A plan", []), "plan")
     assert mine.read_text() == "<h1>mine</h1>"
+
+
+def test_a_name_that_is_not_utf8_is_linked_byte_for_byte() -> None:
+    assert 'href="./caf%E9.html"' in str(navigation({"caf\udce9.html": "plan", "b.html": "demo"}, "b.html"))
