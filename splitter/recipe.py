@@ -10,7 +10,6 @@ from pathlib import Path
 from protos import codec
 from protos.bundle import BUILT_IN, FORMAT, file_digest
 from protos.config import cache_folder
-from protos.files import check_name
 from splitter.evaluate.subjects import picture_files
 from splitter.nano import WEIGHTS
 from splitter.quantize.quant_format import QuantFormat
@@ -94,7 +93,6 @@ def _code() -> str:
 
 
 def _digests(folder: Path, advance: Callable[[int, int], None]) -> dict[str, str]:
-    check_name(folder)
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
     total, done = sum(path.stat().st_size for path in files), 0
 

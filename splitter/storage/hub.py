@@ -5,6 +5,7 @@ from pathlib import Path
 
 from protos.config import expanded
 from protos.errors import CheckpointError
+from protos.files import check_name
 
 _ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WANTED = [
@@ -19,9 +20,13 @@ _NESTED = ["*/*"]
 
 def find(name: str) -> Path:
     """The folder of that name, or of the hub's checkpoint `org/name`, fetched where it is not in the cache.
-    Raises CheckpointError.
+    Raises CheckpointError, or RequestError for a name that is not UTF-8.
     """
-    return _fetch(name) if on_hub(name) else expanded(name)
+    if on_hub(name):
+        return _fetch(name)
+    folder = expanded(name)
+    check_name(folder)
+    return folder
 
 
 def on_hub(name: str) -> bool:
