@@ -182,7 +182,7 @@ def _prompts(reference: ReferenceModel, evaluation: EvaluationSet) -> Iterator[T
         grid = evaluation.preprocessor.grid(picture)
         ids = torch.tensor(reference.prompting.ids(next(questions), grid))
         embeds = table(ids)
-        embeds[ids == reference.prompting.image_token] = image_tokens(
+        embeds[ids == reference.prompting.prompt.image_token] = image_tokens(
             reference.family, reference.model, pixels
         ).flatten(0, 1)
         yield embeds[None]
