@@ -25,7 +25,7 @@ FAR = 2.0**16
 
 @pytest.fixture(scope="module")
 def far(bundle_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The same model in BF16, in which what the decoder's layers widen to reaches 65,536 times as far: the same
+    """The same model in BF16, in which what the decoder widens to reaches 65,536 times as far: the same
     answers, by numbers beyond FP16.
     """
     folder = tmp_path_factory.mktemp("far") / "bundle"
