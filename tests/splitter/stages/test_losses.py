@@ -5,14 +5,15 @@ import pytest
 from protos import bundle_pb2 as pb
 from splitter.quantize.quant_format import QuantFormat
 from splitter.stages.losses import answer_warnings, head_warnings
-from splitter.stages.measure import Measured
 
 INT8 = QuantFormat("int8")
 
 
-def measured(whole: float, *accuracies: float) -> Measured:
-    cut = pb.Cut(name="vision.2", codecs=[pb.Codec(accuracy=accuracy) for accuracy in accuracies])
-    return Measured("answers", whole, [], [cut], [], None)
+def measured(whole: float, *accuracies: float) -> pb.Measurements:
+    figures = pb.Measurements(measure="answers", accuracy=whole)
+    for number, accuracy in enumerate(accuracies, 1):
+        figures.cuts["vision.2"].codecs[f"fitted-{number}"].accuracy = accuracy
+    return figures
 
 
 @pytest.mark.parametrize("cosines", [{"vision.2": 0.9995, "connector": 0.9991}, {"connector": 1.0}])
