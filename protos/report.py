@@ -83,6 +83,11 @@ class Report:
         return found if isinstance(found, int) and found > 0 else 0
 
     @property
+    def warnings(self) -> list[str]:
+        """What the split warned of: losses that spoil answers."""
+        return list(map(str, self._fields.get("warnings") or []))
+
+    @property
     def fitted_on(self) -> frozenset[str]:
         """The fingerprints of the pictures that the bundle was fitted on."""
         return frozenset(map(str, self._fields.get("fitted_on") or []))

@@ -11,10 +11,12 @@ from splitter.stages.cloud_costs import cloud_costs
 from splitter.stages.fit import fit
 from splitter.stages.gate import export, gate
 from splitter.stages.load import check_options, load
+from splitter.stages.losses import answer_warnings
 from splitter.stages.measure import measure
 from splitter.stages.quantise import quantise
 from splitter.stages.request_gate import request_gate
 from splitter.stages.run import Run, Say, StepProgress
+from splitter.stages.smooth import smoothed
 from splitter.stages.write import write, write_figures, write_report
 from splitter.storage.disk_space import check_disk_space, raising_disk_full
 from splitter.storage.output import check_output, made_before, put_in_place
@@ -62,7 +64,7 @@ def _split(run: Run, checkpoint: Checkpoint, output: Path, cooked: str) -> Bundl
     checkpoint.check_weights()
     request_gate(run, checkpoint, reference, evaluation)
     plan = choose_cuts(run, checkpoint, reference, evaluation)
-    tower = export(run, reference)
+    tower = smoothed(run, evaluation, export(run, reference))
     identity = gate(run, reference, evaluation, plan, tower)
     head = quantise(run, reference, evaluation, plan, tower)
     del tower  # what follows needs the room
@@ -70,11 +72,12 @@ def _split(run: Run, checkpoint: Checkpoint, output: Path, cooked: str) -> Bundl
     staging = run.parts.staging()
     manifest = write(run, checkpoint, reference, evaluation, plan, head, codings, staging)
     measured = measure(run, reference, evaluation, plan, head.pieces, manifest, staging)
+    warnings = [*head.warnings, *run.tell(answer_warnings(measured.figures))]
     costs = cloud_costs(run, reference, evaluation, plan.cuts)
     run.advance("reading the bundle", 0, 1)
     digest = write_manifest(staging, manifest)
     write_figures(digest, cooked, measured, costs, staging)
-    write_report(digest, manifest.model, evaluation, measured, head, identity, staging)
+    write_report(digest, manifest.model, evaluation, measured, head, identity, warnings, staging)
     put_in_place(staging, output)
     run.parts.remove()
     return Bundle.open(output)

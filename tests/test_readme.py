@@ -20,6 +20,7 @@ from tests.splitter.families.checkpoints import llava_clip
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
 PORT = 7070
 
 
@@ -49,7 +50,8 @@ def shell(commands: str, place: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=place,
-        env=kept | {"HOME": str(place / "home"), "OMP_NUM_THREADS": "1"},
+        env=kept
+        | {"HOME": str(place / "home"), "OMP_NUM_THREADS": "1", "PATH": f"{BIN}:{os.environ['PATH']}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,7 +3,6 @@
 import importlib.metadata
 from collections.abc import Mapping
 
-from cloud.models.placement import Placement
 from cloud.models.vision_tail import VisionTail
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
@@ -13,12 +12,13 @@ _TEXT_OVERHEAD = 8  # bytes of a text's tag and length
 _NAMES = 64 << 10  # bytes for all the short fields
 
 
-def describe(tails: Mapping[str, VisionTail], placement: Placement) -> ip.DescribeReply:
+def describe(tails: Mapping[str, VisionTail]) -> ip.DescribeReply:
     """Describe the service of these tails by digest; its load is left open."""
+    placements = [tail.placement for tail in tails.values()]
     description = ip.DescribeReply(
         version=_version(),
-        device=placement.device_name,
-        dtype=placement.dtype_name,
+        device=placements[0].device_name,
+        dtype=", ".join(dict.fromkeys(placement.dtype_name for placement in placements)),
         max_request_bytes=max(max_request_bytes(tail.bundle) for tail in tails.values()),
     )
     for tail in tails.values():

@@ -11,9 +11,8 @@ from transformers.utils import logging as transformers_logging
 from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
 from cloud.models.dual_encoder import DualEncoder
-from cloud.models.loading import model_width, open_tail
+from cloud.models.loading import load_tail
 from cloud.models.numpy_threads import limit_numpy
-from cloud.models.placement import Placement, choose
 from cloud.models.tail import Tail
 from protos.bundle import Bundle
 
@@ -29,27 +28,22 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     limit_numpy()
     if config.threads:
         torch.set_num_threads(config.threads)
-    placement = choose(config.device, config.dtype, max(map(model_width, bundles)))
     tails = {
-        digest: open_tail(bundle, placement)
+        digest: load_tail(bundle, config.device, config.dtype)
         for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
     }
-    for tail in tails.values():
-        tail.warm()
-    return asyncio.run(_serve(tails, placement, config))
+    return asyncio.run(_serve(tails, config))
 
 
-async def _serve(tails: Mapping[str, Tail | DualEncoder], placement: Placement, config: ServeConfig) -> int:
+async def _serve(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> int:
     stops = _stop_signals()
-    async with serving(tails, placement, config) as service:
-        _announce(service, list(tails.values()), placement, config)
+    async with serving(tails, config) as service:
+        _announce(service, list(tails.values()), config)
         await stops.get()
         return await _drain(service, config.drain, stops)
 
 
-def _announce(
-    service: Service, tails: Sequence[Tail | DualEncoder], placement: Placement, config: ServeConfig
-) -> None:
+def _announce(service: Service, tails: Sequence[Tail | DualEncoder], config: ServeConfig) -> None:
     if not config.loopback:
         _log.warning(
             "%s is reachable from other machines without TLS: use it on a private network only, or behind a "
@@ -60,10 +54,10 @@ def _announce(
         f"{t.bundle.manifest.model} {t.digest[:12]} at {', '.join(c.name for c in t.bundle.manifest.cuts)}"
         for t in tails
     )
-    device = (
-        f"{placement.device_name}, {placement.dtype_name} ({placement.why}), "
-        f"{torch.get_num_threads()} threads"
+    placements = dict.fromkeys(
+        f"{tail.placement.device_name}, {tail.placement.dtype_name} ({tail.placement.why})" for tail in tails
     )
+    device = f"{'; '.join(placements)}, {torch.get_num_threads()} threads"
     print(f"serving {served}, and pictures; on {device}; address {service.address}", flush=True)
     print(f"listening on {service.address}", flush=True)
 

@@ -20,7 +20,6 @@ from cloud.engine.engine import Engine
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.models.dual_encoder import DualEncoder
-from cloud.models.placement import Placement
 from cloud.models.tail import Tail
 from protos.inference_pb2_grpc import add_InferenceServicer_to_server
 
@@ -60,16 +59,14 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(
-    tails: Mapping[str, Tail | DualEncoder], placement: Placement, config: ServeConfig
-) -> AsyncIterator[Service]:
+async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> AsyncIterator[Service]:
     """A running service for these tails by digest; leaving stops it at once (drain first).
 
     Raises RequestError where it cannot listen.
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
-    description = describe(tails, placement)
+    description = describe(tails)
     with ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode") as pool:
         input_processor = InputProcessor(tails, encoder_cache, pool)
         inference = Inference(engine, input_processor, gate, description, config.max_in_flight)

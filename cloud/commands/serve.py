@@ -63,7 +63,8 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         default="auto",
         choices=DTYPES,
-        help="auto: float16 on a GPU, else the faster of bfloat16 and float32",
+        help="auto: on a GPU the checkpoint's own bfloat16, or float16 where that can hold its numbers, "
+        "else the faster of bfloat16 and float32",
     )
 
 

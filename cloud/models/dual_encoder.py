@@ -46,9 +46,10 @@ class DualEncoder(VisionTail):
         return embeddings
 
     @torch.inference_mode()
-    def warm(self) -> None:
-        """Run one picture and the bundle's own labels, so that no caller pays for what torch sets up at first
-        use.
+    def warm(self) -> bool:
+        """Run some pictures and the bundle's own labels, so that no caller pays for what torch sets up at
+        first use. Whether the dtype can hold what the model computes.
         """
-        self.enter(PICTURE_CUT, [{PICTURE_CUT: torch.zeros(1, *self._family.pixel_shape(self._model))}])
-        self.embed_texts(label_texts(self.matching, self.matching.labels or ["?"]))
+        pictures = self.enter(PICTURE_CUT, self._trial_pictures())
+        texts = self.embed_texts(label_texts(self.matching, self.matching.labels or ["?"]))
+        return bool(pictures.isfinite().all()) and bool(np.isfinite(texts).all())

@@ -1,11 +1,46 @@
-"""A bundle's model by its kind, and how wide it is."""
+"""A bundle's model by its kind, where it runs best."""
 
-from transformers import AutoConfig
+import logging
+from collections.abc import Sequence
+
+import torch
+from transformers import PretrainedConfig
 
 from cloud.models.dual_encoder import DualEncoder
-from cloud.models.placement import Placement
+from cloud.models.placement import Placement, choose
 from cloud.models.tail import Tail
 from protos.bundle import Bundle
+from protos.errors import RequestError
+from splitter.families.loading import Checkpoint
+
+_log = logging.getLogger(__name__)
+_BF16 = "BF16"  # as safetensors calls it
+
+
+def load_tail(bundle: Bundle, device: str = "auto", dtype: str = "auto") -> Tail | DualEncoder:
+    """Load a bundle's model for the options `--device` and `--dtype`, and warm it. Raises BundleError,
+    CheckpointError or RequestError.
+    """
+    checkpoint = Checkpoint(bundle.folder("cloud"))
+    width = int(checkpoint.config.get_text_config().hidden_size)
+    stored = {tensor.dtype for tensor in checkpoint.tensors.values()}
+    return first_that_computes(bundle, choose(device, dtype, width, own_dtype(checkpoint.config, stored)))
+
+
+def first_that_computes(bundle: Bundle, placements: Sequence[Placement]) -> Tail | DualEncoder:
+    """The model in the first of its placements that can hold all its numbers, warmed. Raises as above."""
+    name = bundle.manifest.model
+    for placement in placements:
+        tail = open_tail(bundle, placement)
+        if tail.warm() or placement.dtype != torch.float16:  # all others reach as far as FP32
+            return tail
+        _log.warning("the numbers of %s pass the 65,504 of float16, so it is not taken", name)
+        del tail  # before the next is loaded
+    raise RequestError(
+        f"--dtype is float16, and the numbers of {name} pass its 65,504: every answer would be refused; give "
+        "--dtype bfloat16 or float32, or leave it out",
+        bundle=bundle.digest,
+    )
 
 
 def open_tail(bundle: Bundle, placement: Placement) -> Tail | DualEncoder:
@@ -13,7 +48,11 @@ def open_tail(bundle: Bundle, placement: Placement) -> Tail | DualEncoder:
     return DualEncoder(bundle, placement) if bundle.manifest.HasField("matching") else Tail(bundle, placement)
 
 
-def model_width(bundle: Bundle) -> int:
-    """The width of a bundle's language model, from its configuration alone."""
-    config = AutoConfig.from_pretrained(bundle.folder("cloud"), local_files_only=True)
-    return int(config.get_text_config().hidden_size)
+def own_dtype(config: PretrainedConfig, stored: set[str]) -> torch.dtype:
+    """The dtype that a checkpoint was made in: what its configuration says, or BF16 where weights are stored
+    so, as those of an FP32 checkpoint are where FP16 cannot hold them.
+    """
+    said = {config.dtype, config.get_text_config().dtype}
+    if _BF16 in stored or torch.bfloat16 in said:
+        return torch.bfloat16
+    return torch.float16 if torch.float16 in said else torch.float32

@@ -1,6 +1,11 @@
-"""The device and dtype that the tail runs on: FP16 on a GPU, the faster of BF16 and FP32 on a CPU."""
+"""The device and dtype that the tail runs on: on a GPU the checkpoint's own two bytes a number, on a CPU the
+faster of BF16 and FP32.
+
+FP16 ends at 65,504, and checkpoints that were trained in BF16 pass that inside: every answer would be NaN.
+"""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,10 +37,12 @@ class Placement:
         return self.device.type
 
 
-def choose(device: str, dtype: str, width: int) -> Placement:
-    """The placement for the options `--device` and `--dtype`, and the width of the widest model.
+def choose(device: str, dtype: str, width: int, own: torch.dtype) -> list[Placement]:
+    """The placements for the options `--device` and `--dtype`, the best first: the next is for a model whose
+    numbers the one before cannot hold. There is one for a dtype that was asked for.
 
-    Raises RequestError for a GPU that is not there.
+    `width` of the language model; `own`: the checkpoint's dtype. Raises RequestError for a GPU that is not
+    there.
     """
     found = _device(device)
     if dtype != "auto":
@@ -44,10 +51,24 @@ def choose(device: str, dtype: str, width: int) -> Placement:
             if (found.type, dtype) == ("cpu", "float16")
             else ""
         )
-        return Placement(found, getattr(torch, dtype), f"asked for{slow}")
+        return [Placement(found, getattr(torch, dtype), f"asked for{slow}")]
     if found.type == "cuda":
-        return Placement(found, torch.float16, "a GPU's fastest")
-    return _faster(found, width)
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return [Placement(found, kind, why) for kind, why in gpu_dtypes(own, bf16=bf16)]
+    return [_faster(found, width)]
+
+
+def gpu_dtypes(own: torch.dtype, *, bf16: bool) -> Sequence[tuple[torch.dtype, str]]:
+    """The dtypes for a GPU, the best first, each with its reason. `own`: the checkpoint's; `bf16`: whether
+    the GPU computes in it.
+    """
+    wider = (torch.bfloat16 if bf16 else torch.float32, "its numbers pass the 65,504 of float16")
+    if own != torch.bfloat16:
+        why = "the checkpoint's own" if own == torch.float16 else "a GPU's fastest"
+        return [(torch.float16, why), wider]
+    if bf16:
+        return [(torch.bfloat16, "the checkpoint's own")]
+    return [(torch.float16, "this GPU does not compute in the checkpoint's bfloat16"), wider]
 
 
 def _device(name: str) -> torch.device:

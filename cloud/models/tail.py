@@ -43,10 +43,11 @@ class Tail(VisionTail):
         return self._family.rows(self._model, prompts, image_tokens)
 
     @torch.inference_mode()
-    def warm(self) -> None:
-        """Run one picture and one prompt, so that no caller pays for what torch sets up at first use."""
-        pixels = torch.zeros(1, *self._family.pixel_shape(self._model))
-        image_tokens = self.enter(PICTURE_CUT, [{PICTURE_CUT: pixels}])
-        batch = self.decoder_batch([self.prompts.build("?")], image_tokens)
-        batch.prefill()
-        batch.decode([0])
+    def warm(self) -> bool:
+        """Run some pictures and prompts, so that no caller pays for what torch sets up at first use. Whether
+        the dtype can hold what the model computes.
+        """
+        image_tokens = self.enter(PICTURE_CUT, self._trial_pictures())
+        batch = self.decoder_batch([self.prompts.build("?")] * len(image_tokens), image_tokens)
+        logits = torch.stack([batch.prefill(), batch.decode([0] * len(image_tokens))])
+        return not bool(logits.isnan().any())

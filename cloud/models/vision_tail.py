@@ -36,7 +36,7 @@ class VisionTail:
         self._model = load_model(folder, placement.dtype).to(placement.device)
         self._processor = load_processor(folder)
         self._codecs = _receivers(bundle)
-        self._placement = placement
+        self.placement = placement
 
     def preprocess(self, picture: NDArray[np.uint8]) -> tuple[dict[str, Tensor], Grid]:
         """RGB (h, w, 3) to pixels (tiles, 3, h, w), as the checkpoint's own processor does it.
@@ -92,8 +92,14 @@ class VisionTail:
         last = self.bundle.manifest.cuts[-1]
         return last.name, {last.boundary[0].name: image_tokens}
 
+    def _trial_pictures(self) -> list[dict[str, Tensor]]:
+        """A grey picture and a noisy one, a tile each: quiet and loud activations."""
+        shape = (1, *self._family.pixel_shape(self._model))
+        noise = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 4 - 2
+        return [{PICTURE_CUT: pixels} for pixels in (torch.zeros(shape), noise)]
+
     def _concatenate(self, tensors: Sequence[Tensor]) -> Tensor:
-        return torch.cat([tensor.to(self._placement.device, self._placement.dtype) for tensor in tensors])
+        return torch.cat([tensor.to(self.placement.device, self.placement.dtype) for tensor in tensors])
 
 
 def _receivers(bundle: Bundle) -> dict[tuple[str, str], wire.Codec]:

@@ -12,7 +12,6 @@ from protos.bundle import Bundle
 from protos.errors import NoRoute
 from protos.matching import unit
 
-_BATCH = 32
 _INPUTS, _OUTPUT = ("ids", "embeds"), "text"
 
 
@@ -36,11 +35,12 @@ class TextTower:
         self._tokenizer = read_tokenizer(bundle, spec.tokenizer)
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        """Texts as they are to embeddings (texts, width) of length 1."""
+        """Texts as they are to embeddings (texts, width) of length 1.
+
+        One at a time: each keeps its own INT8 ranges, whatever stands beside it.
+        """
         ids = np.array([encoded.ids for encoded in self._tokenizer.encode_batch(list(texts))], np.int64)
-        return np.concatenate(
-            [self._embed(ids[start : start + _BATCH]) for start in range(0, len(ids), _BATCH)]
-        )
+        return np.concatenate([self._embed(ids[text : text + 1]) for text in range(len(ids))])
 
     def _embed(self, ids: NDArray[np.int64]) -> Floats:
         (embedded,) = self._tower.run([_OUTPUT], {"ids": ids, "embeds": self._table[ids].astype(np.float32)})

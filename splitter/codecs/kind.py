@@ -61,6 +61,12 @@ class CodecKind(ABC):
     weighs: ClassVar[bool] = False  # whether it is fitted by what errors cost the tail
 
     @classmethod
+    def misfit(cls, boundary: Tensors) -> str:
+        """Why this kind cannot carry such a boundary, whatever is fitted; empty where it can."""
+        del boundary
+        return ""
+
+    @classmethod
     @abstractmethod
     def fit(cls, calibration: Calibration) -> Sequence[Coding]:
         """The codecs of this kind for a cut; none where they do not help."""

@@ -108,12 +108,14 @@ def _beside(bundle: Bundle) -> Iterator[tuple[str, str | None]]:
 def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     """Print what a bundle holds, as tables or as one JSON object."""
     if as_json:
+        facts, problems = facts_of(bundle)
         told = {
             "path": str(bundle.path),
             "digest": bundle.digest,
             "manifest": _as_dict(bundle.manifest),
             "measurements": None if bundle.unmeasured else _as_dict(bundle.measurements),
-            "precision": facts_of(bundle)[0],
+            "precision": facts,
+            "warnings": problems,
         }
         print(json.dumps(told, indent=1))
         return
@@ -126,14 +128,14 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     )
     if manifest.HasField("matching"):
         console.print(_labels(manifest.matching), highlight=False, markup=False)
-    facts, damage = facts_of(bundle)
+    facts, problems = facts_of(bundle)
     for table in head_tables(manifest, facts):
         console.print(table)
     accuracy = _accuracy(_report(bundle))
     console.print(_cuts(bundle, accuracy))
     if not bundle.unmeasured:
         console.print(_rivals(bundle.measurements, accuracy))
-    for problem in filter(None, (bundle.unmeasured, damage)):
+    for problem in filter(None, (bundle.unmeasured, *problems)):
         console.print(problem, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if leakage := leakage_table(bundle):
         console.print(leakage)

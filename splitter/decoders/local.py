@@ -2,6 +2,7 @@
 table.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,32 @@ from transformers import PreTrainedModel
 
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
+from splitter.decoders.token_table import save_table
 from splitter.families import Family
 from splitter.families.causal import Causal
+from splitter.graph.chain import Feed
 from splitter.graph.export import export
 from splitter.graph.files import save
 from splitter.graph.slim import slim
-from splitter.quantize.convert import convert
+from splitter.quantize.convert import smooth_and_convert
 from splitter.quantize.quant_format import INT8, QuantFormat
 
 _TYPES = {"llama", "qwen2", "mistral"}
 
 
 def write_local(
-    family: Family, model: PreTrainedModel, folder: Path, quant_format: QuantFormat | None = None
+    family: Family,
+    model: PreTrainedModel,
+    folder: Path,
+    prompts: Iterable[Tensor] = (),
+    quant_format: QuantFormat | None = None,
 ) -> pb.Local:
     """Write decoder.onnx and embeddings.npy into a folder; returns the manifest's entry, paths relative to
     it.
 
-    The decoder has the head's precision, but for static quantisation: pictures calibrate no decoder, so its
-    INT8 is dynamic.
+    `prompts`: embeddings (1, t, width) of some, with image tokens, on which its channels are evened out. The
+    decoder has the head's precision, but for static quantisation: what it writes calibrates no decoder, so
+    its INT8 is dynamic.
     """
     causal = _checked(family, model)
     decoder, graph = causal.decoder(model), _Decoder(causal, model)
@@ -46,9 +54,10 @@ def write_local(
         {"embeds": {1: length}, "past": {4: past}},
     )
     decoder_format = QuantFormat(quant_format.precision if quant_format else INT8)
-    save(slim(convert(exported, decoder_format)), folder / "decoder.onnx")
-    table = decoder.get_input_embeddings().weight.detach().numpy().astype(np.float16)
-    np.save(folder / "embeddings.npy", table)
+    nothing = np.zeros((*shape[:4], 0, shape[5]), np.float32)
+    feeds: list[Feed] = [{"embeds": embeds.numpy(), "past": nothing} for embeds in prompts]
+    save(slim(smooth_and_convert(exported, decoder_format, feeds)), folder / "decoder.onnx")
+    save_table(decoder.get_input_embeddings().weight, folder / "embeddings.npy")
     return pb.Local(
         decoder="decoder.onnx",
         embeddings="embeddings.npy",

@@ -1,6 +1,6 @@
 """A dual encoder's text tower for the device: an ONNX graph behind the table of token embeddings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,19 @@ from transformers import PreTrainedModel
 
 from protos import bundle_pb2 as pb
 from protos.matching import unit
+from splitter.decoders.token_table import save_table
 from splitter.evaluate.matching import ReferenceDualEncoder
 from splitter.families import Matching
-from splitter.graph.chain import open_session
+from splitter.graph.chain import Arrays, open_session
 from splitter.graph.export import export
 from splitter.graph.files import save
 from splitter.graph.slim import slim
-from splitter.quantize.convert import convert
+from splitter.quantize.convert import smooth_and_convert
 from splitter.quantize.quant_format import QuantFormat
 
 _FOLDER = "edge/local"
 _MAX_BATCH = 1024
+_CALIBRATION_TEXTS = 16
 
 
 def write_texts(
@@ -54,10 +56,18 @@ def write_texts(
     local.decoder, local.embeddings, local.tokenizer = (
         f"{_FOLDER}/{name}" for name in ("texts.onnx", "embeddings.npy", "tokenizer.json")
     )
-    save(slim(convert(exported, tower_format)), staging / local.decoder)
-    np.save(staging / local.embeddings, table.numpy().astype(np.float16))
+    feeds = list(_feeds(reference, table))
+    save(slim(smooth_and_convert(exported, tower_format, feeds)), staging / local.decoder)
+    save_table(table, staging / local.embeddings)
     reference.tokenizer.save(str(staging / local.tokenizer))
     return local
+
+
+def _feeds(reference: ReferenceDualEncoder, table: Tensor) -> Iterator[Arrays]:
+    """Some labels as the tower reads them."""
+    for encoded in reference.tokenizer.encode_batch(reference.texts[:_CALIBRATION_TEXTS]):
+        ids = np.array([encoded.ids])
+        yield {"ids": ids, "embeds": table.numpy()[ids]}
 
 
 class TextTower:
@@ -69,8 +79,11 @@ class TextTower:
         self._tokenizer = Tokenizer.from_file(str(staging / local.tokenizer))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Texts as they are to embeddings (texts, width) of length 1."""
+        """Texts as they are to embeddings (texts, width) of length 1; one at a time, as on a device."""
         ids = np.array([encoded.ids for encoded in self._tokenizer.encode_batch(list(texts))])
+        return np.concatenate([self._embed(ids[text : text + 1]) for text in range(len(ids))])
+
+    def _embed(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         (embedded,) = self._session.run(["text"], {"ids": ids, "embeds": self._table[ids].astype(np.float32)})
         return unit(embedded)
 

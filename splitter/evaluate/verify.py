@@ -17,11 +17,11 @@ from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.subjects import AGREEMENT, Image
 from splitter.families import Boundary, Family, Generative, enter, walk
 from splitter.families.causal import Causal
-from splitter.graph.chain import rows_at_once
 from splitter.nano.questions import Question
 
 GATE = 1e-4
 _GATE_TOKENS = 24
+_MAX_PIXELS = 32 * 128 * 128
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,13 @@ def image_tokens(family: Family, model: PreTrainedModel, pixels: Tensor) -> Tens
 def _image_tokens(family: Family, model: PreTrainedModel, pixels: Tensor) -> Tensor:
     *_, (last, boundary) = walk(family, model, pixels)
     return enter(family, model, last, boundary)
+
+
+def rows_at_once(shape: Sequence[int]) -> int:
+    """How many pictures of pixels (n, 3, h, w) go through the whole model's tower together: what lives in its
+    layers grows with their size.
+    """
+    return max(1, _MAX_PIXELS // (shape[-2] * shape[-1]))
 
 
 def in_batches(rows: int, size: int = 32) -> Iterable[slice]:

@@ -1,9 +1,13 @@
-"""Run a chain of ONNX pieces as the splitter needs it: whole batches, every boundary and every code kept."""
+"""Run a chain of ONNX pieces as the splitter needs it: many pictures, every boundary kept.
+
+Tile by tile all the same, as a device runs them: dynamic INT8 takes the ranges of its activations from all
+that it is given at once, so that a picture in a batch becomes other features than by itself.
+"""
 
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +20,11 @@ from splitter.graph.files import save, weight_bytes
 
 _ERRORS_ONLY = 3
 _MAX_BYTES = 64 << 20
-_MAX_PIXELS = 32 * 128 * 128
 _MAX_SECONDS = 20.0
 
 Arrays = dict[str, NDArray[np.generic]]
+Feed = Mapping[str, NDArray[np.generic]]
+Feeds = Iterable[Feed]  # what a graph is given, run by run
 
 
 def piece_session(piece: onnx.ModelProto, threads: int) -> ort.InferenceSession:
@@ -51,13 +56,6 @@ def open_session(model: bytes | str, threads: int) -> ort.InferenceSession:
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def rows_at_once(shape: Sequence[int]) -> int:
-    """How many pictures of pixels (n, 3, h, w) go through a tower together: what lives in its layers grows
-    with their size.
-    """
-    return max(1, _MAX_PIXELS // (shape[-2] * shape[-1]))
-
-
 class Chain:
     """Pieces in order, one session each."""
 
@@ -69,16 +67,14 @@ class Chain:
 
     def run(self, pixels: NDArray[np.float32], pieces: int | None = None) -> list[Arrays]:
         """Pixels (n, 3, h, w) to every output of each piece, or of the first so many, by graph name."""
-        batch = rows_at_once(pixels.shape)
-        runs = [self._run(pixels[start : start + batch], pieces) for start in range(0, len(pixels), batch)]
-        return [
-            {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-            for parts in zip(*runs, strict=True)
-        ]
+        outputs: list[Arrays] = [{PIXELS: pixels}]
+        for session in self._sessions[:pieces]:
+            outputs.append(_by_tiles(session, outputs[-1]))
+        return outputs[1:]
 
     def milliseconds(self, pixels: NDArray[np.float32], repetitions: int) -> list[float]:
         """Median time of each piece on one picture; `pixels` is (1, 3, h, w)."""
-        inputs: list[Arrays] = [{PIXELS: pixels}, *self._run(pixels)]
+        inputs: list[Arrays] = [{PIXELS: pixels}, *self.run(pixels)]
         times: list[list[float]] = [[] for _ in self._sessions]
         until = time.perf_counter() + _MAX_SECONDS
         for turn in range(repetitions):
@@ -90,25 +86,30 @@ class Chain:
                 kept.append(1e3 * (time.perf_counter() - begin))
         return [statistics.median(kept) for kept in times]
 
-    def _run(self, pixels: NDArray[np.float32], pieces: int | None = None) -> list[Arrays]:
-        outputs: list[Arrays] = [{PIXELS: pixels}]
-        for session in self._sessions[:pieces]:
-            names = [output.name for output in session.get_outputs()]
-            outputs.append(dict(zip(names, session.run(names, _inputs(session, outputs[-1])), strict=True)))
-        return outputs[1:]
-
 
 def reached(pieces: Iterable[onnx.ModelProto], pixels: NDArray[np.float32]) -> list[Arrays]:
-    """Every output of each piece, as `Chain.run` gives them, but with one piece in memory at a time. `pixels`
-    are one batch.
-    """
+    """Every output of each piece, as `Chain.run` gives them, but with one piece in memory at a time."""
     outputs: list[Arrays] = [{PIXELS: pixels}]
     for piece in pieces:
         session = piece_session(piece, 1)
-        names = [output.name for output in session.get_outputs()]
-        outputs.append(dict(zip(names, session.run(names, _inputs(session, outputs[-1])), strict=True)))
+        outputs.append(_by_tiles(session, outputs[-1]))
         del piece, session
     return outputs[1:]
+
+
+def tile_by_tile(pixels: NDArray[np.float32]) -> Iterator[Arrays]:
+    """Pixels (n, 3, h, w) as a head is given them on a device."""
+    return ({PIXELS: pixels[tile : tile + 1]} for tile in range(len(pixels)))
+
+
+def _by_tiles(session: ort.InferenceSession, known: Mapping[str, NDArray[np.generic]]) -> Arrays:
+    """What a piece makes of tensors (tiles, ...), one tile at a time."""
+    names, inputs = [output.name for output in session.get_outputs()], _inputs(session, known)
+    tiles = [
+        session.run(names, {name: values[tile : tile + 1] for name, values in inputs.items()})
+        for tile in range(len(next(iter(inputs.values()))))
+    ]
+    return {name: np.concatenate(parts) for name, parts in zip(names, zip(*tiles, strict=True), strict=True)}
 
 
 def _inputs(session: ort.InferenceSession, known: Mapping[str, NDArray[np.generic]]) -> Arrays:

@@ -24,7 +24,7 @@ def products(original: onnx.ModelProto) -> list[Product]:
     """Every MatMul with weights of the exported graph, in order."""
     weights = {tensor.name: tuple(tensor.dims) for tensor in original.graph.initializer}
     nodes = (node for node in original.graph.node if node.op_type == "MatMul" and node.input[1] in weights)
-    return [Product(node.output[0], _label(node), weights[node.input[1]]) for node in nodes]
+    return [Product(node.output[0], label(node), weights[node.input[1]]) for node in nodes]
 
 
 def restore_float(
@@ -45,7 +45,7 @@ def restore_float(
     return mixed
 
 
-def _label(node: onnx.NodeProto) -> str:
+def label(node: onnx.NodeProto) -> str:
     """The module that the exporter took the node from, or the node's own name."""
     text = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
     scopes = [scope.strip(" '\"") for scope in text.strip("[]").split(",")]

@@ -42,6 +42,11 @@ class QuantFormat:
         return self.quantization == STATIC
 
     @property
+    def integer(self) -> bool:
+        """Whether weights and activations are rounded to integers."""
+        return self.precision in (INT8, INT4)
+
+    @property
     def parts(self) -> dict[str, str]:
         """The fields that mean something for this precision: what a manifest and a report say of it."""
         fields = {

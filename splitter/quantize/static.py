@@ -5,7 +5,7 @@ nodes.
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,9 @@ from onnxruntime.quantization.calibrate import (
     PercentileCalibrater,
 )
 
-from splitter.graph.chain import open_session
-from splitter.graph.export import PIXELS
+from splitter.graph.chain import Feeds, open_session
 from splitter.quantize.quant_format import S8, QuantFormat
 from splitter.quantize.stored import store_convolutions
-
-Batches = Iterable[NDArray[np.float32]]
 
 _KINDS = ["MatMul"]
 _BINS = 1024  # onnxruntime's own 128 for entropy leave it nothing to search; its time grows with their square
@@ -35,12 +32,12 @@ _PERCENTILE = 99.999
 
 
 def to_static(
-    model: onnx.ModelProto, quant_format: QuantFormat, batches: Batches, threads: int = 1
+    model: onnx.ModelProto, quant_format: QuantFormat, feeds: Feeds, threads: int = 1
 ) -> onnx.ModelProto:
     """A copy whose MatMuls with weights stand between QDQ nodes, weights per channel; all else stays in
     float.
 
-    `batches` of pixels (n, 3, h, w) are run through the graph one after the other, and none is kept.
+    `feeds` are run through the graph one after the other, and none is kept.
     """
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "fp32.onnx"
@@ -52,7 +49,7 @@ def to_static(
         _keep_boundaries(plain.graph)
         onnx.save(plain, source)
         with contextlib.redirect_stdout(io.StringIO()):
-            ranges = _ranges(source, quant_format, batches, threads)
+            ranges = _ranges(source, quant_format, feeds, threads)
             quantised = _quantised(onnx.shape_inference.infer_shapes(plain), quant_format, ranges)
     store_convolutions(quantised)
     return quantised
@@ -75,13 +72,13 @@ def _keep_boundaries(graph: onnx.GraphProto) -> None:
     graph.node.extend(copied)
 
 
-def _ranges(source: Path, quant_format: QuantFormat, batches: Batches, threads: int) -> Any:
+def _ranges(source: Path, quant_format: QuantFormat, feeds: Feeds, threads: int) -> Any:
     """What every MatMul takes, from least to most, as the calibration method has it."""
     calibrater = _calibrater(quant_format)(source, _KINDS, (source.parent / "augmented.onnx").as_posix())
     calibrater.augment_graph()
     calibrater.infer_session = open_session(Path(calibrater.augmented_model_path).read_bytes(), threads)
-    for batch in batches:
-        calibrater.collect_data(_Once(batch))  # merges, and lets go of what it saw
+    for feed in feeds:
+        calibrater.collect_data(_Once(feed))  # merges, and lets go of what it saw
     return calibrater.compute_data()
 
 
@@ -133,10 +130,10 @@ class _Percentile(_OfInputs, PercentileCalibrater):  # type: ignore[misc]
 
 
 class _Once(CalibrationDataReader):  # type: ignore[misc]
-    """One batch, once."""
+    """One feed, once."""
 
-    def __init__(self, batch: NDArray[np.float32]) -> None:
-        self._feeds: Iterator[dict[str, NDArray[np.float32]]] = iter([{PIXELS: batch}])
+    def __init__(self, feed: Mapping[str, NDArray[np.generic]]) -> None:
+        self._feeds: Iterator[dict[str, NDArray[np.generic]]] = iter([dict(feed)])
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+    def get_next(self) -> dict[str, NDArray[np.generic]] | None:
         return next(self._feeds, None)

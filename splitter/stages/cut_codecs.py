@@ -1,5 +1,6 @@
 """The codecs of one cut: weighed once, then fitted by each kind that was asked for."""
 
+from protos.errors import CheckpointError
 from splitter.codecs.arrays import Tensors
 from splitter.codecs.coding import Coding
 from splitter.codecs.kind import Calibration, Learning, codec_kinds
@@ -26,7 +27,17 @@ def cut_codecs(
 ) -> list[Coding]:
     """The codecs that were asked for, from the cut's boundary on the calibration pictures.
 
-    `boundary`: (pictures, tokens, width) by tensor name. Without `learning` no codec is trained.
+    `boundary`: (pictures, tokens, width) by tensor name. Without `learning` no codec is trained. Raises
+    CheckpointError where none of them can carry it.
     """
+    kinds = codec_kinds(run.options.codecs)
+    misfits = {kind.name: reason for kind in kinds if (reason := kind.misfit(boundary))}
+    for name, reason in misfits.items():
+        run.say(f"{tail.cut}: {name} is left out: {reason}")
+    if len(misfits) == len(kinds):
+        raise CheckpointError(
+            f"{tail.cut}: no codec that was asked for can carry what crosses; add --codec int8-zstd",
+            cut=tail.cut,
+        )
     calibration = Calibration(boundary, weighed, tail, learning)
-    return [coding for kind in codec_kinds(run.options.codecs) for coding in kind.fit(calibration)]
+    return [coding for kind in kinds if kind.name not in misfits for coding in kind.fit(calibration)]

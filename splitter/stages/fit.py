@@ -22,7 +22,7 @@ from splitter.stages.run import Run
 
 Codings = dict[str, list[Coding]]
 
-_AT_ONCE = 64  # pictures that a chain sees together
+_AT_ONCE = 64  # further pictures that a codec is handed together
 _MAX_BOUNDARY_BYTES = 1 << 30
 _MIN_CALIBRATED = 16
 

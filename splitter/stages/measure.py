@@ -26,9 +26,9 @@ from splitter.evaluate.latency import median_milliseconds
 from splitter.evaluate.matching import Agreement
 from splitter.evaluate.measures import Measure, measure_of
 from splitter.evaluate.reference import Reference
-from splitter.evaluate.verify import Score, image_tokens, in_batches, recode
+from splitter.evaluate.verify import Score, image_tokens, in_batches, recode, rows_at_once
 from splitter.families import enter
-from splitter.graph.chain import Chain, rows_at_once
+from splitter.graph.chain import Chain
 from splitter.graph.cut_plan import CutPlan
 from splitter.stages.run import Run
 

@@ -10,7 +10,7 @@ import onnx
 
 from splitter.evaluate.evaluation_set import EvaluationSet
 from splitter.evaluate.reference import Reference
-from splitter.graph.chain import Chain, reached
+from splitter.graph.chain import Chain, Feeds, reached, tile_by_tile
 from splitter.graph.cut import cut, extracted
 from splitter.graph.cut_plan import CutPlan
 from splitter.graph.files import file_bytes, weight_bytes
@@ -21,12 +21,11 @@ from splitter.quantize.loss import COSINE, PICTURES, POINTS, CosineLoss, HeadLos
 from splitter.quantize.mixed_precision import products, restore_float
 from splitter.quantize.quant_format import FP32, QuantFormat
 from splitter.quantize.search import EFFECT_PICTURES, LossMeter, Search, search
-from splitter.quantize.static import Batches
 from splitter.quantize.timing import timing
+from splitter.stages.losses import head_warnings
 from splitter.stages.run import Run
 
 _CALIBRATION_PICTURES = 64
-_BATCH = 4
 _COMPARED_PICTURES = 8
 
 
@@ -37,6 +36,7 @@ class QuantisedHead:
     pieces: list[onnx.ModelProto]
     quant_format: QuantFormat
     facts: dict[str, Any]
+    warnings: list[str]
 
 
 def quantise(
@@ -49,7 +49,7 @@ def quantise(
     """
     asked = used = run.options.quant_format
     graph, found = _converted(run, reference, evaluation, plan, tower)
-    pieces = cut(graph, plan.graph_names)
+    pieces, warnings = cut(graph, plan.graph_names), list[str]()
     facts: dict[str, Any] = {"asked": asked.parts} | ({"search": found.facts()} if found else {})
     if asked.precision != FP32:
         measured = run.parts.value("precision", lambda: _measured(run, evaluation, plan, tower, pieces))
@@ -61,8 +61,10 @@ def quantise(
                 f"{asked.precision} insists on it"
             )
             used, graph, pieces = QuantFormat(FP32), tower, cut(tower, plan.graph_names)
+        elif found is None:  # the search has said what is lost
+            warnings = run.tell(head_warnings(asked, measured["cosine"]))
     sizes = _sizes(plan, tower, graph, pieces)
-    return QuantisedHead(pieces, used, facts | {"used": used.parts, "sizes": sizes})
+    return QuantisedHead(pieces, used, facts | {"used": used.parts, "sizes": sizes}, warnings)
 
 
 def in_format(run: Run, evaluation: EvaluationSet, tower: onnx.ModelProto) -> onnx.ModelProto:
@@ -70,9 +72,9 @@ def in_format(run: Run, evaluation: EvaluationSet, tower: onnx.ModelProto) -> on
     asked = run.options.quant_format
     if asked.precision == FP32:
         return tower
-    batches = _calibration_batches(run, evaluation)
+    feeds = _calibration_feeds(run, evaluation)
     return run.parts.model(
-        f"tower-{asked.precision}", lambda: convert(tower, asked, batches, run.options.threads)
+        f"tower-{asked.precision}", lambda: convert(tower, asked, feeds, run.options.threads)
     )
 
 
@@ -120,12 +122,12 @@ def _loss(
     return CosineLoss(original, evaluation.calibration(PICTURES[COSINE]), threads)
 
 
-def _calibration_batches(run: Run, evaluation: EvaluationSet) -> Batches:
-    """Calibration pictures for static quantisation, a few at a time."""
+def _calibration_feeds(run: Run, evaluation: EvaluationSet) -> Feeds:
+    """Calibration pictures, one prepared at a time."""
     seen = evaluation.subject.calibration[:_CALIBRATION_PICTURES]
-    for start in range(0, len(seen), _BATCH):
-        run.advance("calibrating activations", start, len(seen))
-        yield evaluation.preprocessor.pixels(seen[start : start + _BATCH])
+    for done, picture in enumerate(seen):
+        run.advance("calibrating activations", done, len(seen))
+        yield from tile_by_tile(evaluation.preprocessor.pixels([picture]))
 
 
 def _measured(

@@ -1,6 +1,6 @@
 """What every stage of a split knows of the run: the options, the finished steps, and where to report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from splitter.recipe import Options
@@ -20,3 +20,10 @@ class Run:
     parts: Parts
     say: Say
     advance: StepProgress
+
+    def tell(self, lines: Iterable[str]) -> list[str]:
+        """Say every line, and give them back for the report."""
+        told = list(lines)
+        for line in told:
+            self.say(line)
+        return told

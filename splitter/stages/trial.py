@@ -30,6 +30,7 @@ from splitter.stages.cut_codecs import cut_codecs, weigh
 from splitter.stages.gate import export
 from splitter.stages.quantise import in_format
 from splitter.stages.run import Run
+from splitter.stages.smooth import smoothed
 
 _CALIBRATION, _PICTURES = 128, 24
 _MAX_BYTES = 512 << 20  # of all candidates' boundaries on the calibration pictures
@@ -132,7 +133,7 @@ def _candidates(
 ) -> Iterator[_Candidate]:
     """Every candidate, on as many calibration pictures as have room in memory."""
     plan = CutPlan(boundary_tensors(reference.family, reference.get().model, cuts))
-    tower = in_format(run, evaluation, export(run, reference))
+    tower = in_format(run, evaluation, smoothed(run, evaluation, export(run, reference)))
     chain = Chain(cut(tower, plan.graph_names), run.options.threads)
     tiles = len(pixels) // min(_PICTURES, len(evaluation.grids))
     one = sum(values.nbytes for arrays in chain.run(pixels[:1]) for values in arrays.values())

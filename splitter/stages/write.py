@@ -5,9 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import onnx
+import torch
+from torch import Tensor
 from transformers import PretrainedConfig
 
 from protos import bundle_pb2 as pb
@@ -22,7 +25,7 @@ from splitter.decoders.text_tower import write_texts
 from splitter.evaluate.evaluation_set import EvaluationSet
 from splitter.evaluate.reference import Reference
 from splitter.evaluate.subjects import fingerprint
-from splitter.evaluate.verify import ReferenceModel
+from splitter.evaluate.verify import ReferenceModel, image_tokens
 from splitter.families.loading import Checkpoint
 from splitter.graph.chain import Chain
 from splitter.graph.cut_plan import CutPlan
@@ -46,6 +49,7 @@ _LIMITS = pb.Limits(
 )
 _QUESTION_TOKENS = 512  # room for a question behind a picture of many tokens
 _FEW_TOKENS = 8  # the least room for a question, and for an answer
+_PROMPTS = 8  # that show how far the decoder's channels reach
 
 
 def write(
@@ -74,7 +78,7 @@ def write(
     manifest.pieces.extend(_write_pieces(chain, evaluation, plan, head.pieces, staging))
     manifest.cuts.extend(_cuts(chain, evaluation, plan, codings))
     del chain
-    manifest.MergeFrom(_write_device(run, reference, staging))
+    manifest.MergeFrom(_write_device(run, reference, evaluation, staging))
     manifest.MergeFrom(_write_cloud(run, checkpoint, reference, evaluation, staging))
     for entry in manifest.cuts:
         coding.write(entry, codings[entry.name], staging)
@@ -97,6 +101,7 @@ def write_report(
     measured: Measured,
     head: QuantisedHead,
     identity: Mapping[str, float],
+    warnings: Sequence[str],
     staging: Path,
 ) -> None:
     """Accuracy and bytes of every cut and codec beside pictures, into report.json."""
@@ -111,6 +116,7 @@ def write_report(
         "fitted_on": sorted(map(fingerprint, evaluation.subject.calibration)),
         "identity": identity,
         "precision": head.facts,
+        "warnings": warnings,
     }
     (staging / REPORT).write_text(json.dumps(report, indent=1))
 
@@ -141,7 +147,7 @@ def _specs(boundary: Tensors) -> list[pb.TensorSpec]:
     return [pb.TensorSpec(name=t, dtype="float32", shape=v.shape[1:]) for t, v in boundary.items()]
 
 
-def _write_device(run: Run, reference: Reference, staging: Path) -> pb.Manifest:
+def _write_device(run: Run, reference: Reference, evaluation: EvaluationSet, staging: Path) -> pb.Manifest:
     """What the device needs to answer alone: the manifest's part about it."""
     options = run.options
     if dual_encoder := reference.dual_encoder():
@@ -150,17 +156,38 @@ def _write_device(run: Run, reference: Reference, staging: Path) -> pb.Manifest:
     if not options.with_local:
         return pb.Manifest()
     run.say("exporting the decoder for local answers")
-    return pb.Manifest(local=_write_decoder(reference.generative(), staging, options.quant_format))
+    return pb.Manifest(
+        local=_write_decoder(reference.generative(), evaluation, staging, options.quant_format)
+    )
 
 
-def _write_decoder(reference: ReferenceModel, staging: Path, quant_format: QuantFormat) -> pb.Local:
+def _write_decoder(
+    reference: ReferenceModel, evaluation: EvaluationSet, staging: Path, quant_format: QuantFormat
+) -> pb.Local:
     folder = staging / "edge" / "local"
     folder.mkdir()
-    local = write_local(reference.family, reference.model, folder, quant_format)
+    prompts = _prompts(reference, evaluation)
+    local = write_local(reference.family, reference.model, folder, prompts, quant_format)
     reference.prompting.tokenizer.save(str(folder / "tokenizer.json"))
     local.decoder, local.embeddings = f"edge/local/{local.decoder}", f"edge/local/{local.embeddings}"
     local.tokenizer = "edge/local/tokenizer.json"
     return local
+
+
+@torch.inference_mode()
+def _prompts(reference: ReferenceModel, evaluation: EvaluationSet) -> Iterator[Tensor]:
+    """Embeddings (1, t, width) of questions about a few calibration pictures, their image tokens in place."""
+    table = reference.model.get_input_embeddings()
+    questions = cycle(evaluation.questions)
+    for picture in evaluation.subject.calibration[:_PROMPTS]:
+        pixels = torch.from_numpy(evaluation.preprocessor.pixels([picture]))
+        grid = evaluation.preprocessor.grid(picture)
+        ids = torch.tensor(reference.prompting.ids(next(questions), grid))
+        embeds = table(ids)
+        embeds[ids == reference.prompting.prompt.image_token] = image_tokens(
+            reference.family, reference.model, pixels
+        ).flatten(0, 1)
+        yield embeds[None]
 
 
 def _write_cloud(

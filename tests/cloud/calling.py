@@ -83,7 +83,7 @@ async def calling(*tails: Tail | DualEncoder, **settings: Any) -> AsyncIterator[
     """A service for these tails on a free port of this machine, and a client of it."""
     config = ServeConfig(tuple(tail.bundle.path for tail in tails), port=0, **settings)
     async with (
-        serving({tail.digest: tail for tail in tails}, FP32, config) as service,
+        serving({tail.digest: tail for tail in tails}, config) as service,
         connected(service.address) as channel,
     ):
         yield Caller(service, channel, InferenceStub(channel))

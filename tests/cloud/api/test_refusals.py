@@ -312,7 +312,7 @@ class Fragile(Tail):
 async def test_a_fault_in_the_model_fails_its_batch_only(
     tail: Tail, good: ip.InferRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fragile = Fragile(tail.bundle, tail._placement)
+    fragile = Fragile(tail.bundle, tail.placement)
     async with calling(fragile) as caller:
         status, message = await caller.refusal(good)
         assert (await caller.ask(good)).text

@@ -15,7 +15,7 @@ from cloud.config import ServeConfig
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
-from tests.cloud.calling import FP32, Pixels, calling, picture_request
+from tests.cloud.calling import Pixels, calling, picture_request
 
 QUESTION = "describe the image"
 
@@ -134,4 +134,4 @@ async def test_a_taken_port_is_a_clear_error(tail: Tail) -> None:
     async with calling(tail) as caller:
         config = ServeConfig((tail.bundle.path,), port=int(caller.service.address.rpartition(":")[2]))
         with pytest.raises(RequestError, match="choose another --listen"):
-            await serving({tail.digest: tail}, FP32, config).__aenter__()
+            await serving({tail.digest: tail}, config).__aenter__()

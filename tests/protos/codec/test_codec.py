@@ -65,6 +65,13 @@ def test_a_payload_of_another_number_of_tiles_is_refused(tiles: int) -> None:
         fp16().decode(payloads, tiles)
 
 
+def test_what_passes_the_end_of_fp16_is_sent_as_its_end() -> None:
+    tensor = np.zeros(SHAPE, np.float32)
+    tensor[3, 4], tensor[0, 1] = 70_000, -1e9
+    received = fp16().decode(fp16().encode({"hidden": tensor}))["hidden"]
+    assert (received[3, 4], received[0, 1]) == (65_504, -65_504)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_refused(value: float) -> None:
     tensor = np.zeros(SHAPE, np.float16)

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from torch.nn import functional
@@ -32,6 +31,7 @@ from splitter.families.clip import Clip, Siglip
 from splitter.families.loading import load_model, load_processor
 from splitter.families.texts import text_tokenizer
 from splitter.graph.chain import Chain
+from splitter.graph.cut import cut
 from splitter.graph.export import export_tower
 from splitter.nano import WEIGHTS
 from splitter.nano.scenes import picture
@@ -79,9 +79,10 @@ def test_the_last_cut_is_the_embedding_as_one_token(dual: Dual) -> None:
 
 def test_the_pieces_chain_to_what_the_uncut_int8_graph_gives(dual: Dual) -> None:
     with silence_libraries():
-        (expected,) = Chain([to_int8(export_tower(dual.family, dual.model))]).run(dual.pixels.numpy())
-    pieces = [onnx.load(dual.bundle.file(piece.path)) for piece in dual.bundle.manifest.pieces]
-    for arrays in Chain(pieces).run(dual.pixels.numpy()):
+        uncut = to_int8(export_tower(dual.family, dual.model))
+    (expected,) = Chain([uncut]).run(dual.pixels.numpy())
+    cuts = [[value.name for value in piece.outputs] for piece in dual.bundle.manifest.pieces]
+    for arrays in Chain(cut(uncut, cuts)).run(dual.pixels.numpy()):
         assert arrays.keys() <= expected.keys()
         for name, values in arrays.items():
             np.testing.assert_array_equal(values, expected[name])
@@ -124,6 +125,12 @@ def test_the_devices_text_tower_is_near_the_whole_models(dual: Dual) -> None:
     texts = ["a photo of a cat", "zebras", "x"]
     cosines = (TextTower(dual.bundle).embed(texts) * dual.texts(texts)).sum(1)
     assert cosines.min() > 0.99
+
+
+def test_a_text_is_embedded_as_by_itself_whatever_stands_beside_it(dual: Dual) -> None:
+    tower = TextTower(dual.bundle)
+    texts = ["a photo of a cat", "zebras", "x"]
+    np.testing.assert_array_equal(tower.embed(texts), np.concatenate([tower.embed([t]) for t in texts]))
 
 
 async def test_the_service_ranks_labels_at_every_cut_as_the_whole_model_does(dual: Dual) -> None:

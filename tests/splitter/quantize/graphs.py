@@ -32,6 +32,31 @@ def tower() -> onnx.ModelProto:
     return graph.model()
 
 
+def with_outliers(model: onnx.ModelProto, factor: float = 100) -> onnx.ModelProto:
+    """A copy that computes the same, in which three channels behind each normalisation reach so many times as
+    far: its weights times the factor, the rows behind them divided by it.
+    """
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    weights = {tensor.name: tensor for tensor in changed.graph.initializer}
+    rng = np.random.default_rng(3)
+    for norm in [node for node in changed.graph.node if node.op_type == "LayerNormalization"]:
+        products = [node for node in changed.graph.node if norm.output[0] in node.input]
+        if all(node.op_type == "MatMul" for node in products):
+            chosen = rng.choice(weights[norm.input[1]].dims[0], 3, replace=False)
+            for name in norm.input[1:]:
+                _times(weights[name], chosen, factor)
+            for node in products:
+                _times(weights[node.input[1]], chosen, 1 / factor)
+    return changed
+
+
+def _times(tensor: onnx.TensorProto, rows: NDArray[np.int64], factor: float) -> None:
+    values = numpy_helper.to_array(tensor).copy()
+    values[rows] *= np.float32(factor)
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
 def pixels(count: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(size=(count, 3, SIDE, SIDE)).astype(np.float32)
 

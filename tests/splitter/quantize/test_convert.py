@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,8 +8,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from protos.errors import RequestError
-from splitter.graph.chain import Chain
+from splitter.graph.chain import Chain, Feed, tile_by_tile
 from splitter.graph.cut import cut
+from splitter.graph.export import PIXELS
 from splitter.quantize.convert import convert
 from splitter.quantize.dynamic import to_int8
 from splitter.quantize.loss import cosine
@@ -25,12 +27,8 @@ QUANTISED = [
 NEAREST = {"int8": 0.999, "int4": 0.99, "fp16": 0.99999}
 
 
-def batches() -> Iterator[NDArray[np.float32]]:
-    return (pixels(4, seed) for seed in range(1, 5))
-
-
 def converted(quant_format: QuantFormat) -> onnx.ModelProto:
-    return convert(tower(), quant_format, batches())
+    return convert(tower(), quant_format, tile_by_tile(pixels(16, 1)))
 
 
 @pytest.mark.parametrize("quant_format", [*QUANTISED, QuantFormat("fp16")], ids=str)
@@ -133,21 +131,23 @@ def test_static_activations_are_of_the_kind_asked_for(activations: str, kind: in
     assert symmetric == (activations == "s8")
 
 
-def test_static_needs_no_more_than_one_batch_at_a_time() -> None:
-    seen: list[int] = []
+def test_static_holds_no_more_than_one_picture_at_a_time() -> None:
+    held: list[weakref.ref[NDArray[np.float32]]] = []
 
-    def watched() -> Iterator[NDArray[np.float32]]:
+    def watched() -> Iterator[Feed]:
         for seed in range(3):
-            seen.append(seed)
-            yield pixels(2, seed)
+            assert [seen() for seen in held[:-1]] == [None] * len(held[:-1])
+            picture = pixels(1, seed)
+            held.append(weakref.ref(picture))
+            yield {PIXELS: picture}
+            del picture
 
     one = to_static(tower(), QuantFormat("int8", "static"), watched())
-    other = to_static(
-        tower(), QuantFormat("int8", "static"), [np.concatenate([pixels(2, seed) for seed in range(3)])]
-    )
 
-    assert seen == [0, 1, 2]
-    assert one == other
+    assert len(held) == 3
+    assert one == to_static(
+        tower(), QuantFormat("int8", "static"), [{PIXELS: pixels(1, seed)} for seed in (2, 0, 1)]
+    )
 
 
 def test_methods_of_calibration_differ_in_how_far_an_outlier_reaches() -> None:
@@ -155,7 +155,7 @@ def test_methods_of_calibration_differ_in_how_far_an_outlier_reaches() -> None:
     outlier[0] *= 30
     scales = {}
     for method in METHODS:
-        graph = to_static(tower(), QuantFormat("int8", "static", "u8", method), [outlier]).graph
+        graph = to_static(tower(), QuantFormat("int8", "static", "u8", method), tile_by_tile(outlier)).graph
         scales[method] = float(
             next(
                 numpy_helper.to_array(t)

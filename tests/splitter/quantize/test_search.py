@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from splitter.graph.chain import Chain
+from splitter.graph.chain import Chain, tile_by_tile
 from splitter.graph.slim import slim
 from splitter.quantize.convert import convert
 from splitter.quantize.dynamic import to_int8
@@ -51,7 +51,7 @@ def test_a_graph_with_every_product_freed_computes_as_before_but_for_its_convolu
     original = tower()
 
     freed = restore_float(
-        convert(original, quant_format, [pixels(4)]),
+        convert(original, quant_format, tile_by_tile(pixels(4))),
         original,
         {product.output for product in products(original)},
     )

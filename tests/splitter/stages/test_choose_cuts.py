@@ -46,7 +46,8 @@ def test_the_cuts_of_a_checkpoint_are_tried_once_and_the_best_are_published(
     assert found[-1] == "connector"
     assert found == [name for name in ("vision.1", "vision.2", "connector") if name in found]
     assert f"slower): {', '.join(found)}" in told[-1]
-    assert first == len(tried) == 3
+    assert first == len(tried)
+    assert tried.count("trying cuts") == 3
 
 
 NANO = ["vision.1", "vision.2", "vision.3", "vision.4", "vision.5", "vision.6", "connector"]

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 
 from splitter.quantize.quant_format import QuantFormat
-from tests.splitter.quantize.graphs import kinds, tower
+from splitter.stages.smooth import smoothed
+from tests.splitter.quantize.graphs import kinds, tower, with_outliers
 from tests.splitter.quantize.small import Small, Working
 
 pytestmark = pytest.mark.slow
@@ -12,7 +15,7 @@ SLOWER = {
     "between": [0.78, 0.83],
     "clearly_slower": True,
     "bytes": {"fp32": 100, "form": 26},
-    "cosine": {"connector": 0.99},
+    "cosine": {"connector": 0.999},
 }
 
 
@@ -61,6 +64,34 @@ def test_every_form_is_timed_and_compared_with_fp32(working: Working, quant_form
     assert facts["speed"] == facts["milliseconds"]["fp32"] / facts["milliseconds"]["form"] > 0
     assert list(facts["cosine"]) == ["vision.1", "vision.2", "connector"]
     assert all(0.98 < near <= 1 for near in facts["cosine"].values())
+
+
+def test_a_form_that_loses_much_is_warned_of_with_its_loss_and_what_helps(
+    working: Working, said: list[str]
+) -> None:
+    head = working(quant_format=QuantFormat("int8")).quantise(with_outliers(tower()))
+
+    (warning,) = head.warnings
+    assert said[-1] == warning
+    assert re.fullmatch(
+        r"warning: INT8 dynamic loses \d+\.\d percent of cosine at [\w.]+, .*--max-loss 0\.5 .*", warning
+    )
+
+
+def test_what_was_searched_for_a_bound_is_not_warned_of_again(working: Working) -> None:
+    assert (
+        not working(quant_format=QuantFormat("int8"), max_loss=90).quantise(with_outliers(tower())).warnings
+    )
+
+
+def test_an_outlier_that_was_smoothed_is_not_warned_of(working: Working) -> None:
+    work = working(quant_format=QuantFormat("int8"))
+    assert not work.quantise(smoothed(work.run, work.evaluation, with_outliers(tower()))).warnings
+
+
+def test_a_head_in_fp32_is_not_smoothed(working: Working) -> None:
+    work = working(quant_format=QuantFormat("fp32"))
+    assert smoothed(work.run, work.evaluation, with_outliers(tower())) == with_outliers(tower())
 
 
 def test_fp32_is_not_compared_with_itself(working: Working) -> None:
