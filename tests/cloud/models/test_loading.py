@@ -16,7 +16,7 @@ from cloud.models.placement import Placement
 from cloud.models.tail import Tail
 from protos.bundle import MANIFEST, Bundle, write_manifest
 from protos.errors import RequestError
-from splitter.families.checkpoint import WEIGHTS
+from splitter.families.files.checkpoint import WEIGHTS
 from tests.cloud.calling import FP32, Pixels, calling, picture_request
 
 FP16 = Placement(torch.device("cpu"), torch.float16, "for tests")
