@@ -53,8 +53,8 @@ def split(
         try:
             return _split(Run(options, parts, say, advance), checkpoint, output, cooked)
         except KeyboardInterrupt:
-            if parts.kept:
-                say(f"finished steps are kept in {parts.folder}")
+            kept = f"finished steps are kept in {parts.folder}, " if parts.kept else ""
+            say(f"interrupted; {kept}the same command goes on from there")
             raise
 
 

@@ -1,7 +1,6 @@
 """`isthmus split`: a checkpoint in, a bundle out."""
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,12 +160,8 @@ def chosen_options(options: argparse.Namespace) -> Options:
 
 
 def _run(options: argparse.Namespace) -> None:
-    try:
-        with progress() as shown:
-            bundle = _split(options, shown)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from there", file=sys.stderr)
-        raise
+    with progress() as shown:
+        bundle = _split(options, shown)
     print_bundle(bundle, as_json=options.json)
 
 
