@@ -11,6 +11,7 @@ from bench.codec.candidates import uploads
 from bench.rig.machine import WARM_UP
 from protos.bundle import Bundle
 from protos.errors import BundleMissing, CheckpointError, RequestError
+from protos.mistaken import PARTS_MARK
 from splitter.nano.scenes import picture
 
 KINDS = {
@@ -69,6 +70,12 @@ def test_a_bundle_is_measured_on_scenes(
     assert ">fitted<" in drawing
 
 
+def written(folder: Path) -> dict[Path, int]:
+    """When each finished result was."""
+    found = {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
+    return {path: when for path, when in found.items() if path.name != PARTS_MARK}
+
+
 @pytest.mark.slow
 def test_finished_results_are_not_measured_again(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -81,10 +88,10 @@ def test_finished_results_are_not_measured_again(
         json.dumps({"0.png": ["a small red ring"], "1.png": ["a large blue star"]})
     )
     assert bench("--bundle", bundle.path, "--data", photos) == 0
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "bench").rglob("*.json")}
+    kept = written(tmp_path / "cache" / "bench")
     first = capsys.readouterr().out
     assert bench("--bundle", bundle.path, "--data", photos) == 0
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "bench").rglob("*.json")} == kept
+    assert written(tmp_path / "cache" / "bench") == kept
     assert len(kept) == 1 + 6 + sum(len(cut.codecs) for cut in bundle.manifest.cuts)
     assert "NLL at most +0.01" in first
     assert first.partition("who wins")[2] == capsys.readouterr().out.partition("who wins")[2]
@@ -103,10 +110,12 @@ def test_questions_for_scenes_are_refused(
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
     bundle: Bundle, tmp_path: Path
 ) -> None:
-    assert (
-        bench("--bundle", bundle.path, "--data", "nano", "-o", tmp_path / "none" / "codec.json")
-        == RequestError.exit_code
-    )
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "codec.json", tmp_path):
+        for option in ("-o", "--html"):
+            status = bench("--bundle", bundle.path, "--data", "nano", option, place)
+            assert status == RequestError.exit_code
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
