@@ -79,11 +79,7 @@ class Bundle:
             if part not in self._checked:
                 problem = self._problem(self._entry(part))
                 if problem:
-                    raise BundleDamaged(
-                        f"bundle {self.path}: {problem}; fetch or split it again",
-                        file=part,
-                        bundle=self.digest,
-                    )
+                    raise BundleDamaged(self._remedy(part, problem), file=part, bundle=self.digest)
                 self._checked.add(part)
         return self.path / path
 
@@ -112,6 +108,11 @@ class Bundle:
         """Every file with what is wrong with it, or None; of a device's part those that a device needs."""
         for entry in self.edge_files() if self.edge_only else self._files.values():
             yield entry, self._problem(entry)
+
+    def _remedy(self, path: str, problem: str) -> str:
+        if self.edge_only and path not in {entry.path for entry in self.edge_files()}:
+            return f"bundle {self.path} is a device's part and holds no {path}; give the whole bundle"
+        return f"bundle {self.path}: {problem}; fetch or split it again"
 
     def _entry(self, path: str) -> pb.File:
         if path not in self._files:
