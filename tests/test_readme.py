@@ -20,7 +20,6 @@ from tests.splitter.families.checkpoints import llava_clip
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-BIN = Path(sys.executable).parent
 PORT = 7070
 
 
@@ -47,11 +46,11 @@ def block(heading: str) -> str:
 
 def shell(commands: str, place: Path) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ISTHMUS", "XDG"))}
+    path = os.pathsep.join((f"{sys.prefix}/bin", os.environ["PATH"]))  # as where it is activated
     return subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", commands],
         cwd=place,
-        env=kept
-        | {"HOME": str(place / "home"), "OMP_NUM_THREADS": "1", "PATH": f"{BIN}:{os.environ['PATH']}"},
+        env=kept | {"HOME": str(place / "home"), "OMP_NUM_THREADS": "1", "PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

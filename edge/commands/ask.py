@@ -33,6 +33,7 @@ from protos.labels import Labels, named_labels
 from protos.report import Report
 from protos.terminal.arguments import milliseconds, number, whole
 from protos.terminal.options import add_bundle, add_credentials, add_json, open_bundle, peer_of
+from protos.text.template import places
 
 _PIPED_WIDTH = 120
 _SHOWN = 10  # labels, of what may be hundreds
@@ -109,6 +110,10 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps(_as_json(answer)))
         return
     print("" if live else answer.text, flush=True)
+    if options.question and "question" not in places(bundle.manifest.prompt.template):
+        _note(
+            f"{bundle.manifest.model} is a captioner: it says what it sees, whatever the question", "yellow"
+        )
     _print_how(answer)
     if options.explain:
         _print_why(answer, _count(bundle))

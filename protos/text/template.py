@@ -19,6 +19,11 @@ def literal(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def places(template: str) -> set[str]:
+    """The names of the places that a template has."""
+    return {place["name"] for place in _PLACE.finditer(template) if place["name"]}
+
+
 def fill(template: str, values: Mapping[str, str], now: datetime | None = None) -> str:
     """A template with its places filled; what the values hold stays as it is.
 

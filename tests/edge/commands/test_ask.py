@@ -15,7 +15,7 @@ import isthmus
 from edge import config
 from edge.link.link import Link
 from edge.testing.scripted_cloud import falls_silent, refuses, says, serving
-from protos.bundle import Bundle
+from protos.bundle import Bundle, write_manifest
 from splitter.nano.scenes import picture
 
 QUESTION = "describe the image"
@@ -94,6 +94,19 @@ def test_a_cloud_answers_where_the_device_must_not(scene: str, capsys: pytest.Ca
     with serving(says("a ", "cat")) as cloud:
         status, out, _ = ask(scene, QUESTION, "--cloud", cloud.address, "--no-local", capsys=capsys)
     assert (status, out) == (0, "a cat\n")
+
+
+def test_of_a_captioner_it_is_said_that_the_question_is_not_read(
+    scene: str, damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = Bundle.open(damaged).manifest
+    manifest.prompt.template = manifest.prompt.template.replace("{question}", "describe the image")
+    (damaged / "manifest.json").unlink()
+    write_manifest(damaged, manifest)
+    _, out, told = ask(scene, "why?", "--bundle", str(damaged), capsys=capsys)
+    assert (out, "nano is a captioner" in told) == (ask(scene, QUESTION, capsys=capsys)[1], True)
+    assert "captioner" not in ask(scene, QUESTION, capsys=capsys)[2]
+    assert "captioner" not in ask(scene, "--bundle", str(damaged), capsys=capsys)[2]
 
 
 def test_options_reach_the_cloud(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
