@@ -17,6 +17,8 @@ def reaches(model: onnx.ModelProto, channels: Mapping[str, int], feeds: Feeds, t
 
     No value leaves the graph whole: those of a large tower would take gigabytes.
     """
+    if not channels:
+        return {}
     graph = model.graph
     nodes, outputs = len(graph.node), len(graph.output)
     try:  # in place: a copy would hold the weights twice

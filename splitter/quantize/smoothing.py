@@ -63,9 +63,28 @@ def fold(model: onnx.ModelProto, reach: Reaches) -> None:
 def seams(model: onnx.ModelProto) -> list[Seam]:
     """Where scales can be folded: behind normalisations and behind attention's values, where nothing but
     MatMuls with weights takes what they give.
+
+    A vector that several nodes share, as the exporter lets those that are equal, is first copied for each.
     """
+    _unshare(model.graph)
     wiring = _Wiring(model.graph)
     return [seam for node in model.graph.node if (seam := wiring.seam(node))]
+
+
+def _unshare(graph: onnx.GraphProto) -> None:
+    vectors = {
+        tensor.name: tensor
+        for tensor in graph.initializer
+        if len(tensor.dims) == 1 and tensor.data_type == TensorProto.FLOAT
+    }
+    taken: set[str] = set()
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name in taken and name in vectors:
+                node.input[place] = f"{name}/{node.output[0]}/{place}"
+                graph.initializer.add().CopyFrom(vectors[name])
+                graph.initializer[-1].name = node.input[place]
+            taken.add(name)
 
 
 def _scale(reach: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -74,6 +74,30 @@ def test_a_normalisation_and_the_one_product_behind_it_are_a_seam() -> None:
     ]
 
 
+def test_normalisations_that_share_their_weights_are_smoothed_each_by_itself() -> None:
+    model = tower()
+    norms = [node for node in model.graph.node if node.op_type == "LayerNormalization"]
+    norms[1].input[1] = norms[0].input[1]
+    before = ran(model)
+
+    after = ran(smooth_small(model))
+
+    assert [seam.value for seam in seams(model)] == ["layer1.normed", "layer2.normed"]
+    assert norms[1].input[1] != norms[0].input[1]
+    assert all(np.array_equal(after[name], values) for name, values in before.items())
+
+
+def test_a_graph_without_seams_is_left_as_it_is() -> None:
+    model = tower()
+    for number in (1, 2):
+        model.graph.output.append(
+            helper.make_tensor_value_info(f"layer{number}.normed", onnx.TensorProto.FLOAT, None)
+        )
+    before = onnx.ModelProto.FromString(model.SerializeToString())
+
+    assert smooth_small(model) == before
+
+
 def crosses(model: onnx.ModelProto) -> None:
     model.graph.output.append(helper.make_tensor_value_info("layer2.normed", onnx.TensorProto.FLOAT, None))
 
