@@ -107,6 +107,14 @@ def test_texts_are_read_as_the_family_reads_them(dual: Dual) -> None:
     assert len(expected[0]) == {"clip": 77, "siglip": 64}[dual.family.name]
 
 
+def test_a_tokenizer_that_cannot_pad_is_refused(tmp_path: Path) -> None:
+    clip(tmp_path)
+    processor = load_processor(tmp_path)
+    processor.tokenizer.pad_token = None
+    with pytest.raises(CheckpointError, match=r"write pad_token into tokenizer_config\.json"):
+        text_tokenizer(processor, 8)
+
+
 def test_siglips_texts_are_the_same_in_capitals_and_with_punctuation(dual: Dual) -> None:
     plain, dressed = dual.texts(["a photo of a cat"]), dual.texts(["A photo, of a CAT!"])
     assert np.allclose(plain, dressed) == (dual.family.name == "siglip"), "CLIP reads punctuation"
