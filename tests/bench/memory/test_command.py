@@ -27,7 +27,9 @@ def test_a_small_checkpoint_is_written_split_watched_and_thrown_away(
 
     assert isthmus.main(arguments) == 0
 
-    figures = MemoryFigures(**json.loads((tmp_path / "figures.json").read_text()))
+    told = json.loads((tmp_path / "figures.json").read_text())
+    del told["generator"]
+    figures = MemoryFigures(**told)
     assert figures.resident >= figures.anonymous > 100e6
     assert 2 * figures.checkpoint == figures.language + figures.tower
     assert any("identity" in step["step"] for step in figures.steps)
