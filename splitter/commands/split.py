@@ -82,6 +82,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also export the language model, so that the device can answer alone",
     )
+    _add_measuring(parser)
+    add_precision(parser)
+    _add_labels(parser)
+    parser.add_argument(
+        "--threads",
+        type=whole(),
+        default=1,
+        metavar="N",
+        help="threads of the timed head (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way"
+    )
+    add_json(parser)
+    parser.set_defaults(run=_run)
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    """What losses are measured on, and the codecs that are fitted for it."""
     parser.add_argument(
         "--report-pictures",
         type=whole(),
@@ -111,7 +130,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="what training learned codecs may take (default: %(default)s)",
     )
-    add_precision(parser)
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
     matching = parser.add_argument_group("dual encoders (CLIP, SigLIP)")
     matching.add_argument("--labels", help="the bundle's own: comma-separated, or a file with one a line")
     matching.add_argument(
@@ -120,18 +141,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help='what the text tower reads for one, as "a photo of a {label}"',
     )
-    parser.add_argument(
-        "--threads",
-        type=whole(),
-        default=1,
-        metavar="N",
-        help="threads of the timed head (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way"
-    )
-    add_json(parser)
-    parser.set_defaults(run=_run)
 
 
 def chosen_options(options: argparse.Namespace) -> Options:
