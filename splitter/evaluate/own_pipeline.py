@@ -56,14 +56,16 @@ class OwnPipeline:
                 add_generation_prompt=True,
                 tokenize=True,
                 return_dict=True,
-                return_tensors="pt",
+                return_tensors="np",
                 processor_kwargs={"images_kwargs": options},
             )
-            return dict(made)
+            return _tensors(made)
         text = self.family.own_text(self.processor, question)
         if text is None:
             return None
-        return dict(self.processor(images=[given], text=[text], images_kwargs=options, return_tensors="pt"))
+        return _tensors(
+            self.processor(images=[given], text=[text], images_kwargs=options, return_tensors="np")
+        )
 
     @torch.inference_mode()
     def answer(self, model: PreTrainedModel, inputs: Inputs, max_tokens: int) -> list[int]:
@@ -126,6 +128,10 @@ class _NoVideos:
 
     def __getattr__(self, name: str) -> None:
         return None
+
+
+def _tensors(made: Mapping[str, Any]) -> Inputs:
+    return {name: torch.as_tensor(values) for name, values in made.items()}
 
 
 def _overruled(processor: Any) -> dict[str, object]:
