@@ -123,9 +123,9 @@ def _setting(
         "device": "ONNX Runtime on the CPU, one thread",
         "cloud": served,
         "repetitions": f"{questions} questions for each strategy and link, after {WARM_UP} that do not count",
-        "JPEG": (
-            f"quality {quality}, the smallest of the report that loses at most a point; its whole "
-            "request message is counted"
+        "picture beside an answer": (
+            f"JPEG, quality {quality}, the smallest that loses at most a point; its whole request message is "
+            "counted"
         ),
         **{f"strategy {strategy.name}": strategy.words for strategy in chosen},
     }
