@@ -11,6 +11,9 @@ from protos.errors import PictureError, PromptError, RequestError
 
 MAX_ID_BYTES = 256
 _MAX_ELONGATED = 50  # longer edge to shorter
+_MAX_EDGE = 1 << 14  # of a picture that is sent; as WebP has it
+_MAX_SHRINKING = 64  # pixels of a picture that is sent to those that the model takes
+_MIN_ACCEPTED = 1 << 24  # pixels that are accepted whatever the model takes: a telephone's photograph
 
 
 def check_identity(identity: str) -> None:
@@ -63,6 +66,32 @@ def check_elongation(height: int, width: int, preprocessing: pb.Preprocessing) -
             "times as long as wide: cut it"
         )
         raise PictureError(message, width=width, height=height)
+
+
+def max_sent_pixels(manifest: pb.Manifest) -> int:
+    """How many pixels a picture that is sent may have: 64 times what the model takes, or 16 million where
+    that is more; never more than the bundle's own limit.
+    """
+    steps, tiles = manifest.preprocessing.resizes, manifest.preprocessing.tiles
+    taken = [step.height * step.width for step in steps]
+    taken += [max(step.longest_edge, step.shortest_edge) ** 2 for step in steps]
+    accepted = max(_MIN_ACCEPTED, _MAX_SHRINKING * max([tiles.side**2 * tiles.max, *taken]))
+    return min(accepted, manifest.limits.max_picture_pixels)
+
+
+def check_sent_size(height: int, width: int, manifest: pb.Manifest) -> None:
+    """Raises PictureError for a picture that is sent with more pixels than it may have, or none, or that is
+    so long that a resize of it takes more than its pixels tell.
+    """
+    facts = {"width": width, "height": height}
+    claim = f"the picture is {width} x {height}"
+    if not width or not height:
+        raise PictureError(f"{claim}; save it again", **facts)
+    if width * height > (accepted := max_sent_pixels(manifest)):
+        raise PictureError(f"{claim}, at most {accepted} pixels are accepted: scale it down", **facts)
+    if max(height, width) > _MAX_EDGE:
+        raise PictureError(f"{claim}, an edge may have {_MAX_EDGE} pixels at most: scale it down", **facts)
+    check_elongation(height, width, manifest.preprocessing)
 
 
 def check_labels(labels: Sequence[str], manifest: pb.Manifest) -> None:

@@ -91,7 +91,7 @@ def test_an_upload_format_is_one_line(bundle: Bundle, monkeypatch: pytest.Monkey
     monkeypatch.setitem(UPLOAD_FORMATS, added.name, added)
     data = encode_picture(PICTURE, added.name, added.qualities[0])
     assert np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)).shape == PICTURE.shape
-    assert open_picture(data, bundle.manifest.limits).size == (160, 96)
+    assert open_picture(data, bundle.manifest).size == (160, 96)
 
 
 def test_a_codec_is_two_files(add: Add, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from PIL import Image
 
 from protos import bundle_pb2 as pb
 from protos.errors import PictureError, TooLarge
-from protos.pictures.files import inspect, own_pixels
-from protos.pictures.files.table import PictureFile, ReadBy
+from protos.limits import check_sent_size
+from protos.pictures.files import inspect_sent
+from protos.pictures.files.table import PictureFile
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -26,9 +27,9 @@ _TURNS = {
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def decode_picture(data: bytes, limits: pb.Limits) -> NDArray[np.uint8]:
+def decode_picture(data: bytes, manifest: pb.Manifest) -> NDArray[np.uint8]:
     """A file's bytes as upright RGB (h, w, 3). Raises PictureError or TooLarge."""
-    picture = open_picture(data, limits)
+    picture = open_picture(data, manifest)
     try:
         return on_white(picture)
     except (ValueError, OSError) as error:
@@ -38,19 +39,20 @@ def decode_picture(data: bytes, limits: pb.Limits) -> NDArray[np.uint8]:
         raise PictureError(message) from error
 
 
-def open_picture(data: bytes, limits: pb.Limits) -> Image.Image:
+def open_picture(data: bytes, manifest: pb.Manifest) -> Image.Image:
     """A file's bytes as an upright picture of 8 bits a channel, in its own mode. Raises PictureError or
     TooLarge.
     """
-    if len(data) > limits.max_picture_bytes:
+    max_bytes = manifest.limits.max_picture_bytes
+    if len(data) > max_bytes:
         message = (
-            f"the picture has {len(data)} bytes, at most {limits.max_picture_bytes} are accepted: "
+            f"the picture has {len(data)} bytes, at most {max_bytes} are accepted: "
             "scale it down, or compress it more"
         )
         raise TooLarge(message, bytes=len(data))
-    file = inspect(data)
-    _check_pixels(file, limits.max_picture_pixels)
-    image = Image.fromarray(own_pixels(file)) if file.kind.read_by is ReadBy.US else _decoded(file)
+    file = inspect_sent(data)
+    check_sent_size(file.height, file.width, manifest)
+    image = _decoded(file)
     turn = _TURNS.get(file.orientation)
     return image.transpose(turn) if turn is not None else image
 
@@ -61,18 +63,6 @@ def on_white(picture: Image.Image) -> NDArray[np.uint8]:
         opaque = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
     return np.array(picture.convert("RGB"))
-
-
-def _check_pixels(file: PictureFile, max_pixels: int) -> None:
-    if not file.width or not file.height:
-        raise PictureError(f"the picture claims {file.width} x {file.height} pixels; save it again")
-    if file.width * file.height > max_pixels:
-        raise PictureError(
-            f"the picture is {file.width} x {file.height}, at most {max_pixels} pixels are accepted: "
-            "scale it down",
-            width=file.width,
-            height=file.height,
-        )
 
 
 def _decoded(file: PictureFile) -> Image.Image:
@@ -99,9 +89,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if not image.mode.startswith("I;16"):
         image.load()
         return image
-    values = np.asarray(image).astype(np.uint16)
+    values = np.asarray(image)
     shades = (values >> 8).astype(np.uint8)
     shade = image.info.get("transparency")
-    return Image.fromarray(
-        np.where(values == shade, 255, shades).astype(np.uint8) if shade is not None else shades
-    )
+    if shade is not None:
+        shades[values == shade] = 255
+    return Image.fromarray(shades)

@@ -35,7 +35,7 @@ def _cached_frame(tail: VisionTail, frame: str, embeds: CachedEmbeds) -> VisionI
 
 
 def _picture(tail: VisionTail, data: bytes) -> VisionInput:
-    boundary, grid = tail.preprocess(decode_picture(data, tail.limits))
+    boundary, grid = tail.preprocess(decode_picture(data, tail.bundle.manifest))
     frame = frame_digest(tail.digest, PICTURE_CUT, "", ONE_TILE, [("picture", data)])
     return VisionInput(PICTURE_CUT, boundary, grid, frame)
 

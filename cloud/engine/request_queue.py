@@ -23,7 +23,8 @@ class RequestQueue:
         self.mean_milliseconds = 0.0
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        """Jobs that wait, and requests that are still decoded."""
+        return len(self._jobs) + self._entering
 
     @contextmanager
     def entering(self) -> Iterator[None]:
@@ -37,7 +38,7 @@ class RequestQueue:
 
     def _check_room(self) -> None:
         """Raises CloudBusy where another job would not fit."""
-        waiting = len(self._jobs) + self._entering
+        waiting = len(self)
         if waiting >= self._max_waiting:
             message = (
                 f"{waiting} requests wait here already, as many as are let in; try again in a "

@@ -24,6 +24,8 @@ _READERS: dict[bytes, Callable[[bytes], PictureFile]] = {
     b"PF": pnm.read,
     b"Pf": pnm.read,
 }
+_SENT = (png.MAGIC, b"\xff\xd8", b"RIFF")
+SENT_FORMATS = "JPEG, PNG, WebP or AVIF"  # what the cloud decodes; each bounds what its header promises
 _CUT_OFF = "the picture's file ends early; get it again"
 
 
@@ -40,6 +42,16 @@ def inspect(data: bytes) -> PictureFile:
         return read(data)
     except (struct.error, IndexError) as error:
         raise PictureError(_CUT_OFF) from error
+
+
+def inspect_sent(data: bytes) -> PictureFile:
+    """What a file that came over the wire says of itself. Raises PictureError for other than SENT_FORMATS."""
+    if data and not data.startswith(_SENT) and not avif.is_avif(data):
+        raise PictureError(
+            f"this is not a picture of a kind that is sent; send {SENT_FORMATS}: open it with an image "
+            "program and save it as PNG, or ask by `isthmus ask`, which reads more kinds"
+        )
+    return inspect(data)
 
 
 def own_pixels(file: PictureFile) -> Pixels:

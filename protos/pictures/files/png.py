@@ -12,8 +12,9 @@ from protos.pictures.files.table import KINDS, PictureFile, refusal
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _DECODED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _GREY, _RGB, _ALPHA = 0, 2, 4
+_MAX_KEY = 80  # bytes, with the 0 behind it
 _MAX_TEXT = 1 << 20  # of a text chunk once it is unpacked
-_XMP_KEY, _PROFILE_KEY = b"XML:com.adobe.xmp", b"Raw profile type exif"
+_XMP_KEY, _PROFILE_KEY, _EXIF_KEY = b"XML:com.adobe.xmp", b"Raw profile type exif", b"exif"
 _Chunk = tuple[bytes, memoryview]  # name; the whole of it, with length and checksum
 
 
@@ -86,34 +87,37 @@ def _check_first_frame(chunks: Sequence[_Chunk], size: tuple[int, int]) -> None:
 
 
 def _descriptions(chunks: Sequence[_Chunk]) -> tuple[bytes, bytes]:
-    """EXIF and XMP, from chunks before and behind the pixels; of several the last."""
-    exif, profile, xmp = b"", b"", b""
-    for chunk in chunks:
-        key, text = _text(chunk)
-        if chunk[0] == b"eXIf":
-            exif = bytes(_content(chunk))
-        elif chunk[0] == b"tEXt" and key == b"exif":
-            exif = text
-        elif key == _PROFILE_KEY:
-            profile = text
-        elif key == _XMP_KEY:
-            xmp = text
+    """EXIF and XMP, from chunks before and behind the pixels; of several the last, and only that is
+    unpacked.
+    """
+    last = {_key(chunk): chunk for chunk in chunks}
+    exif, profile, xmp = (_text(last.get(key)) for key in (_EXIF_KEY, _PROFILE_KEY, _XMP_KEY))
     with suppress(ValueError):
         exif = exif or bytes.fromhex(b"".join(profile.split(b"\n")[3:]).decode("ascii"))
     return exif, xmp
 
 
-def _text(chunk: _Chunk) -> tuple[bytes, bytes]:
-    """Key and text of a chunk that holds text; a text that cannot be unpacked is none."""
+def _key(chunk: _Chunk) -> bytes:
+    """Under what a chunk's text is known; EXIF has two kinds of chunks, and is never packed."""
+    if chunk[0] == b"eXIf":
+        return _EXIF_KEY
     if chunk[0] not in {b"tEXt", b"zTXt", b"iTXt"}:
-        return b"", b""
-    key, _, text = bytes(_content(chunk)).partition(b"\0")
-    packed = chunk[0] == b"zTXt"
+        return b""
+    key = bytes(_content(chunk)[:_MAX_KEY]).partition(b"\0")[0]
+    return b"" if key == _EXIF_KEY and chunk[0] != b"tEXt" else key
+
+
+def _text(chunk: _Chunk | None) -> bytes:
+    """The text of a chunk; one that cannot be unpacked is none."""
+    if chunk is None or chunk[0] == b"eXIf":
+        return bytes(_content(chunk)) if chunk else b""
+    _, _, text = bytes(_content(chunk)).partition(b"\0")
+    if chunk[0] == b"zTXt":
+        return _unpacked(text[1:])
     if chunk[0] == b"iTXt":
         packed, text = text[:1] != b"\0", text[2:].split(b"\0", 2)[-1]
-    elif packed:
-        text = text[1:]
-    return key, _unpacked(text) if packed else text
+        return _unpacked(text) if packed else text
+    return text
 
 
 def _unpacked(text: bytes) -> bytes:

@@ -239,8 +239,9 @@ def large() -> bytes:
     ("data", "words"),
     [
         (b"", "empty"),
-        (b"GIF89a, says who", "ends early"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture of a known kind"),
+        (b"GIF89a, says who", "save it as PNG"),
+        (b"\x89PNG\r\n\x1a\n", "ends early"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture of a kind that is sent"),
         (bomb(), "scale it down"),
         (large(), "scale it down"),
     ],

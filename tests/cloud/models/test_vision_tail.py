@@ -12,7 +12,7 @@ CUTS = ("vision.2", "vision.4", "connector")
 
 
 def test_the_pixels_are_what_the_head_of_these_tests_takes(tail: Tail, scenes: list[Pixels]) -> None:
-    boundary, _ = tail.preprocess(decode_picture(png(scenes[0]), tail.limits))
+    boundary, _ = tail.preprocess(decode_picture(png(scenes[0]), tail.bundle.manifest))
     np.testing.assert_allclose(
         boundary["pixels"].numpy()[0], scenes[0].transpose(2, 0, 1) / 127.5 - 1, atol=1e-6
     )
