@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from cloud.admission.cached_inputs import Request, look_up
+from cloud.admission.decoders import Decoders
 from cloud.admission.jobs import make_job
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.job import Job, milliseconds_since
@@ -19,9 +19,9 @@ class InputProcessor:
     """Checks and decodes requests for the bundles that are served."""
 
     def __init__(
-        self, tails: Mapping[str, Tail | DualEncoder], encoder_cache: EncoderCache, pool: ThreadPoolExecutor
+        self, tails: Mapping[str, Tail | DualEncoder], encoder_cache: EncoderCache, decoders: Decoders
     ) -> None:
-        self._tails, self._encoder_cache, self._pool = tails, encoder_cache, pool
+        self._tails, self._encoder_cache, self._decoders = tails, encoder_cache, decoders
 
     async def admit(self, request: Request, deadline: float) -> Job:
         """A job ready for the engine. Raises what protos/errors.py has for each thing that can be wrong with
@@ -30,7 +30,10 @@ class InputProcessor:
         arrived = time.monotonic()
         tail = self._tail(request.bundle)
         cached = look_up(request, self._encoder_cache)
-        job = await asyncio.get_running_loop().run_in_executor(self._pool, make_job, tail, request, cached)
+        with self._decoders.pool(request) as pool:
+            job = await asyncio.get_running_loop().run_in_executor(
+                pool, make_job, tail, request, cached, self._decoders.pictures.decode
+            )
         if job.image and not self._encoder_cache.seconds:
             job.image = replace(job.image, frame="")
         job.arrived, job.deadline = arrived, deadline

@@ -1,7 +1,7 @@
 """A checked request as the job that the engine runs. Runs in a decode thread."""
 
 from cloud.admission.cached_inputs import CachedInputs, Request
-from cloud.admission.vision_inputs import vision_input
+from cloud.admission.vision_inputs import DecodePicture, vision_input
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.engine.sampling import sampler
 from cloud.models.dual_encoder import DualEncoder
@@ -12,21 +12,25 @@ from protos.limits import check_labels, check_no_question, check_question, check
 from protos.matching import label_texts
 
 
-def make_job(tail: Tail | DualEncoder, request: Request, cached: CachedInputs) -> Job:
-    """Check and decode a request. Raises what protos/errors.py has for each thing that can be wrong."""
+def make_job(tail: Tail | DualEncoder, request: Request, cached: CachedInputs, decode: DecodePicture) -> Job:
+    """Check and decode a request, a picture by `decode`. Raises what protos/errors.py has for each thing that
+    can be wrong.
+    """
     if isinstance(request, ip.EmbedRequest):
-        return _embedding(tail, request, cached)
+        return _embedding(tail, request, cached, decode)
     check_labels(request.labels, tail.bundle.manifest)
     if isinstance(tail, DualEncoder):
-        return _labelling(tail, request, cached)
-    return _generation(tail, request, cached)
+        return _labelling(tail, request, cached, decode)
+    return _generation(tail, request, cached, decode)
 
 
-def _generation(tail: Tail, request: ip.InferRequest, cached: CachedInputs) -> GenerationJob:
+def _generation(
+    tail: Tail, request: ip.InferRequest, cached: CachedInputs, decode: DecodePicture
+) -> GenerationJob:
     wanted, limit = request.generation, tail.limits.max_new_tokens
     check_question(request.question, tail.limits)
     draw = sampler(wanted)
-    image = vision_input(tail, request, cached)
+    image = vision_input(tail, request, cached, decode)
     return GenerationJob(
         tail=tail,
         image=image,
@@ -36,23 +40,27 @@ def _generation(tail: Tail, request: ip.InferRequest, cached: CachedInputs) -> G
     )
 
 
-def _labelling(tail: DualEncoder, request: ip.InferRequest, cached: CachedInputs) -> EmbeddingJob:
+def _labelling(
+    tail: DualEncoder, request: ip.InferRequest, cached: CachedInputs, decode: DecodePicture
+) -> EmbeddingJob:
     check_no_question(request.question, tail.bundle.manifest)
-    image = vision_input(tail, request, cached)
+    image = vision_input(tail, request, cached, decode)
     labels = tuple(request.labels or tail.matching.labels)
     return EmbeddingJob(
         tail=tail, image=image, labels=labels, texts=tuple(label_texts(tail.matching, labels))
     )
 
 
-def _embedding(tail: Tail | DualEncoder, request: ip.EmbedRequest, cached: CachedInputs) -> EmbeddingJob:
+def _embedding(
+    tail: Tail | DualEncoder, request: ip.EmbedRequest, cached: CachedInputs, decode: DecodePicture
+) -> EmbeddingJob:
     if not isinstance(tail, DualEncoder):
         raise RequestError(
             f"{tail.bundle.manifest.model} answers questions and has no embeddings to compare; ask it "
             "with Infer"
         )
     if not request.HasField("texts"):
-        return EmbeddingJob(tail=tail, image=vision_input(tail, request, cached))
+        return EmbeddingJob(tail=tail, image=vision_input(tail, request, cached, decode))
     texts = tuple(request.texts.texts)
     if not texts:
         raise RequestError("the request holds no text; give at least one")

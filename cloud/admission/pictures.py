@@ -72,7 +72,7 @@ def _decoded(file: PictureFile) -> Image.Image:
             if image.size != (file.width, file.height):
                 raise PictureError("the picture is not as large as its file claims; send it as JPEG or PNG")
             return _eight_bits(image)
-    except PictureError:
+    except (PictureError, MemoryError):
         raise
     except Exception as error:  # PIL's parsers raise whatever they meet in broken bytes
         message = (

@@ -1,10 +1,15 @@
 """A request's picture, features or cached frame as they enter the tail. Runs in a decode thread."""
 
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
 from cloud.admission.cached_inputs import CachedInputs, Request
-from cloud.admission.pictures import decode_picture
 from cloud.engine.encoder_cache import CachedEmbeds
 from cloud.engine.job import VisionInput
 from cloud.models.vision_tail import VisionTail
+from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.bundle import PICTURE_CUT
 from protos.codec.payload import Frame
@@ -12,16 +17,20 @@ from protos.errors import PayloadError, RequestError
 from protos.pictures.frames import frame_digest, sent_bytes, split_reference
 from protos.pictures.tiles import ONE_TILE, claimed_grid
 
+DecodePicture = Callable[[bytes, pb.Manifest], NDArray[np.uint8]]  # a file to RGB (h, w, 3)
 
-def vision_input(tail: VisionTail, request: Request, cached: CachedInputs) -> VisionInput:
-    """Decode the input of a request.
+
+def vision_input(
+    tail: VisionTail, request: Request, cached: CachedInputs, decode: DecodePicture
+) -> VisionInput:
+    """Decode the input of a request; a picture by `decode`.
 
     Raises RequestError for none, PictureError, PayloadError, UnknownName or TooLarge for a wrong one.
     """
     if cached.embeds is not None:
         return _cached_frame(tail, request.cached_frame, cached.embeds)
     if request.HasField("picture"):
-        return _picture(tail, request.picture.data)
+        return _picture(tail, request.picture.data, decode)
     if request.HasField("features"):
         return _features(tail, request.features, cached.reference)
     raise RequestError(
@@ -34,8 +43,8 @@ def _cached_frame(tail: VisionTail, frame: str, embeds: CachedEmbeds) -> VisionI
     return VisionInput(cut, boundary, embeds.grid, frame)
 
 
-def _picture(tail: VisionTail, data: bytes) -> VisionInput:
-    boundary, grid = tail.preprocess(decode_picture(data, tail.bundle.manifest))
+def _picture(tail: VisionTail, data: bytes, decode: DecodePicture) -> VisionInput:
+    boundary, grid = tail.preprocess(decode(data, tail.bundle.manifest))
     frame = frame_digest(tail.digest, PICTURE_CUT, "", ONE_TILE, [("picture", data)])
     return VisionInput(PICTURE_CUT, boundary, grid, frame)
 

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
 from grpc_health.v1 import health
 
+from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.description import describe
 from cloud.api.drain_gate import DrainGate
@@ -23,7 +23,6 @@ from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
 from protos.inference_pb2_grpc import add_InferenceServicer_to_server
 
-_DECODE_THREADS = 2  # of payloads and pictures; torch has the other cores
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of the encoder cache to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
 
@@ -67,8 +66,8 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
     description = describe(tails)
-    with ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode") as pool:
-        input_processor = InputProcessor(tails, encoder_cache, pool)
+    with Decoders(config.max_waiting) as decoders:
+        input_processor = InputProcessor(tails, encoder_cache, decoders)
         inference = Inference(engine, input_processor, gate, description, config.max_in_flight)
         server = new_server(config, description.max_request_bytes)
         add_InferenceServicer_to_server(inference, server)
