@@ -14,6 +14,7 @@ _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive
 _SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
 _SEGMENT = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")  # others, as restarts, belong to a scan's pixels
+_MAX_SEGMENTS = 4096  # before the first scan; a colour profile and descriptions are some hundred at most
 _MAX_SCANS = 64  # encoders write 10 to 20; an empty one costs a pass over all coefficients
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _CHANNELS = {1: "JPEG", 3: "JPEG", 4: "JPEG CMYK"}
@@ -49,9 +50,11 @@ def _scans(data: bytes) -> int:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and content, up to the first scan. Raises IndexError where there is none."""
+    """Marker and content, up to the first scan. Raises IndexError where there is none, PictureError where it
+    is far.
+    """
     place = 2
-    while True:
+    for _ in range(_MAX_SEGMENTS):
         found = _MARKER.search(data, place)  # fill bytes before a marker are passed over
         if not found:
             raise IndexError
@@ -62,3 +65,4 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
             (length,) = struct.unpack_from(">H", data, place)
             yield marker, data[place + 2 : place + length]
             place += length
+    raise PictureError(f"the JPEG has more than {_MAX_SEGMENTS} segments before its pixels; save it again")

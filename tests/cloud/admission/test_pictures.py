@@ -60,6 +60,14 @@ def test_a_jpeg_of_scans_without_end_is_refused() -> None:
     assert open_picture(endless_jpeg(scans=60), USUAL).size == (64, 64)
 
 
+def test_a_jpeg_of_segments_without_end_is_refused() -> None:
+    jpeg = encoded(Image.new("RGB", (40, 20)), "JPEG")
+    exif = b"\xff\xe1\x00\x09Exif\0\0x"
+    assert open_picture(jpeg[:2] + 300 * exif + jpeg[2:], USUAL).size == (40, 20)
+    with pytest.raises(PictureError, match="more than 4096 segments"):
+        open_picture(jpeg[:2] + 5000 * exif + jpeg[2:], USUAL)
+
+
 def test_a_start_of_scan_in_metadata_or_behind_the_end_is_none() -> None:
     jpeg = encoded(Image.new("RGB", (40, 20)), "JPEG")
     noise = b"\xff\xda" * 100

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from cloud.api.grpc_server import check_port
@@ -71,6 +72,39 @@ async def test_the_process_drains_at_sigterm_in_mid_answer(
             rest = [reply async for reply in replies]
         assert rest[-1].done.tokens == 200
         assert await served.wait() == 0
+
+
+async def test_a_second_sigterm_ends_the_process_whatever_is_decoded(
+    endless_path: Path, endless: Tail, scenes: list[Pixels]
+) -> None:
+    options = ("--listen", "127.0.0.1:0", "--drain", "10min", "--dtype", "float32", "--threads", "1")
+    async with asyncio.timeout(120), process("--bundle", str(endless_path), *options) as served:
+        assert served.stdout
+        _, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
+        decoders = grandchildren(served.pid)
+        assert decoders
+        for decoder in decoders:
+            os.kill(decoder, signal.SIGSTOP)
+        async with connected(listening.removeprefix("listening on ").strip()) as channel:
+            stub = InferenceStub(channel)
+            stuck = aiter(stub.Infer(picture_request(endless.bundle, scenes[0], QUESTION)))
+            answer = asyncio.ensure_future(anext(stuck))
+            while not (await stub.Describe(ip.DescribeRequest())).load.waiting:
+                assert not answer.done()
+            served.send_signal(signal.SIGTERM)
+            served.send_signal(signal.SIGINT)
+            assert await served.wait() == 1
+            with pytest.raises(grpc.aio.AioRpcError):
+                await answer
+
+
+def grandchildren(pid: int) -> list[int]:
+    """The processes that a process's own started: those that decode pictures."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+    return [child for child, parent in parents.items() if parents.get(parent) == pid]
 
 
 async def test_the_process_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
