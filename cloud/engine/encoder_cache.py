@@ -60,9 +60,9 @@ class EncoderCache:
         # A copy, since a part of a batch would keep the whole batch alive.
         self._embeds.put(f"{bundle}/{frame}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes)
         if sent is not None:
-            self._sent.put(
-                f"{bundle}/{digest_prefix(frame)}", sent, sum(codes.nbytes for codes in sent.values())
-            )
+            own = {name: codes.copy() for name, codes in sent.items()}
+            size = sum(codes.nbytes for codes in own.values())
+            self._sent.put(f"{bundle}/{digest_prefix(frame)}", own, size)
 
     def get(self, frame: str, bundle: str) -> CachedEmbeds:
         """The image tokens of a frame of this bundle. Raises UnknownFrame."""

@@ -74,10 +74,13 @@ class Engine:
             self._encoder_cache.put(image.frame, images.bundle, tokens, image.grid, image.sent)
 
     async def _embed(self, joins: Sequence[Job], images: EncodedImages) -> None:
-        """Answer the embedding jobs, which need no further step."""
+        """Answer the embedding jobs; those with more texts than a step takes wait for their next turn."""
         if jobs := [job for job in joins if isinstance(job, EmbeddingJob)]:
             batch = EmbeddingBatch(jobs, images)
-            batch.answer(await self._on_worker(batch.embed_texts))
+            await self._on_worker(batch.embed_texts)
+            unfinished = batch.answer()
+            self._running = [job for job in self._running if job not in unfinished]
+            self.queue.put_back(unfinished)
 
     async def _prefill(self, joins: Sequence[Job], images: EncodedImages) -> None:
         """Prefill the generation jobs, which the following steps decode."""

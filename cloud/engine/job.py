@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -11,6 +11,7 @@ from cloud.engine.sampling import Sampler
 from cloud.engine.scheduler import Place
 from cloud.models.interfaces import EmbeddingModel, GenerativeModel, VisionModel
 from protos import inference_pb2 as ip
+from protos.arrays import Floats
 from protos.codec.payload import Frame
 from protos.errors import DeadlineError
 from protos.pictures.tiles import ONE_TILE, Grid
@@ -53,8 +54,13 @@ class Job:
     _events: asyncio.Queue[Event | Exception] = field(default_factory=asyncio.Queue)
 
     @property
+    def unencoded(self) -> VisionInput | None:
+        """The picture, while the tail has not read it."""
+        return self.image
+
+    @property
     def place(self) -> Place:
-        return Place(self.tail.digest, self.image.cut if self.image else None)
+        return Place(self.tail.digest, self.unencoded.cut if self.unencoded else None)
 
     @property
     def frame(self) -> str:
@@ -117,3 +123,14 @@ class EmbeddingJob(Job):
     tail: EmbeddingModel
     labels: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()  # what the text tower reads: of each label one
+    picture: Floats | None = None  # its embedding (width), once the tail has read it
+    embedded: dict[str, Floats] = field(default_factory=dict)  # texts that the text tower has read so far
+
+    @property
+    def unencoded(self) -> VisionInput | None:
+        return self.image if self.picture is None else None
+
+    @property
+    def missing(self) -> Iterator[str]:
+        """The texts that the text tower has yet to read."""
+        return (text for text in self.texts if text not in self.embedded)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from cloud.engine.job import Job, milliseconds_since
@@ -48,9 +48,14 @@ class RequestQueue:
     def put(self, job: Job) -> None:
         """Append a job. Raises CloudBusy."""
         self._check_room()
-        job.queued = time.monotonic()
-        self._jobs[job] = None
-        self._arrival.set()
+        self.put_back([job])
+
+    def put_back(self, jobs: Iterable[Job]) -> None:
+        """Append jobs that were let in before and need another turn."""
+        for job in jobs:
+            job.queued = time.monotonic()
+            self._jobs[job] = None
+            self._arrival.set()
 
     def discard(self, job: Job) -> None:
         """Remove a job, if it still waits."""
@@ -79,5 +84,6 @@ class RequestQueue:
         return schedule
 
     def _count_wait(self, job: Job) -> None:
-        job.stages.queue = milliseconds_since(job.queued)
-        self.mean_milliseconds += (1 - _DECAY) * (job.stages.queue - self.mean_milliseconds)
+        waited = milliseconds_since(job.queued)
+        job.stages.queue += waited
+        self.mean_milliseconds += (1 - _DECAY) * (waited - self.mean_milliseconds)

@@ -197,6 +197,13 @@ async def test_a_frame_seen_before_is_compared_with_other_labels_and_uploads_not
     assert by_label[0]["dog"] == pytest.approx(by_label[1]["dog"], abs=1e-6)
 
 
+def test_a_cached_text_does_not_keep_the_request_that_it_came_with(dual: Dual) -> None:
+    tail = DualEncoder(dual.bundle, FP32)
+    tail.embed_texts(["cat", "zebras"])
+    assert all(row.base is None for row in tail.cached_texts(["cat", "zebras", "unread"]).values())
+    assert set(tail.cached_texts(["cat", "unread"])) == {"cat"}
+
+
 async def test_embed_gives_pictures_and_texts_of_length_1(dual: Dual) -> None:
     async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         texts = await caller.stub.Embed(
