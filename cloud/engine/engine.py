@@ -59,7 +59,9 @@ class Engine:
             self._generation.postprocess()
 
     async def _schedule(self) -> Sequence[Job]:
-        """Let jobs leave and join the batch; those that join. Waits while nothing runs and nothing waits."""
+        """Let jobs leave and join the batch; those that join. Waits while nothing runs and nothing waits, and
+        a moment for others that are coming in.
+        """
         while True:
             schedule = self.queue.schedule(self._running)
             self._generation.leave(schedule.leaves)
@@ -67,7 +69,7 @@ class Engine:
             self._running += schedule.joins
             if self._running:
                 return schedule.joins
-            await self.queue.arrival()
+            await self.queue.gather()
 
     def _remember(self, images: EncodedImages) -> None:
         for image, tokens in images.by_picture():
