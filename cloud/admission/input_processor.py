@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from cloud.admission.cached_inputs import Request, look_up
+from cloud.admission.cached_inputs import Request, look_up, owner_of
 from cloud.admission.jobs import make_job
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.job import Job, milliseconds_since
@@ -29,10 +29,12 @@ class InputProcessor:
         """
         arrived = time.monotonic()
         tail = self._tail(request.bundle)
-        cached = look_up(request, self._encoder_cache)
+        owner = owner_of(request)
+        cached = look_up(request, owner, self._encoder_cache)
         job = await asyncio.get_running_loop().run_in_executor(self._pool, make_job, tail, request, cached)
-        if job.image and not self._encoder_cache.seconds:
-            job.image = replace(job.image, frame="")
+        if job.image:
+            frame = job.image.frame if self._encoder_cache.keeps(owner) else ""
+            job.image = replace(job.image, frame=frame, owner=owner)
         job.arrived, job.deadline = arrived, deadline
         job.stages.decode = milliseconds_since(arrived)
         return job

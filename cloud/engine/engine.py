@@ -73,7 +73,7 @@ class Engine:
 
     def _remember(self, images: EncodedImages) -> None:
         for image, tokens in images.by_picture():
-            self._encoder_cache.put(image.frame, images.bundle, tokens, image.grid, image.sent)
+            self._encoder_cache.put(image.frame, images.bundle, image.owner, tokens, image.grid, image.sent)
 
     async def _embed(self, joins: Sequence[Job], images: EncodedImages) -> None:
         """Answer the embedding jobs; those with more texts than a step takes wait for their next turn."""

@@ -34,6 +34,7 @@ class VisionInput:
     grid: Grid = ONE_TILE
     frame: str = ""  # its digest; empty where the encoder cache keeps nothing
     sent: Frame | None = None  # codes that the next frame may be coded against
+    owner: str = ""  # who may ask about it again; empty: nobody
 
 
 @dataclass(eq=False, kw_only=True)

@@ -17,32 +17,49 @@ STATUS = Path("/proc/self/status")
 def test_frames_forget_the_one_unused_for_longest() -> None:
     cache, row = EncoderCache(3 * (40 + ENTRY_BYTES)), torch.zeros(2, 5)
     for name in ("a", "b", "c"):
-        cache.put(name, "bundle", row)
-    cache.get("a", "bundle")
-    cache.put("d", "bundle", row)
-    assert cache.get("a", "bundle").image_tokens.shape == row.shape
+        cache.put(name, "bundle", "me", row)
+    cache.get("a", "bundle", "me")
+    cache.put("d", "bundle", "me", row)
+    assert cache.get("a", "bundle", "me").image_tokens.shape == row.shape
     with pytest.raises(UnknownFrame, match="again"):
-        cache.get("b", "bundle")
+        cache.get("b", "bundle", "me")
 
 
 def test_a_frame_belongs_to_its_bundle() -> None:
     cache = EncoderCache(1 << 20)
-    cache.put("a", "bundle", torch.zeros(2))
+    cache.put("a", "bundle", "me", torch.zeros(2))
     with pytest.raises(UnknownFrame):
-        cache.get("a", "another")
+        cache.get("a", "another", "me")
+
+
+def test_a_frame_belongs_to_who_sent_it() -> None:
+    cache = EncoderCache(1 << 20)
+    cache.put("a" * 64, "bundle", "me", torch.zeros(2), sent=sent(1))
+    for owner in ("another", ""):
+        with pytest.raises(UnknownFrame):
+            cache.get("a" * 64, "bundle", owner)
+        with pytest.raises(UnknownFrame):
+            cache.reference("a" * 16, "bundle", owner)
+
+
+def test_nothing_is_kept_for_nobody() -> None:
+    cache = EncoderCache(1 << 20)
+    cache.put("a", "bundle", "", torch.zeros(2))
+    with pytest.raises(UnknownFrame):
+        cache.get("a", "bundle", "")
 
 
 def test_a_frame_too_large_is_not_kept_and_drops_no_other() -> None:
     cache = EncoderCache(40 + ENTRY_BYTES)
-    cache.put("a", "bundle", torch.zeros(10))
-    cache.put("b", "bundle", torch.zeros(11))
-    assert len(cache.get("a", "bundle").image_tokens) == 10
+    cache.put("a", "bundle", "me", torch.zeros(10))
+    cache.put("b", "bundle", "me", torch.zeros(11))
+    assert len(cache.get("a", "bundle", "me").image_tokens) == 10
 
 
 def test_a_kept_frame_does_not_keep_its_batch() -> None:
     cache = EncoderCache(1 << 20)
-    cache.put("a", "bundle", torch.zeros(100, 2)[0])
-    assert cache.get("a", "bundle").image_tokens.untyped_storage().nbytes() == 8
+    cache.put("a", "bundle", "me", torch.zeros(100, 2)[0])
+    assert cache.get("a", "bundle", "me").image_tokens.untyped_storage().nbytes() == 8
 
 
 def sent(size: int) -> Frame:
@@ -59,27 +76,27 @@ class Clock:
 def test_what_was_sent_is_kept_up_to_its_cap() -> None:
     cache, tokens = EncoderCache(1 << 20, max_sent_bytes=2 * ENTRY_BYTES + 100), torch.zeros(1, 1, 1)
     for name in ("a" * 64, "b" * 64, "c" * 64):
-        cache.put(name, "bundle", tokens, sent=sent(20))
-    assert cache.reference("c" * 16, "bundle")
+        cache.put(name, "bundle", "me", tokens, sent=sent(20))
+    assert cache.reference("c" * 16, "bundle", "me")
     with pytest.raises(UnknownFrame, match="key frame"):
-        cache.reference("a" * 16, "bundle")
-    cache.put("d" * 64, "bundle", tokens, sent=sent(51 + ENTRY_BYTES))
-    assert cache.get("d" * 64, "bundle")
+        cache.reference("a" * 16, "bundle", "me")
+    cache.put("d" * 64, "bundle", "me", tokens, sent=sent(51 + ENTRY_BYTES))
+    assert cache.get("d" * 64, "bundle", "me")
     with pytest.raises(UnknownFrame):
-        cache.reference("d" * 16, "bundle")
+        cache.reference("d" * 16, "bundle", "me")
 
 
 def test_nothing_is_kept_beyond_its_time() -> None:
     clock = Clock()
     cache = EncoderCache(1 << 20, 10.0, clock)
-    cache.put("a" * 64, "bundle", torch.zeros(1, 1, 1), sent=sent(1))
+    cache.put("a" * 64, "bundle", "me", torch.zeros(1, 1, 1), sent=sent(1))
     clock.now = 9.0
-    assert cache.reference("a" * 16, "bundle")
+    assert cache.reference("a" * 16, "bundle", "me")
     clock.now = 10.0
     with pytest.raises(UnknownFrame):
-        cache.reference("a" * 16, "bundle")
+        cache.reference("a" * 16, "bundle", "me")
     with pytest.raises(UnknownFrame):
-        cache.get("a" * 64, "bundle")
+        cache.get("a" * 64, "bundle", "me")
     cache.expire()
     assert not cache._sent._entries
     assert not cache._embeds._entries
@@ -94,7 +111,7 @@ def test_what_is_kept_takes_no_more_memory_than_was_allowed(width: int, codes: i
     for frame in range(2 * allowed // (4 * width + ENTRY_BYTES)):
         shared = sent(16 * (codes or 0))["hidden"][:, : codes or 0]
         kept = {"hidden": shared} if codes else None
-        cache.put(f"{frame:016}".ljust(64, "0"), "b" * 64, batch[frame % 16][None], sent=kept)
+        cache.put(f"{frame:016}".ljust(64, "0"), "b" * 64, "me", batch[frame % 16][None], sent=kept)
     assert resident_bytes() - before < allowed
 
 

@@ -39,7 +39,7 @@ from splitter.quantize.dynamic import to_int8
 from splitter.recipe import Options
 from splitter.silence import silence_libraries
 from splitter.split import split
-from tests.cloud.calling import FP32, calling, picture_request, png
+from tests.cloud.calling import FP32, SECRET, calling, picture_request, png
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.dual_checkpoints import clip
 from tests.splitter.families.duals import LABELS, Dual, of_length_1
@@ -190,7 +190,10 @@ async def test_a_frame_seen_before_is_compared_with_other_labels_and_uploads_not
     async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         first = await caller.ask(picture_request(dual.bundle, photo(), "", labels=["cat", "dog"]))
         again = ip.InferRequest(
-            bundle=dual.bundle.digest, cached_frame=first.done.frame, labels=["quiz", "dog"]
+            bundle=dual.bundle.digest,
+            cached_frame=first.done.frame,
+            labels=["quiz", "dog"],
+            client_secret=SECRET,
         )
         second = await caller.ask(again)
     by_label = [{score.label: score.similarity for score in answer.done.scores} for answer in (first, second)]
@@ -210,7 +213,9 @@ async def test_embed_gives_pictures_and_texts_of_length_1(dual: Dual) -> None:
             ip.EmbedRequest(bundle=dual.bundle.digest, texts=ip.Texts(texts=["cat", "zebras"]))
         )
         seen = await caller.stub.Embed(
-            ip.EmbedRequest(bundle=dual.bundle.digest, picture=ip.Picture(data=png(photo())))
+            ip.EmbedRequest(
+                bundle=dual.bundle.digest, picture=ip.Picture(data=png(photo())), client_secret=SECRET
+            )
         )
     np.testing.assert_allclose(
         [row.values for row in texts.embeddings], dual.texts(["cat", "zebras"]), atol=2e-3
