@@ -10,6 +10,7 @@ import torch
 from cloud.engine.faults import not_finite
 from cloud.engine.image_encoder import EncodedImages
 from cloud.engine.job import EmbeddingJob, milliseconds_since
+from cloud.models.interfaces import EmbeddingModel
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
 from protos.matching import scores, unit
@@ -27,9 +28,7 @@ class EmbeddingBatch:
         self._jobs = jobs
         encoded = (job for job in jobs if job.unencoded)
         for job, row in zip(encoded, images.tokens.float().cpu().numpy(), strict=True):
-            job.picture = row[
-                0
-            ].copy()  # a view would keep the whole batch while the job waits for more texts
+            job.picture = row[0].copy()  # a view would keep the whole batch for as long as the job waits
 
     @torch.inference_mode()
     def embed_texts(self) -> None:
@@ -37,12 +36,11 @@ class EmbeddingBatch:
         start = time.monotonic()
         tail = self._jobs[0].tail
         for job in self._jobs:
-            job.embedded |= tail.cached_texts(job.missing)
-        if texts := _next_texts(self._jobs):
-            new = dict(zip(texts, tail.embed_texts(texts), strict=True))
-            for job in self._jobs:
-                job.embedded |= {text: new[text] for text in job.missing if text in new}
+            if not job.embedded:
+                job.take(tail.cached_texts(job.missing))
+        embedded = _embedded(tail, _next_texts(self._jobs))
         for job in self._jobs:
+            job.take(embedded)
             job.stages.first_token += milliseconds_since(start)
 
     def answer(self) -> Sequence[EmbeddingJob]:
@@ -55,11 +53,17 @@ class EmbeddingBatch:
                 continue
             if job.picture is not None and not np.isfinite(job.picture).all():
                 job.fail(not_finite())
-            elif any(job.missing):
+            elif job.missing:
                 unfinished.append(job)
             else:
                 _answer(job, job.picture, [job.embedded[text] for text in job.texts])
         return unfinished
+
+
+def _embedded(tail: EmbeddingModel, texts: Sequence[str]) -> dict[str, Floats]:
+    cached = tail.cached_texts(texts)  # another batch may have had them read in the meantime
+    new = [text for text in texts if text not in cached]
+    return cached | dict(zip(new, tail.embed_texts(new), strict=True)) if new else cached
 
 
 def _next_texts(jobs: Sequence[EmbeddingJob]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -126,12 +126,18 @@ class EmbeddingJob(Job):
     texts: tuple[str, ...] = ()  # what the text tower reads: of each label one
     picture: Floats | None = None  # its embedding (width), once the tail has read it
     embedded: dict[str, Floats] = field(default_factory=dict)  # texts that the text tower has read so far
+    missing: dict[str, None] = field(init=False)  # those that it has yet to read, in order
+
+    def __post_init__(self) -> None:
+        self.missing = dict.fromkeys(self.texts)
 
     @property
     def unencoded(self) -> VisionInput | None:
         return self.image if self.picture is None else None
 
-    @property
-    def missing(self) -> Iterator[str]:
-        """The texts that the text tower has yet to read."""
-        return (text for text in self.texts if text not in self.embedded)
+    def take(self, embeddings: Mapping[str, Floats]) -> None:
+        """Take those of the embeddings that are missing."""
+        taken = {text: row for text, row in embeddings.items() if text in self.missing}
+        self.embedded |= taken
+        for text in taken:
+            del self.missing[text]
