@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InferRequest(_message.Message):
-    __slots__ = ("id", "bundle", "question", "features", "picture", "cached_frame", "generation", "labels")
+    __slots__ = ("id", "bundle", "question", "features", "picture", "cached_frame", "generation", "labels", "client_secret")
     ID_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class InferRequest(_message.Message):
     CACHED_FRAME_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
     id: str
     bundle: str
     question: str
@@ -25,7 +26,8 @@ class InferRequest(_message.Message):
     cached_frame: str
     generation: Generation
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    client_secret: bytes
+    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ...) -> None: ...
 
 class Features(_message.Message):
     __slots__ = ("cut", "codec", "payloads", "rows", "columns", "reference")
@@ -150,18 +152,20 @@ class Failure(_message.Message):
     def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
-    __slots__ = ("bundle", "features", "picture", "cached_frame", "texts")
+    __slots__ = ("bundle", "features", "picture", "cached_frame", "texts", "client_secret")
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     PICTURE_FIELD_NUMBER: _ClassVar[int]
     CACHED_FRAME_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
     bundle: str
     features: Features
     picture: Picture
     cached_frame: str
     texts: Texts
-    def __init__(self, bundle: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ...) -> None: ...
+    client_secret: bytes
+    def __init__(self, bundle: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ..., client_secret: _Optional[bytes] = ...) -> None: ...
 
 class Texts(_message.Message):
     __slots__ = ("texts",)

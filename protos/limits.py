@@ -3,6 +3,7 @@ cloud.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from protos import bundle_pb2 as pb
@@ -112,8 +113,8 @@ def check_labels(labels: Sequence[str], manifest: pb.Manifest) -> None:
         )
         raise PromptError(message)
     check_texts(labels, manifest.matching)
-    twice = next((label for place, label in enumerate(labels) if label in labels[:place]), None)
-    if twice is not None:
+    if len(set(labels)) < len(labels):
+        twice, _ = Counter(labels).most_common(1)[0]
         raise PromptError(f"the label {twice!r} is given twice; name each label once", label=twice)
 
 

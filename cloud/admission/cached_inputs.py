@@ -1,11 +1,15 @@
 """What the encoder cache holds for a request."""
 
+import hashlib
 from typing import NamedTuple
 
 from cloud.engine.encoder_cache import CachedEmbeds, EncoderCache
 from protos import inference_pb2 as ip
 from protos.codec.payload import Frame
+from protos.errors import RequestError
 from protos.pictures.frames import split_reference
+
+_MIN_SECRET_BYTES, _MAX_SECRET_BYTES = 16, 64
 
 Request = ip.InferRequest | ip.EmbedRequest
 
@@ -19,11 +23,26 @@ class CachedInputs(NamedTuple):
     reference: Frame | None = None
 
 
-def look_up(request: Request, encoder_cache: EncoderCache) -> CachedInputs:
-    """Look up the frame that the request refers to. Raises UnknownFrame, or PayloadError for no reference."""
+def owner_of(request: Request) -> str:
+    """Whose frames the request may refer to, as a hash of its secret; empty without one. Raises RequestError
+    for a secret that could be guessed, or is no secret but data.
+    """
+    size = len(request.client_secret)
+    if size and not _MIN_SECRET_BYTES <= size <= _MAX_SECRET_BYTES:
+        raise RequestError(
+            f"client_secret has {size} bytes; give {_MIN_SECRET_BYTES} to {_MAX_SECRET_BYTES} random ones, "
+            "or none to have no frame kept"
+        )
+    return hashlib.sha256(request.client_secret).hexdigest() if size else ""
+
+
+def look_up(request: Request, owner: str, encoder_cache: EncoderCache) -> CachedInputs:
+    """Look up the owner's frame that the request refers to. Raises UnknownFrame, or PayloadError for no
+    reference.
+    """
     if request.WhichOneof("input") == "cached_frame":
-        return CachedInputs(embeds=encoder_cache.get(request.cached_frame, request.bundle))
+        return CachedInputs(embeds=encoder_cache.get(request.cached_frame, request.bundle, owner))
     if reference := request.features.reference:
         prefix, _ = split_reference(reference)
-        return CachedInputs(reference=encoder_cache.reference(prefix, request.bundle))
+        return CachedInputs(reference=encoder_cache.reference(prefix, request.bundle, owner))
     return CachedInputs()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cloud.admission.cached_inputs import Request, look_up
+from cloud.admission.cached_inputs import Request, look_up, owner_of
 from cloud.admission.decoders import Decoders
 from cloud.admission.jobs import make_job
 from cloud.engine.encoder_cache import EncoderCache
@@ -29,13 +29,15 @@ class InputProcessor:
         """
         arrived = time.monotonic()
         tail = self._tail(request.bundle)
-        cached = look_up(request, self._encoder_cache)
+        owner = owner_of(request)
+        cached = look_up(request, owner, self._encoder_cache)
         with self._decoders.pool(request) as pool:
             job = await asyncio.get_running_loop().run_in_executor(
                 pool, make_job, tail, request, cached, self._decoders.pictures.decode
             )
-        if job.image and not self._encoder_cache.seconds:
-            job.image = replace(job.image, frame="")
+        if job.image:
+            frame = job.image.frame if self._encoder_cache.keeps(owner) else ""
+            job.image = replace(job.image, frame=frame, owner=owner)
         job.arrived, job.deadline = arrived, deadline
         job.stages.decode = milliseconds_since(arrived)
         return job

@@ -1,7 +1,8 @@
 """Pictures and texts of a dual encoder, embedded and compared side by side."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import chain, zip_longest
 
 import numpy as np
 import torch
@@ -9,40 +10,76 @@ import torch
 from cloud.engine.faults import not_finite
 from cloud.engine.image_encoder import EncodedImages
 from cloud.engine.job import EmbeddingJob, milliseconds_since
+from cloud.models.interfaces import EmbeddingModel
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
 from protos.matching import scores, unit
 
+MAX_TEXTS = 32  # that the text tower reads in one step; other requests have their turn before the next
+
 
 class EmbeddingBatch:
-    """Jobs of one place: all with a picture at the same cut, or all without one."""
+    """Jobs of one place: all with a picture at the same cut, or all without one.
+
+    A job with many new texts takes several steps, and returns to the queue after each.
+    """
 
     def __init__(self, jobs: Sequence[EmbeddingJob], images: EncodedImages) -> None:
-        self._jobs, self._images = jobs, images
+        self._jobs = jobs
+        encoded = (job for job in jobs if job.unencoded)
+        for job, row in zip(encoded, images.tokens.float().cpu().numpy(), strict=True):
+            job.picture = row[0].copy()  # a view would keep the whole batch for as long as the job waits
 
     @torch.inference_mode()
-    def embed_texts(self) -> Mapping[str, Floats]:
-        """The embeddings of all texts, each embedded once; on the worker thread."""
+    def embed_texts(self) -> None:
+        """Some of the texts that are missing, each job's share of them; on the worker thread."""
         start = time.monotonic()
-        texts = list(dict.fromkeys(text for job in self._jobs for text in job.texts))
-        embeddings = dict(zip(texts, self._jobs[0].tail.embed_texts(texts), strict=True)) if texts else {}
+        tail = self._jobs[0].tail
         for job in self._jobs:
-            job.stages.first_token = milliseconds_since(start)
-        return embeddings
+            if not job.embedded:
+                job.take(tail.cached_texts(job.missing))
+        embedded = _embedded(tail, _next_texts(self._jobs))
+        for job in self._jobs:
+            job.take(embedded)
+            job.stages.first_token += milliseconds_since(start)
 
-    def answer(self, texts: Mapping[str, Floats]) -> None:
-        """Emit every job's scores or embeddings, given the embeddings of all texts; on the event loop."""
-        pictures = self._images.tokens.float().cpu().numpy()
-        for row, job in enumerate(self._jobs):
-            if not job.aborted:
-                _answer(job, pictures[row, 0] if job.image else None, [texts[text] for text in job.texts])
+    def answer(self) -> Sequence[EmbeddingJob]:
+        """Emit the scores or embeddings of every job whose texts are all embedded; the other jobs. On the
+        event loop.
+        """
+        unfinished = []
+        for job in self._jobs:
+            if job.aborted:
+                continue
+            if job.picture is not None and not np.isfinite(job.picture).all():
+                job.fail(not_finite())
+            elif job.missing:
+                unfinished.append(job)
+            else:
+                _answer(job, job.picture, [job.embedded[text] for text in job.texts])
+        return unfinished
+
+
+def _embedded(tail: EmbeddingModel, texts: Sequence[str]) -> dict[str, Floats]:
+    cached = tail.cached_texts(texts)  # another batch may have had them read in the meantime
+    new = [text for text in texts if text not in cached]
+    return cached | dict(zip(new, tail.embed_texts(new), strict=True)) if new else cached
+
+
+def _next_texts(jobs: Sequence[EmbeddingJob]) -> list[str]:
+    """The next texts of all jobs in turns, so that a short request does not wait for a long one."""
+    texts: dict[str, None] = {}
+    for text in chain.from_iterable(zip_longest(*(job.missing for job in jobs))):
+        if text is not None:
+            texts[text] = None
+        if len(texts) == MAX_TEXTS:
+            break
+    return list(texts)
 
 
 def _answer(job: EmbeddingJob, picture: Floats | None, texts: Sequence[Floats]) -> None:
     if picture is None:
         _finish(job, _embed_reply(texts))
-    elif not np.isfinite(picture).all():
-        job.fail(not_finite())
     elif texts:
         ranked = scores(job.tail.matching, job.labels, np.stack(texts), unit(picture))
         job.emit(ranked[0].label)

@@ -28,9 +28,10 @@ class CachedEmbeds:
 
 
 class EncoderCache:
-    """The most recently used frames: image tokens in `max_bytes`, sent codes in `max_sent_bytes`.
+    """Frames by owner, bundle and digest: image tokens in `max_bytes`, sent codes in `max_sent_bytes`.
 
-    Nothing is kept for 0 `seconds`.
+    Nobody finds what another sent, nor learns whether it was. For 0 `seconds`, or for no owner, nothing is
+    kept.
     """
 
     def __init__(
@@ -44,10 +45,15 @@ class EncoderCache:
         self._embeds = TtlCache[CachedEmbeds](max_bytes, seconds, clock)
         self._sent = TtlCache[Frame](max_sent_bytes, seconds, clock)
 
+    def keeps(self, owner: str) -> bool:
+        """Whether anything is kept for this owner."""
+        return bool(self.seconds and owner)
+
     def put(
         self,
         frame: str,
         bundle: str,
+        owner: str,
         image_tokens: Tensor,
         grid: Grid = ONE_TILE,
         sent: Frame | None = None,
@@ -55,18 +61,20 @@ class EncoderCache:
         """Keep the image tokens (tiles, tokens, width) that a bundle's model made of a frame, and the codes
         that were sent of it, if any.
         """
-        if not self.seconds:
+        if not self.keeps(owner):
             return
         # A copy, since a part of a batch would keep the whole batch alive.
-        self._embeds.put(f"{bundle}/{frame}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes)
+        self._embeds.put(
+            owner, f"{bundle}/{frame}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes
+        )
         if sent is not None:
-            self._sent.put(
-                f"{bundle}/{digest_prefix(frame)}", sent, sum(codes.nbytes for codes in sent.values())
-            )
+            own = {name: codes.copy() for name, codes in sent.items()}
+            size = sum(codes.nbytes for codes in own.values())
+            self._sent.put(owner, f"{bundle}/{digest_prefix(frame)}", own, size)
 
-    def get(self, frame: str, bundle: str) -> CachedEmbeds:
-        """The image tokens of a frame of this bundle. Raises UnknownFrame."""
-        cached = self._embeds.get(f"{bundle}/{frame}")
+    def get(self, frame: str, bundle: str, owner: str) -> CachedEmbeds:
+        """The image tokens of a frame of this owner and bundle. Raises UnknownFrame."""
+        cached = self._embeds.get(owner, f"{bundle}/{frame}")
         if cached is None:
             raise UnknownFrame(
                 f"frame {frame[:64]!r} is not kept (any more); send its features or the picture again",
@@ -74,9 +82,9 @@ class EncoderCache:
             )
         return cached
 
-    def reference(self, prefix: str, bundle: str) -> Frame:
-        """The sent codes of the frame of this bundle whose digest has this prefix. Raises UnknownFrame."""
-        sent = self._sent.get(f"{bundle}/{prefix}")
+    def reference(self, prefix: str, bundle: str, owner: str) -> Frame:
+        """The sent codes of the owner's frame whose digest has this prefix. Raises UnknownFrame."""
+        sent = self._sent.get(owner, f"{bundle}/{prefix}")
         if sent is None:
             raise UnknownFrame(
                 f"the reference frame {prefix!r} is not kept (any more); send a key frame", frame=prefix

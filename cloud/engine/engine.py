@@ -59,7 +59,9 @@ class Engine:
             self._generation.postprocess()
 
     async def _schedule(self) -> Sequence[Job]:
-        """Let jobs leave and join the batch; those that join. Waits while nothing runs and nothing waits."""
+        """Let jobs leave and join the batch; those that join. Waits while nothing runs and nothing waits, and
+        a moment for others that are coming in.
+        """
         while True:
             schedule = self.queue.schedule(self._running)
             self._generation.leave(schedule.leaves)
@@ -67,17 +69,20 @@ class Engine:
             self._running += schedule.joins
             if self._running:
                 return schedule.joins
-            await self.queue.arrival()
+            await self.queue.gather()
 
     def _remember(self, images: EncodedImages) -> None:
         for image, tokens in images.by_picture():
-            self._encoder_cache.put(image.frame, images.bundle, tokens, image.grid, image.sent)
+            self._encoder_cache.put(image.frame, images.bundle, image.owner, tokens, image.grid, image.sent)
 
     async def _embed(self, joins: Sequence[Job], images: EncodedImages) -> None:
-        """Answer the embedding jobs, which need no further step."""
+        """Answer the embedding jobs; those with more texts than a step takes wait for their next turn."""
         if jobs := [job for job in joins if isinstance(job, EmbeddingJob)]:
             batch = EmbeddingBatch(jobs, images)
-            batch.answer(await self._on_worker(batch.embed_texts))
+            await self._on_worker(batch.embed_texts)
+            unfinished = batch.answer()
+            self._running = [job for job in self._running if job not in unfinished]
+            self.queue.put_back(unfinished)
 
     async def _prefill(self, joins: Sequence[Job], images: EncodedImages) -> None:
         """Prefill the generation jobs, which the following steps decode."""

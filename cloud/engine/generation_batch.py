@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cloud.engine.faults import not_finite
 from cloud.engine.job import GenerationJob, Job, milliseconds_since
+from cloud.engine.sampling import next_tokens
 from protos import inference_pb2 as ip
 from protos.text.detokenizer import IncrementalDetokenizer
 from splitter.families import DecoderBatch
@@ -27,18 +28,11 @@ class Answer:
     def __post_init__(self) -> None:
         self.detokenizer = IncrementalDetokenizer(self.job.tail.detokenize)
 
-    @property
-    def chooses(self) -> bool:
-        """Whether its next token may be another than the most likely one."""
-        return self.job.sampler is not None or self.job.tail.logits_processor.active
-
-    def choose(self, logits: Tensor) -> int:
-        """The next token from its logits (vocabulary), by the bundle's rules and the request's sampling."""
+    def allowed(self, logits: Tensor) -> Tensor:
+        """The logits (vocabulary) of its next token by the bundle's rules."""
         tail = self.job.tail
         read = tail.decoder_prompt(self.job.prompt)
-        allowed = tail.logits_processor.process(logits, read, self.detokenizer.ids)
-        sampler = self.job.sampler
-        return sampler.draw(allowed) if sampler else int(allowed.argmax())
+        return tail.logits_processor.process(logits, read, self.detokenizer.ids)
 
     def postprocess(self) -> None:
         """Emit the text that the last token adds, and Done after the last token."""
@@ -115,12 +109,10 @@ class GenerationBatch:
         """One token a row. NaN in a row, which FP16 makes of features out of all bounds, spoils that row
         only.
         """
-        greedy, spoilt = logits.argmax(-1).tolist(), logits.isnan().any(-1).tolist()
+        if any(answer.job.tail.logits_processor.active for answer in self._answers):
+            rows = [answer.allowed(row) for answer, row in zip(self._answers, logits, strict=True)]
+            logits = torch.stack(rows)
+        spoilt = logits.amax(-1).isnan().tolist()
+        tokens = next_tokens(logits, [answer.job.sampler for answer in self._answers])
         for answer in self._answers:
-            row = answer.row
-            if spoilt[row]:
-                answer.token = None
-            elif answer.chooses:
-                answer.token = answer.choose(logits[row])
-            else:
-                answer.token = greedy[row]
+            answer.token = None if spoilt[answer.row] else tokens[answer.row]

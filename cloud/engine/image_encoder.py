@@ -28,7 +28,7 @@ class EncodedImages:
 @torch.inference_mode()
 def encode_images(jobs: Sequence[Job]) -> EncodedImages:
     """Encode the pictures of jobs of one place, on the worker thread. Jobs of texts only have none."""
-    tail, inputs = jobs[0].tail, [job.image for job in jobs if job.image]
+    tail, inputs = jobs[0].tail, [job.unencoded for job in jobs if job.unencoded]
     if not inputs:
         return EncodedImages(tail.digest, [], torch.empty(0))
     start = time.monotonic()

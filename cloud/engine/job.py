@@ -11,6 +11,7 @@ from cloud.engine.sampling import Sampler
 from cloud.engine.scheduler import Place
 from cloud.models.interfaces import EmbeddingModel, GenerativeModel, VisionModel
 from protos import inference_pb2 as ip
+from protos.arrays import Floats
 from protos.codec.payload import Frame
 from protos.errors import DeadlineError
 from protos.pictures.tiles import ONE_TILE, Grid
@@ -33,6 +34,7 @@ class VisionInput:
     grid: Grid = ONE_TILE
     frame: str = ""  # its digest; empty where the encoder cache keeps nothing
     sent: Frame | None = None  # codes that the next frame may be coded against
+    owner: str = ""  # who may ask about it again; empty: nobody
 
 
 @dataclass(eq=False, kw_only=True)
@@ -53,8 +55,13 @@ class Job:
     _events: asyncio.Queue[Event | Exception] = field(default_factory=asyncio.Queue)
 
     @property
+    def unencoded(self) -> VisionInput | None:
+        """The picture, while the tail has not read it."""
+        return self.image
+
+    @property
     def place(self) -> Place:
-        return Place(self.tail.digest, self.image.cut if self.image else None)
+        return Place(self.tail.digest, self.unencoded.cut if self.unencoded else None)
 
     @property
     def frame(self) -> str:
@@ -117,3 +124,20 @@ class EmbeddingJob(Job):
     tail: EmbeddingModel
     labels: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()  # what the text tower reads: of each label one
+    picture: Floats | None = None  # its embedding (width), once the tail has read it
+    embedded: dict[str, Floats] = field(default_factory=dict)  # texts that the text tower has read so far
+    missing: dict[str, None] = field(init=False)  # those that it has yet to read, in order
+
+    def __post_init__(self) -> None:
+        self.missing = dict.fromkeys(self.texts)
+
+    @property
+    def unencoded(self) -> VisionInput | None:
+        return self.image if self.picture is None else None
+
+    def take(self, embeddings: Mapping[str, Floats]) -> None:
+        """Take those of the embeddings that are missing."""
+        taken = {text: row for text, row in embeddings.items() if text in self.missing}
+        self.embedded |= taken
+        for text in taken:
+            del self.missing[text]

@@ -51,7 +51,7 @@ class Scheduler:
     ) -> Schedule[SchedulableT]:
         """Decide for waiting jobs, the oldest first, and running jobs."""
         leaves = [job for job in running if job.finished or job.aborted]
-        if len(leaves) < len(running):
+        if running:
             return Schedule(leaves=leaves)
         drops, ready = _split(waiting)
         together = (job for job in ready if job.place == ready[0].place)

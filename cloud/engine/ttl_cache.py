@@ -1,4 +1,4 @@
-"""A cache with a bound on bytes and on age."""
+"""A cache with a bound on bytes and on age, shared fairly."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -6,39 +6,65 @@ from typing import Generic, TypeVar
 
 CachedT = TypeVar("CachedT")
 
+# What an entry takes beside its numbers: key, tuple, tensor or array objects, and the allocator's share;
+# measured as resident memory. Of a small model's frames it is the larger part.
+ENTRY_BYTES = 1536
+
 
 class TtlCache(Generic[CachedT]):
-    """Values by key: the most recently used that fit in `max_bytes`, none older than `seconds`."""
+    """Values by owner and key, as many as fit in `max_bytes` of memory, none older than `seconds`.
+
+    Where room is short, the owner who holds the most loses what they have not used for longest: nobody can
+    push out what others keep by asking a lot.
+    """
 
     def __init__(self, max_bytes: int, seconds: float, clock: Callable[[], float]) -> None:
         self._max_bytes, self._seconds, self._clock = max_bytes, seconds, clock
         self._bytes = 0
-        self._entries: OrderedDict[str, tuple[CachedT, int, float]] = OrderedDict()
+        self._entries: dict[str, OrderedDict[str, tuple[CachedT, int, float]]] = {}
+        self._held: dict[str, int] = {}  # bytes by owner, the least recently seen first
 
-    def put(self, key: str, value: CachedT, size: int) -> None:
-        """Keep a value of `size` bytes, unless it is larger than the cache."""
-        self._drop(key)
+    def put(self, owner: str, key: str, value: CachedT, size: int) -> None:
+        """Keep a value that owns `size` bytes of numbers, unless it is larger than the cache."""
+        self._drop(owner, key)
+        size += ENTRY_BYTES
         if size > self._max_bytes:
             return
         while self._bytes + size > self._max_bytes:
-            self._drop(next(iter(self._entries)))
-        self._entries[key] = value, size, self._clock() + self._seconds
+            most = max(self._held, key=self._held.__getitem__)
+            self._drop(most, next(iter(self._entries[most])))
+        self._entries.setdefault(owner, OrderedDict())[key] = value, size, self._clock() + self._seconds
+        self._held[owner] = self._held.pop(owner, 0) + size
         self._bytes += size
 
-    def get(self, key: str) -> CachedT | None:
+    def get(self, owner: str, key: str) -> CachedT | None:
         """The value, unless it is evicted or expired."""
-        value, _, until = self._entries.get(key, (None, 0, 0.0))
+        entries = self._entries.get(owner, OrderedDict())
+        value, _, until = entries.get(key, (None, 0, 0.0))
         if until <= self._clock():
             return None
-        self._entries.move_to_end(key)
+        entries.move_to_end(key)
+        self._held[owner] = self._held.pop(owner)
         return value
 
     def expire(self) -> None:
         """Free the memory of expired values."""
         now = self._clock()
-        for key in [key for key, (_, _, until) in self._entries.items() if until <= now]:
-            self._drop(key)
+        expired = [
+            (owner, key)
+            for owner, entries in self._entries.items()
+            for key, (_, _, until) in entries.items()
+            if until <= now
+        ]
+        for owner, key in expired:
+            self._drop(owner, key)
 
-    def _drop(self, key: str) -> None:
-        _, size, _ = self._entries.pop(key, (None, 0, 0.0))
+    def _drop(self, owner: str, key: str) -> None:
+        entries = self._entries.get(owner)
+        if entries is None or key not in entries:
+            return
+        _, size, _ = entries.pop(key)
+        self._held[owner] -= size
         self._bytes -= size
+        if not entries:
+            del self._entries[owner], self._held[owner]

@@ -1,7 +1,7 @@
 """The cloud's half of a dual encoder's bundle: pictures from any cut, and texts, to embeddings."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -32,15 +32,22 @@ class DualEncoder(VisionTail):
         self._tokenizer = Tokenizer.from_file(str(bundle.file(self.matching.tokenizer)))
         self._text_cache: OrderedDict[str, Floats] = OrderedDict()
 
-    def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """Texts to embeddings (texts, width) of length 1; on the thread that runs the model."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._text_cache]
-        if new:
-            embedded = embed_texts(self._family, self._model, self._tokenizer, new)
-            self._text_cache.update(zip(new, embedded.cpu().numpy(), strict=True))
-        for text in texts:
+    def cached_texts(self, texts: Iterable[str]) -> dict[str, Floats]:
+        """Those of the texts that need no model any more, with their embeddings (width) of length 1; on the
+        thread that runs the model.
+        """
+        cached = {text: self._text_cache[text] for text in texts if text in self._text_cache}
+        for text in cached:
             self._text_cache.move_to_end(text)
-        embeddings = np.stack([self._text_cache[text] for text in texts])
+        return cached
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """Texts to embeddings (texts, width) of length 1, and into the cache; on the thread that runs the
+        model.
+        """
+        embeddings: Floats = embed_texts(self._family, self._model, self._tokenizer, texts).cpu().numpy()
+        for text, row in zip(texts, embeddings, strict=True):
+            self._text_cache[text] = row.copy()  # a view would keep the whole request's embeddings
         while len(self._text_cache) > _MAX_TEXTS:
             self._text_cache.popitem(last=False)
         return embeddings

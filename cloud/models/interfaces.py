@@ -1,6 +1,6 @@
 """What the engine calls of a model. A test hands it a table of tensors instead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -40,6 +40,9 @@ class EmbeddingModel(VisionModel, Protocol):
     """A model that embeds images and texts in one space."""
 
     matching: pb.Matching
+
+    def cached_texts(self, texts: Iterable[str]) -> dict[str, Floats]:
+        """Those of the texts that need no model any more, with their embeddings (width) of length 1."""
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """Texts to embeddings (texts, width) of length 1."""

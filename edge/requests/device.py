@@ -1,6 +1,7 @@
 """What the device does for a request: resize, run the head, encode, answer alone. It returns values."""
 
 import math
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from protos.codec import Floats
 from protos.costs.profile import DeviceProfile
 from protos.errors import PictureError
 from protos.limits import check_generation, check_labels, check_no_question, check_question
+
+_SECRET_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Device:
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
         self._encoders = FeatureEncoders(bundle, threads)
         self._frame_coder = FrameCoder(bundle, self._encoders)
+        self._client_secret = secrets.token_bytes(_SECRET_BYTES)  # by which the cloud knows its own frames
 
     @cached_property
     def _head(self) -> Head:
@@ -112,7 +116,12 @@ class Device:
 
     def request(self, question: Question) -> pb.InferRequest:
         """What every request says, whatever it carries."""
-        request = pb.InferRequest(id=question.id, bundle=self._bundle.digest, labels=question.labels)
+        request = pb.InferRequest(
+            id=question.id,
+            bundle=self._bundle.digest,
+            labels=question.labels,
+            client_secret=self._client_secret,
+        )
         if not self.compares:
             request.question = question.text
             request.generation.CopyFrom(question.generation)

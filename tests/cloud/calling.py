@@ -27,6 +27,7 @@ from splitter.families.loading import load_model
 
 FP32 = Placement(torch.device("cpu"), torch.float32, "for tests")
 Pixels = NDArray[np.uint8]
+SECRET = bytes(range(16))  # of who asks in these tests
 
 
 @dataclass
@@ -103,6 +104,7 @@ def png(pixels: Pixels) -> bytes:
 
 
 def picture_request(bundle: Bundle, pixels: Pixels, question: str, **fields: Any) -> ip.InferRequest:
+    fields = {"client_secret": SECRET} | fields
     return ip.InferRequest(
         bundle=bundle.digest, question=question, picture=ip.Picture(data=png(pixels)), **fields
     )

@@ -80,3 +80,22 @@ def test_a_bundle_that_answers_questions_takes_no_labels() -> None:
     check_labels([], pb.Manifest(model="llava"))
     with pytest.raises(PromptError, match="llava answers questions"):
         check_labels(["cat"], pb.Manifest(model="llava"))
+
+
+class Compared(str):
+    """A label that counts how often one is held against another."""
+
+    __slots__ = ()
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        Compared.times += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_many_labels_are_not_each_held_against_every_other() -> None:
+    labels = [Compared(f"label {place}") for place in range(1000)]
+    check_labels(labels, pb.Manifest(matching=pb.Matching(max_texts=1000, max_text_bytes=20)))
+    assert Compared.times < len(labels)

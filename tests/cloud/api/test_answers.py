@@ -13,7 +13,7 @@ from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from splitter.families.loading import load_model
-from tests.cloud.calling import Head, Pixels, calling, picture_request
+from tests.cloud.calling import SECRET, Head, Pixels, calling, picture_request
 
 QUESTIONS = ("describe the image", "what color is the background", "how many objects are there")
 CUTS = ("vision.2", "vision.4", "connector")
@@ -148,12 +148,20 @@ async def test_a_second_question_about_a_frame_uploads_nothing(
     async with calling(tail) as caller:
         first = await caller.ask(
             ip.InferRequest(
-                bundle=tail.digest, question=QUESTIONS[0], features=head.features(scenes[2], "vision.2")
+                bundle=tail.digest,
+                question=QUESTIONS[0],
+                features=head.features(scenes[2], "vision.2"),
+                client_secret=SECRET,
             )
         )
         fresh = await caller.ask(picture_request(tail.bundle, scenes[2], QUESTIONS[1]))
         second = await caller.ask(
-            ip.InferRequest(bundle=tail.digest, question=QUESTIONS[1], cached_frame=first.done.frame)
+            ip.InferRequest(
+                bundle=tail.digest,
+                question=QUESTIONS[1],
+                cached_frame=first.done.frame,
+                client_secret=SECRET,
+            )
         )
     assert second.text == fresh.text
     assert second.done.frame == first.done.frame != fresh.done.frame

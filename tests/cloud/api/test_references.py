@@ -10,6 +10,7 @@ import grpc
 import numpy as np
 import pytest
 
+from cloud.engine.ttl_cache import ENTRY_BYTES
 from cloud.models.tail import Tail
 from edge.link.client import CloudClient
 from edge.models.head import Head
@@ -23,8 +24,9 @@ from protos import inference_pb2 as ip
 from protos.arms.rules import Rules
 from protos.costs.profile import DeviceProfile
 from protos.pictures.tiles import ONE_TILE
-from tests.cloud.calling import Caller, Pixels, calling
+from tests.cloud.calling import SECRET, Caller, Pixels, calling, picture_request
 
+STRANGER = b"s" * 16
 Status = grpc.StatusCode
 CUT, CODEC, QUESTION = "connector", "fitted-1", "describe the image"
 RULES = Rules(route=f"split@{CUT}/{CODEC}", allow_local=False)
@@ -50,7 +52,7 @@ def noisy(image: Pixels, seed: int = 0) -> Pixels:
 
 
 def asking(tail: Tail, features: ip.Features) -> ip.InferRequest:
-    return ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features)
+    return ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, client_secret=SECRET)
 
 
 async def difference(
@@ -157,6 +159,69 @@ async def test_a_reference_belongs_to_its_bundle(
         request = asking(tail, changed.message())
         request.bundle = endless.digest
         assert (await caller.refusal(request))[0] == Status.NOT_FOUND
+
+
+async def test_whoever_has_the_picture_or_its_digest_does_not_learn_that_another_sent_it(
+    tail: Tail, scenes: list[Pixels]
+) -> None:
+    async with calling(tail) as caller:
+        sent = picture_request(tail.bundle, scenes[0], QUESTION)
+        frame = (await caller.ask(sent)).done.frame
+        again = ip.InferRequest(
+            bundle=tail.digest, question=QUESTION, cached_frame=frame, client_secret=SECRET
+        )
+        never = ip.InferRequest()
+        never.MergeFrom(again)
+        never.cached_frame = "ab" * 32
+        assert (await caller.ask(again)).text
+        for secret in (STRANGER, b""):
+            again.client_secret = never.client_secret = secret
+            status, message = await caller.refusal(again)
+            assert (status, message.replace(frame, "ab" * 32)) == await caller.refusal(never)
+            assert status == Status.NOT_FOUND
+
+
+async def test_nobody_reads_a_frame_by_differences_to_it_but_who_sent_it(
+    tail: Tail, stream: FrameCoder, boundaries: list[dict[str, wire.Floats]]
+) -> None:
+    async with calling(tail) as caller:
+        _, changed = await difference(caller, tail, stream, boundaries)
+        request = asking(tail, changed.message())
+        for secret in (STRANGER, b""):
+            request.client_secret = secret
+            assert (await caller.refusal(request))[0] == Status.NOT_FOUND
+        request.client_secret = SECRET
+        assert (await caller.ask(request)).text
+
+
+async def test_many_frames_of_one_push_out_none_of_another(
+    tail: Tail, stream: FrameCoder, boundaries: list[dict[str, wire.Floats]]
+) -> None:
+    async with calling(tail, max_sent_bytes=8 * ENTRY_BYTES) as caller:
+        _, changed = await difference(caller, tail, stream, boundaries)
+        other = FrameCoder(tail.bundle, FeatureEncoders(tail.bundle))
+        for seed in range(12):
+            moved = {name: values + np.float32(seed) for name, values in boundaries[0].items()}
+            request = asking(tail, other.encode(CUT, CODEC, moved, ONE_TILE, key_frame=True).message())
+            request.client_secret = STRANGER
+            await caller.ask(request)
+        assert (await caller.ask(asking(tail, changed.message()))).text
+
+
+async def test_a_caller_without_a_secret_gets_no_frame_kept(tail: Tail, scenes: list[Pixels]) -> None:
+    async with calling(tail) as caller:
+        request = picture_request(tail.bundle, scenes[0], QUESTION, client_secret=b"")
+        assert (await caller.ask(request)).done.frame == ""
+
+
+@pytest.mark.parametrize("size", [1, 15, 65])
+async def test_a_secret_that_can_be_guessed_or_is_data_is_refused(
+    size: int, tail: Tail, scenes: list[Pixels]
+) -> None:
+    async with calling(tail) as caller:
+        request = picture_request(tail.bundle, scenes[0], QUESTION, client_secret=bytes(size))
+        status, message = await caller.refusal(request)
+    assert (status, f"has {size} bytes; give 16 to 64" in message) == (Status.INVALID_ARGUMENT, True)
 
 
 class Moving:

@@ -69,7 +69,7 @@ def counting(
     model: ScriptedModel, start: int, max_tokens: int = 3, cut: str = "c", value: float = 0.0
 ) -> GenerationJob:
     """A job answered by the `max_tokens` numbers after `start`, or those before STOP."""
-    image = VisionInput(cut, {"hidden": torch.full((1, 1, 1), value)}, frame=f"frame {start}")
+    image = VisionInput(cut, {"hidden": torch.full((1, 1, 1), value)}, frame=f"frame {start}", owner="me")
     return GenerationJob(tail=model, image=image, prompt=[start], max_tokens=max_tokens, sampler=None)
 
 

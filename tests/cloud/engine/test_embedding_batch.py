@@ -1,15 +1,19 @@
 """Comparisons of pictures and texts side by side, with a tail that is a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from cloud.engine.embedding_batch import EmbeddingBatch
+from cloud.engine.embedding_batch import MAX_TEXTS, EmbeddingBatch
+from cloud.engine.encoder_cache import EncoderCache
+from cloud.engine.engine import Engine
 from cloud.engine.image_encoder import encode_images
 from cloud.engine.job import EmbeddingJob, VisionInput
+from cloud.engine.request_queue import RequestQueue
+from cloud.engine.scheduler import Scheduler
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
@@ -26,13 +30,23 @@ class Table:
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
+        self.cached: set[str] = set()
+        self.encoded = 0
 
     def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        self.encoded += len(pictures)
         return torch.stack([picture["at"][None] for picture in pictures])
+
+    def cached_texts(self, texts: Iterable[str]) -> dict[str, Floats]:
+        return {text: direction(text) for text in texts if text in self.cached}
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         self.asked.append(list(texts))
-        return np.array([NORTH if "north" in text else EAST for text in texts], np.float32)
+        return np.stack([direction(text) for text in texts])
+
+
+def direction(text: str) -> Floats:
+    return np.array(NORTH if "north" in text else EAST, np.float32)
 
 
 def comparing(table: Table, at: tuple[float, float], *labels: str) -> EmbeddingJob:
@@ -45,7 +59,8 @@ def run(*jobs: EmbeddingJob) -> None:
     images = encode_images(jobs)
     assert [image.frame for image, _ in images.by_picture()] == [job.frame for job in jobs if job.image]
     batch = EmbeddingBatch(jobs, images)
-    batch.answer(batch.embed_texts())
+    batch.embed_texts()
+    assert not batch.answer()
     assert all(job.finished or job.aborted for job in jobs)
 
 
@@ -95,3 +110,50 @@ async def test_an_aborted_job_gets_no_event() -> None:
     job.cancelled = True
     run(job)
     assert job._events.empty()
+
+
+def embedding(table: Table, name: str, count: int) -> EmbeddingJob:
+    return EmbeddingJob(tail=table, image=None, texts=tuple(f"{name} {place}" for place in range(count)))
+
+
+async def test_no_step_reads_more_texts_than_a_slice_and_every_job_gets_its_share() -> None:
+    table, engine = Table(), Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20))
+    long, short = embedding(table, "long", 3 * MAX_TEXTS), embedding(table, "short", 5)
+    with engine.holding(long), engine.holding(short):
+        await engine.step()
+        assert (short.finished, long.finished) == (True, False)
+        for _ in range(3):
+            await engine.step()
+        assert long.finished
+    assert max(map(len, table.asked)) <= MAX_TEXTS
+    (reply,) = await emitted(long)
+    assert isinstance(reply, ip.EmbedReply)
+    assert len(reply.embeddings) == 3 * MAX_TEXTS
+
+
+async def test_who_comes_later_has_a_turn_before_a_long_request_goes_on() -> None:
+    """A picture among known labels reads no text, and waits for one slice, not for the others' requests."""
+    table, engine = Table(), Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20))
+    table.cached = {"to the north"}
+    longs = [embedding(table, f"long {number}", 100 * MAX_TEXTS) for number in range(8)]
+    for job in longs:
+        engine.queue.put(job)
+    await engine.step()
+    known = comparing(table, (0, 1), "north")
+    with engine.holding(known):
+        await engine.step()  # those that waited before it
+        await engine.step()
+        assert (known.finished, len(table.asked)) == (True, 2)
+    assert engine.load().waiting == len(longs)
+
+
+async def test_a_picture_with_many_labels_is_encoded_once() -> None:
+    table, engine = Table(), Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20))
+    labels = ["north", *(f"east {place}" for place in range(2 * MAX_TEXTS))]
+    with engine.holding(job := comparing(table, (0, 2), *labels)):
+        while not job.finished:
+            await engine.step()
+    text, last = await emitted(job)
+    assert text == "north"
+    assert isinstance(last, ip.Done)
+    assert (len(last.scores), table.encoded) == (len(labels), 1)

@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
+from cloud.engine.encoder_cache import EncoderCache
+from cloud.engine.engine import Engine
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from protos.errors import CloudBusy
-from tests.cloud.engine.scripted import ScriptedModel, counting
+from tests.cloud.engine.scripted import ScriptedModel, counting, events
 
 
 def test_a_request_that_is_being_decoded_has_its_place_in_the_queue() -> None:
@@ -40,8 +42,57 @@ def test_jobs_that_join_or_are_aborted_wait_no_longer() -> None:
 
 async def test_an_arrival_ends_the_wait() -> None:
     queue = RequestQueue(Scheduler(2), 9)
-    arrival = asyncio.create_task(queue.arrival())
+    arrival = asyncio.create_task(queue.gather())
     await asyncio.sleep(0)
     assert not arrival.done()
     queue.put(counting(ScriptedModel(), 1))
     await asyncio.wait_for(arrival, 5)
+
+
+async def test_who_is_coming_in_is_waited_for_and_nobody_else() -> None:
+    queue, model = RequestQueue(Scheduler(9), 9, pause=60), ScriptedModel()
+    with queue.entering():
+        queue.put(counting(model, 1))
+        gathered = asyncio.create_task(queue.gather())
+        await asyncio.sleep(0)
+        assert not gathered.done()
+    queue.put(counting(model, 2))
+    await asyncio.wait_for(gathered, 5)
+    assert len(queue.schedule([]).joins) == 2
+    queue.put(counting(model, 3))
+    await asyncio.wait_for(queue.gather(), 5)
+
+
+async def test_a_full_batch_waits_for_nobody_and_no_batch_for_long() -> None:
+    full, slow, model = (
+        RequestQueue(Scheduler(1), 9, pause=60),
+        RequestQueue(Scheduler(9), 9),
+        ScriptedModel(),
+    )
+    for queue in (full, slow):
+        with queue.entering():
+            queue.put(counting(model, 1))
+            await asyncio.wait_for(queue.gather(), 5)
+
+
+async def test_callers_that_ask_again_and_again_share_their_batches() -> None:
+    """They would alternate else: one alone, all others, one alone."""
+    queue, model = RequestQueue(Scheduler(9), 9, pause=60), ScriptedModel()
+    engine = Engine(queue, EncoderCache(1 << 20))
+
+    async def caller(rounds: int) -> None:
+        for _ in range(rounds):
+            with queue.entering():
+                await asyncio.sleep(0)
+            with engine.holding(job := counting(model, 5)):
+                await events(job)
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(engine.run())
+        callers = [tasks.create_task(caller(6))]
+        while not engine.load().running:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        callers += [tasks.create_task(caller(5)) for _ in range(3)]
+        await asyncio.wait(callers)
+        running.cancel()
+    assert model.batches == [1, 4, 4, 4, 4, 4]

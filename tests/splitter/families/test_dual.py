@@ -39,7 +39,7 @@ from splitter.quantize.dynamic import to_int8
 from splitter.recipe import Options
 from splitter.silence import silence_libraries
 from splitter.split import split
-from tests.cloud.calling import FP32, calling, picture_request, png
+from tests.cloud.calling import FP32, SECRET, calling, picture_request, png
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.dual_checkpoints import clip
 from tests.splitter.families.duals import LABELS, Dual, of_length_1
@@ -190,11 +190,21 @@ async def test_a_frame_seen_before_is_compared_with_other_labels_and_uploads_not
     async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         first = await caller.ask(picture_request(dual.bundle, photo(), "", labels=["cat", "dog"]))
         again = ip.InferRequest(
-            bundle=dual.bundle.digest, cached_frame=first.done.frame, labels=["quiz", "dog"]
+            bundle=dual.bundle.digest,
+            cached_frame=first.done.frame,
+            labels=["quiz", "dog"],
+            client_secret=SECRET,
         )
         second = await caller.ask(again)
     by_label = [{score.label: score.similarity for score in answer.done.scores} for answer in (first, second)]
     assert by_label[0]["dog"] == pytest.approx(by_label[1]["dog"], abs=1e-6)
+
+
+def test_a_cached_text_does_not_keep_the_request_that_it_came_with(dual: Dual) -> None:
+    tail = DualEncoder(dual.bundle, FP32)
+    tail.embed_texts(["cat", "zebras"])
+    assert all(row.base is None for row in tail.cached_texts(["cat", "zebras", "unread"]).values())
+    assert set(tail.cached_texts(["cat", "unread"])) == {"cat"}
 
 
 async def test_embed_gives_pictures_and_texts_of_length_1(dual: Dual) -> None:
@@ -203,7 +213,9 @@ async def test_embed_gives_pictures_and_texts_of_length_1(dual: Dual) -> None:
             ip.EmbedRequest(bundle=dual.bundle.digest, texts=ip.Texts(texts=["cat", "zebras"]))
         )
         seen = await caller.stub.Embed(
-            ip.EmbedRequest(bundle=dual.bundle.digest, picture=ip.Picture(data=png(photo())))
+            ip.EmbedRequest(
+                bundle=dual.bundle.digest, picture=ip.Picture(data=png(photo())), client_secret=SECRET
+            )
         )
     np.testing.assert_allclose(
         [row.values for row in texts.embeddings], dual.texts(["cat", "zebras"]), atol=2e-3

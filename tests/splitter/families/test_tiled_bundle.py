@@ -45,7 +45,7 @@ from splitter.nano.scenes import picture
 from splitter.recipe import Options
 from splitter.silence import silence_libraries
 from splitter.split import split
-from tests.cloud.calling import FP32, calling, picture_request
+from tests.cloud.calling import FP32, SECRET, calling, picture_request
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3
 
@@ -130,7 +130,11 @@ async def test_an_upload_and_a_frame_seen_before_are_answered_as_in_process(
         first = await caller.ask(picture_request(bundle, TALL, QUESTION, generation=FEW))
         again = await caller.ask(
             ip.InferRequest(
-                bundle=tail.digest, question=ANOTHER, cached_frame=first.done.frame, generation=FEW
+                bundle=tail.digest,
+                question=ANOTHER,
+                cached_frame=first.done.frame,
+                generation=FEW,
+                client_secret=SECRET,
             )
         )
     with torch.inference_mode():
