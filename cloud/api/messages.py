@@ -24,7 +24,7 @@ def parse(kind: type[M], data: bytes, max_fields: int) -> M:
     """A message of at most so many fields. Raises RequestError."""
     if next(islice(_fields(kind, data), max_fields, None), None) is not None:
         raise RequestError(
-            f"the request has more than {max_fields} fields, more than one that can be right; send fewer "
+            f"the request has more than {max_fields} fields, and none that is right has so many; send fewer "
             "payloads, labels or texts",
             max_fields=max_fields,
         )
