@@ -44,6 +44,13 @@ class ServeConfig:
         _within("--drain", self.drain, 0, 3600)
 
     @property
+    def max_calls(self) -> int:
+        """Calls that are open at once: bounds what requests hold in memory; well above the queue's bound, so
+        that it is the queue that refuses, with a reason.
+        """
+        return 2 * (self.max_waiting + self.max_batch) + 64
+
+    @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)

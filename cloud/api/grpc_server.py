@@ -4,6 +4,7 @@ import socket
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -11,13 +12,37 @@ from cloud.config import ServeConfig
 from protos import inference_pb2 as ip
 from protos.connection.keepalive import server_options
 from protos.errors import RequestError
+from protos.inference_pb2_grpc import InferenceServicer
 
-SERVICE = ip.DESCRIPTOR.services_by_name["Inference"].full_name
+_INFERENCE = ip.DESCRIPTOR.services_by_name["Inference"]
+SERVICE = _INFERENCE.full_name
 
 
-def new_server(config: ServeConfig, max_request_bytes: int) -> grpc.aio.Server:
-    """A server without services."""
-    return grpc.aio.server(options=_options(max_request_bytes), maximum_concurrent_rpcs=_max_rpcs(config))
+def new_server(max_request_bytes: int, max_calls: int) -> grpc.aio.Server:
+    """A server without services, of so many calls a connection. How many it has in all is for each service to
+    say: health must answer while another is full.
+    """
+    return grpc.aio.server(options=_options(max_request_bytes, max_calls))
+
+
+def add_inference(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
+    """Add the RPCs of a servicer that reads its requests itself, as bytes (cloud/api/messages.py).
+
+    Each is a stream of requests here, which is the same on the wire: a call begins before its request is
+    whole, so that one that never becomes whole can be ended.
+    """
+    methods: dict[str, grpc.RpcMethodHandler[bytes, Message]] = {}
+    for method in _INFERENCE.methods:
+        handler = (
+            grpc.stream_stream_rpc_method_handler
+            if method.server_streaming
+            else grpc.stream_unary_rpc_method_handler
+        )
+        reply = getattr(ip, method.output_type.name)
+        methods[method.name] = handler(
+            getattr(servicer, method.name), response_serializer=reply.SerializeToString
+        )
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
 
 
 async def add_health(server: grpc.aio.Server) -> health.aio.HealthServicer:
@@ -57,26 +82,18 @@ def listen(server: grpc.aio.Server, config: ServeConfig) -> str:
     try:
         port = server.add_insecure_port(f"{config.host}:{config.port}")
     except RuntimeError as error:
+        check_port(config)  # the system's own reason; gRPC tells none
         place = f"{config.host}:{config.port}"
-        message = (
-            f"cannot listen on {place}: the port is taken, or the address is not this machine's; "
-            "choose another --listen"
-        )
+        message = f"cannot listen on {place}: gRPC takes no such address; choose another --listen"
         raise RequestError(message, listen=place) from error
     return f"{config.host}:{port}"
 
 
-def _options(max_request_bytes: int) -> list[tuple[str, int]]:
+def _options(max_request_bytes: int, max_calls: int) -> list[tuple[str, int]]:
     return [
+        ("grpc.max_concurrent_streams", max_calls),
         ("grpc.max_receive_message_length", max_request_bytes),
         # else a second service on the same port would start, and get half of the requests
         ("grpc.so_reuseport", 0),
         *server_options(),
     ]
-
-
-def _max_rpcs(config: ServeConfig) -> int:
-    """Bounds the requests held in memory; well above the queue's bound, so that it is the queue that refuses,
-    with a reason.
-    """
-    return 2 * (config.max_waiting + config.max_batch) + 64

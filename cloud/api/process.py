@@ -15,8 +15,10 @@ from cloud.models.loading import load_tail
 from cloud.models.numpy_threads import limit_numpy
 from cloud.models.tail import Tail
 from protos.bundle import Bundle
+from protos.errors import BundleError
 
 _log = logging.getLogger(__name__)
+_MAX_REASON = 200  # characters of torch's words
 
 
 def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
@@ -29,10 +31,24 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     if config.threads:
         torch.set_num_threads(config.threads)
     tails = {
-        digest: load_tail(bundle, config.device, config.dtype)
+        digest: _loaded(bundle, config)
         for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
     }
     return asyncio.run(_serve(tails, config))
+
+
+def _loaded(bundle: Bundle, config: ServeConfig) -> Tail | DualEncoder:
+    """A bundle's model. Raises as `load_tail` does, and BundleError where torch cannot compute it here."""
+    try:
+        return load_tail(bundle, config.device, config.dtype)
+    except (RuntimeError, ValueError) as error:  # torch's, memory that runs out among them
+        _log.info("torch failed", exc_info=error)
+        why = next(iter(str(error).splitlines()), type(error).__name__)[:_MAX_REASON]
+        raise BundleError(
+            f"bundle {bundle.path} ({bundle.manifest.model}) fails at its first answer: {why}; verify it, or "
+            "give another --device or --dtype",
+            bundle=bundle.digest,
+        ) from error
 
 
 async def _serve(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> int:

@@ -1,6 +1,5 @@
 """Events of a job as messages of the wire."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from cloud.api.status import code_number, status_of
@@ -24,14 +23,3 @@ def failure(identity: str, error: Exception) -> ip.InferReply:
     """The end of one request of a stream that goes on."""
     status, message = status_of(error)
     return ip.InferReply(id=identity, failure=ip.Failure(code=code_number(status), message=message))
-
-
-def one_at_a_time(write: Send) -> Send:
-    """The same, for many tasks: a stream takes one message at a time."""
-    lock = asyncio.Lock()
-
-    async def send(message: ip.InferReply) -> None:
-        async with lock:
-            await write(message)
-
-    return send

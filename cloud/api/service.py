@@ -10,10 +10,12 @@ from grpc_health.v1 import health
 
 from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
-from cloud.api.description import describe
+from cloud.api.description import describe, max_request_fields
 from cloud.api.drain_gate import DrainGate
-from cloud.api.grpc_server import add_health, listen, new_server
-from cloud.api.servicer import Inference
+from cloud.api.grpc_server import add_health, add_inference, listen, new_server
+from cloud.api.places import Places
+from cloud.api.servicer import CallLimits, Inference
+from cloud.api.status import first_of
 from cloud.config import ServeConfig
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
@@ -21,7 +23,6 @@ from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
-from protos.inference_pb2_grpc import add_InferenceServicer_to_server
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of the encoder cache to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
@@ -61,27 +62,32 @@ class Service:
 async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> AsyncIterator[Service]:
     """A running service for these tails by digest; leaving stops it at once (drain first).
 
-    Raises RequestError where it cannot listen.
+    Raises RequestError where it cannot listen, and what a task fails with, never a group.
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
     description = describe(tails)
+    limits = CallLimits(max(max_request_fields(tail.bundle) for tail in tails.values()), config.max_in_flight)
     with Decoders(config.max_waiting) as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
-        inference = Inference(engine, input_processor, gate, description, config.max_in_flight)
-        server = new_server(config, description.max_request_bytes)
-        add_InferenceServicer_to_server(inference, server)
+        places = Places(config.max_calls, config.max_calls // 2)
+        inference = Inference(engine, input_processor, gate, places, description, limits)
+        server = new_server(description.max_request_bytes, config.max_calls)
+        add_inference(server, inference)
         healthy, address = await add_health(server), listen(server, config)
-        async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
-            running = tasks.create_task(engine.run(), name="engine")
-            expiry = tasks.create_task(_expire(encoder_cache), name="expiry")
-            service = Service(address, engine, running, server, healthy, gate)
-            await server.start()
-            try:
-                yield service
-            finally:
-                expiry.cancel()
-                await service.stop()
+        try:
+            async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
+                running = tasks.create_task(engine.run(), name="engine")
+                expiry = tasks.create_task(_expire(encoder_cache), name="expiry")
+                service = Service(address, engine, running, server, healthy, gate)
+                await server.start()
+                try:
+                    yield service
+                finally:
+                    expiry.cancel()
+                    await service.stop()
+        except ExceptionGroup as group:
+            raise first_of(group) from None
 
 
 def _encoder_cache(config: ServeConfig) -> EncoderCache:

@@ -11,7 +11,10 @@ _MAX_MESSAGE_BYTES = 1500  # gRPC's metadata holds 8 KiB, and a message may quot
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
-    """The status and message that a caller gets. Logs an error that is not expected."""
+    """The status and message that a caller gets; of a group, those of its first error. Logs an error that is
+    not expected.
+    """
+    error = first_of(error)
     if isinstance(error, IsthmusError):
         message = str(error).encode("utf-8", "replace")[:_MAX_MESSAGE_BYTES].decode("utf-8", "ignore")
         return grpc.StatusCode[error.status], message
@@ -20,6 +23,13 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
         grpc.StatusCode.INTERNAL,
         "the service failed at this request and logged why; ask again, or answer on the device",
     )
+
+
+def first_of(error: Exception) -> Exception:
+    """The first error of a group that tasks failed with; any other itself."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def code_number(status: grpc.StatusCode) -> int:

@@ -6,6 +6,8 @@ they must agree: a server takes pings that come too often for abuse, and hangs u
 
 PING_SECONDS = 15
 _TIMEOUT_MS = 5000
+_SERVER_PING_MS, _SERVER_TIMEOUT_MS = 20_000, 10_000
+_IDLE_MS = 600_000
 
 Options = list[tuple[str, int]]
 
@@ -24,8 +26,14 @@ def client_options() -> Options:
 
 
 def server_options() -> Options:
-    """Server arguments: pings as often as `client_options` sends them are welcome, and twice as often."""
+    """Server arguments: pings as often as `client_options` sends them are welcome, and twice as often. A
+    device that vanished is noticed, and a connection without calls is closed.
+    """
     return [
+        ("grpc.keepalive_time_ms", _SERVER_PING_MS),
+        ("grpc.keepalive_timeout_ms", _SERVER_TIMEOUT_MS),
+        ("grpc.http2.max_pings_without_data", 0),  # as for a client
+        ("grpc.max_connection_idle_ms", _IDLE_MS),
         ("grpc.http2.min_ping_interval_without_data_ms", 500 * PING_SECONDS),
         ("grpc.keepalive_permit_without_calls", 1),
     ]

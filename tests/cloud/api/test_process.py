@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,10 +14,13 @@ import grpc
 import pytest
 
 from cloud.api.grpc_server import check_port
+from cloud.api.process import serve
+from cloud.api.service import serving
 from cloud.config import ServeConfig
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
-from protos.errors import RequestError
+from protos.bundle import Bundle
+from protos.errors import BundleError, RequestError
 from protos.inference_pb2_grpc import InferenceStub
 from tests.cloud.calling import Pixels, connected, picture_request
 
@@ -122,6 +126,43 @@ async def test_a_taken_port_is_told_before_any_model_is_loaded(endless_path: Pat
             printed, errors = await served.communicate()
     assert (served.returncode, printed) == (3, b"")
     assert f"cannot listen on {place}: Address already in use; choose another --listen" in errors.decode()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_under_the_output_is_a_line(bundle_path: Path) -> None:
+    command = (sys.executable, "-m", "isthmus", "cloud", "serve", "--listen", "127.0.0.1:0", "--threads", "1")
+    with Path("/dev/full").open("w") as full:
+        served = subprocess.run(
+            [*command, "--bundle", str(bundle_path)],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert served.returncode == 1
+    assert "the output cannot be written" in served.stderr
+    assert "ExceptionGroup" not in served.stderr
+
+
+def test_a_bundle_that_fails_at_its_first_answer_is_named(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warm(_: Tail) -> bool:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied\nand more")
+
+    monkeypatch.setattr(Tail, "warm", warm)
+    with pytest.raises(BundleError, match="fails at its first answer: mat1 and mat2") as raised:
+        serve([bundle], ServeConfig((bundle.path,), port=0, device="cpu", dtype="float32"))
+    assert str(bundle.path) in str(raised.value)
+    assert "and more" not in str(raised.value)
+
+
+async def test_an_address_that_nobody_knows_is_told_as_such(tail: Tail) -> None:
+    config = ServeConfig((tail.bundle.path,), host="no-such-host.invalid", port=0)
+    with pytest.raises(RequestError, match=r"no-such-host\.invalid:0") as raised:
+        await serving({tail.digest: tail}, config).__aenter__()
+    assert "taken" not in str(raised.value)
 
 
 def test_a_port_is_free_or_it_is_said_why_not() -> None:

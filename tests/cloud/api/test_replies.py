@@ -1,10 +1,8 @@
 """Events as messages of the wire."""
 
-import asyncio
-
 import pytest
 
-from cloud.api.replies import failure, one_at_a_time, reply
+from cloud.api.replies import failure, reply
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy
 
@@ -24,16 +22,3 @@ def test_text_is_a_piece_and_the_last_event_reports_the_load() -> None:
 def test_a_failure_has_the_code_of_its_status() -> None:
     failed = failure("a", CloudBusy("try again")).failure
     assert (failed.code, failed.message) == (8, "try again")
-
-
-async def test_a_stream_gets_one_message_at_a_time() -> None:
-    written: list[str] = []
-
-    async def write(message: ip.InferReply) -> None:
-        written.append(f"begin {message.id}")
-        await asyncio.sleep(0)
-        written.append(f"end {message.id}")
-
-    send = one_at_a_time(write)
-    await asyncio.gather(*(send(ip.InferReply(id=name)) for name in "ab"))
-    assert written == ["begin a", "end a", "begin b", "end b"]

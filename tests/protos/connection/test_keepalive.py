@@ -9,7 +9,7 @@ from protos.connection.channel import channel_options
 from protos.connection.keepalive import PING_SECONDS, client_options, server_options
 
 GRPC = Path(cygrpc.__file__).read_bytes()
-SET = {*dict(channel_options()), *dict(client._options(1)), *dict(grpc_server._options(1))}
+SET = {*dict(channel_options()), *dict(client._options(1)), *dict(grpc_server._options(1, 1))}
 
 
 @pytest.mark.parametrize("name", sorted(SET))
@@ -28,3 +28,8 @@ def test_no_ping_of_a_client_comes_too_early_for_a_server() -> None:
 def test_a_lost_connection_is_noticed_within_25_seconds() -> None:
     options = dict(client_options())
     assert options["grpc.keepalive_time_ms"] + options["grpc.keepalive_timeout_ms"] <= 25_000
+
+
+def test_a_server_notices_a_device_that_vanished_within_half_a_minute_of_silence() -> None:
+    options = dict(server_options())
+    assert options["grpc.keepalive_time_ms"] + options["grpc.keepalive_timeout_ms"] <= 30_000
