@@ -8,6 +8,7 @@ from edge.upload.picture_encoder import encode_picture
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as wire
 from protos.bundle import Bundle
+from protos.limits import CLIENT_SECRET_BYTES
 from splitter.nano.questions import KINDS, Question, ask_all
 from splitter.nano.scenes import HELD_OUT_SEEDS, Raster, picture
 
@@ -42,6 +43,10 @@ def _png(image: Raster) -> bytes:
 def _request_size(bundle: Bundle, question: str, data: bytes) -> int:
     """The whole message that would carry this picture."""
     request = wire.InferRequest(
-        id="0" * 8, bundle=bundle.digest, question=question, picture=wire.Picture(data=data)
+        id="0" * 8,
+        bundle=bundle.digest,
+        question=question,
+        picture=wire.Picture(data=data),
+        client_secret=bytes(CLIENT_SECRET_BYTES),
     )
     return request.ByteSize()

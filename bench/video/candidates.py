@@ -16,6 +16,7 @@ from protos import bundle_pb2 as pb
 from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
+from protos.limits import CLIENT_SECRET_BYTES
 from protos.pictures.frames import frame_digest, sent_bytes
 from protos.pictures.tiles import ONE_TILE
 from splitter.evaluate.subjects import Image
@@ -149,4 +150,7 @@ def overhead(bundle: Bundle) -> int:
     cut = bundle.manifest.cuts[-1]
     tensors = [ip.Payload(name=tensor.name) for tensor in cut.boundary]
     features = ip.Features(cut=cut.name, codec=cut.codecs[0].name, payloads=tensors)
-    return ip.InferRequest(id="0" * 8, bundle=bundle.digest, question=QUESTION, features=features).ByteSize()
+    secret = bytes(CLIENT_SECRET_BYTES)
+    return ip.InferRequest(
+        id="0" * 8, bundle=bundle.digest, question=QUESTION, features=features, client_secret=secret
+    ).ByteSize()

@@ -7,9 +7,10 @@ from cloud.engine.encoder_cache import CachedEmbeds, EncoderCache
 from protos import inference_pb2 as ip
 from protos.codec.payload import Frame
 from protos.errors import RequestError
+from protos.limits import CLIENT_SECRET_BYTES
 from protos.pictures.frames import split_reference
 
-_MIN_SECRET_BYTES, _MAX_SECRET_BYTES = 16, 64
+_MAX_SECRET_BYTES = 64
 
 Request = ip.InferRequest | ip.EmbedRequest
 
@@ -28,9 +29,9 @@ def owner_of(request: Request) -> str:
     for a secret that could be guessed, or is no secret but data.
     """
     size = len(request.client_secret)
-    if size and not _MIN_SECRET_BYTES <= size <= _MAX_SECRET_BYTES:
+    if size and not CLIENT_SECRET_BYTES <= size <= _MAX_SECRET_BYTES:
         raise RequestError(
-            f"client_secret has {size} bytes; give {_MIN_SECRET_BYTES} to {_MAX_SECRET_BYTES} random ones, "
+            f"client_secret has {size} bytes; give {CLIENT_SECRET_BYTES} to {_MAX_SECRET_BYTES} random ones, "
             "or none to have no frame kept"
         )
     return hashlib.sha256(request.client_secret).hexdigest() if size else ""

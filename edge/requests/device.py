@@ -24,9 +24,13 @@ from protos.bundle import Bundle
 from protos.codec import Floats
 from protos.costs.profile import DeviceProfile
 from protos.errors import PictureError
-from protos.limits import check_generation, check_labels, check_no_question, check_question
-
-_SECRET_BYTES = 16
+from protos.limits import (
+    CLIENT_SECRET_BYTES,
+    check_generation,
+    check_labels,
+    check_no_question,
+    check_question,
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,9 @@ class Device:
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
         self._encoders = FeatureEncoders(bundle, threads)
         self._frame_coder = FrameCoder(bundle, self._encoders)
-        self._client_secret = secrets.token_bytes(_SECRET_BYTES)  # by which the cloud knows its own frames
+        self._client_secret = secrets.token_bytes(
+            CLIENT_SECRET_BYTES
+        )  # by which the cloud knows its own frames
 
     @cached_property
     def _head(self) -> Head:

@@ -12,6 +12,7 @@ from protos import bundle_pb2
 from protos import codec as wire
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
+from protos.limits import CLIENT_SECRET_BYTES
 from splitter.evaluate.subjects import GENERIC
 
 Payloads = Mapping[str, bytes]
@@ -140,6 +141,7 @@ def payload_size(payloads: Payloads) -> int:
 
 def request_size(bundle: Bundle, candidate: Candidate, index: int, payloads: Payloads) -> int:
     """Bytes of the whole request message, with an id, the bundle's digest and a short question."""
-    request = pb.InferRequest(id="0" * 8, bundle=bundle.digest, question=QUESTION)
+    secret = bytes(CLIENT_SECRET_BYTES)
+    request = pb.InferRequest(id="0" * 8, bundle=bundle.digest, question=QUESTION, client_secret=secret)
     candidate.fill(request, index, payloads)
     return request.ByteSize()
