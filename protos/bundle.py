@@ -27,7 +27,7 @@ WEIGHTS = ".weights"
 EDGE = "edge/"  # in front of the path of what a device needs
 REPORT = "report.json"  # what a split measured
 PICTURE_CUT = "pixels"
-_MAX_MANIFEST_BYTES = 16 << 20
+MAX_MANIFEST_BYTES = 16 << 20
 # what no split can tell from a folder of the user's, it does not replace
 _ANEW = "fetch the bundle again, or remove it and split the model again"
 # the parts of a bundle that a copy may lack, and what to do where one is needed
@@ -59,7 +59,7 @@ class Bundle:
         check_name(folder)
         try:
             with (folder / MANIFEST).open("rb") as stream:
-                raw = stream.read(_MAX_MANIFEST_BYTES + 1)
+                raw = stream.read(MAX_MANIFEST_BYTES + 1)
         except OSError as error:
             raise BundleMissing(mistaken.not_a_bundle(folder), path=str(folder)) from error
         return cls(folder, _parse(folder, raw), hashlib.sha256(raw).hexdigest())
@@ -226,9 +226,9 @@ def write_manifest(folder: Path, manifest: pb.Manifest) -> str:
 
 
 def _parse(folder: Path, raw: bytes) -> pb.Manifest:
-    if len(raw) > _MAX_MANIFEST_BYTES:
+    if len(raw) > MAX_MANIFEST_BYTES:
         raise BundleDamaged(
-            f"{folder / MANIFEST} is larger than {_MAX_MANIFEST_BYTES} bytes; it is not a manifest",
+            f"{folder / MANIFEST} is larger than {MAX_MANIFEST_BYTES} bytes; it is not a manifest",
             file=MANIFEST,
         )
     try:

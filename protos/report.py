@@ -7,7 +7,7 @@ from typing import Any, Self
 from protos.bundle import REPORT, Bundle
 from protos.errors import BundleDamaged
 
-_MAX_BYTES = 64 << 20
+MAX_REPORT_BYTES = 64 << 20
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "route": str,
     "bytes_mean": (int, float),
@@ -39,7 +39,7 @@ class Report:
         """Raises BundleDamaged for a report that is absent, broken, or another bundle's."""
         try:
             with (bundle.path / REPORT).open("rb") as stream:
-                fields = json.loads(stream.read(_MAX_BYTES))
+                fields = json.loads(stream.read(MAX_REPORT_BYTES))
         except OSError as error:
             raise _damaged(bundle, str(error.strerror)) from error
         except (ValueError, RecursionError) as error:

@@ -24,15 +24,16 @@ class Answer:
     token: int | None = None  # the last one; None where the logits hold NaN
     prefilled: float = 0.0  # the instant of the first token
     detokenizer: IncrementalDetokenizer = field(init=False)
+    decoder_prompt: list[int] = field(init=False)  # what the decoder has read before the first token
 
     def __post_init__(self) -> None:
         self.detokenizer = IncrementalDetokenizer(self.job.tail.detokenize)
+        self.decoder_prompt = self.job.tail.decoder_prompt(self.job.prompt)
 
     def allowed(self, logits: Tensor) -> Tensor:
         """The logits (vocabulary) of its next token by the bundle's rules."""
-        tail = self.job.tail
-        read = tail.decoder_prompt(self.job.prompt)
-        return tail.logits_processor.process(logits, read, self.detokenizer.ids)
+        process = self.job.tail.logits_processor.process
+        return process(logits, self.decoder_prompt, self.detokenizer.ids)
 
     def postprocess(self) -> None:
         """Emit the text that the last token adds, and Done after the last token."""

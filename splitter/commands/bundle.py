@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf import json_format
@@ -17,7 +16,7 @@ from protos.measurements import MEASUREMENTS
 from protos.report import Report
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from splitter.commands import labels, pack
-from splitter.commands.head_tables import facts_of, head_tables
+from splitter.commands.head_tables import head_tables
 from splitter.commands.kinds import print_kinds
 from splitter.commands.leakage import leakage_table
 
@@ -67,7 +66,12 @@ def _show(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     bundle = open_bundle(options.bundle)
     checked = [(entry.path, entry.size, problem) for entry, problem in bundle.verify()]
-    checked += [(name, (bundle.path / name).stat().st_size, problem) for name, problem in _beside(bundle)]
+    beside = {name: bundle.path / name for name in BESIDE}
+    checked += [
+        (name, place.stat().st_size, _misfit(bundle, name))
+        for name, place in beside.items()
+        if place.exists()
+    ]
     wrong = [problem for _, _, problem in checked if problem]
     if options.json:
         files = [{"path": path, "bytes": size, "problem": problem} for path, size, problem in checked]
@@ -91,24 +95,25 @@ def _verify(options: argparse.Namespace) -> None:
         )
 
 
-def _beside(bundle: Bundle) -> Iterator[tuple[str, str | None]]:
-    """What was measured and stands beside the manifest: each file, and what is wrong with it."""
-    if (bundle.path / MEASUREMENTS).exists():
-        yield MEASUREMENTS, bundle.unmeasured or None
-    for name, read in ((REPORT, lambda: Report.read(bundle).rows), (LEAKAGE, lambda: leakage_table(bundle))):
-        if (bundle.path / name).exists():
-            try:
-                read()
-            except BundleDamaged as error:
-                yield name, str(error)
-            else:
-                yield name, None
+def _misfit(bundle: Bundle, name: str) -> str | None:
+    """What is wrong with a file that stands beside the manifest and holds what was measured."""
+    try:
+        if name == MEASUREMENTS:
+            return bundle.unmeasured or None
+        if name == REPORT:
+            _ = Report.read(bundle).rows
+        elif name == LEAKAGE:
+            leakage_table(bundle)
+    except BundleDamaged as error:
+        return str(error)
+    return None
 
 
 def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     """Print what a bundle holds, as tables or as one JSON object."""
+    report, problems = _report(bundle)
+    facts = report.precision if report else {}
     if as_json:
-        facts, problems = facts_of(bundle)
         told = {
             "path": str(bundle.path),
             "digest": bundle.digest,
@@ -128,10 +133,9 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     )
     if manifest.HasField("matching"):
         console.print(_labels(manifest.matching), highlight=False, markup=False)
-    facts, problems = facts_of(bundle)
     for table in head_tables(manifest, facts):
         console.print(table)
-    accuracy = _accuracy(_report(bundle))
+    accuracy = _accuracy(report)
     console.print(_cuts(bundle, accuracy))
     if not bundle.unmeasured:
         console.print(_rivals(bundle.measurements, accuracy))
@@ -155,12 +159,15 @@ def _labels(matching: pb.Matching) -> str:
     )
 
 
-def _report(bundle: Bundle) -> Report | None:
-    """The report, where there is one that can be read."""
+def _report(bundle: Bundle) -> tuple[Report | None, list[str]]:
+    """The report, where there is one that can be read; and what the split warned of, or what is wrong with
+    the report.
+    """
     try:
-        return Report.find(bundle)
-    except BundleDamaged:
-        return None  # its damage is told below the tables
+        report = Report.find(bundle)
+    except BundleDamaged as error:
+        return None, [str(error)]
+    return report, report.warnings if report else []
 
 
 def _accuracy(report: Report | None) -> str:

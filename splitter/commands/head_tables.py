@@ -6,22 +6,8 @@ from typing import Any
 from rich.table import Table
 
 from protos import bundle_pb2 as pb
-from protos.bundle import Bundle
-from protos.errors import BundleDamaged
-from protos.report import Report
 
 _MAX_EFFECTS = 20
-
-
-def facts_of(bundle: Bundle) -> tuple[dict[str, Any], list[str]]:
-    """The report's part on precision, empty where there is none, as on a device; and what the split warned
-    of, or what is wrong with the report.
-    """
-    try:
-        report = Report.find(bundle)
-    except BundleDamaged as error:
-        return {}, [str(error)]
-    return (report.precision, report.warnings) if report else ({}, [])
 
 
 def head_tables(manifest: pb.Manifest, facts: dict[str, Any]) -> Iterator[Table | str]:

@@ -43,27 +43,7 @@ _PIPED_WIDTH = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     add_bundle(parser)
-    link = parser.add_mutually_exclusive_group()
-    link.add_argument(
-        "--uplink",
-        type=rate,
-        default="2Mbps",
-        metavar="RATE",
-        help="steady, as 64kbit/s or 1.5Mbps (default: %(default)s)",
-    )
-    link.add_argument(
-        "--trace",
-        type=Path,
-        metavar="FILE",
-        help="recorded uplink in mahimahi's format, instead of a steady one",
-    )
-    parser.add_argument(
-        "--rtt",
-        type=milliseconds("0ms"),
-        default="60ms",
-        metavar="TIME",
-        help="round trip (default: %(default)s)",
-    )
+    _add_link(parser)
     parser.add_argument(
         "--deadline", type=milliseconds(), metavar="TIME", help="what an answer may take, as 500ms or 2s"
     )
@@ -93,6 +73,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with pictures")
     parser.set_defaults(run=_run)
+
+
+def _add_link(parser: argparse.ArgumentParser) -> None:
+    link = parser.add_mutually_exclusive_group()
+    link.add_argument(
+        "--uplink",
+        type=rate,
+        default="2Mbps",
+        metavar="RATE",
+        help="steady, as 64kbit/s or 1.5Mbps (default: %(default)s)",
+    )
+    link.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="recorded uplink in mahimahi's format, instead of a steady one",
+    )
+    parser.add_argument(
+        "--rtt",
+        type=milliseconds("0ms"),
+        default="60ms",
+        metavar="TIME",
+        help="round trip (default: %(default)s)",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:

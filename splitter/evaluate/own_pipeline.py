@@ -17,6 +17,7 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, pr
 
 from protos.errors import CheckpointError
 from splitter.families import Generative, Processor
+from splitter.families.causal import generating_by
 from splitter.families.files.chat_template import chat_template
 from splitter.families.files.generation import obeyed
 
@@ -72,18 +73,10 @@ class OwnPipeline:
         """The tokens of its greedy answer, the one that ends it among them, by generation_config.json as far
         as that is obeyed.
         """
-        speaker = self.family.speaker(model)
-        own = speaker.generation_config
-        speaker.generation_config = obeyed(own)
-        try:
+        with generating_by(self.family.speaker(model), obeyed):
             out = model.generate(
-                **inputs,
-                max_new_tokens=max_tokens,
-                return_dict_in_generate=True,
-                output_scores=True,
+                **inputs, max_new_tokens=max_tokens, return_dict_in_generate=True, output_scores=True
             )
-        finally:
-            speaker.generation_config = own
         return [int(scores[0].argmax()) for scores in out.scores]
 
 

@@ -18,8 +18,9 @@ from transformers import (
 
 from protos.text.prompt import QUESTION
 from splitter.families import IMAGE_TOKENS, Boundary, DecoderBatch, Processor
-from splitter.families.causal import plain_decoding, spoken_logits
+from splitter.families.causal import generating_by, spoken_logits
 from splitter.families.crossed import CrossAttentionBatch, padded
+from splitter.families.files.generation import plain
 from splitter.families.processors import OneTile, surrounded
 
 
@@ -79,7 +80,7 @@ class Blip(BlipTower):
     ) -> Tensor:
         # The model sets eos_token_id itself, to that of `stop_tokens`.
         given = {name: value for name, value in options.items() if name != "eos_token_id"}
-        with plain_decoding(self.speaker(model)):
+        with generating_by(self.speaker(model), plain):
             return spoken_logits(model, self.inputs(model, prompt, pixels), given)
 
     def prompt_template(self, _model: PreTrainedModel, processor: Processor) -> str:

@@ -2,7 +2,7 @@
 their mark.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any, Protocol, runtime_checkable
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForImageTextToText, DynamicCache, GenerationConfig, PreTrainedModel
 
 from splitter.families import DecoderBatch, Generative
+from splitter.families.files.generation import plain
 
 
 @runtime_checkable
@@ -75,7 +76,7 @@ class Causal(Generative, Protocol):
     def generate(
         self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor, **options: Any
     ) -> Tensor:
-        with plain_decoding(self.speaker(model)):
+        with generating_by(self.speaker(model), plain):
             return spoken_logits(model, self.inputs(model, prompt, pixels), options)
 
     def _embedded(self, model: PreTrainedModel, prompt: Sequence[int], image_tokens: Tensor) -> Tensor:
@@ -139,16 +140,12 @@ class CausalBatch:
 
 
 @contextmanager
-def plain_decoding(speaker: PreTrainedModel) -> Iterator[None]:
-    """Let a model's `generate` take the most likely token at each step: of its generation configuration only
-    the special tokens are left.
-    """
+def generating_by(
+    speaker: PreTrainedModel, rules: Callable[[GenerationConfig], GenerationConfig]
+) -> Iterator[None]:
+    """Let a model's `generate` follow what `rules` make of its own generation configuration."""
     own = speaker.generation_config
-    special = {name: value for name, value in own.to_dict().items() if name.endswith("_token_id")}
-    forced = {name for name in special if name.startswith("forced_")}
-    speaker.generation_config = GenerationConfig(
-        **{name: value for name, value in special.items() if name not in forced}
-    )
+    speaker.generation_config = rules(own)
     try:
         yield
     finally:

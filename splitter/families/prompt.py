@@ -12,9 +12,7 @@ from protos.errors import CheckpointError
 from protos.pictures.tiles import ONE_TILE
 from protos.text.prompt import here_and_now, write_prompt
 from splitter.families import Generative, Processor
-from splitter.families.files.generation import decoding
-
-_MAX_TOKEN = 1 << 31
+from splitter.families.files.generation import decoding, is_token
 
 
 def tokenizer_of(processor: Processor) -> Tokenizer:
@@ -61,6 +59,6 @@ def _stop_tokens(family: Generative, model: PreTrainedModel, tokenizer: Any) -> 
         raise CheckpointError(
             "nothing says which token ends an answer; write eos_token_id into generation_config.json"
         )
-    if not all(isinstance(token, int) and 0 <= token < _MAX_TOKEN for token in stops):
+    if not all(map(is_token, stops)):
         raise CheckpointError(f"generation_config.json: eos_token_id is {stops}; it must be token ids")
     return stops

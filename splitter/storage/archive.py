@@ -16,14 +16,13 @@ from typing import IO
 import zstandard
 
 from protos import bundle_pb2 as pb
-from protos.bundle import BESIDE, MANIFEST, Bundle
+from protos.bundle import BESIDE, MANIFEST, MAX_MANIFEST_BYTES, Bundle
 from protos.errors import BundleDamaged, RequestError
 from protos.measurements import MEASUREMENTS
+from protos.report import MAX_REPORT_BYTES
 
 ENDINGS = (".tar.zst", ".tar")
 _LEVEL = 12
-_MAX_MANIFEST_BYTES = 16 << 20
-_MAX_MEASURED_BYTES = 64 << 20  # each file
 _CHUNK = 1 << 20
 
 
@@ -97,7 +96,7 @@ def _extract(archive: Path, members: tarfile.TarFile, place: Path) -> None:
         content = members.extractfile(member) if member.isreg() else None
         if content is None:
             raise _refused(archive, f"{member.name!r} is no plain file")
-        if not sizes and path == MANIFEST and member.size <= _MAX_MANIFEST_BYTES:
+        if not sizes and path == MANIFEST and member.size <= MAX_MANIFEST_BYTES:
             (place / MANIFEST).write_bytes(content.read())
             sizes = {entry.path: entry.size for entry in Bundle.open(place).manifest.files}
         elif sizes.pop(path, -1) == member.size or _measured(path, member.size, sizes):
@@ -111,7 +110,7 @@ def _extract(archive: Path, members: tarfile.TarFile, place: Path) -> None:
 
 
 def _measured(path: str, size: int, named: Mapping[str, int]) -> bool:
-    return path in BESIDE and path not in named and size <= _MAX_MEASURED_BYTES
+    return path in BESIDE and path not in named and size <= MAX_REPORT_BYTES
 
 
 def _check_whole(archive: Path, bundle: Bundle) -> None:

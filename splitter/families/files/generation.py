@@ -10,6 +10,7 @@ from transformers import GenerationConfig
 from protos import bundle_pb2 as pb
 from protos.errors import CheckpointError
 
+_MAX_TOKEN = 1 << 31
 # What changes a greedy answer and is not obeyed, and the value at which it changes nothing.
 _NOT_OBEYED: dict[str, Any] = {
     "num_beams": 1,
@@ -66,6 +67,19 @@ def obeyed(config: GenerationConfig) -> GenerationConfig:
     return GenerationConfig(**kept | {"do_sample": False})
 
 
+def plain(config: GenerationConfig) -> GenerationConfig:
+    """Of a configuration the special tokens alone: the most likely token at each step."""
+    special = {name: value for name, value in config.to_dict().items() if name.endswith("_token_id")}
+    return GenerationConfig(
+        **{name: value for name, value in special.items() if not name.startswith("forced_")}
+    )
+
+
+def is_token(value: object) -> bool:
+    """Whether a value of a file can be a token's id."""
+    return isinstance(value, int) and 0 <= value < _MAX_TOKEN
+
+
 def _penalty(config: GenerationConfig) -> float:
     value = config.repetition_penalty
     if value is None or value == 1:
@@ -84,9 +98,7 @@ def _count(config: GenerationConfig, name: str) -> int:
 
 def _tokens(config: GenerationConfig, name: str) -> list[int]:
     value = getattr(config, name) or []
-    if not isinstance(value, list) or not all(
-        isinstance(token, int) and 0 <= token < 1 << 31 for token in value
-    ):
+    if not isinstance(value, list) or not all(is_token(token) for token in value):
         raise _meaningless(name, value, "a list of token ids")
     return value
 
