@@ -1,40 +1,55 @@
-"""What the cloud's replies say of the cloud: moving means of its stage times, beginning with the split's
-guess.
+"""What the cloud's replies say of the cloud: how its stage times differ from the split's guess, how long its
+queue is, and how long answers are.
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from edge.costs.factors import TIMES, Factors
 from protos import inference_pb2 as pb
 from protos.costs.estimates import CloudEstimate
 
 WEIGHT = 0.3  # of the newest report in a moving mean
 QUEUE_SECONDS = 30.0  # what a queue was is forgotten with this time constant
 FIRST_TOKENS = 8.0
+_PREFILL, _TOKEN = "prefill", "token"
+_LEAST_MS = 0.05  # what a stage is expected to take at least, where nobody measured it
 
 
 class CloudStats:
     """`now` is any monotonic clock in seconds."""
 
-    def __init__(self, guess: CloudEstimate) -> None:
-        self._entry, self._prefill, self._token = dict(guess.entry_ms), guess.prefill_ms, guess.token_ms
+    def __init__(self, guess: CloudEstimate, now: float = 0.0) -> None:
+        self._expected = {_entry(cut): ms for cut, ms in guess.entry_ms.items()}
+        self._expected |= {_PREFILL: guess.prefill_ms, _TOKEN: guess.token_ms}
+        self._cuts = list(guess.entry_ms)
+        self._factors = Factors(list(self._expected), TIMES, now)
         self._queue, self._queue_at = guess.queue_ms, 0.0
         self.tokens = FIRST_TOKENS  # mean length of the answers
 
     def estimate(self, now: float) -> CloudEstimate:
+        """Of a picture of usual size."""
         faded = math.exp(-max(now - self._queue_at, 0.0) / QUEUE_SECONDS)
-        return CloudEstimate(dict(self._entry), self._prefill, self._token, self._queue * faded)
+        return CloudEstimate(
+            {cut: self._ms(_entry(cut), now) for cut in self._cuts},
+            self._ms(_PREFILL, now),
+            self._ms(_TOKEN, now),
+            self._queue * faded,
+            self._factors.factor(_PREFILL, now).doubt,
+        )
 
-    def observe(self, cut: str | None, done: pb.Done, now: float) -> None:
-        """An answer ended. `cut` is where it entered ("pixels" for a picture), None if the frame was kept."""
+    def observe(self, cut: str | None, done: pb.Done, now: float, size: float = 1.0) -> None:
+        """An answer ended. `cut` is where it entered ("pixels" for a picture), None if the frame was kept;
+        `size`: of its picture, in usual ones.
+        """
         stages = done.stages
         if cut is not None:
-            entered = stages.decode + stages.tail
-            self._entry[cut] = _mean(self._entry.get(cut, entered), entered)
-        self._prefill = _mean(self._prefill, stages.first_token)
-        if done.tokens > 1:
-            self._token = _mean(self._token, stages.generate / (done.tokens - 1))
+            self._observe(_entry(cut), stages.decode + stages.tail, now, size)
+        self._observe(_PREFILL, stages.first_token, now, size)
+        steps = done.tokens - (done.reason != pb.Done.STOP)  # the step that ends an answer makes no token
+        if steps > 0:
+            self._observe(_TOKEN, stages.generate / steps, now)
         self._queue = _mean(self.estimate(now).queue_ms, max(stages.queue, done.load.queue_milliseconds))
         self._queue_at = now
         self.observe_tokens(done.tokens)
@@ -45,22 +60,29 @@ class CloudStats:
 
     def state(self) -> dict[str, Any]:
         """For JSON; `restore` reads it. The queue is not kept: it is another one next time."""
-        return {"entry": self._entry, "prefill": self._prefill, "token": self._token, "tokens": self.tokens}
+        return {"factors": self._factors.state(), "tokens": self.tokens}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a saved state. Raises ValueError, KeyError or TypeError if it is not one."""
-        entry = {str(cut): _time(ms) for cut, ms in dict(state["entry"]).items()}
-        prefill, token, tokens = _time(state["prefill"]), _time(state["token"]), _time(state["tokens"])
-        self._entry |= {cut: entry[cut] for cut in self._entry if cut in entry}
-        self._prefill, self._token, self.tokens = prefill, token, max(tokens, 1.0)
+    def restore(self, state: Mapping[str, Any], age: float, now: float) -> None:
+        """Go on from a saved state, `age` seconds old. Raises ValueError, KeyError or TypeError if it is not
+        one.
+        """
+        tokens = float(state["tokens"])
+        if not 0 <= tokens < math.inf:
+            raise ValueError(f"{tokens!r} is not a length of answers")
+        self._factors.restore(state["factors"], age, now)
+        self.tokens = max(tokens, 1.0)
+
+    def _ms(self, stage: str, now: float) -> float:
+        return self._expected[stage] * self._factors.factor(stage, now).mean
+
+    def _observe(self, stage: str, milliseconds: float, now: float, size: float = 1.0) -> None:
+        expected = max(self._expected.get(stage, 0.0), _LEAST_MS)
+        self._factors.observe(stage, expected * size, milliseconds, now)
+
+
+def _entry(cut: str) -> str:
+    return f"entry/{cut}"
 
 
 def _mean(old: float, new: float) -> float:
     return old + WEIGHT * (new - old) if math.isfinite(new) and new >= 0 else old
-
-
-def _time(value: object) -> float:
-    number = float(value) if isinstance(value, int | float) else math.nan
-    if not 0 <= number < 1e9:
-        raise ValueError(f"{value!r} is not a time")
-    return number

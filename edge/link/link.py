@@ -33,7 +33,7 @@ class Link:
     def __init__(self, bundle: Bundle, now: float = 0.0, jitter: Callable[[], float] = random.random) -> None:
         self._digest = bundle.digest
         self._uplink, self._breaker = UplinkEstimator(now), Breaker(jitter)
-        self._cloud_stats = CloudStats(CloudEstimate.from_measurements(bundle.measurements))
+        self._cloud_stats = CloudStats(CloudEstimate.from_measurements(bundle.measurements), now)
 
     @property
     def tokens(self) -> float:
@@ -43,16 +43,8 @@ class Link:
     def snapshot(self, now: float) -> LinkEstimate:
         """The link as it is believed to be at this instant."""
         self._uplink.elapse(now)
-        wait, link = self._breaker.wait(now), self._uplink
-        return LinkEstimate(
-            link.rate,
-            link.round_trip_ms,
-            wait <= 0,
-            wait,
-            self._breaker.unavailable_reason,
-            link.exchanges,
-            link.doubt,
-        )
+        wait = self._breaker.wait(now)
+        return LinkEstimate(self._uplink.states(), wait <= 0, wait, self._breaker.unavailable_reason)
 
     def cloud(self, now: float) -> CloudEstimate:
         """The cloud as it is believed to be at this instant."""
@@ -63,9 +55,11 @@ class Link:
         self._breaker.succeeded()
         self._uplink.observe(sent, network_ms, now)
 
-    def observe_cloud(self, cut: str | None, done: pb.Done, now: float) -> None:
-        """The cloud ended an answer that had entered at `cut`; None if the frame was kept."""
-        self._cloud_stats.observe(cut, done, now)
+    def observe_cloud(self, cut: str | None, done: pb.Done, now: float, size: float = 1.0) -> None:
+        """The cloud ended an answer that had entered at `cut`; None if the frame was kept. `size`: of its
+        picture, in usual ones.
+        """
+        self._cloud_stats.observe(cut, done, now, size)
 
     def observe_reply(self) -> None:
         """The cloud answered, if only to refuse: the way to it is open."""
@@ -82,9 +76,8 @@ class Link:
         self._breaker.failed(unavailable_reason, now, lasting=lasting)
 
     def timed_out(self, sent: int, waited_ms: float, now: float) -> None:
-        """No reply came in this time. The link is at most that fast, and the breaker opens."""
+        """No reply came in this time: the link is at most that fast."""
         self._uplink.at_least(sent, waited_ms, now)
-        self._breaker.failed("cloud silent", now)
 
     def save(self, path: Path | None, now: float, wall: float) -> None:
         """Remember for the next process, where there is a place. `wall` is the time of day in seconds: unlike
@@ -134,6 +127,6 @@ class Link:
         if math.isnan(wait):
             raise ValueError("a wait that is no number would never end")
         if state["bundle"] == self._digest:
-            self._cloud_stats.restore(state["cloud"])
+            self._cloud_stats.restore(state["cloud"], age, now)
         self._uplink = uplink
         self._breaker.restore(failures, unavailable_reason, wait, now)

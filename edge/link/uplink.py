@@ -1,18 +1,20 @@
-"""How fast the way up is and how long the way there and back, learned from exchanges one by one.
+"""What the way to the cloud takes, learned from exchanges one by one: a hidden state that sometimes changes.
 
-An exchange of x bytes takes t = a + b x milliseconds: a is the round trip, b = 8000 / rate. Links change by
-factors, not by differences, so the fit is of ln t. It is a weighted least squares with a prior, robust and
-forgetful, kept as the evidence E for every pair on a grid of (ln a, ln b), so that nothing is linearised and
-the best pair cannot be missed:
+An exchange of x bytes takes t = a + b x milliseconds, scattered: a is the round trip, b = 8000 / rate. The
+belief is a probability for every pair on a grid of (ln a, ln rate), so that nothing is linearised, and what
+one size of payload cannot tell, how much is round trip and how much is rate, stays open instead of being
+settled by the prior. Between exchanges the link may have become another one (as in Sprout, Winstein et al.,
+NSDI 2013, the belief spreads with time):
 
-    r = (ln t - ln(a + b x)) / NOISE
-    E = keep E - (FREEDOM + 1) / 2 ln(1 + r^2 / FREEDOM)        keep = KEEP e^(-dt/T)
+    stay   = (1 - CHANGE) e^(-dt / CORRELATION_SECONDS)         CHANGE once per exchange
+    belief = stay belief + (1 - stay) usual
+    belief ~ belief L(t | a + b x)          L: Student's t of ln t, scale NOISE, FREEDOM degrees of freedom
 
-The loss is Student's: one odd exchange is ignored, several alike move the estimate. `keep` forgets with every
-exchange and with time. The belief is prior e^E, both ln a and ln b normal in the prior; the estimate is its
-peak (means of a and of b would not fit together). The prior decides what one size of payload cannot, how much
-is round trip and how much rate, and comes back when a link has long been idle, so that a bad hour does not
-lock the device in. A call without a reply in t says that a + b x >= t: its evidence is ln(1 / (1 + e^r)).
+L has a floor ODD: any exchange may be odd, and says nothing then; two in a row are a change. `usual` is how
+this link has been found over the last REMEMBERED exchanges, odd ones among them, beginning with a prior: an
+outage, or a bad hour, is believed in for as long as such things last, and counts afterwards as what may come
+again. A call without a reply in t says that a + b x >= t: its likelihood is 1 / (1 + e^r), r = ln(t / (a + b x)) in
+units of NOISE.
 """
 
 import math
@@ -23,50 +25,68 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from protos.costs.estimates import LinkStates
+
 PRIOR_ROUND_TRIP_MS, ROUND_TRIP_SPREAD = 40.0, 1.0  # median; standard deviation of its logarithm
 PRIOR_RATE, RATE_SPREAD = 5e6, 2.0  # bits a second
-NOISE = 0.2  # a measured time is right to about 20%
-FREEDOM = 3.0
-KEEP = 0.8  # of the evidence, an exchange
-FORGET_SECONDS = 900.0  # T
+PRIOR_EXCHANGES = 5.0  # that the prior counts as, in `usual`
+REMEMBERED = 200.0  # exchanges
+CORRELATION_SECONDS = 20.0
+CHANGE = 0.03
+NOISE = 0.25  # a time is right to about 25%
+FREEDOM = 4.0
+ODD = 3e-4  # against the likelihood of what was expected
 MIN_MS = 0.02
-_MAX_REMEMBERED = 32  # KEEP to this power is under 0.1%
-_WORST_SILENCE = -8.0
+_MAX_SAVED = 200
+_LEAST = 1e-4  # cells that together hold no more than this are left out of what is told
 
-_LN_A = np.linspace(math.log(0.05), math.log(30e3), 96)[:, None]
-_LN_RATE = np.linspace(math.log(1e3), math.log(20e9), 112)[None, :]
+_LN_A = np.linspace(math.log(0.05), math.log(30e3), 64)[:, None]
+_LN_RATE = np.linspace(math.log(1e3), math.log(20e9), 72)[None, :]
 _A, _B = np.exp(_LN_A), 8000 / np.exp(_LN_RATE)
-_PRIOR = (
+_PRIOR = np.exp(
     -(
         ((_LN_A - math.log(PRIOR_ROUND_TRIP_MS)) / ROUND_TRIP_SPREAD) ** 2
         + ((_LN_RATE - math.log(PRIOR_RATE)) / RATE_SPREAD) ** 2
     )
     / 2
 )
+_PRIOR /= _PRIOR.sum()
 
 Observation = tuple[int, float, float, bool]  # bytes, milliseconds, instant, whether no reply came
+Floats = NDArray[np.float64]
 
 
 class UplinkEstimator:
-    """The estimate and its doubt. `now` is any monotonic clock in seconds, the same for all calls."""
+    """The belief. `now` is any monotonic clock in seconds, the same for all calls."""
 
     def __init__(self, now: float = 0.0) -> None:
-        self._evidence = np.zeros_like(_PRIOR)
-        self._observed: deque[Observation] = deque(maxlen=_MAX_REMEMBERED)
+        self._belief, self._found, self._exchanges = _PRIOR.copy(), np.zeros_like(_PRIOR), 0.0
+        self._observed: deque[Observation] = deque(maxlen=_MAX_SAVED)
         self._at = now
-        self.exchanges = 0.0  # how many stand behind the estimate, old ones counting less
-        self._believe()
 
-    def predict(self, sent: int) -> float:
-        """Milliseconds that an exchange of this many bytes would take."""
-        return self.round_trip_ms + 8000 * sent / self.rate
+    @property
+    def rate(self) -> float:
+        """Bits a second: the belief's median, near enough."""
+        return math.exp(float((self._belief * _LN_RATE).sum()))
+
+    @property
+    def round_trip_ms(self) -> float:
+        """Likewise."""
+        return math.exp(float((self._belief * _LN_A).sum()))
+
+    def states(self) -> LinkStates:
+        """What the link may be now."""
+        flat = self._belief.ravel()
+        order = np.argsort(flat)[::-1]
+        kept = order[: int(np.searchsorted(np.cumsum(flat[order]), 1 - _LEAST)) + 1]
+        rows, columns = np.unravel_index(kept, self._belief.shape)
+        return LinkStates(flat[kept] / flat[kept].sum(), _A[rows, 0], _B[0, columns], NOISE)
 
     def elapse(self, now: float) -> None:
-        """Let time pass: forget."""
+        """Let time pass: the link may have changed."""
         if now > self._at:
-            self._forget(math.exp(-(now - self._at) / FORGET_SECONDS))
+            self._spread(math.exp(-(now - self._at) / CORRELATION_SECONDS))
             self._at = now
-            self._believe()
 
     def observe(self, sent: int, milliseconds: float, now: float) -> None:
         """An exchange of `sent` bytes took so long, the cloud's own work not counted."""
@@ -88,7 +108,7 @@ class UplinkEstimator:
         """Learn again from a saved state. Raises ValueError, KeyError or TypeError if it is not one."""
         observed = [
             (int(s["bytes"]), float(s["ms"]), now - max(float(s["age"]), 0.0), bool(s["silent"]))
-            for s in state[-_MAX_REMEMBERED:]
+            for s in state[-_MAX_SAVED:]
         ]
         if not all(sent >= 0 and 0 <= ms < math.inf and math.isfinite(at) for sent, ms, at, _ in observed):
             raise ValueError("not what was observed of a link")
@@ -101,33 +121,29 @@ class UplinkEstimator:
     def _learn(self, observation: Observation) -> None:
         sent, milliseconds, now, silent = observation
         self._observed.append(observation)
-        self._forget(KEEP * math.exp(-max(now - self._at, 0.0) / FORGET_SECONDS))
-        self._at = max(now, self._at)
-        surprise = (math.log(max(milliseconds, MIN_MS)) - np.log(_A + _B * max(sent, 1))) / NOISE
-        self._evidence += (
-            _silence(surprise) if silent else -(FREEDOM + 1) / 2 * np.log1p(surprise**2 / FREEDOM)
-        )
-        self.exchanges += 1
-        self._believe()
+        self.elapse(now)
+        self._spread(1 - CHANGE)
+        surprise = np.log(max(milliseconds, MIN_MS) / (_A + _B * max(sent, 1))) / NOISE
+        likelihood = _silence(surprise) if silent else _student(surprise)
+        found = (self._belief + self._usual()) * likelihood
+        self._belief *= likelihood + ODD
+        self._belief /= self._belief.sum()
+        keep = 1 - 1 / REMEMBERED
+        self._found = keep * self._found + found / found.sum()
+        self._exchanges = keep * self._exchanges + 1
 
-    def _forget(self, keep: float) -> None:
-        self._evidence *= keep
-        self.exchanges *= keep
+    def _spread(self, stay: float) -> None:
+        self._belief = stay * self._belief + (1 - stay) * self._usual()
 
-    def _believe(self) -> None:
-        """The peak of the belief, between grid points as its neighbours weigh, and how far the rate may be
-        off.
-        """
-        belief = np.exp(_PRIOR + self._evidence - (_PRIOR + self._evidence).max())
-        row, column = divmod(int(belief.argmax()), belief.shape[1])
-        near = np.s_[max(row - 2, 0) : row + 3], np.s_[max(column - 2, 0) : column + 3]
-        peak = belief[near] / belief[near].sum()
-        ln_rate = float((peak * _LN_RATE[:, near[1]]).sum())
-        self.round_trip_ms = math.exp(float((peak * _LN_A[near[0]]).sum()))
-        self.rate = math.exp(ln_rate)  # bits a second
-        # relative standard error of the rate
-        self.doubt = math.sqrt(float((belief * (_LN_RATE - ln_rate) ** 2).sum() / belief.sum()))
+    def _usual(self) -> Floats:
+        return (PRIOR_EXCHANGES * _PRIOR + self._found) / (PRIOR_EXCHANGES + self._exchanges)
 
 
-def _silence(surprise: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(-np.logaddexp(0, surprise), _WORST_SILENCE)
+def _student(surprise: Floats) -> Floats:
+    density: Floats = (1 + surprise**2 / FREEDOM) ** (-(FREEDOM + 1) / 2)
+    return density
+
+
+def _silence(surprise: Floats) -> Floats:
+    """Bounded below, as a packet may be lost on any link."""
+    return np.maximum(1 / (1 + np.exp(np.minimum(surprise, 50.0))), 1e-4)

@@ -4,21 +4,69 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protos import bundle_pb2 as pb
 from protos.bundle import PICTURE_CUT
+
+LONGEST_MS = 60_000.0  # nobody waits longer for a link; what would take more counts as this
+_LOGISTIC = 1.702  # the logistic curve that is nearest to the normal distribution's
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LinkStates:
+    """What a link may be at this instant: one entry for each round trip and rate that is possible."""
+
+    probability: Floats
+    round_trip_ms: Floats
+    ms_a_byte: Floats
+    noise: float  # standard deviation of the logarithm of a time, the state being known
+
+    @classmethod
+    def steady(cls, uplink: float, round_trip_ms: float) -> Self:
+        """A link that is known: so many bits a second."""
+        return cls(np.ones(1), np.array([round_trip_ms]), np.array([8000 / uplink]), 0.0)
+
+    def mean_ms(self, sent: float) -> float:
+        """How long an exchange of so many bytes takes on average."""
+        return float(self.probability @ np.minimum(self._times(sent), LONGEST_MS))
+
+    def within(self, sent: float, milliseconds: float, spread_ms: float = 0.0) -> float:
+        """The probability that an exchange takes at most so long, where `milliseconds` are themselves only
+        known to a standard deviation of `spread_ms`.
+        """
+        times = self._times(sent)
+        deviation = np.hypot(self.noise * times, max(spread_ms, 1e-9))
+        steps = np.clip(_LOGISTIC * (milliseconds - times) / deviation, -50, 50)
+        return float(self.probability @ (1 / (1 + np.exp(-steps))))
+
+    def quantile_ms(self, sent: float, part: float) -> float:
+        """The time that an exchange stays within with probability `part`, scatter left out."""
+        times = self._times(sent)
+        order = np.argsort(times)
+        index = np.searchsorted(np.cumsum(self.probability[order]), part)
+        return float(times[order[min(int(index), len(order) - 1)]])
+
+    def _times(self, sent: float) -> Floats:
+        return self.round_trip_ms + self.ms_a_byte * sent
 
 
 @dataclass(frozen=True)
 class LinkEstimate:
     """What past exchanges say of the way to the cloud."""
 
-    uplink: float  # bits a second; what comes back is a few words, so the downlink is ignored
-    round_trip_ms: float
+    states: LinkStates
     up: bool = True  # False while the breaker is open
     retry_seconds: float = 0.0  # until the breaker lets one call through
     unavailable_reason: str = ""  # why it is open
-    exchanges: float = 0.0  # how many stand behind the estimate, old ones counting less
-    doubt: float = 1.0  # relative standard error of the uplink
+
+    @classmethod
+    def steady(cls, uplink: float, round_trip_ms: float) -> Self:
+        """A link that is known: so many bits a second."""
+        return cls(LinkStates.steady(uplink, round_trip_ms))
 
     @property
     def outage(self) -> str:
@@ -35,6 +83,7 @@ class CloudEstimate:
     prefill_ms: float
     token_ms: float
     queue_ms: float = 0.0
+    doubt: float = 0.0  # standard deviation of these times, as a part of each
 
     @classmethod
     def from_measurements(cls, measured: pb.Measurements) -> Self:

@@ -12,103 +12,11 @@ import pytest
 from edge import config
 from edge.link.breaker import FIRST_SECONDS, MAX_SECONDS, Breaker
 from edge.link.link import Link
-from edge.link.uplink import FORGET_SECONDS, PRIOR_RATE, PRIOR_ROUND_TRIP_MS, UplinkEstimator
 from protos import bundle_pb2
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 
 SIZES = (500, 4_000, 40_000, 200_000)
-
-
-def exchange(
-    uplink: UplinkEstimator,
-    rate: float,
-    round_trip_ms: float,
-    sizes: tuple[int, ...] = SIZES,
-    count: int = 24,
-) -> None:
-    """A link of this rate (bits a second) and round trip, whose times scatter by 10%."""
-    random = Random(1)
-    for index in range(count):
-        sent = sizes[index % len(sizes)]
-        uplink.observe(
-            sent, (round_trip_ms + 8000 * sent / rate) * math.exp(random.gauss(0, 0.1)), now=float(index)
-        )
-
-
-@pytest.mark.parametrize(("rate", "round_trip_ms"), [(64e3, 300), (1e6, 100), (20e6, 40), (1e9, 0.5)])
-def test_rate_and_round_trip_are_recovered(rate: float, round_trip_ms: float) -> None:
-    uplink = UplinkEstimator()
-    exchange(uplink, rate, round_trip_ms)
-    assert uplink.rate == pytest.approx(rate, rel=0.4)
-    assert uplink.round_trip_ms == pytest.approx(round_trip_ms, rel=0.4)
-    for sent in SIZES:
-        assert uplink.predict(sent) == pytest.approx(round_trip_ms + 8000 * sent / rate, rel=0.25)
-
-
-def test_it_grows_sure_with_exchanges() -> None:
-    uplink = UplinkEstimator()
-    before = uplink.doubt
-    exchange(uplink, 1e6, 50)
-    assert uplink.doubt < before / 2
-    assert uplink.exchanges > 4
-
-
-@pytest.mark.parametrize(("rate", "round_trip_ms"), [(64e3, 300), (100e6, 10)])
-def test_it_follows_a_change_within_a_few_exchanges(rate: float, round_trip_ms: float) -> None:
-    uplink = UplinkEstimator()
-    exchange(uplink, 2e6, 50)
-    exchange(uplink, rate, round_trip_ms, count=8)
-    for sent in SIZES:
-        assert uplink.predict(sent) == pytest.approx(round_trip_ms + 8000 * sent / rate, rel=0.5)
-
-
-def test_one_odd_exchange_moves_little() -> None:
-    uplink = UplinkEstimator()
-    exchange(uplink, 2e6, 50)
-    before = uplink.predict(4000)
-    uplink.observe(4000, 5000, now=30.0)
-    assert uplink.predict(4000) == pytest.approx(before, rel=0.3)
-
-
-def test_payloads_of_one_size_are_predicted_though_rate_and_round_trip_cannot_be_told_apart() -> None:
-    uplink = UplinkEstimator()
-    exchange(uplink, 1e6, 100, sizes=(3000,))
-    assert uplink.predict(3000) == pytest.approx(124, rel=0.15)
-    assert 0 < uplink.round_trip_ms < 200
-    assert uplink.doubt > 1
-
-
-def test_silence_teaches_that_the_link_is_at_most_that_fast() -> None:
-    uplink = UplinkEstimator()
-    before = uplink.predict(10_000)
-    for now in (1.0, 2.0, 3.0):
-        uplink.at_least(10_000, 4000.0, now)
-    assert uplink.predict(10_000) > 10 * before
-
-
-def test_silence_that_was_expected_teaches_nothing() -> None:
-    uplink = UplinkEstimator()
-    before = uplink.predict(200_000)
-    uplink.at_least(200_000, 1.0, now=1.0)
-    assert uplink.predict(200_000) == pytest.approx(before, rel=0.05)
-
-
-def test_a_bad_hour_is_forgotten() -> None:
-    uplink = UplinkEstimator()
-    exchange(uplink, 16e3, 2000)
-    uplink.elapse(24 + 12 * FORGET_SECONDS)
-    assert uplink.rate == pytest.approx(PRIOR_RATE, rel=0.2)
-    assert uplink.round_trip_ms == pytest.approx(PRIOR_ROUND_TRIP_MS, rel=0.2)
-
-
-@pytest.mark.parametrize("milliseconds", [0.0, 1e-9, 1e9])
-def test_absurd_times_leave_a_sane_estimate(milliseconds: float) -> None:
-    uplink = UplinkEstimator()
-    for now in range(20):
-        uplink.observe(0, milliseconds, float(now))
-    assert 1e3 <= uplink.rate <= 20e9
-    assert 0.05 <= uplink.round_trip_ms <= 30e3
 
 
 def test_the_breaker_opens_at_once_and_waits_longer_each_time() -> None:
@@ -174,8 +82,7 @@ def test_the_cloud_is_first_guessed_from_the_manifest_then_believed() -> None:
             "pixels", done(decode=5, tail=15, queue=8, first_token=30, generate=80), float(now)
         )
     cloud = link.cloud(19.0)
-    assert cloud.entry_ms["pixels"] == pytest.approx(20, rel=0.05)
-    assert cloud.entry_ms["connector"] == 2.0
+    assert cloud.entry_ms["pixels"] == pytest.approx(20, rel=0.1)
     assert (cloud.prefill_ms, cloud.token_ms, cloud.queue_ms) == pytest.approx((30, 20, 8), rel=0.1)
     assert link.tokens == pytest.approx(5, rel=0.05)
 
