@@ -1,6 +1,5 @@
 """What the device does for a request: resize, run the head, encode, answer alone. It returns values."""
 
-import math
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -180,10 +179,7 @@ class Device:
 
     def answer_ms(self, prepared: Prepared, after: HeadOutput | None, tokens: float) -> float:
         """What a local answer would still take, from where the head has come to."""
-        pieces, names = self._profile.pieces, list(self._profile.pieces)
-        left = names[names.index(after.cut) + 1 :] if after else names
-        head = prepared.grid.tiles * math.fsum(pieces[name] for name in left)
-        return head + self._profile.prefill_ms + tokens * self._profile.token_ms
+        return self._profile.answer_ms(prepared.grid.tiles, after.cut if after else None, tokens)
 
     def answer(
         self, question: Question, prepared: Prepared, after: HeadOutput | None, emit: Callable[[str], None]

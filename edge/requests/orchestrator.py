@@ -5,7 +5,6 @@ The device never goes without an answer that it could give.
 
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from edge.link.link import Link
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Decision, Request, Weights
-from edge.policy.policy import decide
+from edge.policy.router import NETWORK_SECONDS, Failure, Router
 from edge.requests.answer import Answer, LabelScore
 from edge.requests.device import Device
 from edge.requests.question import Prepared, Question
@@ -24,30 +23,14 @@ from edge.requests.trace import AnswerText, Trace, ignore_text
 from edge.upload.frame_coder import EncodedFrame
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
-from protos.arms.rules import AUTO, LOCAL, Rules
+from protos.arms.rules import LOCAL, Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
-from protos.errors import (
-    CloudBusy,
-    CloudError,
-    DeadlineError,
-    IsthmusError,
-    RequestError,
-    UnknownFrame,
-    UnusableCloud,
-    WrongBundle,
-)
+from protos.errors import CloudError, IsthmusError, RequestError, UnknownFrame, WrongBundle
 from protos.labels import Labels
 
-NETWORK_SECONDS = 10.0  # without a deadline: what a call may take beside the tokens it makes
-_MAX_FRAMES = 256
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 _ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
-_LASTING = (WrongBundle, UnusableCloud)
-_REASONS: dict[type[IsthmusError], str] = {
-    WrongBundle: "cloud serves another bundle",
-    CloudBusy: "cloud busy",
-}
 _ANYTHING = Rules()
 _BALANCED = Weights()
 
@@ -86,13 +69,16 @@ class Orchestrator:
         clock: Callable[[], float] = time.monotonic,
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
-        self._bundle, self._client, self._profile = bundle, client, profile
+        self._bundle, self._client, self._clock = bundle, client, clock
         self._device = Device(bundle, profile, threads, clock, provider)
-        self._clock, self._network_seconds = clock, network_seconds
-        self._link = link or Link(bundle, clock())
-        # frame digest: accuracy of what the cloud keeps of it
-        self._cached: OrderedDict[str, float] = OrderedDict()
-        self._last_arm: str | None = None
+        self._router = Router(
+            bundle.manifest,
+            bundle.measurements,
+            profile,
+            link or Link(bundle, clock()),
+            remote=client is not None,
+            network_seconds=network_seconds,
+        )
 
     def prepare(self) -> None:
         """Load what answers need now, so that the first takes no longer than the others."""
@@ -132,13 +118,7 @@ class Orchestrator:
 
     def _decide(self, state: RequestState) -> Decision:
         now = self._clock()
-        link, cloud = self._link.snapshot(now) if self._client else None, self._link.cloud(now)
-        known = self._known(state, now)
-        manifest, measured = self._bundle.manifest, self._bundle.measurements
-        decision = decide(known, self._profile, link, cloud, manifest, measured, last=self._last_arm)
-        if state.question.rules.route == AUTO:
-            self._last_arm = decision.arm.name
-        return decision
+        return self._router.decide(self._known(state, now), now)
 
     def _known(self, state: RequestState, now: float) -> Request:
         question, frame = state.question, state.frame
@@ -150,7 +130,7 @@ class Orchestrator:
             spent_ms=question.spent_ms(now),
             local_unavailable_reason=self._device.unavailable_reason(question),
             tiles=state.prepared.grid.tiles,
-            cached_accuracy=self._cached.get(frame, self._bundle.measurements.accuracy) if frame else None,
+            cached_accuracy=self._router.cached_accuracy(frame) if frame else None,
         )
 
     def _act(self, state: RequestState, decision: Decision) -> Answer:
@@ -162,7 +142,7 @@ class Orchestrator:
             if isinstance(error, (RequestError, UnknownFrame)) and self._send_key_frame(state):
                 return self._act(state, decision)
             if isinstance(error, UnknownFrame) and state.frame is not None:
-                self._cached.pop(state.frame, None)
+                self._router.forget_frame(state.frame)
                 state.frame = None
                 return self._act(state, self._decide(state))
             if not self._device.may_answer(state.question):
@@ -182,7 +162,7 @@ class Orchestrator:
         answer = self._device.answer(state.question, state.prepared, state.head, state.output.emit)
         state.trace.add_all(answer.milliseconds)
         state.scores = answer.scores
-        self._link.observe_local(answer.tokens)
+        self._router.learn_local(answer.tokens)
         return self._answered(state, decision, LOCAL, answer.tokens, frame="")
 
     def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
@@ -193,9 +173,10 @@ class Orchestrator:
             done = call.run(client, seconds, state.output.emit)
         except IsthmusError as error:
             state.trace.add("lost", call.waited_ms())
-            self._learn_from_failure(call, decision, error)
+            failure = Failure(error, call.sent, call.waited_ms(), call.first_reply is not None)
+            self._router.learn_failure(decision, failure, self._clock())
             raise
-        self._learn(state, decision.arm, call, done)
+        self._learn(state, decision, call, done)
         state.scores = done.scores
         return self._answered(state, decision, decision.arm.name, done.tokens, done.frame)
 
@@ -212,59 +193,34 @@ class Orchestrator:
         return request
 
     def _patience(self, state: RequestState, decision: Decision) -> float:
-        """Seconds that the call may take.
-
-        What the deadline leaves, less a local answer if there is time for both.
-        """
-        question, chosen = state.question, decision.chosen
-        left = question.left_ms(self._clock())
-        if left is None or decision.late:
-            token_ms = self._link.cloud(self._clock()).token_ms
-            return self._network_seconds + 2 * self._max_tokens(question) * token_ms / 1000
-        if left <= 0:
-            limit = question.rules.deadline_ms
-            raise DeadlineError(f"the deadline of {limit:.0f} ms passed before the call; allow more time")
-        spare = left - self._device.answer_ms(state.prepared, state.head, self._tokens(question))
-        expected = chosen.network + chosen.queue + chosen.cloud + chosen.generate
-        reserve = self._device.may_answer(question) and spare >= expected
-        return (spare if reserve else left) / 1000
+        """Seconds that the call may take. Raises DeadlineError."""
+        question, now = state.question, self._clock()
+        local_ms = self._device.answer_ms(state.prepared, state.head, self._tokens(question))
+        return self._router.patience(
+            decision,
+            question.rules,
+            question.spent_ms(now),
+            now,
+            max_tokens=self._max_tokens(question),
+            local_ms=local_ms if self._device.may_answer(question) else None,
+        )
 
     def _tokens(self, question: Question) -> float:
         """How many steps an answer takes: tokens, or labels to be read on the device."""
         if self._device.compares:
             return self._device.unread_labels(question)
-        return min(self._link.tokens, self._max_tokens(question))
+        return self._router.tokens(self._max_tokens(question))
 
     def _max_tokens(self, question: Question) -> int:
         return question.generation.max_tokens or self._bundle.manifest.limits.max_new_tokens
 
-    def _learn(self, state: RequestState, arm: Arm, call: CloudCall, done: pb.Done) -> None:
-        now, network_ms, stages = self._clock(), call.network_ms(), done.stages
-        self._link.observe_transfer(call.sent, network_ms, now)
-        self._link.observe_cloud(arm.entry, done, now)
-        self._keep(done.frame, arm.accuracy)
+    def _learn(self, state: RequestState, decision: Decision, call: CloudCall, done: pb.Done) -> None:
+        network_ms, stages = call.network_ms(), done.stages
+        self._router.learn(decision, call.sent, network_ms, done, self._clock())
         if state.encoded:
             self._device.acknowledge(state.encoded, done.frame)
         state.trace.add("network", network_ms)
         state.trace.add_all({name: getattr(stages, name) for name in _CLOUD_STAGES})
-
-    def _learn_from_failure(self, call: CloudCall, decision: Decision, error: IsthmusError) -> None:
-        now, chosen = self._clock(), decision.chosen
-        if isinstance(error, DeadlineError) and call.first_reply is None:
-            working_ms = chosen.queue + chosen.cloud + chosen.generate
-            self._link.timed_out(call.sent, call.waited_ms() - working_ms, now)
-        elif isinstance(error, DeadlineError) or not isinstance(error, (CloudError, WrongBundle)):
-            self._link.observe_reply()
-        else:
-            reason = error.facts.get("reason") or _REASONS.get(type(error), "cloud unreachable")
-            self._link.failed(str(reason), now, lasting=isinstance(error, _LASTING))
-
-    def _keep(self, frame: str, accuracy: float) -> None:
-        if frame:
-            self._cached[frame] = accuracy
-            self._cached.move_to_end(frame)
-        while len(self._cached) > _MAX_FRAMES:
-            self._cached.popitem(last=False)
 
     def _answered(
         self, state: RequestState, decision: Decision, route: str, tokens: int, frame: str

@@ -33,11 +33,6 @@ class Question:
     def spent_ms(self, now: float) -> float:
         return (now - self.arrived) * 1000
 
-    def left_ms(self, now: float) -> float | None:
-        """Until the deadline; None without one."""
-        limit = self.rules.deadline_ms
-        return None if limit is None else limit - self.spent_ms(now)
-
 
 @dataclass(frozen=True)
 class Prepared:

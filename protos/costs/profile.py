@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,14 @@ class DeviceProfile:
         """The chain of pieces up to a cut, or all of it, a tile."""
         names = list(self.pieces)
         return sum(self.pieces[name] for name in (names if cut is None else names[: names.index(cut) + 1]))
+
+    def answer_ms(self, tiles: float, after: str | None, tokens: float) -> float:
+        """A local answer to a picture in so many tiles; `after`: the cut that the head has come to."""
+        names = list(self.pieces)
+        left = names if after is None else names[names.index(after) + 1 :]
+        return (
+            tiles * math.fsum(self.pieces[name] for name in left) + self.prefill_ms + tokens * self.token_ms
+        )
 
     @classmethod
     def load(cls, path: Path, bundle: Bundle, *, usual: bool = False) -> Self:

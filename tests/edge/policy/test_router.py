@@ -1,0 +1,95 @@
+"""What a device decides and learns, without sockets and by a clock that the tests turn."""
+
+import pytest
+
+from edge.link.link import Link
+from edge.policy.decision import Decision, Request
+from edge.policy.router import NETWORK_SECONDS, Failure, Router
+from protos import inference_pb2 as pb
+from protos.arms.rules import Rules
+from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
+from protos.errors import CloudBusy, DeadlineError, RequestError
+
+SPLIT = Rules(route="split@connector/int8-zstd")
+MAX_TOKENS = 16
+
+
+def router(bundle: Bundle, link: Link | None = None, *, remote: bool = True) -> Router:
+    profile = DeviceProfile.from_bundle(bundle)
+    return Router(bundle.manifest, bundle.measurements, profile, link or Link(bundle), remote=remote)
+
+
+def split(route: Router, deadline_ms: float | None = None) -> Decision:
+    return route.decide(Request(Rules(deadline_ms=deadline_ms, route=SPLIT.route)), now=0.0)
+
+
+def patience(
+    route: Router, decision: Decision, deadline_ms: float | None, spent_ms: float, local_ms: float | None
+) -> float:
+    rules = Rules(deadline_ms=deadline_ms)
+    return route.patience(decision, rules, spent_ms, 0.0, max_tokens=MAX_TOKENS, local_ms=local_ms)
+
+
+def test_without_a_cloud_every_arm_is_on_the_device(bundle: Bundle) -> None:
+    decision = router(bundle, remote=False).decide(Request(), now=0.0)
+    assert [predicted.arm.name for predicted in decision.arms] == ["local"]
+
+
+def test_what_is_learned_decides_the_next_request(bundle: Bundle) -> None:
+    route = router(bundle)
+    before = split(route).chosen.network
+    decision = split(route)
+    for second in range(8):
+        route.learn(decision, 1000, 900.0, pb.Done(tokens=1), now=float(second))
+    after = route.decide(Request(SPLIT), now=8.0).chosen.network
+    assert after > 2 * before
+
+
+def test_a_call_may_take_what_the_deadline_leaves_less_a_local_answer(bundle: Bundle) -> None:
+    route = router(bundle)
+    decision = split(route, 5000.0)
+    assert patience(route, decision, 5000.0, 1000.0, local_ms=500.0) == pytest.approx(3.5)
+    assert patience(route, decision, 5000.0, 1000.0, local_ms=None) == pytest.approx(4.0)
+    assert patience(route, decision, 5000.0, 1000.0, local_ms=3999.0) == pytest.approx(4.0)
+
+
+def test_a_deadline_that_has_passed_leaves_no_time_for_a_call(bundle: Bundle) -> None:
+    route = router(bundle)
+    with pytest.raises(DeadlineError, match="passed before the call"):
+        patience(route, split(route, 5000.0), 5000.0, 5000.0, local_ms=None)
+
+
+def test_without_a_deadline_a_call_may_take_the_network_and_its_tokens(bundle: Bundle) -> None:
+    route = router(bundle)
+    token_ms = bundle.measurements.cloud_cost.token_milliseconds
+    expected = NETWORK_SECONDS + 2 * MAX_TOKENS * token_ms / 1000
+    assert patience(route, split(route), None, 0.0, local_ms=None) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("error", "replied", "up"),
+    [
+        (DeadlineError("no reply"), False, False),
+        (DeadlineError("half an answer"), True, True),
+        (CloudBusy("full"), False, False),
+        (RequestError("refused"), False, True),
+    ],
+)
+def test_a_failure_opens_the_breaker_unless_the_cloud_replied(
+    bundle: Bundle, error: DeadlineError, replied: bool, up: bool
+) -> None:
+    link = Link(bundle)
+    route = router(bundle, link)
+    decision = split(route)
+    route.learn_failure(decision, Failure(error, 1000, 300.0, replied), now=0.0)
+    assert link.snapshot(0.0).up == up
+
+
+def test_the_accuracy_of_a_frame_is_that_of_what_was_sent(bundle: Bundle) -> None:
+    route = router(bundle)
+    decision = split(route)
+    route.learn(decision, 1000, 50.0, pb.Done(frame="f", tokens=1), now=0.0)
+    assert route.cached_accuracy("f") == decision.arm.accuracy
+    route.forget_frame("f")
+    assert route.cached_accuracy("f") == bundle.measurements.accuracy
