@@ -9,18 +9,16 @@ filters). What is not heard of any more goes back to what was expected, each ter
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 NOISE = 0.2  # standard deviation of the logarithm of a part's time
 FREEDOM = 4.0
 _SURPRISE = 3.0  # standard deviations; farther off, either this value is odd or all has changed
 _MAX_LOG = math.log(1e4)
 _MIN = 1e-3  # of whatever is measured: below this a clock says nothing
-_MAX_VARIANCE = 0.5  # of a logarithm: the mean of what is guessed must not run away from the guess
+_MAX_VARIANCE = 0.5  # of a logarithm: even a guess is worth something
 
 
 class Term(NamedTuple):
@@ -30,8 +28,7 @@ class Term(NamedTuple):
     seconds: float  # in which it goes back to 0
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """How what is learned behaves."""
 
     slow: Term
@@ -40,13 +37,13 @@ class Terms:
 
 
 TIMES = Terms(slow=Term(1.5, 7 * 86400.0), fast=Term(0.7, 60.0), own=Term(0.4, 86400.0))
-SIZES = Terms(slow=Term(0.5, 86400.0), fast=Term(0.3, 60.0), own=Term(0.3, 86400.0))
+SIZES = Terms(slow=Term(0.2, 86400.0), fast=Term(0.1, 60.0), own=Term(0.1, 86400.0))
 
 
 class Factor(NamedTuple):
-    """`mean` of the factor, and its standard deviation as a part of that."""
+    """The median, and the standard deviation as a part of it."""
 
-    mean: float
+    median: float
     doubt: float
 
 
@@ -80,12 +77,12 @@ class Factors:
             self._covariance[1, 1] += self._spread[1] ** 2  # the next one tells which it was
 
     def factor(self, part: str, now: float) -> Factor:
-        """Of a part, known or not."""
-        self._elapse(now)
-        rows = [0, 1, *([self._index[part]] if part in self._index else [])]
-        log, variance = float(self._mean[rows].sum()), float(self._covariance[np.ix_(rows, rows)].sum())
-        variance = min(max(variance, 0.0), _MAX_VARIANCE)
-        return Factor(math.exp(log + variance / 2), math.sqrt(math.expm1(variance)))
+        """Of a part. Raises KeyError."""
+        return self._factor([0, 1, self._index[part]], now)
+
+    def shared(self, now: float) -> Factor:
+        """What all parts have in common."""
+        return self._factor([0, 1], now)
 
     def state(self) -> dict[str, Any]:
         """For JSON; `restore` reads it."""
@@ -93,7 +90,7 @@ class Factors:
         return {"slow": float(self._mean[0]), "own": own}
 
     def restore(self, state: Mapping[str, Any], age: float, now: float) -> None:
-        """Go on from a saved state, `age` seconds old. Raises ValueError, KeyError or TypeError if it is not one."""
+        """Go on from a saved state, `age` seconds old. Raises ValueError, KeyError or TypeError."""
         slow, own = _log(state["slow"]), {str(name): _log(log) for name, log in dict(state["own"]).items()}
         self._at = now
         self._mean[0] = slow
@@ -103,6 +100,11 @@ class Factors:
         self._covariance = np.diag((self._spread / 2) ** 2)
         self._elapse(now + age)
         self._at = now
+
+    def _factor(self, rows: list[int], now: float) -> Factor:
+        self._elapse(now)
+        log, variance = float(self._mean[rows].sum()), float(self._covariance[np.ix_(rows, rows)].sum())
+        return Factor(math.exp(log), math.sqrt(math.expm1(min(max(variance, 0.0), _MAX_VARIANCE))))
 
     def _elapse(self, now: float) -> None:
         if now <= self._at:

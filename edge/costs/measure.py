@@ -26,7 +26,7 @@ Progress = Callable[[float], None]  # told the part of the work that is done, 0 
 _Times = defaultdict[str, list[float]]
 
 _MIN_ROUNDS = 3
-_PREPROCESS, _PREFILL, _TOKEN = "preprocess", "prefill", "token"
+_PREPROCESS, _PIXELS, _PREFILL, _TOKEN = "preprocess", "pixels", "prefill", "token"
 
 
 def measure(
@@ -93,13 +93,16 @@ class _Rounds:
             machine=f"{machine()}, {self._provider}" if self._provider not in {"", AUTO, CPU} else machine(),
             threads=self._threads,
             digest=self._bundle.digest,
+            pixels_ms=medians[_PIXELS],
         )
 
     def _prepare(self) -> Pixels:
         started = time.perf_counter()
         resized = self._preprocessor.resize(self._picture)
+        begun = time.perf_counter()
         pixels = self._preprocessor.pixels(resized)
         self._note(_PREPROCESS, started)
+        self.times[_PIXELS].append((time.perf_counter() - begun) * 1e3 / len(pixels))
         for upload in self._bundle.measurements.uploads:
             started = time.perf_counter()
             encode_picture(resized, upload.format, upload.quality)

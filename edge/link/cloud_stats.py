@@ -36,7 +36,7 @@ class CloudStats:
             self._ms(_PREFILL, now),
             self._ms(_TOKEN, now),
             self._queue * faded,
-            self._factors.factor(_PREFILL, now).doubt,
+            self._factors.shared(now).doubt,
         )
 
     def observe(self, cut: str | None, done: pb.Done, now: float, size: float = 1.0) -> None:
@@ -73,7 +73,7 @@ class CloudStats:
         self.tokens = max(tokens, 1.0)
 
     def _ms(self, stage: str, now: float) -> float:
-        return self._expected[stage] * self._factors.factor(stage, now).mean
+        return self._expected[stage] * self._factors.factor(stage, now).median
 
     def _observe(self, stage: str, milliseconds: float, now: float, size: float = 1.0) -> None:
         expected = max(self._expected.get(stage, 0.0), _LEAST_MS)

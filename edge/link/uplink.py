@@ -8,13 +8,12 @@ NSDI 2013, the belief spreads with time):
 
     stay   = (1 - CHANGE) e^(-dt / CORRELATION_SECONDS)         CHANGE once per exchange
     belief = stay belief + (1 - stay) usual
-    belief ~ belief L(t | a + b x)          L: Student's t of ln t, scale NOISE, FREEDOM degrees of freedom
+    belief ~ belief (ODD + L(t | a + b x))      L: Student's t of ln t, scale NOISE, FREEDOM degrees
 
-L has a floor ODD: any exchange may be odd, and says nothing then; two in a row are a change. `usual` is how
-this link has been found over the last REMEMBERED exchanges, odd ones among them, beginning with a prior: an
-outage, or a bad hour, is believed in for as long as such things last, and counts afterwards as what may come
-again. A call without a reply in t says that a + b x >= t: its likelihood is 1 / (1 + e^r), r = ln(t / (a + b x)) in
-units of NOISE.
+One odd exchange says nothing, two in a row are a change. `usual` is how this link has been found over the
+last REMEMBERED exchanges, odd ones among them, beginning with a prior: an outage, or a bad hour, is believed
+in for as long as such things last, and counts afterwards as what may come again. A call without a reply in t
+says that a + b x >= t: its likelihood is 1 / (1 + e^r), r = ln(t / (a + b x)) in units of NOISE.
 """
 
 import math

@@ -55,9 +55,13 @@ class Head:
         """Get every piece up to a cut ready. Raises UnknownName, or BundleDamaged."""
         self._chain(cut)
 
-    def run(self, pixels: Pixels, cut: str, after: HeadOutput | None = None) -> HeadOutput:
+    def passes(self, place: str, cut: str) -> bool:
+        """Whether a cut lies on the way to another. Raises as `run`."""
+        return place in {piece.cut for piece in self._chain(cut)}
+
+    def run(self, pixels: Pixels | None, cut: str, after: HeadOutput | None = None) -> HeadOutput:
         """Pixels (tiles, 3, h, w) to a cut; or on from `after`, reached before for the same picture, if it
-        lies on the way.
+        lies on the way: then no pixels are needed.
 
         Raises UnknownName, BundleDamaged, or RequestError for pixels of another shape.
         """
@@ -77,18 +81,17 @@ class Head:
         return HeadOutput(cut, dict(zip(todo[-1].tensors, boundary, strict=True)), milliseconds)
 
     def _start(
-        self, pixels: Pixels, chain: list[_Piece], after: HeadOutput | None
+        self, pixels: Pixels | None, chain: list[_Piece], after: HeadOutput | None
     ) -> tuple[list[Floats], list[_Piece]]:
         """What the first piece still to run takes, in its order, and the pieces still to run."""
         names = [piece.cut for piece in chain]
         if after and after.cut in names:
             reached = names.index(after.cut)
             return [after.boundary[name] for name in chain[reached].tensors], chain[reached + 1 :]
-        if pixels.shape[1:] != self._shape or not len(pixels):
-            shape = "x".join(map(str, self._shape))
+        if pixels is None or pixels.shape[1:] != self._shape or not len(pixels):
+            shape, given = "x".join(map(str, self._shape)), None if pixels is None else pixels.shape
             raise RequestError(
-                f"the model takes tiles of {shape}, these pixels are {pixels.shape}; prepare them with "
-                "this bundle"
+                f"the model takes tiles of {shape}, these pixels are {given}; prepare them with this bundle"
             )
         return [pixels], chain
 

@@ -1,5 +1,6 @@
 """What a decision is made of: the request as far as it is known, every arm's prediction, and the choice."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from protos.arms.arm import Arm
@@ -31,11 +32,13 @@ class Request:
     # accuracy of what the cloud keeps of this frame; None if it keeps nothing
     cached_accuracy: float | None = None
     tiles: int = 1  # that the picture becomes
+    # payloads of this camera, in those of the report's pictures, by the arm's name
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What an arm would cost, in milliseconds, and why it lost."""
+    """What an arm would cost, in milliseconds on average, and why it lost."""
 
     arm: Arm
     head: float
@@ -48,6 +51,8 @@ class Predicted:
     bytes_up: int
     accuracy: float
     score: float
+    in_time: float = 1.0  # the probability to meet the deadline
+    hopeful: float = 0.0  # the score, if what is not known well is as good as it may be
     verdict: str = ""
 
 
@@ -57,7 +62,8 @@ class Decision:
 
     chosen: Predicted
     arms: tuple[Predicted, ...]
-    late: bool = False  # no arm meets the deadline; this is the fastest
+    late: bool = False  # no arm is likely to meet the deadline; this is the fastest
+    trial: bool = False  # not the best by what is known, but it may be: taken to learn
     outage: str = ""  # why the cloud could not be chosen though the rules allow it
 
     @property

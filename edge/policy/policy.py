@@ -1,28 +1,31 @@
 """Which way to answer one request. Pure: no clock, no socket, no file; everything it needs is handed to it.
 
-Each arm's time is predicted from measured parts (protos/costs), the arms that break a rule are dropped, and
-the best of the rest wins:
+Each arm's time is predicted from measured parts (protos/costs) as a distribution, the arms that break a rule
+are dropped, and the best of the rest wins by what it costs on average:
 
     score = w_ms total + w_point (points of accuracy lost) + w_kB kilobytes     (less is better)
 
-If the deadline alone rules out every arm, the fastest that obeys the other rules is taken and the decision is
-marked late: an answer that comes late is worth more than none.
+A deadline is to be met with a stated probability. If it rules out every arm, the one most likely to meet it
+is taken: an answer that comes late is worth more than none.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from edge.policy.decision import CHOSEN, Decision, Predicted, Request, Weights
+from edge.policy.decision import CHOSEN, Decision, Predicted, Request
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of, check_route
 from protos.arms.arm import Arm, Situation
 from protos.arms.rules import AUTO, LOCAL, Rules
 from protos.costs.cost import Cost, Workload
-from protos.costs.estimates import CloudEstimate, LinkEstimate
+from protos.costs.estimates import NO_LINK, CloudEstimate, LinkEstimate, LinkStates
 from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute
 
+_HOPEFUL = 0.1  # the quantile that a link is hoped to be at
+_LIKELY = 0.5  # to meet a deadline; less is called late
+_AS_LIKELY = 0.02
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 _NAMED = 3
 
@@ -36,27 +39,23 @@ def decide(
     measured: pb.Measurements,
     *,
     last: str | None = None,
+    trial: bool = False,
 ) -> Decision:
-    """The arm to take. `link` is None where no cloud is configured; `last` names the arm taken before.
+    """The arm to take. `link` is None where no cloud is configured; `last` names the arm taken before;
+    `trial`: take another that may be better, if there is one, so that something is learned of it.
 
     Raises UnknownName for a forced route that the bundle does not have, NoRoute if the rules leave no arm.
     """
     check_route(request.rules.route, manifest, measured)
     situation = Situation(request.rules, link, request.local_unavailable_reason)
     workload = _workload(request, measured)
-    judged = [
-        replace(
-            _predicted(arm, arm.cost(device, cloud, workload), request, link, measured.accuracy),
-            verdict=arm.forbidden(situation),
-        )
-        for arm in arms_of(
-            manifest, measured, remote=link is not None, cached_accuracy=request.cached_accuracy
-        )
-    ]
+    predict = _Predictor(request, device, link, cloud, workload, measured.accuracy)
+    offered = arms_of(manifest, measured, remote=link is not None, cached_accuracy=request.cached_accuracy)
+    judged = [replace(predict.arm(arm), verdict=arm.forbidden(situation)) for arm in offered]
     allowed = [p for p in judged if not p.verdict]
     if not allowed:
         raise _no_route(request.rules, judged, link)
-    decision = _choose(request, allowed, judged, last)
+    decision = _choose(request.rules, allowed, judged, last, trial=trial)
     outage = link.outage if link else ""
     return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
 
@@ -65,45 +64,83 @@ def _workload(request: Request, measured: pb.Measurements) -> Workload:
     return Workload(request.tokens, request.question_bytes, request.tiles, measured.mean_tiles)
 
 
-def _predicted(
-    arm: Arm, cost: Cost, request: Request, link: LinkEstimate | None, accuracy: float
-) -> Predicted:
-    """`accuracy`: of the whole model."""
-    network = cost.network(link.uplink, link.round_trip_ms) if link else 0.0
-    total = request.spent_ms + cost.beside_network + network
-    score = _score(request.weights, total, max(0.0, accuracy - arm.accuracy), cost.bytes_up)
-    return Predicted(
-        arm=arm,
-        head=cost.head,
-        encode=cost.encode,
-        network=network,
-        queue=cost.queue,
-        cloud=cost.entry,
-        generate=cost.generate,
-        total_ms=total,
-        bytes_up=cost.bytes_up,
-        accuracy=arm.accuracy,
-        score=score,
-    )
+@dataclass(frozen=True)
+class _Predictor:
+    """What a request would cost by each arm. `accuracy`: of the whole model."""
+
+    request: Request
+    device: DeviceProfile
+    link: LinkEstimate | None
+    cloud: CloudEstimate
+    workload: Workload
+    accuracy: float
+
+    def arm(self, arm: Arm) -> Predicted:
+        sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.name, 1.0))
+        cost = sized.cost(self.device, self.cloud, self.workload)
+        states = self.link.states if self.link and arm.remote else NO_LINK
+        here = cost.head + cost.encode + (0.0 if arm.remote else cost.generate)
+        there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
+        total = self.request.spent_ms + here + there + network
+        gained = here * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
+        gained += network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL))
+        score, millisecond = self._score(arm, total, cost.bytes_up), self.request.weights.millisecond
+        return Predicted(
+            arm=arm,
+            head=cost.head,
+            encode=cost.encode,
+            network=network,
+            queue=cost.queue,
+            cloud=cost.entry,
+            generate=cost.generate,
+            total_ms=total,
+            bytes_up=cost.bytes_up,
+            accuracy=arm.accuracy,
+            score=score,
+            in_time=self._in_time(states, cost, here * self.device.doubt + there * self.cloud.doubt),
+            hopeful=score - millisecond * gained,
+        )
+
+    def _in_time(self, states: LinkStates, cost: Cost, spread_ms: float) -> float:
+        limit = self.request.rules.deadline_ms
+        if limit is None:
+            return 1.0
+        left = limit - self.request.spent_ms - cost.beside_network
+        return states.within(cost.bytes_up, left, spread_ms)
+
+    def _score(self, arm: Arm, total_ms: float, size: int) -> float:
+        weights, points_lost = self.request.weights, max(0.0, self.accuracy - arm.accuracy)
+        return (
+            weights.millisecond * total_ms
+            + weights.accuracy_point * points_lost
+            + weights.kilobyte * size / 1000
+        )
 
 
-def _score(weights: Weights, total_ms: float, points_lost: float, size: int) -> float:
-    return (
-        weights.millisecond * total_ms + weights.accuracy_point * points_lost + weights.kilobyte * size / 1000
-    )
+def _gain(doubt: float) -> float:
+    """The part of a time that would be saved if it were one standard deviation better than believed."""
+    return doubt / (1 + doubt)
 
 
 def _choose(
-    request: Request, allowed: Sequence[Predicted], judged: Sequence[Predicted], last: str | None
+    rules: Rules, allowed: Sequence[Predicted], judged: Sequence[Predicted], last: str | None, *, trial: bool
 ) -> Decision:
-    limit = request.rules.deadline_ms
-    timely = [p for p in allowed if limit is None or p.total_ms <= limit]
-    best = _steady(timely, last) if timely else min(allowed, key=lambda p: p.total_ms)
+    timely = [p for p in allowed if p.in_time >= rules.confidence]
+    known = _steady(timely, last) if timely else _likeliest(allowed)
+    tried = min((p for p in timely if p is not known), key=lambda p: p.hopeful, default=known)
+    trial = trial and tried.hopeful < known.score and tried is not known
+    best = tried if trial else known
     chosen = replace(best, verdict=CHOSEN)
     arms = tuple(
-        chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, limit)) for p in judged
+        chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, rules)) for p in judged
     )
-    return Decision(chosen, arms, late=not timely)
+    return Decision(chosen, arms, late=chosen.in_time < _LIKELY, trial=trial)
+
+
+def _likeliest(allowed: Sequence[Predicted]) -> Predicted:
+    """The fastest of those that are as likely as any to meet the deadline."""
+    most = max(p.in_time for p in allowed)
+    return min((p for p in allowed if p.in_time >= most - _AS_LIKELY), key=lambda p: p.total_ms)
 
 
 def _steady(timely: Sequence[Predicted], last: str | None) -> Predicted:
@@ -113,9 +150,11 @@ def _steady(timely: Sequence[Predicted], last: str | None) -> Predicted:
     return kept if best.arm.hysteresis and best.score >= kept.score * (1 - KEEP) else best
 
 
-def _lost(loser: Predicted, best: Predicted, limit: float | None) -> str:
-    if limit is not None and loser.total_ms > limit:
-        return f"deadline: needs {loser.total_ms:.0f} ms of {limit:.0f} ms"
+def _lost(loser: Predicted, best: Predicted, rules: Rules) -> str:
+    if rules.deadline_ms is not None and loser.in_time < rules.confidence:
+        return _untimely(loser, rules.deadline_ms, rules.confidence)
+    if loser.score <= best.score * (1 - KEEP):
+        return "best by what is known; another way was tried"
     if loser.score <= best.score:
         return f"not better by the {KEEP:.0%} that a change of arm needs"
     if loser.total_ms > best.total_ms:
@@ -123,6 +162,12 @@ def _lost(loser: Predicted, best: Predicted, limit: float | None) -> str:
     if loser.accuracy < best.accuracy:
         return f"worse score: {loser.accuracy:.1f}% right, not {best.accuracy:.1f}%"
     return f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}"
+
+
+def _untimely(loser: Predicted, limit: float, confidence: float) -> str:
+    if loser.in_time < _LIKELY:
+        return f"deadline: needs {loser.total_ms:.0f} ms of {limit:.0f} ms"
+    return f"deadline: met with {loser.in_time:.0%}, not {confidence:.0%}"
 
 
 def _no_route(rules: Rules, judged: Sequence[Predicted], link: LinkEstimate | None) -> NoRoute:

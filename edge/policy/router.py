@@ -4,19 +4,27 @@ call may take, and what came of it. No clock, no socket, no thread: time is hand
 The orchestrator acts by it, and so does the simulator.
 """
 
+import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from edge.costs.device_times import DeviceTimes
+from edge.costs.factors import SIZES, Factors
 from edge.link.link import Link
 from edge.policy.decision import Decision, Request
 from edge.policy.policy import decide
+from edge.policy.trials import TRIALS, Trials
 from protos import bundle_pb2 as bp
 from protos import inference_pb2 as pb
+from protos.arms import arms_of
+from protos.arms.arm import Arm
 from protos.arms.rules import AUTO, Rules
-from protos.costs.profile import DeviceProfile
 from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, UnusableCloud, WrongBundle
 
-NETWORK_SECONDS = 10.0  # without a deadline: what a call may take beside the tokens it makes
+NETWORK_SECONDS = 10.0  # what a call may take beside the tokens it makes, where nothing says more or less
+_SLOWER = 3.0  # times what is usual: by then something is wrong
+_LEAST_PATIENCE_MS = 1000.0  # where no deadline presses
 _MAX_FRAMES = 256
 _LASTING = (WrongBundle, UnusableCloud)
 _REASONS: dict[type[IsthmusError], str] = {
@@ -44,15 +52,19 @@ class Router:
         self,
         manifest: bp.Manifest,
         measured: bp.Measurements,
-        profile: DeviceProfile,
+        device: DeviceTimes,
         link: Link,
         *,
         remote: bool = True,
         network_seconds: float = NETWORK_SECONDS,
+        trials: float = TRIALS,
     ) -> None:
-        """`remote`: there is a cloud."""
-        self._manifest, self._measured, self._profile = manifest, measured, profile
+        """`remote`: there is a cloud; `trials`: the share of requests that may try what is not known well."""
+        self._manifest, self._measured, self._device = manifest, measured, device
         self._link, self._remote, self._network_seconds = link, remote, network_seconds
+        self._trials = Trials(trials)
+        self._mean_bytes = {arm.name: arm.mean_bytes for arm in arms_of(manifest, measured, remote=remote)}
+        self._sizes = Factors(list(self._mean_bytes), SIZES)
         # frame digest: accuracy of what the cloud keeps of it
         self._cached: OrderedDict[str, float] = OrderedDict()
         self._last_arm: str | None = None
@@ -60,9 +72,21 @@ class Router:
     def decide(self, request: Request, now: float) -> Decision:
         """The arm to take. Raises UnknownName, NoRoute."""
         link = self._link.snapshot(now) if self._remote else None
-        cloud, last = self._link.cloud(now), self._last_arm
-        decision = decide(request, self._profile, link, cloud, self._manifest, self._measured, last=last)
-        if request.rules.route == AUTO:
+        cloud, device, last = self._link.cloud(now), self._device.profile(now), self._last_arm
+        sizes = {name: self._sizes.factor(name, now).median for name in self._mean_bytes}
+        free = request.rules.route == AUTO
+        decision = decide(
+            replace(request, sizes=sizes),
+            device,
+            link,
+            cloud,
+            self._manifest,
+            self._measured,
+            last=last,
+            trial=free and self._trials.due(),
+        )
+        self._trials.count(decision.trial)
+        if free and not decision.trial:
             self._last_arm = decision.arm.name
         return decision
 
@@ -76,21 +100,29 @@ class Router:
         max_tokens: int,
         local_ms: float | None,
     ) -> float:
-        """Seconds that the call may take: what the deadline leaves after `spent_ms`, less a local answer if
-        there is time for both. `local_ms`: what that would take, None where none may stand in.
+        """Seconds that the call may take. `local_ms`: what a local answer would take, None where none may
+        stand in.
 
-        Raises DeadlineError where the deadline has passed.
+        Where the deadline leaves time for a local answer afterwards, that time is kept; where only the call
+        can be in time, it has all that is left. Else waiting longer than usual costs at most as much again as
+        a local answer (the rent of the ski-rental problem, Karlin et al. 1988). Without a local answer one
+        that comes late is worth more than none.
         """
-        limit = rules.deadline_ms
-        if limit is None or decision.late:
-            return self._network_seconds + 2 * max_tokens * self._link.cloud(now).token_ms / 1000
-        left = limit - spent_ms
-        if left <= 0:
-            raise DeadlineError(f"the deadline of {limit:.0f} ms passed before the call; allow more time")
-        chosen = decision.chosen
-        expected = chosen.network + chosen.queue + chosen.cloud + chosen.generate
-        reserve = local_ms is not None and left - local_ms >= expected
-        return (left - local_ms if reserve and local_ms is not None else left) / 1000
+        chosen, states = decision.chosen, self._link.snapshot(now).states
+        slow, working = states.slow_ms(chosen.bytes_up), chosen.queue + chosen.cloud + chosen.generate
+        answer = 2 * max_tokens * self._link.cloud(now).token_ms
+        longest = max(1000 * self._network_seconds, _SLOWER * slow) + answer
+        if local_ms is None:
+            return longest / 1000
+        left = math.inf if rules.deadline_ms is None else rules.deadline_ms - spent_ms
+        expected = chosen.network + working
+        if rules.deadline_ms is not None and left - local_ms >= expected:
+            allowed = left - local_ms
+        elif rules.deadline_ms is not None and left >= expected:
+            allowed = left
+        else:
+            allowed = max(slow + _SLOWER * working + local_ms, _LEAST_PATIENCE_MS) + answer
+        return min(allowed, longest) / 1000
 
     def tokens(self, max_tokens: int) -> float:
         """How long an answer of at most so many tokens is likely to be."""
@@ -104,10 +136,27 @@ class Router:
         """The cloud no longer keeps it."""
         self._cached.pop(frame, None)
 
-    def learn(self, decision: Decision, sent: int, network_ms: float, done: pb.Done, now: float) -> None:
-        """The call was answered: `sent` bytes took `network_ms` beside the cloud's own work."""
+    def local_ms(self, tiles: int, after: str | None, tokens: float, now: float) -> float:
+        """What a local answer would take; `after`: the cut that the head has come to."""
+        return self._device.profile(now).answer_ms(tiles, after, tokens)
+
+    def learn_device(self, parts: Mapping[str, float], now: float) -> None:
+        """The device's own parts took so many milliseconds, in the profile's units."""
+        self._device.observe(parts, now)
+
+    def learn_size(self, arm: Arm, payload_bytes: int, tiles: int, now: float) -> None:
+        """What an arm sent of a picture in so many tiles."""
+        expected = self._mean_bytes.get(arm.name, 0.0) * tiles / self._measured.mean_tiles
+        self._sizes.observe(arm.name, expected, payload_bytes, now)
+
+    def learn(
+        self, decision: Decision, sent: int, network_ms: float, done: pb.Done, now: float, tiles: int = 1
+    ) -> None:
+        """The call was answered: `sent` bytes took `network_ms` beside the cloud's own work on a picture in
+        so many tiles.
+        """
         self._link.observe_transfer(sent, network_ms, now)
-        self._link.observe_cloud(decision.arm.entry, done, now)
+        self._link.observe_cloud(decision.arm.entry, done, now, tiles / self._measured.mean_tiles)
         self._keep(done.frame, decision.arm.accuracy)
 
     def learn_local(self, tokens: int) -> None:
@@ -120,6 +169,8 @@ class Router:
         if isinstance(error, DeadlineError) and not failure.replied:
             working_ms = chosen.queue + chosen.cloud + chosen.generate
             self._link.timed_out(failure.sent, failure.waited_ms - working_ms, now)
+            if failure.waited_ms >= 1000 * self._network_seconds:
+                self._link.failed("cloud silent", now)
         elif isinstance(error, DeadlineError) or not isinstance(error, (CloudError, WrongBundle)):
             self._link.observe_reply()
         else:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from edge.costs.device_times import PIXELS, PREFILL, TOKEN
 from edge.models.dual_encoder import LocalDualEncoder
 from edge.models.head import Head, HeadOutput
 from edge.models.local_model import LocalModel, available
@@ -21,7 +22,6 @@ from edge.upload.picture_encoder import encode_picture
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.codec import Floats
-from protos.costs.profile import DeviceProfile
 from protos.errors import PictureError
 from protos.limits import (
     CLIENT_SECRET_BYTES,
@@ -34,21 +34,27 @@ from protos.limits import (
 
 @dataclass(frozen=True)
 class Payload:
-    """What a request carries, made on the device. `milliseconds` by stage."""
+    """What a request carries, made on the device. `milliseconds` by stage; `parts`: by the profile's parts,
+    in its units.
+    """
 
     size: int = 0
     milliseconds: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)
     head: HeadOutput | None = None  # the farthest boundary that the head has come to
     frame: EncodedFrame | None = None  # where features are sent
 
 
 @dataclass(frozen=True)
 class LocalAnswer:
-    """An answer made on the device. `tokens`: pieces of text, which is about the number of tokens."""
+    """An answer made on the device. `tokens`: pieces of text, which is about the number of tokens. `parts` as
+    of a Payload.
+    """
 
     tokens: int
     milliseconds: Mapping[str, float]
     head: HeadOutput
+    parts: Mapping[str, float]
     scores: Sequence[pb.Score] = ()
 
 
@@ -66,13 +72,12 @@ class Device:
     def __init__(
         self,
         bundle: Bundle,
-        profile: DeviceProfile,
         threads: int = 1,
         clock: Callable[[], float] = time.monotonic,
         provider: str = "",
     ) -> None:
         self._bundle, self._threads, self._clock, self._provider = bundle, threads, clock, provider
-        self._profile, self._has_local = profile, available(bundle)
+        self._has_local = available(bundle)
         self.compares = bundle.manifest.HasField("matching")  # with labels, instead of answering questions
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
         self._encoders = FeatureEncoders(bundle, threads)
@@ -141,16 +146,19 @@ class Device:
         Raises UnknownName, BundleDamaged or PayloadError.
         """
         begun = self._clock()
-        head = self._run_head(prepared, cut, after)
+        head, parts = self._run_head(prepared, cut, after)
         head_ms, begun = self._since(begun), self._clock()
         frame = self._frame_coder.encode(cut, codec, head.boundary, prepared.grid, key_frame=key_frame)
-        return Payload(frame.size, {"head": head_ms, "encode": self._since(begun)}, head, frame)
+        encode_ms = self._since(begun)
+        parts[f"{cut}/{codec}"] = encode_ms / prepared.grid.tiles
+        return Payload(frame.size, {"head": head_ms, "encode": encode_ms}, parts, head, frame)
 
     def encode_picture(self, prepared: Prepared, kind: str, quality: int) -> tuple[bytes, Payload]:
         """The resized picture as a file."""
         begun = self._clock()
         data = encode_picture(prepared.picture, kind, quality)
-        return data, Payload(len(data), {"encode": self._since(begun)})
+        encode_ms = self._since(begun)
+        return data, Payload(len(data), {"encode": encode_ms}, {f"{kind}-{quality}": encode_ms})
 
     def acknowledge(self, frame: EncodedFrame, digest: str) -> None:
         """The cloud answered what was sent, and names the frame so."""
@@ -177,23 +185,20 @@ class Device:
         """How many labels the device's text tower would have to read for this."""
         return len(self._dual_encoder.unread(question.labels, question.label_embeddings))
 
-    def answer_ms(self, prepared: Prepared, after: HeadOutput | None, tokens: float) -> float:
-        """What a local answer would still take, from where the head has come to."""
-        return self._profile.answer_ms(prepared.grid.tiles, after.cut if after else None, tokens)
-
     def answer(
         self, question: Question, prepared: Prepared, after: HeadOutput | None, emit: Callable[[str], None]
     ) -> LocalAnswer:
         """Answer here, from where the head has come to; `emit` gets the text in pieces."""
         begun = self._clock()
-        head = self._run_head(prepared, self._last_cut, after)
+        head, parts = self._run_head(prepared, self._last_cut, after)
         (image_tokens,) = head.boundary.values()
         taken = {"head": self._since(begun)}
         if self.compares:
             answer = self._compare(question, image_tokens[0, 0], emit)
         else:
             answer = self._generate(question, prepared, np.concatenate(image_tokens), emit)
-        return LocalAnswer(answer.tokens, {**taken, **answer.milliseconds}, head, answer.scores)
+        parts |= _generation_parts(answer, prepared)
+        return LocalAnswer(answer.tokens, {**taken, **answer.milliseconds}, head, parts, answer.scores)
 
     def _generate(
         self, question: Question, prepared: Prepared, image_tokens: Floats, emit: Callable[[str], None]
@@ -214,8 +219,19 @@ class Device:
         emit(scores[0].label)
         return _Written(1, milliseconds, scores)
 
-    def _run_head(self, prepared: Prepared, cut: str, after: HeadOutput | None) -> HeadOutput:
-        return self._head.run(self._preprocessor.pixels(prepared.picture), cut, after=after)
+    def _run_head(
+        self, prepared: Prepared, cut: str, after: HeadOutput | None
+    ) -> tuple[HeadOutput, dict[str, float]]:
+        """The head at a cut, and what its parts took a tile."""
+        if after and after.cut == cut:
+            return after, {}
+        begun, pixels, taken = self._clock(), None, dict[str, float]()
+        if not (after and self._head.passes(after.cut, cut)):
+            pixels, after = self._preprocessor.pixels(prepared.picture), None
+            taken[PIXELS] = self._since(begun)
+        head = self._head.run(pixels, cut, after)
+        taken |= head.milliseconds
+        return head, {part: milliseconds / prepared.grid.tiles for part, milliseconds in taken.items()}
 
     @property
     def _last_cut(self) -> str:
@@ -223,6 +239,16 @@ class Device:
 
     def _since(self, begun: float) -> float:
         return (self._clock() - begun) * 1000
+
+
+def _generation_parts(written: _Written, prepared: Prepared) -> dict[str, float]:
+    """What the local model took by the profile's parts: its prompt is that of one tile, or is not told."""
+    parts = {}
+    if prepared.grid.tiles == 1 and "generate" in written.milliseconds:
+        parts[PREFILL] = written.milliseconds["first_token"]
+    if written.tokens > 1:
+        parts[TOKEN] = written.milliseconds["generate"] / (written.tokens - 1)
+    return parts
 
 
 def _check_picture(picture: Picture) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from edge.costs.device_times import DeviceTimes
 from edge.link.client import Cloud
 from edge.link.cloud_call import CloudCall
 from edge.link.link import Link
@@ -53,8 +54,8 @@ class RequestState:
 class Orchestrator:
     """Answers questions about pictures, one at a time; not for several threads at once.
 
-    `client` is None where there is no cloud; `link` is what is known of the way to it, nothing if it is not
-    given.
+    `client` is None where there is no cloud; `link` is what is known of the way to it, and `times` of this
+    device beside its profile, nothing if they are not given.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Orchestrator:
         client: Cloud | None,
         profile: DeviceProfile,
         link: Link | None = None,
+        times: DeviceTimes | None = None,
         *,
         threads: int = 1,
         provider: str = "",
@@ -70,11 +72,11 @@ class Orchestrator:
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
         self._bundle, self._client, self._clock = bundle, client, clock
-        self._device = Device(bundle, profile, threads, clock, provider)
+        self._device = Device(bundle, threads, clock, provider)
         self._router = Router(
             bundle.manifest,
             bundle.measurements,
-            profile,
+            times or DeviceTimes(profile, clock()),
             link or Link(bundle, clock()),
             remote=client is not None,
             network_seconds=network_seconds,
@@ -160,6 +162,7 @@ class Orchestrator:
 
     def _answer_here(self, state: RequestState, decision: Decision) -> Answer:
         answer = self._device.answer(state.question, state.prepared, state.head, state.output.emit)
+        self._router.learn_device(answer.parts, self._clock())
         state.trace.add_all(answer.milliseconds)
         state.scores = answer.scores
         self._router.learn_local(answer.tokens)
@@ -190,12 +193,16 @@ class Orchestrator:
         state.head, state.encoded = payload.head or state.head, payload.frame
         state.trace.add_all(payload.milliseconds)
         state.trace.payload_bytes += payload.size
+        now = self._clock()
+        self._router.learn_device(payload.parts, now)
+        self._router.learn_size(arm, payload.size, state.prepared.grid.tiles, now)
         return request
 
     def _patience(self, state: RequestState, decision: Decision) -> float:
-        """Seconds that the call may take. Raises DeadlineError."""
-        question, now = state.question, self._clock()
-        local_ms = self._device.answer_ms(state.prepared, state.head, self._tokens(question))
+        """Seconds that the call may take."""
+        question, now, reached = state.question, self._clock(), state.head.cut if state.head else None
+        tiles, tokens = state.prepared.grid.tiles, self._tokens(question)
+        local_ms = self._router.local_ms(tiles, reached, tokens, now)
         return self._router.patience(
             decision,
             question.rules,
@@ -216,7 +223,8 @@ class Orchestrator:
 
     def _learn(self, state: RequestState, decision: Decision, call: CloudCall, done: pb.Done) -> None:
         network_ms, stages = call.network_ms(), done.stages
-        self._router.learn(decision, call.sent, network_ms, done, self._clock())
+        tiles = state.prepared.grid.tiles
+        self._router.learn(decision, call.sent, network_ms, done, self._clock(), tiles)
         if state.encoded:
             self._device.acknowledge(state.encoded, done.frame)
         state.trace.add("network", network_ms)

@@ -101,7 +101,7 @@ class Arm(ABC):
 
 def cloud_generate(cloud: CloudEstimate, workload: Workload) -> float:
     """Milliseconds of prefill and tokens in the cloud."""
-    return cloud.prefill_ms + workload.tokens * cloud.token_ms
+    return workload.size * cloud.prefill_ms + workload.tokens * cloud.token_ms
 
 
 def check_name(what: str, name: str, known: list[str]) -> None:

@@ -10,6 +10,7 @@ class Rules:
     """`never_leave_device` beats all other rules; `never_upload` forbids pictures, not features."""
 
     deadline_ms: float | None = None
+    confidence: float = 0.95  # the probability with which the deadline is to be met
     never_upload: bool = False
     never_leave_device: bool = False
     allow_local: bool = True

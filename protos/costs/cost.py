@@ -3,8 +3,8 @@
     network = round trip + 8 bytes / uplink
     total   = head + encode + network + queue + entry + generate          (milliseconds)
 
-Of a picture in tiles, head, encode and bytes are taken as so many times those of a tile; the cloud's times as
-those of a usual picture.
+Of a picture in tiles, head, encode and bytes are taken as so many times those of a tile; what the cloud takes
+to its first token as so many times that of a usual picture.
 """
 
 from dataclasses import dataclass
@@ -26,9 +26,14 @@ class Workload:
     tiles: float = 1.0  # that the picture becomes
     mean_tiles: float = 1.0  # that the report's pictures became, over which `mean_bytes` are
 
+    @property
+    def size(self) -> float:
+        """Of the picture, in usual ones."""
+        return self.tiles / self.mean_tiles
+
     def request_bytes(self, mean_bytes: float) -> int:
         """A whole request around a payload that has so many bytes on average."""
-        return round(mean_bytes * self.tiles / self.mean_tiles) + self.question_bytes + OVERHEAD_BYTES
+        return round(mean_bytes * self.size) + self.question_bytes + OVERHEAD_BYTES
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,6 @@ class Cost:
     entry: float = 0.0  # in the cloud: from payload to image tokens
     generate: float = 0.0  # prefill and tokens, here or there
     bytes_up: int = 0  # payload, question and the request's own fields
-
-    def network(self, uplink: float, round_trip_ms: float) -> float:
-        """Over a link of so many bits a second."""
-        return round_trip_ms + BITS_PER_BYTE_MS * self.bytes_up / uplink if self.bytes_up else 0.0
 
     @property
     def beside_network(self) -> float:

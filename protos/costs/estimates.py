@@ -50,8 +50,15 @@ class LinkStates:
         index = np.searchsorted(np.cumsum(self.probability[order]), part)
         return float(times[order[min(int(index), len(order) - 1)]])
 
+    def slow_ms(self, sent: float) -> float:
+        """What an exchange takes at worst, one of twenty left out."""
+        return self.quantile_ms(sent, 0.95) * (1 + 2 * self.noise)
+
     def _times(self, sent: float) -> Floats:
         return self.round_trip_ms + self.ms_a_byte * sent
+
+
+NO_LINK = LinkStates(np.ones(1), np.zeros(1), np.zeros(1), 0.0)  # what sends nothing waits for nothing
 
 
 @dataclass(frozen=True)

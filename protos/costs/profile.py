@@ -17,6 +17,7 @@ COMMAND = "edge profile"  # that writes them
 _MAX_BYTES = 1 << 20
 _GUESSED_PREPROCESS_MS = 20.0
 _GUESSED_PICTURE_MS = 2.0
+_GUESSED_PIXELS_MS = 2.0
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class DeviceProfile:
     # local: the prompt of a picture of 1280 x 960 to the first token; 0 where the bundle has no local part
     prefill_ms: float
     token_ms: float  # local: each token after it; of a dual encoder, each label to be read
-    preprocess_ms: float  # a decoded picture of 1280 x 960 to the first piece's input
+    preprocess_ms: float  # a decoded picture of 1280 x 960 to the first piece's input, the pixels included
     machine: str
     threads: int
     digest: str  # of the bundle
     measured: bool = True  # False: a guess from the machine that split
+    pixels_ms: float = 0.0  # the resized picture to the first piece's input, a tile
+    doubt: float = 0.0  # standard deviation of these times, as a part of each
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Self:
@@ -59,20 +62,19 @@ class DeviceProfile:
             threads=1,
             digest=measured.bundle,
             measured=False,
+            pixels_ms=_GUESSED_PIXELS_MS,
         )
 
     def head_ms(self, cut: str | None) -> float:
-        """The chain of pieces up to a cut, or all of it, a tile."""
+        """From the resized picture along the chain of pieces up to a cut, or all of it, a tile."""
         names = list(self.pieces)
-        return sum(self.pieces[name] for name in (names if cut is None else names[: names.index(cut) + 1]))
+        reached = names if cut is None else names[: names.index(cut) + 1]
+        return self.pixels_ms + math.fsum(self.pieces[name] for name in reached)
 
     def answer_ms(self, tiles: float, after: str | None, tokens: float) -> float:
         """A local answer to a picture in so many tiles; `after`: the cut that the head has come to."""
-        names = list(self.pieces)
-        left = names if after is None else names[names.index(after) + 1 :]
-        return (
-            tiles * math.fsum(self.pieces[name] for name in left) + self.prefill_ms + tokens * self.token_ms
-        )
+        head = self.head_ms(None) - (self.head_ms(after) if after else 0.0)
+        return tiles * head + self.prefill_ms + tokens * self.token_ms
 
     @classmethod
     def load(cls, path: Path, bundle: Bundle, *, usual: bool = False) -> Self:
@@ -126,7 +128,7 @@ def _check(profile: DeviceProfile) -> None:
         raise TypeError("digest and machine are not text")
     if not all(isinstance(parts, dict) for parts in (profile.pieces, profile.encode_ms)):
         raise TypeError("pieces and encode_ms are not objects")
-    for name in ("prefill_ms", "token_ms", "preprocess_ms"):
+    for name in ("prefill_ms", "token_ms", "preprocess_ms", "pixels_ms", "doubt"):
         _check_cost(name, getattr(profile, name))
     for name, cost in (*profile.pieces.items(), *profile.encode_ms.items()):
         _check_cost(name, cost)

@@ -94,7 +94,7 @@ def test_a_file_that_holds_something_else_is_not_used(tmp_path: Path, text: str)
 def test_with_guesses_a_device_still_decides(tmp_path: Path) -> None:
     made = bundle(tmp_path)
     device, cloud = DeviceProfile.from_bundle(made), CloudEstimate.from_measurements(made.measurements)
-    fast, slow = LinkEstimate(1e9, 1.0), LinkEstimate(1e3, 1000.0)
+    fast, slow = LinkEstimate.steady(1e9, 1.0), LinkEstimate.steady(1e3, 1000.0)
     chosen = {
         decide(Request(tokens=8), device, link, cloud, made.manifest, made.measurements).arm.kind
         for link in (fast, slow)

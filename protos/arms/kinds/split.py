@@ -31,7 +31,7 @@ class SplitArm(Arm):
             head=workload.tiles * device.head_ms(self.cut),
             encode=workload.tiles * device.encode_ms.get(f"{self.cut}/{self.coding}", 0.0),
             queue=cloud.queue_ms,
-            entry=cloud.entry_ms.get(self.cut, 0.0),
+            entry=workload.size * cloud.entry_ms.get(self.cut, 0.0),
             generate=cloud_generate(cloud, workload),
             bytes_up=workload.request_bytes(self.mean_bytes),
         )

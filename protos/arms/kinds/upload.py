@@ -33,7 +33,7 @@ class UploadArm(Arm):
         return Cost(
             encode=device.encode_ms.get(self.coding, 0.0),
             queue=cloud.queue_ms,
-            entry=cloud.entry_ms.get(PICTURE_CUT, 0.0),
+            entry=workload.size * cloud.entry_ms.get(PICTURE_CUT, 0.0),
             generate=cloud_generate(cloud, workload),
             bytes_up=workload.request_bytes(self.mean_bytes),
         )

@@ -58,7 +58,11 @@ DEVICE = DeviceProfile(
 CLOUD = CloudEstimate(
     {"vision.2": 40.0, "connector": 1.0, "pixels": 50.0}, prefill_ms=10.0, token_ms=5.0, queue_ms=3.0
 )
-GOOD = LinkEstimate(uplink=1e9, round_trip_ms=5.0)
+GOOD = LinkEstimate.steady(1e9, 5.0)
+
+
+def link_of(rate: float, round_trip_ms: float, up: bool) -> LinkEstimate:
+    return replace(LinkEstimate.steady(rate, round_trip_ms), up=up)
 
 
 def choose(
@@ -107,12 +111,14 @@ def test_every_cut_codec_and_upload_is_an_arm() -> None:
 
 
 def test_as_the_uplink_falls_the_payload_shrinks_and_then_stays_at_home() -> None:
-    names = [choose(link=LinkEstimate(rate, 5.0)).arm.name for rate in (1e9, 300e3, 16e3)]
+    names = [choose(link=LinkEstimate.steady(rate, 5.0)).arm.name for rate in (1e9, 300e3, 16e3)]
     assert names == ["upload@jpeg-75", "split@connector/int8-zstd", "local"]
 
 
 def test_bytes_sent_never_grow_as_the_uplink_falls() -> None:
-    sizes = [choose(link=LinkEstimate(10**power, 20.0)).chosen.bytes_up for power in (9, 8, 7, 6, 5, 4)]
+    sizes = [
+        choose(link=LinkEstimate.steady(10**power, 20.0)).chosen.bytes_up for power in (9, 8, 7, 6, 5, 4)
+    ]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -128,13 +134,13 @@ def test_never_upload_forbids_pictures_but_not_features() -> None:
 
 
 def test_never_leave_device_beats_all() -> None:
-    decision = choose(Rules(never_leave_device=True), LinkEstimate(1e9, 1))
+    decision = choose(Rules(never_leave_device=True), LinkEstimate.steady(1e9, 1))
     assert decision.arm.kind == "local"
     assert verdicts(decision)["split@vision.2/int8-zstd"] == "rule never-leave-device"
 
 
 def test_local_can_be_forbidden() -> None:
-    decision = choose(Rules(allow_local=False), LinkEstimate(16e3, 500))
+    decision = choose(Rules(allow_local=False), LinkEstimate.steady(16e3, 500))
     assert decision.arm.kind != "local"
     assert verdicts(decision)["local"] == "rule no-local"
 
@@ -159,7 +165,9 @@ def test_if_every_arm_is_late_the_fastest_lawful_one_is_taken_and_marked() -> No
 
 def test_an_open_breaker_keeps_the_request_at_home_and_says_until_when() -> None:
     decision = choose(
-        link=LinkEstimate(1e9, 1, up=False, retry_seconds=4.2, unavailable_reason="cloud unreachable")
+        link=replace(
+            LinkEstimate.steady(1e9, 1), up=False, retry_seconds=4.2, unavailable_reason="cloud unreachable"
+        )
     )
     assert decision.arm.kind == "local"
     assert verdicts(decision)["upload@jpeg-75"] == "cloud unreachable, next try in 4 s"
@@ -167,7 +175,9 @@ def test_an_open_breaker_keeps_the_request_at_home_and_says_until_when() -> None
 
 
 def test_an_outage_is_none_where_the_rules_ask_for_no_cloud() -> None:
-    down = LinkEstimate(1e9, 1, up=False, retry_seconds=4.2, unavailable_reason="cloud unreachable")
+    down = replace(
+        LinkEstimate.steady(1e9, 1), up=False, retry_seconds=4.2, unavailable_reason="cloud unreachable"
+    )
     for rules in (Rules(never_leave_device=True), Rules(route="local"), Rules(route="upload")):
         assert choose(rules, link=down).outage == ""
     assert choose().outage == ""
@@ -178,13 +188,13 @@ def test_without_a_cloud_there_is_local_only() -> None:
 
 
 def test_a_temperature_needs_the_cloud() -> None:
-    decision = choose(link=LinkEstimate(16e3, 900), local_unavailable_reason="greedy only")
+    decision = choose(link=LinkEstimate.steady(16e3, 900), local_unavailable_reason="greedy only")
     assert decision.arm.kind != "local"
     assert "greedy" in verdicts(decision)["local"]
 
 
 def test_a_frame_that_the_cloud_keeps_needs_no_payload() -> None:
-    decision = choose(link=LinkEstimate(1e6, 50), cached_accuracy=94.9)
+    decision = choose(link=LinkEstimate.steady(1e6, 50), cached_accuracy=94.9)
     assert decision.arm.name == "cached"
     assert decision.chosen.bytes_up < 500
     assert decision.chosen.cloud == 0
@@ -202,7 +212,7 @@ def test_a_frame_that_the_cloud_keeps_needs_no_payload() -> None:
     ],
 )
 def test_a_forced_route_is_taken(route: str, arm: str) -> None:
-    decision = choose(Rules(route=route), LinkEstimate(1e6, 5))
+    decision = choose(Rules(route=route), LinkEstimate.steady(1e6, 5))
     assert decision.arm.name == arm
     assert all(p.verdict == f"route {route} was asked for" for p in decision.arms if not p.arm.fits(route))
 
@@ -284,7 +294,7 @@ def test_accuracy_is_worth_what_the_operator_says() -> None:
     careless = decide(
         Request(weights=Weights(accuracy_point=0), tokens=4),
         DEVICE,
-        LinkEstimate(200e3, 5),
+        LinkEstimate.steady(200e3, 5),
         CLOUD,
         MANIFEST,
         MEASURED,
@@ -292,7 +302,7 @@ def test_accuracy_is_worth_what_the_operator_says() -> None:
     careful = decide(
         Request(weights=Weights(accuracy_point=1000), tokens=4),
         DEVICE,
-        LinkEstimate(200e3, 5),
+        LinkEstimate.steady(200e3, 5),
         CLOUD,
         MANIFEST,
         MEASURED,
@@ -327,7 +337,7 @@ def test_explain_gives_a_row_for_every_arm_the_chosen_first() -> None:
         allow_local=st.booleans(),
         route=st.sampled_from(["auto", "local", "split", "split@connector", "upload", "upload@webp-50"]),
     ),
-    link=st.none() | st.builds(LinkEstimate, st.floats(1e3, 1e10), st.floats(0.1, 5000), up=st.booleans()),
+    link=st.none() | st.builds(link_of, st.floats(1e3, 1e10), st.floats(0.1, 5000), st.booleans()),
     last=st.sampled_from([None, "local", "upload@jpeg-75", "split@vision.2/int8-zstd"]),
     cached_accuracy=st.none() | st.floats(0, 100),
 )

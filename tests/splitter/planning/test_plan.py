@@ -47,18 +47,18 @@ def test_a_total_adds_up_its_parts() -> None:
     assert option.choice.bytes_up == 1_000 + 160 + 32
     assert option.network == pytest.approx(60 + 8000 * option.choice.bytes_up / 100e3)
     assert option.total == pytest.approx(
-        20 + 40 + option.choice.cost.encode + option.network + 1 + 10 + 8 * 5
+        2 + 20 + 40 + option.choice.cost.encode + option.network + 1 + 10 + 8 * 5
     )
 
 
 def test_a_local_answer_waits_for_no_network() -> None:
     option = made().option("local")
-    assert (option.choice.bytes_up, option.network, option.total) == (0, 0, 20 + 40 + 400 + 8 * 25)
+    assert (option.choice.bytes_up, option.network, option.total) == (0, 0, 2 + 20 + 40 + 400 + 8 * 25)
 
 
 def test_a_picture_in_tiles_goes_through_head_and_coder_so_many_times() -> None:
     ways = {choice.name: choice for choice in choices(MANIFEST, measured(mean_tiles=10), DEVICE)}
-    assert ways["split@connector/int8-zstd"].cost.head == ways["local"].cost.head == 10 * (20 + 40)
+    assert ways["split@connector/int8-zstd"].cost.head == ways["local"].cost.head == 10 * (2 + 20 + 40)
     assert ways["split@connector/int8-zstd"].cost.encode == pytest.approx(10 * 0.1)
     assert ways["split@connector/int8-zstd"].bytes_up == 1_000 + 160 + 32
 
@@ -69,7 +69,7 @@ def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_t
     policy = decide(
         Request(tokens=work.tokens, question_bytes=work.question_bytes),
         DeviceProfile.from_bundle(bundle),
-        LinkEstimate(uplink, round_trip),
+        LinkEstimate.steady(uplink, round_trip),
         CloudEstimate.from_measurements(found),
         held,
         found,
@@ -91,7 +91,7 @@ def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_t
 def profile(folder: Path) -> DeviceProfile:
     guessed = DeviceProfile.from_bundle(Bundle.open(folder))
     return dataclasses.replace(
-        guessed, pieces={"vision.2": 5.0, "connector": 6.0}, machine="a board", measured=True
+        guessed, pieces={"vision.2": 5.0, "connector": 6.0}, machine="a board", measured=True, pixels_ms=0.0
     )
 
 

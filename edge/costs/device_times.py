@@ -1,0 +1,95 @@
+"""What the parts of an answer take on this device now: its profile, and how the runs differ from it."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.costs.factors import TIMES, Factors, Term
+from protos.costs.profile import DeviceProfile
+from protos.files import write_whole
+
+PIXELS, PREFILL, TOKEN = "pixels", "prefill", "token"  # parts beside the pieces and the coders
+_MEASURED = TIMES._replace(slow=Term(0.3, TIMES.slow.seconds))  # a profile was measured on this machine
+_MAX_FILE_BYTES = 1 << 20
+
+log = logging.getLogger(__name__)
+
+
+class DeviceTimes:
+    """Learned from every run, so that load, heat and another clock rate are seen. `now` is any monotonic
+    clock in seconds.
+    """
+
+    def __init__(self, profile: DeviceProfile, now: float = 0.0) -> None:
+        self._profile = profile
+        self._expected = {
+            **profile.pieces,
+            **profile.encode_ms,
+            PIXELS: profile.pixels_ms,
+            PREFILL: profile.prefill_ms,
+            TOKEN: profile.token_ms,
+        }
+        self._factors = Factors(list(self._expected), _MEASURED if profile.measured else TIMES, now)
+
+    def profile(self, now: float) -> DeviceProfile:
+        """What every part is believed to take now."""
+        return dataclasses.replace(
+            self._profile,
+            pieces={name: self._ms(name, now) for name in self._profile.pieces},
+            encode_ms={name: self._ms(name, now) for name in self._profile.encode_ms},
+            pixels_ms=self._ms(PIXELS, now),
+            prefill_ms=self._ms(PREFILL, now),
+            token_ms=self._ms(TOKEN, now),
+            doubt=self._factors.shared(now).doubt,
+        )
+
+    def observe(self, parts: Mapping[str, float], now: float) -> None:
+        """A run took so many milliseconds, part by part, a tile where the profile counts tiles."""
+        for part, milliseconds in parts.items():
+            self._factors.observe(part, self._expected.get(part, 0.0), milliseconds, now)
+
+    def save(self, path: Path | None, wall: float) -> None:
+        """Remember for the next process, where there is a place; `wall` is the time of day in seconds. A
+        place that cannot be written to is a warning.
+        """
+        if path is None:
+            return
+        state = {"saved_at": wall, "factors": self._factors.state()}
+        try:
+            write_whole(path, json.dumps(state))
+        except OSError as error:
+            log.warning("what was learned of this device is not remembered in %s (%s)", path, error.strerror)
+
+    def load(self, path: Path | None, now: float, wall: float) -> None:
+        """Recall what `save` wrote, aged by the time since. A file that cannot be used is ignored with a
+        warning.
+        """
+        if path is None:
+            return
+        try:
+            with path.open("rb") as stream:
+                state: dict[str, Any] = json.loads(stream.read(_MAX_FILE_BYTES))
+            self._factors.restore(state["factors"], max(wall - float(state["saved_at"]), 0.0), now)
+        except FileNotFoundError:
+            return
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            log.warning(
+                "what was remembered of this device in %s is ignored (%s: %s)",
+                path,
+                type(error).__name__,
+                error,
+            )
+
+    def _ms(self, part: str, now: float) -> float:
+        return self._expected[part] * self._factors.factor(part, now).median
