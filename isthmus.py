@@ -28,6 +28,11 @@ _COMMANDS = {
     "edge": ("edge.commands.profile", "measure this device", "edge"),
     "nano": ("splitter.commands.nano", "train or evaluate the built-in model", "splitter"),
     "bench": ("bench.commands", "measure", "demo"),
+    "simulate": (
+        "bench.simulate.command",
+        "a device's decisions over recorded links, against rivals and an oracle",
+        "demo",
+    ),
     "demo": ("deploy.demo.commands", "the whole chain on this machine, over good and bad links", "demo"),
 }
 _INTERRUPTED = 130

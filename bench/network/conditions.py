@@ -1,16 +1,12 @@
 """What a link is like, and when bytes come through it: pure arithmetic, without a clock or a socket."""
 
 import math
-from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import pairwise
-from pathlib import Path
 from typing import Protocol, Self
 
 from protos.errors import RequestError
 
 KILOBIT, MEGABIT = 1e3, 1e6
-_PACKET = 1500
 _MAX_RATE = 1e11
 _MAX_ROUND_TRIP = 60.0
 _MIN_BUFFER = 1500
@@ -45,43 +41,6 @@ class Steady:
         if sent <= 0:
             return 0.0
         return sent * 8 / self.bits if self.bits else math.inf
-
-
-@dataclass(frozen=True)
-class Trace:
-    """A recorded link in mahimahi's format: the milliseconds at which a packet of 1500 bytes may leave; then
-    it begins again.
-    """
-
-    milliseconds: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        moments = self.milliseconds
-        if not moments or moments[0] < 0 or moments[-1] < 1 or any(a > b for a, b in pairwise(moments)):
-            raise RequestError(
-                "a trace needs one whole number of milliseconds a line, none smaller than the one before, "
-                "the last above 0"
-            )
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a trace file. Raises RequestError where it is not one."""
-        try:
-            return cls(tuple(int(line) for line in path.read_text(encoding="ascii").split()))
-        except (OSError, ValueError) as error:
-            raise RequestError(
-                f"{path} is not a mahimahi trace ({error}); it needs one millisecond a line"
-            ) from error
-
-    def sent(self, seconds: float) -> float:
-        rounds, rest = divmod(round(seconds * 1000, 6), self.milliseconds[-1])
-        return _PACKET * (rounds * len(self.milliseconds) + bisect_right(self.milliseconds, rest))
-
-    def seconds(self, sent: float) -> float:
-        if sent <= 0:
-            return 0.0
-        rounds, index = divmod(math.ceil(sent / _PACKET) - 1, len(self.milliseconds))
-        return (rounds * self.milliseconds[-1] + self.milliseconds[index]) / 1000
 
 
 @dataclass(frozen=True)

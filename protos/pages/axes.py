@@ -65,6 +65,10 @@ class LinearAxis:
         """Where a value lies."""
         return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
 
+    def value(self, part: float) -> float:
+        """The value at a part of the axis, 0 to 1."""
+        return self.low + part * (self.high - self.low)
+
     def ticks(self, most: int = 9) -> list[float]:
         """Multiples of the smallest round step that gives at most so many."""
         length = self.high - self.low

@@ -15,7 +15,7 @@ _GAP = 8.0  # between two labels of one axis, at least
 class ChartFrame:
     """Where a chart's axes lie. `letter` is the width of a letter, about."""
 
-    x: LogAxis
+    x: LogAxis | LinearAxis
     y: LogAxis | LinearAxis
     letter: float = 7.2
 

@@ -5,8 +5,9 @@ import importlib
 import re
 import shlex
 import sys
-from collections.abc import Sequence
-from itertools import islice
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -65,12 +66,14 @@ class Parser(argparse.ArgumentParser):
 
     def _options_first(self, words: list[str]) -> list[str]:
         """Options with their values, `--`, and all other words: those may stand between options."""
-        options, others, rest = list[str](), list[str](), iter(words)
-        for word in rest:
+        options, others, rest = list[str](), list[str](), deque(words)
+        while rest:
+            word = rest.popleft()
             if word == "--":
                 others += rest
+                rest.clear()
             elif self._is_option(word):
-                options += [word, *islice(rest, self._values(word))]
+                options += [word, *(rest.popleft() for _ in range(self._values(word, rest)))]
             else:
                 others.append(word)
         self._check_bundle_is_named(others)
@@ -93,10 +96,12 @@ class Parser(argparse.ArgumentParser):
         behind = "; what begins with a dash and is none goes behind --" if takes_words and not meant else ""
         self.error(f"there is no option {name!r}{meant}{behind}")
 
-    def _values(self, option: str) -> int:
-        """How many words behind an option are its own."""
+    def _values(self, option: str, rest: Iterable[str]) -> int:
+        """How many words behind an option are its own: all up to the next option, where it takes several."""
         action = self._option_string_actions.get(option)
-        return 1 if action and action.nargs is None else 0
+        if action and action.nargs == "+":
+            return len(list(takewhile(lambda word: word != "--" and not self._is_option(word), rest)))
+        return min(1, len(list(rest))) if action and action.nargs is None else 0
 
     def _check_bundle_is_named(self, words: Sequence[str]) -> None:
         """A bundle's folder among the words is meant for --bundle."""

@@ -14,19 +14,20 @@ from protos.costs.profile import DeviceProfile
 from protos.report import Report
 from protos.terminal.arguments import milliseconds, number, rate
 from protos.terminal.options import add_bundle, add_json, open_bundle
+from protos.traces import Trace
 from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
 from splitter.planning.page import check, save
 from splitter.planning.plan import Demands, Plan, plan
 from splitter.planning.tables import print_plan, record
-from splitter.planning.traces import Trace
 
 _EPILOG = """\
 The total is what the device's own policy predicts: head + encode + round trip + 8 bytes / uplink + cloud +
 words. Preparing the picture is left out, being the same for every choice. Times of the cloud are those of
 the machine that split the model; times of the device too, until --device names a profile measured there.
 
-A trace has one line for each packet of 1500 bytes that may leave, in milliseconds (mahimahi's format).
+A trace has one line for each packet of 1500 bytes that may leave, in milliseconds (mahimahi's format), or is
+a table of seconds,Mbit/s (CSV).
 Times over it are exact over all instants at which a request may start; at its end it starts over.
 
 examples:
@@ -88,7 +89,7 @@ def _add_link(parser: argparse.ArgumentParser) -> None:
         "--trace",
         type=Path,
         metavar="FILE",
-        help="recorded uplink in mahimahi's format, instead of a steady one",
+        help="recorded uplink, instead of a steady one",
     )
     parser.add_argument(
         "--rtt",

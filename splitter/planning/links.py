@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from protos.terminal.units import format_rate, format_time
-from splitter.planning.traces import Outages, Trace
+from protos.traces import Outages, Trace
 
 
 class Times(Protocol):

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.network.conditions import KILOBIT, Conditions, Meter, Rate, Steady, Trace
+from bench.network.conditions import KILOBIT, Conditions, Meter, Rate, Steady
 from protos.errors import RequestError
+from protos.traces import Trace
 
 
 def test_bytes_leave_one_after_the_other_at_the_rate() -> None:

@@ -20,13 +20,13 @@ from protos.costs.estimates import CloudEstimate, LinkEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError, WrongBundle
 from protos.measurements import write_measurements
+from protos.traces import Trace
 from splitter.planning.choices import Choice, choices
 from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, fastest, min_uplink
 from splitter.planning.links import Recorded, Steady
 from splitter.planning.plan import Demands, dominates, plan
 from splitter.planning.reason import ranked, reason, why
 from splitter.planning.tables import columns
-from splitter.planning.traces import Trace
 from tests.splitter.planning.plans import DEVICE, MANIFEST, MEASURED, NARROW, WIDE, made, measured
 
 

@@ -1,12 +1,18 @@
-"""How long a payload takes over a recorded link, whenever it starts.
+"""A recorded uplink: when packets may leave, and so how long a payload takes, whenever it starts.
 
 A trace in mahimahi's format names the milliseconds at which a packet of 1500 bytes may leave; at its end it
-starts over. A payload of k packets that starts between two such moments leaves with the k-th after it, so
-over the starts of one gap its time is uniform between d and d + g: g is the gap, d the time from the gap's
-end to the moment of the last packet. All gaps together are the exact distribution over starts drawn
-uniformly; nothing is sampled.
+starts over. A table of seconds and Mbit/s (CSV) is read as the packets that such a link would carry.
+
+A payload of k packets that starts between two such moments leaves with the k-th after it, so over the starts
+of one gap its time is uniform between d and d + g: g is the gap, d the time from the gap's end to the moment
+of the last packet. All gaps together are the exact distribution over starts drawn uniformly; nothing is
+sampled.
 """
 
+import csv
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -22,6 +28,8 @@ PACKET_BYTES = 1500
 OUTAGE_MS = 1000.0  # a gap this long is an outage
 _MAX_FILE_BYTES = 64 << 20
 _MAX_MS = 10**10
+_MAX_PACKETS = 20_000_000  # of a table
+_FORMATS = "it needs one whole millisecond a line (mahimahi's format), or seconds,Mbit/s (CSV)"
 
 Milliseconds = NDArray[np.float64]
 
@@ -95,24 +103,39 @@ class Trace:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a trace file. Raises RequestError where it is not one."""
+        """Read a trace file: mahimahi's, or a table of seconds and Mbit/s. Raises RequestError where it is
+        neither.
+        """
         try:
             with path.open("rb") as stream:
                 raw = stream.read(_MAX_FILE_BYTES + 1)
             return cls(_moments(raw))
         except OSError as error:
-            raise RequestError(
-                f"the trace {path} cannot be read ({error.strerror}); name a file in mahimahi's format"
-            ) from error
+            raise RequestError(f"the trace {path} cannot be read ({error.strerror}); name another") from error
         except (ValueError, RequestError) as error:
-            raise RequestError(
-                f"{path} is not a mahimahi trace ({error}); it needs one whole millisecond a line"
-            ) from error
+            raise RequestError(f"{path} is not a trace ({error}); {_FORMATS}") from error
 
     @cached_property
     def rate(self) -> float:
         """Mean bits a second."""
         return 8000 * PACKET_BYTES * len(self.milliseconds) / self.milliseconds[-1]
+
+    @property
+    def length(self) -> float:
+        """Seconds until it starts over."""
+        return self.milliseconds[-1] / 1000
+
+    def sent(self, seconds: float) -> float:
+        """Bytes that may have left so many seconds after the start."""
+        rounds, rest = divmod(round(seconds * 1000, 6), self.milliseconds[-1])
+        return PACKET_BYTES * (rounds * len(self.milliseconds) + bisect_right(self.milliseconds, rest))
+
+    def seconds(self, sent: float) -> float:
+        """Seconds after the start at which so many bytes may have left. The inverse of `sent`."""
+        if sent <= 0:
+            return 0.0
+        rounds, index = divmod(math.ceil(sent / PACKET_BYTES) - 1, len(self.milliseconds))
+        return (rounds * self.milliseconds[-1] + self.milliseconds[index]) / 1000
 
     @cached_property
     def outages(self) -> Outages:
@@ -142,11 +165,47 @@ class Trace:
 def _moments(raw: bytes) -> tuple[int, ...]:
     if len(raw) > _MAX_FILE_BYTES:
         raise ValueError(f"it is larger than {_MAX_FILE_BYTES} bytes")
-    lines = raw.decode("ascii").splitlines()
-    wrong = next(
-        (number for number, line in enumerate(lines, 1) if line.strip() and not line.strip().isdecimal()),
-        None,
-    )
+    lines = [line.strip() for line in raw.decode("ascii").splitlines()]
+    if any("," in line for line in lines):
+        return _packets(lines)
+    wrong = next((number for number, line in enumerate(lines, 1) if line and not line.isdecimal()), None)
     if wrong is not None:
         raise ValueError(f"line {wrong} is {lines[wrong - 1][:20]!r}")
-    return tuple(int(line) for line in lines if line.strip())
+    return tuple(int(line) for line in lines if line)
+
+
+def _packets(lines: Sequence[str]) -> tuple[int, ...]:
+    """The packets that a link of these rates carries; a rate holds until the next line's time, the last for
+    as long as the one before.
+    """
+    rows = [_row(number, row) for number, row in enumerate(csv.reader(lines), 1) if row]
+    known = [row for row in rows if row is not None]
+    if len(known) < 2:
+        raise ValueError("a table has two lines at least")
+    begins, rates = np.array([row[0] for row in known]), np.array([row[1] for row in known])
+    lengths = np.diff(begins, append=2 * begins[-1] - begins[-2])
+    if not (lengths > 0).all():
+        raise ValueError("its seconds do not grow")
+    ends = np.concatenate([[0.0], np.cumsum(lengths)]) * 1000
+    carried = np.concatenate([[0.0], np.cumsum(lengths * rates)]) * 1e6 / 8 / PACKET_BYTES
+    if not 1 <= carried[-1] <= _MAX_PACKETS:
+        raise ValueError(f"it carries {carried[-1]:.0f} packets, not between 1 and {_MAX_PACKETS}")
+    wanted = np.arange(1, int(carried[-1]) + 1)
+    after = np.searchsorted(carried, wanted)  # the end of the line in which each packet leaves
+    begun, per_packet = carried[after - 1], np.diff(ends)[after - 1] / np.diff(carried)[after - 1]
+    moments = np.ceil(ends[after - 1] + (wanted - begun) * per_packet - 1e-6)
+    # the last packet says where the trace starts over
+    return *(int(moment) for moment in moments[:-1]), math.ceil(ends[-1])
+
+
+def _row(number: int, row: Sequence[str]) -> tuple[float, float] | None:
+    """Seconds and Mbit/s; None for the names of the columns."""
+    try:
+        begin, rate = (float(cell) for cell in row)
+    except ValueError:
+        if number == 1:
+            return None
+        raise ValueError(f"line {number} is not seconds,Mbit/s") from None
+    if not (math.isfinite(begin) and begin >= 0 and math.isfinite(rate) and rate >= 0):
+        raise ValueError(f"line {number} holds a number that is negative or none")
+    return begin, rate

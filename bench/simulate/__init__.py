@@ -1,0 +1,1 @@
+"""`isthmus simulate`: a device's decisions over recorded links, against rivals and oracles."""

@@ -1,0 +1,45 @@
+"""What happens when: events in the order of their time, those of one instant as they were planned."""
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(order=True)
+class Event:
+    """Something that will happen, unless it is cancelled."""
+
+    at: float
+    order: int
+    action: Callable[[], None] = field(compare=False)
+    cancelled: bool = field(default=False, compare=False)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Events:
+    """`now` is the instant of the event under way, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._planned: list[Event] = []
+        self._order = itertools.count()
+
+    def at(self, instant: float, action: Callable[[], None]) -> Event:
+        """Plan an event; one of the past happens now."""
+        event = Event(max(instant, self.now), next(self._order), action)
+        heapq.heappush(self._planned, event)
+        return event
+
+    def after(self, seconds: float, action: Callable[[], None]) -> Event:
+        return self.at(self.now + seconds, action)
+
+    def run(self) -> None:
+        """Until nothing more is planned."""
+        while self._planned:
+            event = heapq.heappop(self._planned)
+            if not event.cancelled:
+                self.now = event.at
+                event.action()

@@ -1,0 +1,85 @@
+"""What decides in a simulation: the device's own router, or a rival. All see requests in the same words."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from bench.simulate.scenario import UNANSWERED_MS, Scenario
+from edge.policy.decision import Decision, Request
+from edge.policy.router import NETWORK_SECONDS, Failure
+from protos import inference_pb2 as pb
+from protos.arms.arm import Arm
+
+Outlook = Callable[[Arm], float | None]  # seconds from now until an arm's answer, None where none would come
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The arm that was taken; `decision` where the router took it."""
+
+    arm: Arm
+    decision: Decision | None = None
+
+
+class DecisionPolicy(ABC):
+    """One device's policy, fresh at the start of a run. Times are in milliseconds, instants in seconds."""
+
+    name: ClassVar[str]
+    rank: ClassVar[int]  # where tables list it
+    words: ClassVar[str]  # what it is, for a reader
+    foresees: ClassVar[bool] = False  # it knows what no device can: an oracle
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+
+    @classmethod
+    def candidates(cls, scenario: Scenario) -> Sequence[Self]:
+        """Those of which the best, seen afterwards, stands for all; none where the bundle offers none."""
+        return [cls(scenario)]
+
+    @property
+    def key(self) -> str:
+        """Policies of one key decide alike."""
+        return self.name
+
+    @abstractmethod
+    def decide(self, request: Request, now: float, outlook: Outlook) -> Taken | None:
+        """The arm for a request; None where there is none now. `outlook` is for oracles alone."""
+
+    def tokens(self, max_tokens: int) -> float:
+        """How long an answer is likely to be."""
+        return min(8.0, max_tokens)
+
+    def patience(
+        self, taken: Taken, request: Request, now: float, max_tokens: int, local_ms: float | None
+    ) -> float:
+        """Seconds that a call may take. Raises DeadlineError."""
+        del taken, now
+        limit = request.rules.deadline_ms
+        left = None if limit is None or local_ms is None else limit - request.spent_ms - local_ms
+        if left is not None and left > 0:
+            return left / 1000
+        return self.longest_call(max_tokens)
+
+    def longest_call(self, max_tokens: int) -> float:
+        """Seconds, where no deadline ends it before."""
+        return NETWORK_SECONDS + 2 * max_tokens * self.scenario.cloud.token_ms / 1000
+
+    def learn(self, taken: Taken, sent: int, network_ms: float, done: pb.Done, now: float) -> None:
+        """A call was answered."""
+        del taken, sent, network_ms, done, now
+
+    def learn_local(self, tokens: int) -> None:
+        """The device answered."""
+        del tokens
+
+    def learn_failure(self, taken: Taken, failure: Failure, now: float) -> None:
+        """A call brought no answer."""
+        del taken, failure, now
+
+    def score(self, arm: Arm, total_ms: float | None, bytes_up: float) -> float:
+        """The objective of an arm that takes so long; None: that brings no answer."""
+        if total_ms is None:
+            return self.scenario.score(UNANSWERED_MS, arm.accuracy, bytes_up)
+        return self.scenario.score(total_ms, arm.accuracy, bytes_up)
