@@ -8,9 +8,19 @@ from protos.config import cache_folder
 from protos.errors import RequestError
 
 
-def profile_file(digest: str) -> Path:
-    """Where this device's profile of a bundle is kept. Raises RequestError where it has no cache folder."""
-    return cache_folder() / f"profile-{digest[:12]}.json"
+def profile_file(digest: str, threads: int = 1, run_by: str = "") -> Path:
+    """Where this device's profile of a bundle is kept, for so many threads and an onnxruntime provider.
+
+    Raises RequestError where it has no cache folder.
+    """
+    return cache_folder() / f"profile-{_place(digest, threads, run_by)}.json"
+
+
+def times_file(digest: str, threads: int = 1, run_by: str = "") -> Path | None:
+    """Where is remembered how this device's times differ from its profile; None where there is no cache
+    folder.
+    """
+    return _kept("times", f"{_place(digest, threads, run_by)}.json")
 
 
 def provider() -> str:
@@ -34,6 +44,10 @@ def link_file(address: str) -> Path | None:
 def engines_folder(digest: str) -> Path | None:
     """Where TensorRT keeps what it built for a bundle on this device; None where there is no cache folder."""
     return _kept("tensorrt", digest[:12])
+
+
+def _place(digest: str, threads: int, run_by: str) -> str:
+    return f"{digest[:12]}-{threads}-{run_by or provider()}"
 
 
 def _kept(*parts: str) -> Path | None:

@@ -1,7 +1,7 @@
 """What decides in a simulation: the device's own router, or a rival. All see requests in the same words."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -69,6 +69,10 @@ class DecisionPolicy(ABC):
     def learn(self, taken: Taken, sent: int, network_ms: float, done: pb.Done, now: float) -> None:
         """A call was answered."""
         del taken, sent, network_ms, done, now
+
+    def learn_device(self, parts: Mapping[str, float], now: float) -> None:
+        """The device's own parts took so long, by their names in its profile."""
+        del parts, now
 
     def learn_local(self, tokens: int) -> None:
         """The device answered."""

@@ -17,6 +17,7 @@ from bench.simulate.requests import Arrival
 from bench.simulate.scenario import QUESTION_BYTES, UNANSWERED_MS, Scenario
 from bench.simulate.servers import Forecast, Servers
 from bench.simulate.uplink import Uplink
+from edge.costs.device_times import PREFILL, TOKEN
 from edge.policy.decision import Request
 from edge.policy.router import Failure
 from protos import inference_pb2 as pb
@@ -105,12 +106,14 @@ class Simulation:
 
     def _answered_here(self, request: _Pending) -> None:
         self._processor.release()
+        self._policy.learn_device(self._parts(request), self._events.now)
         self._policy.learn_local(self._tokens(request))
         self._end(request, LOCAL)
 
     def _send(self, request: _Pending) -> None:
         self._processor.release()
         taken, now = _taken(request), self._events.now
+        self._policy.learn_device(self._parts(request), now)
         request.begun = now
         try:
             seconds = self._policy.patience(
@@ -231,6 +234,20 @@ class Simulation:
         steps = 0 if self._scenario.compares else request.arrival.tokens - 1
         usual = self._scenario.device.answer_ms(self._scenario.tiles, self._reached(request), steps)
         return usual * request.arrival.device
+
+    def _parts(self, request: _Pending) -> dict[str, float]:
+        """What the device saw its own parts take, a tile."""
+        device, arm, noise = self._scenario.device, _taken(request).arm, request.arrival.device
+        names = list(device.pieces)
+        if arm.remote:
+            names = names[: names.index(arm.cut) + 1] if arm.cut else []
+        parts = {name: noise * device.pieces[name] for name in names}
+        coder = "/".join(part for part in (arm.cut, arm.coding) if part)
+        if coder in device.encode_ms:
+            parts[coder] = noise * device.encode_ms[coder]
+        if not arm.remote:
+            parts |= {PREFILL: noise * device.prefill_ms, TOKEN: noise * device.token_ms}
+        return parts
 
     def _reached(self, request: _Pending) -> str | None:
         """The cut that the head has come to."""

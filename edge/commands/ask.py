@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge import config
+from edge.costs.device_times import DeviceTimes
 from edge.costs.known import known_profile
 from edge.link.client import CloudClient
 from edge.link.link import Link
@@ -121,12 +122,27 @@ def run(options: argparse.Namespace) -> None:
 
 @contextmanager
 def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orchestrator]:
-    """One with everything loaded; what it learns of the link is kept, however it ends."""
-    profile = known_profile(bundle)
+    """One with everything loaded; what it learns of the device and the link is kept, however it ends."""
+    threads, provider = options.threads, options.provider or ""
+    profile, kept = (
+        known_profile(bundle, threads, provider),
+        config.times_file(bundle.digest, threads, provider),
+    )
+    times = DeviceTimes(profile, time.monotonic())
+    times.load(kept, time.monotonic(), time.time())
+    with _cloud(bundle, options) as (client, link):
+        orchestrator = Orchestrator(bundle, client, profile, link, times, threads=threads, provider=provider)
+        orchestrator.prepare()
+        try:
+            yield orchestrator
+        finally:
+            times.save(kept, time.time())
+
+
+@contextmanager
+def _cloud(bundle: Bundle, options: argparse.Namespace) -> Iterator[tuple[CloudClient | None, Link | None]]:
     if not options.cloud:
-        yield _prepared(
-            Orchestrator(bundle, None, profile, threads=options.threads, provider=options.provider or "")
-        )
+        yield None, None
         return
     peer = peer_of(options.cloud, options)
     link, memory = Link(bundle, time.monotonic()), config.link_file(str(peer))
@@ -134,18 +150,9 @@ def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orche
     with CloudClient(peer) as client:
         client.connect()
         try:
-            yield _prepared(
-                Orchestrator(
-                    bundle, client, profile, link, threads=options.threads, provider=options.provider or ""
-                )
-            )
+            yield client, link
         finally:
             link.save(memory, time.monotonic(), time.time())
-
-
-def _prepared(orchestrator: Orchestrator) -> Orchestrator:
-    orchestrator.prepare()
-    return orchestrator
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
@@ -155,6 +162,13 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
     )
     rules.add_argument(
         "--deadline", type=milliseconds(), metavar="TIME", help="when the answer must be complete"
+    )
+    rules.add_argument(
+        "--confidence",
+        type=number(0, 1),
+        default=0.95,
+        metavar="P",
+        help="the probability with which the deadline is to be met (default: %(default)s)",
     )
     rules.add_argument(
         "--never-upload", action="store_true", help="no picture leaves the device; features may"
@@ -212,11 +226,12 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
 
 def _rules(options: argparse.Namespace) -> Rules:
     return Rules(
-        options.deadline,
-        options.never_upload,
-        options.never_leave_device,
-        not options.no_local,
-        options.route,
+        deadline_ms=options.deadline,
+        confidence=options.confidence,
+        never_upload=options.never_upload,
+        never_leave_device=options.never_leave_device,
+        allow_local=not options.no_local,
+        route=options.route,
     )
 
 

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Measure, save, print."""
     bundle = open_bundle(options.bundle)
-    path = options.output or config.profile_file(bundle.digest)
+    path = options.output or config.profile_file(bundle.digest, options.threads, options.provider or "")
     if options.output:
         check_file(path, COMMAND)
     with progress() as shown:

@@ -1,25 +1,37 @@
 """The profile of a bundle on this device: what was measured here, if anything was."""
 
 import logging
+from pathlib import Path
 
 from edge import config
+from edge.costs.measure import machine
 from protos.bundle import Bundle
-from protos.costs.profile import DeviceProfile
+from protos.costs.profile import COMMAND, DeviceProfile
 from protos.errors import RequestError, WrongBundle
 
 _log = logging.getLogger(__name__)
 
 
-def known_profile(bundle: Bundle) -> DeviceProfile:
-    """What was measured on this device, if it is in its usual place, else the bundle's own numbers. A file
-    that cannot be used is ignored with a warning.
+def known_profile(bundle: Bundle, threads: int = 1, provider: str = "") -> DeviceProfile:
+    """What was measured on this device with so many threads and this provider, if it is in its usual place,
+    else the bundle's own numbers. A file that cannot be used is ignored with a warning.
     """
     if bundle.unmeasured:
         _log.warning("what each way costs and loses is a guess: %s", bundle.unmeasured)
     try:
-        path = config.profile_file(bundle.digest)
+        path = config.profile_file(bundle.digest, threads, provider)
         if path.exists():
-            return DeviceProfile.load(path, bundle, usual=True)
+            return _of_this_machine(DeviceProfile.load(path, bundle, usual=True), path)
     except (OSError, RequestError, WrongBundle) as error:
         _log.warning("the numbers of the machine that split are used: %s", error)
     return DeviceProfile.from_bundle(bundle)
+
+
+def _of_this_machine(profile: DeviceProfile, path: Path) -> DeviceProfile:
+    """Raises RequestError for the profile of another, as where a disk was copied."""
+    if not profile.machine.startswith(machine()):
+        raise RequestError(
+            f"{path} was measured on {profile.machine}, this is {machine()}; measure again with: isthmus "
+            f"{COMMAND}"
+        )
+    return profile

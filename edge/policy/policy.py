@@ -26,6 +26,7 @@ from protos.errors import NoRoute
 _HOPEFUL = 0.1  # the quantile that a link is hoped to be at
 _LIKELY = 0.5  # to meet a deadline; less is called late
 _AS_LIKELY = 0.02
+_WORST_TRIAL = 2.0  # what a trial may be expected to cost, in what the best costs
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 _NAMED = 3
 
@@ -127,7 +128,8 @@ def _choose(
 ) -> Decision:
     timely = [p for p in allowed if p.in_time >= rules.confidence]
     known = _steady(timely, last) if timely else _likeliest(allowed)
-    tried = min((p for p in timely if p is not known), key=lambda p: p.hopeful, default=known)
+    affordable = [p for p in timely if p is not known and p.score <= _WORST_TRIAL * known.score]
+    tried = min(affordable, key=lambda p: p.hopeful, default=known)
     trial = trial and tried.hopeful < known.score and tried is not known
     best = tried if trial else known
     chosen = replace(best, verdict=CHOSEN)

@@ -8,6 +8,7 @@ from bench.simulate.policy import DecisionPolicy, Outlook, Taken
 from bench.simulate.scenario import Scenario
 from edge.policy.decision import Request
 from protos.arms.arm import Arm
+from protos.costs.estimates import LinkStates
 
 
 class _Fixed(DecisionPolicy):
@@ -75,7 +76,8 @@ class MeanRatePolicy(_Fixed):
     def among(cls, scenario: Scenario) -> Iterable[Arm]:
         def score(arm: Arm) -> float:
             cost = scenario.cost(arm, 8.0)
-            network = cost.network(scenario.mean_rate, 1000 * scenario.round_trip)
+            link = LinkStates.steady(scenario.mean_rate, 1000 * scenario.round_trip)
+            network = link.mean_ms(cost.bytes_up) if arm.remote else 0.0
             return scenario.score(cost.beside_network + network, arm.accuracy, cost.bytes_up)
 
         return [min(scenario.arms, key=score)]

@@ -1,25 +1,29 @@
 """The device's own decisions, by the very code that runs there."""
 
+from collections.abc import Mapping
 from random import Random
 
 from bench.simulate.policy import DecisionPolicy, Outlook, Taken
 from bench.simulate.scenario import Scenario
+from edge.costs.device_times import DeviceTimes
 from edge.link.link import Link
 from edge.policy.decision import Decision, Request
 from edge.policy.router import Failure, Router
 from protos import inference_pb2 as pb
+from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute
 
 
 class IsthmusPolicy(DecisionPolicy):
-    """It knows the device's profile and the split's guess of the cloud, and learns all else from answers."""
+    """It begins with the split's guess of the device and of the cloud, and learns the rest from answers."""
 
     name, rank, words = "isthmus", 0, "the device's own router, which learns from its answers"
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         link = Link(scenario.bundle, jitter=Random(0).random)
-        self._router = Router(scenario.manifest, scenario.measured, scenario.device, link)
+        times = DeviceTimes(DeviceProfile.from_bundle(scenario.bundle))
+        self._router = Router(scenario.manifest, scenario.measured, times, link)
 
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken | None:
         del outlook
@@ -41,6 +45,9 @@ class IsthmusPolicy(DecisionPolicy):
 
     def learn(self, taken: Taken, sent: int, network_ms: float, done: pb.Done, now: float) -> None:
         self._router.learn(_decision(taken), sent, network_ms, done, now)
+
+    def learn_device(self, parts: Mapping[str, float], now: float) -> None:
+        self._router.learn_device(parts, now)
 
     def learn_local(self, tokens: int) -> None:
         self._router.learn_local(tokens)

@@ -7,6 +7,7 @@ from edge.policy.router import Failure
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
 from protos.costs.cost import BITS_PER_BYTE_MS
+from protos.costs.estimates import LinkStates
 
 _FIRST_RATE = 5e6  # bits a second
 _MIN_RATE, _MIN_MS = 1e3, 1.0
@@ -26,9 +27,11 @@ class LastRatePolicy(DecisionPolicy):
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken:
         del now, outlook
 
+        link = LinkStates.steady(self._rate, 1000 * self.scenario.round_trip)
+
         def score(arm: Arm) -> float:
             cost = self.scenario.cost(arm, request.tokens)
-            network = cost.network(self._rate, 1000 * self.scenario.round_trip)
+            network = link.mean_ms(cost.bytes_up) if arm.remote else 0.0
             return self.score(arm, cost.beside_network + network, cost.bytes_up)
 
         return Taken(min(self.scenario.arms, key=score))

@@ -125,7 +125,7 @@ def test_a_profile_that_cannot_be_written_says_where_else(measured: DeviceProfil
 def test_the_usual_place_is_in_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ISTHMUS_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert config.profile_file("a" * 64) == tmp_path / "isthmus" / "profile-aaaaaaaaaaaa.json"
+    assert config.profile_file("a" * 64) == tmp_path / "isthmus" / "profile-aaaaaaaaaaaa-1-auto.json"
 
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "mine"))
     assert cache_folder() == tmp_path / "mine"
