@@ -13,7 +13,7 @@ class Weights:
     """What things are worth, in milliseconds."""
 
     millisecond: float = 1.0
-    accuracy_point: float = 50.0  # of accuracy lost against the whole model
+    accuracy_point: float = 50.0  # lost against the whole model, beyond noise
     kilobyte: float = 0.0
 
 
@@ -58,6 +58,7 @@ class Decision:
     chosen: Predicted
     arms: tuple[Predicted, ...]
     late: bool = False  # no arm meets the deadline; this is the fastest
+    measure: str = ""  # what accuracies are of
     outage: str = ""  # why the cloud could not be chosen though the rules allow it
 
     @property

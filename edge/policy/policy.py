@@ -3,7 +3,7 @@
 Each arm's time is predicted from measured parts (protos/costs), the arms that break a rule are dropped, and
 the best of the rest wins:
 
-    score = w_ms total + w_point (points of accuracy lost) + w_kB kilobytes     (less is better)
+    score = w_ms total + w_point (points lost beyond noise) + w_kB kilobytes     (less is better)
 
 If the deadline alone rules out every arm, the fastest that obeys the other rules is taken and the decision is
 marked late: an answer that comes late is worth more than none.
@@ -42,11 +42,11 @@ def decide(
     Raises UnknownName for a forced route that the bundle does not have, NoRoute if the rules leave no arm.
     """
     check_route(request.rules.route, manifest, measured)
-    situation = Situation(request.rules, link, request.local_unavailable_reason)
+    situation = Situation(request.rules, link, request.local_unavailable_reason, device)
     workload = _workload(request, measured)
     judged = [
         replace(
-            _predicted(arm, arm.cost(device, cloud, workload), request, link, measured.accuracy),
+            _predicted(arm, arm.cost(device, cloud, workload), request, link),
             verdict=arm.forbidden(situation),
         )
         for arm in arms_of(
@@ -56,7 +56,7 @@ def decide(
     allowed = [p for p in judged if not p.verdict]
     if not allowed:
         raise _no_route(request.rules, judged, link)
-    decision = _choose(request, allowed, judged, last)
+    decision = replace(_choose(request, allowed, judged, last), measure=measured.measure)
     outage = link.outage if link else ""
     return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
 
@@ -65,13 +65,10 @@ def _workload(request: Request, measured: pb.Measurements) -> Workload:
     return Workload(request.tokens, request.question_bytes, request.tiles, measured.mean_tiles)
 
 
-def _predicted(
-    arm: Arm, cost: Cost, request: Request, link: LinkEstimate | None, accuracy: float
-) -> Predicted:
-    """`accuracy`: of the whole model."""
+def _predicted(arm: Arm, cost: Cost, request: Request, link: LinkEstimate | None) -> Predicted:
     network = cost.network(link.uplink, link.round_trip_ms) if link else 0.0
     total = request.spent_ms + cost.beside_network + network
-    score = _score(request.weights, total, max(0.0, accuracy - arm.accuracy), cost.bytes_up)
+    score = _score(request.weights, total, arm.loss, cost.bytes_up)
     return Predicted(
         arm=arm,
         head=cost.head,
@@ -120,8 +117,8 @@ def _lost(loser: Predicted, best: Predicted, limit: float | None) -> str:
         return f"not better by the {KEEP:.0%} that a change of arm needs"
     if loser.total_ms > best.total_ms:
         return f"{loser.total_ms - best.total_ms:.0f} ms slower"
-    if loser.accuracy < best.accuracy:
-        return f"worse score: {loser.accuracy:.1f}% right, not {best.accuracy:.1f}%"
+    if loser.arm.loss > best.arm.loss:
+        return f"worse score: loses {loser.arm.loss:.1f} points beyond noise, not {best.arm.loss:.1f}"
     return f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.codec.candidates.tensors import ImageTokens
-from bench.codec.evaluation.bootstrap import interval
+from splitter.evaluate.intervals import interval
 
 Answers = list[Any]  # what JSON can hold; each evaluator has an order of its own
 Terms = dict[str, list[float]]  # metric -> a term of the numerator for each picture

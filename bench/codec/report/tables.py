@@ -7,13 +7,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.codec.candidates.candidate import QUESTION
-from bench.codec.evaluation.bootstrap import DRAWS
 from bench.codec.evaluation.captions import NLL, SAME
 from bench.codec.report.report import CodecReport
 from bench.codec.report.results import CodecResult
 from bench.codec.report.verdict import ANY_CUT, Winners
 from bench.rig.console import plain_table, print_notes, print_sentences
 from bench.rig.machine import describe
+from splitter.evaluate.intervals import DRAWS
 
 PASSED = "*"
 WINNER_COLUMNS = (

@@ -5,10 +5,10 @@ they are.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.codec.evaluation.bootstrap import interval
 from bench.codec.evaluation.captions import NLL, SAME
 from bench.codec.evaluation.evaluation_set import ALL
 from bench.codec.report.results import CodecResult
+from splitter.evaluate.intervals import interval
 
 MAX_POINTS = 1.0
 MAX_NLL = (0.01, 0.03, 0.05)

@@ -271,8 +271,9 @@ def test_hysteresis_does_not_send_a_frame_twice_that_the_cloud_keeps() -> None:
 def test_hysteresis_holds_between_two_arms_that_cost_the_same() -> None:
     twins = measured()
     twins.uploads.add(format="webp", quality=51, mean_bytes=4_040, accuracy=95.0)
+    device = replace(DEVICE, encode_ms={**DEVICE.encode_ms, "webp-51": 2.0})
     for name in ("upload@jpeg-75", "upload@webp-51"):
-        kept = decide(Request(tokens=4), DEVICE, GOOD, CLOUD, MANIFEST, twins, last=name)
+        kept = decide(Request(tokens=4), device, GOOD, CLOUD, MANIFEST, twins, last=name)
         assert kept.arm.name == name
         assert (
             any("change of arm" in p.verdict for p in kept.arms)

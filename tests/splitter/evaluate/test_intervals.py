@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.codec.evaluation.bootstrap import interval
+from splitter.evaluate.intervals import interval
 
 
 def test_about_95_of_100_intervals_hold_what_is_true() -> None:
