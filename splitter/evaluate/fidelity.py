@@ -48,6 +48,24 @@ class Answered:
     forced: Sequence[int]  # with it, where the answer ended
 
 
+@dataclass(frozen=True)
+class Compared:
+    """An arm beside the whole model, answer by answer: the sum of its tokens' divergences in nats, and
+    whether the arm's own answer is the same.
+    """
+
+    answered: Sequence[Answered]
+    divergences: Sequence[float]
+    identical: Sequence[bool]
+
+    @property
+    def score(self) -> Score:
+        owners = [one.picture for one in self.answered]
+        sums, _ = by_picture(owners, self.divergences)
+        tokens, _ = by_picture(owners, [len(one.forced) for one in self.answered])
+        return fidelity(sums, tokens, self.identical)
+
+
 Forced = Callable[[Sequence[Answered]], Tensor]  # log-probabilities (rows, longest answer, vocabulary)
 
 
@@ -99,25 +117,23 @@ class Fidelity:
 
     def of(self, tokens: Tensor) -> Score:
         """An arm that gives the language model these image tokens (tiles of all pictures, m, width)."""
-        return self.of_forced(lambda rows: self._forced(tokens, rows))
+        return self.compared(tokens).score
+
+    def compared(self, tokens: Tensor, grids: Sequence[Grid] = ()) -> Compared:
+        """The same answer by answer; `grids` where the arm's pictures are of other tiles."""
+        return self.compared_forced(lambda rows: self._forced(tokens, rows, grids or self._grids))
 
     @torch.inference_mode()
-    def of_forced(self, forced: Forced) -> Score:
+    def compared_forced(self, forced: Forced) -> Compared:
         """An arm that has distributions of its own along the whole model's answers."""
-        sums, counts, owners = list[float](), list[int](), list[int]()
-        identical: list[bool] = []
+        sums, identical = list[float](), list[bool]()
         for number, rows in enumerate(self._batches):
             arm = forced(rows)
             apart = divergences(self._distributions(number, rows), arm)
             for row, one in enumerate(rows):
-                length = len(one.forced)
-                sums.append(float(apart[row, :length].sum()))
-                counts.append(length)
-                identical.append(self._repeats(one, arm[row, :length]))
-                owners.append(one.picture)
-        of_pictures, _ = by_picture(owners, sums)
-        tokens, _ = by_picture(owners, counts)
-        return fidelity(of_pictures, tokens, identical)
+                sums.append(float(apart[row, : len(one.forced)].sum()))
+                identical.append(self._repeats(one, arm[row, : len(one.forced)]))
+        return Compared(self.answered, sums, identical)
 
     @cached_property
     def _batches(self) -> list[list[Answered]]:
@@ -132,17 +148,21 @@ class Fidelity:
         """The whole model's; kept as far as there is room, for every arm is held against them."""
         if number in self._kept:
             return self._kept[number]
-        found = self._forced(self._whole(), rows)
+        found = self._forced(self._whole(), rows, self._grids)
         if self._room >= found.nbytes:
             self._room -= found.nbytes
             self._kept[number] = found
         return found
 
-    def _forced(self, tokens: Tensor, rows: Sequence[Answered]) -> Tensor:
-        tiles = spans(self._grids or [ONE_TILE] * len(tokens))
+    def _forced(self, tokens: Tensor, rows: Sequence[Answered], grids: Sequence[Grid]) -> Tensor:
+        grids = grids or [ONE_TILE] * len(tokens)
+        tiles = spans(grids)
         images = torch.cat([tokens[tiles[one.picture]] for one in rows])
-        prompts, answers = [one.prompt for one in rows], [one.forced for one in rows]
-        return teacher_forced(self._reference, prompts, images, answers)
+        prompts = [self._prompt(one, grids[one.picture]) for one in rows]
+        return teacher_forced(self._reference, prompts, images, [one.forced for one in rows])
+
+    def _prompt(self, one: Answered, grid: Grid) -> Sequence[int]:
+        return one.prompt if grid == one.grid else self._reference.prompting.ids(one.question, grid)
 
     def _repeats(self, one: Answered, log_probabilities: Tensor) -> bool:
         """Whether the arm's own greedy answer is this one: so it is where each token is the most likely after

@@ -99,7 +99,7 @@ class AnswerFidelity(Fidelity):
         def forced(rows: Sequence[Answered]) -> Tensor:
             return padded([decoder.forced(tokens[tiles[r.picture]], r.prompt, r.forced) for r in rows])
 
-        return self.of_forced(forced)
+        return self.compared_forced(forced).score
 
 
 class Features:
