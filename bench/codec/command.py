@@ -30,7 +30,8 @@ Of questions it counts the right answers by kind; of captions it takes the negat
 teacher forcing, and how many stay as the whole model writes them; without either, fidelity: how near every
 next token is to the whole model's, 100 exp(-KL). Of a dual encoder it compares the best label and the
 embedding with the whole model's, and tells at which place a picture finds its own caption, or itself.
-Pictures that the bundle was fitted on are left out. Give enough others: of 120, one question of a kind is almost a point.
+Pictures that the bundle was fitted on are left out. Give enough others: of 120, one question of a kind is
+almost a point.
 
 Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrupted run goes on where it
 stopped.

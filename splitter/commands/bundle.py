@@ -30,6 +30,7 @@ from splitter.commands.head_tables import head_tables
 from splitter.commands.kinds import print_kinds
 from splitter.commands.leakage import leakage_table
 
+_PIPED_WIDTH = 110
 _SHOWN = 10  # labels, of what may be hundreds
 _EPILOG = """\
 examples:
@@ -135,6 +136,8 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
         print(json.dumps(told, indent=1))
         return
     console, manifest = Console(), bundle.manifest
+    if not console.is_terminal:
+        console = Console(width=_PIPED_WIDTH)
     edge = sum(entry.size for entry in manifest.files if entry.path.startswith("edge/"))
     cloud = sum(entry.size for entry in manifest.files if entry.path.startswith("cloud/"))
     console.print(
@@ -196,7 +199,6 @@ def _cuts(bundle: Bundle, accuracy: str) -> Table:
         "bytes",
         accuracy,
         "loss",
-        "identical",
         "head ms",
         "tail ms",
     )
@@ -218,9 +220,9 @@ def _cuts(bundle: Bundle, accuracy: str) -> Table:
 
 def _rivals(measured: pb.Measurements, accuracy: str) -> Table:
     title = "the same pictures uploaded, or answered on the device"
-    table = _table(title, "route", "bytes", accuracy, "loss", "identical")
+    table = _table(title, "route", "bytes", accuracy, "loss")
     whole = format_accuracy(measured.accuracy, measured.accuracy_low, measured.accuracy_high)
-    table.add_row("whole model", "", whole, "", "")
+    table.add_row("whole model", "", whole, "")
     for upload in measured.uploads:
         table.add_row(f"upload@{coding_of(upload)}", f"{upload.mean_bytes:,.0f}", *_points(upload, measured))
     if measured.HasField("local"):
@@ -230,19 +232,19 @@ def _rivals(measured: pb.Measurements, accuracy: str) -> Table:
 
 def _points(
     way: pb.MeasuredCodec | pb.MeasuredUpload | pb.MeasuredLocal, measured: pb.Measurements
-) -> tuple[str, str, str]:
-    """Its accuracy with its interval, the points below the whole model with what of them is noise, and the
-    share of identical answers.
-    """
+) -> tuple[str, str]:
+    """Its accuracy with its 95% interval, and the points below the whole model with what of them is noise."""
     noise = NOISE * way.loss_error
     lost = f"{measured.accuracy - way.accuracy:.1f}" + (f" ±{noise:.1f}" if noise >= 0.05 else "")
-    same = "" if measured.measure == COSINE else f"{way.identical:.0f}%"
-    return format_accuracy(way.accuracy, way.accuracy_low, way.accuracy_high), lost, same
+    return format_accuracy(way.accuracy, way.accuracy_low, way.accuracy_high), lost
 
 
 def _table(title: str | None, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    numeric = {"bytes", "right", FIDELITY, LABEL_FIDELITY, COSINE, "loss", "identical", "head ms", "tail ms"}
+    numeric = {"bytes", "right", FIDELITY, LABEL_FIDELITY, COSINE, "loss", "head ms", "tail ms"}
     for column in columns:
-        table.add_column(column, justify="right" if column.partition("\n")[0] in numeric else "left")
+        name = column.partition("\n")[0]
+        table.add_column(
+            column, justify="right" if name in numeric else "left", no_wrap=name in {*numeric, "cut", "codec"}
+        )
     return table
