@@ -41,13 +41,13 @@ class OnnxDecoder:
         return self._prompting.decode(spoken)
 
     def forced(self, tokens: Tensor, prompt: Sequence[int], answer: Sequence[int]) -> Tensor:
-        """The log-probabilities (len(answer), vocabulary) of each next token along an answer."""
+        """The logits (len(answer), vocabulary) of each next token along an answer."""
         logits, past = self._step(self._embedded(tokens.numpy(), prompt), self._past)
         said = [logits[0]]
         for token in answer[:-1]:
             logits, past = self._step(self._table[[token]], past)
             said.append(logits[0])
-        return torch.from_numpy(np.stack(said)).log_softmax(-1)
+        return torch.from_numpy(np.stack(said))
 
     def milliseconds(self, tokens: Tensor, question: str, grid: Grid) -> tuple[float, float]:
         """Median time of the prefill and of one further token."""

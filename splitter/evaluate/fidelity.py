@@ -66,7 +66,7 @@ class Compared:
         return fidelity(sums, tokens, self.identical)
 
 
-Forced = Callable[[Sequence[Answered]], Tensor]  # log-probabilities (rows, longest answer, vocabulary)
+Forced = Callable[[Sequence[Answered]], Tensor]  # logits (rows, longest answer, vocabulary)
 
 
 class Fidelity:
@@ -125,11 +125,11 @@ class Fidelity:
 
     @torch.inference_mode()
     def compared_forced(self, forced: Forced) -> Compared:
-        """An arm that has distributions of its own along the whole model's answers."""
+        """An arm that has logits of its own along the whole model's answers."""
         sums, identical = list[float](), list[bool]()
         for number, rows in enumerate(self._batches):
             arm = forced(rows)
-            apart = divergences(self._distributions(number, rows), arm)
+            apart = divergences(self._distributions(number, rows), arm.log_softmax(-1))
             for row, one in enumerate(rows):
                 sums.append(float(apart[row, : len(one.forced)].sum()))
                 identical.append(self._repeats(one, arm[row, : len(one.forced)]))
@@ -148,7 +148,7 @@ class Fidelity:
         """The whole model's; kept as far as there is room, for every arm is held against them."""
         if number in self._kept:
             return self._kept[number]
-        found = self._forced(self._whole(), rows, self._grids)
+        found = self._forced(self._whole(), rows, self._grids).log_softmax(-1)
         if self._room >= found.nbytes:
             self._room -= found.nbytes
             self._kept[number] = found
@@ -164,21 +164,18 @@ class Fidelity:
     def _prompt(self, one: Answered, grid: Grid) -> Sequence[int]:
         return one.prompt if grid == one.grid else self._reference.prompting.ids(one.question, grid)
 
-    def _repeats(self, one: Answered, log_probabilities: Tensor) -> bool:
+    def _repeats(self, one: Answered, logits: Tensor) -> bool:
         """Whether the arm's own greedy answer is this one: so it is where each token is the most likely after
         those before it.
         """
         prompting = self._reference.prompting
         read = self._reference.family.decoder_prompt(self._reference.model, one.prompt)
         process = prompting.logits_processor.process
-        best = [
-            int(process(logits, read, one.spoken[:place]).argmax())
-            for place, logits in enumerate(log_probabilities)
-        ]
+        best = [int(process(step, read, one.spoken[:place]).argmax()) for place, step in enumerate(logits)]
         ended = all(token in prompting.stop_tokens for token in best[len(one.spoken) :])
         return ended and best[: len(one.spoken)] == list(one.spoken)
 
 
 def padded(rows: Sequence[Tensor]) -> Tensor:
-    """Log-probabilities (length, vocabulary) of answers one by one, side by side."""
+    """Logits (length, vocabulary) of answers one by one, side by side."""
     return pad_sequence(list(rows), batch_first=True)

@@ -48,7 +48,7 @@ class ForcedDecoder(Protocol):
         """Its greedy answer."""
 
     def forced(self, tokens: Tensor, prompt: Sequence[int], answer: Sequence[int]) -> Tensor:
-        """Its log-probabilities (len(answer), vocabulary) along an answer."""
+        """Its logits (len(answer), vocabulary) along an answer."""
 
 
 class ExactMatch:

@@ -67,7 +67,7 @@ def negative_log_likelihoods(
     images = torch.cat([tokens.tokens[tiles[index]] for index, _ in captions])
     labels = pad_sequence([torch.tensor(ids) for _, ids in captions], batch_first=True)
     lengths = torch.tensor([len(ids) for _, ids in captions])
-    log_probabilities = teacher_forced(whole, prompts, images, [ids for _, ids in captions])
+    log_probabilities = teacher_forced(whole, prompts, images, [ids for _, ids in captions]).log_softmax(-1)
     likelihoods = log_probabilities.gather(-1, labels[..., None])[..., 0].double()
     return (-likelihoods * (torch.arange(labels.shape[1]) < lengths[:, None])).sum(1).tolist()
 

@@ -110,7 +110,7 @@ def test_of_a_captioner_it_is_said_that_the_question_is_not_read(
 
 
 def test_options_reach_the_cloud(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ("--max-tokens", "3", "--temperature", "0.5", "--seed", "9", "--route", "upload@webp-50")
+    options = ("--max-tokens", "3", "--temperature", "0.5", "--seed", "9", "--route", "upload")
     with serving(says("a cat")) as cloud:
         ask(scene, QUESTION, "--cloud", cloud.address, *options, capsys=capsys)
     wish = cloud.requests[0].generation
@@ -302,7 +302,7 @@ def real_cloud(bundle_path: Path) -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "route",
-    ["upload@jpeg-95", "split@vision.2/int8-zstd", "split@vision.4/fp16-zstd", "split@connector/int8-zstd"],
+    ["upload", "split@vision.2/int8-zstd", "split@vision.4/fp16-zstd", "split@connector/int8-zstd"],
 )
 def test_the_real_cloud_answers_as_the_device_does(
     real_cloud: str, route: str, scene: str, capsys: pytest.CaptureFixture[str]
@@ -313,7 +313,7 @@ def test_the_real_cloud_answers_as_the_device_does(
         scene, kind, "--json", "--cloud", real_cloud, "--route", route, "--no-local", capsys=capsys
     )
     told = json.loads(there)
-    assert told["route"] == route
+    assert told["route"].startswith(route)
     assert told["text"] == json.loads(here)["text"]
     assert 0 < told["payload_bytes"] < told["bytes_up"]
     assert told["stages"]["first_token"] > 0
