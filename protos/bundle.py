@@ -1,7 +1,6 @@
 """Read, check and verify a bundle: the folder that the splitter makes and everybody else reads."""
 
 import hashlib
-import shlex
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -14,10 +13,11 @@ from protos import mistaken
 from protos.errors import BundleDamaged, BundleMissing, BundleTooNew, BundleTooOld, UnknownName
 from protos.files import check_name
 from protos.measurements import MEASUREMENTS, assumed, read_measurements
+from protos.mistaken import split_again
 
 FORMAT = 4
 MANIFEST = mistaken.MANIFEST
-BUILT_IN = "nano"  # what the model is called that comes with Isthmus
+BUILT_IN = mistaken.BUILT_IN
 REPORT = "report.json"
 LEAKAGE = "leakage.json"
 # what was measured of a bundle: beside the manifest, and no part of the bundle's identity
@@ -83,7 +83,7 @@ class Bundle:
     def _measured(self) -> tuple[pb.Measurements, str]:
         try:
             return read_measurements(self.path, self.digest, self.manifest), ""
-        except BundleDamaged as error:
+        except (BundleDamaged, BundleTooOld) as error:
             return assumed(self.digest, self.manifest), str(error)
 
     def cut(self, name: str) -> pb.Cut:
@@ -201,13 +201,6 @@ def file_digest(path: Path) -> str:
     """The hex SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def split_again(folder: Path, model: str) -> str:
-    """The command that makes a bundle anew in its place."""
-    source = "" if model == BUILT_IN else f" {model if '/' in model else 'CHECKPOINT'}"
-    pictures = " --calibration PICTURES" if source else ""
-    return f"isthmus split{source} -o {shlex.quote(str(folder))}{pictures} --replace"
 
 
 def write_manifest(folder: Path, manifest: pb.Manifest) -> str:

@@ -36,7 +36,7 @@ class Manifest(_message.Message):
     def __init__(self, format: _Optional[int] = ..., model: _Optional[str] = ..., family: _Optional[str] = ..., preprocessing: _Optional[_Union[Preprocessing, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., pieces: _Optional[_Iterable[_Union[Piece, _Mapping]]] = ..., cuts: _Optional[_Iterable[_Union[Cut, _Mapping]]] = ..., local: _Optional[_Union[Local, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., files: _Optional[_Iterable[_Union[File, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ..., matching: _Optional[_Union[Matching, _Mapping]] = ...) -> None: ...
 
 class Measurements(_message.Message):
-    __slots__ = ("bundle", "recipe", "made_with", "measure", "accuracy", "mean_tiles", "cuts", "uploads", "local", "cloud_cost")
+    __slots__ = ("bundle", "recipe", "made_with", "measure", "accuracy", "mean_tiles", "cuts", "uploads", "local", "cloud_cost", "format", "count", "pictures", "accuracy_low", "accuracy_high")
     class MadeWithEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,11 @@ class Measurements(_message.Message):
     UPLOADS_FIELD_NUMBER: _ClassVar[int]
     LOCAL_FIELD_NUMBER: _ClassVar[int]
     CLOUD_COST_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    PICTURES_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_LOW_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_HIGH_FIELD_NUMBER: _ClassVar[int]
     bundle: str
     recipe: str
     made_with: _containers.ScalarMap[str, str]
@@ -71,7 +76,12 @@ class Measurements(_message.Message):
     uploads: _containers.RepeatedCompositeFieldContainer[MeasuredUpload]
     local: MeasuredLocal
     cloud_cost: CloudCost
-    def __init__(self, bundle: _Optional[str] = ..., recipe: _Optional[str] = ..., made_with: _Optional[_Mapping[str, str]] = ..., measure: _Optional[str] = ..., accuracy: _Optional[float] = ..., mean_tiles: _Optional[float] = ..., cuts: _Optional[_Mapping[str, MeasuredCut]] = ..., uploads: _Optional[_Iterable[_Union[MeasuredUpload, _Mapping]]] = ..., local: _Optional[_Union[MeasuredLocal, _Mapping]] = ..., cloud_cost: _Optional[_Union[CloudCost, _Mapping]] = ...) -> None: ...
+    format: int
+    count: int
+    pictures: int
+    accuracy_low: float
+    accuracy_high: float
+    def __init__(self, bundle: _Optional[str] = ..., recipe: _Optional[str] = ..., made_with: _Optional[_Mapping[str, str]] = ..., measure: _Optional[str] = ..., accuracy: _Optional[float] = ..., mean_tiles: _Optional[float] = ..., cuts: _Optional[_Mapping[str, MeasuredCut]] = ..., uploads: _Optional[_Iterable[_Union[MeasuredUpload, _Mapping]]] = ..., local: _Optional[_Union[MeasuredLocal, _Mapping]] = ..., cloud_cost: _Optional[_Union[CloudCost, _Mapping]] = ..., format: _Optional[int] = ..., count: _Optional[int] = ..., pictures: _Optional[int] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ...) -> None: ...
 
 class MeasuredCut(_message.Message):
     __slots__ = ("piece_milliseconds", "cloud_milliseconds", "codecs")
@@ -91,36 +101,64 @@ class MeasuredCut(_message.Message):
     def __init__(self, piece_milliseconds: _Optional[float] = ..., cloud_milliseconds: _Optional[float] = ..., codecs: _Optional[_Mapping[str, MeasuredCodec]] = ...) -> None: ...
 
 class MeasuredCodec(_message.Message):
-    __slots__ = ("mean_bytes", "accuracy", "encode_milliseconds")
+    __slots__ = ("mean_bytes", "accuracy", "encode_milliseconds", "accuracy_low", "accuracy_high", "loss_error", "identical")
     MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     ENCODE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_LOW_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_HIGH_FIELD_NUMBER: _ClassVar[int]
+    LOSS_ERROR_FIELD_NUMBER: _ClassVar[int]
+    IDENTICAL_FIELD_NUMBER: _ClassVar[int]
     mean_bytes: float
     accuracy: float
     encode_milliseconds: float
-    def __init__(self, mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., encode_milliseconds: _Optional[float] = ...) -> None: ...
+    accuracy_low: float
+    accuracy_high: float
+    loss_error: float
+    identical: float
+    def __init__(self, mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., encode_milliseconds: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ...) -> None: ...
 
 class MeasuredUpload(_message.Message):
-    __slots__ = ("format", "quality", "mean_bytes", "accuracy")
+    __slots__ = ("format", "quality", "mean_bytes", "accuracy", "accuracy_low", "accuracy_high", "loss_error", "identical", "scale", "encode_milliseconds")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     MEAN_BYTES_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_LOW_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_HIGH_FIELD_NUMBER: _ClassVar[int]
+    LOSS_ERROR_FIELD_NUMBER: _ClassVar[int]
+    IDENTICAL_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    ENCODE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     format: str
     quality: int
     mean_bytes: float
     accuracy: float
-    def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ...) -> None: ...
+    accuracy_low: float
+    accuracy_high: float
+    loss_error: float
+    identical: float
+    scale: float
+    encode_milliseconds: float
+    def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ..., scale: _Optional[float] = ..., encode_milliseconds: _Optional[float] = ...) -> None: ...
 
 class MeasuredLocal(_message.Message):
-    __slots__ = ("accuracy", "prefill_milliseconds", "token_milliseconds")
+    __slots__ = ("accuracy", "prefill_milliseconds", "token_milliseconds", "accuracy_low", "accuracy_high", "loss_error", "identical")
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_LOW_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_HIGH_FIELD_NUMBER: _ClassVar[int]
+    LOSS_ERROR_FIELD_NUMBER: _ClassVar[int]
+    IDENTICAL_FIELD_NUMBER: _ClassVar[int]
     accuracy: float
     prefill_milliseconds: float
     token_milliseconds: float
-    def __init__(self, accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ...) -> None: ...
+    accuracy_low: float
+    accuracy_high: float
+    loss_error: float
+    identical: float
+    def __init__(self, accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ...) -> None: ...
 
 class CloudCost(_message.Message):
     __slots__ = ("vision_milliseconds", "prefill_milliseconds", "token_milliseconds")

@@ -9,13 +9,17 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from protos import bundle_pb2 as pb
-from protos.errors import BundleDamaged
+from protos.errors import BundleDamaged, BundleTooOld
 from protos.files import write_whole
-from protos.pictures.upload_formats import UPLOAD_FORMATS
+from protos.mistaken import split_again
+from protos.pictures.upload_formats import UPLOAD_FORMATS, Coding
 
+FORMAT = 2  # since fidelity took the place of identical answers
 MEASUREMENTS = "measurements.json"
+# what an accuracy is of: `measure`
+EXACT_MATCH, FIDELITY, LABEL_FIDELITY, COSINE = "exact match", "fidelity", "label fidelity", "cosine"
 _MAX_BYTES = 4 << 20
-_SIGNED = "accuracy"  # a mean cosine may be negative
+_SIGNED = {"accuracy", "accuracy_low", "accuracy_high"}  # a mean cosine may be negative
 # of what nobody measured
 ASSUMED_MS = 10.0  # each part, on the device and in the cloud
 ASSUMED_ACCURACY = 100.0
@@ -24,7 +28,7 @@ ASSUMED_BYTES_PER_PIXEL = 0.25
 
 def read_measurements(folder: Path, digest: str, manifest: pb.Manifest) -> pb.Measurements:
     """Those of the bundle in a folder. Raises BundleDamaged for a file that is absent, broken, or another
-    bundle's.
+    bundle's, BundleTooOld for one whose accuracies mean something else.
     """
     try:
         with (folder / MEASUREMENTS).open("rb") as stream:
@@ -39,12 +43,18 @@ def read_measurements(folder: Path, digest: str, manifest: pb.Manifest) -> pb.Me
         raise _unusable(folder, f"it cannot be read: {error.strerror}") from error
     except (json_format.ParseError, ValueError, RecursionError) as error:
         raise _unusable(folder, str(error)) from error
+    if found.format != FORMAT:
+        message = (
+            f"{folder / MEASUREMENTS} has format {found.format or 1}, this version reads only {FORMAT}, "
+            f"whose losses mean something else; split the model again: {split_again(folder, manifest.model)}"
+        )
+        raise BundleTooOld(message, format=found.format)
     return found
 
 
 def write_measurements(folder: Path, measured: pb.Measurements, digest: str) -> None:
     """Those of the bundle of this digest, into its folder."""
-    measured.bundle = digest
+    measured.bundle, measured.format = digest, FORMAT
     text = json_format.MessageToJson(measured, indent=1, preserving_proto_field_name=True, sort_keys=True)
     write_whole(folder / MEASUREMENTS, text + "\n")
 
@@ -54,7 +64,7 @@ def assumed(digest: str, manifest: pb.Manifest) -> pb.Measurements:
     all they may, uploads a quarter of a byte a pixel, and nothing is lost.
     """
     pixels = next((math.prod(spec.shape[1:]) for piece in manifest.pieces for spec in piece.inputs), 0)
-    believed = pb.Measurements(bundle=digest, measure="answers", accuracy=ASSUMED_ACCURACY, mean_tiles=1)
+    believed = pb.Measurements(bundle=digest, measure=EXACT_MATCH, accuracy=ASSUMED_ACCURACY, mean_tiles=1)
     for cut in manifest.cuts:
         entry = believed.cuts[cut.name]
         entry.piece_milliseconds = entry.cloud_milliseconds = ASSUMED_MS
@@ -63,9 +73,12 @@ def assumed(digest: str, manifest: pb.Manifest) -> pb.Measurements:
             entry.codecs[codec.name].MergeFrom(_codec(most))
     for kind in UPLOAD_FORMATS.values():
         for quality in kind.qualities:
-            size = ASSUMED_BYTES_PER_PIXEL * pixels
             believed.uploads.add(
-                format=kind.name, quality=quality, mean_bytes=size, accuracy=ASSUMED_ACCURACY
+                format=kind.name,
+                quality=quality,
+                mean_bytes=ASSUMED_BYTES_PER_PIXEL * pixels,
+                accuracy=ASSUMED_ACCURACY,
+                encode_milliseconds=ASSUMED_MS,
             )
     if manifest.HasField("local"):
         believed.local.accuracy = ASSUMED_ACCURACY
@@ -75,6 +88,16 @@ def assumed(digest: str, manifest: pb.Manifest) -> pb.Measurements:
     )
     believed.cloud_cost.CopyFrom(cost)
     return believed
+
+
+def coding_of(upload: pb.MeasuredUpload) -> Coding:
+    """How an upload was encoded; the name of its route is behind `upload@`."""
+    return Coding(upload.format, upload.quality, upload.scale or 1.0)
+
+
+def accuracy_word(measure: str) -> str:
+    """What stands above a column of accuracies, and behind one: `93.4% right`."""
+    return "right" if measure in ("", EXACT_MATCH) else measure
 
 
 def _codec(mean_bytes: float) -> pb.MeasuredCodec:
@@ -95,7 +118,7 @@ def _check(found: pb.Measurements, digest: str, manifest: pb.Manifest) -> None:
     if not found.mean_tiles:
         raise ValueError("it does not say into how many tiles pictures were cut")
     for name, number in _numbers(found):
-        if not math.isfinite(number) or (number < 0 and name != _SIGNED):
+        if not math.isfinite(number) or (number < 0 and name not in _SIGNED):
             raise ValueError(f"{name} is {number}")
 
 

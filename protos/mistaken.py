@@ -4,6 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
+BUILT_IN = "nano"  # what the model is called that comes with Isthmus
 MANIFEST = "manifest.json"
 PARTS_MARK = "isthmus.json"  # in a folder of finished steps: which bundle they are for
 _CHECKPOINT = "config.json"
@@ -63,6 +64,13 @@ def bundle_model(folder: Path) -> str | None:
     manifest = _read(folder / MANIFEST)
     known = isinstance(manifest.get("format"), int) and manifest.get("pieces") and "files" in manifest
     return str(manifest.get("model") or "a model") if known else None
+
+
+def split_again(folder: Path, model: str) -> str:
+    """The command that makes a bundle anew in its place."""
+    source = "" if model == BUILT_IN else f" {model if '/' in model else 'CHECKPOINT'}"
+    pictures = " --calibration PICTURES" if source else ""
+    return f"isthmus split{source} -o {_quoted(folder)}{pictures} --replace"
 
 
 def parts_of(folder: Path) -> str | None:

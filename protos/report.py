@@ -50,7 +50,8 @@ class Report:
 
     @property
     def rows(self) -> ReportRows:
-        """Of each route the mean bytes, the accuracy, and the accuracy by kind of question in percent.
+        """Of each route the mean bytes, the accuracy, and the accuracy by kind of question in percent; with
+        its interval, the loss and its error, and the share of identical answers, where they are told.
 
         Raises BundleDamaged.
         """
@@ -64,7 +65,13 @@ class Report:
         """Over how many answers each accuracy was taken, of pictures where none were asked for; 0 where that
         is not told.
         """
-        return self._whole("questions" if self._fields.get("measure") == "answers" else "pictures")
+        found = self._fields.get("n")
+        return found if isinstance(found, int) and found > 0 else 0
+
+    @property
+    def measure(self) -> str:
+        """What accuracies are of; empty where that is not told."""
+        return str(self._fields.get("measure") or "")
 
     @property
     def counts(self) -> dict[str, int]:
@@ -77,10 +84,6 @@ class Report:
     def precision(self) -> dict[str, Any]:
         """What was measured of the head's precision."""
         return dict(self._fields.get("precision") or {})
-
-    def _whole(self, name: str) -> int:
-        found = self._fields.get(name)
-        return found if isinstance(found, int) and found > 0 else 0
 
     @property
     def warnings(self) -> list[str]:

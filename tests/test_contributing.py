@@ -26,7 +26,8 @@ from protos.bundle import Bundle
 from protos.codec import kinds as codec_kinds_on_the_wire
 from protos.costs.profile import DeviceProfile
 from protos.errors import PayloadError, UnknownName
-from protos.pictures.upload_formats import UPLOAD_FORMATS, UploadFormat
+from protos.measurements import coding_of
+from protos.pictures.upload_formats import UPLOAD_FORMATS, Coding, UploadFormat
 from splitter import families
 from splitter.codecs import kinds as codec_kinds_fitted
 from splitter.codecs.coding import write
@@ -77,7 +78,7 @@ def test_an_arm_is_one_file(bundle: Bundle, add: Add) -> None:
         orchestrator = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
         answer = orchestrator.answer(PICTURE, "what is it?", Rules(route="draft", allow_local=False))
     smallest = min(bundle.measurements.uploads, key=lambda upload: upload.mean_bytes)
-    assert answer.route == f"draft@{smallest.format}-{smallest.quality}"
+    assert answer.route == f"draft@{coding_of(smallest)}"
     assert cloud.requests[0].picture.data
 
 
@@ -89,7 +90,7 @@ def test_an_upload_format_is_one_line(bundle: Bundle, monkeypatch: pytest.Monkey
     (line,) = _FORMAT.findall(guide())
     added: UploadFormat = eval(line, {"UploadFormat": UploadFormat})
     monkeypatch.setitem(UPLOAD_FORMATS, added.name, added)
-    data = encode_picture(PICTURE, added.name, added.qualities[0])
+    data = encode_picture(PICTURE, Coding(added.name, added.qualities[0]))
     assert np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)).shape == PICTURE.shape
     assert open_picture(data, bundle.manifest).size == (160, 96)
 

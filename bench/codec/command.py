@@ -27,10 +27,11 @@ AVIF at the model's own resolution and at smaller ones. Beside a folder's pictur
   questions.json  [{"picture": "a.jpg", "question": "what runs?", "answer": "a dog", "kind": "object"}, ...]
   captions.json   {"a.jpg": ["a dog runs", ...], ...}, or the same under "evaluate"
 Of questions it counts the right answers by kind; of captions it takes the negative log-likelihood under
-teacher forcing, and how many stay as the whole model writes them; without either, whether answers are the
-whole model's. Of a dual encoder it compares the best label and the embedding with the whole model's, and
-tells at which place a picture finds its own caption, or itself. Pictures that the bundle was fitted on are
-left out. Give enough others: of 120, one question of a kind is almost a point.
+teacher forcing, and how many stay as the whole model writes them; without either, fidelity: how near every
+next token is to the whole model's, 100 exp(-KL). Of a dual encoder it compares the best label and the
+embedding with the whole model's, and tells at which place a picture finds its own caption, or itself.
+Pictures that the bundle was fitted on are left out. Give enough others: of 120, one question of a kind is
+almost a point.
 
 Finished rows are kept in the cache folder ($ISTHMUS_CACHE), so that an interrupted run goes on where it
 stopped.

@@ -8,9 +8,11 @@ from bench.codec.evaluation.matching import LABEL
 from bench.leakage.results import LeakageReport, LeakageResult
 from bench.rig.console import plain_table
 from bench.rig.machine import Setting, describe
+from protos.measurements import FIDELITY
 
 _METRICS = {
     NLL: "nats a token of the reference captions",
+    FIDELITY: "how near every next token is to the pictures' own",
     LABEL: "labels that are those of the pictures themselves",
 }
 _COLUMNS = ("way", "bytes", "PSNR dB", "SSIM")

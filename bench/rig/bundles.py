@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from protos import bundle_pb2 as pb
+from protos.arms.loss import sure_loss_of
 from protos.bundle import Bundle
 from protos.config import built_in_bundle, named_bundle
 from protos.errors import BundleMissing, BundleTooOld, IsthmusError
@@ -76,14 +77,14 @@ _Coded = TypeVar("_Coded", pb.MeasuredCodec, pb.MeasuredUpload)
 
 
 def cheapest_upload(measured: pb.Measurements, formats: Iterable[str]) -> pb.MeasuredUpload:
-    """The fewest bytes of a picture that loses at most a point against the whole model."""
+    """The fewest bytes of a picture that loses at most a point against the whole model, beyond noise."""
     return _cheapest(
         [upload for upload in measured.uploads if upload.format in set(formats)], measured.accuracy
     )
 
 
 def cheapest_split(measured: pb.Measurements) -> str:
-    """CUT/CODEC with the fewest bytes that loses at most a point against the whole model."""
+    """CUT/CODEC with the fewest bytes that loses at most a point against the whole model, beyond noise."""
     coded = {
         f"{cut}/{name}": codec for cut, parts in measured.cuts.items() for name, codec in parts.codecs.items()
     }
@@ -95,5 +96,7 @@ def _cheapest(candidates: list[_Coded], whole: float) -> _Coded:
     """Where none is good enough: the most accurate."""
     if not candidates:
         raise BundleMissing("the bundle's report holds no such way to the cloud; split the model again")
-    good = [c for c in candidates if c.accuracy >= whole - MAX_POINTS_LOST]
-    return min(good, key=lambda c: c.mean_bytes) if good else max(candidates, key=lambda c: c.accuracy)
+    good = [c for c in candidates if sure_loss_of(c, whole) <= MAX_POINTS_LOST]
+    if good:
+        return min(good, key=lambda c: c.mean_bytes)
+    return min(candidates, key=lambda c: (sure_loss_of(c, whole), -c.accuracy))

@@ -9,6 +9,7 @@ from protos import bundle_pb2 as pb
 from protos import inference_pb2 as wire
 from protos.bundle import Bundle
 from protos.limits import CLIENT_SECRET_BYTES
+from protos.measurements import coding_of
 from splitter.nano.questions import KINDS, Question, ask_all
 from splitter.nano.scenes import HELD_OUT_SEEDS, Raster, picture
 
@@ -23,7 +24,7 @@ def draw(bundle: Bundle, jpeg: pb.MeasuredUpload, count: int, first: int = 0) ->
 def _visual_question(bundle: Bundle, jpeg: pb.MeasuredUpload, index: int) -> VisualQuestion:
     scene = picture(DEMO_SEEDS + index)
     question = _question(index)
-    jpeg_bytes = _request_size(bundle, question.text, encode_picture(scene.image, jpeg.format, jpeg.quality))
+    jpeg_bytes = _request_size(bundle, question.text, encode_picture(scene.image, coding_of(jpeg)))
     return VisualQuestion(
         f"scene-{index:02d}", _png(scene.image), question.kind, question.text, question.answer, jpeg_bytes
     )

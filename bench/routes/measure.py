@@ -15,6 +15,7 @@ from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError
+from splitter.evaluate.intervals import wilson
 
 BASELINE = "upload"
 _WARM_UP = 3
@@ -31,6 +32,9 @@ class RouteTiming:
     p95_ms: float
     bytes_up: float
     right_percent: float
+    right_low: float  # 95% interval
+    right_high: float
+    asked: int
     of_upload: float
 
 
@@ -96,11 +100,15 @@ def _timings(turns: Sequence[Sequence[Outcome]]) -> list[RouteTiming]:
 
 def _timing(column: list[Outcome], medians: dict[str, float]) -> RouteTiming:
     route, times = column[0].strategy, sorted(o.milliseconds for o in column)
+    low, high = wilson(sum(o.right for o in column), len(column))
     return RouteTiming(
         route,
         medians[route],
         times[min(len(times) - 1, round(0.95 * len(times)))],
         statistics.mean(o.bytes_up for o in column),
         100 * statistics.mean(o.right for o in column),
+        100 * low,
+        100 * high,
+        len(column),
         medians[route] / medians[BASELINE],
     )

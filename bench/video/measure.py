@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.codec.candidates.cloud_half import CloudHalf
 from bench.codec.candidates.device_half import DeviceHalf
-from bench.codec.evaluation.bootstrap import interval
 from bench.codec.evaluation.evaluation_set import ALL, EvaluationSet
 from bench.codec.evaluation.metrics import Figure
 from bench.codec.evaluation.questions import QuestionEvaluator
@@ -13,6 +12,7 @@ from bench.video.candidates import ClipBatch, VideoCandidate, overhead
 from bench.video.clips import KINDS, RATE, Clip, clips
 from bench.video.report import VideoReport, VideoResult
 from protos.bundle import Bundle
+from splitter.evaluate.intervals import interval
 
 
 def measure(

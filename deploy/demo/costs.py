@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from deploy.demo.record import LinkRun, Record
 from edge.policy.decision import CHOSEN
+from edge.policy.explain import ACCURACY
 from protos.pages.markup import Markup, breakable, element, join
 from protos.pages.tables import Table, TableRow, folded, foremost
 
@@ -19,7 +20,7 @@ def costs(record: Record) -> list[Markup]:
         return []
     shown = foremost(_by_weight(runs))
     rows = [_row(name, [_predictions(run).get(name, {}) for run in runs]) for name in shown]
-    columns = ("way", "bytes", "right", *(run.name for run in runs))
+    columns = ("way", "bytes", ACCURACY, *(run.name for run in runs))
     return [
         Table("The ways that matter, of all that the bundle offers", columns, [rows]).markup(),
         *map(_whole, runs),
@@ -44,7 +45,7 @@ def _predictions(run: LinkRun) -> dict[str, Prediction]:
 
 def _row(name: str, predictions: list[Prediction]) -> TableRow:
     known = next(told for told in predictions if told)
-    return TableRow((breakable(name), known["bytes"], known["right"], *map(_cell, predictions)))
+    return TableRow((breakable(name), known["bytes"], known[ACCURACY], *map(_cell, predictions)))
 
 
 def _cell(told: Prediction) -> str:

@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -23,15 +23,15 @@ from edge.link.client import CloudClient
 from edge.link.link import Link
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.pictures.files import read_picture
-from edge.policy.explain import COLUMNS, explain, sentence
+from edge.policy.decision import Weights
+from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
-from protos.errors import BundleDamaged
 from protos.labels import Labels, named_labels
-from protos.report import Report
+from protos.measurements import accuracy_word
 from protos.terminal.arguments import milliseconds, number, whole
 from protos.terminal.options import add_bundle, add_credentials, add_json, open_bundle, peer_of
 from protos.text.template import places
@@ -45,6 +45,7 @@ examples:
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070       # whichever way is best
   isthmus ask photo.jpg describe the image --cloud https://cloud.example --token-file token
   isthmus ask photo.jpg how many squares? --cloud 127.0.0.1:7070 --deadline 300ms --explain
+  isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --max-loss 1 --weights kilobyte=20ms
   isthmus ask photo.jpg "what's the dog doing?" --cloud 127.0.0.1:7070 --route split@connector --no-local
   isthmus ask photo.jpg --bundle clip --labels cat,dog                  # a dual encoder chooses among labels
 
@@ -102,6 +103,7 @@ def run(options: argparse.Namespace) -> None:
             picture,
             " ".join(options.question),
             _rules(options),
+            weights=options.weights,
             generation=_generation(options),
             labels=labels,
             on_text=_print if live else _ignore,
@@ -117,7 +119,7 @@ def run(options: argparse.Namespace) -> None:
         )
     _print_how(answer)
     if options.explain:
-        _print_why(answer, _count(bundle))
+        _print_why(answer, bundle.measurements.count)
 
 
 @contextmanager
@@ -177,6 +179,33 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
         "--never-leave-device", action="store_true", help="nothing leaves the device; beats every other rule"
     )
     rules.add_argument("--no-local", action="store_true", help="the device must not answer alone")
+    rules.add_argument(
+        "--max-loss",
+        type=number(0, 100, "points of accuracy"),
+        metavar="POINTS",
+        help="no way that loses more against the whole model, beyond noise (default: any)",
+    )
+    rules.add_argument(
+        "--weights",
+        type=_weights,
+        default=Weights(),
+        metavar="accuracy=TIME,kilobyte=TIME",
+        help="what a point of accuracy and a kilobyte sent are worth (default: accuracy=50ms,kilobyte=0ms)",
+    )
+
+
+def _weights(text: str) -> Weights:
+    """What things are worth, as `accuracy=50ms,kilobyte=2ms`; what is not named stays as it is."""
+    fields, time_of = {"accuracy": "accuracy_point", "kilobyte": "kilobyte"}, milliseconds("0ms")
+    found = Weights()
+    for part in text.split(","):
+        name, equals, worth = part.partition("=")
+        if name.strip() not in fields or not equals:
+            raise argparse.ArgumentTypeError(
+                f"{part.strip()!r} is no weight; write accuracy=50ms, kilobyte=2ms, or both with a comma"
+            )
+        found = dataclasses.replace(found, **{fields[name.strip()]: time_of(worth.strip())})
+    return found
 
 
 def _add_labels(parser: argparse.ArgumentParser) -> None:
@@ -231,6 +260,7 @@ def _rules(options: argparse.Namespace) -> Rules:
         never_upload=options.never_upload,
         never_leave_device=options.never_leave_device,
         allow_local=not options.no_local,
+        max_loss=options.max_loss,
         route=options.route,
     )
 
@@ -275,14 +305,6 @@ def _print_why(answer: Answer, count: int) -> None:
     console.print(_table(answer, count))
 
 
-def _count(bundle: Bundle) -> int:
-    """Of the report, which a device may not have."""
-    with suppress(BundleDamaged):
-        report = Report.find(bundle)
-        return report.count if report else 0
-    return 0
-
-
 def _summary(answer: Answer) -> str:
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in answer.stages.items() if name != "total")
     late = " (late)" if answer.late else ""
@@ -303,7 +325,8 @@ def _table(answer: Answer, count: int) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
     for column in COLUMNS:
         words = column in {"way", "why"}
-        name = f"right (n={count})" if column == "right" and count else column
+        word = accuracy_word(answer.decision.measure) if column == ACCURACY else column
+        name = f"{word} (n={count})" if column == ACCURACY and count else word
         table.add_column(name, justify="left" if words else "right", no_wrap=column != "why", overflow="fold")
     for row in explain(answer.decision):
         table.add_row(*row)
@@ -322,5 +345,6 @@ def _as_json(answer: Answer) -> dict[str, object]:
         "decided": answer.decision.arm.name,
         "decided_late": answer.decision.late,
         "outage": answer.decision.outage,
+        "measure": answer.decision.measure,
         "arms": arms,
     }

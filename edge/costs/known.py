@@ -1,13 +1,16 @@
 """The profile of a bundle on this device: what was measured here, if anything was."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from edge import config
 from edge.costs.measure import machine
+from edge.upload.picture_encoder import encodes
 from protos.bundle import Bundle
 from protos.costs.profile import COMMAND, DeviceProfile
 from protos.errors import RequestError, WrongBundle
+from protos.measurements import coding_of
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +27,11 @@ def known_profile(bundle: Bundle, threads: int = 1, provider: str = "") -> Devic
             return _of_this_machine(DeviceProfile.load(path, bundle, usual=True), path)
     except (OSError, RequestError, WrongBundle) as error:
         _log.warning("the numbers of the machine that split are used: %s", error)
-    return DeviceProfile.from_bundle(bundle)
+    guessed = DeviceProfile.from_bundle(bundle)
+    unwritable = {str(c) for c in map(coding_of, bundle.measurements.uploads) if not encodes(c.format)}
+    return replace(
+        guessed, encode_ms={name: ms for name, ms in guessed.encode_ms.items() if name not in unwritable}
+    )
 
 
 def _of_this_machine(profile: DeviceProfile, path: Path) -> DeviceProfile:

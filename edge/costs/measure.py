@@ -18,9 +18,11 @@ from edge.models.text_tower import TextTower, has_tower
 from edge.pictures.preprocess import Pixels, Preprocessor
 from edge.pictures.resampling import Picture
 from edge.upload.feature_encoders import FeatureEncoders
-from edge.upload.picture_encoder import encode_picture
+from edge.upload.picture_encoder import encode_picture, encodes
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.measurements import coding_of
+from protos.pictures.upload_formats import Coding
 
 Progress = Callable[[float], None]  # told the part of the work that is done, 0 to 1
 _Times = defaultdict[str, list[float]]
@@ -103,10 +105,10 @@ class _Rounds:
         pixels = self._preprocessor.pixels(resized)
         self._note(_PREPROCESS, started)
         self.times[_PIXELS].append((time.perf_counter() - begun) * 1e3 / len(pixels))
-        for upload in self._bundle.measurements.uploads:
+        for coding in _uploads(self._bundle):
             started = time.perf_counter()
-            encode_picture(resized, upload.format, upload.quality)
-            self._note(f"{upload.format}-{upload.quality}", started)
+            encode_picture(resized, coding)
+            self._note(str(coding), started)
         return pixels
 
     def _reach(self, pixels: Pixels, cut: str, before: HeadOutput | None) -> HeadOutput:
@@ -157,7 +159,12 @@ def _processor() -> str:
 
 def _codings(bundle: Bundle) -> set[str]:
     features = {f"{cut.name}/{spec.name}" for cut in bundle.manifest.cuts for spec in cut.codecs}
-    return features | {f"{upload.format}-{upload.quality}" for upload in bundle.measurements.uploads}
+    return features | set(map(str, _uploads(bundle)))
+
+
+def _uploads(bundle: Bundle) -> list[Coding]:
+    """Those that this device can encode."""
+    return [coding for coding in map(coding_of, bundle.measurements.uploads) if encodes(coding.format)]
 
 
 def _picture() -> Picture:

@@ -14,7 +14,7 @@ class Weights:
     """What things are worth, in milliseconds."""
 
     millisecond: float = 1.0
-    accuracy_point: float = 50.0  # of accuracy lost against the whole model
+    accuracy_point: float = 50.0  # lost against the whole model, beyond noise
     kilobyte: float = 0.0
 
 
@@ -64,6 +64,7 @@ class Decision:
     arms: tuple[Predicted, ...]
     late: bool = False  # no arm is likely to meet the deadline; this is the fastest
     trial: bool = False  # not the best by what is known, but it may be: taken to learn
+    measure: str = ""  # what accuracies are of
     outage: str = ""  # why the cloud could not be chosen though the rules allow it
 
     @property

@@ -1,9 +1,11 @@
 """A decision as a sentence, and as rows of text."""
 
 from edge.policy.decision import CHOSEN, Decision, Predicted
-from protos.terminal.units import format_size, format_time
+from protos.measurements import accuracy_word
+from protos.terminal.units import format_accuracy, format_size, format_time
 
-COLUMNS = ("way", "ms", "bytes", "right", "why", "head", "net", "cloud", "words")
+ACCURACY = "accuracy"  # the column that is headed by what accuracies are of
+COLUMNS = ("way", "ms", "bytes", ACCURACY, "why", "head", "net", "cloud", "words")
 
 
 def sentence(decision: Decision) -> str:
@@ -11,7 +13,7 @@ def sentence(decision: Decision) -> str:
     chosen, *others = _ranked(decision)
     told = (
         f"{chosen.arm.name} was chosen among {len(others) + 1}: {format_time(chosen.total_ms)}, "
-        f"{chosen.accuracy:.1f}% right, {format_size(chosen.bytes_up)} up"
+        f"{chosen.accuracy:.1f}% {accuracy_word(decision.measure)}, {format_size(chosen.bytes_up)} up"
     )
     if decision.late:
         told = f"no way is fast enough; {told}"
@@ -21,8 +23,8 @@ def sentence(decision: Decision) -> str:
 def explain(decision: Decision) -> list[tuple[str, ...]]:
     """A row for each arm under COLUMNS, the best score first.
 
-    Milliseconds in all, bytes up, answers right in the report, and why the arm lost; then milliseconds of
-    head and coder, of the network, of the cloud's queue and tail, of generating the answer.
+    Milliseconds in all, bytes up, accuracy in the report with its 95% interval, and why the arm lost; then
+    milliseconds of head and coder, of the network, of the cloud's queue and tail, of generating the answer.
     """
     return [_row(p) for p in _ranked(decision)]
 
@@ -38,7 +40,8 @@ def _ranked(decision: Decision) -> list[Predicted]:
 
 def _row(p: Predicted) -> tuple[str, ...]:
     total, *parts = map(_ms, (p.total_ms, p.head + p.encode, p.network, p.queue + p.cloud, p.generate))
-    return p.arm.name, total, str(p.bytes_up), f"{p.accuracy:.1f}%", p.verdict, *parts
+    accuracy = format_accuracy(p.accuracy, p.arm.accuracy_low, p.arm.accuracy_high)
+    return p.arm.name, total, str(p.bytes_up), accuracy, p.verdict, *parts
 
 
 def _ms(time: float) -> str:

@@ -3,7 +3,7 @@
 Each arm's time is predicted from measured parts (protos/costs) as a distribution, the arms that break a rule
 are dropped, and the best of the rest wins by what it costs on average:
 
-    score = w_ms total + w_point (points of accuracy lost) + w_kB kilobytes     (less is better)
+    score = w_ms total + w_point (points lost beyond noise) + w_kB kilobytes     (less is better)
 
 A deadline is to be met with a stated probability. If it rules out every arm, the one most likely to meet it
 is taken: an answer that comes late is worth more than none.
@@ -48,15 +48,16 @@ def decide(
     Raises UnknownName for a forced route that the bundle does not have, NoRoute if the rules leave no arm.
     """
     check_route(request.rules.route, manifest, measured)
-    situation = Situation(request.rules, link, request.local_unavailable_reason)
+    situation = Situation(request.rules, link, request.local_unavailable_reason, device)
     workload = _workload(request, measured)
-    predict = _Predictor(request, device, link, cloud, workload, measured.accuracy)
+    predict = _Predictor(request, device, link, cloud, workload)
     offered = arms_of(manifest, measured, remote=link is not None, cached_accuracy=request.cached_accuracy)
     judged = [replace(predict.arm(arm), verdict=arm.forbidden(situation)) for arm in offered]
     allowed = [p for p in judged if not p.verdict]
     if not allowed:
         raise _no_route(request.rules, judged, link)
     decision = _choose(request.rules, allowed, judged, last, trial=trial)
+    decision = replace(decision, measure=measured.measure)
     outage = link.outage if link else ""
     return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
 
@@ -67,14 +68,13 @@ def _workload(request: Request, measured: pb.Measurements) -> Workload:
 
 @dataclass(frozen=True)
 class _Predictor:
-    """What a request would cost by each arm. `accuracy`: of the whole model."""
+    """What a request would cost by each arm."""
 
     request: Request
     device: DeviceProfile
     link: LinkEstimate | None
     cloud: CloudEstimate
     workload: Workload
-    accuracy: float
 
     def arm(self, arm: Arm) -> Predicted:
         sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.name, 1.0))
@@ -110,10 +110,10 @@ class _Predictor:
         return states.within(cost.bytes_up, left, spread_ms)
 
     def _score(self, arm: Arm, total_ms: float, size: int) -> float:
-        weights, points_lost = self.request.weights, max(0.0, self.accuracy - arm.accuracy)
+        weights = self.request.weights
         return (
             weights.millisecond * total_ms
-            + weights.accuracy_point * points_lost
+            + weights.accuracy_point * arm.loss
             + weights.kilobyte * size / 1000
         )
 
@@ -161,8 +161,8 @@ def _lost(loser: Predicted, best: Predicted, rules: Rules) -> str:
         return f"not better by the {KEEP:.0%} that a change of arm needs"
     if loser.total_ms > best.total_ms:
         return f"{loser.total_ms - best.total_ms:.0f} ms slower"
-    if loser.accuracy < best.accuracy:
-        return f"worse score: {loser.accuracy:.1f}% right, not {best.accuracy:.1f}%"
+    if loser.arm.loss > best.arm.loss:
+        return f"worse score: loses {loser.arm.loss:.1f} points beyond noise, not {best.arm.loss:.1f}"
     return f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}"
 
 

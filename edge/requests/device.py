@@ -20,6 +20,8 @@ from edge.upload.feature_encoders import FeatureEncoders
 from edge.upload.frame_coder import EncodedFrame, FrameCoder
 from edge.upload.picture_encoder import encode_picture
 from protos import inference_pb2 as pb
+from protos.arms.loss import sure_loss_of
+from protos.arms.rules import Rules, exceeds
 from protos.bundle import Bundle
 from protos.codec import Floats
 from protos.errors import PictureError
@@ -30,6 +32,7 @@ from protos.limits import (
     check_no_question,
     check_question,
 )
+from protos.pictures.upload_formats import Coding
 
 
 @dataclass(frozen=True)
@@ -153,12 +156,12 @@ class Device:
         parts[f"{cut}/{codec}"] = encode_ms / prepared.grid.tiles
         return Payload(frame.size, {"head": head_ms, "encode": encode_ms}, parts, head, frame)
 
-    def encode_picture(self, prepared: Prepared, kind: str, quality: int) -> tuple[bytes, Payload]:
+    def encode_picture(self, prepared: Prepared, coding: Coding) -> tuple[bytes, Payload]:
         """The resized picture as a file."""
         begun = self._clock()
-        data = encode_picture(prepared.picture, kind, quality)
+        data = encode_picture(prepared.picture, coding)
         encode_ms = self._since(begun)
-        return data, Payload(len(data), {"encode": encode_ms}, {f"{kind}-{quality}": encode_ms})
+        return data, Payload(len(data), {"encode": encode_ms}, {str(coding): encode_ms})
 
     def acknowledge(self, frame: EncodedFrame, digest: str) -> None:
         """The cloud answered what was sent, and names the frame so."""
@@ -179,7 +182,13 @@ class Device:
 
     def may_answer(self, question: Question) -> bool:
         """Whether a local answer may stand in for the cloud's."""
-        return question.rules.allow_local and not self.unavailable_reason(question)
+        rules = question.rules
+        return rules.allow_local and not self._too_lossy(rules) and not self.unavailable_reason(question)
+
+    def _too_lossy(self, rules: Rules) -> bool:
+        """Whether the rule about losses forbids the device's own answers."""
+        measured = self._bundle.measurements
+        return exceeds(rules, sure_loss_of(measured.local, measured.accuracy))
 
     def unread_labels(self, question: Question) -> int:
         """How many labels the device's text tower would have to read for this."""

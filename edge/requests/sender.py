@@ -4,6 +4,7 @@ from edge.models.head import HeadOutput
 from edge.requests.device import Device, Payload
 from edge.requests.question import Prepared
 from protos import inference_pb2 as pb
+from protos.pictures.upload_formats import Coding
 
 
 class DeviceSender:
@@ -25,7 +26,7 @@ class DeviceSender:
         assert self.payload.frame
         return self.payload.frame.message()
 
-    def picture(self, kind: str, quality: int) -> bytes:
+    def picture(self, coding: Coding) -> bytes:
         """The picture as a file."""
-        data, self.payload = self._device.encode_picture(self._prepared, kind, quality)
+        data, self.payload = self._device.encode_picture(self._prepared, coding)
         return data

@@ -3,15 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, TypedDict
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
-from protos.arms.rules import AUTO, LOCAL, Rules
+from protos.arms.loss import sure_loss_of
+from protos.arms.rules import AUTO, LOCAL, Rules, exceeds
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate, LinkEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import UnknownName
+from protos.pictures.upload_formats import Coding
 
 
 class Sender(Protocol):
@@ -22,7 +24,7 @@ class Sender(Protocol):
     def features(self, cut: str, codec: str) -> ip.Features:
         """The picture's features at a cut, encoded."""
 
-    def picture(self, kind: str, quality: int) -> bytes:
+    def picture(self, coding: Coding) -> bytes:
         """The picture as a file."""
 
 
@@ -30,12 +32,14 @@ class Sender(Protocol):
 class Situation:
     """What a rule is held against.
 
-    `unavailable_reason`: why the device cannot answer alone, whatever the rules.
+    `unavailable_reason`: why the device cannot answer alone, whatever the rules. `device`: what it can
+    encode has a time there.
     """
 
     rules: Rules
     link: LinkEstimate | None
     unavailable_reason: str = ""
+    device: DeviceProfile | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,11 @@ class Arm(ABC):
     cut: str = ""  # that a head runs to, or that the cloud is entered at
     coding: str = ""  # codec, or FORMAT-QUALITY
     mean_bytes: float = 0.0  # payload
-    accuracy: float = 0.0  # percent, over the report's questions
+    accuracy: float = 0.0  # percent
+    loss: float = 0.0  # points below the whole model, beyond noise
+    accuracy_low: float = 0.0  # 95% interval; both are 0 where it is not known
+    accuracy_high: float = 0.0
+    loss_error: float = 0.0  # standard error of the points below the whole model
 
     @classmethod
     @abstractmethod
@@ -87,16 +95,47 @@ class Arm(ABC):
         rules, link = situation.rules, situation.link
         if rules.never_leave_device:
             return "rule never-leave-device"
+        if lossy := self.too_lossy(rules):
+            return lossy
         if not self.fits(rules.route):
             return f"route {rules.route} was asked for"
         # a person who insists on a route may try a cloud that was away
         return link.outage if rules.route == AUTO and link else ""
+
+    def too_lossy(self, rules: Rules) -> str:
+        """Why the rule about losses forbids it; empty where it does not."""
+        if not exceeds(rules, self.loss):
+            return ""
+        return f"rule max-loss: surely loses {self.loss:.1f} points of {rules.max_loss:g}"
 
     @classmethod
     def check_place(cls, place: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:
         """Raise UnknownName for what stands behind `KIND@` in a route, with what there is."""
         del manifest, measured
         raise UnknownName("route", f"{cls.kind}@{place}", [AUTO, LOCAL, *cls.patterns])
+
+
+class Qualities(TypedDict):
+    """What an arm knows of how well it answers."""
+
+    accuracy: float
+    loss: float
+    accuracy_low: float
+    accuracy_high: float
+    loss_error: float
+
+
+def qualities(
+    way: pb.MeasuredCodec | pb.MeasuredUpload | pb.MeasuredLocal, measured: pb.Measurements
+) -> Qualities:
+    """Those of a way that was measured."""
+    return Qualities(
+        accuracy=way.accuracy,
+        loss=sure_loss_of(way, measured.accuracy),
+        accuracy_low=way.accuracy_low,
+        accuracy_high=way.accuracy_high,
+        loss_error=way.loss_error,
+    )
 
 
 def cloud_generate(cloud: CloudEstimate, workload: Workload) -> float:

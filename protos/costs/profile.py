@@ -12,11 +12,11 @@ from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
 from protos.files import json_of, write_file
+from protos.measurements import coding_of
 
 COMMAND = "edge profile"  # that writes them
 _MAX_BYTES = 1 << 20
 _GUESSED_PREPROCESS_MS = 20.0
-_GUESSED_PICTURE_MS = 2.0
 _GUESSED_PIXELS_MS = 2.0
 
 
@@ -51,7 +51,7 @@ class DeviceProfile:
             for cut, parts in measured.cuts.items()
             for codec, found in parts.codecs.items()
         }
-        encode |= {f"{upload.format}-{upload.quality}": _GUESSED_PICTURE_MS for upload in measured.uploads}
+        encode |= {str(coding_of(upload)): upload.encode_milliseconds for upload in measured.uploads}
         return cls(
             pieces={piece.cut: measured.cuts[piece.cut].piece_milliseconds for piece in manifest.pieces},
             encode_ms=encode,

@@ -98,6 +98,11 @@ def format_points(points: float) -> str:
     return f"{text} point{'' if text == '1' else 's'}"
 
 
+def format_accuracy(percent: float, low: float, high: float) -> str:
+    """An accuracy with its 95% interval: 93.4% (90.1-96.7), or alone where none is known."""
+    return f"{percent:.1f}%" + (f" ({low:.1f}-{high:.1f})" if high else "")
+
+
 def format_bound(points: float) -> str:
     """Points of accuracy as they were given."""
     return f"{points:g} point{'' if points == 1 else 's'}"

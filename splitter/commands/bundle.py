@@ -10,16 +10,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from protos import bundle_pb2 as pb
-from protos.bundle import BESIDE, LEAKAGE, REPORT, Bundle, split_again
+from protos.arms.loss import NOISE
+from protos.bundle import BESIDE, LEAKAGE, REPORT, Bundle
 from protos.errors import BundleDamaged
-from protos.measurements import MEASUREMENTS
+from protos.measurements import (
+    COSINE,
+    FIDELITY,
+    LABEL_FIDELITY,
+    MEASUREMENTS,
+    accuracy_word,
+    coding_of,
+)
+from protos.mistaken import split_again
 from protos.report import Report
 from protos.terminal.options import add_bundle, add_json, open_bundle
+from protos.terminal.units import format_accuracy
 from splitter.commands import labels, pack
 from splitter.commands.head_tables import head_tables
 from splitter.commands.kinds import print_kinds
 from splitter.commands.leakage import leakage_table
 
+_PIPED_WIDTH = 110
 _SHOWN = 10  # labels, of what may be hundreds
 _EPILOG = """\
 examples:
@@ -125,6 +136,8 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
         print(json.dumps(told, indent=1))
         return
     console, manifest = Console(), bundle.manifest
+    if not console.is_terminal:
+        console = Console(width=_PIPED_WIDTH)
     edge = sum(entry.size for entry in manifest.files if entry.path.startswith("edge/"))
     cloud = sum(entry.size for entry in manifest.files if entry.path.startswith("cloud/"))
     console.print(
@@ -135,7 +148,7 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
         console.print(_labels(manifest.matching), highlight=False, markup=False)
     for table in head_tables(manifest, facts):
         console.print(table)
-    accuracy = _accuracy(report)
+    accuracy = _accuracy(bundle.measurements)
     console.print(_cuts(bundle, accuracy))
     if not bundle.unmeasured:
         console.print(_rivals(bundle.measurements, accuracy))
@@ -170,9 +183,10 @@ def _report(bundle: Bundle) -> tuple[Report | None, list[str]]:
     return report, report.warnings if report else []
 
 
-def _accuracy(report: Report | None) -> str:
+def _accuracy(measured: pb.Measurements) -> str:
     """The column of accuracies, with how many each was taken over."""
-    return f"accuracy\nn = {report.count}" if report and report.count else "accuracy"
+    word = accuracy_word(measured.measure)
+    return f"{word}\nn = {measured.count}" if measured.count else word
 
 
 def _cuts(bundle: Bundle, accuracy: str) -> Table:
@@ -184,6 +198,7 @@ def _cuts(bundle: Bundle, accuracy: str) -> Table:
         "crosses the wire",
         "bytes",
         accuracy,
+        "loss",
         "head ms",
         "tail ms",
     )
@@ -198,32 +213,38 @@ def _cuts(bundle: Bundle, accuracy: str) -> Table:
                 table.add_row(*row)
                 continue
             one = taken.codecs[codec.name]
-            measured = (f"{one.mean_bytes:,.0f}", _points(one.accuracy, bundle.measurements))
+            measured = (f"{one.mean_bytes:,.0f}", *_points(one, bundle.measurements))
             table.add_row(*row, *measured, f"{head:.2f}", f"{taken.cloud_milliseconds:.2f}")
     return table
 
 
 def _rivals(measured: pb.Measurements, accuracy: str) -> Table:
-    table = _table("the same pictures uploaded, or answered on the device", "route", "bytes", accuracy)
-    table.add_row("whole model", "", f"{measured.accuracy:.1f}%")
+    title = "the same pictures uploaded, or answered on the device"
+    table = _table(title, "route", "bytes", accuracy, "loss")
+    whole = format_accuracy(measured.accuracy, measured.accuracy_low, measured.accuracy_high)
+    table.add_row("whole model", "", whole, "")
     for upload in measured.uploads:
-        table.add_row(
-            f"{upload.format} quality {upload.quality}",
-            f"{upload.mean_bytes:,.0f}",
-            _points(upload.accuracy, measured),
-        )
+        table.add_row(f"upload@{coding_of(upload)}", f"{upload.mean_bytes:,.0f}", *_points(upload, measured))
     if measured.HasField("local"):
-        table.add_row("local", "0", _points(measured.local.accuracy, measured))
+        table.add_row("local", "0", *_points(measured.local, measured))
     return table
 
 
-def _points(accuracy: float, measured: pb.Measurements) -> str:
-    return f"{accuracy:.1f}% ({accuracy - measured.accuracy:+.1f})"
+def _points(
+    way: pb.MeasuredCodec | pb.MeasuredUpload | pb.MeasuredLocal, measured: pb.Measurements
+) -> tuple[str, str]:
+    """Its accuracy with its 95% interval, and the points below the whole model with what of them is noise."""
+    noise = NOISE * way.loss_error
+    lost = f"{measured.accuracy - way.accuracy:.1f}" + (f" ±{noise:.1f}" if noise >= 0.05 else "")
+    return format_accuracy(way.accuracy, way.accuracy_low, way.accuracy_high), lost
 
 
 def _table(title: str | None, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    numeric = {"bytes", "accuracy", "head ms", "tail ms"}
+    numeric = {"bytes", "right", FIDELITY, LABEL_FIDELITY, COSINE, "loss", "head ms", "tail ms"}
     for column in columns:
-        table.add_column(column, justify="right" if column.partition("\n")[0] in numeric else "left")
+        name = column.partition("\n")[0]
+        table.add_column(
+            column, justify="right" if name in numeric else "left", no_wrap=name in {*numeric, "cut", "codec"}
+        )
     return table

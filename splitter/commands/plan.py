@@ -11,7 +11,6 @@ from rich.console import Console
 
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
-from protos.report import Report
 from protos.terminal.arguments import milliseconds, number, rate
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from protos.traces import Trace
@@ -59,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number(0, 100, "points of accuracy"),
         default=1.0,
         metavar="POINTS",
-        help="accuracy that may be lost (default: 1 point)",
+        help="accuracy that may be lost beyond noise (default: 1 point)",
     )
     parser.add_argument(
         "--tokens",
@@ -124,9 +123,7 @@ def _plan(bundle: Bundle, options: argparse.Namespace) -> Plan:
         DeviceProfile.load(options.device, bundle) if options.device else DeviceProfile.from_bundle(bundle)
     )
     demands = Demands(options.deadline, options.max_loss, replace(TYPICAL, tokens=options.tokens))
-    report = Report.find(bundle)
-    count = report.count if report else 0
-    return plan(bundle.manifest, bundle.measurements, device, _link(options), demands, count)
+    return plan(bundle.manifest, bundle.measurements, device, _link(options), demands)
 
 
 def _link(options: argparse.Namespace) -> Link:

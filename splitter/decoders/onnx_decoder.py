@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from protos import bundle_pb2 as pb
 from protos.pictures.tiles import Grid
@@ -25,10 +27,10 @@ class OnnxDecoder:
         self._past = np.zeros(tuple(local.past_shape), np.float32)
         self._prompting = prompting
 
-    def answer(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> str:
+    def answer(self, tokens: Tensor, question: str, grid: Grid) -> str:
         """The answer to a question about a picture of this grid of tiles."""
         prompt = self._prompting.ids(question, grid)
-        logits, past = self._step(self._embedded(tokens, prompt), self._past)
+        logits, past = self._step(self._embedded(tokens.numpy(), prompt), self._past)
         spoken: list[int] = []
         while len(spoken) < _MAX_TOKENS:
             best = int(self._prompting.logits_processor.process(logits[0], prompt, spoken).argmax())
@@ -38,9 +40,18 @@ class OnnxDecoder:
             logits, past = self._step(self._table[[best]], past)
         return self._prompting.decode(spoken)
 
-    def milliseconds(self, tokens: NDArray[np.float32], question: str, grid: Grid) -> tuple[float, float]:
+    def forced(self, tokens: Tensor, prompt: Sequence[int], answer: Sequence[int]) -> Tensor:
+        """The logits (len(answer), vocabulary) of each next token along an answer."""
+        logits, past = self._step(self._embedded(tokens.numpy(), prompt), self._past)
+        said = [logits[0]]
+        for token in answer[:-1]:
+            logits, past = self._step(self._table[[token]], past)
+            said.append(logits[0])
+        return torch.from_numpy(np.stack(said))
+
+    def milliseconds(self, tokens: Tensor, question: str, grid: Grid) -> tuple[float, float]:
         """Median time of the prefill and of one further token."""
-        prompt = self._embedded(tokens, self._prompting.ids(question, grid))
+        prompt = self._embedded(tokens.numpy(), self._prompting.ids(question, grid))
         _, past = self._step(prompt, self._past)
         prefill = median_milliseconds(lambda: self._step(prompt, self._past))
         return prefill, median_milliseconds(lambda: self._step(prompt[-1:], past))

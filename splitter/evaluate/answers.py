@@ -51,7 +51,6 @@ class Prompting:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
 
-@torch.inference_mode()
 def greedy(
     family: Generative,
     model: PreTrainedModel,
@@ -62,12 +61,28 @@ def greedy(
     advance: Callable[[int], None] = lambda _: None,
     grids: Sequence[Grid] = (),
 ) -> list[str]:
+    """The texts of `greedy_tokens`."""
+    found = greedy_tokens(family, model, prompting, tokens, questions, max_tokens, advance, grids)
+    return [prompting.decode(ids) for ids in found]
+
+
+@torch.inference_mode()
+def greedy_tokens(
+    family: Generative,
+    model: PreTrainedModel,
+    prompting: Prompting,
+    tokens: Tensor,
+    questions: Sequence[tuple[int, str]],
+    max_tokens: int = 64,
+    advance: Callable[[int], None] = lambda _: None,
+    grids: Sequence[Grid] = (),
+) -> list[list[int]]:
     """Answers to questions, each about the picture whose index it names; `tokens` (tiles of all pictures, m,
     width).
 
     `grids` of the pictures; none where each is one tile.
     """
-    answers: list[str] = [""] * len(questions)
+    answers: list[list[int]] = [[] for _ in questions]
     grids = grids or [ONE_TILE] * len(tokens)
     prompts, tiles = [prompting.ids(text, grids[index]) for index, text in questions], spans(grids)
     order = sorted(range(len(questions)), key=lambda i: (len(prompts[i]), questions[i][1]))
@@ -78,7 +93,7 @@ def greedy(
         rows = family.rows(model, [prompts[i] for i in taken], images)
         read = [family.decoder_prompt(model, prompts[i]) for i in taken]
         for i, ids in zip(taken, written(rows, read, prompting, max_tokens), strict=True):
-            answers[i] = prompting.decode(ids)
+            answers[i] = ids
         advance(len(taken))
     return answers
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from splitter.evaluate.answers import Prompting, greedy
-from splitter.evaluate.verify import Score, image_tokens, score
+from splitter.evaluate.scores import Score, exact_match
+from splitter.evaluate.verify import image_tokens
 from splitter.families import family, generative
 from splitter.families.loading import load_model, load_processor
 from splitter.families.prompt import prompt_of, tokenizer_of
@@ -77,7 +78,7 @@ def evaluate(
     def scored(tokens: Tensor) -> Score:
         texts = [(index, question.text) for index, question in asked]
         answers = greedy(kind, model, prompting, tokens, texts, advance=advance)
-        return score(asked, answers, answers)
+        return exact_match(asked, answers, answers)
 
     tokens = see(images)
     grey = see([np.full((SIDE, SIDE, 3), 128, np.uint8)]).expand(len(images), -1, -1)

@@ -2,7 +2,7 @@
 bundle says of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +18,14 @@ from protos.errors import CheckpointError, RequestError
 from protos.labels import Labels
 from protos.limits import check_labels
 from protos.matching import LABEL, label_texts
+from protos.measurements import LABEL_FIDELITY
+from splitter.evaluate.scores import Score, divergences, fidelity
 from splitter.evaluate.subjects import AGREEMENT, Subject
-from splitter.evaluate.verify import GATE, Score
+from splitter.evaluate.verify import GATE
 from splitter.families import Boundary, Matching, Processor, enter
 from splitter.families.texts import embed_texts, text_tokenizer
 from splitter.nano.questions import Question
 
-LABELS = "labels"  # the measure
 TOKENIZER = "cloud/texts.json"
 _EMBEDDINGS = "edge/labels.npz"
 _MAX_TEXTS, _MAX_TEXT_BYTES = 1000, 500
@@ -147,29 +148,58 @@ def read_dual_encoder(
     return ReferenceDualEncoder(family, model, text_tokenizer(processor, family.text_length(model)), matching)
 
 
-class Agreement:
-    """The best label of each picture, the whole model's or another; and the cosine of the embedding with the
-    whole model's.
+class LabelFidelity:
+    """How near the probabilities of labels are to the whole model's: 100 exp(-mean KL(whole || arm)), in nats
+    a picture where the model chooses one label among all (softmax), and a picture and label where it judges
+    each by itself (sigmoid). See fidelity.py for what the scale means.
     """
 
-    name = LABELS
+    name = LABEL_FIDELITY
 
-    def __init__(self, dual_encoder: ReferenceDualEncoder) -> None:
-        self._dual_encoder = dual_encoder
+    def __init__(self, dual_encoder: ReferenceDualEncoder, whole: Callable[[], Tensor]) -> None:
+        """`whole`: the embeddings (pictures, 1, width) that the whole model gives."""
+        self._dual_encoder, self._given = dual_encoder, whole
         self.texts: Sequence[str] = dual_encoder.texts
 
-    def outcome(self, tokens: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Embeddings (pictures, width), and the place of each one's best label; from (pictures, 1, width),
-        and other labels' embeddings.
-        """
-        pictures = _of_length_1(tokens)
-        compared = self._dual_encoder.label_embeddings if labels is None else labels
-        return pictures, (pictures @ compared.T).argmax(1)
+    @property
+    def count(self) -> int:
+        return len(self._whole)
 
-    def score(self, outcome: tuple[Tensor, Tensor], reference: tuple[Tensor, Tensor]) -> Score:
-        agreement = 100 * (outcome[1] == reference[1]).float().mean().item()
-        cosine = 100 * (outcome[0] * reference[0]).sum(1).mean().item()
-        return Score(agreement, {"best label": agreement, "cosine": cosine})
+    def of_whole(self) -> Score:
+        return self.of(self._given())
+
+    def of(self, tokens: Tensor, labels: Tensor | None = None) -> Score:
+        """Of embeddings (pictures, 1, width), and other labels' embeddings (labels, width)."""
+        ours = self._logits(_of_length_1(tokens), labels)
+        own = self._logits(self._whole, None)
+        if self._dual_encoder.matching.kind == pb.Matching.SIGMOID:
+            # a label and its absence
+            own_pair, our_pair = (torch.stack([x, -x], -1) for x in (own, ours))
+            apart = divergences(functional.logsigmoid(own_pair), functional.logsigmoid(our_pair))
+        else:
+            apart = divergences(own.log_softmax(-1), ours.log_softmax(-1))[:, None]
+        return fidelity(
+            apart.sum(1).tolist(),
+            [apart.shape[1]] * len(apart),
+            (own.argmax(1) == ours.argmax(1)).tolist(),
+        )
+
+    @cached_property
+    def _whole(self) -> Tensor:
+        return _of_length_1(self._given())
+
+    def _logits(self, pictures: Tensor, labels: Tensor | None) -> Tensor:
+        compared = self._dual_encoder.label_embeddings if labels is None else labels
+        matching = self._dual_encoder.matching
+        return matching.scale * (pictures @ compared.T).double() + matching.bias
+
+
+def best_labels(dual_encoder: ReferenceDualEncoder, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Embeddings (pictures, width) of length 1 from (pictures, 1, width), and the place of each one's best
+    label.
+    """
+    pictures = _of_length_1(tokens)
+    return pictures, (pictures @ dual_encoder.label_embeddings.T).argmax(1)
 
 
 def _of_length_1(tokens: Tensor) -> Tensor:

@@ -1,20 +1,16 @@
 """Head, codec and tail against the whole model: the identity gate, and what each cut loses."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from protos.errors import CheckpointError
 from protos.pictures.tiles import ONE_TILE, Grid, spans
-from protos.pictures.upload_formats import UPLOAD_FORMATS
 from splitter.evaluate.answers import Prompting, greedy
-from splitter.evaluate.subjects import AGREEMENT, Image
 from splitter.families import Boundary, Family, Generative, enter, walk
 from splitter.families.causal import Causal
 from splitter.nano.questions import Question
@@ -31,14 +27,6 @@ class ReferenceModel:
     family: Generative
     model: PreTrainedModel
     prompting: Prompting
-
-
-@dataclass(frozen=True)
-class Score:
-    """Share of right answers in percent, over all questions and by kind."""
-
-    accuracy: float
-    by_kind: Mapping[str, float]
 
 
 @torch.inference_mode()
@@ -110,22 +98,6 @@ def spoken(reference: ReferenceModel, prompt: Sequence[int], tokens: Tensor, ans
     return torch.cat([rows.prefill(), *(rows.decode([token]) for token in answer[:-1])])
 
 
-def score(
-    questions: Sequence[tuple[int, Question]], answers: Sequence[str], reference: Sequence[str]
-) -> Score:
-    """Compare answers with what is right, or with the `reference` answers where a question has none of its
-    own.
-    """
-    right: dict[str, list[bool]] = {}
-    for (_, question), answer, other in zip(questions, answers, reference, strict=True):
-        wanted = other if question.kind == AGREEMENT else question.answer
-        right.setdefault(question.kind, []).append(answer == wanted)
-    hits = [hit for hits in right.values() for hit in hits]
-    return Score(
-        100 * float(np.mean(hits)), {kind: 100 * float(np.mean(kept)) for kind, kept in right.items()}
-    )
-
-
 def answers(
     reference: ReferenceModel,
     tokens: Tensor,
@@ -140,14 +112,6 @@ def answers(
     return greedy(
         reference.family, reference.model, reference.prompting, tokens, asked, advance=advance, grids=grids
     )
-
-
-def recode(image: Image, form: str, quality: int) -> tuple[Image, int]:
-    """A picture after an upload format, and the bytes that it took."""
-    flag = getattr(cv2, UPLOAD_FORMATS[form].opencv_quality)
-    _, coded = cv2.imencode(f".{form}", np.ascontiguousarray(image[..., ::-1]), [flag, quality])
-    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(decoded[..., ::-1]), len(coded)
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """Total time against bytes sent: a mark for each choice."""
 
+from protos.measurements import accuracy_word
 from protos.pages.axes import LogAxis
 from protos.pages.frame import ChartFrame
 from protos.pages.labels import Box, free
@@ -23,7 +24,7 @@ def bytes_chart(plan: Plan) -> Markup:
         frame.rows(frame.y.ticks(), format_size, "bytes sent"),
         _lane(frame),
         frame.columns(frame.x.ticks(), format_time, "time to the whole answer", _LANE),
-        *(_mark(option, frame) for option in sorted(plan.options, key=lambda option: option.front)),
+        *(_mark(plan, option, frame) for option in sorted(plan.options, key=lambda option: option.front)),
         _names(plan, frame),
     ]
     words = "Time and bytes of every choice"
@@ -42,11 +43,14 @@ def _place(option: Option, frame: ChartFrame) -> tuple[float, float]:
     return frame.x.at(max(option.total, MIN_MS)), frame.y.at(size) if size else frame.box.bottom + 24
 
 
-def _mark(option: Option, frame: ChartFrame) -> Markup:
+def _mark(plan: Plan, option: Option, frame: ChartFrame) -> Markup:
     """Filled on the front, hollow elsewhere."""
     kind = f"mark {colour(option.choice)}{'' if option.front else ' hollow'}"
     shape = mark(SHAPES.get(option.choice.kind, "triangle"), *_place(option, frame), class_=kind)
-    size, accuracy = format_size(option.choice.bytes_up), f"{option.choice.accuracy:.1f}% right"
+    size, accuracy = (
+        format_size(option.choice.bytes_up),
+        f"{option.choice.accuracy:.1f}% {accuracy_word(plan.measure)}",
+    )
     return group(shape, told=f"{option.name}: {format_time(option.total)}, {size}, {accuracy}")
 
 

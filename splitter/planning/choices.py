@@ -21,7 +21,11 @@ class Choice:
     name: str  # local, split@CUT/CODEC, upload@FORMAT-QUALITY
     kind: str
     cost: Cost
-    accuracy: float  # over the report's questions
+    accuracy: float
+    loss: float = 0.0  # points below the whole model, beyond noise
+    accuracy_low: float = 0.0  # 95% interval; both are 0 where it is not known
+    accuracy_high: float = 0.0
+    loss_error: float = 0.0  # standard error of the points below the whole model
 
     @property
     def bytes_up(self) -> int:
@@ -58,7 +62,16 @@ def choices(
     tokens = 0.0 if manifest.HasField("matching") else workload.tokens
     usual = Workload(tokens, workload.question_bytes, tiles, tiles)
     for arm in sorted(arms_of(manifest, measured), key=_local_last):
-        yield Choice(arm.name, arm.kind, arm.cost(device, cloud, usual), arm.accuracy)
+        yield Choice(
+            arm.name,
+            arm.kind,
+            arm.cost(device, cloud, usual),
+            arm.accuracy,
+            arm.loss,
+            arm.accuracy_low,
+            arm.accuracy_high,
+            arm.loss_error,
+        )
 
 
 def _local_last(arm: Arm) -> bool:

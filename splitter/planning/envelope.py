@@ -33,7 +33,7 @@ def fastest(
     if not among:
         return ()
     stretches: list[Stretch] = []
-    begin, now = low, min(among, key=lambda c: (c.total(low, round_trip), -c.bytes_up, -c.accuracy))
+    begin, now = low, min(among, key=lambda c: (c.total(low, round_trip), -c.bytes_up, c.loss))
     while overtaken := _overtaken(now, among, round_trip):
         uplink, after = max(overtaken[0], begin), overtaken[1]
         if uplink >= high:
@@ -58,6 +58,6 @@ def _overtaken(now: Choice, among: Sequence[Choice], round_trip: float) -> tuple
     crossings = [(8000 * (c.bytes_up - now.bytes_up) / ms, c) for c, ms in gained if ms > 0]
     return min(
         crossings,
-        key=lambda crossing: (crossing[0], -crossing[1].bytes_up, -crossing[1].accuracy),
+        key=lambda crossing: (crossing[0], -crossing[1].bytes_up, crossing[1].loss),
         default=None,
     )

@@ -72,7 +72,7 @@ def _by_kind(plan: Plan) -> list[list[Option]]:
 
 def _costs(plan: Plan) -> list[str]:
     bound = format_bound(plan.demands.max_loss)
-    return [f"! and pale: loses more than {bound} in accuracy.", *map(sentence, notes(plan))]
+    return [f"! and pale: loses more than {bound} beyond noise.", *map(sentence, notes(plan))]
 
 
 def _tables(plan: Plan) -> list[str]:

@@ -2,9 +2,9 @@
 
     total = head + encode + round trip + 8 bytes / uplink + cloud entry + generate
 
-Recommended is the fastest choice whose accuracy stays within `max_loss` of the whole model; under a deadline
-over a recorded link, the one that is late least often. Preparing the picture is left out: it is the same for
-every choice.
+Recommended is the fastest choice whose accuracy stays within `max_loss` of the whole model, as far as the
+loss is beyond noise (protos/arms/loss.py); under a deadline over a recorded link, the one that is late least
+often. Preparing the picture is left out: it is the same for every choice.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Demands:
     """What is asked of an answer."""
 
     deadline: float | None = None  # milliseconds
-    max_loss: float = 1.0  # points of accuracy against the whole model
+    max_loss: float = 1.0  # points of accuracy against the whole model, beyond noise
     workload: Workload = TYPICAL
 
 
@@ -42,8 +42,8 @@ class Option:
     total: float  # expected
     tail: float  # total that 95% of the starts stay within
     late: float  # part of the starts that miss the deadline, 0 if there is none
-    loss: float  # accuracy below the whole model's, at least 0
-    accurate: bool  # the loss is within what is allowed
+    loss: float  # accuracy below the whole model's, as measured; at least 0
+    accurate: bool  # the loss beyond noise is within what is allowed
     front: bool = False  # no other choice is as good in time, bytes and accuracy, and better in one
 
     @property
@@ -65,7 +65,9 @@ class Plan:
     link: Link
     device: DeviceProfile
     demands: Demands
+    measure: str = ""  # what accuracies are of
     count: int = 0  # of what every accuracy was taken over; 0 where that is not told
+    pictures: int = 0  # that those are about
 
     def option(self, name: str) -> Option:
         """An option by its name. Raises StopIteration if there is none."""
@@ -78,12 +80,8 @@ def plan(
     device: DeviceProfile,
     link: Link,
     demands: Demands = ORDINARY,
-    count: int = 0,
 ) -> Plan:
-    """Weigh every choice of a bundle on a link; `count` is what its accuracies were taken over.
-
-    Raises RequestError for a bundle that offers none.
-    """
+    """Weigh every choice of a bundle on a link. Raises RequestError for a bundle that offers none."""
     weighed = [
         _option(choice, link, measured.accuracy, demands)
         for choice in choices(manifest, measured, device, demands.workload)
@@ -105,13 +103,15 @@ def plan(
         link=link,
         device=device,
         demands=demands,
-        count=count,
+        measure=measured.measure,
+        count=measured.count,
+        pictures=measured.pictures,
     )
 
 
 def suitable(options: Sequence[Option]) -> list[Option]:
     """The options that are accurate enough; if none is, the most accurate one."""
-    best = max(options, key=lambda option: (option.choice.accuracy, -option.total))
+    best = min(options, key=lambda option: (option.choice.loss, option.total))
     return [option for option in options if option.accurate] or [best]
 
 
@@ -127,7 +127,7 @@ def _option(choice: Choice, link: Link, accuracy: float, demands: Demands) -> Op
     loss = max(0.0, accuracy - choice.accuracy)
     late = 0.0 if demands.deadline is None else times.above(demands.deadline - fixed)
     total, tail = fixed + times.mean, fixed + times.quantile(TAIL)
-    return Option(choice, trip + times.mean, total, tail, late, loss, loss <= demands.max_loss)
+    return Option(choice, trip + times.mean, total, tail, late, loss, choice.loss <= demands.max_loss)
 
 
 def _with_front(options: Sequence[Option]) -> list[Option]:
@@ -135,7 +135,7 @@ def _with_front(options: Sequence[Option]) -> list[Option]:
 
 
 def _merits(option: Option) -> tuple[float, float, float]:
-    return option.total, option.choice.bytes_up, -option.choice.accuracy
+    return option.total, option.choice.bytes_up, option.choice.loss
 
 
 def _merit(option: Option) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
 """The recommendation, with its reason, in one sentence."""
 
+from protos.measurements import accuracy_word
 from protos.terminal.units import format_bound, format_points, format_rate, format_size, format_time
 from splitter.planning.plan import Option, Plan, suitable
 
@@ -24,7 +25,8 @@ def why(plan: Plan, option: Option) -> str:
     if option is best:
         return "recommended"
     if not option.accurate:
-        return f"loses {format_points(option.loss)}, more than {format_bound(plan.demands.max_loss)}"
+        lost, bound = format_points(option.choice.loss), format_bound(plan.demands.max_loss)
+        return f"loses {lost}{' beyond noise' if option.choice.loss_error else ''}, more than {bound}"
     if option.late > best.late:
         return "misses the deadline" if option.late == 1 else f"misses the deadline in {option.late:.1%}"
     if option.total > best.total:
@@ -34,7 +36,7 @@ def why(plan: Plan, option: Option) -> str:
 
 def _opening(plan: Plan) -> str:
     best = plan.recommended
-    costs = f"{_time(best)}, sends {_size(best)} and loses {format_points(best.loss)} in accuracy"
+    costs = f"{_time(best)}, sends {_size(best)} and loses {_lost(best)} in {_accuracy(plan)}"
     if not best.accurate:
         why = (
             f"no choice stays within {format_bound(plan.demands.max_loss)} of the whole model's "
@@ -78,6 +80,17 @@ def _deadline(plan: Plan) -> list[str]:
 def _those(plan: Plan) -> str:
     bound = plan.demands.max_loss
     return f"of those that lose at most {format_bound(bound)}" if bound else "of those that lose nothing"
+
+
+def _lost(option: Option) -> str:
+    """Points, and whether they are beyond noise."""
+    noise = " (within noise)" if option.loss and not option.choice.loss else ""
+    return format_points(option.loss) + noise
+
+
+def _accuracy(plan: Plan) -> str:
+    word = accuracy_word(plan.measure)
+    return "accuracy" if word == "right" else word
 
 
 def _time(option: Option) -> str:

@@ -7,7 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from protos.terminal.units import format_bound, format_rate
+from protos.arms.loss import NOISE
+from protos.measurements import accuracy_word
+from protos.terminal.units import format_accuracy, format_bound, format_rate
 from splitter.planning.envelope import Stretch
 from splitter.planning.plan import Option, Plan
 from splitter.planning.reason import ranked, reason, why
@@ -53,7 +55,7 @@ def reasons(plan: Plan) -> Table:
     shown.add_column("why", overflow="fold")
     for option in ranked(plan):
         choice = option.choice
-        cells = (_ms(option.total), f"{choice.bytes_up:,}", f"{choice.accuracy:.1f}%", why(plan, option))
+        cells = (_ms(option.total), f"{choice.bytes_up:,}", _accuracy(option), why(plan, option))
         best = option is plan.recommended
         shown.add_row(
             _marks(plan, option), escape(choice.name), *map(escape, cells), style="bold" if best else None
@@ -62,8 +64,8 @@ def reasons(plan: Plan) -> Table:
 
 
 def columns(plan: Plan) -> list[str]:
-    """The numbers of a row: milliseconds, bytes up, percent of answers right, and points below the whole
-    model.
+    """The numbers of a row: milliseconds, bytes up, accuracy with its 95% interval, and points below the
+    whole model with what of them is noise.
     """
     tail = ["95%"] if recorded(plan) else []
     late = ["late"] if recorded(plan) and plan.demands.deadline is not None else []
@@ -76,7 +78,7 @@ def row(plan: Plan, option: Option) -> list[str]:
     times = [_ms(time) for time in (choice.here, option.network, choice.there, option.total)]
     tail = [_ms(option.tail)] if recorded(plan) else []
     late = [f"{option.late:.1%}"] if recorded(plan) and plan.demands.deadline is not None else []
-    loss = f"{option.loss:.{2 if 0 < option.loss < 0.05 else 1}f}" + (" " if option.accurate else "!")
+    loss = _loss(option) + (" " if option.accurate else "!")
     return [
         _marks(plan, option),
         choice.name,
@@ -84,7 +86,7 @@ def row(plan: Plan, option: Option) -> list[str]:
         *times,
         *tail,
         *late,
-        f"{choice.accuracy:.1f}%",
+        _accuracy(option),
         loss,
     ]
 
@@ -99,7 +101,7 @@ def legend(plan: Plan) -> str:
     bound = format_bound(plan.demands.max_loss)
     return (
         f"{BEST} recommended   {FRONT} on the Pareto front of total, bytes and accuracy   ! loses more "
-        f"than {bound} in accuracy"
+        f"than {bound} beyond noise"
     )
 
 
@@ -112,8 +114,22 @@ def notes(plan: Plan) -> list[str]:
             f"milliseconds for an answer of {plan.demands.workload.tokens:g} tokens; device: "
             f"{plan.device.machine} ({measured})"
         ),
+        *_doubt(plan),
         *spread,
         *([plan.link.outages.words] if plan.link.outages else []),
+    ]
+
+
+def _doubt(plan: Plan) -> list[str]:
+    """Over what accuracies are, and which losses count; nothing where that is not told."""
+    if not plan.pictures:
+        return []
+    answers = f"{plan.count} answers about " if plan.count != plan.pictures else ""
+    return [
+        (
+            f"{accuracy_word(plan.measure)}: over {answers}{plan.pictures} pictures, with its 95% interval; "
+            "a loss counts beyond what is behind ±, which is noise"
+        )
     ]
 
 
@@ -150,7 +166,9 @@ def record(plan: Plan) -> dict[str, Any]:
         },
         "device": {"machine": plan.device.machine, "measured": plan.device.measured},
         "accuracy": plan.accuracy,
+        "measure": plan.measure,
         "n": plan.count,
+        "pictures": plan.pictures,
         "choices": [{**_record(option), "why": why(plan, option)} for option in plan.options],
         "fastest": [_stretch(stretch) for stretch in plan.stretches],
         "fastest_remote": [_stretch(stretch) for stretch in plan.remote],
@@ -175,7 +193,11 @@ def _record(option: Option) -> dict[str, Any]:
         "p95_ms": option.tail,
         "late": option.late,
         "accuracy": choice.accuracy,
+        "accuracy_low": choice.accuracy_low,
+        "accuracy_high": choice.accuracy_high,
         "loss": option.loss,
+        "loss_error": choice.loss_error,
+        "loss_beyond_noise": choice.loss,
         "accurate": option.accurate,
         "front": option.front,
     }
@@ -200,7 +222,20 @@ def _marks(plan: Plan, option: Option) -> str:
 
 def _right(plan: Plan) -> str:
     """The column of accuracies, with how many each was taken over."""
-    return f"right (n={plan.count})" if plan.count else "right"
+    word = accuracy_word(plan.measure)
+    return f"{word} (n={plan.count})" if plan.count else word
+
+
+def _accuracy(option: Option) -> str:
+    choice = option.choice
+    return format_accuracy(choice.accuracy, choice.accuracy_low, choice.accuracy_high)
+
+
+def _loss(option: Option) -> str:
+    """Points, and those that may be noise where there is any."""
+    loss, noise = option.loss, NOISE * option.choice.loss_error
+    digits = 2 if 0 < loss < 0.05 else 1
+    return f"{loss:.{digits}f}" + (f" ±{noise:.1f}" if noise >= 0.05 else "")
 
 
 def _ms(time: float) -> str:

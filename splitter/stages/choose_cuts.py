@@ -49,8 +49,8 @@ def best_cuts(run: Run, reference: Reference, evaluation: EvaluationSet) -> list
 def _best(run: Run, reference: Reference, evaluation: EvaluationSet) -> list[str]:
     family, model = reference.family, reference.get().model
     trial = try_cuts(run, reference, evaluation, candidates(cut_names(family, model), family.depth(model)))
-    least = trial.whole_accuracy - ORDINARY.max_loss
-    return worth_publishing(trial.manifest, trial.measured, cache(lambda name: trial.accuracy(name) >= least))
+    accurate = cache(lambda name: trial.sure_loss(name) <= ORDINARY.max_loss)
+    return worth_publishing(trial.manifest, trial.measured, accurate)
 
 
 def _announce(

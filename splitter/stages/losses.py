@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from protos import bundle_pb2 as pb
+from protos.arms.loss import NOISE, pictures_needed, sure_loss_of
 from splitter.quantize.quant_format import QuantFormat
 
 # Percent of cosine at a cut. Of the built-in model and a captioner of photographs, INT8 and INT4 heads that
@@ -36,3 +37,30 @@ def answer_warnings(measured: pb.Measurements) -> Iterator[str]:
                 f"model {measured.accuracy:.1f}%; where fp16-zstd scores no more, the head loses it: "
                 f"--max-loss {_BOUND} leaves the MatMuls that lose most in float"
             )
+
+
+def noise_notes(measured: pb.Measurements) -> Iterator[str]:
+    """A line where so few pictures do not tell a loss of a point from noise, and how many would.
+
+    The error is the largest of those that may lose no more than a point: of what surely loses more, nobody
+    needs to know how much.
+    """
+    errors = [way.loss_error for way in _ways(measured) if sure_loss_of(way, measured.accuracy) <= 1]
+    worst = max(errors, default=0.0)
+    needed = pictures_needed(measured.pictures, worst)
+    if needed > measured.pictures:
+        yield (
+            f"note: {measured.pictures} pictures do not tell whether a way loses a point or nothing: noise "
+            f"is up to {NOISE * worst:.1f} points, and what is within it counts as nothing; about {needed:,} "
+            "pictures would tell (--report-pictures; of a folder a fourth is measured on)"
+        )
+
+
+def _ways(
+    measured: pb.Measurements,
+) -> Iterator[pb.MeasuredCodec | pb.MeasuredUpload | pb.MeasuredLocal]:
+    for cut in measured.cuts.values():
+        yield from cut.codecs.values()
+    yield from measured.uploads
+    if measured.HasField("local"):
+        yield measured.local

@@ -1,14 +1,13 @@
-"""Measure: what every cut and codec costs and loses, beside JPEG and WebP uploads of the same pictures and
-beside local answers.
+"""Measure: what every cut and codec costs and loses, beside uploads of the same pictures and beside local
+answers, all by one measure.
 """
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -16,33 +15,53 @@ import torch
 from torch import Tensor
 
 from protos import bundle_pb2 as pb
-from protos.pictures.upload_formats import UPLOAD_FORMATS
-from splitter.codecs.arrays import Floats, Tensors
+from protos.arms.loss import sure_loss
+from protos.pictures.upload_formats import Coding
+from splitter.codecs.arrays import Tensors
 from splitter.codecs.coder import Coder
 from splitter.decoders.onnx_decoder import OnnxDecoder
 from splitter.decoders.text_tower import TextTower
+from splitter.evaluate import uploads
 from splitter.evaluate.evaluation_set import EvaluationSet
 from splitter.evaluate.latency import median_milliseconds
-from splitter.evaluate.matching import Agreement
-from splitter.evaluate.measures import Measure, measure_of
+from splitter.evaluate.matching import LabelFidelity
+from splitter.evaluate.measures import AnswerFidelity, ExactMatch, measure_of
 from splitter.evaluate.reference import Reference
-from splitter.evaluate.verify import Score, image_tokens, in_batches, recode, rows_at_once
+from splitter.evaluate.scores import Score
+from splitter.evaluate.verify import image_tokens, in_batches, rows_at_once
 from splitter.families import enter
 from splitter.graph.chain import Chain
 from splitter.graph.cut_plan import CutPlan
 from splitter.stages.run import Run
 
 _REPETITIONS = 30
+_HOPELESS = 10.0  # points: what a lower quality of the same upload would lose at least, nobody would choose
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way to answer: `bytes_mean` of payload a picture (0 where nothing is sent), accuracy in percent."""
+    """One way to answer: `bytes_mean` of payload a picture (0 where nothing is sent). Percent, and points
+    below the whole model with their standard error.
+    """
 
     route: str
     bytes_mean: float
     accuracy: float
     by_kind: Mapping[str, float]
+    low: float  # 95% interval of the accuracy
+    high: float
+    loss: float
+    loss_error: float
+    identical: float
+
+    @property
+    def mean_bytes(self) -> float:
+        return self.bytes_mean
+
+    @property
+    def sure_loss(self) -> float:
+        """Points lost beyond noise."""
+        return sure_loss(self.loss, self.loss_error)
 
 
 @dataclass(frozen=True)
@@ -53,43 +72,54 @@ class Measured:
     figures: pb.Measurements
 
 
-@dataclass(frozen=True)
 class _Exam:
-    """The held-out pictures and what is asked about them. The whole model's answers, `expected`, are the
-    reference where questions have none of their own.
-    """
+    """The held-out pictures, and the measure that every way to answer is held to."""
 
-    run: Run
-    reference: Reference
-    evaluation: EvaluationSet
-    measure: Measure
-    expected: Any
-    numbers: Iterator[int]  # of the rows, in order
-    rows: int  # how many there will be
+    def __init__(self, run: Run, reference: Reference, evaluation: EvaluationSet, rows: int) -> None:
+        """`rows`: how many ways there are to measure."""
+        self.reference, self.evaluation = reference, evaluation
+        self._run, self._numbers, self._rows = run, count(), rows
+        self.measure = measure_of(
+            reference, evaluation.subject.questions, evaluation.grids, lambda: self._whole_tokens
+        )
 
-    def row(self, route: str, bytes_mean: float, answer: Callable[[], Any]) -> Row:
+    @cached_property
+    def whole(self) -> Row:
+        """The whole model's own row."""
+        return self._row("whole", 0, self.measure.of_whole, None)
+
+    def row(self, route: str, bytes_mean: float, score: Callable[[], Score]) -> Row:
         """Measure one route, or find it measured by an interrupted run."""
+        return self._row(route, bytes_mean, score, self.whole.accuracy)
 
-        def make() -> dict[str, object]:
-            scored: Score = self.measure.score(answer(), self.expected)
-            figures = {"accuracy": scored.accuracy, "by_kind": dict(scored.by_kind)}
-            return {"route": route, "bytes_mean": bytes_mean} | figures
-
-        self.run.advance("measuring", next(self.numbers), self.rows)
-        return Row(**self.run.parts.value(f"row-{route.replace('/', '-')}", make))
-
-    def see(self, pixels: Tensor) -> Any:
-        """What is compared, of pixels that the whole model sees."""
-        return self.measure.outcome(image_tokens(self.reference.family, self.reference.get().model, pixels))
+    def see(self, pixels: Tensor) -> Score:
+        """Of pixels that the whole model sees."""
+        return self.measure.of(image_tokens(self.reference.family, self.reference.get().model, pixels))
 
     @torch.inference_mode()
-    def enter(self, cut: str, boundary: Tensors) -> Any:
-        """What is compared, of a boundary that the tail is given."""
+    def enter(self, cut: str, boundary: Tensors) -> Score:
+        """Of a boundary that the tail is given."""
         family, model = self.reference.family, self.reference.get().model
         rows = {name: torch.from_numpy(values) for name, values in boundary.items()}
         batches = in_batches(len(next(iter(rows.values()))), rows_at_once(self.evaluation.held_out.shape))
         parts = [enter(family, model, cut, {n: v[part] for n, v in rows.items()}) for part in batches]
-        return self.measure.outcome(torch.cat(parts))
+        return self.measure.of(torch.cat(parts))
+
+    @cached_property
+    def _whole_tokens(self) -> Tensor:
+        pixels = torch.from_numpy(self.evaluation.held_out)
+        return image_tokens(self.reference.family, self.reference.get().model, pixels)
+
+    def _row(
+        self, route: str, bytes_mean: float, score: Callable[[], Score], whole_accuracy: float | None
+    ) -> Row:
+        def make() -> dict[str, object]:
+            scored = score()
+            lost = 0.0 if whole_accuracy is None else whole_accuracy - scored.accuracy
+            return {"route": route, "bytes_mean": bytes_mean, "loss": lost} | asdict(scored)
+
+        self._run.advance("measuring", next(self._numbers), self._rows)
+        return Row(**self._run.parts.value(f"row-{route.replace('/', '-')}", make))
 
 
 def measure(
@@ -106,14 +136,21 @@ def measure(
     `manifest` describes the files in `staging`.
     """
     chain = Chain(pieces, run.options.threads)
-    exam = _exam(run, reference, evaluation, manifest)
-    whole = exam.row("whole", 0, lambda: exam.expected)
+    curves = list(uploads.curves())
+    ways = sum(len(cut.codecs) for cut in manifest.cuts) + sum(map(len, curves)) + 2
+    exam = _Exam(run, reference, evaluation, ways)
     outputs = chain.run(evaluation.held_out)
     boundaries = {cut: plan.boundary(cut, arrays) for cut, arrays in zip(plan.cuts, outputs, strict=True)}
     figures = pb.Measurements(
-        measure=exam.measure.name, accuracy=whole.accuracy, mean_tiles=evaluation.mean_tiles
+        measure=exam.measure.name,
+        accuracy=exam.whole.accuracy,
+        accuracy_low=exam.whole.low,
+        accuracy_high=exam.whole.high,
+        count=exam.measure.count,
+        pictures=len(evaluation.grids),
+        mean_tiles=evaluation.mean_tiles,
     )
-    rows = [whole]
+    rows = [exam.whole]
     times = chain.milliseconds(evaluation.held_out[:1], _REPETITIONS)
     for cut, milliseconds in zip(manifest.cuts, times, strict=True):
         taken = figures.cuts[cut.name]
@@ -122,23 +159,17 @@ def measure(
             coder = Coder.open(codec, staging, run.options.threads)
             route = f"split@{cut.name}/{codec.name}"
             rows.append(_codec_row(exam, route, coder, boundaries[cut.name], taken.codecs[codec.name]))
-    for kind in UPLOAD_FORMATS.values():
-        rows += [_upload(exam, kind.name, quality, figures) for quality in kind.qualities]
+    rows += _uploads(exam, curves, figures)
     if manifest.HasField("local"):
-        rows += _local(exam, manifest.local, staging, boundaries[plan.cuts[-1]], figures.local)
+        rows += _local(exam, run, manifest.local, staging, boundaries[plan.cuts[-1]], figures.local)
     return Measured(rows, figures)
 
 
-def _exam(run: Run, reference: Reference, evaluation: EvaluationSet, manifest: pb.Manifest) -> _Exam:
-    asked = measure_of(reference, evaluation.subject.questions, evaluation.grids)
-    pixels = torch.from_numpy(evaluation.held_out)
-    expected = asked.outcome(image_tokens(reference.family, reference.get().model, pixels))
-    rows = (
-        sum(len(cut.codecs) for cut in manifest.cuts)
-        + sum(len(kind.qualities) for kind in UPLOAD_FORMATS.values())
-        + 2
-    )
-    return _Exam(run, reference, evaluation, asked, expected, count(), rows)
+def _note(row: Row, taken: pb.MeasuredCodec | pb.MeasuredUpload | pb.MeasuredLocal) -> Row:
+    """Fill in what a way loses."""
+    taken.accuracy, taken.accuracy_low, taken.accuracy_high = row.accuracy, row.low, row.high
+    taken.loss_error, taken.identical = row.loss_error, row.identical
+    return row
 
 
 def _codec_row(exam: _Exam, route: str, coder: Coder, boundary: Tensors, taken: pb.MeasuredCodec) -> Row:
@@ -154,54 +185,85 @@ def _codec_row(exam: _Exam, route: str, coder: Coder, boundary: Tensors, taken: 
         name: np.concatenate([part[name] for part in decoded]).reshape(values.shape)
         for name, values in boundary.items()
     }
-    size = statistics.mean(sum(map(len, payload.values())) for payload in payloads)
-    row = exam.row(route, size, lambda: exam.enter(cut, received))
-    taken.mean_bytes, taken.accuracy = row.bytes_mean, row.accuracy
-    return row
+    taken.mean_bytes = statistics.mean(sum(map(len, payload.values())) for payload in payloads)
+    return _note(exam.row(route, taken.mean_bytes, lambda: exam.enter(cut, received)), taken)
 
 
-def _upload(exam: _Exam, kind: str, quality: int, figures: pb.Measurements) -> Row:
-    """Every held-out picture, at the model's own resolution, through a picture codec and the whole model;
-    fills in what that costs and loses.
+def _uploads(exam: _Exam, curves: Sequence[Sequence[Coding]], figures: pb.Measurements) -> list[Row]:
+    """Every upload that is worth trying; those that are chosen become arms."""
+    tried = {coding: row for curve in curves for coding, row in _curve(exam, curve)}
+    resized = exam.evaluation.resized[0]
+    for coding in uploads.chosen(tried):
+        taken = figures.uploads.add(format=coding.format, quality=coding.quality, scale=coding.scale)
+        taken.mean_bytes = tried[coding].bytes_mean
+        taken.encode_milliseconds = median_milliseconds(partial(uploads.encode, resized, coding))
+        _note(tried[coding], taken)
+    return list(tried.values())
+
+
+def _curve(exam: _Exam, curve: Sequence[Coding]) -> Iterator[tuple[Coding, Row]]:
+    """From the best quality down, to the first that is hopeless: none where smaller pictures become other
+    tiles.
     """
-    coded = [recode(picture, kind, quality) for picture in exam.evaluation.resized]
-    size = statistics.mean(taken for _, taken in coded)
-    pixels = partial(exam.evaluation.preprocessor.pixels, [image for image, _ in coded])
-    row = exam.row(f"upload@{kind}-{quality}", size, lambda: exam.see(torch.from_numpy(pixels())))
-    figures.uploads.add(format=kind, quality=quality, mean_bytes=row.bytes_mean, accuracy=row.accuracy)
-    return row
+    for coding in curve:
+        row = _upload(exam, coding)
+        if row is None:
+            return
+        yield coding, row
+        if row.sure_loss > _HOPELESS:
+            return
+
+
+def _upload(exam: _Exam, coding: Coding) -> Row | None:
+    """Every held-out picture through a picture codec and the whole model; None where its tiles are others."""
+    preprocessor = exam.evaluation.preprocessor
+    files = [uploads.encode(picture, coding) for picture in exam.evaluation.resized]
+    pictures = list(map(uploads.decode, files))
+    if coding.scale != 1 and [preprocessor.grid(picture) for picture in pictures] != exam.evaluation.grids:
+        return None
+    size = statistics.mean(map(len, files))
+    return exam.row(
+        f"upload@{coding}", size, lambda: exam.see(torch.from_numpy(preprocessor.pixels(pictures)))
+    )
 
 
 def _local(
-    exam: _Exam, local: pb.Local, staging: Path, last: Tensors, taken: pb.MeasuredLocal
+    exam: _Exam, run: Run, local: pb.Local, staging: Path, last: Tensors, taken: pb.MeasuredLocal
 ) -> Sequence[Row]:
     """The answer on the device; `last`: the last cut's boundary. Fills in what that costs and loses."""
-    (tokens,) = last.values()
-    if isinstance(exam.measure, Agreement):
-        return _label_rows(exam, exam.measure, local, staging, torch.from_numpy(tokens), taken)
-    return [_decoder_row(exam, local, staging, tokens, taken)]
+    (values,) = last.values()
+    tokens = torch.from_numpy(values)
+    if isinstance(exam.measure, LabelFidelity):
+        return _label_rows(exam, exam.measure, run, local, staging, tokens, taken)
+    if isinstance(exam.measure, ExactMatch | AnswerFidelity):
+        return [_decoder_row(exam, exam.measure, run, local, staging, tokens, taken)]
+    raise TypeError("a bundle with a local decoder is measured by answers")
 
 
-def _decoder_row(exam: _Exam, local: pb.Local, staging: Path, tokens: Floats, taken: pb.MeasuredLocal) -> Row:
+def _decoder_row(
+    exam: _Exam,
+    measure: ExactMatch | AnswerFidelity,
+    run: Run,
+    local: pb.Local,
+    staging: Path,
+    tokens: Tensor,
+    taken: pb.MeasuredLocal,
+) -> Row:
     """Every question by the quantised head and decoder, one at a time, as the device does it."""
     prompting = exam.reference.generative().prompting
-    decoder = OnnxDecoder(local, staging, exam.run.options.threads, prompting)
+    decoder = OnnxDecoder(local, staging, run.options.threads, prompting)
     asked, grids, tiles = exam.evaluation.subject.questions, exam.evaluation.grids, exam.evaluation.spans
-    row = exam.row(
-        "local",
-        0,
-        lambda: [decoder.answer(tokens[tiles[i]], question.text, grids[i]) for i, question in asked],
-    )
-    taken.accuracy = row.accuracy
+    row = exam.row("local", 0, lambda: measure.of_decoder(decoder, tokens))
     taken.prefill_milliseconds, taken.token_milliseconds = decoder.milliseconds(
         tokens[tiles[0]], asked[0][1].text, grids[0]
     )
-    return row
+    return _note(row, taken)
 
 
 def _label_rows(
     exam: _Exam,
-    agreement: Agreement,
+    measure: LabelFidelity,
+    run: Run,
     local: pb.Local,
     staging: Path,
     tokens: Tensor,
@@ -210,17 +272,14 @@ def _label_rows(
     """Every picture by the quantised head, compared with the labels' own embeddings, and with those of the
     device's text tower.
     """
-    rows = [exam.row("local", 0, lambda: agreement.outcome(tokens))]
-    taken.accuracy = rows[0].accuracy
+    rows = [_note(exam.row("local", 0, lambda: measure.of(tokens)), taken)]
     if local.decoder:
-        tower = TextTower(local, staging, exam.run.options.threads)
-        embedded = partial(tower.embed, agreement.texts)
+        tower = TextTower(local, staging, run.options.threads)
+        embedded = partial(tower.embed, measure.texts)
         rows.append(
             exam.row(
-                "local, labels embedded there",
-                0,
-                lambda: agreement.outcome(tokens, torch.from_numpy(embedded())),
+                "local, labels embedded there", 0, lambda: measure.of(tokens, torch.from_numpy(embedded()))
             )
         )
-        taken.token_milliseconds = median_milliseconds(lambda: tower.embed(agreement.texts[:1]))
+        taken.token_milliseconds = median_milliseconds(lambda: tower.embed(measure.texts[:1]))
     return rows

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import numpy as np
 import torch
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
+from protos.arms.loss import sure_loss
 from protos.pictures.tiles import Grid
 from splitter.codecs.arrays import Floats, Tensors
 from splitter.codecs.coder import Coder
@@ -73,8 +73,8 @@ class Trial:
     pixels: Floats
     grids: Sequence[Grid]
 
-    def accuracy(self, name: str) -> float:
-        """Of a codec of a cut, `split@CUT/CODEC`, in percent of the report's measure."""
+    def sure_loss(self, name: str) -> float:
+        """Of a codec of a cut, `split@CUT/CODEC`: points below the whole model, beyond noise."""
         sent, tiles = self.sent[name], len(self.pixels)
         decoded = [
             sent.half.decode(payloads, grid.tiles)
@@ -86,17 +86,12 @@ class Trial:
         }
         with torch.inference_mode():
             tokens = enter(self.reference.family, self.reference.get().model, sent.cut, received)
-        return self.measure.score(self.measure.outcome(tokens), self._expected).accuracy
+        found = self.measure.of(tokens)
+        return sure_loss(self._whole_accuracy - found.accuracy, found.loss_error)
 
     @cached_property
-    def whole_accuracy(self) -> float:
-        """Of the reference model."""
-        return self.measure.score(self._expected, self._expected).accuracy
-
-    @cached_property
-    def _expected(self) -> Any:
-        pixels = torch.from_numpy(self.pixels)
-        return self.measure.outcome(image_tokens(self.reference.family, self.reference.get().model, pixels))
+    def _whole_accuracy(self) -> float:
+        return self.measure.of_whole().accuracy
 
 
 def try_cuts(run: Run, reference: Reference, evaluation: EvaluationSet, cuts: Sequence[str]) -> Trial:
@@ -118,7 +113,9 @@ def try_cuts(run: Run, reference: Reference, evaluation: EvaluationSet, cuts: Se
             sent[name] = _send(coder, candidate, spans, taken.codecs[spec.name])
         manifest.cuts.append(entry)
     asked = [(index, question) for index, question in evaluation.subject.questions if index < len(grids)]
-    return Trial(manifest, measured, sent, reference, measure_of(reference, asked, grids), pixels, grids)
+    whole = cache(lambda: image_tokens(reference.family, reference.get().model, torch.from_numpy(pixels)))
+    measure = measure_of(reference, asked, grids, whole)
+    return Trial(manifest, measured, sent, reference, measure, pixels, grids)
 
 
 def _folder(run: Run) -> Path:

@@ -109,6 +109,7 @@ def write_report(
         "bundle": digest,
         "model": model,
         "measure": measured.figures.measure,
+        "n": measured.figures.count,
         "questions": len(evaluation.subject.questions),
         "pictures": len(evaluation.subject.pictures),
         "kinds": Counter(question.kind for _, question in evaluation.subject.questions),

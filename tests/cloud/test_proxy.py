@@ -121,7 +121,7 @@ def test_the_status_comes_through(
     assert [served["digest"] for served in told["bundles"]] == [bundle.digest]
 
 
-@pytest.mark.parametrize("route", ["upload@jpeg-95", "split@connector/int8-zstd"])
+@pytest.mark.parametrize("route", ["upload", "split@connector/int8-zstd"])
 def test_a_question_is_answered_through_it(
     route: str, proxied: Proxied, bundle_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,7 +133,8 @@ def test_a_question_is_answered_through_it(
     there = ["--cloud", proxied.address, *proxied.options, "--route", route, "--no-local"]
     assert isthmus.main([*asking, *there]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["route"], told["text"]) == (route, here["text"])
+    assert told["route"].startswith(route)
+    assert told["text"] == here["text"]
 
 
 def test_a_stream_may_carry_more_than_one_request_may(proxied: Proxied, bundle: Bundle) -> None:

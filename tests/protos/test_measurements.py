@@ -1,5 +1,6 @@
 """What a split measured stands beside the manifest: read for its own bundle only, else stated guesses."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,17 @@ def test_those_that_cannot_be_right_are_not_used(tmp_path: Path, how: str) -> No
     made = bundle(tmp_path, found)
     assert how in made.unmeasured
     assert made.measurements == assumed(made.digest, manifest())
+
+
+def test_those_of_an_earlier_format_mean_something_else(tmp_path: Path) -> None:
+    bundle(tmp_path, assumed("", manifest()))
+    file = tmp_path / MEASUREMENTS
+    fields = json.loads(file.read_text())
+    del fields["format"]
+    file.write_text(json.dumps(fields))
+    unmeasured = Bundle.open(tmp_path).unmeasured
+    assert "has format 1, this version reads only 2" in unmeasured
+    assert f"split the model again: isthmus split -o {tmp_path} --replace" in unmeasured
 
 
 def test_a_mean_cosine_may_be_negative(tmp_path: Path) -> None:

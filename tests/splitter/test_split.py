@@ -46,14 +46,26 @@ def test_the_report_holds_every_route_beside_pictures(bundle_path: Path) -> None
         "local",
         "split@vision.2/int8-zstd",
         "split@connector/fp16-zstd",
-        "upload@jpeg-75",
-        "upload@webp-30",
+        "upload@jpeg-95",
+        "upload@webp-80",
+        "upload@avif-75",
     } <= set(routes)
     assert all(set(row["by_kind"]) == set(routes["whole"]["by_kind"]) for row in routes.values())
     assert (
         routes["split@connector/int8-zstd"]["bytes_mean"] < routes["split@connector/fp16-zstd"]["bytes_mean"]
     )
     assert max(report["identity"].values()) < 1e-4
+    for row in routes.values():
+        assert row["low"] <= row["accuracy"] <= row["high"]
+        assert row["loss"] == pytest.approx(routes["whole"]["accuracy"] - row["accuracy"])
+    assert routes["whole"]["identical"] == 100 >= routes["local"]["identical"] > 0
+
+
+def test_the_uploads_that_become_arms_are_few_and_a_quick_one_is_among_them(bundle: Bundle) -> None:
+    arms = bundle.measurements.uploads
+    assert 1 <= len(arms) <= 4
+    assert "jpeg" in {arm.format for arm in arms}
+    assert all(arm.encode_milliseconds > 0 for arm in arms)
 
 
 def test_the_pieces_chain_to_boundaries_whose_codes_decode_near_them(bundle: Bundle) -> None:

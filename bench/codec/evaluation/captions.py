@@ -11,6 +11,7 @@ from bench.codec.evaluation.metrics import Answers, Metric, Terms
 from protos.pictures.tiles import spans
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.subjects import GENERIC
+from splitter.evaluate.teacher_forcing import teacher_forced
 from splitter.evaluate.verify import ReferenceModel, in_batches
 
 NLL, SAME = "NLL", "same caption"
@@ -64,10 +65,9 @@ def negative_log_likelihoods(
     tiles = spans(tokens.grids)
     prompts = [whole.prompting.ids(_QUESTION, tokens.grids[index]) for index, _ in captions]
     images = torch.cat([tokens.tokens[tiles[index]] for index, _ in captions])
-    batch = whole.family.rows(whole.model, prompts, images)
     labels = pad_sequence([torch.tensor(ids) for _, ids in captions], batch_first=True)
     lengths = torch.tensor([len(ids) for _, ids in captions])
-    log_probabilities = batch.teacher_force(labels).log_softmax(-1)
+    log_probabilities = teacher_forced(whole, prompts, images, [ids for _, ids in captions]).log_softmax(-1)
     likelihoods = log_probabilities.gather(-1, labels[..., None])[..., 0].double()
     return (-likelihoods * (torch.arange(labels.shape[1]) < lengths[:, None])).sum(1).tolist()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.codec.candidates.tensors import ImageTokens
 from bench.codec.evaluation.evaluation_set import EvaluationSet
 from bench.codec.evaluation.metrics import Answers, Metric, Terms
-from splitter.evaluate.matching import Agreement, ReferenceDualEncoder
+from splitter.evaluate.matching import ReferenceDualEncoder, best_labels
 from splitter.families.texts import embed_texts
 
 LABEL, OWN, RANK, COSINE = "best label", "own caption", "retrieval", "cosine"
@@ -26,7 +26,7 @@ class MatchingEvaluator:
     """
 
     def __init__(self, dual_encoder: ReferenceDualEncoder, evaluation_set: EvaluationSet) -> None:
-        self._agreement, count = Agreement(dual_encoder), len(evaluation_set.pictures)
+        self._dual_encoder, count = dual_encoder, len(evaluation_set.pictures)
         self._owners = [index for index, _ in evaluation_set.captions]
         self._captions = (
             embed_texts(
@@ -42,7 +42,7 @@ class MatchingEvaluator:
         self.metrics: Sequence[Metric] = [Metric(name, [1.0] * count) for name in names]
 
     def answer(self, tokens: ImageTokens) -> Answers:
-        embeddings, best = self._agreement.outcome(tokens.tokens)
+        embeddings, best = best_labels(self._dual_encoder, tokens.tokens)
         return list(zip(best.tolist(), embeddings.tolist(), strict=True))
 
     def terms(self, _tokens: ImageTokens, answers: Answers, reference: Answers) -> Terms:

@@ -1,11 +1,12 @@
 """Metrics: each the ratio of two sums over the pictures. Evaluators: what computes their terms."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bench.codec.candidates.tensors import ImageTokens
-from bench.codec.evaluation.bootstrap import interval
+from splitter.evaluate.intervals import interval
 
 Answers = list[Any]  # what JSON can hold; each evaluator has an order of its own
 Terms = dict[str, list[float]]  # metric -> a term of the numerator for each picture
@@ -21,6 +22,24 @@ class Metric:
 
     def value(self, terms: Sequence[float]) -> float:
         return self.factor * sum(terms) / sum(self.weights)
+
+    def change(self, terms: Sequence[float], whole: Sequence[float]) -> tuple[float, float]:
+        """The 95% interval of the change from the whole model's value."""
+        changes = [self.factor * (term - other) for term, other in zip(terms, whole, strict=True)]
+        return interval(changes, self.weights)
+
+
+class FidelityMetric(Metric):
+    """100 exp(-mean divergence), as splitter/evaluate/fidelity.py has it: terms are nats, weights tokens. The
+    whole model's terms are 0.
+    """
+
+    def value(self, terms: Sequence[float]) -> float:
+        return 100 * math.exp(-sum(terms) / sum(self.weights))
+
+    def change(self, terms: Sequence[float], _whole: Sequence[float]) -> tuple[float, float]:
+        least, most = interval(terms, self.weights)
+        return 100 * math.exp(-most) - 100, 100 * math.exp(-least) - 100
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,5 @@ def figures(
 
 
 def _figure(metric: Metric, terms: Sequence[float], whole: Sequence[float]) -> Figure:
-    changes = [metric.factor * (term - other) for term, other in zip(terms, whole, strict=True)]
     value = metric.value(terms)
-    return Figure(value, value - metric.value(whole), *interval(changes, metric.weights))
+    return Figure(value, value - metric.value(whole), *metric.change(terms, whole))

@@ -1,9 +1,8 @@
-"""Questions with one right answer, or with the whole model's."""
+"""Questions with one right answer."""
 
 from bench.codec.candidates.tensors import ImageTokens
 from bench.codec.evaluation.evaluation_set import ALL, EvaluationSet
 from bench.codec.evaluation.metrics import Answers, Metric, Terms
-from splitter.evaluate.subjects import AGREEMENT
 from splitter.evaluate.verify import ReferenceModel, answers
 
 
@@ -19,13 +18,11 @@ class QuestionEvaluator:
         questions = self._evaluation_set.questions
         return answers(self._reference_model, tokens.tokens, questions, lambda _: None, tokens.grids)
 
-    def terms(self, _tokens: ImageTokens, answers: Answers, reference: Answers) -> Terms:
+    def terms(self, _tokens: ImageTokens, answers: Answers, _reference: Answers) -> Terms:
         terms = {metric.name: [0.0] * len(self._evaluation_set.pictures) for metric in self.metrics}
-        asked = zip(self._evaluation_set.questions, answers, reference, strict=True)
-        for (index, question), answer, other in asked:
-            expected = other if question.kind == AGREEMENT else question.answer
+        for (index, question), answer in zip(self._evaluation_set.questions, answers, strict=True):
             for name in (ALL, question.kind):
-                terms[name][index] += answer == expected
+                terms[name][index] += answer == question.answer
         return terms
 
     def _counts(self, name: str) -> list[float]:

@@ -7,13 +7,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.codec.candidates.candidate import QUESTION
-from bench.codec.evaluation.bootstrap import DRAWS
 from bench.codec.evaluation.captions import NLL, SAME
+from bench.codec.evaluation.evaluation_set import ALL
 from bench.codec.report.report import CodecReport
 from bench.codec.report.results import CodecResult
 from bench.codec.report.verdict import ANY_CUT, Winners
 from bench.rig.console import plain_table, print_notes, print_sentences
 from bench.rig.machine import describe
+from splitter.evaluate.intervals import DRAWS
 
 PASSED = "*"
 WINNER_COLUMNS = (
@@ -99,7 +100,9 @@ def notes(report: CodecReport) -> list[str]:
 
 def _resolution(report: CodecReport) -> str:
     """How many points one question counts; more pictures make it less."""
-    asked, kinds = report.counts["questions"], len(report.whole) - 1  # the first metric is of all kinds
+    if ALL not in report.whole:
+        return ""
+    asked, kinds = report.counts["questions"], len(report.whole) - 1
     return f"; one question of a kind is about {100 * kinds / asked:.1f} points" if asked and kinds else ""
 
 

@@ -5,13 +5,15 @@ they are.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.codec.evaluation.bootstrap import interval
 from bench.codec.evaluation.captions import NLL, SAME
 from bench.codec.evaluation.evaluation_set import ALL
 from bench.codec.report.results import CodecResult
+from protos.measurements import FIDELITY
+from splitter.evaluate.intervals import interval
 
 MAX_POINTS = 1.0
 MAX_NLL = (0.01, 0.03, 0.05)
+MAX_FIDELITY_LOST = (1.0, 3.0, 5.0)
 MIN_SAME = (50.0, 25.0)
 ANY_CUT = "any cut"
 _ROUNDING = 1e-9
@@ -47,6 +49,8 @@ class Winners:
 
 def bars(metrics: Sequence[str]) -> list[Bar]:
     """The bars for a list of metrics."""
+    if FIDELITY in metrics:
+        return [Bar(f"fidelity at least {100 - lost:g}%", _faithful(lost)) for lost in MAX_FIDELITY_LOST]
     if NLL not in metrics:
         return [Bar(f"within {MAX_POINTS:g} point of the whole model in every kind", _close)]
     raised = [Bar(f"NLL at most +{limit:g}", _nll_within(limit)) for limit in MAX_NLL]
@@ -78,6 +82,10 @@ def _close(result: CodecResult) -> bool:
 
 def _nll_within(limit: float) -> Callable[[CodecResult], bool]:
     return lambda result: result.figures[NLL].change <= limit + _ROUNDING
+
+
+def _faithful(lost: float) -> Callable[[CodecResult], bool]:
+    return lambda result: result.figures[FIDELITY].change >= -lost - _ROUNDING
 
 
 def _unchanged(share: float) -> Callable[[CodecResult], bool]:

@@ -5,11 +5,29 @@ from typing import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
-from protos.arms.arm import Arm, Sender, cloud_generate
+from protos.arms.arm import Arm, Qualities, Sender, cloud_generate, qualities
 from protos.arms.rules import LOCAL
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate
 from protos.costs.profile import DeviceProfile
+
+
+def _qualities(accuracy: float, measured: pb.Measurements) -> Qualities:
+    """Those of the measured way that is nearest in accuracy: by one of them the frame was sent. Of a frame
+    that is as good as the whole model none is needed.
+    """
+    ways: list[pb.MeasuredUpload | pb.MeasuredCodec] = list(measured.uploads)
+    for cut in measured.cuts.values():
+        ways += cut.codecs.values()
+    if accuracy >= measured.accuracy or not ways:
+        return Qualities(
+            accuracy=accuracy,
+            loss=max(0.0, measured.accuracy - accuracy),
+            accuracy_low=measured.accuracy_low,
+            accuracy_high=measured.accuracy_high,
+            loss_error=0.0,
+        )
+    return qualities(min(ways, key=lambda way: abs(way.accuracy - accuracy)), measured)
 
 
 class CachedArm(Arm):
@@ -21,9 +39,9 @@ class CachedArm(Arm):
     def offered(
         cls, manifest: pb.Manifest, measured: pb.Measurements, cached_accuracy: float | None
     ) -> Iterator[Self]:
-        del manifest, measured
+        del manifest
         if cached_accuracy is not None:
-            yield cls(accuracy=cached_accuracy)
+            yield cls(**_qualities(cached_accuracy, measured))
 
     @property
     def entry(self) -> None:

@@ -5,7 +5,7 @@ from typing import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
-from protos.arms.arm import Arm, Sender, Situation
+from protos.arms.arm import Arm, Sender, Situation, qualities
 from protos.arms.rules import LOCAL
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate
@@ -23,7 +23,7 @@ class LocalArm(Arm):
     ) -> Iterator[Self]:
         del cached_accuracy
         if manifest.HasField("local"):
-            yield cls(accuracy=measured.local.accuracy)
+            yield cls(**qualities(measured.local, measured))
 
     @property
     def entry(self) -> None:
@@ -39,7 +39,7 @@ class LocalArm(Arm):
             return "rule no-local"
         if not self.fits(situation.rules.route):
             return f"route {situation.rules.route} was asked for"
-        return situation.unavailable_reason
+        return self.too_lossy(situation.rules) or situation.unavailable_reason
 
     def build(self, request: ip.InferRequest, sender: Sender) -> None:
         del request, sender

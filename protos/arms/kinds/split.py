@@ -5,7 +5,7 @@ from typing import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
-from protos.arms.arm import Arm, Sender, check_name, cloud_generate
+from protos.arms.arm import Arm, Sender, check_name, cloud_generate, qualities
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate
 from protos.costs.profile import DeviceProfile
@@ -24,7 +24,7 @@ class SplitArm(Arm):
         for cut in manifest.cuts:
             of = measured.cuts[cut.name].codecs
             for name in (codec.name for codec in cut.codecs):
-                yield cls(cut.name, name, of[name].mean_bytes, of[name].accuracy)
+                yield cls(cut.name, name, of[name].mean_bytes, **qualities(of[name], measured))
 
     def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
         return Cost(

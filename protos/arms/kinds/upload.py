@@ -1,15 +1,17 @@
-"""The device sends the picture as a file, at the model's own size: the honest rival of every split."""
+"""The device sends the picture as a file, at the model's own size or smaller: the rival of every split."""
 
 from collections.abc import Iterator
 from typing import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
-from protos.arms.arm import Arm, Sender, Situation, check_name, cloud_generate
+from protos.arms.arm import Arm, Sender, Situation, check_name, cloud_generate, qualities
 from protos.bundle import PICTURE_CUT
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate
 from protos.costs.profile import DeviceProfile
+from protos.measurements import coding_of
+from protos.pictures.upload_formats import Coding
 
 
 class UploadArm(Arm):
@@ -23,7 +25,7 @@ class UploadArm(Arm):
     ) -> Iterator[Self]:
         del manifest, cached_accuracy
         for upload in measured.uploads:
-            yield cls("", f"{upload.format}-{upload.quality}", upload.mean_bytes, upload.accuracy)
+            yield cls("", str(coding_of(upload)), upload.mean_bytes, **qualities(upload, measured))
 
     @property
     def entry(self) -> str:
@@ -42,13 +44,14 @@ class UploadArm(Arm):
         rules = situation.rules
         if rules.never_upload and not rules.never_leave_device:
             return "rule never-upload"
+        if situation.device and self.coding not in situation.device.encode_ms:
+            return f"this device cannot encode {Coding.parse(self.coding).format}"
         return super().forbidden(situation)
 
     def build(self, request: ip.InferRequest, sender: Sender) -> None:
-        kind, _, quality = self.coding.partition("-")
-        request.picture.data = sender.picture(kind, int(quality))
+        request.picture.data = sender.picture(Coding.parse(self.coding))
 
     @classmethod
     def check_place(cls, place: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:
         del manifest
-        check_name("upload", place, [f"{upload.format}-{upload.quality}" for upload in measured.uploads])
+        check_name("upload", place, [str(coding_of(upload)) for upload in measured.uploads])

@@ -10,6 +10,7 @@ from PIL import Image
 from edge.pictures.files import decode_picture, read_picture
 from edge.upload.picture_encoder import encode_picture
 from protos.errors import PictureError, TooLarge, UnknownName
+from protos.pictures.upload_formats import Coding
 from tests.edge.pictures.kinds import files
 from tests.edge.pictures.picture_files import grey16, saved, scene, seen
 
@@ -116,27 +117,33 @@ def test_broken_headers_are_never_more_than_a_picture_error() -> None:
             assert ";" in str(error)  # noqa: PT017 - it says what to do
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+@pytest.mark.parametrize("kind", ["jpeg", "webp", "avif"])
 def test_an_encoded_picture_comes_back_alike_and_smaller_at_lower_quality(kind: str) -> None:
-    fine, coarse = (encode_picture(scene(), kind, quality) for quality in (95, 20))
+    fine, coarse = (encode_picture(scene(), Coding(kind, quality)) for quality in (95, 20))
 
     assert np.abs(decode_picture(fine).astype(int) - scene()).mean() < 6
     assert len(coarse) < len(fine)
 
 
+def test_a_picture_may_be_sent_at_half_of_its_sides() -> None:
+    height, width = scene().shape[:2]
+    half = decode_picture(encode_picture(scene(), Coding("webp", 80, 0.5)))
+    assert half.shape == (round(height / 2), round(width / 2), 3)
+
+
 def test_an_unknown_format_names_those_that_there_are() -> None:
     with pytest.raises(UnknownName, match="jpeg, webp"):
-        encode_picture(scene(), "bmp", 80)
+        encode_picture(scene(), Coding("bmp", 80))
 
 
 def test_quality_has_bounds() -> None:
     with pytest.raises(PictureError, match="between 1 and 100"):
-        encode_picture(scene(), "jpeg", 0)
+        encode_picture(scene(), Coding("jpeg", 0))
 
 
 def test_a_picture_too_wide_for_the_format_is_said_to_be() -> None:
     with pytest.raises(TooLarge, match="does not fit into webp"):
-        encode_picture(np.zeros((1, 70_000, 3), np.uint8), "webp", 80)
+        encode_picture(np.zeros((1, 70_000, 3), np.uint8), Coding("webp", 80))
 
 
 def _png_claiming(width: int, height: int) -> bytes:

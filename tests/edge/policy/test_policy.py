@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.policy.decision import CHOSEN, Decision, Request, Weights
-from edge.policy.explain import COLUMNS, explain, sentence
+from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.policy.policy import KEEP, decide
 from protos import bundle_pb2 as pb
+from protos.arms.loss import NOISE
 from protos.arms.rules import Rules
 from protos.costs.cost import OVERHEAD_BYTES
 from protos.costs.estimates import CloudEstimate, LinkEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute, UnknownName
+from protos.measurements import FIDELITY
 
 
 def manifest(*, with_local: bool = True) -> pb.Manifest:
@@ -281,8 +283,9 @@ def test_hysteresis_does_not_send_a_frame_twice_that_the_cloud_keeps() -> None:
 def test_hysteresis_holds_between_two_arms_that_cost_the_same() -> None:
     twins = measured()
     twins.uploads.add(format="webp", quality=51, mean_bytes=4_040, accuracy=95.0)
+    device = replace(DEVICE, encode_ms={**DEVICE.encode_ms, "webp-51": 2.0})
     for name in ("upload@jpeg-75", "upload@webp-51"):
-        kept = decide(Request(tokens=4), DEVICE, GOOD, CLOUD, MANIFEST, twins, last=name)
+        kept = decide(Request(tokens=4), device, GOOD, CLOUD, MANIFEST, twins, last=name)
         assert kept.arm.name == name
         assert (
             any("change of arm" in p.verdict for p in kept.arms)
@@ -309,6 +312,60 @@ def test_accuracy_is_worth_what_the_operator_says() -> None:
     )
     assert careless.chosen.accuracy < careful.chosen.accuracy
     assert careless.chosen.total_ms < careful.chosen.total_ms
+
+
+def noisy(error: float) -> pb.Measurements:
+    """The small upload seems to lose a point; so much of that may be noise."""
+    found = measured()
+    found.uploads[1].loss_error = error
+    return found
+
+
+def test_a_loss_within_noise_costs_nothing_and_what_is_beyond_counts() -> None:
+    careful = Request(weights=Weights(accuracy_point=1000), tokens=4)
+    lost = {}
+    for error in (0.0, 0.3, 1.0):
+        decision = decide(careful, DEVICE, GOOD, CLOUD, MANIFEST, noisy(error))
+        (small,) = (p for p in decision.arms if p.arm.name == "upload@webp-50")
+        lost[error] = small.score - small.total_ms
+    assert lost == {0.0: pytest.approx(1000), 0.3: pytest.approx(1000 - 300 * NOISE), 1.0: pytest.approx(0)}
+
+
+def test_no_arm_may_lose_more_than_is_allowed_and_the_verdict_says_what_it_loses() -> None:
+    slow = LinkEstimate.steady(16e3, 5.0)
+    assert choose(link=slow).arm.name == "local"
+    decision = choose(Rules(max_loss=0.5), link=slow)
+    assert decision.arm.name == "split@connector/int8-zstd"
+    assert verdicts(decision)["local"] == "rule max-loss: surely loses 5.0 points of 0.5"
+    assert verdicts(decision)["upload@webp-50"] == "rule max-loss: surely loses 1.0 points of 0.5"
+
+
+def test_what_may_be_lost_binds_a_route_that_is_asked_for_and_what_the_cloud_keeps() -> None:
+    with pytest.raises(NoRoute, match="rule max-loss"):
+        choose(Rules(max_loss=0.5, route="local"))
+    kept = choose(Rules(max_loss=0.5), cached_accuracy=94.0)
+    assert verdicts(kept)["cached"].startswith("rule max-loss")
+    assert choose(Rules(max_loss=0.5), cached_accuracy=95.0).arm.name == "cached"
+
+
+def test_of_what_the_cloud_keeps_no_more_is_sure_than_of_the_way_it_came() -> None:
+    request = Request(Rules(max_loss=0.5), cached_accuracy=94.0)
+    assert decide(request, DEVICE, GOOD, CLOUD, MANIFEST, noisy(1.0)).arm.name == "cached"
+
+
+def test_a_format_that_this_device_cannot_encode_is_no_way() -> None:
+    device = replace(DEVICE, encode_ms={"jpeg-75": 2.0})
+    decision = decide(Request(tokens=4), device, GOOD, CLOUD, MANIFEST, MEASURED)
+    assert verdicts(decision)["upload@webp-50"] == "this device cannot encode webp"
+
+
+def test_an_accuracy_is_explained_by_its_measure_and_interval() -> None:
+    found = measured()
+    found.measure = FIDELITY
+    found.uploads[0].accuracy_low, found.uploads[0].accuracy_high = 93.5, 96.25
+    decision = decide(Request(Rules(route="upload@jpeg-75")), DEVICE, GOOD, CLOUD, MANIFEST, found)
+    assert explain(decision)[0][COLUMNS.index(ACCURACY)] == "95.0% (93.5-96.2)"
+    assert "95.0% fidelity" in sentence(decision)
 
 
 def test_bytes_are_worth_what_the_operator_says() -> None:

@@ -75,7 +75,7 @@ def test_the_best_label_is_the_answer_and_how_all_fit_stands_below(
 
 async def test_every_route_finds_the_same(dual: Dual, photo: str, capsys: pytest.CaptureFixture[str]) -> None:
     cuts = [cut.name for cut in dual.bundle.manifest.cuts]
-    routes = ["local", *(f"split@{cut}/fp16-zstd" for cut in cuts), "upload@jpeg-95"]
+    routes = ["local", *(f"split@{cut}/fp16-zstd" for cut in cuts), "upload"]
     found = {}
     async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         for route in routes:
@@ -92,7 +92,7 @@ async def test_every_route_finds_the_same(dual: Dual, photo: str, capsys: pytest
             )
             assert await asyncio.to_thread(isthmus.main, words) == 0
             told = json.loads(capsys.readouterr().out)
-            assert told["route"] == route
+            assert told["route"].startswith(route)
             assert told["text"] == told["label_scores"][0]["label"]
             found[route] = label_scores(told)
     for route in routes:

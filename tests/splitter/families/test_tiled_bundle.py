@@ -196,11 +196,12 @@ def test_the_device_and_the_cloud_write_the_same_prompt(bundle: Bundle, tail: Ta
         assert LocalModel(bundle).prompts.build(QUESTION, grid) == tail.prompts.build(QUESTION, grid)
 
 
-@pytest.mark.parametrize("route", ["split@vision.2/fp16-zstd", "split@connector/fitted-1", "upload@webp-80"])
+@pytest.mark.parametrize("route", ["split@vision.2/fp16-zstd", "split@connector/fitted-1", "upload"])
 async def test_the_device_asks_the_cloud(bundle: Bundle, tail: Tail, route: str) -> None:
     async with calling(tail) as caller:
         first, again = await asyncio.to_thread(ask_twice, bundle, caller.service.address, TALL, route)
-    assert (first.route, again.route) == (route, "cached")
+    assert first.route.startswith(route)
+    assert again.route == "cached"
     assert first.text != ""
     assert again.text == first.text
 

@@ -19,14 +19,14 @@ from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate, LinkEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError, WrongBundle
-from protos.measurements import write_measurements
+from protos.measurements import FIDELITY, write_measurements
 from protos.traces import Trace
 from splitter.planning.choices import Choice, choices
 from splitter.planning.envelope import MAX_UPLINK, MIN_UPLINK, fastest, min_uplink
 from splitter.planning.links import Recorded, Steady
 from splitter.planning.plan import Demands, dominates, plan
 from splitter.planning.reason import ranked, reason, why
-from splitter.planning.tables import columns
+from splitter.planning.tables import columns, notes, row
 from tests.splitter.planning.plans import DEVICE, MANIFEST, MEASURED, NARROW, WIDE, made, measured
 
 
@@ -218,6 +218,27 @@ def test_what_loses_more_than_is_allowed_is_not_recommended() -> None:
     lossy.uploads[1].mean_bytes = 1
     assert made(found=lossy).recommended.name != "upload@webp-15"
     assert made(found=lossy, max_loss=2.0).recommended.name == "upload@webp-15"
+
+
+def test_a_loss_within_noise_keeps_nothing_from_being_recommended() -> None:
+    unsure = measured()
+    unsure.uploads[1].mean_bytes, unsure.uploads[1].loss_error = 1, 0.7
+    planned = made(found=unsure)
+    assert planned.recommended.name == "upload@webp-15"
+    assert planned.recommended.loss == 2.0, "as it was measured"
+    unsure.uploads[1].loss_error = 0.5
+    option = made(found=unsure).option("upload@webp-15")
+    assert why(made(found=unsure), option) == "loses 1.2 points beyond noise, more than 1 point"
+
+
+def test_what_is_noise_stands_behind_a_loss() -> None:
+    unsure = measured()
+    unsure.uploads[1].loss_error = 0.5
+    unsure.count, unsure.pictures, unsure.measure = 106, 60, FIDELITY
+    planned = made(found=unsure)
+    assert row(planned, planned.option("upload@webp-15"))[-1] == "2.0 ±0.8!"
+    assert "fidelity (n=106)" in columns(planned)
+    assert any("over 106 answers about 60 pictures" in note for note in notes(planned))
 
 
 def test_if_nothing_is_accurate_enough_the_most_accurate_is_taken_and_it_is_said() -> None:
