@@ -4,16 +4,14 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from bench.simulate.events import Events
-
 Begin = Callable[[], None]
 
 
 class Servers:
     """Each `begin` is called when a server is free for it; who began says `release` at its end."""
 
-    def __init__(self, events: Events, count: int) -> None:
-        self._events, self._free = events, count
+    def __init__(self, count: float) -> None:
+        self._free = count
         self._queue: deque[tuple[int, Begin]] = deque()
 
     def enter(self, key: int, begin: Begin) -> None:
