@@ -87,8 +87,8 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Overall:
-    """One policy over all cases: geometric mean of its scores against the oracle's, the worst of them, and
-    means of the rest.
+    """One policy over all cases: geometric means of its scores against the oracle's and of its mean times,
+    the worst of those scores, and means of the rest.
     """
 
     policy: str
@@ -138,7 +138,7 @@ def _overall(policy: str, found: Sequence[PolicySummary]) -> Overall:
         policy,
         of_oracle=statistics.geometric_mean(one.of_oracle for one in found),
         worst=max(one.of_oracle for one in found),
-        mean_ms=statistics.fmean(one.mean_ms for one in found),
+        mean_ms=statistics.geometric_mean(one.mean_ms for one in found),
         missed=statistics.fmean(missed) if missed else None,
         unanswered=statistics.fmean(one.unanswered for one in found),
         bytes_up=statistics.fmean(one.bytes_up for one in found),

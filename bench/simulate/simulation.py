@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Literal
 
-from bench.simulate.events import Event, Events
 from bench.simulate.policy import DecisionPolicy, Taken
+from bench.simulate.queues.events import Event, Events
+from bench.simulate.queues.servers import Forecast, Servers
+from bench.simulate.queues.uplink import Uplink
 from bench.simulate.requests import Arrival
 from bench.simulate.scenario import QUESTION_BYTES, UNANSWERED_MS, Scenario
-from bench.simulate.servers import Forecast, Servers
-from bench.simulate.uplink import Uplink
 from edge.policy.decision import Request
 from edge.policy.router import Failure
 from protos import inference_pb2 as pb

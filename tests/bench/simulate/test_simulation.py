@@ -73,6 +73,11 @@ def test_without_a_local_answer_a_call_that_outlasts_its_limit_is_not_answered(t
     assert served.total_ms >= UNANSWERED_MS
 
 
+def test_with_one_in_flight_a_request_waits_for_the_one_before(tmp_path: Path) -> None:
+    served = run(UploadPolicy, scenario(tmp_path, in_flight=1), at(0.0, 0.0))
+    assert times(served) == pytest.approx([UPLOAD_MS, 2 * UPLOAD_MS])
+
+
 def test_noise_is_a_requests_own(tmp_path: Path) -> None:
     given = scenario(tmp_path)
     (served,) = run(LocalPolicy, given, [Arrival(0, 0.0, tokens=8, device=2.0)])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.simulate.events import Events
-from bench.simulate.uplink import Uplink
+from bench.simulate.queues.events import Events
+from bench.simulate.queues.uplink import Uplink
 from protos.traces import Trace
 
 

@@ -29,12 +29,9 @@ class Servers:
         else:
             self._free += 1
 
-    def leave(self, key: int) -> bool:
-        """Take out of the queue who waits there; False for who does not."""
-        found = next((entry for entry in self._queue if entry[0] == key), None)
-        if found:
-            self._queue.remove(found)
-        return found is not None
+    def leave(self, key: int) -> None:
+        """Take out of the queue who waits there."""
+        self._queue = deque(entry for entry in self._queue if entry[0] != key)
 
 
 class Forecast:
