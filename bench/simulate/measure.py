@@ -32,6 +32,7 @@ class Sweep:
     seconds: float | None = None
     cloud_faster: float = 1.0
     servers: int = 4
+    in_flight: int | None = None
     max_loss: float = 1.0
     allow_local: bool = True
     demand: Demand = field(default_factory=lambda: Demand(1.0, 1.0))
@@ -90,6 +91,7 @@ def scenario_of(bundle: Bundle, device: DeviceProfile, sweep: Sweep, place: Plac
         round_trip=sweep.round_trip,
         offset=offset(sweep.demand.seed, trace.length),
         servers=sweep.servers,
+        in_flight=sweep.in_flight,
         rules=Rules(deadline_ms=sweep.deadline_ms, allow_local=sweep.allow_local),
     )
     scenario.check()

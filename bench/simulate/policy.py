@@ -28,7 +28,6 @@ class DecisionPolicy(ABC):
     name: ClassVar[str]
     rank: ClassVar[int]  # where tables list it
     words: ClassVar[str]  # what it is, for a reader
-    foresees: ClassVar[bool] = False  # it knows what no device can: an oracle
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario

@@ -20,7 +20,7 @@ QUESTION_BYTES = 32
 UNANSWERED_MS = 10_000.0  # what a request counts with that got no answer, at least
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scenario:
     """`manifest` and `measured` are the bundle's, less the arms that may not be taken. `rate` is the uplink
     from `offset` seconds on; `mean_rate` in bits a second; `round_trip` in seconds.
@@ -36,8 +36,10 @@ class Scenario:
     round_trip: float = 0.05
     offset: float = 0.0
     servers: int = 4
+    in_flight: int | None = None  # requests that the device has under way at most; None: any number
     rules: Rules = field(default_factory=Rules)
     weights: Weights = field(default_factory=Weights)
+    _costs: dict[tuple[str, float], Cost] = field(default_factory=dict, init=False)
 
     def check(self) -> None:
         """Raises RequestError for a bundle of which nothing would cross the link."""
@@ -72,8 +74,10 @@ class Scenario:
         the prefill.
         """
         steps = 0.0 if self.compares else max(tokens - 1, 0.0)
-        work = Workload(steps, QUESTION_BYTES, self.tiles, self.measured.mean_tiles)
-        return arm.cost(self.device, self.cloud, work)
+        if (arm.name, steps) not in self._costs:
+            work = Workload(steps, QUESTION_BYTES, self.tiles, self.measured.mean_tiles)
+            self._costs[arm.name, steps] = arm.cost(self.device, self.cloud, work)
+        return self._costs[arm.name, steps]
 
     def score(self, total_ms: float, accuracy: float, bytes_up: float) -> float:
         """The policy's own objective: less is better."""

@@ -15,7 +15,6 @@ class OraclePolicy(DecisionPolicy):
     """
 
     name, rank, words = "oracle", 8, "for each request the arm that scores best, given the link's future"
-    foresees = True
 
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken:
         del now
@@ -31,7 +30,7 @@ class OraclePolicy(DecisionPolicy):
     def _merit(self, arm: Arm, request: Request, seconds: float | None) -> tuple[float, ...]:
         cost = self.scenario.cost(arm, request.tokens)
         total = None if seconds is None else request.spent_ms + 1000 * seconds
-        return (self.score(arm, total, cost.bytes_up),)
+        return self.score(arm, total, cost.bytes_up), cost.bytes_up
 
 
 class DeadlineOraclePolicy(OraclePolicy):
