@@ -32,6 +32,7 @@ from protos.bundle import Bundle
 from protos.costs.estimates import CloudEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
+from protos.measurements import coding_of
 from protos.traces import Trace
 
 SECONDS = 60.0
@@ -66,7 +67,7 @@ def check(
         raise RequestError("the check asks questions; name a bundle that answers them")
     upload = cheapest_upload(bundle.measurements, ("jpeg", "webp"))
     profile = measure(bundle, seconds=3.0)
-    routes = (AUTO, f"upload@{upload.format}-{upload.quality}")
+    routes = (AUTO, f"upload@{coding_of(upload)}")
     with CloudProcess(bundle.path) as cloud:
         checked = []
         for route in routes:
@@ -117,8 +118,6 @@ def _compare(
 ) -> Checked:
     scenario = Scenario(
         bundle=bundle,
-        manifest=bundle.manifest,
-        measured=bundle.measurements,
         device=profile,
         cloud=CloudEstimate.from_measurements(bundle.measurements),
         rate=trace,

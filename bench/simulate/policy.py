@@ -84,5 +84,5 @@ class DecisionPolicy(ABC):
     def score(self, arm: Arm, total_ms: float | None, bytes_up: float) -> float:
         """The objective of an arm that takes so long; None: that brings no answer."""
         if total_ms is None:
-            return self.scenario.score(UNANSWERED_MS, arm.accuracy, bytes_up)
-        return self.scenario.score(total_ms, arm.accuracy, bytes_up)
+            return self.scenario.score(UNANSWERED_MS, arm.loss, bytes_up)
+        return self.scenario.score(total_ms, arm.loss, bytes_up)

@@ -71,7 +71,7 @@ class Simulation:
         self._cloud = Servers(scenario.servers)
         self._calls: dict[int, _Pending] = {}  # those on the link or in the cloud, in their order
         self._served: list[Served] = []
-        self._max_tokens = scenario.manifest.limits.max_new_tokens
+        self._max_tokens = scenario.bundle.manifest.limits.max_new_tokens
 
     def run(self, arrivals: Iterable[Arrival]) -> list[Served]:
         """Every request to its end, in the order of their arrival."""
@@ -208,12 +208,10 @@ class Simulation:
         self._device.release()
         scenario = self._scenario
         total = 1000 * (self._events.now - request.arrival.at)
-        right = next(
-            (arm.accuracy for arm in scenario.arms if arm.name == answered), scenario.measured.accuracy
-        )
+        lost = next((arm.loss for arm in scenario.arms if arm.name == answered), 0.0)
         counted = total if answered else max(total, UNANSWERED_MS)
         chosen = request.taken.arm.name if request.taken else ""
-        score = scenario.score(counted, right, request.bytes_up)
+        score = scenario.score(counted, lost, request.bytes_up)
         self._served.append(Served(request.arrival.at, counted, chosen, answered, request.bytes_up, score))
 
     def _request(self, request: _Pending) -> Request:

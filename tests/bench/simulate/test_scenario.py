@@ -1,14 +1,15 @@
 """What a scenario is made of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.simulate.measure import named_kinds
-from bench.simulate.scenario import faster, slower, within
-from protos.arms import arms_of
+from bench.simulate.scenario import allowed_loss, faster, slower
+from protos.arms.rules import Rules
 from protos.errors import RequestError, UnknownName
-from tests.bench.simulate.worlds import scenario, write_bundle
+from tests.bench.simulate.worlds import scenario
 
 
 def test_a_slower_device_takes_longer_in_every_part(tmp_path: Path) -> None:
@@ -33,21 +34,25 @@ def test_a_faster_cloud_takes_less_in_every_stage(tmp_path: Path) -> None:
     ],
 )
 def test_arms_that_lose_too_much_are_left_out(tmp_path: Path, max_loss: float, names: set[str]) -> None:
-    bundle = write_bundle(tmp_path)
-    assert {arm.name for arm in arms_of(*within(bundle.manifest, bundle.measurements, max_loss))} == names
+    given = scenario(tmp_path)
+    rules = Rules(max_loss=allowed_loss(given.bundle, max_loss))
+    assert {arm.name for arm in replace(given, rules=rules).arms} == names
 
 
 def test_where_no_arm_is_accurate_enough_the_best_is_left(tmp_path: Path) -> None:
-    bundle = write_bundle(tmp_path)
-    bundle.measurements.accuracy = 99.0
-    names = {arm.name for arm in arms_of(*within(bundle.manifest, bundle.measurements, 1.0))}
-    assert names == {"split@connector/fitted-1", "upload@jpeg-95"}
+    given = scenario(tmp_path)
+    given.bundle.measurements.accuracy = 99.0
+    rules = Rules(max_loss=allowed_loss(given.bundle, 1.0))
+    assert {arm.name for arm in replace(given, rules=rules).arms} == {
+        "split@connector/fitted-1",
+        "upload@jpeg-95",
+    }
 
 
 def test_a_bundle_without_a_way_through_the_cloud_is_refused(tmp_path: Path) -> None:
     given = scenario(tmp_path)
-    del given.measured.uploads[:]
-    for cut in given.manifest.cuts:
+    del given.bundle.measurements.uploads[:]
+    for cut in given.bundle.manifest.cuts:
         del cut.codecs[:]
     with pytest.raises(RequestError, match="offers no way through the cloud"):
         given.check()

@@ -64,8 +64,6 @@ def scenario(folder: Path, trace: Trace = STEADY, **changes: object) -> Scenario
     device = replace(DeviceProfile.from_bundle(bundle), preprocess_ms=0.0)
     plain = Scenario(
         bundle=bundle,
-        manifest=bundle.manifest,
-        measured=bundle.measurements,
         device=device,
         cloud=CloudEstimate.from_measurements(bundle.measurements),
         rate=trace,
