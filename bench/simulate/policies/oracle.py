@@ -11,7 +11,8 @@ from protos.arms.arm import Arm
 
 class OraclePolicy(DecisionPolicy):
     """Myopic: for each request, as they come, the arm whose answer scores best, given the exact future of the
-    link and what waits. It does not spare a later request's time.
+    link and what waits. It does not spare a later request's time; of arms that are as good it takes the one
+    of the fewest bytes, also where none would bring an answer.
     """
 
     name, rank, words = "oracle", 8, "for each request the arm that scores best, given the link's future"

@@ -46,8 +46,12 @@ def write_bundle(folder: Path, *, with_local: bool = True) -> Bundle:
             )
         },
         uploads=[
-            pb.MeasuredUpload(format="jpeg", quality=75, mean_bytes=4_500 - beside, accuracy=94.5),
-            pb.MeasuredUpload(format="jpeg", quality=95, mean_bytes=15_000 - beside, accuracy=95.0),
+            pb.MeasuredUpload(
+                format="jpeg", quality=75, mean_bytes=4_500 - beside, accuracy=94.5, encode_milliseconds=2.0
+            ),
+            pb.MeasuredUpload(
+                format="jpeg", quality=95, mean_bytes=15_000 - beside, accuracy=95.0, encode_milliseconds=2.0
+            ),
         ],
         local=pb.MeasuredLocal(accuracy=94.8, prefill_milliseconds=100.0, token_milliseconds=10.0)
         if with_local
@@ -61,7 +65,7 @@ def write_bundle(folder: Path, *, with_local: bool = True) -> Bundle:
 def scenario(folder: Path, trace: Trace = STEADY, **changes: object) -> Scenario:
     """The paper bundle on a device that prepares a picture in no time, over a link without round trip."""
     bundle = write_bundle(folder)
-    device = replace(DeviceProfile.from_bundle(bundle), preprocess_ms=0.0)
+    device = replace(DeviceProfile.from_bundle(bundle), preprocess_ms=0.0, pixels_ms=0.0)
     plain = Scenario(
         bundle=bundle,
         device=device,
