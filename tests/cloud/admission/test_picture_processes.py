@@ -11,11 +11,12 @@ from multiprocessing.connection import Connection
 import numpy as np
 import pytest
 
+from bench.attack.inputs.pictures import endless_jpeg, png_of
 from cloud.admission import picture_worker
 from cloud.admission.picture_processes import PictureProcesses
 from protos import bundle_pb2 as pb
 from protos.errors import CloudError, PictureError, TooLarge
-from tests.cloud.admission.attacks import endless_jpeg, never, png_of
+from tests.cloud.admission.attacks import never
 from tests.cloud.calling import png
 
 MANIFEST = pb.Manifest(limits=pb.Limits(max_picture_bytes=1 << 20, max_picture_pixels=1 << 20))

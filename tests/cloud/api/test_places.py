@@ -9,13 +9,13 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from bench.attack.inputs import http2
 from cloud.api import call as open_call
 from cloud.api.places import Places
 from cloud.config import ServeConfig
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy, DeadlineError
-from tests.cloud import http2
 from tests.cloud.calling import Caller, Pixels, calling, picture_request
 
 QUESTION = "describe the image"
