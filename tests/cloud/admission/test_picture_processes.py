@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from multiprocessing.connection import Connection
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from cloud.admission import picture_worker
 from cloud.admission.picture_processes import PictureProcesses
 from protos import bundle_pb2 as pb
 from protos.errors import CloudError, PictureError, TooLarge
-from tests.cloud.admission.attacks import never
+from tests.cloud.admission.attacks import never, work_in_little
 from tests.cloud.calling import png
 
 MANIFEST = pb.Manifest(limits=pb.Limits(max_picture_bytes=1 << 20, max_picture_pixels=1 << 20))
@@ -74,12 +73,6 @@ def test_too_much_memory_is_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) 
         pytest.raises(PictureError, match="too much memory"),
     ):
         processes.decode(png_of(4000, 4000), large)
-
-
-def work_in_little(connection: Connection) -> None:
-    """A worker for which the usual bounds are too much."""
-    picture_worker._BASE_BYTES, picture_worker._BYTES_A_PIXEL = 1 << 20, 0
-    picture_worker.work(connection)
 
 
 def test_the_end_waits_for_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
