@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
     fit = [one for one in chosen if one.name not in skipped]
     with progress() as shown:
         shown.step("attacking", len(fit))
-        results = measure(bundle, fit, options.duration, lambda name: shown.advance(note=name))
+        results = list(measure(bundle, fit, options.duration, lambda name: shown.advance(note=name)))
     where = setting(options.duration)
     rows = [asdict(result) | {"ratio": result.ratio, "missed": result.missed} for result in results]
     figures = {"setting": where, "bundle": bundle.digest, "attacks": rows, "left_out": skipped}

@@ -5,7 +5,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,13 +33,14 @@ _SLACK_BYTES = 32 << 20  # memory that is as before, but for what allocators kee
 
 def measure(
     bundle: Bundle, chosen: Sequence[type[Attacker]], seconds: float, advance: Callable[[str], None]
-) -> list[AttackResult]:
-    """Attack the service of a bundle, for so long each; `advance` is called with the name of each attack.
+) -> Iterator[AttackResult]:
+    """Attack the service of a bundle, for so long each, and what came of it, as it comes; `advance` is called
+    with the name of each attack.
 
     A service that is not as before after an attack is replaced by a new one. Raises BundleError or
     CloudError.
     """
-    request, results = honest_request(bundle), list[AttackResult]()
+    request = honest_request(bundle)
     with tempfile.TemporaryDirectory() as folder:
         right = Path(folder) / "request"
         right.write_bytes(request.SerializeToString())
@@ -50,10 +51,10 @@ def measure(
                 siege.warm_up()
                 while left:
                     advance(left[0].name)
-                    results.append(siege.run(left.pop(0)))
-                    if results[-1].back_seconds is None or results[-1].memory_back_seconds is None:
+                    result = siege.run(left.pop(0))
+                    yield result
+                    if result.back_seconds is None or result.memory_back_seconds is None:
                         break
-    return results
 
 
 def setting(seconds: float) -> str:

@@ -14,9 +14,9 @@ GARBAGE = {
 _FIELDS = {"labels": b"\x42\x00", "the same field": b"\x0a\x00", "unknown fields": b"\x78\x00"}
 
 
-def countless(count: int = 1 << 20) -> dict[str, bytes]:
-    """Requests of so many empty fields, two bytes each."""
-    size = 2 * count
+def countless(count: int = 1 << 20, end: bytes = b"") -> dict[str, bytes]:
+    """Requests of so many empty fields, two bytes each, and an end behind the last one."""
+    size = 2 * count + len(end)
     varint = bytes([size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14 & 0x7F | 0x80, size >> 21])
-    payloads = b"\x22" + varint + b"\x1a\x00" * count
-    return {"payloads": payloads} | {name: field * count for name, field in _FIELDS.items()}
+    payloads = b"\x22" + varint + b"\x1a\x00" * count + end
+    return {"payloads": payloads} | {name: field * count + end for name, field in _FIELDS.items()}

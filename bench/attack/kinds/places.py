@@ -11,7 +11,7 @@ import grpc
 from bench.attack.attacker import SERVICE, Attacker, CallingAttacker, Got, side_by_side
 from bench.attack.inputs import http2
 
-_PAUSE = 0.05  # seconds from the end of what was held to the next try
+_PAUSE = 0.5  # seconds from the end of what was held to the next try
 
 
 class _Holder(Attacker):

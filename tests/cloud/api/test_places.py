@@ -63,6 +63,20 @@ async def test_who_reads_no_answer_shuts_out_nobody(endless: Tail, tail: Tail, s
         assert (await caller.ask(picture_request(tail.bundle, scenes[0], QUESTION))).text
 
 
+async def test_who_hangs_up_and_has_read_nothing_leaves_no_traceback(
+    tail: Tail, scenes: list[Pixels], caplog: pytest.LogCaptureFixture
+) -> None:
+    unread = picture_request(tail.bundle, scenes[0], QUESTION).SerializeToString()
+    async with calling(tail) as caller:
+        async with http2.connected(caller.service.address, window=0) as connection:
+            for _ in range(16):
+                connection.call("Infer", unread)
+            await caller.until_running()
+            await caller.until_idle()
+        assert await caller.service.drain(30)
+    assert "Traceback" not in caplog.text
+
+
 async def test_a_request_that_does_not_become_whole_is_given_up(
     tail: Tail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
