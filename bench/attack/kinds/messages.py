@@ -58,14 +58,23 @@ class UnreadableInStream(Attacker):
             start: Any = channel.stream_stream(
                 f"/{SERVICE}/Converse", response_deserializer=ip.InferReply.FromString
             )
-            async for reply in start(self._messages()):
-                if reply.HasField("failure"):
-                    got[_CODES[reply.failure.code]] += 1
-                elif reply.HasField("done"):
-                    got["OK"] += 1
+            while True:
+                try:
+                    async for reply in start(self._messages()):
+                        _count(reply, got)
+                except grpc.aio.AioRpcError as error:
+                    got[f"stream {error.code().name}"] += 1
+                await asyncio.sleep(_PAUSE)
 
     async def _messages(self) -> AsyncIterator[bytes]:
         question = self.target.altered()
         for message in itertools.cycle([*GARBAGE.values(), question]):
             yield message
             await asyncio.sleep(_PAUSE)
+
+
+def _count(reply: ip.InferReply, got: Got) -> None:
+    if reply.HasField("failure"):
+        got[_CODES[reply.failure.code]] += 1
+    elif reply.HasField("done"):
+        got["OK"] += 1

@@ -34,6 +34,14 @@ def test_a_picture_comes_back_writable_as_it_was() -> None:
     assert not pids()
 
 
+def test_the_model_has_the_processor_before_a_decoder() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    with PictureProcesses() as processes:
+        processes.decode(png(PIXELS), MANIFEST)
+        (decoder,) = pids()
+        assert os.getpriority(os.PRIO_PROCESS, decoder) == min(own + 5, 19)
+
+
 def test_a_refusal_comes_back_with_its_facts_and_costs_no_process() -> None:
     with PictureProcesses() as processes:
         before = pids()
