@@ -23,7 +23,7 @@ from protos.errors import CloudError, IsthmusError
 from protos.limits import CLIENT_SECRET_BYTES
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 
-_DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 10.0
 _PAUSE_SECONDS, _HEALTH_PAUSE_SECONDS = 0.03, 0.2  # from one answer to the next question
 _QUESTION, _TOKENS = "describe the image", 8
 _LABELS = ("cat", "dog")  # of a bundle that has none of its own
@@ -96,7 +96,7 @@ class HonestDevice:
         with CloudClient(self._peer) as client:
 
             def ask() -> None:
-                for _ in client.infer(self._request, _DEADLINE_SECONDS):
+                for _ in client.infer(self._request, DEADLINE_SECONDS):
                     pass
 
             self._again_and_again(ask, self.answers, _PAUSE_SECONDS)
@@ -106,7 +106,7 @@ class HonestDevice:
             stub = health_pb2_grpc.HealthStub(channel)
 
             def look() -> None:
-                reply = stub.Check(health_pb2.HealthCheckRequest(), timeout=_DEADLINE_SECONDS)
+                reply = stub.Check(health_pb2.HealthCheckRequest(), timeout=DEADLINE_SECONDS)
                 if reply.status != health_pb2.HealthCheckResponse.SERVING:
                     raise CloudError("the service says that it is not healthy")
 

@@ -34,7 +34,7 @@ _SERVICE: _Columns = {
 _LEFT = ("attack", "what the attacker got")
 _TIMES = (
     "alone, beside: median of the honest device's answers before and after the attack, and during it; p95 "
-    "and worst are during it. A call that failed counts with the time that it took."
+    "and worst are during it. A call that failed counts with its deadline, 10 s."
 )
 _CONTROLS = (
     "spinning-neighbour and honest-neighbours are no attacks: they show what it costs to share the cores, "

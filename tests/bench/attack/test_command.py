@@ -8,8 +8,9 @@ import pytest
 
 import isthmus
 from bench.attack import tables
+from bench.attack.honest import Sample
 from bench.attack.registry import attackers
-from bench.attack.results import AttackResult, Latency
+from bench.attack.results import AttackResult, Latency, latency_of
 from protos import bundle_pb2 as pb
 from tests.house import ROOT
 
@@ -77,3 +78,10 @@ def test_a_row_that_misses_the_goal_is_marked(beside_ms: float, failed: int, mis
     result = AttackResult("x", "y", alone, beside, alone, 1, 1, 1, 0.1, 0.1, 0, {})
     assert result.missed is missed
     assert ("missed (*) beside x" in tables._goal([result])) is missed
+
+
+def test_a_call_that_fails_at_once_does_not_count_as_a_quick_one() -> None:
+    samples = [Sample(0.0, 0.1, ""), Sample(1.0, 0.001, "refused"), Sample(2.0, 0.001, "refused")]
+    latency = latency_of(samples)
+    assert (latency.calls, latency.failed, latency.first_failure) == (3, 2, "refused")
+    assert latency.p50 == 10_000
