@@ -7,7 +7,7 @@ PROTOC := .protoc/bin/python
 PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 COVERED := protos splitter edge cloud bench deploy
 
-.PHONY: help demo test check lint types format stubs protos coverage bench clean
+.PHONY: help demo test check lint types format stubs protos coverage bench attack clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ coverage: $(VENV)/.dev ## print what the last `make test` covered, by package; p
 
 bench: $(VENV)/.dev ## every way to answer, timed side by side over loopback
 	$(RUN) -m isthmus bench routes
+
+attack: $(VENV)/.dev ## what hostile callers cost an honest device, attack by attack
+	$(RUN) -m isthmus bench attack
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .protoc build dist *.egg-info demo .coverage

@@ -5,6 +5,7 @@ pickle, since what decodes strangers' files may be theirs.
 """
 
 import json
+import os
 import resource
 import signal
 from contextlib import suppress
@@ -16,6 +17,7 @@ from protos import bundle_pb2 as pb
 from protos.errors import PictureError, RequestError
 from protos.limits import max_sent_pixels
 
+_NICENESS = 5  # decoders on all cores leave the model three quarters of them
 _STATM = Path("/proc/self/statm")
 _BASE_BYTES = 128 << 20  # of a decoder, whatever the picture's size
 _BYTES_A_PIXEL = 40  # twice what the costliest takes: canvas, frame, laid onto white, turned, RGB
@@ -25,6 +27,7 @@ def work(connection: Connection) -> None:
     """Decode pictures until the service hangs up, or kills this process."""
     for number in (signal.SIGINT, signal.SIGTERM):  # those of the service's group; it drains first
         signal.signal(number, signal.SIG_IGN)
+    os.nice(_NICENESS)
     own = _own_bytes()
     with suppress(EOFError, OSError):
         while True:

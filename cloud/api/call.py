@@ -77,6 +77,8 @@ class Call:
             except CloudError as error:
                 self._failed = error
                 raise
+            except grpc.aio.InternalError:  # the caller hung up; gRPC is about to cancel this call
+                raise asyncio.CancelledError from None
 
     def log_refusal(self, error: Exception, request: Request | None = None) -> None:
         """One line for the operator: never the question, nor the error's words, which may quote it."""

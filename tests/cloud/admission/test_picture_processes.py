@@ -6,16 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from multiprocessing.connection import Connection
 
 import numpy as np
 import pytest
 
+from bench.attack.inputs.pictures import endless_jpeg, png_of
 from cloud.admission import picture_worker
 from cloud.admission.picture_processes import PictureProcesses
 from protos import bundle_pb2 as pb
 from protos.errors import CloudError, PictureError, TooLarge
-from tests.cloud.admission.attacks import endless_jpeg, never, png_of
+from tests.cloud.admission.attacks import never, work_in_little
 from tests.cloud.calling import png
 
 MANIFEST = pb.Manifest(limits=pb.Limits(max_picture_bytes=1 << 20, max_picture_pixels=1 << 20))
@@ -32,6 +32,14 @@ def test_a_picture_comes_back_writable_as_it_was() -> None:
     assert np.array_equal(decoded, PIXELS)
     assert decoded.flags.writeable
     assert not pids()
+
+
+def test_the_model_has_the_processor_before_a_decoder() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    with PictureProcesses() as processes:
+        processes.decode(png(PIXELS), MANIFEST)
+        (decoder,) = pids()
+        assert os.getpriority(os.PRIO_PROCESS, decoder) == min(own + 5, 19)
 
 
 def test_a_refusal_comes_back_with_its_facts_and_costs_no_process() -> None:
@@ -73,12 +81,6 @@ def test_too_much_memory_is_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) 
         pytest.raises(PictureError, match="too much memory"),
     ):
         processes.decode(png_of(4000, 4000), large)
-
-
-def work_in_little(connection: Connection) -> None:
-    """A worker for which the usual bounds are too much."""
-    picture_worker._BASE_BYTES, picture_worker._BYTES_A_PIXEL = 1 << 20, 0
-    picture_worker.work(connection)
 
 
 def test_the_end_waits_for_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from bench.attack.inputs.pictures import endless_jpeg, png_of
 from cloud.admission.pictures import open_picture
 from protos import bundle_pb2 as pb
 from protos.errors import PictureError
 from protos.pictures.files import png
-from tests.cloud.admission.attacks import endless_jpeg, png_of
 
 LIMITS = pb.Limits(max_picture_bytes=1 << 20, max_picture_pixels=10_000)
 SMALL = pb.Manifest(limits=LIMITS)

@@ -5,10 +5,11 @@ import asyncio
 import grpc
 import pytest
 
+from bench.attack.inputs.pictures import endless_jpeg, png_of
 from cloud.admission import picture_worker
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
-from tests.cloud.admission.attacks import endless_jpeg, never, png_of
+from tests.cloud.admission.attacks import never
 from tests.cloud.calling import Caller, Head, Pixels, calling, picture_request
 
 QUESTION = "describe the image"

@@ -23,14 +23,19 @@ class Connection:
 
     def call(self, method: str, message: bytes, size: int | None = None) -> None:
         """Begin a call and send a message, of which more is promised where `size` is larger."""
-        self.streams += 1
-        stream = 2 * self.streams - 1
-        self._send(HEADERS, END_HEADERS, stream, _headers(f"/isthmus.v1.Inference/{method}"))
+        stream = self.begin(method)
         data = struct.pack(">BI", 0, len(message) if size is None else size) + message
         for start in range(0, len(data), _MAX_FRAME_SIZE):
-            self._send(DATA, 0, stream, data[start : start + _MAX_FRAME_SIZE])
+            self.send(DATA, 0, stream, data[start : start + _MAX_FRAME_SIZE])
         if size is None:
-            self._send(DATA, END_STREAM, stream, b"")
+            self.send(DATA, END_STREAM, stream, b"")
+
+    def begin(self, method: str) -> int:
+        """Begin a call, and say nothing; the number of its stream."""
+        self.streams += 1
+        stream = 2 * self.streams - 1
+        self.send(HEADERS, END_HEADERS, stream, _headers(f"/isthmus.v1.Inference/{method}"))
+        return stream
 
     async def ended(self) -> None:
         """Wait until the service ends a call."""
@@ -39,13 +44,14 @@ class Connection:
             kind, flags, number = head[3], head[4], int.from_bytes(head[5:])
             body = await self.reader.readexactly(int.from_bytes(head[:3]))
             if kind == SETTINGS and not flags & ACK:
-                self._send(SETTINGS, ACK, 0, b"")
+                self.send(SETTINGS, ACK, 0, b"")
             if kind == PING and not flags & ACK:
-                self._send(PING, ACK, 0, body)
+                self.send(PING, ACK, 0, body)
             if number and (kind == RST_STREAM or (kind == HEADERS and flags & END_STREAM)):
                 return
 
-    def _send(self, kind: int, flags: int, stream: int, body: bytes) -> None:
+    def send(self, kind: int, flags: int, stream: int, body: bytes) -> None:
+        """Send a frame."""
         self.writer.write(len(body).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + body)
 
 
@@ -56,7 +62,7 @@ async def connected(address: str, window: int = 65_535) -> AsyncIterator[Connect
     reader, writer = await asyncio.open_connection(host, int(port))
     connection = Connection(reader, writer)
     writer.write(_PREFACE)
-    connection._send(SETTINGS, 0, 0, struct.pack(">HI", _INITIAL_WINDOW_SIZE, window))
+    connection.send(SETTINGS, 0, 0, struct.pack(">HI", _INITIAL_WINDOW_SIZE, window))
     try:
         yield connection
     finally:
