@@ -52,7 +52,7 @@ def _unpack_tensor(tensor: pb.CodedTensor, data: bytes, tiles: int) -> Codes:
         )
     except zstandard.ZstdError as error:
         raise PayloadError(
-            f"tensor {name!r} is not a whole zstd frame ({error}); send it again", tensor=name
+            f"tensor {name!r} is not a whole zstd frame; send it again", tensor=name
         ) from error
     if len(raw) != expected:
         raise PayloadError(

@@ -1,11 +1,8 @@
 """Small files that cost much to decode."""
 
 import io
-import signal
 import struct
-import time
 import zlib
-from multiprocessing.connection import Connection
 
 from PIL import Image
 
@@ -29,10 +26,3 @@ def png_of(width: int, height: int) -> bytes:
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in chunks
     )
-
-
-def never(connection: Connection) -> None:
-    """A worker whose picture has no end."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    connection.recv_bytes()
-    time.sleep(3600)
