@@ -26,6 +26,7 @@ from protos.limits import check_sent_size
 
 _MODULE = "cloud.admission.picture_worker"  # not imported here: it is a program
 _SECONDS = 10.0  # to decode a picture; the largest that is accepted takes about one
+_START_SECONDS = 60.0  # to load what decodes; 0.3 where the machine is not busy
 _MAX_REPLY_BYTES = 1 << 12  # of a shape, or of a refusal
 _ERRORS: dict[str, type[RequestError]] = {error.__name__: error for error in (PictureError, TooLarge)}
 
@@ -110,7 +111,7 @@ class _Worker:
     """
 
     def __init__(self) -> None:
-        self.late = False
+        self.late = self._ready = False
         self._connection, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
@@ -126,6 +127,7 @@ class _Worker:
         """Raises what a worker refuses with, or _Broken."""
         asked = pb.Manifest(limits=manifest.limits, preprocessing=manifest.preprocessing)
         try:
+            self._wait_until_ready()
             with self._killed_after(seconds):
                 self._connection.send_bytes(asked.SerializeToString())
                 self._connection.send_bytes(data)
@@ -138,11 +140,17 @@ class _Worker:
     @property
     def usable(self) -> bool:
         """Whether it lives, and is silent while it is not asked."""
-        return self._process.poll() is None and not self._connection.poll()
+        return self._process.poll() is None and not (self._ready and self._connection.poll())
 
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def _wait_until_ready(self) -> None:
+        if not self._ready:
+            with self._killed_after(_START_SECONDS):
+                self._connection.recv_bytes(_MAX_REPLY_BYTES)
+            self._ready = True
 
     @contextmanager
     def _killed_after(self, seconds: float) -> Iterator[None]:
@@ -153,6 +161,7 @@ class _Worker:
             yield
         finally:
             timer.cancel()
+            timer.join()
 
     def _expire(self) -> None:
         self.late = True

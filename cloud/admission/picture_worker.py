@@ -23,9 +23,13 @@ _BYTES_A_PIXEL = 40  # twice what the costliest takes: canvas, frame, laid onto 
 
 
 def main() -> None:
-    """Decode pictures that come over the connection whose number the command line gives."""
+    """Say when it is ready, and decode pictures that come over the connection whose number the command line
+    gives.
+    """
     _mute()
-    work(Connection(int(sys.argv[1])))
+    connection = Connection(int(sys.argv[1]))
+    connection.send_bytes(b"ready")
+    work(connection)
 
 
 def work(connection: Connection) -> None:

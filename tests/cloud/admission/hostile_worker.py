@@ -110,4 +110,6 @@ WORKERS = {
 
 
 if __name__ == "__main__":
-    WORKERS[os.environ[HOSTILE]](Connection(int(sys.argv[1])))
+    asked = Connection(int(sys.argv[1]))
+    asked.send_bytes(b"ready")
+    WORKERS[os.environ[HOSTILE]](asked)
