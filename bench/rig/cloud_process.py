@@ -73,10 +73,6 @@ class CloudProcess:
         """The last lines that it printed."""
         return "\n".join(self._lines)
 
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
     def kill(self) -> None:
         """SIGKILL: no farewell, as when power fails."""
         self._process.kill()

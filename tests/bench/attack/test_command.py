@@ -41,7 +41,7 @@ def test_what_the_attackers_got_is_counted(figures: dict[str, Any]) -> None:
     got = {row["attack"]: row["got"] for row in figures["attacks"]}
     assert set(got["honest-neighbours"]) == {"OK"}
     assert set(got["unreadable"]) == set(got["zstd-bomb"]) == {"INVALID_ARGUMENT"}
-    assert set(got["unreadable-in-stream"]) == {"INVALID_ARGUMENT", "OK"}
+    assert {"INVALID_ARGUMENT"} <= set(got["unreadable-in-stream"]) <= {"INVALID_ARGUMENT", "OK"}
     assert got["half-messages"]["calls begun"] >= 300
 
 

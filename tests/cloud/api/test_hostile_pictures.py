@@ -6,10 +6,10 @@ import grpc
 import pytest
 
 from bench.attack.inputs.pictures import endless_jpeg, png_of
-from cloud.admission import picture_worker
+from cloud.admission import picture_processes
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
-from tests.cloud.admission.attacks import never
+from tests.cloud.admission import hostile_worker
 from tests.cloud.calling import Caller, Head, Pixels, calling, picture_request
 
 QUESTION = "describe the image"
@@ -45,7 +45,8 @@ async def test_an_attack_is_refused_and_the_next_picture_answered(
 async def test_pictures_without_end_hold_up_neither_features_nor_the_exit(
     tail: Tail, head: Head, scenes: list[Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture_worker, "work", never)
+    monkeypatch.setattr(picture_processes, "_MODULE", hostile_worker.__name__)
+    monkeypatch.setenv(hostile_worker.HOSTILE, "never")
     picture = picture_request(tail.bundle, scenes[0], QUESTION)
     features = ip.InferRequest(
         bundle=tail.digest, question=QUESTION, features=head.features(scenes[0], "vision.2")
