@@ -422,3 +422,14 @@ def test_the_chosen_arm_never_breaks_a_rule(
     assert arm.fits(rules.route)
     assert rules.max_loss is None or arm.loss <= rules.max_loss
     assert decision.late or rules.deadline_ms is None or decision.chosen.total_ms <= rules.deadline_ms
+
+
+def test_a_busy_device_takes_a_way_that_keeps_it_less_busy() -> None:
+    fast = Weights(accuracy_point=0.0)
+    idle = choose(Rules(never_upload=True), LinkEstimate.steady(110e3, 60.0), weights=fast)
+    busy = choose(
+        Rules(never_upload=True), LinkEstimate.steady(110e3, 60.0), weights=fast, rate=10.0, spent_ms=500.0
+    )
+    assert idle.arm.kind == "local"
+    assert busy.arm.remote
+    assert busy.chosen.total_ms - 500 > idle.chosen.total_ms
