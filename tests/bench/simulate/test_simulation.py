@@ -139,12 +139,13 @@ def test_where_requests_do_not_overlap_nobody_misses_less_than_the_oracle_of_dea
 
 
 def test_the_device_learns_of_a_link_that_it_did_not_expect(tmp_path: Path) -> None:
-    """Its own code decides: on a slow link it soon sends nothing but the fewest bytes."""
+    """Its own code decides: on a slow link it soon sends no large pictures."""
     plain = scenario(tmp_path, replace(STEP, milliseconds=tuple(range(100, 10_001, 100))))
     given = replace(plain, device=slower(plain.device, 4), rules=Rules(allow_local=False))
     asked = at(*range(0, 60, 3))
     served = run(IsthmusPolicy, given, asked)
-    assert {one.chosen for one in served[-5:]} == {"split@connector/fitted-1"}
+    assert {one.chosen for one in served[3:]} <= {"split@connector/fitted-1", "upload@jpeg-75"}
+    assert sum(one.chosen == "split@connector/fitted-1" for one in served) >= 5
     assert {one.chosen for one in run(OraclePolicy, given, asked)} == {"split@connector/fitted-1"}
 
 
