@@ -31,7 +31,7 @@ from protos.errors import NoRoute
 _HOPEFUL = 0.1  # the quantile that a link is hoped to be at
 _LIKELY = 0.5  # to meet a deadline; less is called late
 _AS_LIKELY = 0.02
-_WORST_TRIAL = 2.0  # what a trial may be expected to cost, in what the best costs
+_WORST_TRIAL = 1.5  # what a trial may be expected to cost, in what the best costs
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 _NAMED = 3
 
