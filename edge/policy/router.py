@@ -35,7 +35,7 @@ _REASONS: dict[type[IsthmusError], str] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that brought no answer: the bytes that it sent, how long it was waited for, and whether anything
+    """A call that brought no answer: the bytes of it that left the device, at most; how long it was waited for, and whether anything
     came back.
     """
 

@@ -28,7 +28,7 @@ class Answer:
     route: str  # the arm that gave the text
     decision: Decision
     payload_bytes: int  # coded features or picture
-    bytes_up: int  # whole requests, failed ones included
+    bytes_up: int  # whole requests that left the device, failed ones included
     tokens: int
     stages: Mapping[str, float]
     fallback: str | None  # why the arm that was decided on did not answer

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from edge.costs.device_times import DeviceTimes
-from edge.link.client import Cloud
+from edge.link.client import Cloud, bytes_left
 from edge.link.cloud_call import CloudCall
 from edge.link.link import Link
 from edge.models.head import HeadOutput
@@ -171,14 +171,16 @@ class Orchestrator:
     def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
         call = CloudCall(self._build(state, decision.arm), self._clock)
         seconds = self._patience(state, decision)
-        state.trace.bytes_up += call.sent
         try:
             done = call.run(client, seconds, state.output.emit)
         except IsthmusError as error:
+            left = bytes_left(call.request, error)
+            state.trace.bytes_up += left
             state.trace.add("lost", call.waited_ms())
-            failure = Failure(error, call.sent, call.waited_ms(), call.first_reply is not None)
+            failure = Failure(error, left, call.waited_ms(), call.first_reply is not None)
             self._router.learn_failure(decision, failure, self._clock())
             raise
+        state.trace.bytes_up += call.sent
         self._learn(state, decision, call, done)
         state.scores = done.scores
         return self._answered(state, decision, decision.arm.name, done.tokens, done.frame)
