@@ -3,7 +3,7 @@
 Each arm's time is predicted from measured parts (protos/costs) as a distribution, the arms that break a rule
 are dropped, and the best of the rest wins by what it costs on average:
 
-    score = w_ms total + w_point (points lost beyond noise) + w_kB kilobytes     (less is better)
+    score = w_ms total + w_point (points lost beyond noise) + w_kB kilobytes + w_J joules  (less is better)
 
 A deadline is to be met with a stated probability. If it rules out every arm, the one most likely to meet it
 is taken: an answer that comes late is worth more than none.
@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge.policy.decision import CHOSEN, Decision, Predicted, Request
+from edge.policy.limits import limited
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of, check_route
 from protos.arms.arm import Arm, Situation
 from protos.arms.rules import AUTO, LOCAL, Rules
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import NO_LINK, CloudEstimate, LinkEstimate, LinkStates
+from protos.costs.power import MODEL, Power
 from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute
 
@@ -41,6 +43,7 @@ def decide(
     *,
     last: str | None = None,
     trial: bool = False,
+    power: Power = MODEL,
 ) -> Decision:
     """The arm to take. `link` is None where no cloud is configured; `last` names the arm taken before;
     `trial`: take another that may be better, if there is one, so that something is learned of it.
@@ -50,10 +53,12 @@ def decide(
     check_route(request.rules.route, manifest, measured)
     situation = Situation(request.rules, link, request.local_unavailable_reason, device)
     workload = _workload(request, measured)
-    predict = _Predictor(request, device, link, cloud, workload)
+    predict = _Predictor(request, device, link, cloud, workload, power)
     offered = arms_of(manifest, measured, remote=link is not None, cached_accuracy=request.cached_accuracy)
-    judged = [replace(predict.arm(arm), verdict=arm.forbidden(situation)) for arm in offered]
-    allowed = [p for p in judged if not p.verdict]
+    ruled = [replace(predict.arm(arm), verdict=arm.forbidden(situation)) for arm in offered]
+    limits = limited(ruled, request.rules, request.conditions)
+    judged = [replace(p, allowed=not p.verdict) for p in limits]
+    allowed = [p for p in judged if p.allowed]
     if not allowed:
         raise _no_route(request.rules, judged, link)
     decision = _choose(request.rules, allowed, judged, last, trial=trial)
@@ -75,6 +80,7 @@ class _Predictor:
     link: LinkEstimate | None
     cloud: CloudEstimate
     workload: Workload
+    power: Power
 
     def arm(self, arm: Arm) -> Predicted:
         sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.name, 1.0))
@@ -85,7 +91,8 @@ class _Predictor:
         total = self.request.spent_ms + here + there + network
         gained = here * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
         gained += network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL))
-        score, millisecond = self._score(arm, total, cost.bytes_up), self.request.weights.millisecond
+        joules = self._joules(arm, here, total, cost.bytes_up)
+        score = self._score(arm, total, cost.bytes_up, joules)
         return Predicted(
             arm=arm,
             head=cost.head,
@@ -99,8 +106,13 @@ class _Predictor:
             accuracy=arm.accuracy,
             score=score,
             in_time=self._in_time(states, cost, here * self.device.doubt + there * self.cloud.doubt),
-            hopeful=score - millisecond * gained,
+            joules=joules,
+            hopeful=score - self.request.weights.millisecond * gained,
         )
+
+    def _joules(self, arm: Arm, here: float, total: float, size: int) -> float:
+        busy = self.request.spent_ms + here
+        return self.power.joules(busy, total - busy, size, remote=arm.remote)
 
     def _in_time(self, states: LinkStates, cost: Cost, spread_ms: float) -> float:
         limit = self.request.rules.deadline_ms
@@ -109,12 +121,13 @@ class _Predictor:
         left = limit - self.request.spent_ms - cost.beside_network
         return states.within(cost.bytes_up, left, spread_ms)
 
-    def _score(self, arm: Arm, total_ms: float, size: int) -> float:
+    def _score(self, arm: Arm, total_ms: float, size: int, joules: float) -> float:
         weights = self.request.weights
         return (
             weights.millisecond * total_ms
             + weights.accuracy_point * arm.loss
             + weights.kilobyte * size / 1000
+            + weights.joule * joules
         )
 
 
@@ -159,11 +172,18 @@ def _lost(loser: Predicted, best: Predicted, rules: Rules) -> str:
         return "best by what is known; another way was tried"
     if loser.score <= best.score:
         return f"not better by the {KEEP:.0%} that a change of arm needs"
+    return _worse(loser, best)
+
+
+def _worse(loser: Predicted, best: Predicted) -> str:
+    """The first thing by which it is worse."""
     if loser.total_ms > best.total_ms:
         return f"{loser.total_ms - best.total_ms:.0f} ms slower"
     if loser.arm.loss > best.arm.loss:
         return f"worse score: loses {loser.arm.loss:.1f} points beyond noise, not {best.arm.loss:.1f}"
-    return f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}"
+    if loser.bytes_up > best.bytes_up:
+        return f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}"
+    return f"worse score: {loser.joules:.3g} J, not {best.joules:.3g} J"
 
 
 def _untimely(loser: Predicted, limit: float, confidence: float) -> str:
