@@ -50,7 +50,7 @@ examples:
   isthmus ask photo.jpg describe the image --cloud https://cloud.example --token-file token
   isthmus ask photo.jpg how many squares? --cloud 127.0.0.1:7070 --deadline 300ms --explain
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --max-loss 1 --weights kilobyte=20ms
-  isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --weights accuracy=50ms,kilobyte=2ms,joule=100ms
+  isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --weights kilobyte=2ms,joule=100ms
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --bytes-per-day 50MB --battery-floor 20%
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --log decisions.jsonl
   isthmus ask photo.jpg "what's the dog doing?" --cloud 127.0.0.1:7070 --route split@connector --no-local
@@ -71,9 +71,9 @@ power monitor, of the processor's own count (RAPL), or of a model, and it is sai
 Rules about the device, each only while it applies. --bytes-per-day counts whole requests, not the network's
 own headers, by UTC; what would pass it is not sent. Below --battery-floor, while nothing charges it, only the
 ways that take about the least joules are left (within a fifth, which is how well they are known), whatever
-that does to a deadline. Above --temperature-ceiling only those are left that the device itself works the least
-for: waiting heats it least, and a cut far along the chain or a local answer most. Where one way is left it
-is taken, however hot: a device that can answer answers, and a lost cloud is replaced all the same.
+that does to a deadline. Above --temperature-ceiling only those are left that the device itself works the
+least for: waiting heats it least, a local answer most. Where one way is left it is taken, however hot: a
+device that can answer answers, and a lost cloud is replaced all the same.
 
 A log (--log FILE) gets a line of JSON for each answer: what was predicted and what it took, the arm and those
 that came next; no question, no picture, no answer. Only its owner can read it. At 10 MB it is renamed to
