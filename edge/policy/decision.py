@@ -34,6 +34,7 @@ class Request:
     # accuracy of what the cloud keeps of this frame; None if it keeps nothing
     cached_accuracy: float | None = None
     tiles: int = 1  # that the picture becomes
+    rate: float = 0.0  # requests a second that this device is asked
     # payloads of this camera, in those of the report's pictures, by the arm's name
     sizes: Mapping[str, float] = field(default_factory=dict)
 

@@ -3,7 +3,12 @@
 Each arm's time is predicted from measured parts (protos/costs) as a distribution, the arms that break a rule
 are dropped, and the best of the rest wins by what it costs on average:
 
-    score = w_ms total + w_point (points lost beyond noise) + w_kB kilobytes + w_J joules  (less is better)
+    score = w_ms (total + delay of others) + w_point (points lost beyond noise) + w_kB kilobytes + w_J joules
+
+Less is better. What keeps the device or its link busy for s seconds delays those that wait already, which is
+as many as came while this request waited, and those that come meanwhile: s (rate waited + rate s / 2) seconds
+in all, the marginal cost of a queue (Vickrey 1969). Without it a device that is asked more than it can do
+would go on in the way that is the fastest for a request alone.
 
 A deadline is to be met with a stated probability. If it rules out every arm, the one most likely to meet it
 is taken: an answer that comes late is worth more than none.
@@ -89,10 +94,12 @@ class _Predictor:
         here = cost.head + cost.encode + (0.0 if arm.remote else cost.generate)
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + network
+        sending = network - states.mean_ms(0) if cost.bytes_up else 0.0
+        delay = self._delay_of_others(here + sending)
         gained = here * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
         gained += network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL))
         joules = self._joules(arm, here, total, cost.bytes_up)
-        score = self._score(arm, total, cost.bytes_up, joules)
+        score = self._score(arm, total + delay, cost.bytes_up, joules)
         return Predicted(
             arm=arm,
             head=cost.head,
@@ -114,6 +121,9 @@ class _Predictor:
         busy = self.request.spent_ms + here
         return self.power.joules(busy, total - busy, size, remote=arm.remote)
 
+    def _delay_of_others(self, busy_ms: float) -> float:
+        return busy_ms * self.request.rate * (self.request.spent_ms + busy_ms / 2) / 1000
+
     def _in_time(self, states: LinkStates, cost: Cost, spread_ms: float) -> float:
         limit = self.request.rules.deadline_ms
         if limit is None:
@@ -121,10 +131,10 @@ class _Predictor:
         left = limit - self.request.spent_ms - cost.beside_network
         return states.within(cost.bytes_up, left, spread_ms)
 
-    def _score(self, arm: Arm, total_ms: float, size: int, joules: float) -> float:
+    def _score(self, arm: Arm, delay_ms: float, size: int, joules: float) -> float:
         weights = self.request.weights
         return (
-            weights.millisecond * total_ms
+            weights.millisecond * delay_ms
             + weights.accuracy_point * arm.loss
             + weights.kilobyte * size / 1000
             + weights.joule * joules

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from edge.costs.device_times import DeviceTimes
 from edge.costs.factors import SIZES, Factors
 from edge.link.link import Link
+from edge.policy.arrivals import ArrivalRate
 from edge.policy.decision import Decision, Request
 from edge.policy.policy import decide
 from edge.policy.trials import TRIALS, Trials
@@ -62,7 +63,7 @@ class Router:
         """`remote`: there is a cloud; `trials`: the share of requests that may try what is not known well."""
         self._manifest, self._measured, self._device = manifest, measured, device
         self._link, self._remote, self._network_seconds = link, remote, network_seconds
-        self._trials = Trials(trials)
+        self._trials, self._rate = Trials(trials), ArrivalRate()
         self._mean_bytes = {arm.name: arm.mean_bytes for arm in arms_of(manifest, measured, remote=remote)}
         self._sizes = Factors(list(self._mean_bytes), SIZES)
         # frame digest: accuracy of what the cloud keeps of it
@@ -73,10 +74,11 @@ class Router:
         """The arm to take. Raises UnknownName, NoRoute."""
         link = self._link.snapshot(now) if self._remote else None
         cloud, device, last = self._link.cloud(now), self._device.profile(now), self._last_arm
+        self._rate.arrived(now - request.spent_ms / 1000)
         sizes = {name: self._sizes.factor(name, now).median for name in self._mean_bytes}
         free = request.rules.route == AUTO
         decision = decide(
-            replace(request, sizes=sizes),
+            replace(request, sizes=sizes, rate=self._rate.mean(now)),
             device,
             link,
             cloud,

@@ -22,8 +22,9 @@ class IsthmusPolicy(DecisionPolicy):
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         link = Link(scenario.bundle, jitter=Random(0).random)
-        times = DeviceTimes(DeviceProfile.from_bundle(scenario.bundle))
-        self._router = Router(scenario.manifest, scenario.measured, times, link)
+        bundle = scenario.bundle
+        times = DeviceTimes(DeviceProfile.from_bundle(bundle))
+        self._router = Router(bundle.manifest, bundle.measurements, times, link)
 
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken | None:
         del outlook

@@ -392,6 +392,7 @@ def test_explain_gives_a_row_for_every_arm_the_chosen_first() -> None:
         never_upload=st.booleans(),
         never_leave_device=st.booleans(),
         allow_local=st.booleans(),
+        max_loss=st.none() | st.floats(0, 6),
         route=st.sampled_from(["auto", "local", "split", "split@connector", "upload", "upload@webp-50"]),
     ),
     link=st.none() | st.builds(link_of, st.floats(1e3, 1e10), st.floats(0.1, 5000), st.booleans()),
@@ -419,4 +420,16 @@ def test_the_chosen_arm_never_breaks_a_rule(
     assert rules.allow_local or arm.kind != "local"
     assert link is not None or arm.kind == "local"
     assert arm.fits(rules.route)
+    assert rules.max_loss is None or arm.loss <= rules.max_loss
     assert decision.late or rules.deadline_ms is None or decision.chosen.total_ms <= rules.deadline_ms
+
+
+def test_a_busy_device_takes_a_way_that_keeps_it_less_busy() -> None:
+    fast = Weights(accuracy_point=0.0)
+    idle = choose(Rules(never_upload=True), LinkEstimate.steady(110e3, 60.0), weights=fast)
+    busy = choose(
+        Rules(never_upload=True), LinkEstimate.steady(110e3, 60.0), weights=fast, rate=10.0, spent_ms=500.0
+    )
+    assert idle.arm.kind == "local"
+    assert busy.arm.remote
+    assert busy.chosen.total_ms - 500 > idle.chosen.total_ms

@@ -45,6 +45,16 @@ def test_options_stand_anywhere(words: str) -> None:
     assert (found.deadline, found.json) == (300, True)
 
 
+@pytest.mark.parametrize(
+    "words", ["--rate 1 2 --json a.png", "a.png --json --rate 1 2", "--rate 1 2 -- a.png"]
+)
+def test_an_option_of_several_values_takes_all_up_to_the_next_option(words: str) -> None:
+    parser = described()
+    parser.add_argument("--rate", type=float, nargs="+")
+    found = parser.parse_args(words.split())
+    assert (found.rate, found.image, found.json) == ([1.0, 2.0], "a.png", "--json" in words)
+
+
 def test_what_begins_with_a_dash_goes_behind_a_double_dash() -> None:
     found = described().parse_args(["a.png", "--json", "--", "--why", "-x"])
     assert (found.question, found.json) == (["--why", "-x"], True)
