@@ -36,12 +36,12 @@ class Way:
 
     arm: str
     remote: bool
-    loss: float  # points of accuracy beyond noise
+    score: float  # what was expected of it by the weights; less is better
     predicted: Figures
 
     @classmethod
     def of(cls, p: Predicted) -> Self:
-        return cls(p.arm.name, p.arm.remote, p.arm.loss, {name: getattr(p, name) for name in STAGES})
+        return cls(p.arm.name, p.arm.remote, p.score, {name: getattr(p, name) for name in STAGES})
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _belief(link: LinkEstimate | None) -> dict[str, float]:
 
 def _way(fields: Mapping[str, Any]) -> Way:
     way = Way(**fields)
-    _check({**way.predicted, "loss": way.loss})
+    _check({**way.predicted, "score": way.score})
     if not isinstance(way.arm, str) or set(way.predicted) != set(STAGES):
         raise ValueError("a way without its name or its stages")
     return way

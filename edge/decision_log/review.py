@@ -92,18 +92,14 @@ def _ratio(predicted: Mapping[str, float], real: Mapping[str, float], names: Seq
 
 def _regret(record: Record) -> float:
     """By how much the best of the others would have been better, in the milliseconds of the weights."""
-    others = [_score(record, way, replayed_ms(record, way)) for way in record.others]
-    return max(_score(record, record.chosen, replayed_ms(record, record.chosen)) - min(others), 0.0)
+    best = min(_score(record, way) for way in record.others)
+    return max(_score(record, record.chosen) - best, 0.0)
 
 
-def _score(record: Record, way: Way, total_ms: float) -> float:
-    worth = record.weights
-    return (
-        worth["millisecond"] * total_ms
-        + worth["accuracy_point"] * way.loss
-        + worth["kilobyte"] * way.predicted["bytes_up"] / 1000
-        + worth["joule"] * way.predicted["joules"]
-    )
+def _score(record: Record, way: Way) -> float:
+    """As it was decided by, but for the time, which is replayed."""
+    late_ms = replayed_ms(record, way) - way.predicted["total_ms"]
+    return way.score + record.weights["millisecond"] * late_ms
 
 
 def _stage(stage: str, records: Sequence[Record]) -> StageReview | None:

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edge.policy.decision import CHOSEN, Decision, Predicted, Request
+from edge.policy.decision import CHOSEN, Decision, Predicted, Request, Weights
 from edge.policy.limits import limited
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of, check_route
@@ -66,7 +66,7 @@ def decide(
     allowed = [p for p in judged if p.allowed]
     if not allowed:
         raise _no_route(request.rules, judged, link)
-    decision = _choose(request.rules, allowed, judged, last, trial=trial)
+    decision = _choose(request, allowed, judged, last, trial=trial)
     decision = replace(decision, measure=measured.measure)
     outage = link.outage if link else ""
     return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
@@ -147,9 +147,14 @@ def _gain(doubt: float) -> float:
 
 
 def _choose(
-    rules: Rules, allowed: Sequence[Predicted], judged: Sequence[Predicted], last: str | None, *, trial: bool
+    request: Request,
+    allowed: Sequence[Predicted],
+    judged: Sequence[Predicted],
+    last: str | None,
+    *,
+    trial: bool,
 ) -> Decision:
-    timely = [p for p in allowed if p.in_time >= rules.confidence]
+    timely = [p for p in allowed if p.in_time >= request.rules.confidence]
     known = _steady(timely, last) if timely else _likeliest(allowed)
     affordable = [p for p in timely if p is not known and p.score <= _WORST_TRIAL * known.score]
     tried = min(affordable, key=lambda p: p.hopeful, default=known)
@@ -157,7 +162,7 @@ def _choose(
     best = tried if trial else known
     chosen = replace(best, verdict=CHOSEN)
     arms = tuple(
-        chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, rules)) for p in judged
+        chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, request)) for p in judged
     )
     return Decision(chosen, arms, late=chosen.in_time < _LIKELY, trial=trial)
 
@@ -175,25 +180,34 @@ def _steady(timely: Sequence[Predicted], last: str | None) -> Predicted:
     return kept if best.arm.hysteresis and best.score >= kept.score * (1 - KEEP) else best
 
 
-def _lost(loser: Predicted, best: Predicted, rules: Rules) -> str:
+def _lost(loser: Predicted, best: Predicted, request: Request) -> str:
+    rules = request.rules
     if rules.deadline_ms is not None and loser.in_time < rules.confidence:
         return _untimely(loser, rules.deadline_ms, rules.confidence)
     if loser.score <= best.score * (1 - KEEP):
         return "best by what is known; another way was tried"
     if loser.score <= best.score:
         return f"not better by the {KEEP:.0%} that a change of arm needs"
-    return _worse(loser, best)
+    return _worse(loser, best, request.weights)
 
 
-def _worse(loser: Predicted, best: Predicted) -> str:
-    """The first thing by which it is worse."""
-    if loser.total_ms > best.total_ms:
-        return f"{loser.total_ms - best.total_ms:.0f} ms slower"
-    if loser.arm.loss > best.arm.loss:
-        return f"worse score: loses {loser.arm.loss:.1f} points beyond noise, not {best.arm.loss:.1f}"
-    if loser.bytes_up > best.bytes_up:
-        return f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}"
-    return f"worse score: {loser.joules:.3g} J, not {best.joules:.3g} J"
+def _worse(loser: Predicted, best: Predicted, weights: Weights) -> str:
+    """What most of its worse score is for."""
+    slower = loser.total_ms - best.total_ms
+    reasons = {
+        f"{slower:.0f} ms slower": weights.millisecond * slower,
+        f"worse score: loses {loser.arm.loss:.1f} points beyond noise, not {best.arm.loss:.1f}": (
+            weights.accuracy_point * (loser.arm.loss - best.arm.loss)
+        ),
+        f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}": (
+            weights.kilobyte * (loser.bytes_up - best.bytes_up) / 1000
+        ),
+        f"worse score: {loser.joules:.3g} J, not {best.joules:.3g} J": (
+            weights.joule * (loser.joules - best.joules)
+        ),
+    }
+    why = max(reasons, key=lambda reason: reasons[reason])
+    return why if reasons[why] > 0 else "worse score: keeps others waiting for longer"
 
 
 def _untimely(loser: Predicted, limit: float, confidence: float) -> str:
