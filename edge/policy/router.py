@@ -37,8 +37,8 @@ _REASONS: dict[type[IsthmusError], str] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that brought no answer: the bytes that it sent, how long it was waited for, and whether anything
-    came back.
+    """A call that brought no answer: the bytes of it that left the device, at most; how long it was waited
+    for; whether anything came back.
     """
 
     error: IsthmusError
@@ -88,6 +88,7 @@ class Router:
             self._measured,
             last=last,
             trial=free and self._trials.due(),
+            power=self._device.power(now),
         )
         self._trials.count(decision.trial)
         if free and not decision.trial:
@@ -157,6 +158,12 @@ class Router:
     def learn_device(self, parts: Mapping[str, float], now: float) -> None:
         """The device's own parts took so many milliseconds, in the profile's units."""
         self._device.observe(parts, now)
+
+    def learn_energy(
+        self, joules: float, busy_ms: float, waiting_ms: float, sent: int, now: float, *, remote: bool
+    ) -> None:
+        """An answer took so much energy; `remote`: it came from a cloud."""
+        self._device.observe_energy(joules, busy_ms, waiting_ms, sent, now, remote=remote)
 
     def learn_size(self, arm: Arm, payload_bytes: int, tiles: int, now: float) -> None:
         """What an arm sent of a picture in so many tiles."""

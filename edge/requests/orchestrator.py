@@ -9,15 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from edge.costs.device_times import DeviceTimes
-from edge.link.client import Cloud
+from edge.link.client import Cloud, bytes_left
 from edge.link.cloud_call import CloudCall
 from edge.link.link import Link
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Decision, Request, Weights
 from edge.policy.router import NETWORK_SECONDS, Failure, Router
+from edge.power.meter import Measurement
 from edge.requests.answer import Answer, LabelScore
 from edge.requests.device import Device
+from edge.requests.machine import Machine
 from edge.requests.question import Prepared, Question
 from edge.requests.sender import DeviceSender
 from edge.requests.trace import AnswerText, Trace, ignore_text
@@ -44,6 +46,7 @@ class RequestState:
     prepared: Prepared
     output: AnswerText
     frame: str | None  # what the cloud calls the frame that it keeps of this picture
+    energy: Measurement
     trace: Trace = field(default_factory=Trace)
     head: HeadOutput | None = None  # the farthest boundary that the head has come to
     encoded: EncodedFrame | None = None  # the features that were sent last
@@ -55,7 +58,8 @@ class Orchestrator:
     """Answers questions about pictures, one at a time; not for several threads at once.
 
     `client` is None where there is no cloud; `link` is what is known of the way to it, and `times` of this
-    device beside its profile, nothing if they are not given.
+    device beside its profile, nothing if they are not given. `machine` measures energy, and knows what rules
+    about the device ask for.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Orchestrator:
         profile: DeviceProfile,
         link: Link | None = None,
         times: DeviceTimes | None = None,
+        machine: Machine | None = None,
         *,
         threads: int = 1,
         provider: str = "",
@@ -72,11 +77,11 @@ class Orchestrator:
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
         self._bundle, self._client, self._clock = bundle, client, clock
-        self._device = Device(bundle, threads, clock, provider)
+        self._device, self._machine = Device(bundle, threads, clock, provider), machine or Machine()
         self._router = Router(
             bundle.manifest,
             bundle.measurements,
-            times or DeviceTimes(profile, clock()),
+            times or DeviceTimes(profile, clock(), self._machine.meter.power),
             link or Link(bundle, clock()),
             remote=client is not None,
             network_seconds=network_seconds,
@@ -113,10 +118,12 @@ class Orchestrator:
         arrived, asked = self._clock(), generation or pb.Generation()
         identity = secrets.token_hex(6)
         given = Question(identity, arrived, picture, question, rules, weights, asked, names, embeddings)
-        state = RequestState(given, self._device.prepare(given), AnswerText(on_text, on_restart), frame)
-        state.trace.add("preprocess", state.prepared.milliseconds)
-        decision = self._decide(state)
-        return self._act(state, decision)
+        with self._machine.meter.measure() as energy:
+            prepared, output = self._device.prepare(given), AnswerText(on_text, on_restart)
+            state = RequestState(given, prepared, output, frame, energy)
+            state.trace.add("preprocess", prepared.milliseconds)
+            decision = self._decide(state)
+            return self._act(state, decision)
 
     def _decide(self, state: RequestState) -> Decision:
         now = self._clock()
@@ -126,6 +133,7 @@ class Orchestrator:
         question, frame = state.question, state.frame
         return Request(
             rules=question.rules,
+            conditions=self._machine.conditions(question.rules),
             weights=question.weights,
             question_bytes=question.bytes,
             tokens=self._tokens(question),
@@ -171,17 +179,21 @@ class Orchestrator:
     def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
         call = CloudCall(self._build(state, decision.arm), self._clock)
         seconds = self._patience(state, decision)
-        state.trace.bytes_up += call.sent
+        self._machine.reserve(call.sent, state.question.rules)
         self._router.begin(decision, call.sent, self._clock())
         try:
             done = call.run(client, seconds, state.output.emit)
         except IsthmusError as error:
+            left = bytes_left(call.request, error)
+            self._machine.give_back(call.sent - left)
+            state.trace.bytes_up += left
             state.trace.add("lost", call.waited_ms())
-            failure = Failure(error, call.sent, call.waited_ms(), call.first_reply is not None)
+            failure = Failure(error, left, call.waited_ms(), call.first_reply is not None)
             self._router.learn_failure(decision, failure, self._clock())
             raise
         finally:
             self._router.end(decision)
+        state.trace.bytes_up += call.sent
         self._learn(state, decision, call, done)
         state.scores = done.scores
         return self._answered(state, decision, decision.arm.name, done.tokens, done.frame)
@@ -240,6 +252,7 @@ class Orchestrator:
         question, trace, output = state.question, state.trace, state.output
         total, limit = question.spent_ms(self._clock()), question.rules.deadline_ms
         trace.milliseconds["total"] = total
+        joules = self._energy(state, total, remote=route != LOCAL)
         return Answer(
             text=output.text,
             route=route,
@@ -250,6 +263,19 @@ class Orchestrator:
             stages=trace.in_order(),
             fallback=output.fallback,
             late=limit is not None and total > limit,
+            joules=joules,
+            energy_source=self._machine.meter.words,
             frame=frame,
             label_scores=tuple(LabelScore(s.label, s.probability, s.similarity) for s in state.scores),
         )
+
+    def _energy(self, state: RequestState, total_ms: float, *, remote: bool) -> float:
+        """Joules of an answer that is complete. One that came another way than decided teaches nothing."""
+        trace, joules = state.trace, state.energy.joules(state.trace.bytes_up)
+        if state.output.fallback is None:
+            busy_ms = trace.busy_ms(remote=remote)
+            waiting_ms = max(total_ms - busy_ms, 0.0)
+            self._router.learn_energy(
+                joules, busy_ms, waiting_ms, trace.bytes_up, self._clock(), remote=remote
+            )
+        return joules

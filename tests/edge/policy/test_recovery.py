@@ -58,7 +58,7 @@ class World:
         decisions = []
         for _ in range(times):
             self.now += every
-            decision = self.router.decide(Request(self.rules, FAST, tokens=TOKENS), self.now)
+            decision = self.router.decide(Request(self.rules, weights=FAST, tokens=TOKENS), self.now)
             self._answer(decision)
             decisions.append(decision)
         return [decision.arm.name for decision in decisions if not decision.trial]

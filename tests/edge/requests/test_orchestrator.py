@@ -175,6 +175,15 @@ def test_a_lost_cloud_becomes_a_local_answer_that_says_why(bundle: Bundle, loss:
     assert answer.bytes_up == cloud.requests[0].ByteSize()
 
 
+def test_a_question_to_nobody_sends_no_byte(bundle: Bundle) -> None:
+    with CloudClient("127.0.0.1:1") as client:
+        device = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
+        answer = device.answer(PICTURE, QUESTION, SPLIT, generation=pb.Generation(max_tokens=2))
+    assert answer.route == "local"
+    assert answer.payload_bytes > 0
+    assert answer.bytes_up == 0
+
+
 @pytest.mark.parametrize("loss", LOST)
 def test_a_lost_cloud_is_an_error_where_local_answers_are_not_allowed(bundle: Bundle, loss: str) -> None:
     script, kind = LOST[loss]
