@@ -167,6 +167,8 @@ def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[tuple
         config.times_file(bundle.digest, threads, provider),
     )
     machine = Machine(count=ByteCount(config.bytes_file(), time.time))
+    for words in machine.without_effect(_rules(options)):
+        _note(f"a rule has no effect: {words}", "yellow")
     times = DeviceTimes(profile, time.monotonic(), machine.meter.power)
     times.load(kept, time.monotonic(), time.time())
     with _cloud(bundle, options) as (client, link):
