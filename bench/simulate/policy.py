@@ -65,6 +65,14 @@ class DecisionPolicy(ABC):
         """Seconds, where no deadline ends it before."""
         return NETWORK_SECONDS + 2 * max_tokens * self.scenario.cloud.token_ms / 1000
 
+    def begin(self, taken: Taken, sent: int, now: float) -> None:
+        """A call begins."""
+        del taken, sent, now
+
+    def end(self, taken: Taken) -> None:
+        """It is over, however it ended."""
+        del taken
+
     def learn(self, taken: Taken, sent: int, network_ms: float, done: pb.Done, now: float) -> None:
         """A call was answered."""
         del taken, sent, network_ms, done, now

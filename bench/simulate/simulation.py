@@ -128,6 +128,7 @@ class Simulation:
             self._fall_back(request)
             return
         key = request.arrival.number
+        self._policy.begin(taken, request.cost.bytes_up, now)
         self._calls[key] = request
         request.place = "uplink"
         request.events = [self._events.after(seconds, lambda: self._give_up(request))]
@@ -194,6 +195,7 @@ class Simulation:
 
     def _close(self, request: _Pending) -> None:
         """The call is over."""
+        self._policy.end(_taken(request))
         del self._calls[request.arrival.number]
         for event in request.events:
             event.cancel()

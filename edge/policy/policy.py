@@ -5,10 +5,10 @@ are dropped, and the best of the rest wins by what it costs on average:
 
     score = w_ms (total + delay of others) + w_point (points lost beyond noise) + w_kB kilobytes + w_J joules
 
-Less is better. What keeps the device or its link busy for s seconds delays those that wait already, which is
-as many as came while this request waited, and those that come meanwhile: s (rate waited + rate s / 2) seconds
-in all, the marginal cost of a queue (Vickrey 1969). Without it a device that is asked more than it can do
-would go on in the way that is the fastest for a request alone.
+Less is better. What keeps the device busy for s seconds delays those that wait already, as many as came while
+this request waited, and those that come meanwhile: s (rate waited + rate s / 2) seconds in all, the marginal
+cost of a queue (Vickrey 1969); likewise what keeps its link busy. Without it a device that is asked more than
+it can do would go on in the way that is the fastest for a request alone.
 
 A deadline is to be met with a stated probability. If it rules out every arm, the one most likely to meet it
 is taken: an answer that comes late is worth more than none.
@@ -33,7 +33,7 @@ from protos.errors import NoRoute
 _HOPEFUL = 0.1  # the quantile that a link is hoped to be at
 _LIKELY = 0.5  # to meet a deadline; less is called late
 _AS_LIKELY = 0.02
-_WORST_TRIAL = 2.0  # what a trial may be expected to cost, in what the best costs
+_WORST_TRIAL = 1.5  # what a trial may be expected to cost, in what the best costs
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 _NAMED = 3
 
@@ -95,7 +95,7 @@ class _Predictor:
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + network
         sending = network - states.mean_ms(0) if cost.bytes_up else 0.0
-        delay = self._delay_of_others(here + sending)
+        delay = self._delay_of_others(here, self.request.spent_ms) + self._delay_of_others(sending, 0.0)
         gained = here * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
         gained += network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL))
         joules = self._joules(arm, here, total, cost.bytes_up)
@@ -121,8 +121,8 @@ class _Predictor:
         busy = self.request.spent_ms + here
         return self.power.joules(busy, total - busy, size, remote=arm.remote)
 
-    def _delay_of_others(self, busy_ms: float) -> float:
-        return busy_ms * self.request.rate * (self.request.spent_ms + busy_ms / 2) / 1000
+    def _delay_of_others(self, busy_ms: float, waited_ms: float) -> float:
+        return busy_ms * self.request.rate * (waited_ms + busy_ms / 2) / 1000
 
     def _in_time(self, states: LinkStates, cost: Cost, spread_ms: float) -> float:
         limit = self.request.rules.deadline_ms

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from edge.costs.device_times import DeviceTimes
 from edge.costs.factors import SIZES, Factors
 from edge.link.link import Link
+from edge.link.uplink import UnderWay
 from edge.policy.arrivals import ArrivalRate
 from edge.policy.decision import Decision, Request
 from edge.policy.policy import decide
@@ -68,11 +69,12 @@ class Router:
         self._sizes = Factors(list(self._mean_bytes), SIZES)
         # frame digest: accuracy of what the cloud keeps of it
         self._cached: OrderedDict[str, float] = OrderedDict()
+        self._under_way: dict[int, UnderWay] = {}  # by the decision that began it
         self._last_arm: str | None = None
 
     def decide(self, request: Request, now: float) -> Decision:
         """The arm to take. Raises UnknownName, NoRoute."""
-        link = self._link.snapshot(now) if self._remote else None
+        link = self._link.snapshot(now, list(self._under_way.values())) if self._remote else None
         cloud, device, last = self._link.cloud(now), self._device.profile(now), self._last_arm
         self._rate.arrived(now - request.spent_ms / 1000)
         sizes = {name: self._sizes.factor(name, now).median for name in self._mean_bytes}
@@ -126,6 +128,16 @@ class Router:
         else:
             allowed = max(slow + _SLOWER * working + local_ms, _LEAST_PATIENCE_MS) + answer
         return min(allowed, longest) / 1000
+
+    def begin(self, decision: Decision, sent: int, now: float) -> None:
+        """The call that a decision led to begins, with so many bytes."""
+        chosen = decision.chosen
+        working_ms = chosen.queue + chosen.cloud + chosen.generate
+        self._under_way[id(decision)] = UnderWay(sent, now, working_ms)
+
+    def end(self, decision: Decision) -> None:
+        """That call is over, however it ended."""
+        self._under_way.pop(id(decision), None)
 
     def tokens(self, max_tokens: int) -> float:
         """How long an answer of at most so many tokens is likely to be."""

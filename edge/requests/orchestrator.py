@@ -180,6 +180,7 @@ class Orchestrator:
         call = CloudCall(self._build(state, decision.arm), self._clock)
         seconds = self._patience(state, decision)
         self._machine.reserve(call.sent, state.question.rules)
+        self._router.begin(decision, call.sent, self._clock())
         try:
             done = call.run(client, seconds, state.output.emit)
         except IsthmusError as error:
@@ -190,6 +191,8 @@ class Orchestrator:
             failure = Failure(error, left, call.waited_ms(), call.first_reply is not None)
             self._router.learn_failure(decision, failure, self._clock())
             raise
+        finally:
+            self._router.end(decision)
         state.trace.bytes_up += call.sent
         self._learn(state, decision, call, done)
         state.scores = done.scores

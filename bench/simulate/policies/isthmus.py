@@ -44,6 +44,12 @@ class IsthmusPolicy(DecisionPolicy):
             _decision(taken), request.rules, request.spent_ms, now, max_tokens=max_tokens, local_ms=local_ms
         )
 
+    def begin(self, taken: Taken, sent: int, now: float) -> None:
+        self._router.begin(_decision(taken), sent, now)
+
+    def end(self, taken: Taken) -> None:
+        self._router.end(_decision(taken))
+
     def learn(self, taken: Taken, sent: int, network_ms: float, done: pb.Done, now: float) -> None:
         self._router.learn(_decision(taken), sent, network_ms, done, now)
 
