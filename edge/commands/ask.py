@@ -63,10 +63,11 @@ Routes: auto, local, split, split@CUT, split@CUT/CODEC, upload, upload@FORMAT-QU
 replaced by a local answer, which says so; --no-local makes it an error. What is learned of the link is
 remembered for the next question.
 
-Weights put everything in milliseconds: `kilobyte=20ms` takes the way that is 20 ms slower where it sends a
-kilobyte less, so that a megabyte which costs money is worth 1000 times that; `joule=100ms` does the same for
-a joule of the device, and `accuracy=50ms` for a point of accuracy beyond noise. Joules are of a Jetson's
-power monitor, of the processor's own count (RAPL), or of a model, and it is said which.
+Weights put everything in time: with `kilobyte=20ms` the way is taken that sends a kilobyte less, if it is at
+most 20 ms slower; with `joule=100ms` likewise for a joule of the device, with `accuracy=50ms` for a point of
+accuracy beyond noise. Money: where a megabyte costs a cent, and a second of waiting a tenth of one, a
+kilobyte is worth 10ms. Joules are of a Jetson's power monitor, of the processor's own count (RAPL), or of a
+model, and it is said which.
 
 Rules about the device, each only while it applies. --bytes-per-day counts whole requests, not the network's
 own headers, by UTC; what would pass it is not sent. Below --battery-floor, while nothing charges it, only the
@@ -167,6 +168,8 @@ def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[tuple
         config.times_file(bundle.digest, threads, provider),
     )
     machine = Machine(count=ByteCount(config.bytes_file(), time.time))
+    for words in machine.without_effect(_rules(options)):
+        _note(f"a rule has no effect: {words}", "yellow")
     times = DeviceTimes(profile, time.monotonic(), machine.meter.power)
     times.load(kept, time.monotonic(), time.time())
     with _cloud(bundle, options) as (client, link):

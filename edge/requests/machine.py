@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from edge.link.byte_count import ByteCount
-from edge.power.battery import discharging_percent
+from edge.power.battery import discharging_percent, has_battery
 from edge.power.meter import SYSFS, open_meter
 from edge.power.temperature import hottest_celsius
 from protos.arms.rules import Conditions, Rules
@@ -16,6 +16,16 @@ class Machine:
     def __init__(self, sysfs: Path = SYSFS, count: ByteCount | None = None) -> None:
         self._sysfs, self._count = sysfs, count or ByteCount(None, time.time)
         self.meter = open_meter(sysfs)
+
+    def without_effect(self, rules: Rules) -> list[str]:
+        """Of the rules that are set, what this machine has nothing to hold them against."""
+        missing = {
+            "--battery-floor: no battery is found": rules.battery_floor is not None
+            and not has_battery(self._sysfs),
+            "--temperature-ceiling: no thermal zone is found": rules.temperature_ceiling is not None
+            and hottest_celsius(self._sysfs) is None,
+        }
+        return [words for words, absent in missing.items() if absent]
 
     def conditions(self, rules: Rules) -> Conditions:
         """What these rules ask for. Raises RequestError for a count of bytes that is not known."""

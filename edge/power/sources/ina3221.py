@@ -5,6 +5,7 @@ The kernel (Documentation/hwmon/ina3221.rst) gives `inN_label`, `inN_input` in m
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -55,24 +56,27 @@ class Ina3221(EnergyMeter):
 
 
 class _Sampled:
-    """The area below the samples: trapezoids."""
+    """Instants and watts; joules are the area below them, by trapezoids."""
 
     def __init__(self, meter: Ina3221) -> None:
-        self._meter, self._joules = meter, 0.0
-        self._at, self._watts = monotonic(), meter.watts()
+        self._meter = meter
+        self._samples: list[tuple[float, float]] = []
+        self._sample()
 
     def follow(self, ended: Event) -> None:
         """Sample until it ends."""
         while not ended.wait(SAMPLE_SECONDS):
-            at, watts = monotonic(), self._meter.watts()
-            if watts is not None:
-                self._joules += self._since(at, watts)
-                self._at, self._watts = at, watts
+            self._sample()
 
     def joules(self, sent: int) -> float:
         del sent  # the rail feeds the radio too
-        watts = self._meter.watts()
-        return self._joules + (0.0 if watts is None else self._since(monotonic(), watts))
+        self._sample()
+        return sum(
+            (at - before) * (watts + watts_before) / 2
+            for (before, watts_before), (at, watts) in pairwise(sorted(self._samples))
+        )
 
-    def _since(self, at: float, watts: float) -> float:
-        return (at - self._at) * (watts if self._watts is None else (watts + self._watts) / 2)
+    def _sample(self) -> None:
+        at, watts = monotonic(), self._meter.watts()
+        if watts is not None:
+            self._samples.append((at, watts))

@@ -36,3 +36,10 @@ def test_a_request_is_counted_before_it_leaves_and_not_if_it_did_not(machine: Ma
     machine.give_back(0)
     machine.reserve(200, RULES)
     assert machine.conditions(RULES).sent_today == 200
+
+
+def test_rules_that_have_nothing_to_be_held_against_are_named(machine: Machine, tmp_path: Path) -> None:
+    assert machine.without_effect(RULES) == []
+    bare = Machine(tmp_path / "nothing")
+    assert len(bare.without_effect(RULES)) == 2
+    assert bare.without_effect(Rules()) == []
