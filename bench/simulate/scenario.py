@@ -108,13 +108,14 @@ def within(
     manifest: pb.Manifest, measured: pb.Measurements, max_loss: float
 ) -> tuple[pb.Manifest, pb.Measurements]:
     """The bundle with only the arms that lose at most so many points against the whole model; where none is
-    so good, with the best.
+    so good, with the best. Cascades are left out: a simulated answer has no confidence.
     """
-    best = max((arm.accuracy for arm in arms_of(manifest, measured)), default=0.0)
-    floor = min(measured.accuracy - max_loss, best)
     manifest_left, measured_left = pb.Manifest(), pb.Measurements()
     manifest_left.CopyFrom(manifest)
     measured_left.CopyFrom(measured)
+    measured_left.local.ClearField("calibration")
+    best = max((arm.accuracy for arm in arms_of(manifest, measured_left)), default=0.0)
+    floor = min(measured.accuracy - max_loss, best)
     for cut in manifest_left.cuts:
         kept = [codec for codec in cut.codecs if measured.cuts[cut.name].codecs[codec.name].accuracy >= floor]
         del cut.codecs[:]

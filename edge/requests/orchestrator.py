@@ -3,6 +3,7 @@
 The device never goes without an answer that it could give.
 """
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from edge.pictures.resampling import Picture
 from edge.policy.decision import Decision, Request, Weights
 from edge.policy.router import NETWORK_SECONDS, Failure, Router
 from edge.requests.answer import Answer, LabelScore
-from edge.requests.device import Device
+from edge.requests.device import Device, LocalAnswer
 from edge.requests.question import Prepared, Question
 from edge.requests.sender import DeviceSender
 from edge.requests.trace import AnswerText, Trace, ignore_text
@@ -49,6 +50,9 @@ class RequestState:
     encoded: EncodedFrame | None = None  # the features that were sent last
     key_frame: bool = False  # code no features against another frame's
     scores: Sequence[pb.Score] = ()
+    decision: Decision | None = None
+    local: LocalAnswer | None = None  # the device's own answer
+    escalated: bool = False  # it was not sure enough to be given
 
 
 class Orchestrator:
@@ -115,12 +119,12 @@ class Orchestrator:
         given = Question(identity, arrived, picture, question, rules, weights, asked, names, embeddings)
         state = RequestState(given, self._device.prepare(given), AnswerText(on_text, on_restart), frame)
         state.trace.add("preprocess", state.prepared.milliseconds)
-        decision = self._decide(state)
-        return self._act(state, decision)
+        return self._act(state, self._decide(state))
 
     def _decide(self, state: RequestState) -> Decision:
         now = self._clock()
-        return self._router.decide(self._known(state, now), now)
+        state.decision = self._router.decide(self._known(state, now), now)
+        return state.decision
 
     def _known(self, state: RequestState, now: float) -> Request:
         question, frame = state.question, state.frame
@@ -137,7 +141,9 @@ class Orchestrator:
 
     def _act(self, state: RequestState, decision: Decision) -> Answer:
         if not decision.arm.remote or self._client is None:
-            return self._answer_here(state, decision)
+            return self._answer_here(state)
+        if decision.arm.local_first:
+            return self._answer_first_here(state, decision)
         try:
             return self._ask(state, decision, self._client)
         except _ANSWERED_HERE_INSTEAD as error:
@@ -150,7 +156,7 @@ class Orchestrator:
             if not self._device.may_answer(state.question):
                 raise
             state.output.restart(str(error))
-            return self._answer_here(state, decision)
+            return self._answer_here(state)
 
     def _send_key_frame(self, state: RequestState) -> bool:
         """Code this frame against no other from now on; False if that is how it was sent already."""
@@ -160,13 +166,35 @@ class Orchestrator:
         state.key_frame = True
         return True
 
-    def _answer_here(self, state: RequestState, decision: Decision) -> Answer:
-        answer = self._device.answer(state.question, state.prepared, state.head, state.output.emit)
+    def _answer_here(self, state: RequestState) -> Answer:
+        if state.local is None:
+            state.local = self._run_local(state, state.output.emit)
+        elif not state.output.text:
+            state.output.emit(state.local.text)
+        if not state.escalated:
+            state.trace.add_all(state.local.milliseconds)
+        state.scores = state.local.scores
+        return self._answered(state, LOCAL, state.local.tokens, frame="")
+
+    def _answer_first_here(self, state: RequestState, decision: Decision) -> Answer:
+        """Answer here, and ask the cloud where that is not sure enough. Nothing is told of an answer before
+        it is accepted: words that are taken back are worse than words that come a moment later.
+        """
+        state.local = self._run_local(state, ignore_text)
+        if decision.arm.accepts(state.local.confidence or 0.0):
+            return self._answer_here(state)
+        state.escalated = True
+        taken = dict(state.local.milliseconds)
+        state.trace.add("head", taken.pop("head"))
+        state.trace.add("local", math.fsum(taken.values()))
+        return self._act(state, decision.escalated())
+
+    def _run_local(self, state: RequestState, emit: Callable[[str], None]) -> LocalAnswer:
+        answer = self._device.answer(state.question, state.prepared, state.head, emit)
+        state.head = answer.head
         self._router.learn_device(answer.parts, self._clock())
-        state.trace.add_all(answer.milliseconds)
-        state.scores = answer.scores
         self._router.learn_local(answer.tokens)
-        return self._answered(state, decision, LOCAL, answer.tokens, frame="")
+        return answer
 
     def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
         call = CloudCall(self._build(state, decision.arm), self._clock)
@@ -181,7 +209,7 @@ class Orchestrator:
             raise
         self._learn(state, decision, call, done)
         state.scores = done.scores
-        return self._answered(state, decision, decision.arm.name, done.tokens, done.frame)
+        return self._answered(state, decision.arm.name, done.tokens, done.frame)
 
     def _build(self, state: RequestState, arm: Arm) -> pb.InferRequest:
         """What an arm sends; the head and the coder run as far as it needs them."""
@@ -230,17 +258,16 @@ class Orchestrator:
         state.trace.add("network", network_ms)
         state.trace.add_all({name: getattr(stages, name) for name in _CLOUD_STAGES})
 
-    def _answered(
-        self, state: RequestState, decision: Decision, route: str, tokens: int, frame: str
-    ) -> Answer:
+    def _answered(self, state: RequestState, route: str, tokens: int, frame: str) -> Answer:
         """The answer is complete."""
+        assert state.decision
         question, trace, output = state.question, state.trace, state.output
         total, limit = question.spent_ms(self._clock()), question.rules.deadline_ms
         trace.milliseconds["total"] = total
         return Answer(
             text=output.text,
             route=route,
-            decision=decision,
+            decision=state.decision,
             payload_bytes=trace.payload_bytes,
             bytes_up=trace.bytes_up,
             tokens=tokens,
@@ -249,4 +276,6 @@ class Orchestrator:
             late=limit is not None and total > limit,
             frame=frame,
             label_scores=tuple(LabelScore(s.label, s.probability, s.similarity) for s in state.scores),
+            confidence=self._device.probability(state.local.confidence) if state.local else None,
+            escalated=state.escalated,
         )
