@@ -22,6 +22,7 @@ from splitter.nano.questions import Question
 ANSWERS, FEATURES = "answers", "features"  # what `isthmus split --measure` may ask for
 _Whole = Callable[[], Tensor]  # the image tokens that the whole model sees
 Outcome = TypeVar("Outcome")  # what an arm made of one question
+Given_contra = TypeVar("Given_contra", contravariant=True)  # the same, only taken
 
 
 class Measure(Protocol):
@@ -52,17 +53,17 @@ class ForcedDecoder(Protocol):
         """Its logits (len(answer), vocabulary) along an answer."""
 
 
-class Outcomes(Protocol[Outcome]):
+class Outcomes(Protocol[Given_contra]):
     """What became of each answer, so that answers of two arms can be mixed."""
 
     @property
     def owners(self) -> list[int]:
         """The picture that each is about."""
 
-    def agreeing(self, outcomes: Sequence[Outcome]) -> list[bool]:
+    def agreeing(self, outcomes: Sequence[Given_contra]) -> list[bool]:
         """Whether the answers are the whole model's, word for word."""
 
-    def scored(self, outcomes: Sequence[Outcome]) -> Score:
+    def scored(self, outcomes: Sequence[Given_contra]) -> Score:
         """All together."""
 
 
