@@ -39,3 +39,4 @@ class Answer:
     # the probability that the device's own answer is the whole model's; None where it gave none or knows none
     confidence: float | None = None
     escalated: bool = False  # the device answered first, and was not sure enough
+    hedge_ms: float = 0.0  # that the device worked on an answer of its own while it awaited the cloud's

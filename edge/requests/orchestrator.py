@@ -13,6 +13,7 @@ from edge.costs.device_times import DeviceTimes
 from edge.link.client import Cloud
 from edge.link.cloud_call import CloudCall
 from edge.link.link import Link
+from edge.link.reading import PendingCall, reading
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Decision, Request, Weights
@@ -28,7 +29,7 @@ from protos.arms.arm import Arm
 from protos.arms.rules import LOCAL, Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
-from protos.errors import CloudError, IsthmusError, RequestError, UnknownFrame, WrongBundle
+from protos.errors import CloudError, DeadlineError, IsthmusError, RequestError, UnknownFrame, WrongBundle
 from protos.labels import Labels
 
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
@@ -53,6 +54,21 @@ class RequestState:
     decision: Decision | None = None
     local: LocalAnswer | None = None  # the device's own answer
     escalated: bool = False  # it was not sure enough to be given
+    hedge_ms: float = 0.0  # that the device worked while it awaited the cloud
+
+
+class _Overtaken(Exception):
+    """The cloud's answer is whole: the device need not go on."""
+
+
+def _unless_answered(pending: PendingCall) -> Callable[[str], None]:
+    """Takes the text of the device's own answer, until the cloud's is whole."""
+
+    def emit(_: str) -> None:
+        if pending.answered:
+            raise _Overtaken
+
+    return emit
 
 
 class Orchestrator:
@@ -198,18 +214,45 @@ class Orchestrator:
 
     def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
         call = CloudCall(self._build(state, decision.arm), self._clock)
-        seconds = self._patience(state, decision)
+        hedge_ms = self._hedge_after_ms(state, decision)
+        seconds = self._patience(state, decision, hedged=hedge_ms is not None)
         state.trace.bytes_up += call.sent
         try:
-            done = call.run(client, seconds, state.output.emit)
+            if hedge_ms is None:
+                done = call.run(client, seconds, state.output.emit)
+            else:
+                done = self._hedged(state, call, client, seconds, hedge_ms)
         except IsthmusError as error:
-            state.trace.add("lost", call.waited_ms())
+            state.trace.add("lost", call.waited_ms() - state.hedge_ms)
             failure = Failure(error, call.sent, call.waited_ms(), call.first_reply is not None)
             self._router.learn_failure(decision, failure, self._clock())
             raise
         self._learn(state, decision, call, done)
         state.scores = done.scores
         return self._answered(state, decision.arm.name, done.tokens, done.frame)
+
+    def _hedged(
+        self, state: RequestState, call: CloudCall, client: Cloud, seconds: float, hedge_ms: float
+    ) -> pb.Done:
+        """The cloud's answer; if it is not whole in time, the device begins its own, and the first that is
+        whole counts. The other is cancelled; what the device works is counted.
+
+        Raises what the call raises, and DeadlineError where the device was first.
+        """
+        with reading(call, client, seconds) as pending:
+            if pending.pass_on(state.output.emit, hedge_ms / 1000):
+                return pending.finish(state.output.emit)
+            begun = self._clock()
+            try:
+                state.local = self._run_local(state, _unless_answered(pending))
+            except _Overtaken:
+                return pending.finish(state.output.emit)
+            finally:
+                state.hedge_ms = (self._clock() - begun) * 1000
+            if pending.answered:
+                return pending.finish(state.output.emit)
+            pending.check()
+            raise DeadlineError(f"the device was first, after {call.waited_ms():.0f} ms")
 
     def _build(self, state: RequestState, arm: Arm) -> pb.InferRequest:
         """What an arm sends; the head and the coder run as far as it needs them."""
@@ -226,19 +269,35 @@ class Orchestrator:
         self._router.learn_size(arm, payload.size, state.prepared.grid.tiles, now)
         return request
 
-    def _patience(self, state: RequestState, decision: Decision) -> float:
+    def _patience(self, state: RequestState, decision: Decision, *, hedged: bool) -> float:
         """Seconds that the call may take."""
-        question, now, reached = state.question, self._clock(), state.head.cut if state.head else None
-        tiles, tokens = state.prepared.grid.tiles, self._tokens(question)
-        local_ms = self._router.local_ms(tiles, reached, tokens, now)
+        question, now = state.question, self._clock()
         return self._router.patience(
             decision,
             question.rules,
             question.spent_ms(now),
             now,
             max_tokens=self._max_tokens(question),
-            local_ms=local_ms if self._device.may_answer(question) else None,
+            local_ms=self._local_ms(state, now),
+            hedged=hedged,
         )
+
+    def _hedge_after_ms(self, state: RequestState, decision: Decision) -> float | None:
+        """When the device is to begin an answer of its own beside the call; None: it is not, or has one."""
+        if state.local is not None:
+            return None
+        question, now = state.question, self._clock()
+        local_ms = self._local_ms(state, now)
+        return self._router.hedge_after_ms(decision, question.rules, question.spent_ms(now), local_ms, now)
+
+    def _local_ms(self, state: RequestState, now: float) -> float | None:
+        """What a local answer would still take; None where none may stand in."""
+        if not self._device.may_answer(state.question):
+            return None
+        if state.local is not None:
+            return 0.0
+        tiles, reached = state.prepared.grid.tiles, state.head.cut if state.head else None
+        return self._router.local_ms(tiles, reached, self._tokens(state.question), now)
 
     def _tokens(self, question: Question) -> float:
         """How many steps an answer takes: tokens, or labels to be read on the device."""
@@ -278,4 +337,5 @@ class Orchestrator:
             label_scores=tuple(LabelScore(s.label, s.probability, s.similarity) for s in state.scores),
             confidence=self._device.probability(state.local.confidence) if state.local else None,
             escalated=state.escalated,
+            hedge_ms=state.hedge_ms,
         )
