@@ -143,7 +143,7 @@ class MeasuredUpload(_message.Message):
     def __init__(self, format: _Optional[str] = ..., quality: _Optional[int] = ..., mean_bytes: _Optional[float] = ..., accuracy: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ..., scale: _Optional[float] = ..., encode_milliseconds: _Optional[float] = ...) -> None: ...
 
 class MeasuredLocal(_message.Message):
-    __slots__ = ("accuracy", "prefill_milliseconds", "token_milliseconds", "accuracy_low", "accuracy_high", "loss_error", "identical")
+    __slots__ = ("accuracy", "prefill_milliseconds", "token_milliseconds", "accuracy_low", "accuracy_high", "loss_error", "identical", "calibration")
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     PREFILL_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +151,7 @@ class MeasuredLocal(_message.Message):
     ACCURACY_HIGH_FIELD_NUMBER: _ClassVar[int]
     LOSS_ERROR_FIELD_NUMBER: _ClassVar[int]
     IDENTICAL_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
     accuracy: float
     prefill_milliseconds: float
     token_milliseconds: float
@@ -158,7 +159,62 @@ class MeasuredLocal(_message.Message):
     accuracy_high: float
     loss_error: float
     identical: float
-    def __init__(self, accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ...) -> None: ...
+    calibration: Calibration
+    def __init__(self, accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ...) -> None: ...
+
+class Calibration(_message.Message):
+    __slots__ = ("knots", "count", "auroc", "error", "cut", "codec", "cascades")
+    KNOTS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    AUROC_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    CASCADES_FIELD_NUMBER: _ClassVar[int]
+    knots: _containers.RepeatedCompositeFieldContainer[Knot]
+    count: int
+    auroc: float
+    error: float
+    cut: str
+    codec: str
+    cascades: _containers.RepeatedCompositeFieldContainer[Cascade]
+    def __init__(self, knots: _Optional[_Iterable[_Union[Knot, _Mapping]]] = ..., count: _Optional[int] = ..., auroc: _Optional[float] = ..., error: _Optional[float] = ..., cut: _Optional[str] = ..., codec: _Optional[str] = ..., cascades: _Optional[_Iterable[_Union[Cascade, _Mapping]]] = ...) -> None: ...
+
+class Knot(_message.Message):
+    __slots__ = ("raw", "agreement", "low", "high", "count")
+    RAW_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    raw: float
+    agreement: float
+    low: float
+    high: float
+    count: int
+    def __init__(self, raw: _Optional[float] = ..., agreement: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
+
+class Cascade(_message.Message):
+    __slots__ = ("escalated", "threshold", "accuracy", "accuracy_low", "accuracy_high", "loss_error", "identical", "kept", "kept_low")
+    ESCALATED_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_LOW_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_HIGH_FIELD_NUMBER: _ClassVar[int]
+    LOSS_ERROR_FIELD_NUMBER: _ClassVar[int]
+    IDENTICAL_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    KEPT_LOW_FIELD_NUMBER: _ClassVar[int]
+    escalated: float
+    threshold: float
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    loss_error: float
+    identical: float
+    kept: float
+    kept_low: float
+    def __init__(self, escalated: _Optional[float] = ..., threshold: _Optional[float] = ..., accuracy: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ..., kept: _Optional[float] = ..., kept_low: _Optional[float] = ...) -> None: ...
 
 class CloudCost(_message.Message):
     __slots__ = ("vision_milliseconds", "prefill_milliseconds", "token_milliseconds")

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from bench.network.conditions import Rate
 from edge.policy.decision import Weights
+from protos import bundle_pb2 as pb
 from protos.arms import arms_of
 from protos.arms.arm import Arm
 from protos.arms.rules import LOCAL, Rules, exceeds
@@ -45,10 +46,18 @@ class Scenario:
             )
 
     @cached_property
+    def measured(self) -> pb.Measurements:
+        """The bundle's, without what makes cascades: a simulated answer has no confidence."""
+        measured = pb.Measurements()
+        measured.CopyFrom(self.bundle.measurements)
+        measured.local.ClearField("calibration")
+        return measured
+
+    @cached_property
     def arms(self) -> tuple[Arm, ...]:
         """Every arm that may be taken."""
-        manifest, measured, rules = self.bundle.manifest, self.bundle.measurements, self.rules
-        arms = [arm for arm in arms_of(manifest, measured) if not exceeds(rules, arm.loss)]
+        rules, arms = self.rules, arms_of(self.bundle.manifest, self.measured)
+        arms = [arm for arm in arms if not exceeds(rules, arm.loss)]
         return tuple(arm for arm in arms if rules.allow_local or arm.kind != LOCAL)
 
     @property

@@ -24,7 +24,10 @@ class Cloud(Protocol):
     """The seam: what the orchestrator needs of a cloud."""
 
     def infer(self, request: pb.InferRequest, seconds: float) -> Generator[pb.InferReply, None, None]:
-        """Replies as they come, the last of them Done; errors of protos/errors.py."""
+        """Call at once; replies as they come, the last of them Done; errors of protos/errors.py."""
+
+    def cancel(self) -> None:
+        """End the call that began last: whoever reads its replies gets an error. From any thread."""
 
 
 class _Connection:
@@ -43,7 +46,7 @@ class _Connection:
 
 class CloudClient:
     """A client of the Inference service at an address that `Peer.parse` reads, or of a peer with credentials.
-    The channel connects at the first call, or at `connect`. For one thread at a time.
+    The channel connects at the first call, or at `connect`. For one thread at a time, but for `cancel`.
 
     Raises RequestError for what is no address, and for credentials that are none.
     """
@@ -53,6 +56,7 @@ class CloudClient:
         self._open()
 
     def _open(self) -> None:
+        self._call: Any = None  # that began last
         self._channel = open_channel(self.peer, _options(self._max_bytes))
         self._stub, self._connection = InferenceStub(self._channel), _Connection()
         self._watched = False
@@ -64,7 +68,8 @@ class CloudClient:
         self._watch(try_to_connect=True)
 
     def infer(self, request: pb.InferRequest, seconds: float) -> Generator[pb.InferReply, None, None]:
-        """Ask; the replies as they come, the last of them Done. Closing the iterator cancels the call.
+        """Ask; the replies as they come, the last of them Done. The call begins at once; closing the iterator
+        cancels it.
 
         Raises TooLarge, CloudError, UnusableCloud, DeadlineError, WrongBundle, UnknownFrame, RequestError;
         the fact UNSENT says where the request never left.
@@ -79,8 +84,15 @@ class CloudClient:
             )
         self._watch()
         self._connection.call_begins()
-        with self._errors():
-            yield from _cancelled_when_left(self._stub.Infer(request, timeout=max(seconds, 0.0)))
+        self._call = self._stub.Infer(request, timeout=max(seconds, 0.0))
+        return self._replies(self._call)
+
+    def cancel(self) -> None:
+        """End the call that `infer` began last, if it still runs: its reader gets a CloudError. From any
+        thread.
+        """
+        if self._call is not None:
+            self._call.cancel()
 
     def converse(
         self, requests: Iterator[pb.InferRequest], seconds: float | None = None
@@ -105,6 +117,10 @@ class CloudClient:
 
     def close(self) -> None:
         self._channel.close()
+
+    def _replies(self, call: Any) -> Generator[pb.InferReply, None, None]:
+        with self._errors():
+            yield from _cancelled_when_left(call)
 
     def __enter__(self) -> Self:
         return self

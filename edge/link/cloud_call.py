@@ -3,13 +3,15 @@ network took.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 
 from edge.link.client import Cloud
 from protos import inference_pb2 as pb
 from protos.errors import CloudError
+
+Replies = Generator[pb.InferReply, None, None]
 
 MIN_MS = 0.1  # no call is faster; a cloud whose clock says so is wrong
 
@@ -33,8 +35,16 @@ class CloudCall:
         """Call and pass the text on as it comes. Raises what the client raises; CloudError if the reply has
         no end.
         """
+        return self.read(self.begin(cloud, seconds), tell)
+
+    def begin(self, cloud: Cloud, seconds: float) -> Replies:
+        """Call; `read` is to follow, in this thread or another."""
         self.begun = self.clock()
-        with closing(cloud.infer(self.request, seconds)) as replies:
+        return cloud.infer(self.request, seconds)
+
+    def read(self, replies: Replies, tell: Callable[[str], None]) -> pb.Done:
+        """Pass the text of a call on as it comes. Raises as `run`."""
+        with closing(replies):
             for reply in replies:
                 self._note(reply)
                 if reply.text:

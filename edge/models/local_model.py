@@ -12,6 +12,7 @@ from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, NoRoute
 from protos.pictures.tiles import ONE_TILE, Grid
+from protos.text.confidence import AnswerConfidence
 from protos.text.decoding import LogitsProcessor
 from protos.text.detokenizer import IncrementalDetokenizer
 from protos.text.prompt import PromptBuilder
@@ -46,13 +47,18 @@ class LocalModel:
         )
 
     def answer(
-        self, image_tokens: Floats, question: str, max_tokens: int = 0, grid: Grid = ONE_TILE
+        self,
+        image_tokens: Floats,
+        question: str,
+        max_tokens: int = 0,
+        grid: Grid = ONE_TILE,
+        confidence: AnswerConfidence | None = None,
     ) -> Iterator[str]:
         """The answer in pieces of text, as they come, most likely token first; joined they are the whole
         answer.
 
         `image_tokens` (count, width) of all tiles of the picture's `grid`; `max_tokens` 0 means the bundle's
-        limit. Raises PromptError, at the call and not later.
+        limit; `confidence` is told of every token. Raises PromptError, at the call and not later.
         """
         ids = self.prompts.build(question, grid)
         room = min(
@@ -60,7 +66,7 @@ class LocalModel:
             self._limits.max_new_tokens,
             self._spec.max_tokens - len(ids),
         )
-        return self._pieces(self.generate(ids, self.embed(ids, image_tokens), room))
+        return self._pieces(self.generate(ids, self.embed(ids, image_tokens), room, confidence))
 
     def embed(self, ids: list[int], image_tokens: Floats | None = None) -> Floats:
         """Tokens to embeddings (1, count, width), the image tokens in the places of their mark."""
@@ -85,12 +91,21 @@ class LocalModel:
         logits, present = self._decoder.run(["logits", "present"], {"embeds": embeds, "past": past})
         return logits[0], present
 
-    def generate(self, prompt: Sequence[int], embeds: Floats, max_tokens: int) -> Iterator[int]:
+    def generate(
+        self,
+        prompt: Sequence[int],
+        embeds: Floats,
+        max_tokens: int,
+        confidence: AnswerConfidence | None = None,
+    ) -> Iterator[int]:
         """The greedy tokens behind a prompt, whose embeddings are given, without the one that stops."""
         past, answer = None, list[int]()
         while len(answer) < max_tokens:
             logits, past = self.step(embeds, past)
-            token = int(np.argmax(self._logits_processor.process(logits, prompt, answer)))
+            processed = self._logits_processor.process(logits, prompt, answer)
+            if confidence:
+                confidence.add(processed)
+            token = int(np.argmax(processed))
             if token in self._prompt.stop_tokens:
                 return
             answer.append(token)

@@ -1,7 +1,7 @@
 """What a decision is made of: the request as far as it is known, every arm's prediction, and the choice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from protos.arms.arm import Arm
 from protos.arms.rules import Conditions, Rules
@@ -80,3 +80,7 @@ class Decision:
     @property
     def arm(self) -> Arm:
         return self.chosen.arm
+
+    def escalated(self) -> "Decision":
+        """The same where the device has answered first and is not sure: the cloud is asked for certain."""
+        return replace(self, chosen=next(p for p in self.arms if p.arm.name == self.arm.payload))

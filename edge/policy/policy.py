@@ -88,28 +88,28 @@ class _Predictor:
     power: Power
 
     def arm(self, arm: Arm) -> Predicted:
-        sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.name, 1.0))
+        sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.payload, 1.0))
         cost = sized.cost(self.device, self.cloud, self.workload)
         states = self.link.states if self.link and arm.remote else NO_LINK
-        here = cost.head + cost.encode + (0.0 if arm.remote else cost.generate)
+        here = cost.head + cost.local + cost.asked * (cost.encode + (0.0 if arm.remote else cost.generate))
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
-        total = self.request.spent_ms + here + there + network
-        sending = network - states.mean_ms(0) if cost.bytes_up else 0.0
+        total = self.request.spent_ms + here + there + cost.asked * network
+        sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0
         delay = self._delay_of_others(here, self.request.spent_ms) + self._delay_of_others(sending, 0.0)
         gained = here * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
-        gained += network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL))
-        joules = self._joules(arm, here, total, cost.bytes_up)
-        score = self._score(arm, total + delay, cost.bytes_up, joules)
+        gained += cost.asked * (network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL)))
+        joules = self._joules(arm, here, total, round(cost.mean_bytes))
+        score = self._score(arm, total + delay, cost.mean_bytes, joules)
         return Predicted(
             arm=arm,
             head=cost.head,
-            encode=cost.encode,
-            network=network,
-            queue=cost.queue,
-            cloud=cost.entry,
-            generate=cost.generate,
+            encode=cost.asked * cost.encode,
+            network=cost.asked * network,
+            queue=cost.asked * cost.queue,
+            cloud=cost.asked * cost.entry,
+            generate=cost.local + cost.asked * cost.generate,
             total_ms=total,
-            bytes_up=cost.bytes_up,
+            bytes_up=round(cost.mean_bytes),
             accuracy=arm.accuracy,
             score=score,
             in_time=self._in_time(states, cost, here * self.device.doubt + there * self.cloud.doubt),
@@ -128,10 +128,14 @@ class _Predictor:
         limit = self.request.rules.deadline_ms
         if limit is None:
             return 1.0
-        left = limit - self.request.spent_ms - cost.beside_network
-        return states.within(cost.bytes_up, left, spread_ms)
+        left = limit - self.request.spent_ms - replace(cost, asked=1.0).beside_network
+        asked = states.within(cost.bytes_up, left, spread_ms)
+        if cost.asked == 1:
+            return asked
+        alone = limit - self.request.spent_ms - cost.head - cost.local
+        return (1 - cost.asked) * NO_LINK.within(0, alone, spread_ms) + cost.asked * asked
 
-    def _score(self, arm: Arm, delay_ms: float, size: int, joules: float) -> float:
+    def _score(self, arm: Arm, delay_ms: float, size: float, joules: float) -> float:
         weights = self.request.weights
         return (
             weights.millisecond * delay_ms

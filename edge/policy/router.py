@@ -104,9 +104,10 @@ class Router:
         *,
         max_tokens: int,
         local_ms: float | None,
+        hedged: bool = False,
     ) -> float:
         """Seconds that the call may take. `local_ms`: what a local answer would take, None where none may
-        stand in.
+        stand in; `hedged`: it begins while the call goes on.
 
         Where the deadline leaves time for a local answer afterwards, that time is kept; where only the call
         can be in time, it has all that is left. Else waiting longer than usual costs at most as much again as
@@ -121,7 +122,9 @@ class Router:
             return longest / 1000
         left = math.inf if rules.deadline_ms is None else rules.deadline_ms - spent_ms
         expected = chosen.network + working
-        if rules.deadline_ms is not None and left - local_ms >= expected:
+        if hedged:
+            allowed = left
+        elif rules.deadline_ms is not None and left - local_ms >= expected:
             allowed = left - local_ms
         elif rules.deadline_ms is not None and left >= expected:
             allowed = left
@@ -138,6 +141,23 @@ class Router:
     def end(self, decision: Decision) -> None:
         """That call is over, however it ended."""
         self._under_way.pop(id(decision), None)
+
+    def hedge_after_ms(
+        self, decision: Decision, rules: Rules, spent_ms: float, local_ms: float | None, now: float
+    ) -> float | None:
+        """When the device is to begin an answer of its own while the cloud's is awaited, from now: at once
+        where the cloud is less likely to be in time than is asked for, else when only the time for it is
+        left. None where no deadline is at risk, or its own would be late too.
+
+        The first whole answer counts, as of two replicas that are asked (Dean and Barroso, 2013, The Tail at
+        Scale); the second one is the device itself.
+        """
+        if local_ms is None or rules.deadline_ms is None:
+            return None
+        slack = rules.deadline_ms - spent_ms - local_ms * (1 + self._device.profile(now).doubt)
+        if slack < 0:
+            return None
+        return 0.0 if decision.chosen.in_time < rules.confidence else slack
 
     def tokens(self, max_tokens: int) -> float:
         """How long an answer of at most so many tokens is likely to be."""

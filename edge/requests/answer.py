@@ -20,8 +20,9 @@ class Answer:
     """One answer. Times are milliseconds by stage, only those that were passed through, in the order of
     STAGES.
 
-    `decode`, `queue`, `tail`, `first_token` and `generate` are the cloud's own times, or the device's where
-    it answered; `network` is the rest of the call; `lost` went into calls that failed.
+    `local` is what the device's own answer took where the cloud was asked all the same. `decode`, `queue`,
+    `tail`, `first_token` and `generate` are the cloud's own times, or the device's where it answered;
+    `network` is the rest of the call; `lost` went into calls that failed.
     """
 
     text: str
@@ -37,3 +38,7 @@ class Answer:
     energy_source: str  # what they are of, and whether they were measured
     frame: str  # ask again about the same frame with this; empty if the cloud keeps nothing of it
     label_scores: Sequence[LabelScore] = ()  # of a dual encoder: every label, the best first
+    # the probability that the device's own answer is the whole model's; None where it gave none or knows none
+    confidence: float | None = None
+    escalated: bool = False  # the device answered first, and was not sure enough
+    hedge_ms: float = 0.0  # that the device worked on an answer of its own while it awaited the cloud's

@@ -33,6 +33,7 @@ from protos.limits import (
     check_question,
 )
 from protos.pictures.upload_formats import Coding
+from protos.text.confidence import AnswerConfidence, probability
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class LocalAnswer:
     head: HeadOutput
     parts: Mapping[str, float]
     scores: Sequence[pb.Score] = ()
+    text: str = ""
+    confidence: float | None = None  # raw; None where the local model tells none
 
 
 class _Written(NamedTuple):
@@ -66,7 +69,9 @@ class _Written(NamedTuple):
 
     tokens: int
     milliseconds: Mapping[str, float]
+    text: str
     scores: Sequence[pb.Score] = ()
+    confidence: float | None = None
 
 
 class Device:
@@ -208,26 +213,45 @@ class Device:
         else:
             answer = self._generate(question, prepared, np.concatenate(image_tokens), emit)
         parts |= _generation_parts(answer, prepared)
-        return LocalAnswer(answer.tokens, {**taken, **answer.milliseconds}, head, parts, answer.scores)
+        return LocalAnswer(
+            answer.tokens,
+            {**taken, **answer.milliseconds},
+            head,
+            parts,
+            answer.scores,
+            answer.text,
+            answer.confidence,
+        )
+
+    def probability(self, confidence: float | None) -> float | None:
+        """That a local answer of this raw confidence is what the whole model would say; None where the split
+        measured none.
+        """
+        local = self._bundle.measurements.local
+        if confidence is None or not local.HasField("calibration"):
+            return None
+        return probability(local.calibration.knots, confidence)
 
     def _generate(
         self, question: Question, prepared: Prepared, image_tokens: Floats, emit: Callable[[str], None]
     ) -> _Written:
         milliseconds: dict[str, float] = {}
-        limit, count, begun = question.generation.max_tokens, 0, self._clock()
-        for text in self._local.answer(image_tokens, question.text, limit, prepared.grid):
-            stage = "generate" if count else "first_token"
+        limit, pieces, begun = question.generation.max_tokens, list[str](), self._clock()
+        sure = AnswerConfidence()
+        for text in self._local.answer(image_tokens, question.text, limit, prepared.grid, sure):
+            stage = "generate" if pieces else "first_token"
             milliseconds[stage] = milliseconds.get(stage, 0.0) + self._since(begun)
             emit(text)
-            count, begun = count + 1, self._clock()
-        return _Written(count, milliseconds)
+            pieces.append(text)
+            begun = self._clock()
+        return _Written(len(pieces), milliseconds, "".join(pieces), confidence=sure.raw)
 
     def _compare(self, question: Question, embedding: Floats, emit: Callable[[str], None]) -> _Written:
         begun = self._clock()
         scores = self._dual_encoder.compare(embedding, question.labels, question.label_embeddings)
         milliseconds = {"first_token": self._since(begun)}
         emit(scores[0].label)
-        return _Written(1, milliseconds, scores)
+        return _Written(1, milliseconds, scores[0].label, scores)
 
     def _run_head(
         self, prepared: Prepared, cut: str, after: HeadOutput | None

@@ -3,6 +3,7 @@
 The device never goes without an answer that it could give.
 """
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -12,13 +13,14 @@ from edge.costs.device_times import DeviceTimes
 from edge.link.client import Cloud, bytes_left
 from edge.link.cloud_call import CloudCall
 from edge.link.link import Link
+from edge.link.reading import PendingCall, reading
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Decision, Request, Weights
 from edge.policy.router import NETWORK_SECONDS, Failure, Router
 from edge.power.meter import Measurement
 from edge.requests.answer import Answer, LabelScore
-from edge.requests.device import Device
+from edge.requests.device import Device, LocalAnswer
 from edge.requests.machine import Machine
 from edge.requests.question import Prepared, Question
 from edge.requests.sender import DeviceSender
@@ -29,7 +31,7 @@ from protos.arms.arm import Arm
 from protos.arms.rules import LOCAL, Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
-from protos.errors import CloudError, IsthmusError, RequestError, UnknownFrame, WrongBundle
+from protos.errors import CloudError, DeadlineError, IsthmusError, RequestError, UnknownFrame, WrongBundle
 from protos.labels import Labels
 
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
@@ -52,6 +54,24 @@ class RequestState:
     encoded: EncodedFrame | None = None  # the features that were sent last
     key_frame: bool = False  # code no features against another frame's
     scores: Sequence[pb.Score] = ()
+    decision: Decision | None = None
+    local: LocalAnswer | None = None  # the device's own answer
+    escalated: bool = False  # it was not sure enough to be given
+    hedge_ms: float = 0.0  # that the device worked while it awaited the cloud
+
+
+class _Overtaken(Exception):
+    """The cloud's answer is whole: the device need not go on."""
+
+
+def _unless_answered(pending: PendingCall) -> Callable[[str], None]:
+    """Takes the text of the device's own answer, until the cloud's is whole."""
+
+    def emit(_: str) -> None:
+        if pending.answered:
+            raise _Overtaken
+
+    return emit
 
 
 class Orchestrator:
@@ -122,12 +142,12 @@ class Orchestrator:
             prepared, output = self._device.prepare(given), AnswerText(on_text, on_restart)
             state = RequestState(given, prepared, output, frame, energy)
             state.trace.add("preprocess", prepared.milliseconds)
-            decision = self._decide(state)
-            return self._act(state, decision)
+            return self._act(state, self._decide(state))
 
     def _decide(self, state: RequestState) -> Decision:
         now = self._clock()
-        return self._router.decide(self._known(state, now), now)
+        state.decision = self._router.decide(self._known(state, now), now)
+        return state.decision
 
     def _known(self, state: RequestState, now: float) -> Request:
         question, frame = state.question, state.frame
@@ -145,7 +165,9 @@ class Orchestrator:
 
     def _act(self, state: RequestState, decision: Decision) -> Answer:
         if not decision.arm.remote or self._client is None:
-            return self._answer_here(state, decision)
+            return self._answer_here(state)
+        if decision.arm.local_first:
+            return self._answer_first_here(state, decision)
         try:
             return self._ask(state, decision, self._client)
         except _ANSWERED_HERE_INSTEAD as error:
@@ -158,7 +180,7 @@ class Orchestrator:
             if not self._device.may_answer(state.question):
                 raise
             state.output.restart(str(error))
-            return self._answer_here(state, decision)
+            return self._answer_here(state)
 
     def _send_key_frame(self, state: RequestState) -> bool:
         """Code this frame against no other from now on; False if that is how it was sent already."""
@@ -168,26 +190,52 @@ class Orchestrator:
         state.key_frame = True
         return True
 
-    def _answer_here(self, state: RequestState, decision: Decision) -> Answer:
-        answer = self._device.answer(state.question, state.prepared, state.head, state.output.emit)
+    def _answer_here(self, state: RequestState) -> Answer:
+        if state.local is None:
+            state.local = self._run_local(state, state.output.emit)
+        elif not state.output.text:
+            state.output.emit(state.local.text)
+        if not state.escalated:
+            state.trace.add_all(state.local.milliseconds)
+        state.scores = state.local.scores
+        return self._answered(state, LOCAL, state.local.tokens, frame="")
+
+    def _answer_first_here(self, state: RequestState, decision: Decision) -> Answer:
+        """Answer here, and ask the cloud where that is not sure enough. Nothing is told of an answer before
+        it is accepted: words that are taken back are worse than words that come a moment later.
+        """
+        state.local = self._run_local(state, ignore_text)
+        if decision.arm.accepts(state.local.confidence or 0.0):
+            return self._answer_here(state)
+        state.escalated = True
+        taken = dict(state.local.milliseconds)
+        state.trace.add("head", taken.pop("head"))
+        state.trace.add("local", math.fsum(taken.values()))
+        return self._act(state, decision.escalated())
+
+    def _run_local(self, state: RequestState, emit: Callable[[str], None]) -> LocalAnswer:
+        answer = self._device.answer(state.question, state.prepared, state.head, emit)
+        state.head = answer.head
         self._router.learn_device(answer.parts, self._clock())
-        state.trace.add_all(answer.milliseconds)
-        state.scores = answer.scores
         self._router.learn_local(answer.tokens)
-        return self._answered(state, decision, LOCAL, answer.tokens, frame="")
+        return answer
 
     def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
         call = CloudCall(self._build(state, decision.arm), self._clock)
-        seconds = self._patience(state, decision)
+        hedge_ms = self._hedge_after_ms(state, decision)
+        seconds = self._patience(state, decision, hedged=hedge_ms is not None)
         self._machine.reserve(call.sent, state.question.rules)
         self._router.begin(decision, call.sent, self._clock())
         try:
-            done = call.run(client, seconds, state.output.emit)
+            if hedge_ms is None:
+                done = call.run(client, seconds, state.output.emit)
+            else:
+                done = self._hedged(state, call, client, seconds, hedge_ms)
         except IsthmusError as error:
             left = bytes_left(call.request, error)
             self._machine.give_back(call.sent - left)
             state.trace.bytes_up += left
-            state.trace.add("lost", call.waited_ms())
+            state.trace.add("lost", call.waited_ms() - state.hedge_ms)
             failure = Failure(error, left, call.waited_ms(), call.first_reply is not None)
             self._router.learn_failure(decision, failure, self._clock())
             raise
@@ -196,7 +244,30 @@ class Orchestrator:
         state.trace.bytes_up += call.sent
         self._learn(state, decision, call, done)
         state.scores = done.scores
-        return self._answered(state, decision, decision.arm.name, done.tokens, done.frame)
+        return self._answered(state, decision.arm.name, done.tokens, done.frame)
+
+    def _hedged(
+        self, state: RequestState, call: CloudCall, client: Cloud, seconds: float, hedge_ms: float
+    ) -> pb.Done:
+        """The cloud's answer; if it is not whole in time, the device begins its own, and the first that is
+        whole counts. The other is cancelled; what the device works is counted.
+
+        Raises what the call raises, and DeadlineError where the device was first.
+        """
+        with reading(call, client, seconds) as pending:
+            if pending.pass_on(state.output.emit, hedge_ms / 1000):
+                return pending.finish(state.output.emit)
+            begun = self._clock()
+            try:
+                state.local = self._run_local(state, _unless_answered(pending))
+            except _Overtaken:
+                return pending.finish(state.output.emit)
+            finally:
+                state.hedge_ms = (self._clock() - begun) * 1000
+            if pending.answered:
+                return pending.finish(state.output.emit)
+            pending.check()
+            raise DeadlineError(f"the device was first, after {call.waited_ms():.0f} ms")
 
     def _build(self, state: RequestState, arm: Arm) -> pb.InferRequest:
         """What an arm sends; the head and the coder run as far as it needs them."""
@@ -213,19 +284,35 @@ class Orchestrator:
         self._router.learn_size(arm, payload.size, state.prepared.grid.tiles, now)
         return request
 
-    def _patience(self, state: RequestState, decision: Decision) -> float:
+    def _patience(self, state: RequestState, decision: Decision, *, hedged: bool) -> float:
         """Seconds that the call may take."""
-        question, now, reached = state.question, self._clock(), state.head.cut if state.head else None
-        tiles, tokens = state.prepared.grid.tiles, self._tokens(question)
-        local_ms = self._router.local_ms(tiles, reached, tokens, now)
+        question, now = state.question, self._clock()
         return self._router.patience(
             decision,
             question.rules,
             question.spent_ms(now),
             now,
             max_tokens=self._max_tokens(question),
-            local_ms=local_ms if self._device.may_answer(question) else None,
+            local_ms=self._local_ms(state, now),
+            hedged=hedged,
         )
+
+    def _hedge_after_ms(self, state: RequestState, decision: Decision) -> float | None:
+        """When the device is to begin an answer of its own beside the call; None: it is not, or has one."""
+        if state.local is not None:
+            return None
+        question, now = state.question, self._clock()
+        local_ms = self._local_ms(state, now)
+        return self._router.hedge_after_ms(decision, question.rules, question.spent_ms(now), local_ms, now)
+
+    def _local_ms(self, state: RequestState, now: float) -> float | None:
+        """What a local answer would still take; None where none may stand in."""
+        if not self._device.may_answer(state.question):
+            return None
+        if state.local is not None:
+            return 0.0
+        tiles, reached = state.prepared.grid.tiles, state.head.cut if state.head else None
+        return self._router.local_ms(tiles, reached, self._tokens(state.question), now)
 
     def _tokens(self, question: Question) -> float:
         """How many steps an answer takes: tokens, or labels to be read on the device."""
@@ -245,10 +332,9 @@ class Orchestrator:
         state.trace.add("network", network_ms)
         state.trace.add_all({name: getattr(stages, name) for name in _CLOUD_STAGES})
 
-    def _answered(
-        self, state: RequestState, decision: Decision, route: str, tokens: int, frame: str
-    ) -> Answer:
+    def _answered(self, state: RequestState, route: str, tokens: int, frame: str) -> Answer:
         """The answer is complete."""
+        assert state.decision
         question, trace, output = state.question, state.trace, state.output
         total, limit = question.spent_ms(self._clock()), question.rules.deadline_ms
         trace.milliseconds["total"] = total
@@ -256,7 +342,7 @@ class Orchestrator:
         return Answer(
             text=output.text,
             route=route,
-            decision=decision,
+            decision=state.decision,
             payload_bytes=trace.payload_bytes,
             bytes_up=trace.bytes_up,
             tokens=tokens,
@@ -267,6 +353,9 @@ class Orchestrator:
             energy_source=self._machine.meter.words,
             frame=frame,
             label_scores=tuple(LabelScore(s.label, s.probability, s.similarity) for s in state.scores),
+            confidence=self._device.probability(state.local.confidence) if state.local else None,
+            escalated=state.escalated,
+            hedge_ms=state.hedge_ms,
         )
 
     def _energy(self, state: RequestState, total_ms: float, *, remote: bool) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 STAGES = (
     "preprocess",
     "head",
+    "local",
     "encode",
     "network",
     "decode",

@@ -50,6 +50,7 @@ class Arm(ABC):
     rank: ClassVar[int] = 9  # where a table lists it
     patterns: ClassVar[tuple[str, ...]] = ()  # of the routes that force it
     remote: ClassVar[bool] = True
+    local_first: ClassVar[bool] = False  # the device answers, and the cloud where that is not accepted
     hysteresis: ClassVar[bool] = True  # False: taken at once where it is best, whatever was taken before
 
     cut: str = ""  # that a head runs to, or that the cloud is entered at
@@ -76,10 +77,20 @@ class Arm(ABC):
     def build(self, request: ip.InferRequest, sender: Sender) -> None:
         """Put the input into a request. Raises TypeError where nothing is sent."""
 
+    def accepts(self, confidence: float) -> bool:
+        """Whether a local answer of this raw confidence is given, where the device answers first."""
+        del confidence
+        return False
+
     @property
     def entry(self) -> str | None:
         """The cut at which the cloud is entered, "pixels" for a picture; None where nothing enters."""
         return self.cut
+
+    @property
+    def payload(self) -> str:
+        """The name of the arm whose payload this one sends."""
+        return self.name
 
     @property
     def name(self) -> str:
@@ -126,7 +137,7 @@ class Qualities(TypedDict):
 
 
 def qualities(
-    way: pb.MeasuredCodec | pb.MeasuredUpload | pb.MeasuredLocal, measured: pb.Measurements
+    way: pb.MeasuredCodec | pb.MeasuredUpload | pb.MeasuredLocal | pb.Cascade, measured: pb.Measurements
 ) -> Qualities:
     """Those of a way that was measured."""
     return Qualities(

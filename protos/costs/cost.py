@@ -1,7 +1,10 @@
 """How the parts of an answer add up.
 
     network = round trip + 8 bytes / uplink
-    total   = head + encode + network + queue + entry + generate          (milliseconds)
+    total   = head + local + asked (encode + network + queue + entry + generate)          (milliseconds)
+
+`asked` is 1 but where the device answers first and asks the cloud only if it is not sure: then it is the
+share of requests in which that is so, and `local` what the device's own answer takes.
 
 Of a picture in tiles, head, encode and bytes are taken as so many times those of a tile; what the cloud takes
 to its first token as so many times that of a usual picture.
@@ -38,7 +41,9 @@ class Workload:
 
 @dataclass(frozen=True)
 class Cost:
-    """What an arm takes. Milliseconds; 0 bytes are sent where the device answers alone."""
+    """What an arm takes if it goes all its way. Milliseconds; 0 bytes are sent where the device answers
+    alone.
+    """
 
     head: float = 0.0
     encode: float = 0.0
@@ -46,8 +51,16 @@ class Cost:
     entry: float = 0.0  # in the cloud: from payload to image tokens
     generate: float = 0.0  # prefill and tokens, here or there
     bytes_up: int = 0  # payload, question and the request's own fields
+    local: float = 0.0  # an answer of the device's own before the cloud is asked
+    asked: float = 1.0  # the share of requests in which what comes after that is needed
 
     @property
     def beside_network(self) -> float:
-        """All that does not depend on the link."""
-        return self.head + self.encode + self.queue + self.entry + self.generate
+        """All that does not depend on the link, on average."""
+        after = self.encode + self.queue + self.entry + self.generate
+        return self.head + self.local + self.asked * after
+
+    @property
+    def mean_bytes(self) -> float:
+        """That go up on average."""
+        return self.asked * self.bytes_up

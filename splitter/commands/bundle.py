@@ -26,6 +26,7 @@ from protos.report import Report
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from protos.terminal.units import format_accuracy
 from splitter.commands import labels, pack
+from splitter.commands.cascades import cascade_tables
 from splitter.commands.head_tables import head_tables
 from splitter.commands.kinds import print_kinds
 from splitter.commands.leakage import leakage_table
@@ -152,6 +153,8 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
     console.print(_cuts(bundle, accuracy))
     if not bundle.unmeasured:
         console.print(_rivals(bundle.measurements, accuracy))
+        for table in cascade_tables(bundle.measurements):
+            console.print(table)
     for problem in filter(None, (bundle.unmeasured, *problems)):
         console.print(problem, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if leakage := leakage_table(bundle):

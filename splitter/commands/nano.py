@@ -1,4 +1,4 @@
-"""`isthmus nano train|eval`: the built-in model, made and measured."""
+"""`isthmus nano train|train-small|eval`: the built-in model, made and measured."""
 
 import argparse
 import json
@@ -17,6 +17,7 @@ _EPILOG = """\
 examples:
   isthmus nano eval
   isthmus nano train --folder work/nano --output work/nano/weights
+  isthmus nano train-small -o work/decoder.safetensors
 """
 
 
@@ -35,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-compile", action="store_true", help="do without a C++ compiler; takes about half as long again"
     )
     train.set_defaults(run=_train)
+    small = commands.add_parser(
+        "train-small", help="train the small decoder for devices, behind the weights that ship"
+    )
+    small.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the weights")
+    small.add_argument("--threads", type=whole(), default=2, help="cores to use (default: %(default)s)")
+    small.set_defaults(run=_train_small)
     evaluate = commands.add_parser("eval", help="ask it held-out questions, with and without the picture")
     evaluate.add_argument(
         "--weights", type=Path, help="folder of a checkpoint (default: the weights that ship)"
@@ -52,6 +59,14 @@ def _train(options: argparse.Namespace) -> None:
     output = options.output or options.folder / "weights"
     train(options.folder, output, options.threads, compile_model=can_compile)
     print(f"weights written to {output}; measure them with: isthmus nano eval --weights {output}")
+
+
+def _train_small(options: argparse.Namespace) -> None:
+    wait_quietly()
+    from splitter.nano.train_small import train
+
+    train(options.output, options.threads)
+    print(f"weights written to {options.output}")
 
 
 def _eval(options: argparse.Namespace) -> None:

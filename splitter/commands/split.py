@@ -14,7 +14,7 @@ from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
 from splitter.evaluate.subjects import check_calibration
 from splitter.nano import WEIGHTS
-from splitter.recipe import Options
+from splitter.recipe import SMALL_LOCAL, WHOLE_LOCAL, Options
 from splitter.storage.hub import find, on_hub
 
 _EPILOG = """\
@@ -52,6 +52,7 @@ is reused. Nothing is replaced or removed that Isthmus did not make.
 
 examples:
   isthmus split -o bundle --with-local
+  isthmus split -o bundle --local small
   isthmus split ~/SmolVLM -o bundle --cuts vision.4,vision.8 --calibration ~/photos
   isthmus split ~/SmolVLM -o bundle --cuts auto --calibration ~/photos
   isthmus split -o bundle --codec fitted,learned --budget 20min
@@ -81,6 +82,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--with-local",
         action="store_true",
         help="also export the language model, so that the device can answer alone",
+    )
+    parser.add_argument(
+        "--local",
+        choices=(WHOLE_LOCAL, SMALL_LOCAL),
+        help=(
+            "give the device this language model: the model's own (as --with-local does), or the small one "
+            "of `nano`, which is faster, wrong more often, and asks the cloud where it is not sure"
+        ),
     )
     _add_measuring(parser)
     add_precision(parser)
@@ -151,7 +160,8 @@ def chosen_options(options: argparse.Namespace) -> Options:
         checkpoint=WEIGHTS,
         cuts=() if options.cuts == "thirds" else tuple(name.strip() for name in options.cuts.split(",")),
         calibration=options.calibration,
-        with_local=options.with_local,
+        with_local=options.with_local or options.local is not None,
+        local=options.local or WHOLE_LOCAL,
         report_pictures=options.report_pictures,
         threads=options.threads,
         measure=options.measure,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,11 +11,19 @@ from torch import Tensor
 
 from protos import bundle_pb2 as pb
 from protos.pictures.tiles import Grid
+from protos.text.confidence import AnswerConfidence
 from splitter.evaluate.answers import Prompting
 from splitter.evaluate.latency import median_milliseconds
 from splitter.graph.chain import open_session
 
 _MAX_TOKENS = 64
+
+
+class Written(NamedTuple):
+    """An answer, and the raw confidence in it."""
+
+    text: str
+    confidence: float
 
 
 class OnnxDecoder:
@@ -27,18 +36,20 @@ class OnnxDecoder:
         self._past = np.zeros(tuple(local.past_shape), np.float32)
         self._prompting = prompting
 
-    def answer(self, tokens: Tensor, question: str, grid: Grid) -> str:
+    def answer(self, tokens: Tensor, question: str, grid: Grid) -> Written:
         """The answer to a question about a picture of this grid of tiles."""
-        prompt = self._prompting.ids(question, grid)
+        prompt, sure = self._prompting.ids(question, grid), AnswerConfidence()
         logits, past = self._step(self._embedded(tokens.numpy(), prompt), self._past)
         spoken: list[int] = []
         while len(spoken) < _MAX_TOKENS:
-            best = int(self._prompting.logits_processor.process(logits[0], prompt, spoken).argmax())
+            processed = self._prompting.logits_processor.process(logits[0], prompt, spoken)
+            sure.add(processed)
+            best = int(processed.argmax())
             if best in self._prompting.stop_tokens:
                 break
             spoken.append(best)
             logits, past = self._step(self._table[[best]], past)
-        return self._prompting.decode(spoken)
+        return Written(self._prompting.decode(spoken), sure.raw)
 
     def forced(self, tokens: Tensor, prompt: Sequence[int], answer: Sequence[int]) -> Tensor:
         """The logits (len(answer), vocabulary) of each next token along an answer."""

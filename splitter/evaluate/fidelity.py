@@ -57,6 +57,10 @@ class Compared:
     identical: Sequence[bool]
 
     @property
+    def each(self) -> list[tuple[float, bool]]:
+        return list(zip(self.divergences, self.identical, strict=True))
+
+    @property
     def score(self) -> Score:
         owners = [one.picture for one in self.answered]
         sums, _ = by_picture(owners, self.divergences)

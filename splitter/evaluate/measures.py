@@ -4,14 +4,14 @@ distributions; or, where the language model is too large to be asked here, image
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from protos.measurements import COSINE, EXACT_MATCH
 from protos.pictures.tiles import ONE_TILE, Grid, spans
-from splitter.evaluate.fidelity import Answered, Fidelity, padded
+from splitter.evaluate.fidelity import Answered, Compared, Fidelity, padded
 from splitter.evaluate.matching import LabelFidelity
 from splitter.evaluate.reference import Reference
 from splitter.evaluate.scores import Score, exact_match, mean_cosine
@@ -21,6 +21,8 @@ from splitter.nano.questions import Question
 
 ANSWERS, FEATURES = "answers", "features"  # what `isthmus split --measure` may ask for
 _Whole = Callable[[], Tensor]  # the image tokens that the whole model sees
+Outcome = TypeVar("Outcome")  # what an arm made of one question
+Given_contra = TypeVar("Given_contra", contravariant=True)  # the same, only taken
 
 
 class Measure(Protocol):
@@ -44,11 +46,35 @@ class Measure(Protocol):
 class ForcedDecoder(Protocol):
     """A decoder beside the whole model's. Image tokens are (tiles, tokens, width) of one picture."""
 
-    def answer(self, tokens: Tensor, question: str, grid: Grid) -> str:
-        """Its greedy answer."""
+    def answer(self, tokens: Tensor, question: str, grid: Grid) -> tuple[str, float]:
+        """Its greedy answer, and the raw confidence in it."""
 
     def forced(self, tokens: Tensor, prompt: Sequence[int], answer: Sequence[int]) -> Tensor:
         """Its logits (len(answer), vocabulary) along an answer."""
+
+
+class Outcomes(Protocol[Given_contra]):
+    """What became of each answer, so that answers of two arms can be mixed."""
+
+    @property
+    def owners(self) -> list[int]:
+        """The picture that each is about."""
+
+    def agreeing(self, outcomes: Sequence[Given_contra]) -> list[bool]:
+        """Whether the answers are the whole model's, word for word."""
+
+    def scored(self, outcomes: Sequence[Given_contra]) -> Score:
+        """All together."""
+
+
+class Answers(Outcomes[Outcome], Protocol[Outcome]):
+    """A measure that tells of each answer what became of it."""
+
+    def each(self, tokens: Tensor) -> list[Outcome]:
+        """Of an arm that gives the language model these image tokens."""
+
+    def each_of_decoder(self, decoder: ForcedDecoder, tokens: Tensor) -> tuple[list[Outcome], list[float]]:
+        """Of another decoder; and its raw confidence in each."""
 
 
 class ExactMatch:
@@ -70,36 +96,65 @@ class ExactMatch:
     def count(self) -> int:
         return len(self._questions)
 
+    @property
+    def owners(self) -> list[int]:
+        return [index for index, _ in self._questions]
+
     def of_whole(self) -> Score:
-        return exact_match(self._questions, self._expected, self._expected)
+        return self.scored(self._expected)
 
     def of(self, tokens: Tensor) -> Score:
-        return exact_match(self._questions, self._answers(tokens), self._expected)
+        return self.scored(self.each(tokens))
 
-    def of_decoder(self, decoder: ForcedDecoder, tokens: Tensor) -> Score:
+    def each(self, tokens: Tensor) -> list[str]:
+        return answers(self._reference, tokens, self._questions, lambda _: None, self._grids)
+
+    def each_of_decoder(self, decoder: ForcedDecoder, tokens: Tensor) -> tuple[list[str], list[float]]:
         grids = self._grids or [ONE_TILE] * len(tokens)
         tiles = spans(grids)
-        found = [decoder.answer(tokens[tiles[i]], question.text, grids[i]) for i, question in self._questions]
-        return exact_match(self._questions, found, self._expected)
+        written = [decoder.answer(tokens[tiles[i]], asked.text, grids[i]) for i, asked in self._questions]
+        return [text for text, _ in written], [confidence for _, confidence in written]
+
+    def agreeing(self, outcomes: Sequence[str]) -> list[bool]:
+        return [one == other for one, other in zip(outcomes, self._expected, strict=True)]
+
+    def scored(self, outcomes: Sequence[str]) -> Score:
+        return exact_match(self._questions, outcomes, self._expected)
 
     @cached_property
     def _expected(self) -> list[str]:
-        return self._answers(self._whole())
-
-    def _answers(self, tokens: Tensor) -> list[str]:
-        return answers(self._reference, tokens, self._questions, lambda _: None, self._grids)
+        return self.each(self._whole())
 
 
 class AnswerFidelity(Fidelity):
-    """The fidelity of the answers, by the whole model's own decoder or another."""
+    """The fidelity of the answers, by the whole model's own decoder or another. An outcome is the sum of an
+    answer's divergences, and whether it is the whole model's.
+    """
 
-    def of_decoder(self, decoder: ForcedDecoder, tokens: Tensor) -> Score:
+    @property
+    def owners(self) -> list[int]:
+        return [one.picture for one in self.answered]
+
+    def each(self, tokens: Tensor) -> list[tuple[float, bool]]:
+        return self.compared(tokens).each
+
+    def each_of_decoder(
+        self, decoder: ForcedDecoder, tokens: Tensor
+    ) -> tuple[list[tuple[float, bool]], list[float]]:
         tiles = spans(self._grids or [ONE_TILE] * len(tokens))
 
         def forced(rows: Sequence[Answered]) -> Tensor:
             return padded([decoder.forced(tokens[tiles[r.picture]], r.prompt, r.forced) for r in rows])
 
-        return self.compared_forced(forced).score
+        written = [decoder.answer(tokens[tiles[r.picture]], r.question, r.grid) for r in self.answered]
+        return self.compared_forced(forced).each, [confidence for _, confidence in written]
+
+    def agreeing(self, outcomes: Sequence[tuple[float, bool]]) -> list[bool]:
+        return [identical for _, identical in outcomes]
+
+    def scored(self, outcomes: Sequence[tuple[float, bool]]) -> Score:
+        sums, identical = zip(*outcomes, strict=True)
+        return Compared(self.answered, sums, identical).score
 
 
 class Features:

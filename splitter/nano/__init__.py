@@ -3,3 +3,4 @@
 from pathlib import Path
 
 WEIGHTS = Path(__file__).parent / "weights"
+SMALL = Path(__file__).parent / "small" / "decoder.safetensors"  # a smaller decoder for it

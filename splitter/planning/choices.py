@@ -1,7 +1,8 @@
 """The arms of a bundle that `isthmus plan` weighs, each with what it takes beside the network."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of
@@ -18,7 +19,7 @@ TYPICAL = Workload(question_bytes=32)
 class Choice:
     """One way to answer, named as `isthmus ask --route` does. Milliseconds, bytes, percent."""
 
-    name: str  # local, split@CUT/CODEC, upload@FORMAT-QUALITY
+    name: str  # local, cascade@SHARE%, split@CUT/CODEC, upload@FORMAT-QUALITY
     kind: str
     cost: Cost
     accuracy: float
@@ -29,25 +30,35 @@ class Choice:
 
     @property
     def bytes_up(self) -> int:
-        return self.cost.bytes_up
+        """On average."""
+        return round(self.cost.mean_bytes)
 
     @property
     def here(self) -> float:
-        """Milliseconds on the device."""
-        return self.cost.head + self.cost.encode + (self.cost.generate if self.kind == LOCAL else 0.0)
+        """Milliseconds on the device, on average."""
+        return self.cost.beside_network - self.cost.asked * self.cost.queue - self.there
 
     @property
     def there(self) -> float:
-        """Milliseconds in the cloud."""
-        return 0.0 if self.kind == LOCAL else self.cost.entry + self.cost.generate
+        """Milliseconds in the cloud, on average."""
+        return 0.0 if self.kind == LOCAL else self.cost.asked * (self.cost.entry + self.cost.generate)
+
+    @property
+    def alone(self) -> float:
+        """Milliseconds of an answer for which the cloud is not asked, where the device answers first."""
+        return self.cost.head + self.cost.local
+
+    def sent(self) -> Self:
+        """The same where the cloud is asked for certain."""
+        return replace(self, cost=replace(self.cost, asked=1.0))
 
     def fixed(self, round_trip: float) -> float:
-        """Milliseconds that do not depend on the uplink."""
-        return self.cost.beside_network + (round_trip if self.cost.bytes_up else 0.0)
+        """Milliseconds that do not depend on the uplink, on average."""
+        return self.cost.beside_network + (self.cost.asked * round_trip if self.cost.bytes_up else 0.0)
 
     def total(self, uplink: float, round_trip: float) -> float:
-        """Milliseconds to the whole answer over a steady link of so many bits a second."""
-        return self.fixed(round_trip) + BITS_PER_BYTE_MS * self.cost.bytes_up / uplink
+        """Milliseconds to the whole answer over a steady link of so many bits a second, on average."""
+        return self.fixed(round_trip) + BITS_PER_BYTE_MS * self.cost.mean_bytes / uplink
 
 
 def choices(

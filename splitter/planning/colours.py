@@ -5,8 +5,8 @@ from splitter.planning.plan import Option, Plan
 
 WIDTH = 960.0
 MIN_MS = 0.01  # a time on a logarithmic axis is above 0
-DASHES = {"split": "none", "upload": "8 4", "local": "2 4"}
-SHAPES = {"split": "disc", "upload": "square", "local": "diamond"}
+DASHES = {"split": "none", "upload": "8 4", "local": "2 4", "cascade": "6 2 2 2"}
+SHAPES = {"split": "disc", "upload": "square", "local": "diamond", "cascade": "triangle"}
 
 
 def drawn(plan: Plan) -> list[Option]:

@@ -2,6 +2,8 @@
 
     total = head + encode + round trip + 8 bytes / uplink + cloud entry + generate
 
+Where the device answers first, times and bytes are means over answers that the cloud is asked for and others.
+
 Recommended is the fastest choice whose accuracy stays within `max_loss` of the whole model, as far as the
 loss is beyond noise (protos/arms/loss.py); under a deadline over a recorded link, the one that is late least
 often. Preparing the picture is left out: it is the same for every choice.
@@ -93,12 +95,13 @@ def plan(
     options = _with_front(weighed)
     sound = suitable(options)
     among = [option.choice for option in sound]
+    certain = [choice for choice in among if choice.cost.asked == 1]
     return Plan(
         options=tuple(options),
         recommended=min(sound, key=_merit),
         stretches=fastest(among, link.round_trip),
         remote=fastest([choice for choice in among if choice.kind != "local"], link.round_trip),
-        enough=None if demands.deadline is None else min_uplink(among, link.round_trip, demands.deadline),
+        enough=None if demands.deadline is None else min_uplink(certain, link.round_trip, demands.deadline),
         accuracy=measured.accuracy,
         link=link,
         device=device,
@@ -122,12 +125,16 @@ def dominates(one: Option, other: Option) -> bool:
 
 
 def _option(choice: Choice, link: Link, accuracy: float, demands: Demands) -> Option:
-    times = Always(0.0) if choice.kind == "local" else link.times(choice.bytes_up)
-    fixed, trip = choice.fixed(link.round_trip), 0.0 if choice.kind == "local" else link.round_trip
-    loss = max(0.0, accuracy - choice.accuracy)
-    late = 0.0 if demands.deadline is None else times.above(demands.deadline - fixed)
-    total, tail = fixed + times.mean, fixed + times.quantile(TAIL)
-    return Option(choice, trip + times.mean, total, tail, late, loss, choice.loss <= demands.max_loss)
+    asked = choice.cost.asked
+    times = Always(0.0) if choice.kind == "local" else link.times(choice.cost.bytes_up)
+    fixed, trip = choice.sent().fixed(link.round_trip), 0.0 if choice.kind == "local" else link.round_trip
+    loss, late, limit = max(0.0, accuracy - choice.accuracy), 0.0, demands.deadline
+    if limit is not None:
+        late = asked * times.above(limit - fixed) + (1 - asked) * (choice.alone > limit)
+    network = asked * (trip + times.mean)
+    total = asked * (fixed + times.mean) + (1 - asked) * choice.alone
+    tail = fixed + times.quantile(1 - (1 - TAIL) / asked) if asked > 1 - TAIL else choice.alone
+    return Option(choice, network, total, tail, late, loss, choice.loss <= demands.max_loss)
 
 
 def _with_front(options: Sequence[Option]) -> list[Option]:

@@ -54,6 +54,7 @@ def _rivals(plan: Plan) -> list[str]:
         ("split", "the best split"),
         ("upload", "the best upload"),
         ("local", "answering on the device"),
+        ("cascade", "answering there first"),
     ):
         rivals = [option for option in suitable(plan.options) if option.choice.kind == kind]
         if rivals and best.choice.kind != kind:

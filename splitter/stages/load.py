@@ -22,7 +22,7 @@ from splitter.families.loading import Checkpoint, load_processor
 from splitter.families.prompt import prompt_of, tokenizer_of
 from splitter.memory import trim_memory
 from splitter.nano import WEIGHTS
-from splitter.recipe import BEST_CUTS, Options, model_name
+from splitter.recipe import BEST_CUTS, SMALL_LOCAL, Options, model_name
 from splitter.stages.run import Run
 
 AUTO = "auto"
@@ -52,6 +52,10 @@ def check_options(checkpoint: Checkpoint, options: Options) -> None:
     """
     check_cuts(checkpoint, options.cuts)
     _check_labels(checkpoint.family, options)
+    if options.local == SMALL_LOCAL and options.checkpoint != WEIGHTS:
+        raise CheckpointError(
+            "only the built-in model brings a small language model for the device; leave out --local small"
+        )
     needs_language(checkpoint, options)
     if options.calibration or options.checkpoint != WEIGHTS:
         subjects.check_calibration(options.calibration)

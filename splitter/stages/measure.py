@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,10 +23,11 @@ from splitter.codecs.coder import Coder
 from splitter.decoders.onnx_decoder import OnnxDecoder
 from splitter.decoders.text_tower import TextTower
 from splitter.evaluate import uploads
+from splitter.evaluate.escalation import calibration
 from splitter.evaluate.evaluation_set import EvaluationSet
 from splitter.evaluate.latency import median_milliseconds
 from splitter.evaluate.matching import LabelFidelity
-from splitter.evaluate.measures import AnswerFidelity, ExactMatch, measure_of
+from splitter.evaluate.measures import AnswerFidelity, Answers, ExactMatch, measure_of
 from splitter.evaluate.reference import Reference
 from splitter.evaluate.scores import Score
 from splitter.evaluate.verify import image_tokens, in_batches, rows_at_once
@@ -96,14 +98,22 @@ class _Exam:
         """Of pixels that the whole model sees."""
         return self.measure.of(image_tokens(self.reference.family, self.reference.get().model, pixels))
 
-    @torch.inference_mode()
     def enter(self, cut: str, boundary: Tensors) -> Score:
         """Of a boundary that the tail is given."""
+        return self.measure.of(self.entered(cut, boundary))
+
+    @torch.inference_mode()
+    def entered(self, cut: str, boundary: Tensors) -> Tensor:
+        """The image tokens that the tail makes of a boundary."""
         family, model = self.reference.family, self.reference.get().model
         rows = {name: torch.from_numpy(values) for name, values in boundary.items()}
         batches = in_batches(len(next(iter(rows.values()))), rows_at_once(self.evaluation.held_out.shape))
         parts = [enter(family, model, cut, {n: v[part] for n, v in rows.items()}) for part in batches]
-        return self.measure.of(torch.cat(parts))
+        return torch.cat(parts)
+
+    def found(self, name: str, make: Callable[[], object]) -> Any:
+        """A JSON value, or what an interrupted run has found."""
+        return self._run.parts.value(name, make)
 
     @cached_property
     def _whole_tokens(self) -> Tensor:
@@ -119,7 +129,7 @@ class _Exam:
             return {"route": route, "bytes_mean": bytes_mean, "loss": lost} | asdict(scored)
 
         self._run.advance("measuring", next(self._numbers), self._rows)
-        return Row(**self._run.parts.value(f"row-{route.replace('/', '-')}", make))
+        return Row(**self.found(f"row-{route.replace('/', '-')}", make))
 
 
 def measure(
@@ -161,7 +171,7 @@ def measure(
             rows.append(_codec_row(exam, route, coder, boundaries[cut.name], taken.codecs[codec.name]))
     rows += _uploads(exam, curves, figures)
     if manifest.HasField("local"):
-        rows += _local(exam, run, manifest.local, staging, boundaries[plan.cuts[-1]], figures.local)
+        rows += _local(exam, run, manifest, staging, boundaries[plan.cuts[-1]], figures)
     return Measured(rows, figures)
 
 
@@ -174,19 +184,24 @@ def _note(row: Row, taken: pb.MeasuredCodec | pb.MeasuredUpload | pb.MeasuredLoc
 
 def _codec_row(exam: _Exam, route: str, coder: Coder, boundary: Tensors, taken: pb.MeasuredCodec) -> Row:
     """Every held-out picture through the real codec, both halves; fills in what that costs and loses."""
-    evaluation, cut = exam.evaluation, route.removeprefix("split@").partition("/")[0]
-    payloads = [coder.encode(boundary, tiles) for tiles in evaluation.spans]
+    cut = route.removeprefix("split@").partition("/")[0]
+    taken.mean_bytes, received = _received(exam, coder, boundary)
     taken.encode_milliseconds = median_milliseconds(lambda: coder.encode(boundary, slice(1)))
+    return _note(exam.row(route, taken.mean_bytes, lambda: exam.enter(cut, received)), taken)
+
+
+def _received(exam: _Exam, coder: Coder, boundary: Tensors) -> tuple[float, Tensors]:
+    """Mean bytes of a picture, and what the cloud makes of them."""
+    payloads = [coder.encode(boundary, tiles) for tiles in exam.evaluation.spans]
     decoded = [
         coder.half.decode(payload, grid.tiles)
-        for payload, grid in zip(payloads, evaluation.grids, strict=True)
+        for payload, grid in zip(payloads, exam.evaluation.grids, strict=True)
     ]
     received = {
         name: np.concatenate([part[name] for part in decoded]).reshape(values.shape)
         for name, values in boundary.items()
     }
-    taken.mean_bytes = statistics.mean(sum(map(len, payload.values())) for payload in payloads)
-    return _note(exam.row(route, taken.mean_bytes, lambda: exam.enter(cut, received)), taken)
+    return statistics.mean(sum(map(len, payload.values())) for payload in payloads), received
 
 
 def _uploads(exam: _Exam, curves: Sequence[Sequence[Coding]], figures: pb.Measurements) -> list[Row]:
@@ -228,36 +243,58 @@ def _upload(exam: _Exam, coding: Coding) -> Row | None:
 
 
 def _local(
-    exam: _Exam, run: Run, local: pb.Local, staging: Path, last: Tensors, taken: pb.MeasuredLocal
+    exam: _Exam, run: Run, manifest: pb.Manifest, staging: Path, last: Tensors, figures: pb.Measurements
 ) -> Sequence[Row]:
-    """The answer on the device; `last`: the last cut's boundary. Fills in what that costs and loses."""
+    """The answer on the device; `last`: the last cut's boundary. Fills in what that costs and loses, and how
+    sure it is.
+    """
     (values,) = last.values()
     tokens = torch.from_numpy(values)
     if isinstance(exam.measure, LabelFidelity):
-        return _label_rows(exam, exam.measure, run, local, staging, tokens, taken)
+        return _label_rows(exam, exam.measure, run, manifest.local, staging, tokens, figures.local)
     if isinstance(exam.measure, ExactMatch | AnswerFidelity):
-        return [_decoder_row(exam, exam.measure, run, local, staging, tokens, taken)]
+        return [_decoder_row(exam, exam.measure, run, manifest, staging, last, figures)]
     raise TypeError("a bundle with a local decoder is measured by answers")
 
 
 def _decoder_row(
     exam: _Exam,
-    measure: ExactMatch | AnswerFidelity,
+    measure: Answers[Any],
     run: Run,
-    local: pb.Local,
+    manifest: pb.Manifest,
     staging: Path,
-    tokens: Tensor,
-    taken: pb.MeasuredLocal,
+    last: Tensors,
+    figures: pb.Measurements,
 ) -> Row:
     """Every question by the quantised head and decoder, one at a time, as the device does it."""
+    taken, (values,) = figures.local, last.values()
+    tokens = torch.from_numpy(values)
     prompting = exam.reference.generative().prompting
-    decoder = OnnxDecoder(local, staging, run.options.threads, prompting)
+    decoder = OnnxDecoder(manifest.local, staging, run.options.threads, prompting)
     asked, grids, tiles = exam.evaluation.subject.questions, exam.evaluation.grids, exam.evaluation.spans
-    row = exam.row("local", 0, lambda: measure.of_decoder(decoder, tokens))
+    here, raw = exam.found("local-answers", lambda: measure.each_of_decoder(decoder, tokens))
+    row = exam.row("local", 0, lambda: measure.scored(here))
     taken.prefill_milliseconds, taken.token_milliseconds = decoder.milliseconds(
         tokens[tiles[0]], asked[0][1].text, grids[0]
     )
+    if cut := _best_codec(manifest, figures):
+        (codec,) = cut.codecs
+        _, received = _received(exam, Coder.open(codec, staging, run.options.threads), last)
+        there = exam.found("escalated-answers", lambda: measure.each(exam.entered(cut.name, received)))
+        taken.calibration.CopyFrom(calibration(measure, here, there, raw))
+        taken.calibration.cut, taken.calibration.codec = cut.name, codec.name
     return _note(row, taken)
+
+
+def _best_codec(manifest: pb.Manifest, figures: pb.Measurements) -> pb.Cut | None:
+    """Of the last cut, where the head has come to for a local answer, the codec that lost least, in the
+    fewest bytes; as a cut that has no other. None where it has none. Few answers are escalated, and those
+    are hard: what they lose counts for more than their bytes.
+    """
+    last, ways = manifest.cuts[-1], figures.cuts[manifest.cuts[-1].name].codecs
+    lost = {name: max(0.0, figures.accuracy - way.accuracy) for name, way in ways.items()}
+    ranked = sorted(last.codecs, key=lambda one: (lost[one.name], ways[one.name].mean_bytes))
+    return pb.Cut(name=last.name, codecs=ranked[:1]) if ranked else None
 
 
 def _label_rows(

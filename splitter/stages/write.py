@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 import torch
 from torch import Tensor
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedModel
 
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, REPORT
@@ -31,8 +31,8 @@ from splitter.graph.chain import Chain
 from splitter.graph.cut_plan import CutPlan
 from splitter.graph.export import PIXELS, graph_name
 from splitter.graph.files import save
-from splitter.quantize.quant_format import QuantFormat
-from splitter.recipe import model_name, versions
+from splitter.nano.small import with_small_decoder
+from splitter.recipe import SMALL_LOCAL, Options, model_name, versions
 from splitter.stages.cloud_costs import CloudCosts
 from splitter.stages.fit import Codings
 from splitter.stages.measure import Measured
@@ -157,18 +157,24 @@ def _write_device(run: Run, reference: Reference, evaluation: EvaluationSet, sta
     if not options.with_local:
         return pb.Manifest()
     run.say("exporting the decoder for local answers")
-    return pb.Manifest(
-        local=_write_decoder(reference.generative(), evaluation, staging, options.quant_format)
-    )
+    return pb.Manifest(local=_write_decoder(reference.generative(), evaluation, staging, options))
+
+
+def _local_model(whole: PreTrainedModel, local: str) -> PreTrainedModel:
+    """The model whose language model answers on the device: behind the same vision part, with the same
+    tokenizer and token table.
+    """
+    return with_small_decoder(whole) if local == SMALL_LOCAL else whole
 
 
 def _write_decoder(
-    reference: ReferenceModel, evaluation: EvaluationSet, staging: Path, quant_format: QuantFormat
+    reference: ReferenceModel, evaluation: EvaluationSet, staging: Path, options: Options
 ) -> pb.Local:
     folder = staging / "edge" / "local"
     folder.mkdir()
     prompts = _prompts(reference, evaluation)
-    local = write_local(reference.family, reference.model, folder, prompts, quant_format)
+    model = _local_model(reference.model, options.local)
+    local = write_local(reference.family, model, folder, prompts, options.quant_format)
     reference.prompting.tokenizer.save(str(folder / "tokenizer.json"))
     local.decoder, local.embeddings = f"edge/local/{local.decoder}", f"edge/local/{local.embeddings}"
     local.tokenizer = "edge/local/tokenizer.json"

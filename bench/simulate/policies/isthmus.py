@@ -24,7 +24,7 @@ class IsthmusPolicy(DecisionPolicy):
         link = Link(scenario.bundle, jitter=Random(0).random)
         bundle = scenario.bundle
         times = DeviceTimes(DeviceProfile.from_bundle(bundle))
-        self._router = Router(bundle.manifest, bundle.measurements, times, link)
+        self._router = Router(bundle.manifest, scenario.measured, times, link)
 
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken | None:
         del outlook

@@ -460,3 +460,58 @@ def test_a_verdict_names_what_most_of_the_difference_is_for() -> None:
     )
     assert "loses 5.0 points" in verdicts(careful)["local"]
     assert verdicts(careful)["split@connector/fp16-zstd"].endswith(" ms slower")
+
+
+def with_cascade() -> pb.Measurements:
+    """The device is wrong in one of twenty, and knows it: of three in ten it is not sure."""
+    found = measured()
+    cascades = [
+        pb.Cascade(escalated=0.0, threshold=0.1, accuracy=90.0),
+        pb.Cascade(escalated=0.3, threshold=0.8, accuracy=94.8),
+        pb.Cascade(escalated=1.0, threshold=2.0, accuracy=95.0),
+    ]
+    calibration = pb.Calibration(cut="connector", codec="int8-zstd", cascades=cascades)
+    found.local.calibration.CopyFrom(calibration)
+    return found
+
+
+def cascading(link: LinkEstimate | None = None, **rules: object) -> Decision:
+    request = Request(rules=Rules(**rules), tokens=4)  # type: ignore[arg-type]
+    return decide(request, DEVICE, link or LinkEstimate.steady(1e6, 400), CLOUD, MANIFEST, with_cascade())
+
+
+def test_the_device_answers_first_where_the_link_is_slow_and_its_own_answers_lose() -> None:
+    assert cascading().arm.name == "cascade@30%"
+    assert cascading(LinkEstimate.steady(1e9, 1)).arm.kind == "upload"
+
+
+def test_a_cascade_costs_the_local_answer_and_its_share_of_the_clouds() -> None:
+    decision = cascading()
+    found = {p.arm.name: p for p in decision.arms}
+    local, split, both = (found[n] for n in ("local", "split@connector/int8-zstd", "cascade@30%"))
+    after = split.total_ms - split.head
+    assert both.total_ms == pytest.approx(local.total_ms + 0.3 * after)
+    assert both.network == pytest.approx(0.3 * split.network)
+    assert both.bytes_up == round(0.3 * split.bytes_up)
+
+
+def test_a_cascade_is_in_time_as_often_as_its_parts_are() -> None:
+    limit = 700.0  # enough for the device, and for nothing through the cloud behind it
+    found = {p.arm.name: p for p in cascading(deadline_ms=limit, confidence=0.6).arms}
+    assert found["local"].in_time == pytest.approx(1.0)
+    assert found["cascade@30%"].in_time == pytest.approx(0.7, abs=0.01)
+
+
+def test_rules_of_the_device_and_of_the_cloud_both_forbid_a_cascade() -> None:
+    for rules in ({"allow_local": False}, {"never_leave_device": True}, {"route": "split"}):
+        verdicts = {p.arm.name: p.verdict for p in cascading(**rules).arms}
+        assert verdicts["cascade@30%"].startswith(("rule ", "route "))
+    away = LinkEstimate.steady(1e6, 400)
+    away = replace(away, up=False, retry_seconds=5.0)
+    assert cascading(away).arm.name == "local"
+
+
+def test_an_answer_that_is_not_sure_goes_on_by_the_cascades_split() -> None:
+    escalated = cascading().escalated()
+    assert escalated.arm.name == "split@connector/int8-zstd"
+    assert escalated.chosen.network > 400
