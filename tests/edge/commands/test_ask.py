@@ -100,7 +100,9 @@ def test_explain_shows_the_ways_that_matter_and_how_many_more_there_are(
         words = (scene, "--explain", "what", "is it?", "--cloud", cloud.address, "--no-local")
         _, _, told = ask(*words, capsys=capsys)
         ways = len(json.loads(ask(*words, "--json", capsys=capsys)[1])["arms"])
-    _, _, *rows = [line for line in told.splitlines() if line.startswith(("local ", "split@", "upload@"))]
+    _, _, *rows = [
+        line for line in told.splitlines() if line.startswith(("local ", "split@", "upload@", "cascade@"))
+    ]
     assert 3 <= len(rows) <= 6
     assert f"{ways - len(rows)} more ways: --explain all" in told
     assert cloud.requests[0].question == "what is it?"
@@ -322,7 +324,7 @@ def test_a_deadline_is_kept_with_a_local_answer(scene: str, capsys: pytest.Captu
         )
         status, out, _ = ask(*words, capsys=capsys)
     assert status == 0
-    assert "in time" in json.loads(out)["fallback"]
+    assert "the device was first" in json.loads(out)["fallback"]
 
 
 def test_what_was_learned_is_there_for_the_next_question(
