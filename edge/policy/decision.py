@@ -24,7 +24,6 @@ class Request:
     """What is known of a request before it is answered."""
 
     rules: Rules = field(default_factory=Rules)
-    conditions: Conditions = field(default_factory=Conditions)
     weights: Weights = field(default_factory=Weights)
     question_bytes: int = 0
     # expected length of the answer; of a dual encoder, labels that the device would have to read
@@ -37,6 +36,7 @@ class Request:
     rate: float = 0.0  # requests a second that this device is asked
     # payloads of this camera, in those of the report's pictures, by the arm's name
     sizes: Mapping[str, float] = field(default_factory=dict)
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True)

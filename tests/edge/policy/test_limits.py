@@ -23,7 +23,7 @@ def choose(
     weights: Weights | None = None,
     power: Power = POWER,
 ) -> Decision:
-    request = Request(rules, conditions, weights or Weights(), tokens=4)
+    request = Request(rules, weights or Weights(), conditions=conditions, tokens=4)
     return decide(request, DEVICE, link, CLOUD, MANIFEST, MEASURED, power=power)
 
 
