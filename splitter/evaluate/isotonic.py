@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from splitter.codecs.arrays import Doubles
+from numpy.typing import NDArray
 
 _BINS, _LEAST = 20, 8  # bins of raw confidence, and how many answers each has at least
 _TENTHS = 10
+
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def isotonic(raw: Sequence[float], agrees: Sequence[bool]) -> list[Block]:
     return blocks
 
 
-def probabilities(blocks: Sequence[Block], raw: Sequence[float] | Doubles) -> Doubles:
+def probabilities(blocks: Sequence[Block], raw: Sequence[float] | Values) -> Values:
     """What blocks say of raw confidences: linear between their means, constant beyond."""
     return np.interp(raw, [block.raw for block in blocks], [block.share for block in blocks])
 
