@@ -308,7 +308,16 @@ def _print_why(answer: Answer, count: int) -> None:
 def _summary(answer: Answer) -> str:
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in answer.stages.items() if name != "total")
     late = " (late)" if answer.late else ""
-    return f"{answer.route} · {answer.bytes_up} bytes up · {answer.stages['total']:.1f} ms{late}: {stages}"
+    took = f"{answer.stages['total']:.1f} ms{late}: {stages}"
+    return f"{answer.route} · {answer.bytes_up} bytes up · {took}{_surely(answer)}"
+
+
+def _surely(answer: Answer) -> str:
+    """How sure the device is of its own answer, given or not."""
+    if answer.confidence is None:
+        return ""
+    whose = "the device was" if answer.escalated else "it is"
+    return f" · {whose} {answer.confidence:.0%} sure to say what the cloud would"
 
 
 def _fits(answer: Answer) -> Table:
