@@ -83,7 +83,12 @@ def test_an_arm_is_one_file(bundle: Bundle, add: Add) -> None:
 
 
 def test_what_was_added_is_gone_again(bundle: Bundle) -> None:
-    assert {arm.kind for arm in arms_of(bundle.manifest, bundle.measurements)} == {"local", "split", "upload"}
+    assert {arm.kind for arm in arms_of(bundle.manifest, bundle.measurements)} == {
+        "local",
+        "cascade",
+        "split",
+        "upload",
+    }
 
 
 def test_an_upload_format_is_one_line(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

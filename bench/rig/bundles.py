@@ -60,7 +60,8 @@ def options_of(folder: Path) -> Options:
 
 
 def _arguments(folder: Path) -> list[str]:
-    return ["-o", str(folder), "--with-local", "--replace"]
+    """The small local model, so that answers of the device and of the cloud differ."""
+    return ["-o", str(folder), "--local", "small", "--replace"]
 
 
 def _split(folder: Path) -> None:

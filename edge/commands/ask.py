@@ -386,7 +386,15 @@ def _summary(answer: Answer) -> str:
     late = " (late)" if answer.late else ""
     source = answer.energy_source.partition(":")[0]
     came = f"{answer.route} · {answer.bytes_up} bytes up · {answer.stages['total']:.1f} ms{late}: {stages}"
-    return f"{came} · {answer.joules:.2f} J ({source})"
+    return f"{came} · {answer.joules:.2f} J ({source}){_surely(answer)}"
+
+
+def _surely(answer: Answer) -> str:
+    """How sure the device is of its own answer, given or not."""
+    if answer.confidence is None:
+        return ""
+    whose = "the device was" if answer.escalated else "it is"
+    return f" · {whose} {answer.confidence:.0%} sure to say what the cloud would"
 
 
 def _fits(answer: Answer) -> Table:

@@ -1,4 +1,5 @@
-"""The ways to answer that a bundle offers: `local`, `split@CUT/CODEC`, `upload@FORMAT-QUALITY`, `cached`.
+"""The ways to answer that a bundle offers: `local`, `cascade@SHARE%`, `split@CUT/CODEC`,
+`upload@FORMAT-QUALITY`, `cached`.
 
 An arm is one class in one file of `kinds/`: what it offers, what it takes, which rule forbids it, and what it
 sends.

@@ -55,7 +55,7 @@ def open_bundle(chosen: Path | None) -> Bundle:
         return Bundle.open(folder)
     built_in = built_in_bundle()
     if not (built_in / MANIFEST).exists():
-        remedy = f"make the built-in model's with: isthmus split -o {built_in} --with-local"
+        remedy = f"make the built-in model's with: isthmus split -o {built_in} --local small"
         raise BundleMissing(f"no bundle is named; give --bundle DIR, or {remedy}", path=str(built_in))
     return Bundle.open(built_in)
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 _BINS, _LEAST = 20, 8  # bins of raw confidence, and how many answers each has at least
 _TENTHS = 10
 
-Values = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Block:
@@ -46,7 +44,7 @@ def isotonic(raw: Sequence[float], agrees: Sequence[bool]) -> list[Block]:
     return blocks
 
 
-def probabilities(blocks: Sequence[Block], raw: Sequence[float] | Values) -> Values:
+def probabilities(blocks: Sequence[Block], raw: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     """What blocks say of raw confidences: linear between their means, constant beyond."""
     return np.interp(raw, [block.raw for block in blocks], [block.share for block in blocks])
 
