@@ -149,8 +149,8 @@ class Router:
         where the cloud is less likely to be in time than is asked for, else when only the time for it is
         left. None where no deadline is at risk, or its own would be late too.
 
-        The first whole answer counts, as of two replicas that are asked (Dean and Barroso, 2013, The Tail at
-        Scale); the second one is the device itself.
+        This is a hedged request (Dean and Barroso, 2013, The Tail at Scale), the second replica of which is
+        the device itself.
         """
         if local_ms is None or rules.deadline_ms is None:
             return None

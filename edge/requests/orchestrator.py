@@ -36,6 +36,8 @@ from protos.labels import Labels
 
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 _ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
+_GOOD = 0.95  # the probability that a local answer is the cloud's, from which on the cloud is not awaited
+_GIVING = 0.05  # part of the deadline that is kept for giving an answer that is ready
 _ANYTHING = Rules()
 _BALANCED = Weights()
 
@@ -249,10 +251,11 @@ class Orchestrator:
     def _hedged(
         self, state: RequestState, call: CloudCall, client: Cloud, seconds: float, hedge_ms: float
     ) -> pb.Done:
-        """The cloud's answer; if it is not whole in time, the device begins its own, and the first that is
-        whole counts. The other is cancelled; what the device works is counted.
+        """The cloud's answer; if it is not whole in time, the device begins its own, and the first good one
+        counts: the cloud's, or one of the device that is as good as sure. Another is kept for when the cloud
+        is not in time. What is not needed is cancelled; what the device works is counted.
 
-        Raises what the call raises, and DeadlineError where the device was first.
+        Raises what the call raises, and DeadlineError where the device's answer is to be given.
         """
         with reading(call, client, seconds) as pending:
             if pending.pass_on(state.output.emit, hedge_ms / 1000):
@@ -267,7 +270,19 @@ class Orchestrator:
             if pending.answered:
                 return pending.finish(state.output.emit)
             pending.check()
+            if not self._good(state.local) and pending.pass_on(state.output.emit, self._left(state.question)):
+                return pending.finish(state.output.emit)
             raise DeadlineError(f"the device was first, after {call.waited_ms():.0f} ms")
+
+    def _good(self, local: LocalAnswer) -> bool:
+        """Whether the cloud would hardly say anything else."""
+        sure = self._device.probability(local.confidence)
+        return sure is not None and sure >= _GOOD
+
+    def _left(self, question: Question) -> float:
+        """Seconds for which an answer that is ready may be kept; without a deadline none."""
+        limit = question.rules.deadline_ms or 0.0
+        return ((1 - _GIVING) * limit - question.spent_ms(self._clock())) / 1000
 
     def _build(self, state: RequestState, arm: Arm) -> pb.InferRequest:
         """What an arm sends; the head and the coder run as far as it needs them."""

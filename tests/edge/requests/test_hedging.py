@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -13,10 +15,13 @@ from edge.models.local_model import LocalModel
 from edge.pictures.resampling import Picture
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
-from edge.testing.scripted_cloud import Script, falls_silent, refuses, says, serving
+from edge.testing.scripted_cloud import Context, Script, falls_silent, refuses, says, serving
+from protos import bundle_pb2 as pb_bundle
+from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.measurements import write_measurements
 
 PICTURE: Picture = np.random.default_rng(5).integers(0, 256, (96, 160, 3), dtype=np.uint8)
 QUESTION = "describe the image"
@@ -52,9 +57,9 @@ def alone(bundle: Bundle) -> str:
     return Orchestrator(bundle, None, hasty(bundle)).answer(PICTURE, QUESTION).text
 
 
-def test_a_silent_cloud_costs_no_more_than_the_devices_own_answer(bundle: Bundle) -> None:
-    answer = ask(bundle, falls_silent(), AT_ONCE)
-    assert (answer.route, answer.text, answer.late) == ("local", alone(bundle), False)
+def test_where_the_cloud_is_silent_the_devices_answer_is_ready_by_the_deadline(bundle: Bundle) -> None:
+    answer = ask(bundle, falls_silent(), replace(AT_ONCE, deadline_ms=1000.0))
+    assert (answer.route, answer.text) == ("local", alone(bundle))
     assert answer.hedge_ms > 0
     assert answer.fallback
     assert "the device was first" in answer.fallback
@@ -78,6 +83,22 @@ def test_a_cloud_that_is_first_stops_the_device(bundle: Bundle, monkeypatch: pyt
     answer = ask(bundle, says("a ", "cat"), AT_ONCE)
     assert (answer.route, answer.text, answer.fallback) == (ROUTE, "a cat", None)
     assert answer.hedge_ms > 0, "it worked in vain, and that is told"
+
+
+@pytest.mark.parametrize(("sure", "route"), [(1.0, "local"), (0.5, ROUTE)])
+def test_the_cloud_is_awaited_unless_the_device_is_sure(damaged: Path, sure: float, route: str) -> None:
+    """The cloud's answer comes a moment after the device's."""
+
+    def script(request: pb.InferRequest, context: Context) -> Iterator[pb.InferReply]:
+        time.sleep(2.0)
+        yield from says("a ", "cat")(request, context)
+
+    bundle, found = Bundle.open(damaged), pb_bundle.Measurements()
+    found.CopyFrom(bundle.measurements)
+    del found.local.calibration.knots[:]
+    found.local.calibration.knots.add(raw=0.5, agreement=sure)
+    write_measurements(damaged, found, bundle.digest)
+    assert ask(Bundle.open(damaged), script, AT_ONCE).route == route
 
 
 def test_a_cloud_that_fails_meanwhile_is_why_the_device_answers(bundle: Bundle) -> None:
