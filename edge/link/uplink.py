@@ -95,8 +95,11 @@ class UplinkEstimator:
         order = np.argsort(flat)[::-1]
         kept = order[: int(np.searchsorted(np.cumsum(flat[order]), 1 - _LEAST)) + 1]
         rows, columns = np.unravel_index(kept, self._belief.shape)
-        trip = _A[rows, 0] + np.broadcast_to(before, self._belief.shape)[rows, columns]
-        return LinkStates(flat[kept] / flat[kept].sum(), trip, _B[0, columns], NOISE)
+        probability = flat[kept] / flat[kept].sum()
+        backlog = np.broadcast_to(before, self._belief.shape)[rows, columns]
+        return LinkStates(
+            probability, _A[rows, 0] + backlog, _B[0, columns], NOISE, float(probability @ backlog)
+        )
 
     def elapse(self, now: float) -> None:
         """Let time pass: the link may have changed."""

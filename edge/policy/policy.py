@@ -95,7 +95,9 @@ class _Predictor:
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + cost.asked * network
         sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0
-        delay = self._delay_of_others(here, self.request.spent_ms) + self._delay_of_others(sending, 0.0)
+        delay = self._delay_of_others(here, self.request.spent_ms) + self._delay_of_others(
+            sending, states.backlog_ms
+        )
         gained = here * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
         gained += cost.asked * (network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL)))
         joules = self._joules(arm, here, total, round(cost.mean_bytes))

@@ -24,6 +24,7 @@ class LinkStates:
     round_trip_ms: Values
     ms_a_byte: Values
     noise: float  # standard deviation of the logarithm of a time, the state being known
+    backlog_ms: float = 0.0  # what is before a newcomer, on average; the round trips hold it
 
     @classmethod
     def steady(cls, uplink: float, round_trip_ms: float) -> Self:
