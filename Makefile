@@ -7,7 +7,7 @@ PROTOC := .protoc/bin/python
 PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 COVERED := protos splitter edge cloud bench deploy
 
-.PHONY: help demo test check lint types format stubs protos coverage bench clean
+.PHONY: help demo test check lint types format stubs protos coverage fuzz bench attack clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,14 @@ protos: $(PROTOC) ## generate the stubs from the .proto files
 coverage: $(VENV)/.dev ## print what the last `make test` covered, by package; protos at 90% at least
 	@$(RUN) tests/coverage_by_package.py --require protos=90 $(COVERED)
 
+fuzz: $(VENV)/.dev ## 40,000 hostile messages to a real service; ISTHMUS_FUZZ_SEED names others than those of seed 0
+	ISTHMUS_FUZZ_MESSAGES=20000 $(RUN) -m pytest -rP --show-capture=stdout tests/cloud/fuzz
+
 bench: $(VENV)/.dev ## every way to answer, timed side by side over loopback
 	$(RUN) -m isthmus bench routes
+
+attack: $(VENV)/.dev ## what hostile callers cost an honest device, attack by attack
+	$(RUN) -m isthmus bench attack
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .protoc build dist *.egg-info demo .coverage

@@ -25,7 +25,7 @@ _COMMANDS = {
     "cloud": ("cloud.commands", "serve bundles to devices", "cloud"),
     "ask": ("edge.commands.ask", "answer a question about a picture", "edge"),
     "search": ("edge.commands.search", "find photos by what is on them", "edge"),
-    "edge": ("edge.commands.profile", "measure this device", "edge"),
+    "edge": ("edge.commands.profile", "measure this device, review its decisions", "edge"),
     "nano": ("splitter.commands.nano", "train or evaluate the built-in model", "splitter"),
     "bench": ("bench.commands", "measure", "demo"),
     "simulate": (

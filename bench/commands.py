@@ -19,6 +19,7 @@ _COMMANDS = {
         "bench.leakage.command",
         "what features give away: pictures made again from what crosses the wire",
     ),
+    "attack": ("bench.attack.command", "what hostile callers cost an honest device, attack by attack"),
 }
 _EPILOG = """\
 examples:
@@ -30,6 +31,7 @@ examples:
   isthmus bench memory --config llava-7b --disk /var/tmp
   isthmus bench leakage --bundle my-bundle --data nano
   isthmus bench video --bundle my-bundle
+  isthmus bench attack --only slow-readers
 """
 
 

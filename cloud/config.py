@@ -22,6 +22,8 @@ class ServeConfig:
     max_batch: int = 16  # requests in a batch
     max_waiting: int = 64  # requests waiting for a place in a batch
     max_in_flight: int = 32  # requests of one Converse stream at once
+    max_connections: int = 4096  # fewer where the process has no descriptors for as many
+    max_arriving_bytes: int = 512 << 20  # requests until they are decoded; four of the largest always fit
     max_frame_bytes: int = 64 << 20  # image tokens kept for further questions
     max_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
     keep: float = 300.0  # seconds that both are kept; 0: not at all
@@ -37,6 +39,8 @@ class ServeConfig:
         _within("--max-batch", self.max_batch, 1, 1024)
         _within("--max-waiting", self.max_waiting, 1, 100_000)
         _within("max in flight", self.max_in_flight, 1, 10_000)
+        _within("max connections", self.max_connections, 1, 1_000_000)
+        _within("max arriving bytes", self.max_arriving_bytes, 0, 1 << 40)
         _within("max frame bytes", self.max_frame_bytes, 0, 1 << 40)
         _within("max sent bytes", self.max_sent_bytes, 0, 1 << 40)
         _within("--keep", self.keep, 0, 86_400)
@@ -45,8 +49,8 @@ class ServeConfig:
 
     @property
     def max_calls(self) -> int:
-        """Calls that are open at once: bounds what requests hold in memory; well above the queue's bound, so
-        that it is the queue that refuses, with a reason.
+        """Calls that are open at once; well above the queue's bound, so that it is the queue that refuses,
+        with a reason.
         """
         return 2 * (self.max_waiting + self.max_batch) + 64
 

@@ -41,6 +41,11 @@ def link_file(address: str) -> Path | None:
     return _kept("links", f"{quote(address, safe='')}.json")
 
 
+def bytes_file() -> Path | None:
+    """Where is kept what this device sent each day; None where it has no cache folder."""
+    return _kept("bytes.json")
+
+
 def engines_folder(digest: str) -> Path | None:
     """Where TensorRT keeps what it built for a bundle on this device; None where there is no cache folder."""
     return _kept("tensorrt", digest[:12])

@@ -117,6 +117,9 @@ def _check(found: pb.Measurements, digest: str, manifest: pb.Manifest) -> None:
         raise ValueError("it and the manifest disagree about local answers")
     if not found.mean_tiles:
         raise ValueError("it does not say into how many tiles pictures were cut")
+    for upload in found.uploads:
+        if upload.scale > 1:
+            raise ValueError(f"upload {coding_of(upload)} is larger than the picture")
     for name, number in _numbers(found):
         if not math.isfinite(number) or (number < 0 and name not in _SIGNED):
             raise ValueError(f"{name} is {number}")

@@ -27,7 +27,7 @@ class CloudProcess:
         self._bundle, self._seconds = bundle, seconds
         self._lines: deque[str] = deque(maxlen=20)
         self._addresses: queue.Queue[str | None] = queue.Queue()
-        self.address = ""
+        self.address, self.printed_bytes = "", 0
 
     def __enter__(self) -> Self:
         command = [
@@ -90,6 +90,7 @@ class CloudProcess:
         with self._process.stdout:
             for line in self._process.stdout:
                 self._lines.append(line.rstrip())
+                self.printed_bytes += len(line)
                 if line.startswith(_LISTENING):
                     self._addresses.put(line.removeprefix(_LISTENING).strip())
         self._addresses.put(None)

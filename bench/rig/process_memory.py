@@ -1,22 +1,38 @@
-"""The memory of this process, as the kernel counts it."""
+"""The memory of processes, as the kernel counts it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from protos.errors import IsthmusError
 
-_STATUS = Path("/proc/self/status")
+_PROC = Path("/proc")
 
 
-def memory() -> dict[str, int]:
-    """The sizes in /proc/self/status by name, such as VmRSS, in bytes. Raises IsthmusError without one."""
+def memory(process: int | str = "self") -> dict[str, int]:
+    """The sizes in /proc/PROCESS/status by name, such as VmRSS, in bytes. Raises IsthmusError without one."""
+    status = _PROC / str(process) / "status"
     try:
-        lines = _STATUS.read_text(encoding="ascii").splitlines()
+        lines = status.read_text(encoding="ascii").splitlines()
     except OSError as error:
         raise IsthmusError(
-            f"resident memory is read from {_STATUS}, which this system has not; run it on Linux"
+            f"resident memory is read from {status}, which this system has not; run it on Linux"
         ) from error
     return {
         name: int(rest.split()[0]) << 10
         for name, _, rest in (line.partition(":") for line in lines)
         if rest.endswith("kB")
     }
+
+
+def resident(process: int) -> int:
+    """Bytes that a process and those below it hold; pages that several share count for each. 0 for one that
+    has ended.
+    """
+    with suppress(IsthmusError, OSError):
+        return memory(process).get("VmRSS", 0) + sum(map(resident, _children(process)))
+    return 0
+
+
+def _children(process: int) -> list[int]:
+    lists = (_PROC / str(process) / "task").glob("*/children")
+    return [int(child) for children in lists for child in children.read_text(encoding="ascii").split()]

@@ -18,6 +18,8 @@ from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError, NoRoute
+from protos.measurements import coding_of
+from protos.pictures.upload_formats import UPLOAD_FORMATS
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,13 @@ def strategies(measured: pb.Measurements) -> list[Strategy]:
     """One forced route of each kind, the cheapest that loses at most a point, and the orchestrator's own
     choice.
     """
-    upload, split = cheapest_upload(measured, ("jpeg", "webp")), cheapest_split(measured)
+    upload, split = coding_of(cheapest_upload(measured, UPLOAD_FORMATS)), cheapest_split(measured)
     return [
         Strategy("local", "always on the device", Rules(route="local")),
         Strategy(
             "upload",
-            f"always the picture, as {upload.format} {upload.quality}",
-            _remote(f"upload@{upload.format}-{upload.quality}"),
+            f"always the picture, as {upload}",
+            _remote(f"upload@{upload}"),
         ),
         Strategy("split", f"always the features of {split}", _remote(f"split@{split}")),
         Strategy(AUTO, "as the orchestrator decides", Rules()),

@@ -15,6 +15,8 @@ from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError
+from protos.measurements import coding_of
+from protos.pictures.upload_formats import UPLOAD_FORMATS
 from splitter.evaluate.intervals import wilson
 
 BASELINE = "upload"
@@ -69,8 +71,7 @@ def setting(repetitions: int) -> str:
 
 def _every_route(manifest: pb.Manifest, measured: pb.Measurements) -> list[Strategy]:
     """The forced routes; the cheapest upload comes first, as the baseline."""
-    upload = cheapest_upload(measured, ("jpeg", "webp"))
-    names = {BASELINE: f"upload@{upload.format}-{upload.quality}"}
+    names = {BASELINE: f"upload@{coding_of(cheapest_upload(measured, UPLOAD_FORMATS))}"}
     names |= {
         f"split@{cut.name}/{codec.name}": f"split@{cut.name}/{codec.name}"
         for cut in manifest.cuts

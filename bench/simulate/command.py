@@ -10,6 +10,7 @@ from bench.simulate import page, tables
 from bench.simulate.measure import Sweep, named_kinds, policy_kinds, simulate
 from bench.simulate.requests import Demand
 from bench.simulate.results import overall
+from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
 from protos.files import check_file, json_of, write_file
@@ -22,8 +23,12 @@ COMMAND = "simulate"
 _EPILOG = """\
 The code that decides and learns is the device's own; processor, link and cloud are simulated, event by event.
 The processor does one thing at a time, the link sends first come, first served, and a call that is given up
-takes its unsent bytes along. Requests overlap, as those of a program that asks from several places. Times are
-the bundle's, of the machine that split it, or those of --device; the wire's own headers are left out.
+takes its unsent bytes along. Requests overlap unless --in-flight says otherwise: one orchestrator has one.
+Times are the bundle's, of the machine that split it, or those of --device; the wire's own headers are left
+out.
+
+--check plays a minute of the first trace through an emulated link, with the real client and service on this
+machine, and says how far the simulation of the same requests is off. Let nothing else run meanwhile.
 
 A trace has one line for each packet of 1500 bytes that may leave, in milliseconds (mahimahi's format), or is
 a table of seconds,Mbit/s (CSV). A run begins at a random place of it, and at its end it starts over.
@@ -33,6 +38,7 @@ examples:
   isthmus simulate --trace lte.up umts.up --device-slower 1 4 16 --rate 0.2 1 5
   isthmus simulate --trace lte.up --bundle bundle --deadline 500ms --no-local --html simulation.html
   isthmus simulate --trace lte.up --policy isthmus best-fixed --for 10min --json
+  isthmus simulate --trace lte.up --rate 2 --check
 """
 
 
@@ -51,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="; ".join(f"{kind.name}: {kind.words}" for kind in policy_kinds()) + " (default: all)",
     )
+    parser.add_argument("--check", action="store_true", help="hold the simulator against a real run")
     add_figures(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
     parser.set_defaults(run=_run)
@@ -92,6 +99,12 @@ def _add_machines(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         metavar="N",
         help="a cloud that takes one N-th of the time (default: 1)",
+    )
+    group.add_argument(
+        "--in-flight",
+        type=whole(),
+        metavar="N",
+        help="requests that the device has under way at once (default: any number)",
     )
     group.add_argument(
         "--servers",
@@ -157,6 +170,9 @@ def _run(options: argparse.Namespace) -> None:
     _check_places(options)
     bundle = open_bundle(options.bundle)
     bundle.check_measured()
+    if options.check:
+        _check(bundle, options)
+        return
     device = (
         DeviceProfile.load(options.device, bundle) if options.device else DeviceProfile.from_bundle(bundle)
     )
@@ -182,6 +198,23 @@ def _run(options: argparse.Namespace) -> None:
         tables.show(cases, kinds, wide_console())
 
 
+def _check(bundle: Bundle, options: argparse.Namespace) -> None:
+    """Play and simulate. Raises CloudError, RequestError."""
+    from bench.simulate.check import check
+
+    trace, rate = Trace.read(options.trace[0]), options.rate[0]
+    with progress() as shown:
+        shown.step("playing", 2)
+        found = check(bundle, trace, rate, options.round_trip, lambda name: shown.advance(note=name))
+    text = json_of(COMMAND, {"check": [{**asdict(one), "off": one.off} for one in found]})
+    if options.output:
+        write_file(options.output, text, COMMAND)
+    if options.json:
+        print(text, end="")
+    else:
+        wide_console().print(tables.check_table(found))
+
+
 def _check_places(options: argparse.Namespace) -> None:
     """Raises RequestError now for files that cannot be written later."""
     if options.output:
@@ -205,6 +238,7 @@ def _sweep(options: argparse.Namespace) -> Sweep:
         seconds=options.length,
         cloud_faster=options.cloud_faster,
         servers=options.servers,
+        in_flight=options.in_flight,
         max_loss=options.max_loss,
         allow_local=not options.no_local,
         demand=Demand(
@@ -214,6 +248,16 @@ def _sweep(options: argparse.Namespace) -> Sweep:
 
 
 def _setting(options: argparse.Namespace) -> dict[str, object]:
-    names = ("round_trip", "deadline", "cloud_faster", "servers", "max_loss", "tokens", "noise", "seed")
+    names = (
+        "round_trip",
+        "deadline",
+        "cloud_faster",
+        "servers",
+        "in_flight",
+        "max_loss",
+        "tokens",
+        "noise",
+        "seed",
+    )
     flags = {"periodic": options.periodic, "local": not options.no_local, "seconds": options.length}
     return {name: getattr(options, name) for name in names} | flags

@@ -9,7 +9,7 @@ from bench.simulate.policies.oracle import OraclePolicy
 from bench.simulate.policy import DecisionPolicy
 from bench.simulate.requests import Arrival, Demand, arrivals, offset
 from bench.simulate.results import CaseResult, Place, Played, summary
-from bench.simulate.scenario import Scenario, faster, slower, within
+from bench.simulate.scenario import Scenario, allowed_loss, faster, slower
 from bench.simulate.simulation import Simulation
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
@@ -32,6 +32,7 @@ class Sweep:
     seconds: float | None = None
     cloud_faster: float = 1.0
     servers: int = 4
+    in_flight: int | None = None
     max_loss: float = 1.0
     allow_local: bool = True
     demand: Demand = field(default_factory=lambda: Demand(1.0, 1.0))
@@ -77,20 +78,22 @@ def simulate(
 
 def scenario_of(bundle: Bundle, device: DeviceProfile, sweep: Sweep, place: Place) -> Scenario:
     """One case. Raises RequestError for a bundle that offers no way through the cloud."""
-    manifest, measured = within(bundle.manifest, bundle.measurements, sweep.max_loss)
     trace = sweep.traces[place.trace]
     scenario = Scenario(
         bundle=bundle,
-        manifest=manifest,
-        measured=measured,
         device=slower(device, place.device_slower),
-        cloud=faster(CloudEstimate.from_measurements(measured), sweep.cloud_faster),
+        cloud=faster(CloudEstimate.from_measurements(bundle.measurements), sweep.cloud_faster),
         rate=trace,
         mean_rate=trace.rate,
         round_trip=sweep.round_trip,
         offset=offset(sweep.demand.seed, trace.length),
         servers=sweep.servers,
-        rules=Rules(deadline_ms=sweep.deadline_ms, allow_local=sweep.allow_local),
+        in_flight=sweep.in_flight,
+        rules=Rules(
+            deadline_ms=sweep.deadline_ms,
+            allow_local=sweep.allow_local,
+            max_loss=allowed_loss(bundle, sweep.max_loss),
+        ),
     )
     scenario.check()
     return scenario

@@ -11,7 +11,7 @@ from bench.simulate.policy import DecisionPolicy
 from bench.simulate.results import CaseResult, Played, overall
 from protos.pages import neighbours
 from protos.pages.axes import LinearAxis, LogAxis
-from protos.pages.document import Page, section, sentence, soft
+from protos.pages.document import Page, lede, section, sentence, soft
 from protos.pages.frame import ChartFrame
 from protos.pages.labels import spread
 from protos.pages.markup import Markup, element, join
@@ -42,13 +42,18 @@ def save(
 ) -> None:
     """Write the page, linked with those beside it. Raises RequestError where it cannot be written."""
     words = [soft(sentence(f"{kind.name}: {kind.words}")) for kind in kinds]
-    notes = [soft(note) for note in tables.NOTES]
+    notes = [lede(sentence(_finding(cases))), *(soft(note) for note in tables.NOTES)]
     parts = [*_overall(cases), *(_case(case, sweep) for case in cases)]
     neighbours.save(
         path,
         Page(KIND, f"How devices with {model} decide", [*notes, folded("The policies", *words), *parts]),
         COMMAND,
     )
+
+
+def _finding(cases: Sequence[CaseResult]) -> str:
+    found = ", ".join(f"{one.of_oracle:.2f} by {one.policy}" for one in overall(cases))
+    return f"score against the oracle's, the less the better: {found}"
 
 
 def _overall(cases: Sequence[CaseResult]) -> list[Markup]:

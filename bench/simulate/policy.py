@@ -28,7 +28,6 @@ class DecisionPolicy(ABC):
     name: ClassVar[str]
     rank: ClassVar[int]  # where tables list it
     words: ClassVar[str]  # what it is, for a reader
-    foresees: ClassVar[bool] = False  # it knows what no device can: an oracle
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -66,6 +65,14 @@ class DecisionPolicy(ABC):
         """Seconds, where no deadline ends it before."""
         return NETWORK_SECONDS + 2 * max_tokens * self.scenario.cloud.token_ms / 1000
 
+    def begin(self, taken: Taken, sent: int, now: float) -> None:
+        """A call begins."""
+        del taken, sent, now
+
+    def end(self, taken: Taken) -> None:
+        """It is over, however it ended."""
+        del taken
+
     def learn(self, taken: Taken, sent: int, network_ms: float, done: pb.Done, now: float) -> None:
         """A call was answered."""
         del taken, sent, network_ms, done, now
@@ -83,7 +90,7 @@ class DecisionPolicy(ABC):
         del taken, failure, now
 
     def score(self, arm: Arm, total_ms: float | None, bytes_up: float) -> float:
-        """The objective of an arm that takes so long; None: that brings no answer."""
+        """The objective of an arm that takes so long; None: that brings no answer, whichever it is."""
         if total_ms is None:
-            return self.scenario.score(UNANSWERED_MS, arm.accuracy, bytes_up)
-        return self.scenario.score(total_ms, arm.accuracy, bytes_up)
+            return self.scenario.score(UNANSWERED_MS, 0.0, 0.0)
+        return self.scenario.score(total_ms, arm.loss, bytes_up)

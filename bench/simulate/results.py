@@ -21,7 +21,8 @@ class Place:
     @property
     def words(self) -> str:
         device = "device as measured" if self.device_slower == 1 else f"device {self.device_slower:g}x slower"
-        return f"{self.trace}, {device}, {self.rate:g} requests a second"
+        requests = "a request" if self.rate == 1 else f"{self.rate:g} requests"
+        return f"{self.trace}, {device}, {requests} a second"
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Overall:
-    """One policy over all cases: geometric mean of its scores against the oracle's, the worst of them, and
-    means of the rest.
+    """One policy over all cases: geometric means of its scores against the oracle's and of its mean times,
+    the worst of those scores, and means of the rest.
     """
 
     policy: str
@@ -137,8 +138,26 @@ def _overall(policy: str, found: Sequence[PolicySummary]) -> Overall:
         policy,
         of_oracle=statistics.geometric_mean(one.of_oracle for one in found),
         worst=max(one.of_oracle for one in found),
-        mean_ms=statistics.fmean(one.mean_ms for one in found),
+        mean_ms=statistics.geometric_mean(one.mean_ms for one in found),
         missed=statistics.fmean(missed) if missed else None,
         unanswered=statistics.fmean(one.unanswered for one in found),
         bytes_up=statistics.fmean(one.bytes_up for one in found),
     )
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Mean and median milliseconds of the same requests, played and simulated, and how far the simulated mean
+    is off, in parts of the played one.
+    """
+
+    route: str
+    requests: int
+    played_ms: float
+    simulated_ms: float
+    played_p50_ms: float
+    simulated_p50_ms: float
+
+    @property
+    def off(self) -> float:
+        return self.simulated_ms / self.played_ms - 1

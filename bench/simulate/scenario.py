@@ -9,7 +9,7 @@ from edge.policy.decision import Weights
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of
 from protos.arms.arm import Arm
-from protos.arms.rules import LOCAL, Rules
+from protos.arms.rules import LOCAL, Rules, exceeds
 from protos.bundle import Bundle
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate
@@ -20,15 +20,11 @@ QUESTION_BYTES = 32
 UNANSWERED_MS = 10_000.0  # what a request counts with that got no answer, at least
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scenario:
-    """`manifest` and `measured` are the bundle's, less the arms that may not be taken. `rate` is the uplink
-    from `offset` seconds on; `mean_rate` in bits a second; `round_trip` in seconds.
-    """
+    """`rate` is the uplink from `offset` seconds on; `mean_rate`: bits a second; `round_trip`: seconds."""
 
     bundle: Bundle
-    manifest: pb.Manifest
-    measured: pb.Measurements
     device: DeviceProfile
     cloud: CloudEstimate  # what its stages truly take
     rate: Rate
@@ -36,8 +32,10 @@ class Scenario:
     round_trip: float = 0.05
     offset: float = 0.0
     servers: int = 4
+    in_flight: int | None = None  # requests that the device has under way at most; None: any number
     rules: Rules = field(default_factory=Rules)
     weights: Weights = field(default_factory=Weights)
+    _costs: dict[tuple[str, float], Cost] = field(default_factory=dict, init=False)
 
     def check(self) -> None:
         """Raises RequestError for a bundle of which nothing would cross the link."""
@@ -48,10 +46,19 @@ class Scenario:
             )
 
     @cached_property
+    def measured(self) -> pb.Measurements:
+        """The bundle's, without what makes cascades: a simulated answer has no confidence."""
+        measured = pb.Measurements()
+        measured.CopyFrom(self.bundle.measurements)
+        measured.local.ClearField("calibration")
+        return measured
+
+    @cached_property
     def arms(self) -> tuple[Arm, ...]:
         """Every arm that may be taken."""
-        arms = arms_of(self.manifest, self.measured)
-        return tuple(arm for arm in arms if self.rules.allow_local or arm.kind != LOCAL)
+        rules, arms = self.rules, arms_of(self.bundle.manifest, self.measured)
+        arms = [arm for arm in arms if not exceeds(rules, arm.loss)]
+        return tuple(arm for arm in arms if rules.allow_local or arm.kind != LOCAL)
 
     @property
     def local(self) -> Arm | None:
@@ -61,24 +68,26 @@ class Scenario:
     @property
     def compares(self) -> bool:
         """A dual encoder, which generates nothing: its labels are the bundle's own, read already."""
-        return self.manifest.HasField("matching")
+        return self.bundle.manifest.HasField("matching")
 
     @property
     def tiles(self) -> int:
-        return max(1, round(self.measured.mean_tiles))
+        return max(1, round(self.bundle.measurements.mean_tiles))
 
     def cost(self, arm: Arm, tokens: float) -> Cost:
         """What an arm truly takes, noise apart, for an answer of so many tokens. The first of them comes with
         the prefill.
         """
         steps = 0.0 if self.compares else max(tokens - 1, 0.0)
-        work = Workload(steps, QUESTION_BYTES, self.tiles, self.measured.mean_tiles)
-        return arm.cost(self.device, self.cloud, work)
+        if (arm.name, steps) not in self._costs:
+            work = Workload(steps, QUESTION_BYTES, self.tiles, self.bundle.measurements.mean_tiles)
+            self._costs[arm.name, steps] = arm.cost(self.device, self.cloud, work)
+        return self._costs[arm.name, steps]
 
-    def score(self, total_ms: float, accuracy: float, bytes_up: float) -> float:
+    def score(self, total_ms: float, loss: float, bytes_up: float) -> float:
         """The policy's own objective: less is better."""
-        weights, lost = self.weights, max(0.0, self.measured.accuracy - accuracy)
-        worth = weights.accuracy_point * lost + weights.kilobyte * bytes_up / 1000
+        weights = self.weights
+        worth = weights.accuracy_point * loss + weights.kilobyte * bytes_up / 1000
         return weights.millisecond * total_ms + worth
 
 
@@ -95,6 +104,7 @@ def slower(profile: DeviceProfile, factor: float) -> DeviceProfile:
         prefill_ms=factor * profile.prefill_ms,
         token_ms=factor * profile.token_ms,
         preprocess_ms=factor * profile.preprocess_ms,
+        pixels_ms=factor * profile.pixels_ms,
     )
 
 
@@ -104,25 +114,7 @@ def faster(cloud: CloudEstimate, factor: float) -> CloudEstimate:
     return CloudEstimate(entry, cloud.prefill_ms / factor, cloud.token_ms / factor)
 
 
-def within(
-    manifest: pb.Manifest, measured: pb.Measurements, max_loss: float
-) -> tuple[pb.Manifest, pb.Measurements]:
-    """The bundle with only the arms that lose at most so many points against the whole model; where none is
-    so good, with the best. Cascades are left out: a simulated answer has no confidence.
-    """
-    manifest_left, measured_left = pb.Manifest(), pb.Measurements()
-    manifest_left.CopyFrom(manifest)
-    measured_left.CopyFrom(measured)
-    measured_left.local.ClearField("calibration")
-    best = max((arm.accuracy for arm in arms_of(manifest, measured_left)), default=0.0)
-    floor = min(measured.accuracy - max_loss, best)
-    for cut in manifest_left.cuts:
-        kept = [codec for codec in cut.codecs if measured.cuts[cut.name].codecs[codec.name].accuracy >= floor]
-        del cut.codecs[:]
-        cut.codecs.extend(kept)
-    uploads = [upload for upload in measured.uploads if upload.accuracy >= floor]
-    del measured_left.uploads[:]
-    measured_left.uploads.extend(uploads)
-    if measured.local.accuracy < floor:
-        manifest_left.ClearField("local")
-    return manifest_left, measured_left
+def allowed_loss(bundle: Bundle, max_loss: float) -> float:
+    """The points that an arm may lose, beyond noise: `max_loss`, or as many as the best loses."""
+    least = min((arm.loss for arm in arms_of(bundle.manifest, bundle.measurements)), default=0.0)
+    return max(max_loss, least)

@@ -6,17 +6,18 @@ call that outlasts its patience is given up, and the device answers, from where 
 may.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
-from bench.simulate.events import Event, Events
 from bench.simulate.policy import DecisionPolicy, Taken
+from bench.simulate.queues.events import Event, Events
+from bench.simulate.queues.servers import Forecast, Servers
+from bench.simulate.queues.uplink import Uplink
 from bench.simulate.requests import Arrival
 from bench.simulate.scenario import QUESTION_BYTES, UNANSWERED_MS, Scenario
-from bench.simulate.servers import Forecast, Servers
-from bench.simulate.uplink import Uplink
 from edge.costs.device_times import PREFILL, TOKEN
 from edge.policy.decision import Request
 from edge.policy.router import Failure
@@ -64,13 +65,13 @@ class Simulation:
     def __init__(self, scenario: Scenario, policy: DecisionPolicy) -> None:
         self._scenario, self._policy = scenario, policy
         self._events = Events()
-        self._processor = Servers(self._events, 1)
+        self._device = Servers(scenario.in_flight or math.inf)
+        self._processor = Servers(1)
         self.uplink = Uplink(self._events, scenario.rate, scenario.offset)
-        self._cloud = Servers(self._events, scenario.servers)
-        self._costs: dict[tuple[str, int], Cost] = {}
+        self._cloud = Servers(scenario.servers)
         self._calls: dict[int, _Pending] = {}  # those on the link or in the cloud, in their order
         self._served: list[Served] = []
-        self._max_tokens = scenario.manifest.limits.max_new_tokens
+        self._max_tokens = scenario.bundle.manifest.limits.max_new_tokens
 
     def run(self, arrivals: Iterable[Arrival]) -> list[Served]:
         """Every request to its end, in the order of their arrival."""
@@ -80,6 +81,9 @@ class Simulation:
         return sorted(self._served, key=lambda served: served.at)
 
     def _arrive(self, request: _Pending) -> None:
+        self._device.enter(request.arrival.number, lambda: self._begin(request))
+
+    def _begin(self, request: _Pending) -> None:
         self._processor.enter(request.arrival.number, lambda: self._prepare(request))
 
     def _prepare(self, request: _Pending) -> None:
@@ -88,12 +92,13 @@ class Simulation:
 
     def _decide(self, request: _Pending) -> None:
         now, asked = self._events.now, self._request(request)
-        request.taken = self._policy.decide(asked, now, lambda arm: self._outlook(request, arm))
+        forecast = cache(self._forecast)  # one for all arms, where it is asked for
+        request.taken = self._policy.decide(asked, now, lambda arm: self._outlook(request, arm, forecast()))
         if request.taken is None:
             self._processor.release()
             self._end(request, "")
             return
-        request.cost = self._cost(request.taken.arm, request.arrival.tokens)
+        request.cost = self._scenario.cost(request.taken.arm, request.arrival.tokens)
         if not request.taken.arm.remote:
             self._answer_here(request)
             return
@@ -123,6 +128,7 @@ class Simulation:
             self._fall_back(request)
             return
         key = request.arrival.number
+        self._policy.begin(taken, request.cost.bytes_up, now)
         self._calls[key] = request
         request.place = "uplink"
         request.events = [self._events.after(seconds, lambda: self._give_up(request))]
@@ -189,6 +195,7 @@ class Simulation:
 
     def _close(self, request: _Pending) -> None:
         """The call is over."""
+        self._policy.end(_taken(request))
         del self._calls[request.arrival.number]
         for event in request.events:
             event.cancel()
@@ -200,14 +207,13 @@ class Simulation:
             self._end(request, "")
 
     def _end(self, request: _Pending, answered: str) -> None:
+        self._device.release()
         scenario = self._scenario
         total = 1000 * (self._events.now - request.arrival.at)
-        right = next(
-            (arm.accuracy for arm in scenario.arms if arm.name == answered), scenario.measured.accuracy
-        )
+        lost = next((arm.loss for arm in scenario.arms if arm.name == answered), 0.0)
         counted = total if answered else max(total, UNANSWERED_MS)
         chosen = request.taken.arm.name if request.taken else ""
-        score = scenario.score(counted, right, request.bytes_up)
+        score = scenario.score(counted, lost, request.bytes_up)
         self._served.append(Served(request.arrival.at, counted, chosen, answered, request.bytes_up, score))
 
     def _request(self, request: _Pending) -> Request:
@@ -256,23 +262,17 @@ class Simulation:
     def _tokens(self, request: _Pending) -> int:
         return 1 if self._scenario.compares else request.arrival.tokens
 
-    def _cost(self, arm: Arm, tokens: int) -> Cost:
-        key = arm.name, tokens
-        if key not in self._costs:
-            self._costs[key] = self._scenario.cost(arm, tokens)
-        return self._costs[key]
-
-    def _outlook(self, request: _Pending, arm: Arm) -> float | None:
+    def _outlook(self, request: _Pending, arm: Arm, forecast: Forecast) -> float | None:
         """Seconds until this arm's answer, if all that is under way stays to its end. The processor is this
         request's.
         """
         now, arrival, back = self._events.now, request.arrival, self._scenario.round_trip / 2
-        cost = self._cost(arm, arrival.tokens)
+        cost = self._scenario.cost(arm, arrival.tokens)
         here = (cost.head + cost.encode + (0.0 if arm.remote else cost.generate)) * arrival.device / 1000
         if not arm.remote:
             return here
         arrives = self.uplink.departure(cost.bytes_up, now + here) + back
-        begins = self._forecast().begin(arrives)
+        begins = forecast.begin(arrives)
         ends = begins + (cost.entry + cost.generate) * arrival.cloud / 1000 + back
         given_up = ends - (now + here) >= self._policy.longest_call(self._max_tokens)
         return None if given_up else ends - now

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from bench.rig.console import plain_table, print_notes
 from bench.simulate.policy import DecisionPolicy
-from bench.simulate.results import CaseResult, Overall, PolicySummary, overall
+from bench.simulate.results import CaseResult, Checked, Overall, PolicySummary, overall
 from protos.terminal.units import format_size, format_time
 
 _SHOWN = 3  # arms of a policy
@@ -94,6 +94,18 @@ def overall_row(one: Overall, *, missed: bool) -> tuple[str, ...]:
         _part(one.unanswered),
         format_size(one.bytes_up),
     )
+
+
+def check_table(found: Sequence[Checked]) -> Table:
+    """A row for each route that was played and simulated."""
+    table = plain_table("the same requests, played with the real client and service, and simulated")
+    for name in ("route", "requests", "played", "simulated", "off", "P50 played", "P50 simulated"):
+        table.add_column(name, justify="left" if name == "route" else "right")
+    for one in found:
+        means = format_time(one.played_ms), format_time(one.simulated_ms), f"{one.off:+.1%}"
+        halves = format_time(one.played_p50_ms), format_time(one.simulated_p50_ms)
+        table.add_row(one.route, str(one.requests), *means, *halves)
+    return table
 
 
 def _part(part: float | None) -> str:

@@ -1,24 +1,38 @@
-"""Pictures decoded in processes that can be killed: a hostile one costs a while, and no other request."""
+"""Pictures decoded in processes that can be killed: a hostile one costs a while, and no other request.
+
+What decodes strangers' files may be theirs, so a process is believed nothing: it has so long, its replies
+have bounds, and one that replies otherwise than `picture_worker` does is killed.
+"""
 
 import json
-import multiprocessing
+import math
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import Pipe
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.admission import picture_worker
 from protos import bundle_pb2 as pb
 from protos.errors import CloudError, PictureError, RequestError, TooLarge
+from protos.limits import check_sent_size
 
+_MODULE = "cloud.admission.picture_worker"  # not imported here: it is a program
 _SECONDS = 10.0  # to decode a picture; the largest that is accepted takes about one
+_START_SECONDS = 60.0  # to load what decodes; 0.3 where the machine is not busy
+_MAX_REPLY_BYTES = 1 << 12  # of a shape, or of a refusal
 _ERRORS: dict[str, type[RequestError]] = {error.__name__: error for error in (PictureError, TooLarge)}
 
-# Its server has loaded what a worker needs, and no threads: a worker takes 20 ms to start.
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([picture_worker.__name__])
+
+class _Broken(Exception):
+    """The process died, was killed, or replied what no worker of ours does."""
 
 
 class PictureProcesses:
@@ -51,9 +65,9 @@ class PictureProcesses:
         except RequestError:
             self._idle.append(worker)
             raise
-        except (EOFError, OSError) as error:
-            self._drop(worker)
-            raise self._failure(error) from error
+        except _Broken as error:
+            self._replace(worker)
+            raise self._failure(worker) from error
         self._idle.append(worker)
         return pixels
 
@@ -63,61 +77,124 @@ class PictureProcesses:
             if self._closed:
                 raise _closing()
             while self._idle:
-                if (worker := self._idle.pop()).alive:
+                if (worker := self._idle.pop()).usable:
                     return worker
+                worker.kill()
                 self._workers.discard(worker)
-            worker = _Worker()
-            self._workers.add(worker)
-            return worker
+            return self._started()
 
-    def _drop(self, worker: "_Worker") -> None:
+    def _started(self) -> "_Worker":
+        worker = _Worker()
+        self._workers.add(worker)
+        return worker
+
+    def _replace(self, worker: "_Worker") -> None:
+        """Kill a worker; the next one is loading while no picture waits for it."""
         worker.kill()
         with self._lock:
             if not self._closed:
                 self._workers.discard(worker)
+                self._idle.append(self._started())
 
-    def _failure(self, error: Exception) -> CloudError | PictureError:
+    def _failure(self, worker: "_Worker") -> CloudError | PictureError:
         if self._closed:
             return _closing()
-        if isinstance(error, TimeoutError):
-            why = f"takes more than {self._seconds:g} s to decode"
-        else:
-            why = "broke its decoder"
+        why = f"takes more than {self._seconds:g} s to decode" if worker.late else "broke its decoder"
         return PictureError(f"the picture {why}; save it again as JPEG or PNG, or scale it down")
 
 
 class _Worker:
-    """A process, and what it is asked by."""
+    """A process, and what it is asked by.
+
+    It is a program of its own, 0.3 s from start to ready: what multiprocessing starts would run the script
+    once more in which a service may be embedded.
+    """
 
     def __init__(self) -> None:
-        self._connection, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(
-            target=picture_worker.work, args=(theirs,), name="picture decoder", daemon=True
-        )
+        self.late = self._ready = False
+        self._connection, theirs = Pipe()
         with theirs:
-            self._process.start()
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=os.environ
+                | {"PYTHONPATH": os.pathsep.join(str(Path(path).resolve()) for path in sys.path)},
+                process_group=0,  # Ctrl-C is for the service, which drains first
+            )
 
     def decode(self, data: bytes, manifest: pb.Manifest, seconds: float) -> NDArray[np.uint8]:
-        """Raises what a worker refuses with, TimeoutError, EOFError or OSError."""
+        """Raises what a worker refuses with, or _Broken."""
         asked = pb.Manifest(limits=manifest.limits, preprocessing=manifest.preprocessing)
-        self._connection.send_bytes(asked.SerializeToString())
-        self._connection.send_bytes(data)
-        if not self._connection.poll(seconds):
-            raise TimeoutError
-        reply: dict[str, Any] = json.loads(self._connection.recv_bytes())
-        if "error" in reply:
-            raise _ERRORS[reply["error"]](reply["message"], **reply["facts"])
-        pixels = np.empty(reply["shape"], np.uint8)
-        self._connection.recv_bytes_into(pixels.data.cast("B"))
-        return pixels
+        try:
+            self._wait_until_ready()
+            with self._killed_after(seconds):
+                self._connection.send_bytes(asked.SerializeToString())
+                self._connection.send_bytes(data)
+                height, width, channels = _shape(self._connection.recv_bytes(_MAX_REPLY_BYTES), manifest)
+                pixels = self._connection.recv_bytes(math.prod((height, width, channels)))
+            return np.frombuffer(pixels, np.uint8).reshape(height, width, channels).copy()
+        except (EOFError, OSError, ValueError) as error:
+            raise _Broken from error
 
     @property
-    def alive(self) -> bool:
-        return self._process.is_alive()
+    def usable(self) -> bool:
+        """Whether it lives, and is silent while it is not asked."""
+        return self._process.poll() is None and not (self._ready and self._connection.poll())
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.join()
+        self._process.wait()
+
+    def _wait_until_ready(self) -> None:
+        if not self._ready:
+            with self._killed_after(_START_SECONDS):
+                self._connection.recv_bytes(_MAX_REPLY_BYTES)
+            self._ready = True
+
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[None]:
+        """Kill the process in the middle of whatever it does or leaves undone; reads and writes then end."""
+        timer = threading.Timer(seconds, self._expire)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def _expire(self) -> None:
+        self.late = True
+        self._process.kill()
+
+
+def _shape(reply: bytes, manifest: pb.Manifest) -> tuple[int, int, int]:
+    """The shape that a reply claims. Raises the refusal that it holds, or ValueError for what is neither."""
+    try:
+        claimed = json.loads(reply)
+    except RecursionError as error:
+        raise ValueError("a reply of countless parts") from error
+    match claimed:
+        case {"error": str(name), "message": str(message), "facts": dict(facts)} if name in _ERRORS:
+            raise _refusal(name, message, facts)
+        case {"shape": [int(height), int(width), 3]} if min(height, width) > 0:
+            _check_size(height, width, manifest)
+            return height, width, 3
+    raise ValueError("neither a shape nor a refusal")
+
+
+def _refusal(name: str, message: str, facts: dict[str, Any]) -> RequestError:
+    error = _ERRORS[name](message)
+    error.facts = facts
+    return error
+
+
+def _check_size(height: int, width: int, manifest: pb.Manifest) -> None:
+    """Raises ValueError for a size that would have been refused by the file's header."""
+    try:
+        check_sent_size(height, width, manifest)
+    except PictureError as error:
+        raise ValueError("larger than is accepted") from error
 
 
 def _closing() -> CloudError:

@@ -2,13 +2,15 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from protos import bundle_pb2 as pb
-from protos.errors import PictureError, TooLarge
+from protos.errors import PictureError, RequestError, TooLarge
 from protos.limits import check_sent_size
 from protos.pictures.files import inspect_sent
 from protos.pictures.files.table import PictureFile
@@ -30,13 +32,8 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 def decode_picture(data: bytes, manifest: pb.Manifest) -> NDArray[np.uint8]:
     """A file's bytes as upright RGB (h, w, 3). Raises PictureError or TooLarge."""
     picture = open_picture(data, manifest)
-    try:
+    with _broken_files_refused():
         return on_white(picture)
-    except (ValueError, OSError) as error:
-        message = (
-            f"a picture of mode {picture.mode} cannot become RGB ({error}); send a JPEG, PNG or WebP file"
-        )
-        raise PictureError(message) from error
 
 
 def open_picture(data: bytes, manifest: pb.Manifest) -> Image.Image:
@@ -50,9 +47,10 @@ def open_picture(data: bytes, manifest: pb.Manifest) -> Image.Image:
             "scale it down, or compress it more"
         )
         raise TooLarge(message, bytes=len(data))
-    file = inspect_sent(data)
-    check_sent_size(file.height, file.width, manifest)
-    image = _decoded(file)
+    with _broken_files_refused():
+        file = inspect_sent(data)
+        check_sent_size(file.height, file.width, manifest)
+        image = _decoded(file)
     turn = _TURNS.get(file.orientation)
     return image.transpose(turn) if turn is not None else image
 
@@ -65,21 +63,28 @@ def on_white(picture: Image.Image) -> NDArray[np.uint8]:
     return np.array(picture.convert("RGB"))
 
 
+@contextmanager
+def _broken_files_refused() -> Iterator[None]:
+    """Raises PictureError for whatever a decoder raises at broken bytes. Its words are of its own inside,
+    with addresses in them, and for no caller.
+    """
+    try:
+        yield
+    except (RequestError, MemoryError):
+        raise
+    except Exception as error:
+        raise PictureError(
+            "the picture cannot be decoded, for its file is damaged or of an unusual kind; save it again as "
+            "JPEG or PNG"
+        ) from error
+
+
 def _decoded(file: PictureFile) -> Image.Image:
     """By Pillow, which tries no other format than the file's own."""
-    try:
-        with Image.open(io.BytesIO(file.data), formats=[file.kind.pillow]) as image:
-            if image.size != (file.width, file.height):
-                raise PictureError("the picture is not as large as its file claims; send it as JPEG or PNG")
-            return _eight_bits(image)
-    except (PictureError, MemoryError):
-        raise
-    except Exception as error:  # PIL's parsers raise whatever they meet in broken bytes
-        message = (
-            f"the picture cannot be decoded ({type(error).__name__}: {error}); send a whole JPEG, "
-            "PNG or WebP file"
-        )
-        raise PictureError(message) from error
+    with Image.open(io.BytesIO(file.data), formats=[file.kind.pillow]) as image:
+        if image.size != (file.width, file.height):
+            raise PictureError("the picture is not as large as its file claims; send it as JPEG or PNG")
+        return _eight_bits(image)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

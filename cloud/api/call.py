@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
-from cloud.admission.cached_inputs import Request
 from cloud.api.messages import parse
 from cloud.api.places import Places
-from cloud.api.status import first_of
-from protos import inference_pb2 as ip
+from cloud.api.request_bytes import Held, RequestBytes
+from cloud.api.status import first_of, status_of
 from protos.errors import CloudError, RequestError
 
 _log = logging.getLogger(__name__)
@@ -21,70 +23,123 @@ _CALLER_SECONDS = 60.0  # for a caller to send its request, or to read a reply
 _ANSWER_SECONDS = 600.0  # for an answer to a caller who names no deadline
 _SHOWN_DIGITS = 12  # of a digest
 
-R = TypeVar("R", ip.InferRequest, ip.EmbedRequest, ip.DescribeRequest)
-Context = grpc.aio.ServicerContext[Any, ip.InferReply]  # bytes, or EOF
+M = TypeVar("M", bound=Message)
+R = TypeVar("R")
+Context = grpc.aio.ServicerContext[Any, Any]  # bytes or EOF come, messages go
+
+
+@dataclass
+class Received(Generic[M]):
+    """A request, how long it was, and how much of it still counts."""
+
+    request: M
+    size: int
+    held: int
 
 
 class Call:
-    """Reads and writes for the servicer, and waits for the caller so long only as its place is not needed."""
+    """Reads and writes for a servicer, and waits for the caller so long only as its place is not needed."""
 
-    def __init__(self, context: Context, places: Places, max_fields: int) -> None:
-        self._context, self._places = context, places
+    def __init__(
+        self, context: Context, places: Places, request_bytes: RequestBytes, held: Held, max_fields: int
+    ) -> None:
+        self.context, self._places = context, places
+        self._request_bytes, self._held = request_bytes, held
         self._max_fields = max_fields
+        self._received: Received[Any] | None = None  # of a call that has one
         self._writing = asyncio.Lock()  # a stream takes one message at a time
         self._failed: CloudError | None = None
-        self._request: Request | None = None
 
     @property
     def deadline(self) -> float:
         """When an answer to what comes now is worth nothing any more, by the monotonic clock."""
-        left = self._context.time_remaining()
+        left = self.context.time_remaining()
         return time.monotonic() + min(_ANSWER_SECONDS, _ANSWER_SECONDS if left is None else left)
 
-    async def request(self, kind: type[R]) -> R:
+    async def request(self, kind: type[M]) -> Received[M]:
         """The request of a call that has one. Raises RequestError, DeadlineError or CloudBusy."""
-        async with self._places.waiting(self._context.peer(), _CALLER_SECONDS):
-            message = await self._context.read()
-        if message is grpc.aio.EOF:
+        received = await self.next_request(kind, lambda: True, _CALLER_SECONDS)
+        if received is None:
             raise RequestError("the call ended without a request; send one")
-        request = parse(kind, message, self._max_fields)
-        self._request = None if isinstance(request, ip.DescribeRequest) else request
-        return request
+        self._received = received
+        return received
 
-    async def requests(self, idle: Callable[[], bool]) -> AsyncIterator[ip.InferRequest | RequestError]:
-        """Those of a call that has many, or why a message is none. `idle`: whether nobody awaits an answer.
+    async def next_request(
+        self, kind: type[M], idle: Callable[[], bool], seconds: float | None = None
+    ) -> Received[M] | None:
+        """The next of a call that may have many; None at their end. `idle`: whether nobody awaits an answer.
 
-        Raises CloudBusy where another call needs the place.
+        Raises RequestError for a message that is none, CloudBusy where another call needs the place, and
+        DeadlineError after so many seconds.
         """
-        while True:
-            async with self._places.waiting(self._context.peer(), None, idle):
-                message = await self._context.read()
-            if message is grpc.aio.EOF:
-                return
-            try:
-                yield parse(ip.InferRequest, message, self._max_fields)
-            except RequestError as error:
-                yield error
+        async with self._places.waiting(self.context.peer(), None, idle):
+            reserved = await self._request_bytes.reserve(self._held)
+        async with self._places.waiting(self.context.peer(), seconds, idle, reads=True):
+            message = await self.context.read()
+        size = 0 if message is grpc.aio.EOF else len(message)
+        self._request_bytes.release(self._held, reserved - size)
+        if message is grpc.aio.EOF:
+            return None
+        try:
+            return Received(parse(kind, message, self._max_fields), size, size)
+        except RequestError:
+            self._request_bytes.release(self._held, size)
+            raise
 
-    async def send(self, message: ip.InferReply) -> None:
+    def release(self, received: Received[M], *fields: str) -> None:
+        """Drop these fields of a request, which counts no more from now on."""
+        for field in fields:
+            received.request.ClearField(field)
+        self._request_bytes.release(self._held, received.held)
+        received.held = 0
+
+    def yielding(self) -> AbstractAsyncContextManager[None]:
+        """Around work for which another call may take this one's place. Raises CloudBusy then."""
+        return self._places.waiting(self.context.peer(), None)
+
+    async def send(self, message: Message) -> None:
         """Write a reply. Raises DeadlineError or CloudBusy, and from then on always: the call is over."""
         async with self._writing:
             if self._failed:
                 raise self._failed
             try:
-                async with self._places.waiting(self._context.peer(), _CALLER_SECONDS):
-                    await self._context.write(message)
+                async with self._places.waiting(self.context.peer(), _CALLER_SECONDS):
+                    await self.context.write(message)
             except CloudError as error:
                 self._failed = error
                 raise
+            except grpc.aio.InternalError:  # the caller hung up; gRPC is about to cancel this call
+                raise asyncio.CancelledError from None
 
-    def log_refusal(self, error: Exception, request: Request | None = None) -> None:
+    def log_refusal(self, error: Exception, received: Received[Any] | None = None) -> None:
         """One line for the operator: never the question, nor the error's words, which may quote it."""
-        request = request or self._request or ip.InferRequest()
+        received = received or self._received
+        bundle = getattr(received.request, "bundle", "") if received else ""
         _log.warning(
             "refused %s: %s, bundle %r, %d bytes",
-            self._context.peer(),
+            self.context.peer(),
             type(first_of(error)).__name__,
-            request.bundle[:_SHOWN_DIGITS],
-            request.ByteSize(),
+            bundle[:_SHOWN_DIGITS],
+            received.size if received else 0,
         )
+
+
+class Calls:
+    """The calls of a service: each has a place, and an account of bytes."""
+
+    def __init__(self, places: Places, request_bytes: RequestBytes, max_fields: int) -> None:
+        self._places, self._request_bytes, self._max_fields = places, request_bytes, max_fields
+
+    async def served(self, serve: Callable[[Call], Awaitable[R]], context: Context) -> R:
+        """Serve a call; whatever goes wrong, the caller gets a status."""
+        held = Held(context.peer())
+        call = Call(context, self._places, self._request_bytes, held, self._max_fields)
+        try:
+            with self._places.taken(held.connection), self._request_bytes.accounting(held):
+                return await serve(call)
+        except grpc.aio.AbortError:
+            raise  # its status is sent already
+        except Exception as error:
+            call.log_refusal(error)
+            await context.abort(*status_of(error))
+            raise

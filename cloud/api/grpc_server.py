@@ -1,12 +1,11 @@
-"""The gRPC server: its options, its address, health and reflection."""
+"""The gRPC server: its options, and its address."""
 
+import resource
 import socket
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from cloud.config import ServeConfig
 from protos import inference_pb2 as ip
@@ -18,11 +17,42 @@ _INFERENCE = ip.DESCRIPTOR.services_by_name["Inference"]
 SERVICE = _INFERENCE.full_name
 
 
-def new_server(max_request_bytes: int, max_calls: int) -> grpc.aio.Server:
-    """A server without services, of so many calls a connection. How many it has in all is for each service to
-    say: health must answer while another is full.
+_HANDSHAKE_MS = 10_000  # for HTTP/2 to begin; a bare connection ends then
+_DESCRIPTORS = 256  # for all but connections: libraries, workers, an event loop
+
+
+def new_server(max_request_bytes: int, config: ServeConfig) -> grpc.aio.Server:
+    """A server without services. How many calls it has in all is for each service to say: health must answer
+    while another is full.
     """
-    return grpc.aio.server(options=_options(max_request_bytes, max_calls))
+    return grpc.aio.server(options=_options(max_request_bytes, config))
+
+
+def _options(max_request_bytes: int, config: ServeConfig) -> list[tuple[str, int]]:
+    """What bounds connections, calls of a connection, bytes of a message, and what gRPC holds of a stream
+    that nobody reads.
+
+    The last is HTTP/2's first window, 64 KiB, since gRPC's probes of the bandwidth are off: they widen it to
+    64 MiB and more. A message that is read gets a window as wide as it is long.
+    """
+    return [
+        ("grpc.max_allowed_incoming_connections", max_connections(config)),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+        ("grpc.http2.settings_timeout", _HANDSHAKE_MS),
+        ("grpc.max_concurrent_streams", config.max_calls),
+        ("grpc.max_receive_message_length", max_request_bytes),
+        ("grpc.http2.bdp_probe", 0),
+        # else a second service on the same port would start, and get half of the requests
+        ("grpc.so_reuseport", 0),
+        *server_options(),
+    ]
+
+
+def max_connections(config: ServeConfig) -> int:
+    """As many as are configured, or as the process has descriptors for."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = soft == resource.RLIM_INFINITY
+    return config.max_connections if unlimited else max(1, min(config.max_connections, soft - _DESCRIPTORS))
 
 
 def add_inference(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
@@ -43,15 +73,6 @@ def add_inference(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
             getattr(servicer, method.name), response_serializer=reply.SerializeToString
         )
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
-
-
-async def add_health(server: grpc.aio.Server) -> health.aio.HealthServicer:
-    """Add health and reflection; the service is healthy from now on."""
-    servicer = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    reflection.enable_server_reflection([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    await servicer.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-    return servicer
 
 
 def check_port(config: ServeConfig) -> None:
@@ -87,13 +108,3 @@ def listen(server: grpc.aio.Server, config: ServeConfig) -> str:
         message = f"cannot listen on {place}: gRPC takes no such address; choose another --listen"
         raise RequestError(message, listen=place) from error
     return f"{config.host}:{port}"
-
-
-def _options(max_request_bytes: int, max_calls: int) -> list[tuple[str, int]]:
-    return [
-        ("grpc.max_concurrent_streams", max_calls),
-        ("grpc.max_receive_message_length", max_request_bytes),
-        # else a second service on the same port would start, and get half of the requests
-        ("grpc.so_reuseport", 0),
-        *server_options(),
-    ]

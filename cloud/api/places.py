@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ class _Waiting(NamedTuple):
 
     connection: str
     idle: Callable[[], bool]  # whether ending it costs nobody an answer
+    reads: bool  # so that memory is set aside for its request
 
 
 class Places:
@@ -36,8 +37,11 @@ class Places:
                 f"this connection has {self._of_one} calls open, as many as one may; end some, or ask more "
                 "in one Converse stream"
             )
-        if self._open.total() >= self._total:
-            self._end_an_idle_one()
+        if self._open.total() >= self._total and not self._end_one_of(self._waiting):
+            raise CloudBusy(
+                f"{self._total} calls are open here, as many as are let in; try again in a moment, or "
+                "answer on the device"
+            )
         self._open[connection] += 1
         try:
             yield
@@ -46,7 +50,12 @@ class Places:
 
     @asynccontextmanager
     async def waiting(
-        self, connection: str, seconds: float | None, idle: Callable[[], bool] = lambda: True
+        self,
+        connection: str,
+        seconds: float | None,
+        idle: Callable[[], bool] = lambda: True,
+        *,
+        reads: bool = False,
     ) -> AsyncIterator[None]:
         """Around a wait for the caller. Raises DeadlineError after so long, and CloudBusy where another call
         needs the place.
@@ -54,7 +63,7 @@ class Places:
         patience = asyncio.timeout(seconds)
         try:
             async with patience:
-                self._waiting[patience] = _Waiting(connection, idle)
+                self._waiting[patience] = _Waiting(connection, idle, reads)
                 yield
         except TimeoutError:
             if patience not in self._waiting:
@@ -67,14 +76,20 @@ class Places:
         finally:
             self._waiting.pop(patience, None)
 
-    def _end_an_idle_one(self) -> None:
-        """Raises CloudBusy where every call is at work."""
-        idle = [patience for patience, call in self._waiting.items() if call.idle()]
+    def end_a_read(self, connection: str | None = None) -> None:
+        """End a call, of this connection or of any, that waits for its request, if there is one."""
+        self._end_one_of(
+            patience
+            for patience, call in self._waiting.items()
+            if call.reads and connection in {None, call.connection}
+        )
+
+    def _end_one_of(self, waiting: Iterable[asyncio.Timeout]) -> bool:
+        """Whether there was one among them that is idle."""
+        idle = [patience for patience in waiting if self._waiting[patience].idle()]
         if not idle:
-            raise CloudBusy(
-                f"{self._total} calls are open here, as many as are let in; try again in a moment, or "
-                "answer on the device"
-            )
+            return False
         ended = max(idle, key=lambda patience: self._open[self._waiting[patience].connection])
         del self._waiting[ended]
         ended.reschedule(asyncio.get_running_loop().time())
+        return True

@@ -6,15 +6,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
-from grpc_health.v1 import health
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
+from cloud.api.call import Calls
 from cloud.api.description import describe, max_request_fields
 from cloud.api.drain_gate import DrainGate
-from cloud.api.grpc_server import add_health, add_inference, listen, new_server
+from cloud.api.grpc_server import SERVICE, add_inference, listen, new_server
+from cloud.api.health import Health
 from cloud.api.places import Places
-from cloud.api.servicer import CallLimits, Inference
+from cloud.api.request_bytes import RequestBytes
+from cloud.api.servicer import Inference
 from cloud.api.status import first_of
 from cloud.config import ServeConfig
 from cloud.engine.encoder_cache import EncoderCache
@@ -26,6 +29,7 @@ from cloud.models.tail import Tail
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of the encoder cache to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
+_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, _HEALTH_FIELDS = 64, 16, 16  # the last of a request
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,13 @@ class Service:
     engine: Engine
     _running: asyncio.Task[None]
     _server: grpc.aio.Server
-    _health: health.aio.HealthServicer
+    _health: Health
     _gate: DrainGate
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests; whether the others finish within `seconds`."""
         self._gate.close()
-        await self._health.enter_graceful_shutdown()
+        await self._health.status.enter_graceful_shutdown()
         try:
             async with asyncio.timeout(seconds):
                 await self._gate.empty()
@@ -67,14 +71,18 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
     description = describe(tails)
-    limits = CallLimits(max(max_request_fields(tail.bundle) for tail in tails.values()), config.max_in_flight)
+    max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
+    largest = description.max_request_bytes
+    calls = _calls(config.max_calls, config.max_calls // 2, config.max_arriving_bytes, largest, max_fields)
+    health_calls = _calls(_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, 0, largest, _HEALTH_FIELDS)
     with Decoders(config.max_waiting) as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
-        places = Places(config.max_calls, config.max_calls // 2)
-        inference = Inference(engine, input_processor, gate, places, description, limits)
-        server = new_server(description.max_request_bytes, config.max_calls)
+        inference = Inference(engine, input_processor, gate, calls, description, config.max_in_flight)
+        server, healthy = new_server(largest, config), Health(health_calls, [SERVICE])
         add_inference(server, inference)
-        healthy, address = await add_health(server), listen(server, config)
+        healthy.add_to(server)
+        address = listen(server, config)
+        await healthy.status.set(SERVICE, HealthCheckResponse.SERVING)
         try:
             async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
                 running = tasks.create_task(engine.run(), name="engine")
@@ -88,6 +96,12 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
                     await service.stop()
         except ExceptionGroup as group:
             raise first_of(group) from None
+
+
+def _calls(total: int, of_one: int, budget: int, largest: int, max_fields: int) -> Calls:
+    """So many calls, and those of one connection, whose requests fit in this budget of bytes."""
+    places = Places(total, of_one)
+    return Calls(places, RequestBytes(budget, largest, places), max_fields)
 
 
 def _encoder_cache(config: ServeConfig) -> EncoderCache:

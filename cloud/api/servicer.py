@@ -2,17 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
-from cloud.admission.cached_inputs import Request
 from cloud.admission.input_processor import InputProcessor
-from cloud.api.call import Call, Context
+from cloud.api.call import Call, Calls, Context, Received
 from cloud.api.drain_gate import DrainGate
-from cloud.api.places import Places
 from cloud.api.replies import failure, reply
-from cloud.api.status import status_of
 from cloud.engine.engine import Engine
 from cloud.engine.job import Job
 from protos import inference_pb2 as ip
@@ -22,15 +17,7 @@ from protos.limits import MAX_ID_BYTES, check_identity
 
 _log = logging.getLogger(__name__)
 
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class CallLimits:
-    """What one call may ask for."""
-
-    max_fields: int  # of a request
-    max_in_flight: int  # requests of one Converse stream at once
+R = TypeVar("R", ip.InferRequest, ip.EmbedRequest)
 
 
 class Inference(InferenceServicer):  # type: ignore[misc] # generated without types
@@ -41,40 +28,30 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         engine: Engine,
         input_processor: InputProcessor,
         gate: DrainGate,
-        places: Places,
+        calls: Calls,
         description: ip.DescribeReply,
-        limits: CallLimits,
+        max_in_flight: int,
     ) -> None:
+        """`max_in_flight`: requests of one Converse stream at once."""
         self._engine, self._input_processor = engine, input_processor
-        self._gate, self._places = gate, places
-        self._description, self._limits = description, limits
+        self._gate, self._calls = gate, calls
+        self._description, self._max_in_flight = description, max_in_flight
 
     async def Infer(self, _: object, context: Context) -> None:  # noqa: N802 - gRPC's name
         """Stream one answer."""
-        await self._served(self._infer, context)
+        await self._calls.served(self._infer, context)
 
     async def Converse(self, _: object, context: Context) -> None:  # noqa: N802
         """Stream many answers at once, until the caller has no more questions or the service drains."""
-        await self._served(self._converse, context)
+        await self._calls.served(self._converse, context)
 
     async def Describe(self, _: object, context: Context) -> ip.DescribeReply:  # noqa: N802
         """What is served, and the load."""
-        return await self._served(self._describe, context)
+        return await self._calls.served(self._describe, context)
 
     async def Embed(self, _: object, context: Context) -> ip.EmbedReply:  # noqa: N802
         """Embed a picture or texts."""
-        return await self._served(self._embed, context)
-
-    async def _served(self, serve: Callable[[Call], Awaitable[R]], context: Context) -> R:
-        """Serve a call in a place of its own; whatever goes wrong, the caller gets a status."""
-        call = Call(context, self._places, self._limits.max_fields)
-        try:
-            with self._places.taken(context.peer()):
-                return await serve(call)
-        except Exception as error:
-            call.log_refusal(error)
-            await context.abort(*status_of(error))
-            raise
+        return await self._calls.served(self._embed, context)
 
     async def _infer(self, call: Call) -> None:
         await self._answer(await call.request(ip.InferRequest), call)
@@ -86,32 +63,38 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         return description
 
     async def _embed(self, call: Call) -> ip.EmbedReply:
-        request = await call.request(ip.EmbedRequest)
+        received = await call.request(ip.EmbedRequest)
         with self._gate.entered():
-            job = await self._admit(request, call.deadline)
+            job = await self._admit(received, call)
             with self._engine.holding(job):
                 (embedded,) = [event async for event in job.events() if isinstance(event, ip.EmbedReply)]
         embedded.load.CopyFrom(self._engine.load())
         return embedded
 
     async def _converse(self, call: Call) -> None:
-        room = asyncio.Semaphore(self._limits.max_in_flight)
+        room = asyncio.Semaphore(self._max_in_flight)
         answers: set[asyncio.Task[None]] = set()
 
-        async def answer(request: ip.InferRequest) -> None:
+        async def answer(received: Received[ip.InferRequest]) -> None:
             try:
-                await self._answer_or_fail(request, call)
+                await self._answer_or_fail(received, call)
             finally:
                 room.release()
 
         async def read() -> None:
-            async for request in call.requests(idle=lambda: not answers):
-                if isinstance(request, RequestError):
-                    call.log_refusal(request)
-                    await call.send(failure("", request))
+            while True:
+                await room.acquire()  # what there is no room for stays with the caller
+                try:
+                    received = await call.next_request(ip.InferRequest, lambda: not answers)
+                except RequestError as error:
+                    room.release()
+                    call.log_refusal(error)
+                    await call.send(failure("", error))
                     continue
-                await room.acquire()
-                task = tasks.create_task(answer(request), name=f"converse {request.id[:MAX_ID_BYTES]}")
+                if received is None:
+                    return
+                name = f"converse {received.request.id[:MAX_ID_BYTES]}"
+                task = tasks.create_task(answer(received), name=name)
                 answers.add(task)
                 task.add_done_callback(answers.discard)
 
@@ -123,34 +106,45 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         if self._gate.closed:
             raise CloudError("the service is shutting down; open a new stream, another instance may answer")
 
-    async def _answer_or_fail(self, request: ip.InferRequest, call: Call) -> None:
-        identity = request.id[:MAX_ID_BYTES]
+    async def _answer_or_fail(self, received: Received[ip.InferRequest], call: Call) -> None:
+        identity = received.request.id[:MAX_ID_BYTES]
         try:
-            await self._answer(request, call)
+            await self._answer(received, call)
         except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
-            call.log_refusal(error, request)
+            call.log_refusal(error, received)
             # a caller that does not read its refusals fills no memory with what was refused
-            request.Clear()
+            call.release(received)
+            received.request.Clear()
             await call.send(failure(identity, error))
 
-    async def _answer(self, request: ip.InferRequest, call: Call) -> None:
-        check_identity(request.id)
+    async def _answer(self, received: Received[ip.InferRequest], call: Call) -> None:
+        identity = received.request.id
+        check_identity(identity)
         with self._gate.entered():
-            job = await self._admit(request, call.deadline)
+            job = await self._admit(received, call)
             with self._engine.holding(job):
                 async for event in job.events():
-                    await call.send(reply(request.id, event, self._engine.load))
+                    await call.send(reply(identity, event, self._engine.load))
         _log.info(
             "answered %r at %s: total %.0f ms, queue %.0f ms",
-            request.id,
+            identity,
             job.place.cut,
             job.stages.total,
             job.stages.queue,
         )
 
-    async def _admit(self, request: Request, deadline: float) -> Job:
-        with self._engine.queue.entering():
-            return await self._input_processor.admit(request, deadline)
+    async def _admit(self, received: Received[R], call: Call) -> Job:
+        """The job of a request, which lets go of its input."""
+        try:
+            with self._engine.queue.entering():
+                return await self._input_processor.admit(received.request, call.deadline)
+        finally:
+            call.release(received, *_inputs(received.request))
+
+
+def _inputs(request: ip.InferRequest | ip.EmbedRequest) -> list[str]:
+    """The fields that hold pictures, features or texts."""
+    return [field.name for field in request.DESCRIPTOR.oneofs_by_name["input"].fields]
 
 
 async def _first_of(*tasks: asyncio.Task[None]) -> None:

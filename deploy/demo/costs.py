@@ -60,7 +60,7 @@ def _cell(told: Prediction) -> str:
 def _whole(run: LinkRun) -> Markup:
     rows = [TableRow((breakable(arm[0]), *arm[1:]), "best" if CHOSEN in arm else "") for arm in run.arms]
     parts = "in all, of head and coder, of the network, of the cloud's queue and tail, of the words"
-    caption = f"{run.name}: milliseconds {parts}"
+    caption = f"{run.name}: joules of the device; milliseconds {parts}"
     table = Table(caption, run.columns, [rows], frozenset({"why"})).markup()
     return folded(
         f"All {len(run.arms)} ways on the {run.name}, with where the time would go, and why each lost", table

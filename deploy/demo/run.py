@@ -19,6 +19,7 @@ from edge.costs import measure
 from edge.policy.explain import COLUMNS, explain
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.terminal.units import format_accuracy
 
 WARM_UP = 2
 _WARM_UP_FIRST = 1000  # scenes apart from those that count
@@ -113,11 +114,13 @@ def _explained(opened: Sequence[StrategyDevice]) -> list[tuple[str, ...]]:
 def _setting(
     bundle: Bundle, questions: int, chosen: Sequence[Strategy], quality: int, output: str
 ) -> Mapping[str, str]:
+    measured = bundle.measurements
+    whole = format_accuracy(measured.accuracy, measured.accuracy_low, measured.accuracy_high)
     served = next((line for line in output.splitlines() if line.startswith("serving ")), "")
     return {
         "model": (
-            f"{bundle.manifest.model}, bundle {bundle.digest[:12]}; {bundle.measurements.accuracy:.1f}% "
-            "right when whole"
+            f"{bundle.manifest.model}, bundle {bundle.digest[:12]}; {whole} right when whole, "
+            f"n = {measured.count}"
         ),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}; device and cloud share it",
         "device": "ONNX Runtime on the CPU, one thread",

@@ -19,6 +19,9 @@ from rich.text import Text
 from edge import config
 from edge.costs.device_times import DeviceTimes
 from edge.costs.known import known_profile
+from edge.decision_log.log_file import append, check_log
+from edge.decision_log.record import record_of
+from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
 from edge.link.link import Link
 from edge.models.providers import CHOICES, PROVIDER_HELP
@@ -26,13 +29,14 @@ from edge.pictures.files import read_picture
 from edge.policy.decision import Weights
 from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.requests.answer import Answer
+from edge.requests.machine import Machine
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.labels import Labels, named_labels
 from protos.measurements import accuracy_word
-from protos.terminal.arguments import milliseconds, number, whole
+from protos.terminal.arguments import celsius, milliseconds, number, percent, size, whole
 from protos.terminal.options import add_bundle, add_credentials, add_json, open_bundle, peer_of
 from protos.text.template import places
 
@@ -46,6 +50,9 @@ examples:
   isthmus ask photo.jpg describe the image --cloud https://cloud.example --token-file token
   isthmus ask photo.jpg how many squares? --cloud 127.0.0.1:7070 --deadline 300ms --explain
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --max-loss 1 --weights kilobyte=20ms
+  isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --weights kilobyte=2ms,joule=100ms
+  isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --bytes-per-day 50MB --battery-floor 20%
+  isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --log decisions.jsonl
   isthmus ask photo.jpg "what's the dog doing?" --cloud 127.0.0.1:7070 --route split@connector --no-local
   isthmus ask photo.jpg --bundle clip --labels cat,dog                  # a dual encoder chooses among labels
 
@@ -55,6 +62,23 @@ anywhere; what begins with a dash goes behind `--`.
 Routes: auto, local, split, split@CUT, split@CUT/CODEC, upload, upload@FORMAT-QUALITY. A cloud that fails is
 replaced by a local answer, which says so; --no-local makes it an error. What is learned of the link is
 remembered for the next question.
+
+Weights put everything in time: with `kilobyte=20ms` the way is taken that sends a kilobyte less, if it is at
+most 20 ms slower; with `joule=100ms` likewise for a joule of the device, with `accuracy=50ms` for a point of
+accuracy beyond noise. Money: where a megabyte costs a cent, and a second of waiting a tenth of one, a
+kilobyte is worth 10ms. Joules are of a Jetson's power monitor, of the processor's own count (RAPL), or of a
+model, and it is said which.
+
+Rules about the device, each only while it applies. --bytes-per-day counts whole requests, not the network's
+own headers, by UTC; what would pass it is not sent. Below --battery-floor, while nothing charges it, only the
+ways that take about the least joules are left (within a fifth, which is how well they are known), whatever
+that does to a deadline. Above --temperature-ceiling only those are left that the device itself works the
+least for: waiting heats it least, a local answer most. Where one way is left it is taken, however hot: a
+device that can answer answers, and a lost cloud is replaced all the same.
+
+A log (--log FILE) gets a line of JSON for each answer: what was predicted and what it took, the arm and those
+that came next; no question, no picture, no answer. Only its owner can read it. At 10 MB it is renamed to
+FILE.1, over an earlier one. `isthmus edge explain FILE` says how good the decisions were.
 """
 
 
@@ -84,9 +108,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--explain",
-        action="store_true",
-        help="say why the answer came this way, what every other would have cost, and why it lost",
+        nargs="?",
+        choices=("few", "all"),
+        const="few",
+        metavar="all",
+        help="say why the answer came this way, what the others that matter would have cost, and why they "
+        "lost; `--explain all`: every one",
     )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append a line for each decision")
     add_credentials(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -94,21 +123,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Answer, print, and remember the link."""
+    if options.log:
+        check_log(options.log)
     picture = read_picture(options.image)
     bundle = open_bundle(options.bundle)
     labels = _labels(bundle, options)
     live = sys.stdout.isatty() and not options.json
-    with _orchestrator(bundle, options) as orchestrator:
+    rules = _rules(options)
+    with _orchestrator(bundle, options) as (orchestrator, link):
+        believed = link.snapshot(time.monotonic()) if link else None
         answer = orchestrator.answer(
             picture,
             " ".join(options.question),
-            _rules(options),
+            rules,
             weights=options.weights,
             generation=_generation(options),
             labels=labels,
             on_text=_print if live else _ignore,
             on_restart=_print_restart if live else _ignore,
         )
+    if options.log:
+        append(options.log, record_of(answer, bundle.digest, rules, options.weights, believed, time.time()))
     if options.json:
         print(json.dumps(_as_json(answer)))
         return
@@ -119,24 +154,31 @@ def run(options: argparse.Namespace) -> None:
         )
     _print_how(answer)
     if options.explain:
-        _print_why(answer, bundle.measurements.count)
+        _print_why(answer, bundle.measurements.count, few=options.explain == "few")
 
 
 @contextmanager
-def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[Orchestrator]:
-    """One with everything loaded; what it learns of the device and the link is kept, however it ends."""
+def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[tuple[Orchestrator, Link | None]]:
+    """One with everything loaded, and its link; what it learns of the device and the link is kept, however it
+    ends.
+    """
     threads, provider = options.threads, options.provider or ""
     profile, kept = (
         known_profile(bundle, threads, provider),
         config.times_file(bundle.digest, threads, provider),
     )
-    times = DeviceTimes(profile, time.monotonic())
+    machine = Machine(count=ByteCount(config.bytes_file(), time.time))
+    for words in machine.without_effect(_rules(options)):
+        _note(f"a rule has no effect: {words}", "yellow")
+    times = DeviceTimes(profile, time.monotonic(), machine.meter.power)
     times.load(kept, time.monotonic(), time.time())
     with _cloud(bundle, options) as (client, link):
-        orchestrator = Orchestrator(bundle, client, profile, link, times, threads=threads, provider=provider)
+        orchestrator = Orchestrator(
+            bundle, client, profile, link, times, machine, threads=threads, provider=provider
+        )
         orchestrator.prepare()
         try:
-            yield orchestrator
+            yield orchestrator, link
         finally:
             times.save(kept, time.time())
 
@@ -189,20 +231,46 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
         "--weights",
         type=_weights,
         default=Weights(),
-        metavar="accuracy=TIME,kilobyte=TIME",
-        help="what a point of accuracy and a kilobyte sent are worth (default: accuracy=50ms,kilobyte=0ms)",
+        metavar="accuracy=TIME,kilobyte=TIME,joule=TIME",
+        help="what a point of accuracy, a kilobyte sent and a joule of the device are worth, in time "
+        "(default: accuracy=50ms,kilobyte=0ms,joule=0ms)",
+    )
+    _add_device_rules(parser)
+
+
+def _add_device_rules(parser: argparse.ArgumentParser) -> None:
+    rules = parser.add_argument_group("rules about the device")
+    rules.add_argument(
+        "--bytes-per-day",
+        type=size,
+        metavar="SIZE",
+        help="what all requests of this device may send in a day of UTC, as 50MB",
+    )
+    rules.add_argument(
+        "--battery-floor",
+        type=percent,
+        metavar="PERCENT",
+        help="a battery below this, as 20%%, leaves only the ways of about the least energy",
+    )
+    rules.add_argument(
+        "--temperature-ceiling",
+        type=celsius,
+        metavar="DEGREES",
+        help="a device above this, as 85C, leaves only the ways that it works the least for",
     )
 
 
 def _weights(text: str) -> Weights:
     """What things are worth, as `accuracy=50ms,kilobyte=2ms`; what is not named stays as it is."""
-    fields, time_of = {"accuracy": "accuracy_point", "kilobyte": "kilobyte"}, milliseconds("0ms")
+    fields = {"accuracy": "accuracy_point", "kilobyte": "kilobyte", "joule": "joule"}
+    time_of = milliseconds("0ms")
     found = Weights()
     for part in text.split(","):
         name, equals, worth = part.partition("=")
         if name.strip() not in fields or not equals:
             raise argparse.ArgumentTypeError(
-                f"{part.strip()!r} is no weight; write accuracy=50ms, kilobyte=2ms, or both with a comma"
+                f"{part.strip()!r} is no weight; write accuracy=50ms, kilobyte=2ms or joule=100ms, or "
+                "several with commas"
             )
         found = dataclasses.replace(found, **{fields[name.strip()]: time_of(worth.strip())})
     return found
@@ -261,6 +329,9 @@ def _rules(options: argparse.Namespace) -> Rules:
         never_leave_device=options.never_leave_device,
         allow_local=not options.no_local,
         max_loss=options.max_loss,
+        bytes_per_day=options.bytes_per_day,
+        battery_floor=options.battery_floor,
+        temperature_ceiling=options.temperature_ceiling,
         route=options.route,
     )
 
@@ -296,20 +367,26 @@ def _print_how(answer: Answer) -> None:
     console.print(_summary(answer), style="dim", highlight=False, markup=False)
 
 
-def _print_why(answer: Answer, count: int) -> None:
-    """The decision in a sentence, then every way; `count` is what accuracies were taken over."""
+def _print_why(answer: Answer, count: int, *, few: bool) -> None:
+    """The decision in a sentence, then every way or the `few` that matter; `count` is what accuracies were
+    taken over.
+    """
     console = Console(stderr=True, soft_wrap=True)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
     console.print(sentence(answer.decision), highlight=False, markup=False)
-    console.print(_table(answer, count))
+    rows = explain(answer.decision, few=few)
+    console.print(_table(answer, count, rows))
+    if more := len(answer.decision.arms) - len(rows):
+        console.print(f"{more} more ways: --explain all", style="dim", highlight=False)
 
 
 def _summary(answer: Answer) -> str:
     stages = ", ".join(f"{name} {ms:.1f}" for name, ms in answer.stages.items() if name != "total")
     late = " (late)" if answer.late else ""
-    took = f"{answer.stages['total']:.1f} ms{late}: {stages}"
-    return f"{answer.route} · {answer.bytes_up} bytes up · {took}{_surely(answer)}"
+    source = answer.energy_source.partition(":")[0]
+    came = f"{answer.route} · {answer.bytes_up} bytes up · {answer.stages['total']:.1f} ms{late}: {stages}"
+    return f"{came} · {answer.joules:.2f} J ({source}){_surely(answer)}"
 
 
 def _surely(answer: Answer) -> str:
@@ -330,14 +407,14 @@ def _fits(answer: Answer) -> Table:
     return table
 
 
-def _table(answer: Answer, count: int) -> Table:
+def _table(answer: Answer, count: int, rows: list[tuple[str, ...]]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
     for column in COLUMNS:
         words = column in {"way", "why"}
         word = accuracy_word(answer.decision.measure) if column == ACCURACY else column
         name = f"{word} (n={count})" if column == ACCURACY and count else word
         table.add_column(name, justify="left" if words else "right", no_wrap=column != "why", overflow="fold")
-    for row in explain(answer.decision):
+    for row in rows:
         table.add_row(*row)
     return table
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge import config
+from edge.commands import explain_log
 from edge.costs.measure import measure
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from protos.costs.profile import COMMAND, DeviceProfile
@@ -29,6 +30,7 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `isthmus edge`."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     line = "measure what each part of an answer costs on this device"
     command = commands.add_parser("profile", help=line, description=line, epilog=_EXAMPLES)
@@ -55,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_json(command)
     command.set_defaults(run=run)
+    explain_log.add_command(commands)
 
 
 def run(options: argparse.Namespace) -> None:

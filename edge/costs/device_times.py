@@ -1,4 +1,6 @@
-"""What the parts of an answer take on this device now: its profile, and how the runs differ from it."""
+"""What the parts of an answer take on this device now, in time and energy: its profile, and how the runs
+differ from it.
+"""
 
 import dataclasses
 import json
@@ -8,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from edge.costs.factors import TIMES, Factors, Term
+from protos.costs.power import MODEL, Power
 from protos.costs.profile import DeviceProfile
 from protos.files import write_whole
 
 PIXELS, PREFILL, TOKEN = "pixels", "prefill", "token"  # parts beside the pieces and the coders
+_HERE, _THERE = "here", "there"  # answers of the device, and of a cloud
 _MEASURED = TIMES._replace(slow=Term(0.3, TIMES.slow.seconds))  # a profile was measured on this machine
 _MAX_FILE_BYTES = 1 << 20
 
@@ -23,8 +27,10 @@ class DeviceTimes:
     clock in seconds.
     """
 
-    def __init__(self, profile: DeviceProfile, now: float = 0.0) -> None:
-        self._profile = profile
+    def __init__(self, profile: DeviceProfile, now: float = 0.0, power: Power = MODEL) -> None:
+        """`power`: what the device is believed to draw before anything was measured."""
+        self._profile, self._power = profile, power
+        self._energy = Factors([_HERE, _THERE], TIMES, now)
         self._expected = {
             **profile.pieces,
             **profile.encode_ms,
@@ -46,6 +52,19 @@ class DeviceTimes:
             doubt=self._factors.shared(now).doubt,
         )
 
+    def power(self, now: float) -> Power:
+        """What the device is believed to draw now."""
+        here, there = (self._energy.factor(place, now).median for place in (_HERE, _THERE))
+        return dataclasses.replace(self._power, here=here, there=there)
+
+    def observe_energy(
+        self, joules: float, busy_ms: float, waiting_ms: float, sent: int, now: float, *, remote: bool
+    ) -> None:
+        """An answer took so much energy; as `Power.joules`."""
+        radio = self._power.joules_a_megabyte * sent / 1e6
+        expected = self._power.joules(busy_ms, waiting_ms, 0, remote=remote)
+        self._energy.observe(_THERE if remote else _HERE, expected, joules - radio, now)
+
     def observe(self, parts: Mapping[str, float], now: float) -> None:
         """A run took so many milliseconds, part by part, a tile where the profile counts tiles."""
         for part, milliseconds in parts.items():
@@ -57,7 +76,8 @@ class DeviceTimes:
         """
         if path is None:
             return
-        state = {"saved_at": wall, "factors": self._factors.state()}
+        energy = {"source": self._power.source, "factors": self._energy.state()}
+        state = {"saved_at": wall, "factors": self._factors.state(), "energy": energy}
         try:
             write_whole(path, json.dumps(state))
         except OSError as error:
@@ -72,7 +92,11 @@ class DeviceTimes:
         try:
             with path.open("rb") as stream:
                 state: dict[str, Any] = json.loads(stream.read(_MAX_FILE_BYTES))
-            self._factors.restore(state["factors"], max(wall - float(state["saved_at"]), 0.0), now)
+            age = max(wall - float(state["saved_at"]), 0.0)
+            self._factors.restore(state["factors"], age, now)
+            energy = state.get("energy", {})  # a file of before energy was learned has none
+            if energy.get("source") == self._power.source:
+                self._energy.restore(energy["factors"], age, now)
         except FileNotFoundError:
             return
         except (

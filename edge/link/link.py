@@ -6,13 +6,13 @@ import json
 import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge.link.breaker import Breaker
 from edge.link.cloud_stats import CloudStats
-from edge.link.uplink import UplinkEstimator
+from edge.link.uplink import UnderWay, UplinkEstimator
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.costs.estimates import CloudEstimate, LinkEstimate
@@ -40,11 +40,11 @@ class Link:
         """How long answers are, on average."""
         return self._cloud_stats.tokens
 
-    def snapshot(self, now: float) -> LinkEstimate:
-        """The link as it is believed to be at this instant."""
+    def snapshot(self, now: float, under_way: Sequence[UnderWay] = ()) -> LinkEstimate:
+        """The link as it is believed to be at this instant; `under_way`: calls without a reply so far."""
         self._uplink.elapse(now)
         wait = self._breaker.wait(now)
-        return LinkEstimate(self._uplink.states(), wait <= 0, wait, self._breaker.unavailable_reason)
+        return LinkEstimate(self._uplink.states(under_way), wait <= 0, wait, self._breaker.unavailable_reason)
 
     def cloud(self, now: float) -> CloudEstimate:
         """The cloud as it is believed to be at this instant."""

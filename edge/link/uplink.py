@@ -19,7 +19,7 @@ says that a + b x >= t: its likelihood is 1 / (1 + e^r), r = ln(t / (a + b x)) i
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,14 @@ Observation = tuple[int, float, float, bool]  # bytes, milliseconds, instant, wh
 Floats = NDArray[np.float64]
 
 
+class UnderWay(NamedTuple):
+    """An exchange without a reply so far: its bytes, when it began, and what the cloud is likely to work."""
+
+    sent: int
+    begun: float
+    working_ms: float
+
+
 class UplinkEstimator:
     """The belief. `now` is any monotonic clock in seconds, the same for all calls."""
 
@@ -73,13 +81,22 @@ class UplinkEstimator:
         """Likewise."""
         return math.exp(float((self._belief * _LN_A).sum()))
 
-    def states(self) -> LinkStates:
-        """What the link may be now."""
-        flat = self._belief.ravel()
+    def states(self, under_way: Sequence[UnderWay] = ()) -> LinkStates:
+        """What the link may be now, and what is still before a newcomer on it: `under_way` are the exchanges
+        that have no reply yet, the oldest first. That it is still awaited is evidence, too.
+        """
+        belief, before = self._belief, np.zeros(())
+        if under_way:
+            waited = 1000 * (self._at - under_way[0].begun)
+            sent = sum(exchange.sent for exchange in under_way)
+            before = np.maximum(_B * sent - waited, 0.0)
+            belief = belief * _silence(_surprise(under_way[0].sent, waited - under_way[0].working_ms))
+        flat = (belief / belief.sum()).ravel()
         order = np.argsort(flat)[::-1]
         kept = order[: int(np.searchsorted(np.cumsum(flat[order]), 1 - _LEAST)) + 1]
         rows, columns = np.unravel_index(kept, self._belief.shape)
-        return LinkStates(flat[kept] / flat[kept].sum(), _A[rows, 0], _B[0, columns], NOISE)
+        trip = _A[rows, 0] + np.broadcast_to(before, self._belief.shape)[rows, columns]
+        return LinkStates(flat[kept] / flat[kept].sum(), trip, _B[0, columns], NOISE)
 
     def elapse(self, now: float) -> None:
         """Let time pass: the link may have changed."""
@@ -122,7 +139,7 @@ class UplinkEstimator:
         self._observed.append(observation)
         self.elapse(now)
         self._spread(1 - CHANGE)
-        surprise = np.log(max(milliseconds, MIN_MS) / (_A + _B * max(sent, 1))) / NOISE
+        surprise = _surprise(sent, milliseconds)
         likelihood = _silence(surprise) if silent else _student(surprise)
         found = (self._belief + self._usual()) * likelihood
         self._belief *= likelihood + ODD
@@ -136,6 +153,12 @@ class UplinkEstimator:
 
     def _usual(self) -> Floats:
         return (PRIOR_EXCHANGES * _PRIOR + self._found) / (PRIOR_EXCHANGES + self._exchanges)
+
+
+def _surprise(sent: int, milliseconds: float) -> Floats:
+    """How much longer than each state says, in units of NOISE."""
+    surprise: Floats = np.log(max(milliseconds, MIN_MS) / (_A + _B * max(sent, 1))) / NOISE
+    return surprise
 
 
 def _student(surprise: Floats) -> Floats:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from protos.arms.arm import Arm
-from protos.arms.rules import Rules
+from protos.arms.rules import Conditions, Rules
 
 CHOSEN = "chosen"  # the verdict of the arm that was taken
 
@@ -15,7 +15,8 @@ class Weights:
 
     millisecond: float = 1.0
     accuracy_point: float = 50.0  # lost against the whole model, beyond noise
-    kilobyte: float = 0.0
+    kilobyte: float = 0.0  # sent
+    joule: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Request:
     """What is known of a request before it is answered."""
 
     rules: Rules = field(default_factory=Rules)
+    conditions: Conditions = field(default_factory=Conditions)
     weights: Weights = field(default_factory=Weights)
     question_bytes: int = 0
     # expected length of the answer; of a dual encoder, labels that the device would have to read
@@ -32,6 +34,7 @@ class Request:
     # accuracy of what the cloud keeps of this frame; None if it keeps nothing
     cached_accuracy: float | None = None
     tiles: int = 1  # that the picture becomes
+    rate: float = 0.0  # requests a second that this device is asked
     # payloads of this camera, in those of the report's pictures, by the arm's name
     sizes: Mapping[str, float] = field(default_factory=dict)
 
@@ -52,8 +55,15 @@ class Predicted:
     accuracy: float
     score: float
     in_time: float = 1.0  # the probability to meet the deadline
+    joules: float = 0.0  # of the device
+    allowed: bool = True  # no rule, other than the deadline, forbids it
     hopeful: float = 0.0  # the score, if what is not known well is as good as it may be
     verdict: str = ""
+
+    @property
+    def busy_ms(self) -> float:
+        """What the device itself would work from now on."""
+        return self.head + self.encode + (0.0 if self.arm.remote else self.generate)
 
 
 @dataclass(frozen=True)

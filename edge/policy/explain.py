@@ -1,11 +1,15 @@
 """A decision as a sentence, and as rows of text."""
 
+import re
+
 from edge.policy.decision import CHOSEN, Decision, Predicted
 from protos.measurements import accuracy_word
 from protos.terminal.units import format_accuracy, format_size, format_time
 
 ACCURACY = "accuracy"  # the column that is headed by what accuracies are of
-COLUMNS = ("way", "ms", "bytes", ACCURACY, "why", "head", "net", "cloud", "words")
+COLUMNS = ("way", "ms", "bytes", "J", ACCURACY, "why", "head", "net", "cloud", "words")
+_FEW = 6  # rows that matter, of what may be dozens
+_NUMBER = re.compile(r"[\d.]+")
 
 
 def sentence(decision: Decision) -> str:
@@ -20,13 +24,26 @@ def sentence(decision: Decision) -> str:
     return f"{told}; next, {others[0].arm.name}: {others[0].verdict}" if others else told
 
 
-def explain(decision: Decision) -> list[tuple[str, ...]]:
-    """A row for each arm under COLUMNS, the best score first.
+def explain(decision: Decision, *, few: bool = False) -> list[tuple[str, ...]]:
+    """A row for each arm under COLUMNS, the best score first; `few`: only those that matter, which are the
+    chosen, the best of each kind, and the best that lost for each reason.
 
-    Milliseconds in all, bytes up, accuracy in the report with its 95% interval, and why the arm lost; then
-    milliseconds of head and coder, of the network, of the cloud's queue and tail, of generating the answer.
+    Milliseconds in all, bytes up, joules of the device, accuracy in the report with its 95% interval,
+    and why the arm lost; then milliseconds of head and coder, of the network, of the cloud's queue and tail,
+    of generating the answer.
     """
-    return [_row(p) for p in _ranked(decision)]
+    ranked = _ranked(decision)
+    return [_row(p) for p in (_that_matter(ranked) if few else ranked)]
+
+
+def _that_matter(ranked: list[Predicted]) -> list[Predicted]:
+    kinds = {p.arm.kind: p for p in reversed(ranked)}
+    reasons = {_NUMBER.sub("", p.verdict): p for p in reversed(ranked)}
+    shown: dict[str, Predicted] = {}
+    for p in (ranked[0], *kinds.values(), *reversed(reasons.values())):
+        if len(shown) < _FEW:
+            shown[p.arm.name] = p
+    return [p for p in ranked if p.arm.name in shown]
 
 
 def verdicts(decision: Decision) -> dict[str, str]:
@@ -41,7 +58,7 @@ def _ranked(decision: Decision) -> list[Predicted]:
 def _row(p: Predicted) -> tuple[str, ...]:
     total, *parts = map(_ms, (p.total_ms, p.head + p.encode, p.network, p.queue + p.cloud, p.generate))
     accuracy = format_accuracy(p.accuracy, p.arm.accuracy_low, p.arm.accuracy_high)
-    return p.arm.name, total, str(p.bytes_up), accuracy, p.verdict, *parts
+    return p.arm.name, total, str(p.bytes_up), f"{p.joules:.2f}", accuracy, p.verdict, *parts
 
 
 def _ms(time: float) -> str:

@@ -3,7 +3,12 @@
 Each arm's time is predicted from measured parts (protos/costs) as a distribution, the arms that break a rule
 are dropped, and the best of the rest wins by what it costs on average:
 
-    score = w_ms total + w_point (points lost beyond noise) + w_kB kilobytes     (less is better)
+    score = w_ms (total + delay of others) + w_point (points lost beyond noise) + w_kB kilobytes + w_J joules
+
+Less is better. What keeps the device busy for s seconds delays those that wait already, as many as came while
+this request waited, and those that come meanwhile: s (rate waited + rate s / 2) seconds in all, the marginal
+cost of a queue (Vickrey 1969); likewise what keeps its link busy. Without it a device that is asked more than
+it can do would go on in the way that is the fastest for a request alone.
 
 A deadline is to be met with a stated probability. If it rules out every arm, the one most likely to meet it
 is taken: an answer that comes late is worth more than none.
@@ -13,20 +18,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edge.policy.decision import CHOSEN, Decision, Predicted, Request
+from edge.policy.decision import CHOSEN, Decision, Predicted, Request, Weights
+from edge.policy.limits import limited
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of, check_route
 from protos.arms.arm import Arm, Situation
 from protos.arms.rules import AUTO, LOCAL, Rules
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import NO_LINK, CloudEstimate, LinkEstimate, LinkStates
+from protos.costs.power import MODEL, Power
 from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute
 
 _HOPEFUL = 0.1  # the quantile that a link is hoped to be at
 _LIKELY = 0.5  # to meet a deadline; less is called late
 _AS_LIKELY = 0.02
-_WORST_TRIAL = 2.0  # what a trial may be expected to cost, in what the best costs
+_WORST_TRIAL = 1.5  # what a trial may be expected to cost, in what the best costs
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 _NAMED = 3
 
@@ -41,6 +48,7 @@ def decide(
     *,
     last: str | None = None,
     trial: bool = False,
+    power: Power = MODEL,
 ) -> Decision:
     """The arm to take. `link` is None where no cloud is configured; `last` names the arm taken before;
     `trial`: take another that may be better, if there is one, so that something is learned of it.
@@ -50,13 +58,15 @@ def decide(
     check_route(request.rules.route, manifest, measured)
     situation = Situation(request.rules, link, request.local_unavailable_reason, device)
     workload = _workload(request, measured)
-    predict = _Predictor(request, device, link, cloud, workload)
+    predict = _Predictor(request, device, link, cloud, workload, power)
     offered = arms_of(manifest, measured, remote=link is not None, cached_accuracy=request.cached_accuracy)
-    judged = [replace(predict.arm(arm), verdict=arm.forbidden(situation)) for arm in offered]
-    allowed = [p for p in judged if not p.verdict]
+    ruled = [replace(predict.arm(arm), verdict=arm.forbidden(situation)) for arm in offered]
+    limits = limited(ruled, request.rules, request.conditions)
+    judged = [replace(p, allowed=not p.verdict) for p in limits]
+    allowed = [p for p in judged if p.allowed]
     if not allowed:
         raise _no_route(request.rules, judged, link)
-    decision = _choose(request.rules, allowed, judged, last, trial=trial)
+    decision = _choose(request, allowed, judged, last, trial=trial)
     decision = replace(decision, measure=measured.measure)
     outage = link.outage if link else ""
     return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
@@ -75,6 +85,7 @@ class _Predictor:
     link: LinkEstimate | None
     cloud: CloudEstimate
     workload: Workload
+    power: Power
 
     def arm(self, arm: Arm) -> Predicted:
         sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.payload, 1.0))
@@ -83,9 +94,12 @@ class _Predictor:
         here = cost.head + cost.local + cost.asked * (cost.encode + (0.0 if arm.remote else cost.generate))
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + cost.asked * network
+        sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0
+        delay = self._delay_of_others(here, self.request.spent_ms) + self._delay_of_others(sending, 0.0)
         gained = here * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
         gained += cost.asked * (network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL)))
-        score, millisecond = self._score(arm, total, cost.mean_bytes), self.request.weights.millisecond
+        joules = self._joules(arm, here, total, round(cost.mean_bytes))
+        score = self._score(arm, total + delay, cost.mean_bytes, joules)
         return Predicted(
             arm=arm,
             head=cost.head,
@@ -99,8 +113,16 @@ class _Predictor:
             accuracy=arm.accuracy,
             score=score,
             in_time=self._in_time(states, cost, here * self.device.doubt + there * self.cloud.doubt),
-            hopeful=score - millisecond * gained,
+            joules=joules,
+            hopeful=score - self.request.weights.millisecond * gained,
         )
+
+    def _joules(self, arm: Arm, here: float, total: float, size: int) -> float:
+        busy = self.request.spent_ms + here
+        return self.power.joules(busy, total - busy, size, remote=arm.remote)
+
+    def _delay_of_others(self, busy_ms: float, waited_ms: float) -> float:
+        return busy_ms * self.request.rate * (waited_ms + busy_ms / 2) / 1000
 
     def _in_time(self, states: LinkStates, cost: Cost, spread_ms: float) -> float:
         limit = self.request.rules.deadline_ms
@@ -113,12 +135,13 @@ class _Predictor:
         alone = limit - self.request.spent_ms - cost.head - cost.local
         return (1 - cost.asked) * NO_LINK.within(0, alone, spread_ms) + cost.asked * asked
 
-    def _score(self, arm: Arm, total_ms: float, size: float) -> float:
+    def _score(self, arm: Arm, delay_ms: float, size: float, joules: float) -> float:
         weights = self.request.weights
         return (
-            weights.millisecond * total_ms
+            weights.millisecond * delay_ms
             + weights.accuracy_point * arm.loss
             + weights.kilobyte * size / 1000
+            + weights.joule * joules
         )
 
 
@@ -128,9 +151,14 @@ def _gain(doubt: float) -> float:
 
 
 def _choose(
-    rules: Rules, allowed: Sequence[Predicted], judged: Sequence[Predicted], last: str | None, *, trial: bool
+    request: Request,
+    allowed: Sequence[Predicted],
+    judged: Sequence[Predicted],
+    last: str | None,
+    *,
+    trial: bool,
 ) -> Decision:
-    timely = [p for p in allowed if p.in_time >= rules.confidence]
+    timely = [p for p in allowed if p.in_time >= request.rules.confidence]
     known = _steady(timely, last) if timely else _likeliest(allowed)
     affordable = [p for p in timely if p is not known and p.score <= _WORST_TRIAL * known.score]
     tried = min(affordable, key=lambda p: p.hopeful, default=known)
@@ -138,7 +166,7 @@ def _choose(
     best = tried if trial else known
     chosen = replace(best, verdict=CHOSEN)
     arms = tuple(
-        chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, rules)) for p in judged
+        chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, request)) for p in judged
     )
     return Decision(chosen, arms, late=chosen.in_time < _LIKELY, trial=trial)
 
@@ -156,18 +184,34 @@ def _steady(timely: Sequence[Predicted], last: str | None) -> Predicted:
     return kept if best.arm.hysteresis and best.score >= kept.score * (1 - KEEP) else best
 
 
-def _lost(loser: Predicted, best: Predicted, rules: Rules) -> str:
+def _lost(loser: Predicted, best: Predicted, request: Request) -> str:
+    rules = request.rules
     if rules.deadline_ms is not None and loser.in_time < rules.confidence:
         return _untimely(loser, rules.deadline_ms, rules.confidence)
     if loser.score <= best.score * (1 - KEEP):
         return "best by what is known; another way was tried"
     if loser.score <= best.score:
         return f"not better by the {KEEP:.0%} that a change of arm needs"
-    if loser.total_ms > best.total_ms:
-        return f"{loser.total_ms - best.total_ms:.0f} ms slower"
-    if loser.arm.loss > best.arm.loss:
-        return f"worse score: loses {loser.arm.loss:.1f} points beyond noise, not {best.arm.loss:.1f}"
-    return f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}"
+    return _worse(loser, best, request.weights)
+
+
+def _worse(loser: Predicted, best: Predicted, weights: Weights) -> str:
+    """What most of its worse score is for."""
+    slower = loser.total_ms - best.total_ms
+    reasons = {
+        f"{slower:.0f} ms slower": weights.millisecond * slower,
+        f"worse score: loses {loser.arm.loss:.1f} points beyond noise, not {best.arm.loss:.1f}": (
+            weights.accuracy_point * (loser.arm.loss - best.arm.loss)
+        ),
+        f"worse score: {loser.bytes_up} bytes, not {best.bytes_up}": (
+            weights.kilobyte * (loser.bytes_up - best.bytes_up) / 1000
+        ),
+        f"worse score: {loser.joules:.3g} J, not {best.joules:.3g} J": (
+            weights.joule * (loser.joules - best.joules)
+        ),
+    }
+    why = max(reasons, key=lambda reason: reasons[reason])
+    return why if reasons[why] > 0 else "worse score: keeps others waiting for longer"
 
 
 def _untimely(loser: Predicted, limit: float, confidence: float) -> str:

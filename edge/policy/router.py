@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from edge.costs.device_times import DeviceTimes
 from edge.costs.factors import SIZES, Factors
 from edge.link.link import Link
+from edge.link.uplink import UnderWay
+from edge.policy.arrivals import ArrivalRate
 from edge.policy.decision import Decision, Request
 from edge.policy.policy import decide
 from edge.policy.trials import TRIALS, Trials
@@ -35,8 +37,8 @@ _REASONS: dict[type[IsthmusError], str] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that brought no answer: the bytes that it sent, how long it was waited for, and whether anything
-    came back.
+    """A call that brought no answer: the bytes of it that left the device, at most; how long it was waited
+    for; whether anything came back.
     """
 
     error: IsthmusError
@@ -62,21 +64,23 @@ class Router:
         """`remote`: there is a cloud; `trials`: the share of requests that may try what is not known well."""
         self._manifest, self._measured, self._device = manifest, measured, device
         self._link, self._remote, self._network_seconds = link, remote, network_seconds
-        self._trials = Trials(trials)
+        self._trials, self._rate = Trials(trials), ArrivalRate()
         self._mean_bytes = {arm.name: arm.mean_bytes for arm in arms_of(manifest, measured, remote=remote)}
         self._sizes = Factors(list(self._mean_bytes), SIZES)
         # frame digest: accuracy of what the cloud keeps of it
         self._cached: OrderedDict[str, float] = OrderedDict()
+        self._under_way: dict[int, UnderWay] = {}  # by the decision that began it
         self._last_arm: str | None = None
 
     def decide(self, request: Request, now: float) -> Decision:
         """The arm to take. Raises UnknownName, NoRoute."""
-        link = self._link.snapshot(now) if self._remote else None
+        link = self._link.snapshot(now, list(self._under_way.values())) if self._remote else None
         cloud, device, last = self._link.cloud(now), self._device.profile(now), self._last_arm
+        self._rate.arrived(now - request.spent_ms / 1000)
         sizes = {name: self._sizes.factor(name, now).median for name in self._mean_bytes}
         free = request.rules.route == AUTO
         decision = decide(
-            replace(request, sizes=sizes),
+            replace(request, sizes=sizes, rate=self._rate.mean(now)),
             device,
             link,
             cloud,
@@ -84,6 +88,7 @@ class Router:
             self._measured,
             last=last,
             trial=free and self._trials.due(),
+            power=self._device.power(now),
         )
         self._trials.count(decision.trial)
         if free and not decision.trial:
@@ -127,6 +132,16 @@ class Router:
             allowed = max(slow + _SLOWER * working + local_ms, _LEAST_PATIENCE_MS) + answer
         return min(allowed, longest) / 1000
 
+    def begin(self, decision: Decision, sent: int, now: float) -> None:
+        """The call that a decision led to begins, with so many bytes."""
+        chosen = decision.chosen
+        working_ms = chosen.queue + chosen.cloud + chosen.generate
+        self._under_way[id(decision)] = UnderWay(sent, now, working_ms)
+
+    def end(self, decision: Decision) -> None:
+        """That call is over, however it ended."""
+        self._under_way.pop(id(decision), None)
+
     def hedge_after_ms(
         self, decision: Decision, rules: Rules, spent_ms: float, local_ms: float | None, now: float
     ) -> float | None:
@@ -163,6 +178,12 @@ class Router:
     def learn_device(self, parts: Mapping[str, float], now: float) -> None:
         """The device's own parts took so many milliseconds, in the profile's units."""
         self._device.observe(parts, now)
+
+    def learn_energy(
+        self, joules: float, busy_ms: float, waiting_ms: float, sent: int, now: float, *, remote: bool
+    ) -> None:
+        """An answer took so much energy; `remote`: it came from a cloud."""
+        self._device.observe_energy(joules, busy_ms, waiting_ms, sent, now, remote=remote)
 
     def learn_size(self, arm: Arm, payload_bytes: int, tiles: int, now: float) -> None:
         """What an arm sent of a picture in so many tiles."""

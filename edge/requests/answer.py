@@ -29,11 +29,13 @@ class Answer:
     route: str  # the arm that gave the text
     decision: Decision
     payload_bytes: int  # coded features or picture
-    bytes_up: int  # whole requests, failed ones included
+    bytes_up: int  # whole requests that left the device, failed ones included
     tokens: int
     stages: Mapping[str, float]
     fallback: str | None  # why the arm that was decided on did not answer
     late: bool  # the deadline had passed when the answer was complete
+    joules: float  # of the device, from question to answer
+    energy_source: str  # what they are of, and whether they were measured
     frame: str  # ask again about the same frame with this; empty if the cloud keeps nothing of it
     label_scores: Sequence[LabelScore] = ()  # of a dual encoder: every label, the best first
     # the probability that the device's own answer is the whole model's; None where it gave none or knows none

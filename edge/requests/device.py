@@ -111,6 +111,7 @@ class Device:
         self._head.load(self._last_cut)
         if remote:
             self._encoders.load()
+            self._frame_coder.warm()
         if self.compares:
             assert self._dual_encoder
         elif self._has_local:

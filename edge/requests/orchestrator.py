@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from edge.costs.device_times import DeviceTimes
-from edge.link.client import Cloud
+from edge.link.client import Cloud, bytes_left
 from edge.link.cloud_call import CloudCall
 from edge.link.link import Link
 from edge.link.reading import PendingCall, reading
@@ -18,8 +18,10 @@ from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Decision, Request, Weights
 from edge.policy.router import NETWORK_SECONDS, Failure, Router
+from edge.power.meter import Measurement
 from edge.requests.answer import Answer, LabelScore
 from edge.requests.device import Device, LocalAnswer
+from edge.requests.machine import Machine
 from edge.requests.question import Prepared, Question
 from edge.requests.sender import DeviceSender
 from edge.requests.trace import AnswerText, Trace, ignore_text
@@ -48,6 +50,7 @@ class RequestState:
     prepared: Prepared
     output: AnswerText
     frame: str | None  # what the cloud calls the frame that it keeps of this picture
+    energy: Measurement
     trace: Trace = field(default_factory=Trace)
     head: HeadOutput | None = None  # the farthest boundary that the head has come to
     encoded: EncodedFrame | None = None  # the features that were sent last
@@ -77,7 +80,8 @@ class Orchestrator:
     """Answers questions about pictures, one at a time; not for several threads at once.
 
     `client` is None where there is no cloud; `link` is what is known of the way to it, and `times` of this
-    device beside its profile, nothing if they are not given.
+    device beside its profile, nothing if they are not given. `machine` measures energy, and knows what rules
+    about the device ask for.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Orchestrator:
         profile: DeviceProfile,
         link: Link | None = None,
         times: DeviceTimes | None = None,
+        machine: Machine | None = None,
         *,
         threads: int = 1,
         provider: str = "",
@@ -94,11 +99,11 @@ class Orchestrator:
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
         self._bundle, self._client, self._clock = bundle, client, clock
-        self._device = Device(bundle, threads, clock, provider)
+        self._device, self._machine = Device(bundle, threads, clock, provider), machine or Machine()
         self._router = Router(
             bundle.manifest,
             bundle.measurements,
-            times or DeviceTimes(profile, clock()),
+            times or DeviceTimes(profile, clock(), self._machine.meter.power),
             link or Link(bundle, clock()),
             remote=client is not None,
             network_seconds=network_seconds,
@@ -135,9 +140,11 @@ class Orchestrator:
         arrived, asked = self._clock(), generation or pb.Generation()
         identity = secrets.token_hex(6)
         given = Question(identity, arrived, picture, question, rules, weights, asked, names, embeddings)
-        state = RequestState(given, self._device.prepare(given), AnswerText(on_text, on_restart), frame)
-        state.trace.add("preprocess", state.prepared.milliseconds)
-        return self._act(state, self._decide(state))
+        with self._machine.meter.measure() as energy:
+            prepared, output = self._device.prepare(given), AnswerText(on_text, on_restart)
+            state = RequestState(given, prepared, output, frame, energy)
+            state.trace.add("preprocess", prepared.milliseconds)
+            return self._act(state, self._decide(state))
 
     def _decide(self, state: RequestState) -> Decision:
         now = self._clock()
@@ -148,6 +155,7 @@ class Orchestrator:
         question, frame = state.question, state.frame
         return Request(
             rules=question.rules,
+            conditions=self._machine.conditions(question.rules),
             weights=question.weights,
             question_bytes=question.bytes,
             tokens=self._tokens(question),
@@ -218,17 +226,24 @@ class Orchestrator:
         call = CloudCall(self._build(state, decision.arm), self._clock)
         hedge_ms = self._hedge_after_ms(state, decision)
         seconds = self._patience(state, decision, hedged=hedge_ms is not None)
-        state.trace.bytes_up += call.sent
+        self._machine.reserve(call.sent, state.question.rules)
+        self._router.begin(decision, call.sent, self._clock())
         try:
             if hedge_ms is None:
                 done = call.run(client, seconds, state.output.emit)
             else:
                 done = self._hedged(state, call, client, seconds, hedge_ms)
         except IsthmusError as error:
+            left = bytes_left(call.request, error)
+            self._machine.give_back(call.sent - left)
+            state.trace.bytes_up += left
             state.trace.add("lost", call.waited_ms() - state.hedge_ms)
-            failure = Failure(error, call.sent, call.waited_ms(), call.first_reply is not None)
+            failure = Failure(error, left, call.waited_ms(), call.first_reply is not None)
             self._router.learn_failure(decision, failure, self._clock())
             raise
+        finally:
+            self._router.end(decision)
+        state.trace.bytes_up += call.sent
         self._learn(state, decision, call, done)
         state.scores = done.scores
         return self._answered(state, decision.arm.name, done.tokens, done.frame)
@@ -338,6 +353,7 @@ class Orchestrator:
         question, trace, output = state.question, state.trace, state.output
         total, limit = question.spent_ms(self._clock()), question.rules.deadline_ms
         trace.milliseconds["total"] = total
+        joules = self._energy(state, total, remote=route != LOCAL)
         return Answer(
             text=output.text,
             route=route,
@@ -348,9 +364,22 @@ class Orchestrator:
             stages=trace.in_order(),
             fallback=output.fallback,
             late=limit is not None and total > limit,
+            joules=joules,
+            energy_source=self._machine.meter.words,
             frame=frame,
             label_scores=tuple(LabelScore(s.label, s.probability, s.similarity) for s in state.scores),
             confidence=self._device.probability(state.local.confidence) if state.local else None,
             escalated=state.escalated,
             hedge_ms=state.hedge_ms,
         )
+
+    def _energy(self, state: RequestState, total_ms: float, *, remote: bool) -> float:
+        """Joules of an answer that is complete. One that came another way than decided teaches nothing."""
+        trace, joules = state.trace, state.energy.joules(state.trace.bytes_up)
+        if state.output.fallback is None:
+            busy_ms = trace.busy_ms(remote=remote)
+            waiting_ms = max(total_ms - busy_ms, 0.0)
+            self._router.learn_energy(
+                joules, busy_ms, waiting_ms, trace.bytes_up, self._clock(), remote=remote
+            )
+        return joules

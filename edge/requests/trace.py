@@ -37,6 +37,11 @@ class Trace:
         for name, taken in milliseconds.items():
             self.add(name, taken)
 
+    def busy_ms(self, *, remote: bool) -> float:
+        """What the device itself worked, where the text came from a cloud, or not."""
+        own = ("preprocess", "head", "encode", *(() if remote else ("first_token", "generate")))
+        return sum(self.milliseconds.get(name, 0.0) for name in own)
+
     def in_order(self) -> dict[str, float]:
         """Those that were passed through, in the order of STAGES."""
         return {name: self.milliseconds[name] for name in STAGES if name in self.milliseconds}

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
+import numpy as np
+
 from edge.upload.feature_encoders import FeatureEncoders
 from protos import codec
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.codec.payload import Frame
 from protos.pictures import frames
-from protos.pictures.tiles import Grid
+from protos.pictures.tiles import ONE_TILE, Grid
 
 _MAX_LOSSES = 7  # that count: 126 key frames
 # differences so many times smaller than the last key frame: no need to see how large another would be
@@ -77,10 +79,20 @@ class FrameCoder:
     """What is sent of one camera after another; may be used from several threads."""
 
     def __init__(self, bundle: Bundle, encoders: FeatureEncoders) -> None:
-        self._bundle, self._encoders = bundle.digest, encoders
+        self._bundle, self._cuts, self._encoders = bundle.digest, bundle.manifest.cuts, encoders
         self._known: dict[tuple[str, str], EncodedFrame] = {}
         self._trust: dict[tuple[str, str], _Trust] = defaultdict(_Trust)
         self._lock = Lock()
+
+    def warm(self) -> None:
+        """Code a blank boundary of every cut by its first codec of each kind: what the first frame of a
+        process would wait for otherwise. Raises as `encode`.
+        """
+        for cut in self._cuts:
+            blank = {spec.name: np.zeros((1, *spec.shape), np.float32) for spec in cut.boundary}
+            first = {codec.kind(spec): spec.name for spec in reversed(cut.codecs)}
+            for name in first.values():
+                self.encode(cut.name, name, blank, ONE_TILE, key_frame=True)
 
     def encode(
         self,

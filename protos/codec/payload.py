@@ -28,7 +28,7 @@ def check_names(spec: pb.Codec, payloads: Mapping[str, bytes]) -> None:
     wanted = set(names(spec))
     if set(payloads) != wanted:
         raise PayloadError(
-            f"the payload holds tensors {sorted(payloads)}, this cut has {sorted(wanted)}",
+            f"the payloads are of other tensors, this cut has {sorted(wanted)}; send one of each",
             tensors=sorted(payloads),
         )
 
@@ -38,7 +38,7 @@ def check_length(tensor: pb.CodedTensor, data: bytes, tiles: int) -> None:
     if len(data) > tensor.max_bytes * tiles:
         message = (
             f"tensor {tensor.codes.name!r} came as {len(data)} bytes, at most "
-            f"{tensor.max_bytes * tiles} are accepted"
+            f"{tensor.max_bytes * tiles} are accepted; send what the codec made of it, or the picture"
         )
         raise TooLarge(message, tensor=tensor.codes.name)
 

@@ -44,7 +44,7 @@ def _unpack_tensor(tensor: pb.CodedTensor, data: bytes, tiles: int) -> Codes:
         if declared != expected:
             message = (
                 f"tensor {name!r} would unpack to {declared} bytes, {tiles} x {words(tensor.codes)} "
-                f"has {expected}"
+                f"has {expected}; send what the codec made of it"
             )
             raise PayloadError(message, tensor=name)
         raw = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
@@ -52,11 +52,12 @@ def _unpack_tensor(tensor: pb.CodedTensor, data: bytes, tiles: int) -> Codes:
         )
     except zstandard.ZstdError as error:
         raise PayloadError(
-            f"tensor {name!r} is not a whole zstd frame ({error}); send it again", tensor=name
+            f"tensor {name!r} is not a whole zstd frame; send it again", tensor=name
         ) from error
     if len(raw) != expected:
         raise PayloadError(
-            f"tensor {name!r} unpacked to {len(raw)} bytes, {tiles} x {words(tensor.codes)} has {expected}",
+            f"tensor {name!r} unpacked to {len(raw)} bytes, {tiles} x {words(tensor.codes)} has {expected}; "
+            "send it again",
             tensor=name,
         )
     return np.frombuffer(raw, dtype).reshape(-1, *shape[1:])

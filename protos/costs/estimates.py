@@ -13,16 +13,16 @@ from protos.bundle import PICTURE_CUT
 LONGEST_MS = 60_000.0  # nobody waits longer for a link; what would take more counts as this
 _LOGISTIC = 1.702  # the logistic curve that is nearest to the normal distribution's
 
-Floats = NDArray[np.float64]
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class LinkStates:
     """What a link may be at this instant: one entry for each round trip and rate that is possible."""
 
-    probability: Floats
-    round_trip_ms: Floats
-    ms_a_byte: Floats
+    probability: Values
+    round_trip_ms: Values
+    ms_a_byte: Values
     noise: float  # standard deviation of the logarithm of a time, the state being known
 
     @classmethod
@@ -54,7 +54,7 @@ class LinkStates:
         """What an exchange takes at worst, one of twenty left out."""
         return self.quantile_ms(sent, 0.95) * (1 + 2 * self.noise)
 
-    def _times(self, sent: float) -> Floats:
+    def _times(self, sent: float) -> Values:
         return self.round_trip_ms + self.ms_a_byte * sent
 
 

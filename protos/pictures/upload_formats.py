@@ -51,10 +51,10 @@ UPLOAD_FORMATS = {
     kind.name: kind
     for kind in (
         UploadFormat(
-            "jpeg", "IMWRITE_JPEG_QUALITY", "JPEG", (95, 75, 50, 30, 15), (("IMWRITE_JPEG_OPTIMIZE", 1),)
+            "jpeg", "IMWRITE_JPEG_QUALITY", "JPEG", (95, 75, 50, 30), (("IMWRITE_JPEG_OPTIMIZE", 1),)
         ),
-        UploadFormat("webp", "IMWRITE_WEBP_QUALITY", "WEBP", (80, 50, 30, 15, 5), scales=(1.0, 0.5)),
+        UploadFormat("webp", "IMWRITE_WEBP_QUALITY", "WEBP", (80, 50, 30, 15), scales=(1.0, 0.5)),
         # at OpenCV's own speed: a slower one saves a twentieth, and takes several times as long
-        UploadFormat("avif", "IMWRITE_AVIF_QUALITY", "AVIF", (75, 50, 30, 15), scales=(1.0, 0.5)),
+        UploadFormat("avif", "IMWRITE_AVIF_QUALITY", "AVIF", (75, 50, 30), scales=(1.0, 0.5)),
     )
 }

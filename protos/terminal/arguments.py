@@ -6,11 +6,13 @@ argparse names the option beside the message, and ends with status 2.
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from typing import TypeVar
 
 from protos.errors import RequestError
 from protos.terminal import units
 
 _MAX_WHOLE = (1 << 31) - 1
+Number = TypeVar("Number", int, float)
 
 
 def whole(least: int = 1, most: int = _MAX_WHOLE) -> Callable[[str], int]:
@@ -72,7 +74,22 @@ def rate(text: str) -> float:
     return _with_unit(units.rate, text)
 
 
-def _with_unit(read: Callable[[str], float], text: str) -> float:
+def size(text: str) -> int:
+    """Bytes, with their unit."""
+    return _with_unit(units.size, text)
+
+
+def percent(text: str) -> float:
+    """A share, with its sign."""
+    return _with_unit(units.percent, text)
+
+
+def celsius(text: str) -> float:
+    """Degrees, with their unit."""
+    return _with_unit(units.celsius, text)
+
+
+def _with_unit(read: Callable[[str], Number], text: str) -> Number:
     try:
         return read(text)
     except RequestError as error:

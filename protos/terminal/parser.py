@@ -101,6 +101,8 @@ class Parser(argparse.ArgumentParser):
         action = self._option_string_actions.get(option)
         if action and action.nargs == "+":
             return len(list(takewhile(lambda word: word != "--" and not self._is_option(word), rest)))
+        if action and action.nargs == "?":  # what is no value of it may be a word of the question
+            return int(next(iter(rest), None) in (action.choices or ()))
         return min(1, len(list(rest))) if action and action.nargs is None else 0
 
     def _check_bundle_is_named(self, words: Sequence[str]) -> None:

@@ -15,9 +15,16 @@ _RATES = {
     "Gbps": 1e9,
 }
 _TIMES = {"ms": 1.0, "s": 1e3, "min": 6e4, "h": 3.6e6}
-_USUAL = {"rate": ("kbps", "Mbps"), "time": ("ms", "s")}
+_SIZES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+_USUAL = {
+    "rate": ("kbps", "Mbps"),
+    "time": ("ms", "s"),
+    "size": ("kB", "MB"),
+    "share": ("%",),
+    "temperature": ("C",),
+}
 _MIN_RATE, _MAX_RATE = 1e3, 1e11
-_QUANTITY = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?([A-Za-z/]*)", re.ASCII)
+_QUANTITY = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?([A-Za-z/%]*)", re.ASCII)
 _IN_BYTES = re.compile(r"([kKMG]?)(?:B|Bytes?|bytes?)(?:/s|ps)")
 
 
@@ -32,6 +39,24 @@ def rate(text: str) -> float:
 def milliseconds(text: str) -> float:
     """Milliseconds from such as `300ms`, `1.5s`, `2min` or `1h`. Raises RequestError."""
     return _quantity(text, "time", _TIMES, "300ms, 1.5s or 2min")
+
+
+def size(text: str) -> int:
+    """Bytes from such as `50MB` or `200 kB`. Raises RequestError."""
+    return round(_quantity(text, "size", _SIZES, "50MB or 200kB"))
+
+
+def percent(text: str) -> float:
+    """Percent from such as `20%`. Raises RequestError."""
+    found = _quantity(text, "share", {"%": 1.0}, "20%")
+    if found > 100:
+        raise RequestError(f"{text!r} is more than all; give 0% to 100%", share=text)
+    return found
+
+
+def celsius(text: str) -> float:
+    """Degrees Celsius from such as `85C`. Raises RequestError."""
+    return _quantity(text, "temperature", {"C": 1.0}, "85C")
 
 
 def _quantity(text: str, what: str, units: dict[str, float], examples: str) -> float:

@@ -31,9 +31,7 @@ from splitter.evaluate.verify import ReferenceModel
 _MAX_TOKENS = 64
 _MAX_ROWS, _MAX_PROMPT_TOKENS = 256, 32_768  # of a batch
 _MAX_LOGITS = 1 << 25  # of a batch
-_MAX_KEPT = (
-    512 << 20
-)  # bytes of the whole model's distributions; what is beyond is computed again for each arm
+_MAX_KEPT = 512 << 20  # bytes of the whole model's distributions; those beyond are computed for each arm
 
 
 @dataclass(frozen=True)

@@ -57,14 +57,13 @@ def fidelity(divergences: Sequence[float], counts: Sequence[float], identical: S
     """
     found = 100 * math.exp(-sum(divergences) / sum(counts))
     least, most = interval(divergences, counts)
-    same = 100 * float(np.mean(identical))
     return Score(
         accuracy=found,
-        by_kind={"fidelity": found, "identical": same},
+        by_kind={},
         low=100 * math.exp(-most),
         high=100 * math.exp(-least),
         loss_error=found * ratio_error(divergences, counts),
-        identical=same,
+        identical=100 * float(np.mean(identical)),
     )
 
 

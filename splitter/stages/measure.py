@@ -37,7 +37,7 @@ from splitter.graph.cut_plan import CutPlan
 from splitter.stages.run import Run
 
 _REPETITIONS = 30
-_HOPELESS = 10.0  # points: what a lower quality of the same upload would lose at least, nobody would choose
+_HOPELESS = 5.0  # points: what a lower quality of the same upload would lose at least, nobody would choose
 
 
 @dataclass(frozen=True)

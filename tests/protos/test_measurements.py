@@ -59,6 +59,8 @@ def spoil(found: pb.Measurements, how: str) -> None:
         found.ClearField("local")
     elif how == "tiles":
         found.mean_tiles = 0
+    elif how == "larger than the picture":
+        found.uploads[0].scale = 1000
     elif how == "mean_bytes is -1":
         found.cuts["connector"].codecs["int8-zstd"].mean_bytes = -1
     else:
@@ -66,7 +68,15 @@ def spoil(found: pb.Measurements, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", ["lacks", "local answers", "tiles", "mean_bytes is -1", "token_milliseconds is nan"]
+    "how",
+    [
+        "lacks",
+        "local answers",
+        "tiles",
+        "larger than the picture",
+        "mean_bytes is -1",
+        "token_milliseconds is nan",
+    ],
 )
 def test_those_that_cannot_be_right_are_not_used(tmp_path: Path, how: str) -> None:
     found = assumed("", manifest())

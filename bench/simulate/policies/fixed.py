@@ -78,7 +78,7 @@ class MeanRatePolicy(_Fixed):
             cost = scenario.cost(arm, 8.0)
             link = LinkStates.steady(scenario.mean_rate, 1000 * scenario.round_trip)
             network = link.mean_ms(cost.bytes_up) if arm.remote else 0.0
-            return scenario.score(cost.beside_network + network, arm.accuracy, cost.bytes_up)
+            return scenario.score(cost.beside_network + network, arm.loss, cost.bytes_up)
 
         return [min(scenario.arms, key=score)]
 
@@ -107,7 +107,7 @@ def _merits(scenario: Scenario, arm: Arm) -> tuple[float, ...]:
     cost = scenario.cost(arm, 8.0)
     here = cost.head + cost.encode + (0.0 if arm.remote else cost.generate)
     there = cost.entry + cost.generate if arm.remote else 0.0
-    return here, there, cost.bytes_up, -arm.accuracy
+    return here, there, cost.bytes_up, arm.loss
 
 
 def _as_good(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -22,8 +22,9 @@ class IsthmusPolicy(DecisionPolicy):
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)
         link = Link(scenario.bundle, jitter=Random(0).random)
-        times = DeviceTimes(DeviceProfile.from_bundle(scenario.bundle))
-        self._router = Router(scenario.manifest, scenario.measured, times, link)
+        bundle = scenario.bundle
+        times = DeviceTimes(DeviceProfile.from_bundle(bundle))
+        self._router = Router(bundle.manifest, scenario.measured, times, link)
 
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken | None:
         del outlook
@@ -42,6 +43,12 @@ class IsthmusPolicy(DecisionPolicy):
         return self._router.patience(
             _decision(taken), request.rules, request.spent_ms, now, max_tokens=max_tokens, local_ms=local_ms
         )
+
+    def begin(self, taken: Taken, sent: int, now: float) -> None:
+        self._router.begin(_decision(taken), sent, now)
+
+    def end(self, taken: Taken) -> None:
+        self._router.end(_decision(taken))
 
     def learn(self, taken: Taken, sent: int, network_ms: float, done: pb.Done, now: float) -> None:
         self._router.learn(_decision(taken), sent, network_ms, done, now)

@@ -11,11 +11,11 @@ from protos.arms.arm import Arm
 
 class OraclePolicy(DecisionPolicy):
     """Myopic: for each request, as they come, the arm whose answer scores best, given the exact future of the
-    link and what waits. It does not spare a later request's time.
+    link and what waits. It does not spare a later request's time; of arms that are as good it takes the one
+    of the fewest bytes, also where none would bring an answer.
     """
 
     name, rank, words = "oracle", 8, "for each request the arm that scores best, given the link's future"
-    foresees = True
 
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken:
         del now
@@ -31,7 +31,7 @@ class OraclePolicy(DecisionPolicy):
     def _merit(self, arm: Arm, request: Request, seconds: float | None) -> tuple[float, ...]:
         cost = self.scenario.cost(arm, request.tokens)
         total = None if seconds is None else request.spent_ms + 1000 * seconds
-        return (self.score(arm, total, cost.bytes_up),)
+        return self.score(arm, total, cost.bytes_up), cost.bytes_up
 
 
 class DeadlineOraclePolicy(OraclePolicy):

@@ -1,6 +1,9 @@
 """Uploaded files: decoded upright in 8 bits, or refused, by the header where they would cost much."""
 
+import contextlib
 import io
+import random
+import re
 import struct
 import zlib
 
@@ -10,14 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from cloud.admission.pictures import open_picture
+from bench.attack.inputs.pictures import endless_jpeg, png_of
+from cloud.admission.picture_processes import PictureProcesses
+from cloud.admission.pictures import decode_picture, open_picture
 from protos import bundle_pb2 as pb
-from protos.errors import PictureError
+from protos.errors import PictureError, RequestError
 from protos.pictures.files import png
-from tests.cloud.admission.attacks import endless_jpeg, png_of
+from tests.cloud.fuzz.honest import files
+from tests.cloud.fuzz.mutations import damaged, header_damaged
 
 LIMITS = pb.Limits(max_picture_bytes=1 << 20, max_picture_pixels=10_000)
 SMALL = pb.Manifest(limits=LIMITS)
+SMALL_PICTURES = pb.Manifest(limits=pb.Limits(max_picture_bytes=1 << 20, max_picture_pixels=1 << 18))
+PIXELS = np.random.default_rng(0).integers(0, 256, (80, 96, 3), np.uint8)
 USUAL = pb.Manifest(
     limits=pb.Limits(max_picture_bytes=4 << 20, max_picture_pixels=40_000_000),
     preprocessing=pb.Preprocessing(resizes=[pb.Resize(height=128, width=128)]),
@@ -143,3 +151,32 @@ def test_no_bytes_make_the_decoder_raise_anything_else(tail: bytes, start: bytes
     except PictureError:
         return
     assert picture.width * picture.height <= LIMITS.max_picture_pixels
+
+
+# Addresses, and what Pillow, its codecs and Python itself would say
+INSIDE = re.compile(r"0x|object at|Error\b|_io|BytesIO|PIL|stream|truncated|codec|libtiff|chunk type|\.py")
+
+
+@pytest.mark.parametrize("data", list(files(PIXELS)), ids=lambda data: data[:4].hex())
+def test_a_damaged_file_is_a_picture_or_refused_in_words_of_our_own(data: bytes) -> None:
+    draw, refused = random.Random(0), set()
+    for _ in range(300):
+        hostile = draw.choice((damaged, header_damaged))(draw, data)
+        try:
+            assert decode_picture(hostile, SMALL_PICTURES).dtype == np.uint8
+        except RequestError as error:
+            refused.add(str(error))
+    assert refused
+    for words in refused:
+        assert not INSIDE.search(words)
+        assert re.search(r"; (send|save|get) ", words) or ": scale it down" in words or ": open it" in words
+
+
+def test_a_worker_prints_nothing_of_a_damaged_file(capfd: pytest.CaptureFixture[str]) -> None:
+    draw = random.Random(1)
+    with PictureProcesses() as processes:
+        for data in files(PIXELS):
+            for _ in range(20):
+                with contextlib.suppress(RequestError):
+                    processes.decode(damaged(draw, data), SMALL_PICTURES)
+    assert capfd.readouterr() == ("", "")

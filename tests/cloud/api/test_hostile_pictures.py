@@ -5,10 +5,11 @@ import asyncio
 import grpc
 import pytest
 
-from cloud.admission import picture_worker
+from bench.attack.inputs.pictures import endless_jpeg, png_of
+from cloud.admission import picture_processes
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
-from tests.cloud.admission.attacks import endless_jpeg, never, png_of
+from tests.cloud.admission import hostile_worker
 from tests.cloud.calling import Caller, Head, Pixels, calling, picture_request
 
 QUESTION = "describe the image"
@@ -44,7 +45,8 @@ async def test_an_attack_is_refused_and_the_next_picture_answered(
 async def test_pictures_without_end_hold_up_neither_features_nor_the_exit(
     tail: Tail, head: Head, scenes: list[Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture_worker, "work", never)
+    monkeypatch.setattr(picture_processes, "_MODULE", hostile_worker.__name__)
+    monkeypatch.setenv(hostile_worker.HOSTILE, "never")
     picture = picture_request(tail.bundle, scenes[0], QUESTION)
     features = ip.InferRequest(
         bundle=tail.digest, question=QUESTION, features=head.features(scenes[0], "vision.2")

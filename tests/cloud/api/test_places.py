@@ -9,13 +9,13 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from bench.attack.inputs import http2
 from cloud.api import call as open_call
 from cloud.api.places import Places
 from cloud.config import ServeConfig
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy, DeadlineError
-from tests.cloud import http2
 from tests.cloud.calling import Caller, Pixels, calling, picture_request
 
 QUESTION = "describe the image"
@@ -61,6 +61,20 @@ async def test_who_reads_no_answer_shuts_out_nobody(endless: Tail, tail: Tail, s
         await caller.until_running()
         await caller.until_idle()
         assert (await caller.ask(picture_request(tail.bundle, scenes[0], QUESTION))).text
+
+
+async def test_who_hangs_up_and_has_read_nothing_leaves_no_traceback(
+    tail: Tail, scenes: list[Pixels], caplog: pytest.LogCaptureFixture
+) -> None:
+    unread = picture_request(tail.bundle, scenes[0], QUESTION).SerializeToString()
+    async with calling(tail) as caller:
+        async with http2.connected(caller.service.address, window=0) as connection:
+            for _ in range(16):
+                connection.call("Infer", unread)
+            await caller.until_running()
+            await caller.until_idle()
+        assert await caller.service.drain(30)
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_request_that_does_not_become_whole_is_given_up(

@@ -85,7 +85,7 @@ async def test_a_second_sigterm_ends_the_process_whatever_is_decoded(
     async with asyncio.timeout(120), process("--bundle", str(endless_path), *options) as served:
         assert served.stdout
         _, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
-        decoders = grandchildren(served.pid)
+        decoders = children(served.pid)
         assert decoders
         for decoder in decoders:
             os.kill(decoder, signal.SIGSTOP)
@@ -102,13 +102,14 @@ async def test_a_second_sigterm_ends_the_process_whatever_is_decoded(
                 await answer
 
 
-def grandchildren(pid: int) -> list[int]:
-    """The processes that a process's own started: those that decode pictures."""
-    parents = {}
+def children(pid: int) -> list[int]:
+    """The processes that a process started: those that decode pictures."""
+    found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
-    return [child for child, parent in parents.items() if parents.get(parent) == pid]
+            if int(status.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(status.parent.name))
+    return found
 
 
 async def test_the_process_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:

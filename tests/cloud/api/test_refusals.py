@@ -11,6 +11,7 @@ import pytest
 import zstandard
 from PIL import Image
 
+from bench.attack.inputs.zstd import lying_bomb
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from tests.cloud.calling import Caller, Head, Pixels, calling, picture_request, png
@@ -113,14 +114,9 @@ async def test_a_payload_that_the_codec_never_makes(
 async def test_a_bomb_that_lies_about_its_size(
     tail: Tail, features: ip.InferRequest, good: ip.InferRequest
 ) -> None:
-    """The frame declares what the manifest says, and holds a gigabyte of zeros in a few bytes of run-length
-    blocks.
-    """
+    """The frame declares what the manifest says, and holds much more in a few bytes of run-length blocks."""
     size = 64 * 192 * 2
-    block = struct.pack("<I", (0x1FFFF << 3) | (1 << 1))[:3] + b"\0"
-    last = struct.pack("<I", (0x1FFFF << 3) | (1 << 1) | 1)[:3] + b"\0"
-    header = b"\x28\xb5\x2f\xfd" + bytes([0x60]) + struct.pack("<H", size - 256)
-    features.features.payloads[0].data = header + block * 5000 + last
+    features.features.payloads[0].data = lying_bomb(size)
     assert zstandard.get_frame_parameters(features.features.payloads[0].data).content_size == size
     status, message = await refused(tail, features, good)
     assert status == Status.INVALID_ARGUMENT

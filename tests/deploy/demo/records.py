@@ -13,7 +13,7 @@ def visual_question(question: str = "what color is the star?", expected: str = "
 
 def arm(name: str, ms: float, why: str) -> tuple[str, ...]:
     """What a decision tells of an arm."""
-    return name, f"{ms:.1f}", "100", "94.0%", why, "1.0", "2.0", "3.0", "4.0"
+    return name, f"{ms:.1f}", "100", "0.10", "94.0%", why, "1.0", "2.0", "3.0", "4.0"
 
 
 def record(question: str = "what color is the star?", answer: str = "red", route: str = "local") -> Record:

@@ -13,6 +13,7 @@ import pytest
 
 import isthmus
 from edge import config
+from edge.decision_log.log_file import read_log
 from edge.link.link import Link
 from edge.testing.scripted_cloud import falls_silent, refuses, says, serving
 from protos.bundle import Bundle, write_manifest
@@ -78,18 +79,83 @@ def test_json_is_one_object_and_nothing_else(scene: str, capsys: pytest.CaptureF
     assert [arm["arm"] for arm in told["arms"]] == ["local"]
 
 
-def test_explain_shows_every_way_and_why_it_lost(
+def test_explain_all_shows_every_way_and_why_it_lost(
     scene: str, bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(says("a cat")) as cloud:
         _, out, told = ask(
-            scene, QUESTION, "--cloud", cloud.address, "--never-upload", "--explain", capsys=capsys
+            scene, QUESTION, "--cloud", cloud.address, "--never-upload", "--explain", "all", capsys=capsys
         )
     assert len(out.splitlines()) == 1
     assert "chosen" in told
     for cut in bundle.manifest.cuts:
         assert f"split@{cut.name}/int8-zstd" in told
     assert "never-upload" in told
+
+
+def test_explain_shows_the_ways_that_matter_and_how_many_more_there_are(
+    scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(says("a cat")) as cloud:
+        words = (scene, "--explain", "what", "is it?", "--cloud", cloud.address, "--no-local")
+        _, _, told = ask(*words, capsys=capsys)
+        ways = len(json.loads(ask(*words, "--json", capsys=capsys)[1])["arms"])
+    _, _, *rows = [
+        line for line in told.splitlines() if line.startswith(("local ", "split@", "upload@", "cascade@"))
+    ]
+    assert 3 <= len(rows) <= 6
+    assert f"{ways - len(rows)} more ways: --explain all" in told
+    assert cloud.requests[0].question == "what is it?"
+
+
+def test_every_answer_says_what_energy_it_took_and_who_says_so(
+    scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = json.loads(ask(scene, QUESTION, "--json", capsys=capsys)[1])
+    assert told["joules"] > 0
+    assert told["energy_source"]
+    assert told["arms"][0]["joules"] > 0
+    assert " J (" in ask(scene, QUESTION, capsys=capsys)[2]
+
+
+def test_a_days_bytes_are_counted_over_questions_and_then_the_device_answers(
+    scene: str, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(says("a cat")) as cloud:
+        asking = (scene, QUESTION, "--cloud", cloud.address, "--weights", "accuracy=1h", "--json")
+        first = json.loads(ask(*asking, "--no-local", capsys=capsys)[1])
+        (sent,) = json.loads((cache / "bytes.json").read_text())["days"].values()
+        assert sent == first["bytes_up"] > 0
+        spent = (*asking, "--bytes-per-day", f"{sent + 10}B")
+        second = json.loads(ask(*spent, capsys=capsys)[1])
+        status, _, said = ask(*spent, "--no-local", capsys=capsys)
+    assert (second["route"], len(cloud.requests)) == ("local", 1)
+    assert (status, "10 B of " in said) == (NoRoute.exit_code, True)
+    assert "are left today" in said
+
+
+def test_a_log_gets_a_line_for_each_answer_and_nothing_of_what_was_said(
+    scene: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "decisions.jsonl"
+    with serving(says("a cat")) as cloud:
+        asking = (scene, QUESTION, "--cloud", cloud.address, "--log", str(log))
+        for more in ((), ("--no-local", "--deadline", "5s")):
+            assert ask(*asking, *more, capsys=capsys)[0] == 0
+    records, bad = read_log(log)
+    assert ([one.deadline_ms for one in records], bad) == ([None, 5000.0], [])
+    assert records[1].chosen.arm == records[1].route
+    assert records[1].link["mean_ms"] > 0
+    assert 0 < len(records[1].others) <= 5
+    assert QUESTION not in log.read_text()
+    assert "a cat" not in log.read_text()
+
+
+def test_a_file_that_is_no_log_is_refused_before_anything_is_asked(
+    scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, said = ask(scene, QUESTION, "--log", scene, capsys=capsys)
+    assert (status, "no log of decisions" in said) == (3, True)
 
 
 def test_a_cloud_answers_where_the_device_must_not(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,8 +222,10 @@ def test_what_things_are_worth_decides(scene: str, capsys: pytest.CaptureFixture
 def test_a_weight_that_is_none_is_answered_with_those_that_there_are(
     scene: str, weights: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, _, told = ask(scene, QUESTION, "--weights", weights, capsys=capsys)
-    assert (status, said in told) == (2, True)
+    with pytest.raises(SystemExit) as caught:
+        ask(scene, QUESTION, "--weights", weights, capsys=capsys)
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_dead_cloud_is_replaced_and_named(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,7 +324,7 @@ def test_a_deadline_is_kept_with_a_local_answer(scene: str, capsys: pytest.Captu
         )
         status, out, _ = ask(*words, capsys=capsys)
     assert status == 0
-    assert "in time" in json.loads(out)["fallback"]
+    assert "the device was first" in json.loads(out)["fallback"]
 
 
 def test_what_was_learned_is_there_for_the_next_question(
@@ -307,6 +375,11 @@ def test_what_cannot_be_done_says_what_to_do(
         ("--seed", "-1"),
         ("--threads", "0"),
         ("--max-tokens", "x"),
+        ("--bytes-per-day", "50"),
+        ("--bytes-per-day", "50Mbit"),
+        ("--battery-floor", "20"),
+        ("--battery-floor", "120%"),
+        ("--temperature-ceiling", "85F"),
     ],
 )
 def test_an_option_out_of_bounds_is_refused(

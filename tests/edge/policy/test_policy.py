@@ -392,6 +392,7 @@ def test_explain_gives_a_row_for_every_arm_the_chosen_first() -> None:
         never_upload=st.booleans(),
         never_leave_device=st.booleans(),
         allow_local=st.booleans(),
+        max_loss=st.none() | st.floats(0, 6),
         route=st.sampled_from(["auto", "local", "split", "split@connector", "upload", "upload@webp-50"]),
     ),
     link=st.none() | st.builds(link_of, st.floats(1e3, 1e10), st.floats(0.1, 5000), st.booleans()),
@@ -419,7 +420,46 @@ def test_the_chosen_arm_never_breaks_a_rule(
     assert rules.allow_local or arm.kind != "local"
     assert link is not None or arm.kind == "local"
     assert arm.fits(rules.route)
+    assert rules.max_loss is None or arm.loss <= rules.max_loss
     assert decision.late or rules.deadline_ms is None or decision.chosen.total_ms <= rules.deadline_ms
+
+
+def test_a_busy_device_takes_a_way_that_keeps_it_less_busy() -> None:
+    fast = Weights(accuracy_point=0.0)
+    idle = choose(Rules(never_upload=True), LinkEstimate.steady(110e3, 60.0), weights=fast)
+    busy = choose(
+        Rules(never_upload=True), LinkEstimate.steady(110e3, 60.0), weights=fast, rate=10.0, spent_ms=500.0
+    )
+    assert idle.arm.kind == "local"
+    assert busy.arm.remote
+    assert busy.chosen.total_ms - 500 > idle.chosen.total_ms
+
+
+def test_of_many_ways_those_are_shown_that_matter() -> None:
+    uploads = measured()
+    for quality in range(20, 60):
+        uploads.uploads.add(format="jpeg", quality=quality, mean_bytes=100_000, accuracy=95.0)
+    device = replace(DEVICE, encode_ms={**DEVICE.encode_ms, **{f"jpeg-{q}": 2.0 for q in range(20, 60)}})
+    rules = Rules(deadline_ms=250)
+    decision = decide(
+        Request(rules, tokens=4), device, LinkEstimate.steady(3e6, 5.0), CLOUD, MANIFEST, uploads
+    )
+    rows = explain(decision, few=True)
+    shown = [row[0] for row in rows]
+    assert shown[0] == decision.arm.name
+    assert {name.partition("@")[0] for name in shown} == {"local", "split", "upload"}
+    assert any(row[COLUMNS.index("why")].startswith("deadline: ") for row in rows)
+    assert len(rows) <= 6
+    assert [row for row in explain(decision) if row in rows] == rows, "in the same order"
+
+
+def test_a_verdict_names_what_most_of_the_difference_is_for() -> None:
+    slow = LinkEstimate.steady(200e3, 5.0)
+    careful = decide(
+        Request(weights=Weights(accuracy_point=1000), tokens=4), DEVICE, slow, CLOUD, MANIFEST, MEASURED
+    )
+    assert "loses 5.0 points" in verdicts(careful)["local"]
+    assert verdicts(careful)["split@connector/fp16-zstd"].endswith(" ms slower")
 
 
 def with_cascade() -> pb.Measurements:

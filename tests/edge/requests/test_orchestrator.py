@@ -9,6 +9,8 @@ import grpc
 import numpy as np
 import pytest
 
+from edge.costs.device_times import DeviceTimes
+from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
 from edge.link.link import Link
 from edge.pictures.files import decode_picture
@@ -16,6 +18,7 @@ from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.device import Device
+from edge.requests.machine import Machine
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.question import Question
 from edge.requests.trace import ignore_text
@@ -42,6 +45,7 @@ from protos.errors import (
     UnknownFrame,
     WrongBundle,
 )
+from tests.edge.power.boards import jetson
 
 PICTURE: Picture = np.random.default_rng(5).integers(0, 256, (96, 160, 3), dtype=np.uint8)
 QUESTION = "describe the image"
@@ -173,6 +177,57 @@ def test_a_lost_cloud_becomes_a_local_answer_that_says_why(bundle: Bundle, loss:
     assert answer.fallback
     assert answer.stages["lost"] > 0
     assert answer.bytes_up == cloud.requests[0].ByteSize()
+
+
+def test_a_question_to_nobody_sends_no_byte(bundle: Bundle) -> None:
+    with CloudClient("127.0.0.1:1") as client:
+        device = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
+        answer = device.answer(PICTURE, QUESTION, SPLIT, generation=pb.Generation(max_tokens=2))
+    assert answer.route == "local"
+    assert answer.payload_bytes > 0
+    assert answer.bytes_up == 0
+
+
+def machine(path: Path) -> Machine:
+    """A Jetson of 10 watts whose day has just begun."""
+    return Machine(jetson(path), ByteCount(path / "bytes.json", lambda: 1e9))
+
+
+def test_energy_is_measured_told_and_learned(bundle: Bundle, tmp_path: Path) -> None:
+    board, profile = machine(tmp_path), DeviceProfile.from_bundle(bundle)
+    times = DeviceTimes(profile, time.monotonic(), board.meter.power)
+    device = Orchestrator(bundle, None, profile, times=times, machine=board)
+    device.prepare()
+    answer = device.answer(PICTURE, QUESTION)
+    assert answer.joules > 0
+    assert answer.energy_source == "INA3221 VDD_IN: the whole board"
+    assert times.power(time.monotonic()).here != 1.0
+
+
+def test_what_turns_out_larger_than_the_day_has_left_is_not_sent(bundle: Bundle, tmp_path: Path) -> None:
+    upload = Rules(route="upload@jpeg-50")
+    asked, _ = ask(bundle, says("yes"), upload)
+    assert asked.bytes_up > asked.decision.chosen.bytes_up, "a picture of noise has more bytes than most"
+    left = asked.decision.chosen.bytes_up
+    with serving(says("yes")) as cloud, CloudClient(cloud.address) as client:
+        profile = DeviceProfile.from_bundle(bundle)
+        device = Orchestrator(bundle, client, profile, machine=machine(tmp_path))
+        answer = device.answer(PICTURE, QUESTION, replace(upload, bytes_per_day=left))
+    assert (answer.route, answer.bytes_up, cloud.requests) == ("local", 0, [])
+    assert answer.fallback
+    assert "of the day's bytes are left" in answer.fallback
+
+
+def test_what_never_left_is_not_counted_for_the_day(bundle: Bundle, tmp_path: Path) -> None:
+    board, rules = machine(tmp_path), replace(SPLIT, bytes_per_day=10**6)
+    with CloudClient("127.0.0.1:1") as client:
+        device = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle), machine=board)
+        device.answer(PICTURE, QUESTION, rules)
+        assert board.conditions(rules).sent_today == 0
+    with serving(refuses(grpc.StatusCode.INTERNAL, "a bug")) as cloud, CloudClient(cloud.address) as client:
+        device = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle), machine=board)
+        answer = device.answer(PICTURE, QUESTION, rules)
+        assert board.conditions(rules).sent_today == answer.bytes_up > 0
 
 
 @pytest.mark.parametrize("loss", LOST)

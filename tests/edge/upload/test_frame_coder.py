@@ -152,3 +152,15 @@ def test_threads_that_share_a_stream_each_get_a_frame_of_their_own(
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(send, range(60)))
+
+
+def test_warming_up_runs_every_cut_and_leaves_nothing_behind(
+    bundle: Bundle, boundaries: list[Boundary]
+) -> None:
+    encoders = FeatureEncoders(bundle)
+    stream = FrameCoder(bundle, encoders)
+    stream.warm()
+    assert {cut for cut, _ in encoders._coders} == {cut.name for cut in bundle.manifest.cuts}
+    first = encode(stream, boundaries[0])
+    assert not first.reference
+    assert first.payloads == encode(FrameCoder(bundle, encoders), boundaries[0]).payloads

@@ -4,12 +4,17 @@ import pytest
 from grpc._cython import cygrpc  # type: ignore[attr-defined] # the stubs leave it out
 
 from cloud.api import grpc_server
+from cloud.config import ServeConfig
 from edge.link import client
 from protos.connection.channel import channel_options
 from protos.connection.keepalive import PING_SECONDS, client_options, server_options
 
 GRPC = Path(cygrpc.__file__).read_bytes()
-SET = {*dict(channel_options()), *dict(client._options(1)), *dict(grpc_server._options(1, 1))}
+SET = {
+    *dict(channel_options()),
+    *dict(client._options(1)),
+    *dict(grpc_server._options(1, ServeConfig((Path(),)))),
+}
 
 
 @pytest.mark.parametrize("name", sorted(SET))

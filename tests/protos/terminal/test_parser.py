@@ -45,6 +45,16 @@ def test_options_stand_anywhere(words: str) -> None:
     assert (found.deadline, found.json) == (300, True)
 
 
+@pytest.mark.parametrize(
+    "words", ["--rate 1 2 --json a.png", "a.png --json --rate 1 2", "--rate 1 2 -- a.png"]
+)
+def test_an_option_of_several_values_takes_all_up_to_the_next_option(words: str) -> None:
+    parser = described()
+    parser.add_argument("--rate", type=float, nargs="+")
+    found = parser.parse_args(words.split())
+    assert (found.rate, found.image, found.json) == ([1.0, 2.0], "a.png", "--json" in words)
+
+
 def test_what_begins_with_a_dash_goes_behind_a_double_dash() -> None:
     found = described().parse_args(["a.png", "--json", "--", "--why", "-x"])
     assert (found.question, found.json) == (["--why", "-x"], True)
@@ -105,3 +115,23 @@ def test_words_that_are_too_many_are_named(capsys: Any) -> None:
     parser.add_argument("checkpoint")
     told = "unexpected 'b c' d; leave it out, or put quotes around what belongs together"
     assert refused(parser, "a", "b c", "d", capsys=capsys) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "explain", "question"),
+    [
+        ("a.png what is it? --explain", "few", ["what", "is", "it?"]),
+        ("a.png --explain what is it?", "few", ["what", "is", "it?"]),
+        ("a.png what --explain all is it?", "all", ["what", "is", "it?"]),
+        ("a.png --explain=all what?", "all", ["what?"]),
+        ("a.png --explain --json what?", "few", ["what?"]),
+        ("a.png what?", None, ["what?"]),
+    ],
+)
+def test_an_option_that_may_have_a_value_takes_only_one_that_it_knows(
+    words: str, explain: str | None, question: list[str]
+) -> None:
+    parser = described()
+    parser.add_argument("--explain", nargs="?", choices=("few", "all"), const="few")
+    options = parser.parse_args(words.split())
+    assert (options.explain, options.question) == (explain, question)

@@ -1,14 +1,19 @@
+from collections.abc import Callable
+
 import pytest
 
 from protos.errors import RequestError
 from protos.terminal.units import (
+    celsius,
     format_bound,
     format_points,
     format_rate,
     format_size,
     format_time,
     milliseconds,
+    percent,
     rate,
+    size,
 )
 
 
@@ -100,3 +105,25 @@ def test_points_of_accuracy_are_written_as_people_say_them() -> None:
         "11.8 points",
     ]
     assert [format_bound(points) for points in (0.0, 1.0, 0.25)] == ["0 points", "1 point", "0.25 points"]
+
+
+def test_sizes_shares_and_temperatures_are_read_with_their_units() -> None:
+    assert [size(text) for text in ("50MB", "1.5 kB", "7B", "2GB")] == [50_000_000, 1500, 7, 2_000_000_000]
+    assert [percent("20%"), percent("12.5 %"), celsius("85C")] == [20.0, 12.5, 85.0]
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "words"),
+    [
+        (size, "50", "it has no unit; write 50kB or 50MB"),
+        (size, "50mb", "write the unit as MB"),
+        (percent, "20", "write 20%"),
+        (percent, "101%", "give 0% to 100%"),
+        (celsius, "85F", "the unit F is not known"),
+    ],
+)
+def test_what_is_none_of_them_says_how_it_is_written(
+    read: Callable[[str], float], text: str, words: str
+) -> None:
+    with pytest.raises(RequestError, match=words):
+        read(text)

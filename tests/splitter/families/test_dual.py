@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from cloud.models.dual_encoder import DualEncoder
@@ -24,7 +25,8 @@ from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from protos.errors import CheckpointError, NoRoute, PromptError, RequestError
 from protos.labels import Labels
-from protos.matching import label_texts
+from protos.matching import label_texts, scores
+from splitter.evaluate.matching import LabelFidelity, read_dual_encoder
 from splitter.evaluate.subjects import Image
 from splitter.families import cut_names, enter, generative, walk
 from splitter.families.clip import Clip, Siglip
@@ -127,6 +129,37 @@ def test_the_bundle_brings_the_whole_models_embeddings_of_its_labels(dual: Dual)
     np.testing.assert_allclose(
         own.embeddings, dual.texts(label_texts(dual.bundle.manifest.matching, LABELS)), atol=1e-5
     )
+
+
+def test_its_losses_are_of_the_probabilities_of_labels(dual: Dual) -> None:
+    measured, local = dual.bundle.measurements, dual.bundle.measurements.local
+    assert (measured.measure, measured.count, measured.pictures) == ("label fidelity", 2, 2)
+    assert measured.accuracy == pytest.approx(100)
+    best = max(codec.accuracy for codec in measured.cuts[dual.bundle.manifest.cuts[-1].name].codecs.values())
+    assert 90 < best <= 100
+    assert 90 < local.accuracy <= 100
+
+
+def test_label_fidelity_is_by_the_probabilities_that_a_device_is_told(dual: Dual) -> None:
+    held = read_dual_encoder(dual.family, dual.model, dual.processor, LABELS)
+    tokens = torch.from_numpy(dual.pictures(dual.pixels))[:, None]
+    moved = tokens + 0.1 * torch.randn(tokens.shape, generator=torch.Generator().manual_seed(0))
+    texts = dual.texts(label_texts(held.matching, LABELS))
+
+    def probabilities(embedding: torch.Tensor) -> NDArray[np.float64]:
+        picture = of_length_1(embedding)[0]
+        told = {s.label: s.probability for s in scores(held.matching, LABELS, texts, picture)}
+        return np.array([told[label] for label in LABELS])
+
+    apart = []
+    for whole, arm in zip(tokens, moved, strict=True):
+        p, q = probabilities(whole), probabilities(arm)
+        if held.matching.kind == pb.Matching.SIGMOID:
+            apart += list(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
+        else:
+            apart.append((p * np.log(p / q)).sum())
+    expected = 100 * np.exp(-np.mean(apart))
+    assert LabelFidelity(held, lambda: tokens).of(moved).accuracy == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_devices_text_tower_is_near_the_whole_models(dual: Dual) -> None:

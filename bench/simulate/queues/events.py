@@ -3,17 +3,15 @@
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
-@dataclass(order=True)
+@dataclass
 class Event:
     """Something that will happen, unless it is cancelled."""
 
-    at: float
-    order: int
-    action: Callable[[], None] = field(compare=False)
-    cancelled: bool = field(default=False, compare=False)
+    action: Callable[[], None]
+    cancelled: bool = False
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -24,13 +22,13 @@ class Events:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._planned: list[Event] = []
+        self._planned: list[tuple[float, int, Event]] = []
         self._order = itertools.count()
 
     def at(self, instant: float, action: Callable[[], None]) -> Event:
         """Plan an event; one of the past happens now."""
-        event = Event(max(instant, self.now), next(self._order), action)
-        heapq.heappush(self._planned, event)
+        event = Event(action)
+        heapq.heappush(self._planned, (max(instant, self.now), next(self._order), event))
         return event
 
     def after(self, seconds: float, action: Callable[[], None]) -> Event:
@@ -39,7 +37,7 @@ class Events:
     def run(self) -> None:
         """Until nothing more is planned."""
         while self._planned:
-            event = heapq.heappop(self._planned)
+            at, _, event = heapq.heappop(self._planned)
             if not event.cancelled:
-                self.now = event.at
+                self.now = at
                 event.action()

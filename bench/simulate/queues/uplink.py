@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.network.conditions import Rate
-from bench.simulate.events import Event, Events
+from bench.simulate.queues.events import Event, Events
 
 
 @dataclass

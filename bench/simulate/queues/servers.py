@@ -4,16 +4,14 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from bench.simulate.events import Events
-
 Begin = Callable[[], None]
 
 
 class Servers:
     """Each `begin` is called when a server is free for it; who began says `release` at its end."""
 
-    def __init__(self, events: Events, count: int) -> None:
-        self._events, self._free = events, count
+    def __init__(self, count: float) -> None:
+        self._free = count
         self._queue: deque[tuple[int, Begin]] = deque()
 
     def enter(self, key: int, begin: Begin) -> None:
@@ -31,12 +29,9 @@ class Servers:
         else:
             self._free += 1
 
-    def leave(self, key: int) -> bool:
-        """Take out of the queue who waits there; False for who does not."""
-        found = next((entry for entry in self._queue if entry[0] == key), None)
-        if found:
-            self._queue.remove(found)
-        return found is not None
+    def leave(self, key: int) -> None:
+        """Take out of the queue who waits there."""
+        self._queue = deque(entry for entry in self._queue if entry[0] != key)
 
 
 class Forecast:

@@ -1,0 +1,1 @@
+"""What requests wait for: events in their order, servers with one queue, a link that sends bytes in turn."""

@@ -1,0 +1,1 @@
+"""A log of decisions: what each was predicted to take, what it took, and how good the choices were."""
