@@ -272,7 +272,7 @@ class Orchestrator:
             pending.check()
             if not self._good(state.local) and pending.pass_on(state.output.emit, self._left(state.question)):
                 return pending.finish(state.output.emit)
-            raise DeadlineError(f"the device was first, after {call.waited_ms():.0f} ms")
+            raise DeadlineError(f"no answer in time: the device was first, in {call.waited_ms():.0f} ms")
 
     def _good(self, local: LocalAnswer) -> bool:
         """Whether the cloud would hardly say anything else."""
