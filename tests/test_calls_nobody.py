@@ -77,7 +77,7 @@ def test_an_answer_on_the_device_calls_nobody_and_leaves_nothing(bundle_path: Pa
     asking = ("ask", str(tmp_path / "scene.png"), "what is it?", "--bundle", str(bundle_path))
     told = alone(tmp_path / "home", *ISTHMUS, *asking, "--never-leave-device")
     assert told == {"asked": [], "status": 0}
-    assert files(tmp_path / "home") == []
+    assert set(files(tmp_path / "home")) <= {"isthmus"}  # what it learned of the device
 
 
 @alone_only

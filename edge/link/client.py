@@ -17,7 +17,8 @@ from protos.inference_pb2_grpc import InferenceStub
 MAX_BYTES = 64 << 20
 _MAX_REPLY_BYTES = 4 << 20
 UNSENT = "unsent"  # the fact of an error that is true where it is known that no byte of the request left
-_BEFORE_SENDING = ("failed to connect", "errors resolving")  # how gRPC says that no call was begun
+# how gRPC says of a call that it was not begun
+_BEFORE_SENDING = ("failed to connect to all addresses; last error: ", "errors resolving ")
 
 
 class Cloud(Protocol):
@@ -28,20 +29,6 @@ class Cloud(Protocol):
 
     def cancel(self) -> None:
         """End the call that began last: whoever reads its replies gets an error. From any thread."""
-
-
-class _Connection:
-    """Whether a channel is connected, or was since a call began. gRPC tells it in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._now, self.since_call = False, False
-
-    def call_begins(self) -> None:
-        self.since_call = self._now
-
-    def changed(self, state: grpc.ChannelConnectivity) -> None:
-        self._now = state is grpc.ChannelConnectivity.READY
-        self.since_call = self.since_call or self._now
 
 
 class CloudClient:
@@ -58,14 +45,13 @@ class CloudClient:
     def _open(self) -> None:
         self._call: Any = None  # that began last
         self._channel = open_channel(self.peer, _options(self._max_bytes))
-        self._stub, self._connection = InferenceStub(self._channel), _Connection()
-        self._watched = False
+        self._stub = InferenceStub(self._channel)
 
     def connect(self) -> None:
         """Begin to connect in the background, so that the first call need not wait for it. Returns at
         once.
         """
-        self._watch(try_to_connect=True)
+        self._channel.subscribe(_ignore, try_to_connect=True)
 
     def infer(self, request: pb.InferRequest, seconds: float) -> Generator[pb.InferReply, None, None]:
         """Ask; the replies as they come, the last of them Done. The call begins at once; closing the iterator
@@ -82,8 +68,6 @@ class CloudClient:
                 bytes=size,
                 **{UNSENT: True},
             )
-        self._watch()
-        self._connection.call_begins()
         self._call = self._stub.Infer(request, timeout=max(seconds, 0.0))
         return self._replies(self._call)
 
@@ -134,30 +118,25 @@ class CloudClient:
             yield
         except grpc.RpcError as error:
             found = error_of(error, self.peer)
-            found.facts[UNSENT] = self._never_left(error)
+            found.facts[UNSENT] = _never_left(error)
             if isinstance(found, UnusableCloud) and error.code() is grpc.StatusCode.UNAVAILABLE:
                 self._hang_up()
             raise found from error
-
-    def _watch(self, *, try_to_connect: bool = False) -> None:
-        if not self._watched:
-            self._channel.subscribe(self._connection.changed, try_to_connect=try_to_connect)
-            self._watched = True
-
-    def _never_left(self, error: grpc.RpcError) -> bool:
-        """Whether a call ended before there was a connection. A refusal may be told before gRPC tells of the
-        connection that it came by; so what is not known counts as sent.
-        """
-        if self._connection.since_call:
-            return False
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            return str(error.details()).startswith(_BEFORE_SENDING)
-        return error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
     def _hang_up(self) -> None:
         """A channel that cannot connect tries for ever, with calls or without; a new one waits for a call."""
         self._channel.close()
         self._open()
+
+
+def _never_left(error: grpc.RpcError) -> bool:
+    """Whether this end says that a call found no connection; what is not known counts as sent."""
+    told = str(error.details())
+    return error.code() is grpc.StatusCode.UNAVAILABLE and told.startswith(_BEFORE_SENDING)
+
+
+def _ignore(_: object) -> None:
+    """What the channel's state is does not matter here."""
 
 
 def _cancelled_when_left(call: Any) -> Iterator[pb.InferReply]:

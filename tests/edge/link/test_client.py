@@ -10,7 +10,7 @@ import pytest
 
 from bench.network.conditions import MEGABIT, Conditions
 from bench.network.emulator import Link
-from edge.link.client import UNSENT, CloudClient, bytes_left
+from edge.link.client import CloudClient, bytes_left
 from edge.testing.scripted_cloud import breaks_off, falls_silent, refuses, says, serving
 from protos import inference_pb2 as pb
 from protos.connection import keepalive
@@ -76,31 +76,19 @@ def failure(address: str, seconds: float, request: pb.InferRequest = QUESTION) -
 
 
 def test_what_never_found_a_connection_never_left() -> None:
-    with socket.socket() as mute:
-        mute.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{mute.getsockname()[1]}"
-        refused = failure(address, 5)
-        mute.listen()  # takes connections, and says nothing
-        silent = failure(address, 0.2)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        refused = failure(f"127.0.0.1:{deaf.getsockname()[1]}", 5)
     unknown = failure("nowhere.invalid:7070", 5)
-    assert isinstance(silent, DeadlineError)
-    assert [bytes_left(QUESTION, error) for error in (refused, silent, unknown)] == [0, 0, 0]
+    assert [bytes_left(QUESTION, error) for error in (refused, unknown)] == [0, 0]
 
 
 def test_what_was_refused_or_not_answered_in_time_has_left() -> None:
     words = "failed to connect to all addresses"  # of a proxy's upstream
     scripts = (refuses(grpc.StatusCode.UNAVAILABLE, "draining"), falls_silent(), falls_silent("a "))
-    for script in (*scripts, refuses(grpc.StatusCode.INVALID_ARGUMENT, words)):
+    for script in (*scripts, refuses(grpc.StatusCode.UNAVAILABLE, words)):
         with serving(script) as cloud:
             assert bytes_left(QUESTION, failure(cloud.address, 0.5)) == QUESTION.ByteSize()
-    with serving(refuses(grpc.StatusCode.UNAVAILABLE, words)) as cloud, CloudClient(cloud.address) as client:
-        client.describe(5)
-        client.connect()
-        while not client._connection.since_call:
-            time.sleep(0.01)
-        with pytest.raises(CloudError) as caught:
-            list(client.infer(QUESTION, 5))
-    assert not caught.value.facts[UNSENT], "the connection stood already"
 
 
 def test_what_is_too_large_never_leaves() -> None:
