@@ -72,7 +72,7 @@ class Decision:
 
     chosen: Predicted
     arms: tuple[Predicted, ...]
-    late: bool = False  # no arm is likely to meet the deadline; this is the fastest
+    late: bool = False  # no arm is likely to meet the deadline; of those as likely as any this is the best
     trial: bool = False  # not the best by what is known, but it may be: taken to learn
     measure: str = ""  # what accuracies are of
     outage: str = ""  # why the cloud could not be chosen though the rules allow it

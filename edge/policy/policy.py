@@ -10,8 +10,8 @@ this request waited, and those that come meanwhile: s (rate waited + rate s / 2)
 cost of a queue (Vickrey 1969); likewise what keeps its link busy. Without it a device that is asked more than
 it can do would go on in the way that is the fastest for a request alone.
 
-A deadline is to be met with a stated probability. If it rules out every arm, the one most likely to meet it
-is taken: an answer that comes late is worth more than none.
+A deadline is to be met with a stated probability. If it rules out every arm, the best of those most likely to
+meet it is taken: an answer that comes late is worth more than none.
 """
 
 from collections import defaultdict
@@ -174,9 +174,9 @@ def _choose(
 
 
 def _likeliest(allowed: Sequence[Predicted]) -> Predicted:
-    """The fastest of those that are as likely as any to meet the deadline."""
+    """The best of those that are as likely as any to meet the deadline."""
     most = max(p.in_time for p in allowed)
-    return min((p for p in allowed if p.in_time >= most - _AS_LIKELY), key=lambda p: p.total_ms)
+    return min((p for p in allowed if p.in_time >= most - _AS_LIKELY), key=lambda p: p.score)
 
 
 def _steady(timely: Sequence[Predicted], last: str | None) -> Predicted:
