@@ -3,23 +3,19 @@ differ from it.
 """
 
 import dataclasses
-import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edge.costs.factors import TIMES, Factors, Term
+from edge.remembered import recall, remember
 from protos.costs.power import MODEL, Power
 from protos.costs.profile import DeviceProfile
-from protos.files import write_whole
 
 PIXELS, PREFILL, TOKEN = "pixels", "prefill", "token"  # parts beside the pieces and the coders
 _HERE, _THERE = "here", "there"  # answers of the device, and of a cloud
 _MEASURED = TIMES._replace(slow=Term(0.3, TIMES.slow.seconds))  # a profile was measured on this machine
-_MAX_FILE_BYTES = 1 << 20
-
-log = logging.getLogger(__name__)
+_WHAT = "this device"
 
 
 class DeviceTimes:
@@ -74,46 +70,20 @@ class DeviceTimes:
         """Remember for the next process, where there is a place; `wall` is the time of day in seconds. A
         place that cannot be written to is a warning.
         """
-        if path is None:
-            return
         energy = {"source": self._power.source, "factors": self._energy.state()}
-        state = {"saved_at": wall, "factors": self._factors.state(), "energy": energy}
-        try:
-            write_whole(path, json.dumps(state))
-        except OSError as error:
-            log.warning("what was learned of this device is not remembered in %s (%s)", path, error.strerror)
+        remember(path, {"factors": self._factors.state(), "energy": energy}, _WHAT, wall)
 
     def load(self, path: Path | None, now: float, wall: float) -> None:
         """Recall what `save` wrote, aged by the time since. A file that cannot be used is ignored with a
         warning.
         """
-        if path is None:
-            return
-        try:
-            with path.open("rb") as stream:
-                state: dict[str, Any] = json.loads(stream.read(_MAX_FILE_BYTES))
-            age = max(wall - float(state["saved_at"]), 0.0)
-            self._factors.restore(state["factors"], age, now)
-            energy = state.get("energy", {})  # a file of before energy was learned has none
-            if energy.get("source") == self._power.source:
-                self._energy.restore(energy["factors"], age, now)
-        except FileNotFoundError:
-            return
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-            RecursionError,
-        ) as error:
-            log.warning(
-                "what was remembered of this device in %s is ignored (%s: %s)",
-                path,
-                type(error).__name__,
-                error,
-            )
+        recall(path, lambda state, age: self._restore(state, now, age), _WHAT, wall)
+
+    def _restore(self, state: dict[str, Any], now: float, age: float) -> None:
+        self._factors.restore(state["factors"], age, now)
+        energy = state.get("energy", {})  # a file of before energy was learned has none
+        if energy.get("source") == self._power.source:
+            self._energy.restore(energy["factors"], age, now)
 
     def _ms(self, part: str, now: float) -> float:
         return self._expected[part] * self._factors.factor(part, now).median

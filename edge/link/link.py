@@ -2,8 +2,6 @@
 address.
 """
 
-import json
-import logging
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -13,16 +11,12 @@ from typing import Any
 from edge.link.breaker import Breaker
 from edge.link.cloud_stats import CloudStats
 from edge.link.uplink import UnderWay, UplinkEstimator
+from edge.remembered import recall, remember
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.costs.estimates import CloudEstimate, LinkEstimate
-from protos.files import write_whole
 
-_MAX_FILE_BYTES = 1 << 20
-# what reading a file raises that `save` has not written
-_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-
-log = logging.getLogger(__name__)
+_WHAT = "the link"
 
 
 class Link:
@@ -85,36 +79,19 @@ class Link:
 
         A place that cannot be written to is a warning.
         """
-        if path is None:
-            return
         state = {
-            "saved_at": wall,
             "bundle": self._digest,
             "uplink": self._uplink.state(now),
             "breaker": self._breaker.state(now),
             "cloud": self._cloud_stats.state(),
         }
-        try:
-            write_whole(path, json.dumps(state))
-        except OSError as error:
-            log.warning("what was learned of the link is not remembered in %s (%s)", path, error.strerror)
+        remember(path, state, _WHAT, wall)
 
     def load(self, path: Path | None, now: float, wall: float) -> None:
         """Recall what `save` wrote, aged by the time since. A file that cannot be used is ignored with a
         warning.
         """
-        if path is None:
-            return
-        try:
-            with path.open("rb") as stream:
-                state = json.loads(stream.read(_MAX_FILE_BYTES))
-            self._restore(state, now, max(wall - float(state["saved_at"]), 0.0))
-        except FileNotFoundError:
-            return
-        except (OSError, *_NOT_OURS) as error:
-            log.warning(
-                "what was remembered of the link in %s is ignored (%s: %s)", path, type(error).__name__, error
-            )
+        recall(path, lambda state, age: self._restore(state, now, age), _WHAT, wall)
 
     def _restore(self, state: dict[str, Any], now: float, age: float) -> None:
         uplink = UplinkEstimator.restored(

@@ -61,6 +61,11 @@ class Predicted:
     verdict: str = ""
 
     @property
+    def working_ms(self) -> float:
+        """Behind the network: what the cloud takes."""
+        return self.queue + self.cloud + self.generate
+
+    @property
     def busy_ms(self) -> float:
         """What the device itself would work from now on."""
         return self.head + self.encode + (0.0 if self.arm.remote else self.generate)

@@ -115,7 +115,7 @@ class Router:
         that comes late is worth more than none.
         """
         chosen, states = decision.chosen, self._link.snapshot(now).states
-        slow, working = states.slow_ms(chosen.bytes_up), chosen.queue + chosen.cloud + chosen.generate
+        slow, working = states.slow_ms(chosen.bytes_up), chosen.working_ms
         answer = 2 * max_tokens * self._link.cloud(now).token_ms
         longest = max(1000 * self._network_seconds, _SLOWER * slow) + answer
         if local_ms is None:
@@ -134,9 +134,7 @@ class Router:
 
     def begin(self, decision: Decision, sent: int, now: float) -> None:
         """The call that a decision led to begins, with so many bytes."""
-        chosen = decision.chosen
-        working_ms = chosen.queue + chosen.cloud + chosen.generate
-        self._under_way[id(decision)] = UnderWay(sent, now, working_ms)
+        self._under_way[id(decision)] = UnderWay(sent, now, decision.chosen.working_ms)
 
     def end(self, decision: Decision) -> None:
         """That call is over, however it ended."""
@@ -206,10 +204,9 @@ class Router:
 
     def learn_failure(self, decision: Decision, failure: Failure, now: float) -> None:
         """The call brought no answer."""
-        error, chosen = failure.error, decision.chosen
+        error = failure.error
         if isinstance(error, DeadlineError) and not failure.replied:
-            working_ms = chosen.queue + chosen.cloud + chosen.generate
-            self._link.timed_out(failure.sent, failure.waited_ms - working_ms, now)
+            self._link.timed_out(failure.sent, failure.waited_ms - decision.chosen.working_ms, now)
             if failure.waited_ms >= 1000 * self._network_seconds:
                 self._link.failed("cloud silent", now)
         elif isinstance(error, DeadlineError) or not isinstance(error, (CloudError, WrongBundle)):
