@@ -2,17 +2,19 @@
 time.
 """
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any, Protocol, Self
 
 import grpc
 
+from edge.link.connection import Connection
 from protos import inference_pb2 as pb
 from protos.connection.channel import error_of, open_channel
 from protos.connection.peer import Peer
-from protos.errors import IsthmusError, TooLarge, UnusableCloud
-from protos.inference_pb2_grpc import InferenceStub
+from protos.errors import CloudError, IsthmusError, TooLarge, UnusableCloud
 
 MAX_BYTES = 64 << 20
 _MAX_REPLY_BYTES = 4 << 20
@@ -21,41 +23,44 @@ UNSENT = "unsent"  # the fact of an error that is true where it is known that no
 _BEFORE_SENDING = ("failed to connect to all addresses; last error: ", "errors resolving ")
 
 
+class Replies(Protocol):
+    """A call that is under way: its replies as they come, the last of them Done. One thread reads them."""
+
+    def __iter__(self) -> Iterator[pb.InferReply]: ...
+
+    def close(self) -> None:
+        """End the call, if it still runs: whoever reads its replies gets a CloudError. From any thread."""
+
+
 class Cloud(Protocol):
-    """The seam: what the orchestrator needs of a cloud."""
+    """The seam: what the orchestrator needs of a cloud. Many calls may be under way at once."""
 
-    def infer(self, request: pb.InferRequest, seconds: float) -> Generator[pb.InferReply, None, None]:
-        """Call at once; replies as they come, the last of them Done; errors of protos/errors.py."""
-
-    def cancel(self) -> None:
-        """End the call that began last: whoever reads its replies gets an error. From any thread."""
+    def infer(self, request: pb.InferRequest, seconds: float) -> Replies:
+        """Call at once; what is read of it raises the errors of protos/errors.py."""
 
 
 class CloudClient:
     """A client of the Inference service at an address that `Peer.parse` reads, or of a peer with credentials.
-    The channel connects at the first call, or at `connect`. For one thread at a time, but for `cancel`.
+    The channel connects at the first call, or at `connect`. For any number of threads.
 
     Raises RequestError for what is no address, and for credentials that are none.
     """
 
     def __init__(self, peer: Peer | str, max_bytes: int = MAX_BYTES) -> None:
         self.peer, self._max_bytes = Peer.parse(peer) if isinstance(peer, str) else peer, max_bytes
-        self._open()
-
-    def _open(self) -> None:
-        self._call: Any = None  # that began last
-        self._channel = open_channel(self.peer, _options(self._max_bytes))
-        self._stub = InferenceStub(self._channel)
+        self._lock, self._closed = Lock(), False
+        self._connection: Connection | None = self._opened()
 
     def connect(self) -> None:
         """Begin to connect in the background, so that the first call need not wait for it. Returns at
         once.
         """
-        self._channel.subscribe(_ignore, try_to_connect=True)
+        with self._using() as connection:
+            connection.channel.subscribe(_ignore, try_to_connect=True)
 
-    def infer(self, request: pb.InferRequest, seconds: float) -> Generator[pb.InferReply, None, None]:
-        """Ask; the replies as they come, the last of them Done. The call begins at once; closing the iterator
-        cancels it.
+    def infer(self, request: pb.InferRequest, seconds: float) -> "CloudReplies":
+        """Ask; the replies as they come, the last of them Done. The call begins at once; it is to be read to
+        its end, or closed.
 
         Raises TooLarge, CloudError, UnusableCloud, DeadlineError, WrongBundle, UnknownFrame, RequestError;
         the fact UNSENT says where the request never left.
@@ -68,15 +73,13 @@ class CloudClient:
                 bytes=size,
                 **{UNSENT: True},
             )
-        self._call = self._stub.Infer(request, timeout=max(seconds, 0.0))
-        return self._replies(self._call)
-
-    def cancel(self) -> None:
-        """End the call that `infer` began last, if it still runs: its reader gets a CloudError. From any
-        thread.
-        """
-        if self._call is not None:
-            self._call.cancel()
+        connection = self._entered()
+        try:
+            call = connection.stub.Infer(request, timeout=max(seconds, 0.0))
+        except BaseException:
+            connection.leave()
+            raise
+        return CloudReplies(call, connection.leave, lambda error: self._failed(error, connection))
 
     def converse(
         self, requests: Iterator[pb.InferRequest], seconds: float | None = None
@@ -84,27 +87,27 @@ class CloudClient:
         """Many requests over one stream; replies carry the request's id and may interleave. Unlimited unless
         told.
         """
-        with self._errors():
-            yield from _cancelled_when_left(self._stub.Converse(requests, timeout=seconds))
+        with self._using() as connection:
+            yield from _cancelled_when_left(connection.stub.Converse(requests, timeout=seconds))
 
     def embed(self, request: pb.EmbedRequest, seconds: float) -> pb.EmbedReply:
         """Where a picture or texts lie in the space of a dual encoder. Raises as `infer`."""
-        with self._errors():
-            reply: pb.EmbedReply = self._stub.Embed(request, timeout=max(seconds, 0.0))
+        with self._using() as connection:
+            reply: pb.EmbedReply = connection.stub.Embed(request, timeout=max(seconds, 0.0))
             return reply
 
     def describe(self, seconds: float) -> pb.DescribeReply:
         """What is served there, and how loaded it is."""
-        with self._errors():
-            reply: pb.DescribeReply = self._stub.Describe(pb.DescribeRequest(), timeout=seconds)
+        with self._using() as connection:
+            reply: pb.DescribeReply = connection.stub.Describe(pb.DescribeRequest(), timeout=seconds)
             return reply
 
     def close(self) -> None:
-        self._channel.close()
-
-    def _replies(self, call: Any) -> Generator[pb.InferReply, None, None]:
-        with self._errors():
-            yield from _cancelled_when_left(call)
+        """End every call that is under way, and let the channel go."""
+        with self._lock:
+            connection, self._connection, self._closed = self._connection, None, True
+        if connection:
+            connection.channel.close()
 
     def __enter__(self) -> Self:
         return self
@@ -112,21 +115,82 @@ class CloudClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except grpc.RpcError as error:
-            found = error_of(error, self.peer)
-            found.facts[UNSENT] = _never_left(error)
-            if isinstance(found, UnusableCloud) and error.code() is grpc.StatusCode.UNAVAILABLE:
-                self._hang_up()
-            raise found from error
+    def _opened(self) -> Connection:
+        return Connection(open_channel(self.peer, _options(self._max_bytes)))
 
-    def _hang_up(self) -> None:
-        """A channel that cannot connect tries for ever, with calls or without; a new one waits for a call."""
-        self._channel.close()
-        self._open()
+    def _entered(self) -> Connection:
+        """The connection, with one more call on it; a new one after it was hung up. Raises CloudError."""
+        with self._lock:
+            if self._closed:
+                raise CloudError(
+                    f"the client of {self.peer} is closed; ask while it is open", **{UNSENT: True}
+                )
+            self._connection = self._connection or self._opened()
+            self._connection.enter()
+            return self._connection
+
+    @contextmanager
+    def _using(self) -> Iterator[Connection]:
+        connection = self._entered()
+        try:
+            yield connection
+        except grpc.RpcError as error:
+            raise self._failed(error, connection) from error
+        finally:
+            connection.leave()
+
+    def _failed(self, error: grpc.RpcError, connection: Connection) -> IsthmusError:
+        """Our error for a call that failed."""
+        found = error_of(error, self.peer)
+        found.facts[UNSENT] = _never_left(error)
+        if isinstance(found, UnusableCloud) and error.code() is grpc.StatusCode.UNAVAILABLE:
+            self._hang_up(connection)
+        return found
+
+    def _hang_up(self, connection: Connection) -> None:
+        """A channel that cannot connect tries for ever, with calls or without: it is given up, and the next
+        call opens another. Calls that are under way on it go on to their end.
+        """
+        with self._lock:
+            if self._connection is connection:
+                self._connection = None
+        connection.give_up()
+
+
+class CloudReplies:
+    """The replies to one call of a CloudClient."""
+
+    def __init__(
+        self, call: Any, leave: Callable[[], None], failed: Callable[[grpc.RpcError], IsthmusError]
+    ) -> None:
+        """`leave` is called once, when the call has ended."""
+        self._call, self._failed = call, failed
+        self._leave: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._leave.put(leave)
+
+    def __iter__(self) -> Iterator[pb.InferReply]:
+        return self
+
+    def __next__(self) -> pb.InferReply:
+        try:
+            reply: pb.InferReply = next(self._call)
+        except StopIteration:
+            self._ended()
+            raise
+        except grpc.RpcError as error:
+            found = self._failed(error)
+            self._ended()
+            raise found from error
+        return reply
+
+    def close(self) -> None:
+        """As `Replies` has it."""
+        self._call.cancel()
+        self._ended()
+
+    def _ended(self) -> None:
+        with suppress(Empty):
+            self._leave.get_nowait()()
 
 
 def _never_left(error: grpc.RpcError) -> bool:

@@ -3,15 +3,13 @@ network took.
 """
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from edge.link.client import Cloud
+from edge.link.client import Cloud, Replies
 from protos import inference_pb2 as pb
 from protos.errors import CloudError
-
-Replies = Generator[pb.InferReply, None, None]
 
 MIN_MS = 0.1  # no call is faster; a cloud whose clock says so is wrong
 
@@ -31,19 +29,15 @@ class CloudCall:
     def sent(self) -> int:
         return self.request.ByteSize()
 
-    def run(self, cloud: Cloud, seconds: float, tell: Callable[[str], None]) -> pb.Done:
-        """Call and pass the text on as it comes. Raises what the client raises; CloudError if the reply has
-        no end.
-        """
-        return self.read(self.begin(cloud, seconds), tell)
-
     def begin(self, cloud: Cloud, seconds: float) -> Replies:
-        """Call; `read` is to follow, in this thread or another."""
+        """Call; `read` is to follow, in this thread or another. Raises what the client raises."""
         self.begun = self.clock()
         return cloud.infer(self.request, seconds)
 
     def read(self, replies: Replies, tell: Callable[[str], None]) -> pb.Done:
-        """Pass the text of a call on as it comes. Raises as `run`."""
+        """Pass the text of a call on as it comes. Raises what the client raises; CloudError if the reply has
+        no end.
+        """
         with closing(replies):
             for reply in replies:
                 self._note(reply)

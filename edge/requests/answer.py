@@ -20,9 +20,10 @@ class Answer:
     """One answer. Times are milliseconds by stage, only those that were passed through, in the order of
     STAGES.
 
-    `local` is what the device's own answer took where the cloud was asked all the same. `decode`, `queue`,
-    `tail`, `first_token` and `generate` are the cloud's own times, or the device's where it answered;
-    `network` is the rest of the call; `lost` went into calls that failed.
+    `turn` is what the device worked for other requests first; `local` is what its own answer took where the
+    cloud was asked all the same. `decode`, `queue`, `tail`, `first_token` and `generate` are the cloud's own
+    times, or the device's where it answered; `network` is the rest of the call; `lost` went into calls that
+    failed.
     """
 
     text: str
@@ -34,7 +35,7 @@ class Answer:
     stages: Mapping[str, float]
     fallback: str | None  # why the arm that was decided on did not answer
     late: bool  # the deadline had passed when the answer was complete
-    joules: float  # of the device, from question to answer
+    joules: float  # of the device, from question to answer; for other requests meanwhile too
     energy_source: str  # what they are of, and whether they were measured
     frame: str  # ask again about the same frame with this; empty if the cloud keeps nothing of it
     label_scores: Sequence[LabelScore] = ()  # of a dual encoder: every label, the best first

@@ -117,20 +117,20 @@ class Device:
         elif self._has_local:
             assert self._local
 
-    def prepare(self, question: Question) -> Prepared:
-        """Check what came and bring the picture to the model's size.
-
-        Raises PromptError, PictureError or RequestError.
-        """
+    def check(self, question: Question) -> None:
+        """Raises PromptError or RequestError for what means nothing."""
         check_labels(question.labels, self._bundle.manifest)
         if self.compares:
             check_no_question(question.text, self._bundle.manifest)
         else:
             check_question(question.text, self._bundle.manifest.limits)
             check_generation(question.generation)
-        _check_picture(question.picture)
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Bring an RGB picture (h, w, 3) to the model's size. Raises PictureError."""
+        _check_picture(picture)
         begun = self._clock()
-        resized = self._preprocessor.resize(question.picture)
+        resized = self._preprocessor.resize(picture)
         return Prepared(resized, self._preprocessor.grid(resized), self._since(begun))
 
     def request(self, question: Question) -> pb.InferRequest:
@@ -147,17 +147,27 @@ class Device:
         return request
 
     def encode_features(
-        self, prepared: Prepared, cut: str, codec: str, after: HeadOutput | None, *, key_frame: bool
+        self,
+        prepared: Prepared,
+        cut: str,
+        codec: str,
+        after: HeadOutput | None,
+        *,
+        source: str = "",
+        key_frame: bool = False,
     ) -> Payload:
-        """The features of a cut, coded against an earlier frame where that is shorter, unless `key_frame`.
+        """The features of a cut, coded against an earlier frame of the same `source` where that is shorter,
+        unless `key_frame`.
 
         `after`: where the head has come to with this picture.
         Raises UnknownName, BundleDamaged or PayloadError.
         """
         begun = self._clock()
-        head, parts = self._run_head(prepared, cut, after)
+        head, parts = self.run_head(prepared, cut, after)
         head_ms, begun = self._since(begun), self._clock()
-        frame = self._frame_coder.encode(cut, codec, head.boundary, prepared.grid, key_frame=key_frame)
+        frame = self._frame_coder.encode(
+            cut, codec, head.boundary, prepared.grid, source=source, key_frame=key_frame
+        )
         encode_ms = self._since(begun)
         parts[f"{cut}/{codec}"] = encode_ms / prepared.grid.tiles
         return Payload(frame.size, {"head": head_ms, "encode": encode_ms}, parts, head, frame)
@@ -205,7 +215,7 @@ class Device:
     ) -> LocalAnswer:
         """Answer here, from where the head has come to; `emit` gets the text in pieces."""
         begun = self._clock()
-        head, parts = self._run_head(prepared, self._last_cut, after)
+        head, parts = self.run_head(prepared, self._last_cut, after)
         (image_tokens,) = head.boundary.values()
         taken = {"head": self._since(begun)}
         if self.compares:
@@ -253,10 +263,12 @@ class Device:
         emit(scores[0].label)
         return _Written(1, milliseconds, scores[0].label, scores)
 
-    def _run_head(
+    def run_head(
         self, prepared: Prepared, cut: str, after: HeadOutput | None
     ) -> tuple[HeadOutput, dict[str, float]]:
-        """The head at a cut, and what its parts took a tile."""
+        """The head at a cut, from where it has come to with this picture, and what its parts took a tile.
+        Raises UnknownName or BundleDamaged.
+        """
         if after and after.cut == cut:
             return after, {}
         begun, pixels, taken = self._clock(), None, dict[str, float]()

@@ -1,5 +1,6 @@
-"""One question as it was asked, and what the device made of its picture. Neither changes on the way."""
+"""One question as it was asked, and a picture as the model sees it. Neither changes on the way."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,6 @@ class Question:
 
     id: str
     arrived: float
-    picture: Picture  # as it came: RGB (h, w, 3)
     text: str
     rules: Rules
     weights: Weights
@@ -29,6 +29,12 @@ class Question:
     def bytes(self) -> int:
         """Of the text and the labels."""
         return len(self.text.encode()) + sum(len(label.encode()) for label in self.labels)
+
+    @property
+    def due(self) -> float:
+        """The instant of its deadline; infinite where it has none."""
+        limit = self.rules.deadline_ms
+        return math.inf if limit is None else self.arrived + limit / 1000
 
     def spent_ms(self, now: float) -> float:
         return (now - self.arrived) * 1000

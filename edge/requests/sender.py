@@ -1,8 +1,7 @@
 """What an arm asks of the device while it builds a request, and what was made for it."""
 
-from edge.models.head import HeadOutput
 from edge.requests.device import Device, Payload
-from edge.requests.question import Prepared
+from edge.requests.view import View
 from protos import inference_pb2 as pb
 from protos.pictures.upload_formats import Coding
 
@@ -10,23 +9,21 @@ from protos.pictures.upload_formats import Coding
 class DeviceSender:
     """The `Sender` of protos/arms for one picture. `payload` is what was made for the request."""
 
-    def __init__(
-        self, device: Device, prepared: Prepared, frame: str, after: HeadOutput | None, *, key_frame: bool
-    ) -> None:
+    def __init__(self, device: Device, view: View, frame: str, *, key_frame: bool) -> None:
         self.frame = frame
-        self._device, self._prepared = device, prepared
-        self._after, self._key_frame = after, key_frame
-        self.payload = Payload(head=after)
+        self._device, self._view, self._key_frame = device, view, key_frame
+        self.payload = Payload()
 
     def features(self, cut: str, codec: str) -> pb.Features:
         """The picture's features at a cut, encoded."""
+        view = self._view
         self.payload = self._device.encode_features(
-            self._prepared, cut, codec, self._after, key_frame=self._key_frame
+            view.prepared, cut, codec, view.reached(cut), source=view.source, key_frame=self._key_frame
         )
         assert self.payload.frame
         return self.payload.frame.message()
 
     def picture(self, coding: Coding) -> bytes:
         """The picture as a file."""
-        data, self.payload = self._device.encode_picture(self._prepared, coding)
+        data, self.payload = self._device.encode_picture(self._view.prepared, coding)
         return data

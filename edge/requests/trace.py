@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 STAGES = (
+    "turn",
     "preprocess",
     "head",
     "local",
@@ -60,6 +61,11 @@ class AnswerText:
         self._on_text, self._on_restart = on_text, on_restart
         self._pieces: list[str] = []
         self.fallback: str | None = None  # why the answer came another way than decided
+
+    @property
+    def listened(self) -> bool:
+        """Whether somebody is told of it as it comes."""
+        return self._on_text is not ignore_text or self._on_restart is not ignore_text
 
     @property
     def text(self) -> str:

@@ -1,8 +1,8 @@
-"""Frames on their way up: each coded against the last one that the cloud has of the same cut and codec, where
-that is shorter.
+"""Frames on their way up: each coded against the last one of the same source, cut and codec that the cloud
+has, where that is shorter.
 """
 
-from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
@@ -18,8 +18,12 @@ from protos.pictures import frames
 from protos.pictures.tiles import ONE_TILE, Grid
 
 _MAX_LOSSES = 7  # that count: 126 key frames
+_MAX_STREAMS = 64  # of a source, a cut and a codec, whose last frames are kept
 # differences so many times smaller than the last key frame: no need to see how large another would be
 _SURELY = 2
+
+
+_Key = tuple[str, str, str]  # source, cut, codec
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,12 @@ class EncodedFrame:
     frame: str = ""
     sent: Frame = field(default_factory=dict)
     key_size: int = 0  # of the last key frame: what the next is likely to have
+    source: str = ""  # the camera that it is of
+
+    @property
+    def stream(self) -> _Key:
+        """Within it, frames are coded against each other."""
+        return self.source, self.cut, self.codec
 
     @property
     def size(self) -> int:
@@ -75,13 +85,22 @@ class _Trust:
         self.losses, self.waiting = (0, 0) if against else (self.losses, max(0, self.waiting - 1))
 
 
+@dataclass
+class _Stream:
+    """The last frame that the cloud has of a source by a cut and codec, and how far it is trusted to keep
+    it.
+    """
+
+    latest: EncodedFrame | None = None
+    trust: _Trust = field(default_factory=_Trust)
+
+
 class FrameCoder:
     """What is sent of one camera after another; may be used from several threads."""
 
     def __init__(self, bundle: Bundle, encoders: FeatureEncoders) -> None:
         self._bundle, self._cuts, self._encoders = bundle.digest, bundle.manifest.cuts, encoders
-        self._known: dict[tuple[str, str], EncodedFrame] = {}
-        self._trust: dict[tuple[str, str], _Trust] = defaultdict(_Trust)
+        self._streams: OrderedDict[_Key, _Stream] = OrderedDict()  # that which changed last, last
         self._lock = Lock()
 
     def warm(self) -> None:
@@ -101,16 +120,18 @@ class FrameCoder:
         boundary: Mapping[str, codec.Floats],
         grid: Grid,
         *,
+        source: str = "",
         key_frame: bool = False,
     ) -> EncodedFrame:
-        """A cut's boundary, tensors (tiles, ...), coded; `key_frame`: against no other. Raises UnknownName,
-        BundleDamaged or PayloadError.
+        """A cut's boundary, tensors (tiles, ...), coded against the last frame of the same `source`;
+        `key_frame`: against no other. Raises UnknownName, BundleDamaged or PayloadError.
         """
         coder = self._encoders.coder(cut, name)
         if not isinstance(coder, codec.FrameCodec):
-            return EncodedFrame(cut, name, grid, self._encoders.encode(cut, name, boundary))
+            payloads = self._encoders.encode(cut, name, boundary)
+            return EncodedFrame(cut, name, grid, payloads, source=source)
         finer = self._encoders.codes(cut, name, boundary, coder.finer_feed)
-        known = None if key_frame else self._latest(cut, name)
+        known = None if key_frame else self._latest((source, cut, name))
         changed = self._changed(coder, finer, known) if known and known.grid == grid else None
         if changed and _SURELY * changed.size < changed.key_size:
             return changed
@@ -125,6 +146,7 @@ class FrameCoder:
             self._digest(cut, name, grid, sent),
             sent,
             sum(map(len, payloads.values())),
+            source,
         )
         return changed if changed and changed.size < key.size else key
 
@@ -143,30 +165,39 @@ class FrameCoder:
             frame,
             sent,
             known.key_size,
+            known.source,
         )
 
-    def _latest(self, cut: str, name: str) -> EncodedFrame | None:
+    def _latest(self, key: _Key) -> EncodedFrame | None:
         with self._lock:
-            return None if self._trust[cut, name].waiting else self._known.get((cut, name))
+            stream = self._streams.get(key)
+            return None if stream is None or stream.trust.waiting else stream.latest
 
     def acknowledge(self, coded: EncodedFrame, frame: str) -> None:
         """The cloud answered, and calls the frame so: if it says what the device says, the next may be coded
         against it.
         """
         with self._lock:
-            self._trust[coded.cut, coded.codec].kept(against=coded.reference)
-            if coded.frame and coded.frame == frame:
-                self._known[coded.cut, coded.codec] = coded
-            else:
-                self._known.pop((coded.cut, coded.codec), None)
+            stream = self._changed_stream(coded)
+            stream.trust.kept(against=coded.reference)
+            stream.latest = coded if coded.frame and coded.frame == frame else None
 
     def forget(self, coded: EncodedFrame) -> None:
         """The cloud has not what a frame was coded against: the next one is a key frame, and more of them
         each time that happens again.
         """
         with self._lock:
-            self._trust[coded.cut, coded.codec].lost()
-            self._known.pop((coded.cut, coded.codec), None)
+            stream = self._changed_stream(coded)
+            stream.trust.lost()
+            stream.latest = None
+
+    def _changed_stream(self, coded: EncodedFrame) -> _Stream:
+        """That of a frame; the one that has not changed for longest is dropped where there are many."""
+        stream = self._streams.setdefault(coded.stream, _Stream())
+        self._streams.move_to_end(coded.stream)
+        if len(self._streams) > _MAX_STREAMS:
+            self._streams.popitem(last=False)
+        return stream
 
     def _digest(self, cut: str, name: str, grid: Grid, sent: Frame) -> str:
         return frames.frame_digest(self._bundle, cut, name, grid, frames.sent_bytes(sent))

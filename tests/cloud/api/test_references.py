@@ -236,10 +236,6 @@ class Moving:
         self.requests.append(request)
         yield from self.client.infer(request, seconds)
 
-    def cancel(self) -> None:
-        assert self.client
-        self.client.cancel()
-
 
 class Camera:
     """A device that asks about one frame after another."""

@@ -5,7 +5,7 @@ import threading
 import grpc
 import pytest
 
-from edge.link.client import CloudClient
+from edge.link.client import CloudClient, Replies
 from edge.link.cloud_call import CloudCall
 from edge.link.reading import reading
 from edge.testing.scripted_cloud import Script, falls_silent, refuses, says, serving
@@ -19,13 +19,20 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
 
+def begun(client: CloudClient, seconds: float = LONG) -> tuple[CloudCall, Replies]:
+    call = CloudCall(pb.InferRequest(question="?"))
+    return call, call.begin(client, seconds)
+
+
 def collected(script: Script, seconds: float = LONG) -> list[str]:
     told: list[str] = []
-    with serving(script) as cloud, CloudClient(cloud.address) as client:
-        call = CloudCall(pb.InferRequest(question="?"))
-        with reading(call, client, seconds) as pending:
-            pending.finish(told.append)
-            assert pending.answered
+    with (
+        serving(script) as cloud,
+        CloudClient(cloud.address) as client,
+        reading(*begun(client, seconds)) as pending,
+    ):
+        pending.finish(told.append)
+        assert pending.done
     assert "cloud call" not in threads()
     return told
 
@@ -42,10 +49,10 @@ def test_an_error_is_raised_where_the_answer_is_waited_for() -> None:
 def test_a_wait_ends_while_the_call_goes_on_and_leaving_cancels_it() -> None:
     told: list[str] = []
     with serving(falls_silent("a ")) as cloud, CloudClient(cloud.address) as client:
-        with reading(CloudCall(pb.InferRequest()), client, LONG) as pending:
+        with reading(*begun(client)) as pending:
             while not told:
                 assert not pending.pass_on(told.append, 0.05)
-            assert not pending.answered
+            assert not pending.done
         assert "cloud call" not in threads()
         assert told == ["a "]
         cloud.script = says("next")
@@ -54,6 +61,6 @@ def test_a_wait_ends_while_the_call_goes_on_and_leaving_cancels_it() -> None:
 
 def test_what_came_before_an_exception_cancels_the_call_too() -> None:
     with serving(falls_silent()) as cloud, CloudClient(cloud.address) as client:
-        with pytest.raises(ZeroDivisionError), reading(CloudCall(pb.InferRequest()), client, LONG):
+        with pytest.raises(ZeroDivisionError), reading(*begun(client)):
             raise ZeroDivisionError
         assert "cloud call" not in threads()

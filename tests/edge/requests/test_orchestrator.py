@@ -377,9 +377,6 @@ class Limits:
         self.seconds.append(seconds)
         yield pb.InferReply(id=request.id, done=pb.Done(tokens=1))
 
-    def cancel(self) -> None:
-        """It has answered."""
-
 
 def limit(bundle: Bundle, rules: Rules) -> float:
     cloud, clock = Limits(), Clock()
@@ -421,8 +418,8 @@ def test_a_local_answer_goes_on_from_the_boundary_already_reached(bundle: Bundle
     device = Device(bundle)
     device.load(remote=True)
     asked = pb.Generation(max_tokens=1)
-    question = Question("q", time.monotonic(), PICTURE, QUESTION, Rules(), Weights(), asked)
-    prepared = device.prepare(question)
+    question = Question("q", time.monotonic(), QUESTION, Rules(), Weights(), asked)
+    prepared = device.prepare(PICTURE)
     first = bundle.manifest.pieces[0].cut
     reached = device.encode_features(prepared, first, "int8-zstd", None, key_frame=False).head
     answer = device.answer(question, prepared, reached, ignore_text)
