@@ -8,40 +8,25 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from edge import config
-from edge.costs.device_times import DeviceTimes
-from edge.costs.known import known_profile
+from edge.commands.answer_output import note, print_how, print_why
+from edge.commands.rule_options import add_rules, rules_of
 from edge.decision_log.log_file import append, check_log
 from edge.decision_log.record import record_of
-from edge.link.byte_count import ByteCount
-from edge.link.client import CloudClient
-from edge.link.link import Link
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from edge.pictures.files import read_picture
-from edge.policy.decision import Weights
-from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.requests.answer import Answer
-from edge.requests.machine import Machine
+from edge.requests.opening import open_orchestrator
 from edge.requests.orchestrator import Orchestrator
+from edge.requests.trace import ignore_text
 from protos import inference_pb2 as pb
-from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.labels import Labels, named_labels
-from protos.measurements import accuracy_word
-from protos.terminal.arguments import celsius, milliseconds, number, percent, size, whole
-from protos.terminal.options import add_bundle, add_credentials, add_json, open_bundle, peer_of
+from protos.terminal.arguments import number, whole
+from protos.terminal.options import add_bundle, add_credentials, add_json, credentials_of, open_bundle
 from protos.text.template import places
-
-_PIPED_WIDTH = 120
-_SHOWN = 10  # labels, of what may be hundreds
 
 _EXAMPLES = """\
 examples:
@@ -97,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cloud", metavar="HOST:PORT", help="a service, or https://HOST[:PORT] (default: none)"
     )
-    _add_rules(parser)
+    add_rules(parser)
     _add_labels(parser)
     _add_generation(parser)
     parser.add_argument(
@@ -128,10 +113,13 @@ def run(options: argparse.Namespace) -> None:
     picture = read_picture(options.image)
     bundle = open_bundle(options.bundle)
     labels = _labels(bundle, options)
+    # to a program nothing is printed that may turn out void
     live = sys.stdout.isatty() and not options.json
-    rules = _rules(options)
-    with _orchestrator(bundle, options) as (orchestrator, link):
-        believed = link.snapshot(time.monotonic()) if link else None
+    rules = rules_of(options)
+    with _opened(bundle, options) as orchestrator:
+        for words in orchestrator.without_effect(rules):
+            note(f"a rule has no effect: {words}", "yellow")
+        believed = orchestrator.link_estimate()
         answer = orchestrator.answer(
             picture,
             " ".join(options.question),
@@ -139,8 +127,8 @@ def run(options: argparse.Namespace) -> None:
             weights=options.weights,
             generation=_generation(options),
             labels=labels,
-            on_text=_print if live else _ignore,
-            on_restart=_print_restart if live else _ignore,
+            on_text=_print if live else ignore_text,
+            on_restart=_print_restart if live else ignore_text,
         )
     if options.log:
         append(options.log, record_of(answer, bundle.digest, rules, options.weights, believed, time.time()))
@@ -149,131 +137,20 @@ def run(options: argparse.Namespace) -> None:
         return
     print("" if live else answer.text, flush=True)
     if options.question and "question" not in places(bundle.manifest.prompt.template):
-        _note(
-            f"{bundle.manifest.model} is a captioner: it says what it sees, whatever the question", "yellow"
-        )
-    _print_how(answer)
+        note(f"{bundle.manifest.model} is a captioner: it says what it sees, whatever the question", "yellow")
+    print_how(answer)
     if options.explain:
-        _print_why(answer, bundle.measurements.count, few=options.explain == "few")
+        print_why(answer, bundle.measurements.count, few=options.explain == "few")
 
 
-@contextmanager
-def _orchestrator(bundle: Bundle, options: argparse.Namespace) -> Iterator[tuple[Orchestrator, Link | None]]:
-    """One with everything loaded, and its link; what it learns of the device and the link is kept, however it
-    ends.
-    """
-    threads, provider = options.threads, options.provider or ""
-    profile, kept = (
-        known_profile(bundle, threads, provider),
-        config.times_file(bundle.digest, threads, provider),
+def _opened(bundle: Bundle, options: argparse.Namespace) -> AbstractContextManager[Orchestrator]:
+    return open_orchestrator(
+        bundle,
+        options.cloud,
+        credentials=credentials_of(options),
+        threads=options.threads,
+        provider=options.provider or "",
     )
-    machine = Machine(count=ByteCount(config.bytes_file(), time.time))
-    for words in machine.without_effect(_rules(options)):
-        _note(f"a rule has no effect: {words}", "yellow")
-    times = DeviceTimes(profile, time.monotonic(), machine.meter.power)
-    times.load(kept, time.monotonic(), time.time())
-    with _cloud(bundle, options) as (client, link):
-        orchestrator = Orchestrator(
-            bundle, client, profile, link, times, machine, threads=threads, provider=provider
-        )
-        orchestrator.prepare()
-        try:
-            yield orchestrator, link
-        finally:
-            times.save(kept, time.time())
-
-
-@contextmanager
-def _cloud(bundle: Bundle, options: argparse.Namespace) -> Iterator[tuple[CloudClient | None, Link | None]]:
-    if not options.cloud:
-        yield None, None
-        return
-    peer = peer_of(options.cloud, options)
-    link, memory = Link(bundle, time.monotonic()), config.link_file(str(peer))
-    link.load(memory, time.monotonic(), time.time())
-    with CloudClient(peer) as client:
-        client.connect()
-        try:
-            yield client, link
-        finally:
-            link.save(memory, time.monotonic(), time.time())
-
-
-def _add_rules(parser: argparse.ArgumentParser) -> None:
-    rules = parser.add_argument_group("rules")
-    rules.add_argument(
-        "--route", default="auto", metavar="ROUTE", help="force a way to answer (default: auto)"
-    )
-    rules.add_argument(
-        "--deadline", type=milliseconds(), metavar="TIME", help="when the answer must be complete"
-    )
-    rules.add_argument(
-        "--confidence",
-        type=number(0, 1),
-        default=0.95,
-        metavar="P",
-        help="the probability with which the deadline is to be met (default: %(default)s)",
-    )
-    rules.add_argument(
-        "--never-upload", action="store_true", help="no picture leaves the device; features may"
-    )
-    rules.add_argument(
-        "--never-leave-device", action="store_true", help="nothing leaves the device; beats every other rule"
-    )
-    rules.add_argument("--no-local", action="store_true", help="the device must not answer alone")
-    rules.add_argument(
-        "--max-loss",
-        type=number(0, 100, "points of accuracy"),
-        metavar="POINTS",
-        help="no way that loses more against the whole model, beyond noise (default: any)",
-    )
-    rules.add_argument(
-        "--weights",
-        type=_weights,
-        default=Weights(),
-        metavar="accuracy=TIME,kilobyte=TIME,joule=TIME",
-        help="what a point of accuracy, a kilobyte sent and a joule of the device are worth, in time "
-        "(default: accuracy=50ms,kilobyte=0ms,joule=0ms)",
-    )
-    _add_device_rules(parser)
-
-
-def _add_device_rules(parser: argparse.ArgumentParser) -> None:
-    rules = parser.add_argument_group("rules about the device")
-    rules.add_argument(
-        "--bytes-per-day",
-        type=size,
-        metavar="SIZE",
-        help="what all requests of this device may send in a day of UTC, as 50MB",
-    )
-    rules.add_argument(
-        "--battery-floor",
-        type=percent,
-        metavar="PERCENT",
-        help="a battery below this, as 20%%, leaves only the ways of about the least energy",
-    )
-    rules.add_argument(
-        "--temperature-ceiling",
-        type=celsius,
-        metavar="DEGREES",
-        help="a device above this, as 85C, leaves only the ways that it works the least for",
-    )
-
-
-def _weights(text: str) -> Weights:
-    """What things are worth, as `accuracy=50ms,kilobyte=2ms`; what is not named stays as it is."""
-    fields = {"accuracy": "accuracy_point", "kilobyte": "kilobyte", "joule": "joule"}
-    time_of = milliseconds("0ms")
-    found = Weights()
-    for part in text.split(","):
-        name, equals, worth = part.partition("=")
-        if name.strip() not in fields or not equals:
-            raise argparse.ArgumentTypeError(
-                f"{part.strip()!r} is no weight; write accuracy=50ms, kilobyte=2ms or joule=100ms, or "
-                "several with commas"
-            )
-        found = dataclasses.replace(found, **{fields[name.strip()]: time_of(worth.strip())})
-    return found
 
 
 def _add_labels(parser: argparse.ArgumentParser) -> None:
@@ -321,21 +198,6 @@ def _add_generation(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _rules(options: argparse.Namespace) -> Rules:
-    return Rules(
-        deadline_ms=options.deadline,
-        confidence=options.confidence,
-        never_upload=options.never_upload,
-        never_leave_device=options.never_leave_device,
-        allow_local=not options.no_local,
-        max_loss=options.max_loss,
-        bytes_per_day=options.bytes_per_day,
-        battery_floor=options.battery_floor,
-        temperature_ceiling=options.temperature_ceiling,
-        route=options.route,
-    )
-
-
 def _generation(options: argparse.Namespace) -> pb.Generation:
     return pb.Generation(max_tokens=options.max_tokens, temperature=options.temperature, seed=options.seed)
 
@@ -344,79 +206,10 @@ def _print(text: str) -> None:
     print(text, end="", flush=True)
 
 
-def _ignore(_: str) -> None:
-    """A program reads the answer: nothing is printed that may turn out void."""
-
-
 def _print_restart(_: str) -> None:
     """On a terminal the broken answer stands already, and stays; the reason is told at the end."""
     print(flush=True)
-    _note("that answer broke off, here is another", "dim")
-
-
-def _note(text: str, style: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(text, style=style, highlight=False, markup=False)
-
-
-def _print_how(answer: Answer) -> None:
-    console = Console(stderr=True, soft_wrap=True)
-    if why := answer.fallback or answer.decision.outage:
-        _note(f"answered on the device: {why}", "yellow")
-    if answer.label_scores:
-        console.print(_fits(answer))
-    console.print(_summary(answer), style="dim", highlight=False, markup=False)
-
-
-def _print_why(answer: Answer, count: int, *, few: bool) -> None:
-    """The decision in a sentence, then every way or the `few` that matter; `count` is what accuracies were
-    taken over.
-    """
-    console = Console(stderr=True, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
-    console.print(sentence(answer.decision), highlight=False, markup=False)
-    rows = explain(answer.decision, few=few)
-    console.print(_table(answer, count, rows))
-    if more := len(answer.decision.arms) - len(rows):
-        console.print(f"{more} more ways: --explain all", style="dim", highlight=False)
-
-
-def _summary(answer: Answer) -> str:
-    stages = ", ".join(f"{name} {ms:.1f}" for name, ms in answer.stages.items() if name != "total")
-    late = " (late)" if answer.late else ""
-    source = answer.energy_source.partition(":")[0]
-    came = f"{answer.route} · {answer.bytes_up} bytes up · {answer.stages['total']:.1f} ms{late}: {stages}"
-    return f"{came} · {answer.joules:.2f} J ({source}){_surely(answer)}"
-
-
-def _surely(answer: Answer) -> str:
-    """How sure the device is of its own answer, given or not."""
-    if answer.confidence is None:
-        return ""
-    whose = "the device was" if answer.escalated else "it is"
-    return f" · {whose} {answer.confidence:.0%} sure to say what the cloud would"
-
-
-def _fits(answer: Answer) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    table.add_column("label", overflow="fold")
-    table.add_column("probability", justify="right")
-    table.add_column("similarity", justify="right")
-    for fit in answer.label_scores[:_SHOWN]:
-        table.add_row(Text(fit.label), f"{fit.probability:.1%}", f"{fit.similarity:.3f}")
-    return table
-
-
-def _table(answer: Answer, count: int, rows: list[tuple[str, ...]]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for column in COLUMNS:
-        words = column in {"way", "why"}
-        word = accuracy_word(answer.decision.measure) if column == ACCURACY else column
-        name = f"{word} (n={count})" if column == ACCURACY and count else word
-        table.add_column(name, justify="left" if words else "right", no_wrap=column != "why", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
+    note("that answer broke off, here is another", "dim")
 
 
 def _as_json(answer: Answer) -> dict[str, object]:

@@ -221,6 +221,7 @@ class Orchestrator:
                 raise
             with self._telling(state):
                 state.output.restart(str(error))
+            state.turn.give_way()
             return self._answer_here(state)
 
     def _send_key_frame(self, state: RequestState) -> bool:

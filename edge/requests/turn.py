@@ -1,8 +1,8 @@
 """Whose turn it is on the device: one request computes, decides or learns at a time, and lets its turn go
 while the cloud is awaited.
 
-Among those that wait, interactive requests are before standing ones, then the earliest deadline is first,
-then who came first. One that was cancelled is before all: it only cleans up.
+Among those that wait, who comes back from the cloud, or was cancelled, is before all: it has only to finish.
+Then interactive requests are before standing ones, then the earliest deadline is first, then who came first.
 """
 
 import math
@@ -92,6 +92,7 @@ class Wait:
         self._turn, self._urgency, self._cancellation = turn, urgency, cancellation
         self.over, self.has_turn, self.given_up = Event(), False, False
         self.waited_ms = 0.0
+        self._returns = False
 
     def another(self) -> "Wait":
         """Of the same request."""
@@ -100,7 +101,7 @@ class Wait:
     @property
     def rank(self) -> tuple[bool, Urgency]:
         """The least is next."""
-        return not self._cancellation.cancelled, self._urgency
+        return not (self._returns or self._cancellation.cancelled), self._urgency
 
     def take(self) -> bool:
         """Whether the turn has come, and the wait was not given up before."""
@@ -143,9 +144,11 @@ class Wait:
 
     @contextmanager
     def let_go(self) -> Iterator[None]:
-        """Within `held`: it is others' turn for a while."""
+        """Within `held`: it is others' turn for a while; then this one's, before any that has not begun."""
         self.release()
         try:
             yield
         finally:
+            self._returns = True
             self.take()
+            self._returns = False

@@ -29,7 +29,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def add_credentials(parser: argparse.ArgumentParser) -> None:
-    """Describe them; `peer_of` reads them."""
+    """Describe them; `peer_of` and `credentials_of` read them."""
     group = parser.add_argument_group("a cloud with TLS", _TLS)
     for option, text in (
         ("--ca", "whom to trust for its certificate (default: the public authorities that gRPC knows)"),
@@ -42,8 +42,12 @@ def add_credentials(parser: argparse.ArgumentParser) -> None:
 
 def peer_of(address: str, options: argparse.Namespace) -> Peer:
     """The service at an address, with the credentials of the command line. Raises RequestError."""
-    credentials = Credentials(options.ca, options.client_cert, options.client_key, options.token_file)
-    return Peer.parse(address, credentials)
+    return Peer.parse(address, credentials_of(options))
+
+
+def credentials_of(options: argparse.Namespace) -> Credentials:
+    """Those of the command line."""
+    return Credentials(options.ca, options.client_cert, options.client_key, options.token_file)
 
 
 def open_bundle(chosen: Path | None) -> Bundle:

@@ -1,0 +1,15 @@
+from edge.pictures.files import decode_picture as decode_picture
+from edge.pictures.files import read_picture as read_picture
+from edge.policy.decision import Weights as Weights
+from edge.requests.answer import Answer as Answer
+from edge.requests.asynchronous import AsyncOrchestrator as AsyncOrchestrator
+from edge.requests.cancellation import Cancellation as Cancellation
+from edge.requests.opening import open_orchestrator as open_orchestrator
+from edge.requests.orchestrator import Orchestrator as Orchestrator
+from edge.requests.turn import Priority as Priority
+from edge.requests.view import View as View
+from protos.arms.rules import Rules as Rules
+from protos.connection.peer import Credentials as Credentials
+from protos.errors import IsthmusError as IsthmusError
+from protos.inference_pb2 import Generation as Generation
+from protos.labels import Labels as Labels

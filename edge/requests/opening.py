@@ -1,0 +1,102 @@
+"""An orchestrator with everything that it needs: the bundle, what this device and the link are known to take,
+the client. What it learns is kept for the next process.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+from edge import config
+from edge.costs.device_times import DeviceTimes
+from edge.costs.known import known_profile
+from edge.link.byte_count import ByteCount
+from edge.link.client import CloudClient
+from edge.link.link import Link
+from edge.requests.machine import Machine
+from edge.requests.orchestrator import Orchestrator
+from edge.requests.turn import Priority
+from protos.bundle import Bundle
+from protos.connection.peer import Credentials, Peer
+from protos.terminal.options import open_bundle
+
+_SAVE_SECONDS = 300.0
+_NONE = Credentials()
+
+
+@contextmanager
+def open_orchestrator(
+    bundle: Bundle | Path | str | None = None,
+    cloud: str | None = None,
+    *,
+    credentials: Credentials = _NONE,
+    threads: int = 1,
+    provider: str = "",
+) -> Iterator[Orchestrator]:
+    """One with everything loaded. What it learns of the device and the link is saved every few minutes, and
+    in the end, however that comes.
+
+    `bundle`: a folder that `isthmus split` made; else that of $ISTHMUS_BUNDLE, else the built-in model's.
+    `cloud`: HOST:PORT, or https://HOST[:PORT]; without one the device answers alone. `provider` of
+    onnxruntime; else that of $ISTHMUS_PROVIDER, else the one that suits the model.
+    Raises BundleError, and RequestError for an address, credentials or a provider that are none.
+    """
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle) if bundle else None)
+    profile = known_profile(opened, threads, provider)
+    machine = Machine(count=ByteCount(config.bytes_file(), time.time))
+    times = DeviceTimes(profile, time.monotonic(), machine.meter.power)
+    kept = config.times_file(opened.digest, threads, provider)
+    times.load(kept, time.monotonic(), time.time())
+    with _connected(opened, cloud, credentials) as (client, link, save_link):
+        orchestrator = Orchestrator(
+            opened, client, profile, link, times, machine, threads=threads, provider=provider
+        )
+        orchestrator.prepare()
+
+        def save() -> None:
+            with orchestrator.paused(Priority.STANDING):
+                times.save(kept, time.time())
+                save_link()
+
+        with _saving(save):
+            yield orchestrator
+
+
+@contextmanager
+def _connected(
+    bundle: Bundle, cloud: str | None, credentials: Credentials
+) -> Iterator[tuple[CloudClient | None, Link | None, Callable[[], None]]]:
+    """The client, what is known of its link, and what saves that."""
+    if not cloud:
+        yield None, None, _nothing
+        return
+    peer = Peer.parse(cloud, credentials)
+    link, memory = Link(bundle, time.monotonic()), config.link_file(str(peer))
+    link.load(memory, time.monotonic(), time.time())
+    with CloudClient(peer) as client:
+        client.connect()
+        yield client, link, lambda: link.save(memory, time.monotonic(), time.time())
+
+
+@contextmanager
+def _saving(save: Callable[[], None], seconds: float = _SAVE_SECONDS) -> Iterator[None]:
+    """Save every so often, and in the end."""
+    ended = Event()
+
+    def keep() -> None:
+        while not ended.wait(seconds):
+            save()
+
+    thread = Thread(target=keep, name="save what was learned", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        save()
+
+
+def _nothing() -> None:
+    """There is no link to save."""
