@@ -14,7 +14,8 @@ FOLDER = {"kind": "folder", "name": "inbox", "path": "pictures"}
 def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
     file = tmp_path / "agent.toml"
     file.write_text(
-        '[rules]\ndeadline = "300ms"\n[[source]]\nkind = "folder"\nname = "inbox"\npath = "in"\nrate = "30/min"\n'
+        '[rules]\ndeadline = "300ms"\n[[source]]\nkind = "folder"\n'
+        'name = "inbox"\npath = "in"\nrate = "30/min"\n'
     )
     settings = read_settings(file)
     (source,) = settings.source
