@@ -28,6 +28,7 @@ lint: $(VENV)/.dev ## what ruff finds
 
 types: $(VENV)/.dev ## what mypy finds
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --python-version 3.10 isthmus.py protos edge
 
 format: $(VENV)/.dev ## lay the code out, and mend what ruff can mend
 	$(VENV)/bin/ruff format .

@@ -4,9 +4,10 @@ time.
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import grpc
+from typing_extensions import Self
 
 from protos import inference_pb2 as pb
 from protos.connection.channel import error_of, open_channel

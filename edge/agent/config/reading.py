@@ -1,6 +1,6 @@
 """`agent.toml` read and checked: what is wrong is named by its place, with its value and what is allowed."""
 
-import tomllib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,11 @@ import msgspec
 from edge.agent.config.settings import AgentSettings
 from edge.agent.settings.quantities import read_quantity
 from protos.errors import RequestError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 _MAX_BYTES = 1 << 20
 

@@ -1,7 +1,8 @@
 """The device answers alone."""
 
 from collections.abc import Iterator
-from typing import Self
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
