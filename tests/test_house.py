@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.device.wheel import DEVICE_PLACES
 from tests.house import PACKAGES, ROOT, circle, imported, imports, modules, rooms, type_names
 
 MAY_IMPORT = {
@@ -69,7 +70,7 @@ def test_the_contract_needs_numpy_protobuf_and_zstandard_only() -> None:
 
 def test_what_a_device_runs_is_python_3_10() -> None:
     vermin = Path(sys.executable).with_name("vermin")
-    arguments = ["--target=3.10-", "--no-tips", "--violations", "isthmus.py", "protos", "edge"]
+    arguments = ["--target=3.10-", "--no-tips", "--violations", *DEVICE_PLACES]
     found = subprocess.run([vermin, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert not found.returncode, found.stdout
 
