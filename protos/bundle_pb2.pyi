@@ -423,20 +423,22 @@ class CodedTensor(_message.Message):
     def __init__(self, codes: _Optional[_Union[TensorSpec, _Mapping]] = ..., max_bytes: _Optional[int] = ...) -> None: ...
 
 class Local(_message.Message):
-    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "max_tokens", "precision")
+    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "max_tokens", "precision", "own")
     DECODER_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
     PAST_SHAPE_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
     decoder: str
     embeddings: str
     tokenizer: str
     past_shape: _containers.RepeatedScalarFieldContainer[int]
     max_tokens: int
     precision: Precision
-    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., max_tokens: _Optional[int] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
+    own: Manifest
+    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., max_tokens: _Optional[int] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ..., own: _Optional[_Union[Manifest, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_question_bytes", "max_prompt_tokens", "max_new_tokens", "max_picture_bytes", "max_picture_pixels")

@@ -18,7 +18,8 @@ SHARES = (0.1, 0.3, 0.5)  # of the held-out questions: what the cloud is asked, 
 class CascadeArm(Arm):
     """A threshold of the split's calibration, named by the share of questions that the cloud gets: those
     whose raw confidence (protos/text/confidence.py) is below it. The head has come to the last cut for the
-    local answer, so that features of it cost no more than the coder.
+    local answer, so that features of it cost no more than the coder; unless a small model answers that sees
+    the picture itself.
 
     A local answer is a cascade that asks nothing, a split at the last cut one that asks everything (Chen et
     al., 2023, FrugalGPT, of language models).
@@ -54,11 +55,13 @@ class CascadeArm(Arm):
         return confidence >= self.threshold
 
     def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
+        # behind a small model with a vision part of its own, only what is escalated needs the head
+        head = device.head_ms(self.cut) if device.own_vision else 0.0
         return Cost(
-            head=workload.tiles * device.head_ms(None),
+            head=workload.tiles * device.local_head_ms,
             local=device.prefill_ms + workload.tokens * device.token_ms,
             asked=self.escalated,
-            encode=workload.tiles * device.encode_ms.get(f"{self.cut}/{self.coding}", 0.0),
+            encode=workload.tiles * (head + device.encode_ms.get(f"{self.cut}/{self.coding}", 0.0)),
             queue=cloud.queue_ms,
             entry=workload.size * cloud.entry_ms.get(self.cut, 0.0),
             generate=cloud_generate(cloud, workload),

@@ -6,9 +6,10 @@ from safetensors.torch import load_file
 
 from protos.errors import CheckpointError
 from splitter.families.loading import Checkpoint, load_model
+from splitter.local_choice import SMALL_LOCAL
 from splitter.nano import SMALL, WEIGHTS, train_small
 from splitter.nano.small import LAYERS, own_weights, with_small_decoder
-from splitter.recipe import SMALL_LOCAL, Options, recipe
+from splitter.recipe import Options, recipe
 from splitter.stages.load import check_options
 
 
