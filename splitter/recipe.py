@@ -30,8 +30,8 @@ class Options:
 
     `with_local`: the device can answer alone, by the `local` model. `agree`: the share of its answers that
     are to agree with the cloud's, for a cascade that promises it. `measure`: what losses are measured in, one
-    of splitter/evaluate/measures.py, or by the size of the language model. `quant_format`: the head's, given up
-    for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as
+    of splitter/evaluate/measures.py, or by the size of the language model. `quant_format`: the head's, given
+    up for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as
     splitter/quantize/loss.py has it. `codecs`: the kinds that every cut gets, of protos/codec/__init__.py;
     training all that are learned may take `budget_minutes`. `labels` and `template` are for dual encoders:
     the labels that the bundle brings, and what stands around each, `{label}`.

@@ -11,7 +11,7 @@ from splitter.stages.cloud_costs import cloud_costs
 from splitter.stages.fit import fit
 from splitter.stages.gate import export, gate
 from splitter.stages.load import check_options, load
-from splitter.stages.losses import answer_warnings, noise_notes
+from splitter.stages.losses import answer_warnings, noise_notes, promise_notes
 from splitter.stages.measure import measure
 from splitter.stages.quantise import quantise
 from splitter.stages.request_gate import request_gate
@@ -77,6 +77,7 @@ def _split(run: Run, checkpoint: Checkpoint, output: Path, cooked: str) -> Bundl
         *head.warnings,
         *run.tell(answer_warnings(measured.figures)),
         *run.tell(noise_notes(measured.figures)),
+        *run.tell(promise_notes(measured.figures)),
     ]
     costs = cloud_costs(run, reference, evaluation, plan.cuts)
     run.advance("reading the bundle", 0, 1)

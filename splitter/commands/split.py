@@ -6,7 +6,7 @@ from pathlib import Path
 
 from protos.bundle import BUILT_IN, Bundle
 from protos.labels import named_labels
-from protos.terminal.arguments import seconds, whole
+from protos.terminal.arguments import seconds, share, whole
 from protos.terminal.options import add_json
 from protos.terminal.progress import Progress, progress
 from splitter.commands import wait_quietly
@@ -53,6 +53,11 @@ on a device, with a vision part, picture size and vocabulary of its own. `layers
 layers of the model's own decoder and the last: untrained for it, few layers answer badly, and the curve
 says so; `int4` has all of them in four bits.
 
+--agree 95% is a promise about the answers that the device gives without asking: one cascade,
+`cascade@agree-95%`, in place of those by share, whose threshold holds it (learn then test, on held-out
+pictures). It needs some: 104 pictures at least for 95%, 528 for 99%, and more where the model is wrong more
+often. `ask --route cascade` insists on it.
+
 A split that is interrupted goes on where it stopped when it is run again: finished steps lie beside the
 bundle, in a folder for each recipe (BUNDLE.RECIPE.parts), until it is whole. A bundle that is there already
 is reused. Nothing is replaced or removed that Isthmus did not make.
@@ -61,7 +66,7 @@ examples:
   isthmus split -o bundle --with-local
   isthmus split -o bundle --local small
   isthmus split ~/SmolVLM -o bundle --local ~/SmolVLM-256M --calibration ~/photos
-  isthmus split ~/SmolVLM -o bundle --local int4 --calibration ~/photos
+  isthmus split ~/SmolVLM -o bundle --local int4 --agree 95% --calibration ~/photos
   isthmus split ~/SmolVLM -o bundle --cuts vision.4,vision.8 --calibration ~/photos
   isthmus split ~/SmolVLM -o bundle --cuts auto --calibration ~/photos
   isthmus split -o bundle --codec fitted,learned --budget 20min
@@ -98,6 +103,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=(
             "give the device this model to answer with: another checkpoint (folder or hub id), `int4` or "
             "`layers=N` of its own language model, `small` (of nano), or `whole` (as --with-local does)"
+        ),
+    )
+    parser.add_argument(
+        "--agree",
+        type=share("50%", "99.9%"),
+        metavar="SHARE",
+        help=(
+            "promise that at least this share (95%%) of the answers that the device gives itself is the "
+            "whole model's, word for word, with 95%% confidence: a cascade that escalates no more than needed"
         ),
     )
     _add_measuring(parser)
@@ -170,6 +184,7 @@ def chosen_options(options: argparse.Namespace) -> Options:
         cuts=() if options.cuts == "thirds" else tuple(name.strip() for name in options.cuts.split(",")),
         calibration=options.calibration,
         with_local=options.with_local or options.local is not None,
+        agree=options.agree,
         local=LocalChoice.parse(options.local or "whole"),
         report_pictures=options.report_pictures,
         threads=options.threads,

@@ -2,6 +2,7 @@
 
 from protos.errors import CheckpointError
 from splitter.decoders.local import check_decoder
+from splitter.evaluate.promise import least_pictures
 from splitter.families import Matching
 from splitter.families.causal import Causal
 from splitter.families.loading import Checkpoint, load_processor
@@ -17,6 +18,8 @@ def check_local(checkpoint: Checkpoint, options: Options) -> None:
     """Raises CheckpointError for a choice that this checkpoint cannot have. No weights are read."""
     choice = options.local
     if isinstance(checkpoint.family, Matching):
+        if options.agree is not None:
+            raise CheckpointError("--agree is about answers, and a dual encoder gives none; leave it out")
         if choice.kind != WHOLE:
             raise CheckpointError(
                 f"a {checkpoint.family.name} answers on the device with its own text tower and no other; "
@@ -34,6 +37,27 @@ def check_local(checkpoint: Checkpoint, options: Options) -> None:
     causal = check_decoder(checkpoint.family, checkpoint.empty)
     if choice.kind == LAYERS:
         _check_layers(causal, checkpoint, choice.layers or 0)
+
+
+def check_agree(options: Options, pictures: int) -> None:
+    """Raises CheckpointError where so few held-out pictures cannot show the agreement that is asked for, even
+    if all answers agree.
+    """
+    if options.agree is None:
+        return
+    if not options.with_local:
+        raise CheckpointError(
+            "--agree is about what the device answers; let it with --with-local, or --local MODEL"
+        )
+    needed = least_pictures(options.agree)
+    if pictures < needed:
+        raise CheckpointError(
+            f"--agree {100 * options.agree:g}% needs at least {needed} held-out pictures to be shown, there "
+            f"are {pictures}: give --report-pictures {needed} (of a folder a fourth is measured on, so "
+            f"{4 * needed} in --calibration), or ask less",
+            needed=needed,
+            pictures=pictures,
+        )
 
 
 def _check_small(whole: Checkpoint, small: Checkpoint) -> None:

@@ -23,7 +23,7 @@ from splitter.families.prompt import prompt_of, tokenizer_of
 from splitter.memory import trim_memory
 from splitter.nano import WEIGHTS
 from splitter.recipe import BEST_CUTS, Options, model_name
-from splitter.stages.check_local import MAX_LANGUAGE_BYTES, check_local
+from splitter.stages.check_local import MAX_LANGUAGE_BYTES, check_agree, check_local
 from splitter.stages.run import Run
 
 AUTO = "auto"
@@ -39,7 +39,9 @@ def load(run: Run, checkpoint: Checkpoint) -> tuple[Reference, EvaluationSet]:
     with_language = needs_language(checkpoint, run.options)
     preprocessor = preprocessor_of(checkpoint)
     reference = reference_of(run, checkpoint, preprocessor, with_language=with_language)
-    return reference, read_evaluation_set(run.options, preprocessor)
+    evaluation = read_evaluation_set(run.options, preprocessor)
+    check_agree(run.options, len(evaluation.subject.pictures))
+    return reference, evaluation
 
 
 def reference_of(

@@ -278,7 +278,7 @@ def _decoder_row(
         (codec,) = cut.codecs
         _, received = _received(exam, Coder.open(codec, staging, run.options.threads), last)
         there = exam.found("escalated-answers", lambda: measure.each(exam.entered(cut.name, received)))
-        taken.calibration.CopyFrom(calibration(measure, here, there, raw))
+        taken.calibration.CopyFrom(calibration(measure, here, there, raw, run.options.agree))
         taken.calibration.cut, taken.calibration.codec = cut.name, codec.name
     return _note(row, taken)
 

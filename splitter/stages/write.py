@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
 
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, REPORT
@@ -94,12 +97,23 @@ def write_report(
         "pictures": len(evaluation.subject.pictures),
         "kinds": Counter(question.kind for _, question in evaluation.subject.questions),
         "rows": [asdict(row) for row in measured.rows],
+        "escalation": _escalation(measured.figures),
         "fitted_on": sorted(map(fingerprint, evaluation.subject.calibration)),
         "identity": identity,
         "precision": head.facts,
         "warnings": warnings,
     }
     (staging / REPORT).write_text(json.dumps(report, indent=1))
+
+
+def _escalation(figures: pb.Measurements) -> dict[str, Any] | None:
+    """How accuracy climbs with the share of questions that the cloud is asked, with n and 95% intervals;
+    None where the device does not say how sure it is.
+    """
+    if not figures.local.HasField("calibration"):
+        return None
+    found = json_format.MessageToDict(figures.local.calibration, preserving_proto_field_name=True)
+    return {"n": found.pop("count"), **found}
 
 
 def _cuts(chain: Chain, evaluation: EvaluationSet, plan: CutPlan, codings: Codings) -> Iterator[pb.Cut]:

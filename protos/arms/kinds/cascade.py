@@ -29,6 +29,9 @@ class CascadeArm(Arm):
 
     escalated: float = 0.0  # share of the held-out questions, from 0 to 1
     threshold: float = 0.0
+    agreement: float = (
+        0.0  # the share of the device's answers that agree with the whole model's; 0: none is promised
+    )
 
     @classmethod
     def offered(
@@ -41,11 +44,19 @@ class CascadeArm(Arm):
         size = measured.cuts[cut].codecs[codec].mean_bytes
         for one in _offered(measured):
             known = qualities(one, measured)
-            yield cls(cut, codec, size, **known, escalated=one.escalated, threshold=one.threshold)
+            yield cls(
+                cut,
+                codec,
+                size,
+                **known,
+                escalated=one.escalated,
+                threshold=one.threshold,
+                agreement=one.agreement,
+            )
 
     @property
     def name(self) -> str:
-        return f"{self.kind}@{_percent(self.escalated)}"
+        return f"{self.kind}@{_place(self.escalated, self.agreement)}"
 
     @property
     def payload(self) -> str:
@@ -79,11 +90,15 @@ class CascadeArm(Arm):
     @classmethod
     def check_place(cls, place: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:
         del manifest
-        check_name("cascade", place, [_percent(one.escalated) for one in _offered(measured)])
+        check_name("cascade", place, [_place(one.escalated, one.agreement) for one in _offered(measured)])
 
 
 def _offered(measured: pb.Measurements) -> list[pb.Cascade]:
-    """Of each share the threshold that comes nearest, but none twice, and none that asks nothing or all."""
+    """The one that promises what was asked for, or of each share the threshold that comes nearest; but none
+    twice, and none that asks nothing or all.
+    """
+    if measured.local.calibration.HasField("promised"):
+        return [measured.local.calibration.promised]
     cascades = [one for one in measured.local.calibration.cascades if 0 < one.escalated < 1]
     nearest = [_nearest(cascades, share) for share in SHARES if cascades]
     return list({_percent(one.escalated): one for one in nearest}.values())
@@ -91,6 +106,10 @@ def _offered(measured: pb.Measurements) -> list[pb.Cascade]:
 
 def _nearest(cascades: list[pb.Cascade], share: float) -> pb.Cascade:
     return min(cascades, key=lambda one: abs(one.escalated - share))
+
+
+def _place(share: float, agreement: float) -> str:
+    return f"agree-{100 * agreement:g}%" if agreement else _percent(share)
 
 
 def _percent(share: float) -> str:

@@ -29,7 +29,7 @@ def test_the_small_decoder_is_small_and_shares_the_rest() -> None:
 
 def test_only_the_built_in_model_brings_one(tmp_path: Path) -> None:
     options = Options(tmp_path, with_local=True, local=SMALL_LOCAL)
-    with pytest.raises(CheckpointError, match="leave out --local small"):
+    with pytest.raises(CheckpointError, match="instead of --local small"):
         check_options(Checkpoint(WEIGHTS), options)
     check_options(Checkpoint(WEIGHTS), Options(WEIGHTS, with_local=True, local=SMALL_LOCAL))
 
