@@ -87,6 +87,18 @@ class Bundle:
         except (BundleDamaged, BundleTooOld) as error:
             return assumed(self.digest, self.manifest), str(error)
 
+    @property
+    def device_model(self) -> Self:
+        """The bundle as what answers on the device sees it: itself, or the manifest of a small model of its
+        own, over the same files.
+        """
+        if not self.manifest.local.HasField("own"):
+            return self
+        own = pb.Manifest()
+        own.CopyFrom(self.manifest.local.own)
+        own.files.extend(self.manifest.files)
+        return type(self)(self.path, own, self.digest)
+
     def cut(self, name: str) -> pb.Cut:
         """A published cut by name; raises UnknownName with those that there are."""
         for cut in self.manifest.cuts:
