@@ -77,7 +77,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_completion_tokens: Annotated[int, Meta(ge=1, lt=1 << 32)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
-    seed: Annotated[int, Meta(ge=-(1 << 63), lt=1 << 63)] | None = None
+    seed: int | None = None
     isthmus: IsthmusOptions = IsthmusOptions()
     # of _NEUTRAL
     n: Any = None
