@@ -1,6 +1,7 @@
 """Everything that is served, at its address."""
 
 import logging
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -94,7 +95,8 @@ class HttpPart:
         chat = Chat(applications, models, pictures, bodies, settings.stream, served.bundle.manifest)
         embeddings = Embeddings(served.embedding, models, pictures, bodies)
         pushes = Pushes(served.pushed, pictures, bodies)
-        viewing = Viewing(self.feed, self._token, bodies, served.bundle.manifest.model, settings.frames)
+        name = f"{served.bundle.manifest.model} on {socket.gethostname()}"
+        viewing = Viewing(self.feed, self._token, bodies, name, settings.frames)
         health = Health(served.link)
 
         async def list_models(_: Request) -> Response:
@@ -115,6 +117,7 @@ class HttpPart:
             Route("/", viewing.page),
             Route("/live", viewing.stream),
             Route(SCRIPT, viewing.script),
+            Route("/favicon.ico", viewing.icon),
             Route("/frames/{number:int}.jpg", viewing.frame),
             Route("/answers/{number:int}", viewing.answer),
             Route(LOGIN, viewing.ask_token),

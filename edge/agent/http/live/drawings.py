@@ -12,7 +12,8 @@ from protos.terminal.units import format_time
 _WIDTH, _HEIGHT = 480.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 468.0, 34.0, 196.0
 _LETTER = 8.4
-_LEAST_SPAN = 1.0  # minutes
+_LEAST_SPAN = 60.0  # seconds
+_MINUTES = 180.0  # from so many seconds on, minutes are told
 _LEAST_MS = 0.1
 _SHAPES = {"local": "disc", "split": "square", "upload": "triangle", "cached": "kite"}
 
@@ -35,7 +36,7 @@ def link_over_time(entries: Sequence[FeedEntry]) -> Markup:
     limits = [limit for _, link in believed for limit in (link.low_ms, link.high_ms)]
     frame, now = _frame(entries, limits), entries[0].at
     low, middle, high = (
-        [(_minute(frame, at, now), frame.y.at(max(_value(link, part), _LEAST_MS))) for at, link in believed]
+        [(_ago(frame, at, now), frame.y.at(max(_value(link, part), _LEAST_MS))) for at, link in believed]
         for part in ("low_ms", "median_ms", "high_ms")
     )
     band, curve = area([*low, *reversed(high)], class_="band"), path(middle, class_="curve")
@@ -54,23 +55,27 @@ def _value(link: LinkBelief, part: str) -> float:
 
 
 def _frame(entries: Sequence[FeedEntry], milliseconds: Sequence[float]) -> ChartFrame:
-    span = max((entries[0].at - min(entry.at for entry in entries)) / 60, _LEAST_SPAN)
+    span = max(entries[0].at - min(entry.at for entry in entries), _LEAST_SPAN)
     values = [max(value, _LEAST_MS) for value in milliseconds]
     x = LinearAxis(-span, 0.0, _LEFT, _RIGHT)
     return ChartFrame(x, LogAxis.around(values, _BOTTOM, _TOP), _LETTER)
 
 
 def _axes(frame: ChartFrame) -> Markup:
-    minutes = frame.columns(frame.x.ticks(6), lambda tick: f"{abs(tick):g}", "minutes ago")
-    return join([minutes, frame.rows(frame.y.ticks(6), format_time, "time, logarithmic")])
+    worth, unit = (60.0, "minutes") if -frame.x.low >= _MINUTES else (1.0, "seconds")
+    told = LinearAxis(frame.x.low / worth, 0.0, _LEFT, _RIGHT)
+    ago = ChartFrame(told, frame.y, _LETTER).columns(
+        told.ticks(6), lambda tick: f"{abs(tick):g}", f"{unit} ago"
+    )
+    return join([ago, frame.rows(frame.y.ticks(6), format_time, "time, logarithmic")])
 
 
-def _minute(frame: ChartFrame, at: float, now: float) -> float:
-    return frame.x.at((at - now) / 60)
+def _ago(frame: ChartFrame, at: float, now: float) -> float:
+    return frame.x.at(at - now)
 
 
 def _mark(entry: FeedEntry, frame: ChartFrame, now: float) -> Markup:
-    x, y = _minute(frame, entry.at, now), frame.y.at(max(entry.milliseconds, _LEAST_MS))
+    x, y = _ago(frame, entry.at, now), frame.y.at(max(entry.milliseconds, _LEAST_MS))
     hollow = " hollow" if entry.reused else ""
     drawn = mark(_SHAPES.get(entry.kind, "diamond"), x, y, r=4.5, class_=f"mark{hollow}")
     told = f"{entry.answer.route}, {format_time(entry.milliseconds)}: {entry.text}"

@@ -66,6 +66,7 @@ class Feed:
         self._thumbnails: dict[int, bytes] = {}
         self._happenings = deque[Happening](maxlen=_HAPPENINGS)
         self._count, self._changed = 0, anyio.Event()
+        self.version = 0  # grows with whatever comes
 
     async def observe(self, seen: StandingAnswer) -> None:
         """Keep an answer."""
@@ -92,9 +93,10 @@ class Feed:
         self._happenings.append(happening)
         self._wake()
 
-    async def changed(self) -> None:
-        """Returns once there is something new."""
-        await self._changed.wait()
+    async def changed(self, since: int) -> None:
+        """Returns once there is something newer than a version."""
+        if self.version == since:
+            await self._changed.wait()
 
     @property
     def entries(self) -> Sequence[FeedEntry]:
@@ -125,5 +127,6 @@ class Feed:
         return LinkBelief(low, median, high, link.outage)
 
     def _wake(self) -> None:
+        self.version += 1
         self._changed.set()
         self._changed = anyio.Event()

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 from edge.agent.http.live.feed import FeedEntry
 from edge.agent.http.live.parts import clock
-from edge.policy.explain import ACCURACY, COLUMNS, explain
-from edge.policy.explain import sentence as decision_sentence
+from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from protos.measurements import accuracy_word
-from protos.pages.document import Page, document, lede, listing, section, sentence, soft
+from protos.pages.document import Page, document, lede, listing, section, soft
 from protos.pages.markup import Markup, breakable, element
 from protos.pages.tables import Table, TableRow, folded
 from protos.terminal.units import format_size, format_time
@@ -31,11 +30,16 @@ _HEADINGS = {
 }
 
 
+def place(part: str) -> str:
+    """The id of where a part stands."""
+    return f"live-{part}"
+
+
 def live_page(name: str, parts: Mapping[str, Markup]) -> str:
     """The whole page as it is now; its script keeps it so."""
-    summary = element("div", parts["summary"], id="summary")
+    summary = element("div", parts["summary"], id=place("summary"))
     sections = [
-        section(heading, _NOTES[key], element("div", parts[key], id=key), full=key == "frames")
+        section(heading, _NOTES[key], element("div", parts[key], id=place(key)), full=key == "frames")
         for key, heading in _HEADINGS.items()
     ]
     return _served(Page(KIND, name, [_state(), summary, *sections]))
@@ -50,6 +54,7 @@ def answer_page(entry: FeedEntry, *, pictured: bool) -> str:
     facts = {
         "Question": entry.question or "which label?",
         "Source": entry.source,
+        "Given at": clock(entry.at),
         "Route": answer.route,
         "Time": format_time(entry.milliseconds),
         "Sent": format_size(answer.bytes_up),
@@ -62,8 +67,8 @@ def answer_page(entry: FeedEntry, *, pictured: bool) -> str:
     parts = [
         back,
         image,
-        lede(sentence(decision_sentence(decision))),
-        section("The answer", [], listing(facts), element("p", "Given at ", clock(entry.at), class_="soft")),
+        lede(f"{sentence(decision)}."),
+        section("The answer", [], listing(facts)),
         section("What each way would have cost", [_DECIDED], *tables, full=True),
         section("Where the time went", [], _stages(entry)),
     ]

@@ -78,8 +78,8 @@ def _frame(entry: FeedEntry, picture: bytes | None) -> Markup:
         image,
         element("p", entry.question or "which label?", class_="question"),
         element("p", entry.text or "(nothing)", class_="answer"),
-        element("p", way, " ", spent, " · ", why, class_="soft"),
-        element("p", entry.source, " · ", clock(entry.at), class_="soft"),
+        element("p", way, " ", spent, class_="soft"),
+        element("p", entry.source, " · ", clock(entry.at), " · ", why, class_="soft"),
     )
 
 

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from edge.agent.http.guard.bodies import Bodies
 from edge.agent.http.guard.tokens import COOKIE, Token
 from edge.agent.http.live.feed import Feed
-from edge.agent.http.live.pages import answer_page, live_page, login_page
+from edge.agent.http.live.pages import answer_page, live_page, login_page, place
 from edge.agent.http.live.parts import parts
 from edge.agent.http.refusals import BUSY, NOT_FOUND, Refused
 from protos.pages.document import policy
@@ -41,6 +41,10 @@ class Viewing:
 
     async def script(self, _: Request) -> Response:
         return Response(_SCRIPT, media_type="text/javascript", headers=_HEADERS)
+
+    async def icon(self, _: Request) -> Response:
+        """There is none, which browsers that ask are told."""
+        return Response(status_code=204)
 
     async def stream(self, _: Request) -> Response:
         """Parts that have changed, as events, at most once a second. Raises Refused."""
@@ -86,13 +90,14 @@ class Viewing:
         self._viewers += 1
         try:
             while True:
+                version = self._feed.version
                 for key, markup in parts(self._feed, frames=self._frames).items():
                     if told.get(key) != markup:
                         told[key] = markup
-                        yield f"event: part\ndata: {json.dumps({'id': key, 'markup': markup})}\n\n"
+                        yield f"event: part\ndata: {json.dumps({'id': place(key), 'markup': markup})}\n\n"
                 await anyio.sleep(_EVERY_SECONDS)
                 with anyio.move_on_after(_ALIVE_SECONDS):
-                    await self._feed.changed()
+                    await self._feed.changed(since=version)
                 yield ": alive\n\n"
         finally:
             self._viewers -= 1

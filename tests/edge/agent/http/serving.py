@@ -22,6 +22,7 @@ from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
+from edge.requests.trace import ignore_text
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from splitter.nano.scenes import picture
@@ -89,8 +90,8 @@ def data_url(data: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
-def asked(url: str, question: str = QUESTION) -> list[dict[str, Any]]:
-    """Messages with one picture and one question."""
+def asked(url: str, question: str = QUESTION) -> Any:
+    """Messages with one picture and one question, which every client types in its own way."""
     parts = [{"type": "text", "text": question}, {"type": "image_url", "image_url": {"url": url}}]
     return [{"role": "user", "content": parts}]
 
@@ -101,7 +102,7 @@ class Never:
     def __init__(self, *words: str) -> None:
         self._words, self.asked, self.cancelled = words, Event(), Event()
 
-    async def answer(self, *_: Any, on_text: Callable[[str], None], **__: Any) -> Answer:
+    async def answer(self, *_: Any, on_text: Callable[[str], None] = ignore_text, **__: Any) -> Answer:
         for word in self._words:
             on_text(word)
         self.asked.set()

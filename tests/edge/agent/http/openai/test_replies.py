@@ -1,5 +1,7 @@
 """What becomes of a stream where the cloud dies, or the caller leaves."""
 
+from typing import Any
+
 import openai
 import pytest
 
@@ -12,17 +14,17 @@ URL = data_url(png(scene()))
 SPLIT = "isthmus/split"
 
 
-def streamed(url: str, **options: object) -> str:
+def streamed(url: str, **options: Any) -> str:
     with (
         openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
-        client.chat.completions.create(model=SPLIT, messages=asked(URL), stream=True, **options) as stream,  # type: ignore[call-overload]
+        client.chat.completions.create(model=SPLIT, messages=asked(URL), stream=True, **options) as stream,
     ):
         return "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
 
 def own_answer(bundle: Bundle) -> str:
     with serving(bundle) as server, openai.OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
-        answer = client.chat.completions.create(model="isthmus/local", messages=asked(URL))  # type: ignore[arg-type]
+        answer = client.chat.completions.create(model="isthmus/local", messages=asked(URL))
         return answer.choices[0].message.content or ""
 
 
@@ -63,7 +65,7 @@ def test_a_caller_that_leaves_takes_its_request_back(bundle: Bundle) -> None:
             openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=0.5, max_retries=0) as client,
             pytest.raises(openai.APITimeoutError),
         ):
-            client.chat.completions.create(model="isthmus/auto", messages=asked(URL))  # type: ignore[arg-type]
+            client.chat.completions.create(model="isthmus/auto", messages=asked(URL))
         server.portal.call(never.cancelled.wait)
 
 
@@ -71,7 +73,7 @@ def test_a_caller_that_leaves_in_mid_stream_takes_its_request_back(bundle: Bundl
     never = Never("a", " red")
     with serving(bundle, never) as server:
         with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
-            stream = client.chat.completions.create(model="isthmus/auto", messages=asked(URL), stream=True)  # type: ignore[call-overload]
+            stream = client.chat.completions.create(model="isthmus/auto", messages=asked(URL), stream=True)
             assert [next(stream).choices[0].delta.content for _ in range(3)] == ["", "a", " red"]
             stream.close()
         server.portal.call(never.cancelled.wait)
