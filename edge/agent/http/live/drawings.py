@@ -15,6 +15,8 @@ _LETTER = 8.4
 _LEAST_SPAN = 60.0  # seconds
 _MINUTES = 180.0  # from so many seconds on, minutes are told
 _LEAST_MS = 0.1
+_OTHER = "diamond"
+_SIGNS = {"disc": "●", "square": "■", "triangle": "▲", "kite": "▼", "diamond": "◆"}
 _SHAPES = {"local": "disc", "split": "square", "upload": "triangle", "cached": "kite"}
 
 
@@ -77,15 +79,14 @@ def _ago(frame: ChartFrame, at: float, now: float) -> float:
 def _mark(entry: FeedEntry, frame: ChartFrame, now: float) -> Markup:
     x, y = _ago(frame, entry.at, now), frame.y.at(max(entry.milliseconds, _LEAST_MS))
     hollow = " hollow" if entry.reused else ""
-    drawn = mark(_SHAPES.get(entry.kind, "diamond"), x, y, r=4.5, class_=f"mark{hollow}")
+    drawn = mark(_SHAPES.get(entry.kind, _OTHER), x, y, r=4.5, class_=f"mark{hollow}")
     told = f"{entry.answer.route}, {format_time(entry.milliseconds)}: {entry.text}"
     return group(drawn, told=told, class_=_style(entry.kind))
 
 
 def _key(kind: str) -> Markup:
-    shape = mark(_SHAPES.get(kind, "diamond"), 8, 8, r=5, class_="mark")
-    drawn = element("svg", shape, viewBox="0 0 16 16", aria_hidden="true", class_=f"sign {_style(kind)}")
-    return element("span", drawn, kind)
+    sign = _SIGNS[_SHAPES.get(kind, _OTHER)]
+    return element("span", element("span", sign, aria_hidden="true", class_=f"pill {_style(kind)}"), kind)
 
 
 def _style(kind: str) -> str:

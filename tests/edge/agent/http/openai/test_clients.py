@@ -58,7 +58,9 @@ def test_a_stream_tells_the_same_answer(client: openai.OpenAI, url: str) -> None
     ) as stream:
         chunks = list(stream)
     *texts, last, usage = chunks
-    assert "".join(chunk.choices[0].delta.content or "" for chunk in texts) == whole.choices[0].message.content
+    assert (
+        "".join(chunk.choices[0].delta.content or "" for chunk in texts) == whole.choices[0].message.content
+    )
     assert last.choices[0].finish_reason == "stop"
     assert told_by(last)["route"] == "local"
     assert not usage.choices
