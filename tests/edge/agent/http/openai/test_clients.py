@@ -1,13 +1,16 @@
 """Clients that know nothing of Isthmus ask the agent: the `openai` package, unchanged, and LangChain."""
 
 import asyncio
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from openai import BaseModel
 
+from edge.agent.config.reading import settings_of
 from edge.testing.scripted_cloud import falls_silent, says
 from edge.testing.scripted_cloud import serving as clouded
 from protos.bundle import Bundle
@@ -139,3 +142,18 @@ def test_langchain_asks_too(running: Running, url: str) -> None:
     whole = model.invoke(asked(url)).content
     assert whole
     assert "".join(chunk.content for chunk in model.stream(asked(url))) == whole
+
+
+def test_the_documented_program_gets_an_answer(
+    running: Running, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[5] / "docs/http.md").read_text()
+    program = text.split("```python\n")[1].split("```")[0].replace("http://127.0.0.1:8080", running.url)
+    exec(compile(program, "docs/http.md", "exec"), {"url": url})
+    assert capsys.readouterr().out.endswith(" local\n")
+
+
+def test_the_documented_settings_are_settings() -> None:
+    text = (Path(__file__).parents[5] / "docs/http.md").read_text()
+    block = text.split("```toml\n")[1].split("```")[0].replace("\n# ", "\n")
+    assert settings_of(tomllib.loads(block)).http
