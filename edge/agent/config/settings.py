@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from edge.agent.http.settings import HttpSettings
 from edge.agent.settings.cloud import CloudSettings
 from edge.agent.settings.quantities import Section
 from edge.agent.settings.rules import RuleSettings, WeightSettings
@@ -21,6 +22,7 @@ class AgentSettings(Section, frozen=True):
     cloud: CloudSettings | None = None
     rules: RuleSettings = RuleSettings()
     weights: WeightSettings = WeightSettings()
+    http: HttpSettings | None = None
     source: Annotated[tuple[AnySource, ...], Meta(max_length=64)] = ()
 
     def check(self) -> None:
@@ -28,3 +30,5 @@ class AgentSettings(Section, frozen=True):
         names = [source.name for source in self.source]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise RequestError(f"source: {twice[0]!r} is the name of two; give each its own")
+        if self.http:
+            self.http.check()

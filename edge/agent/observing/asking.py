@@ -1,5 +1,6 @@
 """Questions of all parts of the agent, answered by one orchestrator."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
+from edge.requests.trace import ignore_text
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 
@@ -26,8 +28,12 @@ class Asking(Protocol):
         weights: Weights,
         generation: pb.Generation,
         labels: tuple[str, ...] = (),
+        on_text: Callable[[str], None] = ignore_text,
+        on_restart: Callable[[str], None] = ignore_text,
     ) -> Answer:
-        """As `Orchestrator.answer`."""
+        """As `Orchestrator.answer`; where the task is cancelled, so is the request. `on_text` and
+        `on_restart` are called in any thread.
+        """
 
 
 class OneByOne:
@@ -45,6 +51,8 @@ class OneByOne:
         weights: Weights,
         generation: pb.Generation,
         labels: tuple[str, ...] = (),
+        on_text: Callable[[str], None] = ignore_text,
+        on_restart: Callable[[str], None] = ignore_text,
     ) -> Answer:
         ask = partial(
             self._orchestrator.answer,
@@ -54,5 +62,7 @@ class OneByOne:
             weights=weights,
             generation=generation,
             labels=labels,
+            on_text=on_text,
+            on_restart=on_restart,
         )
         return await anyio.to_thread.run_sync(ask, limiter=self._limiter)
