@@ -16,7 +16,7 @@ def main() -> None:
     folder = parser.parse_args().output
     folder.mkdir(parents=True, exist_ok=True)
     needs = folder / "requirements.txt"
-    needs.write_text(requirements(_ROOT / "constraints.txt"))
+    needs.write_text(requirements(_ROOT, _ROOT / "constraints.txt"))
     print(f"{device_wheel(_ROOT, folder)}\n{needs}")
 
 

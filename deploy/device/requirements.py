@@ -1,12 +1,14 @@
 """What a device installs beside its wheel: every package by its version, and none that it never imports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from deploy.device.wheel import device_needs, read_project
 
 # What `tokenizers` downloads from a hub with; a device reads the files of its bundle.
 _NEVER_IMPORTED = {"huggingface-hub"}
@@ -17,13 +19,14 @@ _HEAD = """\
 """
 
 
-def requirements(constraints: Path) -> str:
-    """The lines of constraints.txt that a device needs, those of older Pythons among them.
+def requirements(root: Path, constraints: Path) -> str:
+    """The lines of constraints.txt that a device needs of the project at `root`, those of older Pythons among
+    them.
 
     To be run where the `edge` extra is installed. Raises ValueError for a package that constraints.txt does
     not pin.
     """
-    needed = _closure()
+    needed = _closure(device_needs(read_project(root)))
     lines = [line for line in constraints.read_text().splitlines() if line and not line.startswith("#")]
     pinned = {canonicalize_name(line.partition("==")[0]) for line in lines}
     if missing := needed - pinned:
@@ -32,29 +35,27 @@ def requirements(constraints: Path) -> str:
     return _HEAD + "\n".join(kept) + "\n"
 
 
-def _closure() -> set[str]:
-    """Names of all that the `edge` extra needs, on this Python or on the oldest."""
+def _closure(lines: Iterable[str]) -> set[str]:
+    """Names of all that these requirements need, on this Python or on the oldest."""
     found: set[str] = set()
-    todo = list(_needs("isthmus", "edge"))
+    todo = list(_names(lines))
     while todo:
         name = todo.pop()
         if name not in found and name not in _NEVER_IMPORTED:
             found.add(name)
-            todo += _needs(name)
+            todo += _names(_requires(name))
     return found
 
 
-def _needs(name: str, extra: str = "") -> Iterator[str]:
-    for line in _requires(name):
+def _names(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
         need = Requirement(line)
-        if need.marker is None or any(
-            need.marker.evaluate(one | {"extra": extra}) for one in _environments()
-        ):
+        if need.marker is None or any(need.marker.evaluate(one) for one in _environments()):
             yield canonicalize_name(need.name)
 
 
 def _environments() -> list[dict[str, str]]:
-    here = {key: str(value) for key, value in default_environment().items()}
+    here = {"extra": ""} | {key: str(value) for key, value in default_environment().items()}
     return [here, here | _OLDEST]
 
 

@@ -58,11 +58,11 @@ def test_the_same_wheel_is_made_again(tmp_path: Path) -> None:
 
 
 def test_requirements_are_pinned_and_leave_the_hub_out(tmp_path: Path) -> None:
-    lines = requirements(ROOT / "constraints.txt").splitlines()
+    lines = requirements(ROOT, ROOT / "constraints.txt").splitlines()
     names = {line.partition("==")[0] for line in lines if not line.startswith("#")}
     assert {"onnxruntime", "numpy", "tokenizers", "grpcio", "tomli"} <= names
     assert not names & {"huggingface_hub", "torch", "onnx", "fsspec"}
     few = tmp_path / "constraints.txt"
     few.write_text("numpy==2.4.6\n")
     with pytest.raises(ValueError, match=r"does not pin .*onnxruntime"):
-        requirements(few)
+        requirements(ROOT, few)
