@@ -5,9 +5,10 @@ RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 PROTOC := .protoc/bin/python
 PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
+ON_DEVICE := isthmus.py protos edge splitter/commands splitter/planning splitter/storage
 COVERED := protos splitter edge cloud bench deploy
 
-.PHONY: help demo test check lint types format stubs protos coverage fuzz bench attack clean
+.PHONY: help demo test check lint types format stubs protos coverage fuzz bench attack device clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +29,7 @@ lint: $(VENV)/.dev ## what ruff finds
 
 types: $(VENV)/.dev ## what mypy finds
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --python-version 3.10 --follow-imports silent $(ON_DEVICE)
 
 format: $(VENV)/.dev ## lay the code out, and mend what ruff can mend
 	$(VENV)/bin/ruff format .
@@ -51,6 +53,9 @@ bench: $(VENV)/.dev ## every way to answer, timed side by side over loopback
 
 attack: $(VENV)/.dev ## what hostile callers cost an honest device, attack by attack
 	$(RUN) -m isthmus bench attack
+
+device: $(VENV)/.run ## what a device installs: dist/device, a wheel of its own code and the list of what that needs
+	$(RUN) -m deploy.device
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .protoc build dist *.egg-info demo .coverage

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Self
 
 from google.protobuf import json_format
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos import mistaken
@@ -29,6 +29,7 @@ REPORT = "report.json"  # what a split measured
 PICTURE_CUT = "pixels"
 MAX_MANIFEST_BYTES = 16 << 20
 # what no split can tell from a folder of the user's, it does not replace
+_BLOCK = 1 << 20
 _ANEW = "fetch the bundle again, or remove it and split the model again"
 # the parts of a bundle that a copy may lack, and what to do where one is needed
 _HALVES = {
@@ -85,6 +86,18 @@ class Bundle:
             return read_measurements(self.path, self.digest, self.manifest), ""
         except (BundleDamaged, BundleTooOld) as error:
             return assumed(self.digest, self.manifest), str(error)
+
+    @property
+    def device_model(self) -> Self:
+        """The bundle as what answers on the device sees it: itself, or the manifest of a small model of its
+        own, over the same files.
+        """
+        if not self.manifest.local.HasField("own"):
+            return self
+        own = pb.Manifest()
+        own.CopyFrom(self.manifest.local.own)
+        own.files.extend(self.manifest.files)
+        return type(self)(self.path, own, self.digest)
 
     def cut(self, name: str) -> pb.Cut:
         """A published cut by name; raises UnknownName with those that there are."""
@@ -199,8 +212,11 @@ class Bundle:
 
 def file_digest(path: Path) -> str:
     """The hex SHA-256 of a file."""
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def write_manifest(folder: Path, manifest: pb.Manifest) -> str:

@@ -163,7 +163,7 @@ class MeasuredLocal(_message.Message):
     def __init__(self, accuracy: _Optional[float] = ..., prefill_milliseconds: _Optional[float] = ..., token_milliseconds: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ..., calibration: _Optional[_Union[Calibration, _Mapping]] = ...) -> None: ...
 
 class Calibration(_message.Message):
-    __slots__ = ("knots", "count", "auroc", "error", "cut", "codec", "cascades")
+    __slots__ = ("knots", "count", "auroc", "error", "cut", "codec", "cascades", "promised", "unpromised")
     KNOTS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     AUROC_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +171,8 @@ class Calibration(_message.Message):
     CUT_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     CASCADES_FIELD_NUMBER: _ClassVar[int]
+    PROMISED_FIELD_NUMBER: _ClassVar[int]
+    UNPROMISED_FIELD_NUMBER: _ClassVar[int]
     knots: _containers.RepeatedCompositeFieldContainer[Knot]
     count: int
     auroc: float
@@ -178,7 +180,9 @@ class Calibration(_message.Message):
     cut: str
     codec: str
     cascades: _containers.RepeatedCompositeFieldContainer[Cascade]
-    def __init__(self, knots: _Optional[_Iterable[_Union[Knot, _Mapping]]] = ..., count: _Optional[int] = ..., auroc: _Optional[float] = ..., error: _Optional[float] = ..., cut: _Optional[str] = ..., codec: _Optional[str] = ..., cascades: _Optional[_Iterable[_Union[Cascade, _Mapping]]] = ...) -> None: ...
+    promised: Cascade
+    unpromised: str
+    def __init__(self, knots: _Optional[_Iterable[_Union[Knot, _Mapping]]] = ..., count: _Optional[int] = ..., auroc: _Optional[float] = ..., error: _Optional[float] = ..., cut: _Optional[str] = ..., codec: _Optional[str] = ..., cascades: _Optional[_Iterable[_Union[Cascade, _Mapping]]] = ..., promised: _Optional[_Union[Cascade, _Mapping]] = ..., unpromised: _Optional[str] = ...) -> None: ...
 
 class Knot(_message.Message):
     __slots__ = ("raw", "agreement", "low", "high", "count")
@@ -195,7 +199,7 @@ class Knot(_message.Message):
     def __init__(self, raw: _Optional[float] = ..., agreement: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Cascade(_message.Message):
-    __slots__ = ("escalated", "threshold", "accuracy", "accuracy_low", "accuracy_high", "loss_error", "identical", "kept", "kept_low")
+    __slots__ = ("escalated", "threshold", "accuracy", "accuracy_low", "accuracy_high", "loss_error", "identical", "kept", "kept_low", "agreement")
     ESCALATED_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +209,7 @@ class Cascade(_message.Message):
     IDENTICAL_FIELD_NUMBER: _ClassVar[int]
     KEPT_FIELD_NUMBER: _ClassVar[int]
     KEPT_LOW_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
     escalated: float
     threshold: float
     accuracy: float
@@ -214,7 +219,8 @@ class Cascade(_message.Message):
     identical: float
     kept: float
     kept_low: float
-    def __init__(self, escalated: _Optional[float] = ..., threshold: _Optional[float] = ..., accuracy: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ..., kept: _Optional[float] = ..., kept_low: _Optional[float] = ...) -> None: ...
+    agreement: float
+    def __init__(self, escalated: _Optional[float] = ..., threshold: _Optional[float] = ..., accuracy: _Optional[float] = ..., accuracy_low: _Optional[float] = ..., accuracy_high: _Optional[float] = ..., loss_error: _Optional[float] = ..., identical: _Optional[float] = ..., kept: _Optional[float] = ..., kept_low: _Optional[float] = ..., agreement: _Optional[float] = ...) -> None: ...
 
 class CloudCost(_message.Message):
     __slots__ = ("vision_milliseconds", "prefill_milliseconds", "token_milliseconds")
@@ -423,20 +429,22 @@ class CodedTensor(_message.Message):
     def __init__(self, codes: _Optional[_Union[TensorSpec, _Mapping]] = ..., max_bytes: _Optional[int] = ...) -> None: ...
 
 class Local(_message.Message):
-    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "max_tokens", "precision")
+    __slots__ = ("decoder", "embeddings", "tokenizer", "past_shape", "max_tokens", "precision", "own")
     DECODER_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
     PAST_SHAPE_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
     decoder: str
     embeddings: str
     tokenizer: str
     past_shape: _containers.RepeatedScalarFieldContainer[int]
     max_tokens: int
     precision: Precision
-    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., max_tokens: _Optional[int] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
+    own: Manifest
+    def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., max_tokens: _Optional[int] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ..., own: _Optional[_Union[Manifest, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_question_bytes", "max_prompt_tokens", "max_new_tokens", "max_picture_bytes", "max_picture_pixels")

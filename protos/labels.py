@@ -5,10 +5,10 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 from zipfile import BadZipFile
 
 import numpy as np
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos.arrays import Floats

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
+
+from typing_extensions import Self
 
 from protos.bundle import REPORT, Bundle
 from protos.errors import BundleDamaged

@@ -11,13 +11,13 @@ from protos import codec
 from protos.bundle import BUILT_IN, FORMAT, file_digest
 from protos.config import cache_folder
 from splitter.evaluate.subjects import picture_files
+from splitter.local_choice import SMALL_LOCAL, WHOLE_LOCAL, LocalChoice
 from splitter.nano import SMALL, WEIGHTS
 from splitter.quantize.quant_format import QuantFormat
 from splitter.storage.digests import Digests
 from splitter.storage.hub import name_of
 
 _PACKAGES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
-WHOLE_LOCAL, SMALL_LOCAL = "whole", "small"  # which language model answers on the device
 BEST_CUTS = ("auto",)  # instead of names: those that are the best somewhere, found by trying
 _ROOT = Path(__file__).resolve().parents[1]
 _ONLY_PRINTING = {"commands", "planning"}
@@ -28,10 +28,10 @@ class Options:
     """What the user of `isthmus split` chose. `cuts` empty: at thirds of the layers. `calibration` None: the
     built-in scenes.
 
-    `with_local`: the device can answer alone, by the `local` language model: the model's own, or the small
-    one that the built-in model brings. `measure`: what losses are measured in, one of
-    splitter/evaluate/measures.py, or by the size of the language model. `quant_format`: the head's, given up
-    for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as
+    `with_local`: the device can answer alone, by the `local` model. `agree`: the share of its answers that
+    are to agree with the cloud's, for a cascade that promises it. `measure`: what losses are measured in, one
+    of splitter/evaluate/measures.py, or by the size of the language model. `quant_format`: the head's, given
+    up for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as
     splitter/quantize/loss.py has it. `codecs`: the kinds that every cut gets, of protos/codec/__init__.py;
     training all that are learned may take `budget_minutes`. `labels` and `template` are for dual encoders:
     the labels that the bundle brings, and what stands around each, `{label}`.
@@ -52,7 +52,8 @@ class Options:
     template: str = ""
     codecs: tuple[str, ...] = ("fitted", "int8-zstd", "fp16-zstd")
     budget_minutes: float = 10.0
-    local: str = WHOLE_LOCAL
+    local: LocalChoice = WHOLE_LOCAL
+    agree: float | None = None
 
     def __post_init__(self) -> None:
         for name in self.codecs or ("",):
@@ -78,7 +79,7 @@ def recipe(options: Options, advance: Callable[[int, int], None] = lambda *_: No
         "model": model_name(options),
         "checkpoint": _digests(options.checkpoint, advance),
         "calibration": _listing(options.calibration),
-        "local": file_digest(SMALL) if options.local == SMALL_LOCAL else options.local,
+        "local": _local(options.local, advance),
     }
     text = json.dumps(
         {"options": described, "versions": versions(), "format": FORMAT, "code": _code()}, sort_keys=True
@@ -107,6 +108,14 @@ def _digests(folder: Path, advance: Callable[[int, int], None]) -> dict[str, str
 
     digests = Digests(cache_folder() / "digests.json", read)
     return {path.name: digests.of(path) for path in files}
+
+
+def _local(local: LocalChoice, advance: Callable[[int, int], None]) -> dict[str, object]:
+    """By what its files hold, wherever they lie."""
+    if local == SMALL_LOCAL:
+        return {"kind": local.kind, "weights": file_digest(SMALL)}
+    files = _digests(local.checkpoint, advance) if local.checkpoint else None
+    return {"kind": local.kind, "layers": local.layers, "checkpoint": files}
 
 
 def _listing(folder: Path | None) -> list[list[str | int]] | None:

@@ -11,11 +11,12 @@ from splitter.stages.cloud_costs import cloud_costs
 from splitter.stages.fit import fit
 from splitter.stages.gate import export, gate
 from splitter.stages.load import check_options, load
-from splitter.stages.losses import answer_warnings, noise_notes
+from splitter.stages.losses import answer_warnings, noise_notes, promise_notes
 from splitter.stages.measure import measure
 from splitter.stages.quantise import quantise
 from splitter.stages.request_gate import request_gate
 from splitter.stages.run import Run, Say, StepProgress
+from splitter.stages.small_model import small_model
 from splitter.stages.smooth import smoothed
 from splitter.stages.write import write, write_figures, write_report
 from splitter.storage.disk_space import check_disk_space, raising_disk_full
@@ -62,6 +63,7 @@ def _split(run: Run, checkpoint: Checkpoint, output: Path, cooked: str) -> Bundl
     _check_disk(run, checkpoint, output)
     reference, evaluation = load(run, checkpoint)
     request_gate(run, checkpoint, reference, evaluation)
+    small = small_model(run, evaluation)
     plan = choose_cuts(run, checkpoint, reference, evaluation)
     tower = smoothed(run, evaluation, export(run, reference))
     identity = gate(run, reference, evaluation, plan, tower)
@@ -69,12 +71,13 @@ def _split(run: Run, checkpoint: Checkpoint, output: Path, cooked: str) -> Bundl
     del tower  # what follows needs the room
     codings = fit(run, reference, evaluation, plan, head.pieces)
     staging = run.parts.staging()
-    manifest = write(run, checkpoint, reference, evaluation, plan, head, codings, staging)
+    manifest = write(run, checkpoint, reference, evaluation, plan, head, codings, small, staging)
     measured = measure(run, reference, evaluation, plan, head.pieces, manifest, staging)
     warnings = [
         *head.warnings,
         *run.tell(answer_warnings(measured.figures)),
         *run.tell(noise_notes(measured.figures)),
+        *run.tell(promise_notes(measured.figures)),
     ]
     costs = cloud_costs(run, reference, evaluation, plan.cuts)
     run.advance("reading the bundle", 0, 1)

@@ -51,9 +51,12 @@ def imports() -> dict[str, set[str]]:
 
 
 def room(module: str) -> str:
-    """The folder below the package that a module stands in; at a package's top it is a room by itself."""
+    """The folder below the package that a module stands in, one deeper for the agent; at a package's top it
+    is a room by itself.
+    """
     parts = modules()[module].relative_to(ROOT).parts
-    return module if len(parts) == 2 else ".".join(parts[:2])
+    deep = 3 if parts[:2] == ("edge", "agent") else 2
+    return module if len(parts) == 2 else ".".join(parts[:deep])
 
 
 def rooms() -> dict[str, set[str]]:

@@ -48,12 +48,12 @@ class ParsedPage(HTMLParser):
         return [attributes[name] for _, attributes in self.elements for name in names if name in attributes]
 
 
-def checked(markup: str) -> ParsedPage:
-    """The page, after all is held that must hold of every one."""
+def checked(markup: str, *, served: bool = False) -> ParsedPage:
+    """The page, after all is held that must hold of every one; `served`: by a server of its own."""
     page = ParsedPage(markup)
     _check_head(page, markup)
     _check_names(page)
-    _check_that_nothing_is_foreign(page, markup)
+    _check_that_nothing_is_foreign(page, markup, served=served)
     for table in markup.split("<table>")[1:]:
         assert table.startswith("<caption>")
     assert all(head.get("scope") in {"col", "row"} for head in page.all("th"))
@@ -94,11 +94,12 @@ def _check_names(page: ParsedPage) -> None:
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def _check_that_nothing_is_foreign(page: ParsedPage, markup: str) -> None:
+def _check_that_nothing_is_foreign(page: ParsedPage, markup: str, *, served: bool) -> None:
     links = page.values("src", "href", "srcset", "action", "data")
-    assert all(link.startswith(("data:image/png;", "#", "./")) for link in links)
+    own = (("/",) if served else ()) + ("data:image/png;", "#", "./")
+    assert all(link.startswith(own) and not link.startswith("//") for link in links)
     assert all(part.startswith("#") for part in markup.split("url(")[1:])
     assert "@import" not in markup
-    assert not page.all("script")
+    assert page.all("script") == ([{"src": "/live.js", "defer": ""}] if served else [])
     assert not page.values("style")
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]

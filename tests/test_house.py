@@ -3,9 +3,11 @@
 import subprocess
 import sys
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
+from deploy.device.wheel import DEVICE_PLACES
 from tests.house import PACKAGES, ROOT, circle, imported, imports, modules, rooms, type_names
 
 MAY_IMPORT = {
@@ -61,7 +63,16 @@ def test_the_contract_needs_numpy_protobuf_and_zstandard_only() -> None:
     contract = [path for path in files if path.parent.name != "terminal"]  # which speaks with people
     names = {name.split(".")[0] for path in contract for name in imported(path)}
     foreign = names - set(sys.stdlib_module_names) - {"protos"}
-    assert foreign <= {"numpy", "google", "zstandard", "numba"}, "and numba, where there is one"
+    assert foreign <= {"numpy", "google", "zstandard", "typing_extensions", "numba"}, (
+        "and numba, where there is one"
+    )
+
+
+def test_what_a_device_runs_is_python_3_10() -> None:
+    vermin = Path(sys.executable).with_name("vermin")
+    arguments = ["--target=3.10-", "--no-tips", "--violations", *DEVICE_PLACES]
+    found = subprocess.run([vermin, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert not found.returncode, found.stdout
 
 
 def test_no_module_is_called_utils() -> None:

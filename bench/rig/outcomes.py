@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 AUTO, REMOTE, FALLBACK = "auto", "auto-remote", "split-or-local"
+CASCADE = "cascade@"
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 
 
@@ -38,6 +39,21 @@ class Outcome:
     stages: Mapping[str, float] = field(default_factory=dict)
     after_kill: bool = False
     verdicts: Mapping[str, str] = field(default_factory=dict)
+    decided: str = ""  # the arm
+    sure: float | None = None  # the probability that the device's own answer is the whole model's
+    escalated: bool = False  # the cloud was asked because that was not sure enough
+
+    @property
+    def way(self) -> str:
+        """The arm that was decided where the device answers first, else the route."""
+        return self.decided if self.decided.startswith(CASCADE) and not self.note else self.route
+
+    @property
+    def told(self) -> str:
+        """How sure the device was where that counted; empty where it did not."""
+        if not self.way.startswith(CASCADE) or self.sure is None:
+            return ""
+        return f"{self.sure:.0%} sure{', so the cloud' if self.escalated else ''}"
 
     @property
     def right(self) -> bool:

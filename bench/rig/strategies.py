@@ -111,4 +111,7 @@ def _outcome(asked: VisualQuestion, strategy: str, answer: Answer, milliseconds:
         milliseconds,
         stages,
         verdicts=verdicts(answer.decision) if strategy in (AUTO, REMOTE) else {},
+        decided=answer.decision.arm.name,
+        sure=answer.confidence,
+        escalated=answer.escalated,
     )

@@ -29,7 +29,7 @@ class Moment:
     @property
     def way(self) -> str:
         """How it was answered."""
-        return self.outcome.route or NO_ANSWER
+        return self.outcome.way or NO_ANSWER
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _rivals(outcome: Outcome) -> list[tuple[str, str]]:
     for arm, verdict in outcome.verdicts.items():
         if not verdict.startswith(_RULED_OUT):
             best.setdefault(_kind(arm), (arm, verdict))
-    return [rival for kind, rival in best.items() if kind != _kind(outcome.route)]
+    return [rival for kind, rival in best.items() if kind != _kind(outcome.way)]
 
 
 def _kind(arm: str) -> str:

@@ -44,7 +44,20 @@ def left_free(record: Record) -> str:
     routes = [o.route for o in outcomes if not o.failure]
     ways = ", ".join(f"{routes.count(route)} by {route}" for route in dict.fromkeys(routes)) or "none"
     counts = f"{len(routes)} of {len(outcomes)} questions, {sum(o.right for o in outcomes)} of them rightly"
-    return f"Left free to answer on the device as well, it answered {counts}: {ways}."
+    return f"Left free to answer on the device as well, it answered {counts}: {ways}.{_escalated(record)}"
+
+
+def _escalated(record: Record) -> str:
+    """Of how many questions on each link the device was not sure enough; empty where it never answered
+    first.
+    """
+    up = [run for run in record.links if not run.killed]
+    own = {run.name: [o for o in run.outcomes if o.strategy == AUTO and o.decided] for run in up}
+    first = {name: [o for o in asked if o.told] for name, asked in own.items()}
+    if not any(first.values()):
+        return ""
+    counts = (f"{sum(o.escalated for o in asked)} of {len(asked)} on the {n}" for n, asked in own.items())
+    return f" Not sure of its own answer, it asked the cloud for {', '.join(counts)}."
 
 
 def lost(record: Record) -> str:

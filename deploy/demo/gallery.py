@@ -57,7 +57,8 @@ def _cell(outcomes: Sequence[Outcome], asked: VisualQuestion, strategy: str) -> 
     for o in outcomes:
         if o.asked.name == asked.name and o.strategy == strategy:
             said = f": {o.answer}" if o.verdict == "wrong" else ""
-            way = (" ", breakable(o.route), f", {format_time(o.milliseconds)}") if o.route else ()
+            sure = f" ({o.told})" if o.told else ""
+            way = (" ", breakable(o.route), f"{sure}, {format_time(o.milliseconds)}") if o.route else ()
             parts += [
                 element("span", o.verdict, class_=f"verdict {o.verdict}"),
                 said,

@@ -64,6 +64,7 @@ _GLANCE = [
 ]
 _DECIDED = [
     "Questions in a row that were answered in the same way are one line, over all links in their order.",
+    "cascade@10%: the device answered, the cloud where it was not sure; each request has how sure it was.",
     "Why: what became of the way before; for the first line, how far the best of each other kind was behind.",
 ]
 _COSTS = [
@@ -136,8 +137,8 @@ def _requests(run: LinkRun) -> Markup:
 
 
 def _request(o: Outcome) -> Sequence[str]:
-    note = element("span", o.note, class_="soft")
-    route = join((breakable(o.route), " ", note)) if o.note else breakable(o.route)
+    note = element("span", o.note or o.told, class_="soft")
+    route = join((breakable(o.route), " ", note)) if o.note or o.told else breakable(o.route)
     verdict = element("span", o.verdict, class_=f"verdict {o.verdict}")
     sizes = (f"{o.bytes_up:,}", f"{o.asked.jpeg_bytes:,}", format_time(o.milliseconds))
     return o.asked.question, o.strategy, o.failure or o.answer, verdict, route, *sizes, stages(o)

@@ -48,13 +48,18 @@ def _requests(record: Record, width: int) -> Table:
 def _request(o: Outcome) -> list[str]:
     question = o.asked.question if o.strategy == AUTO else ""  # asked once, answered twice
     label = f"[{_COLOURS[o.verdict]}]{o.verdict}[/]" + ("" if o.failure else f": {escape(o.answer)}")
-    texts = [escape(question), o.strategy, label, escape(o.route.removesuffix("/int8-zstd"))]
+    texts = [escape(question), o.strategy, label, _way(o)]
     sizes = ["" if o.failure else str(o.bytes_up), str(o.asked.jpeg_bytes)]
     return [
         *texts,
         *sizes,
         *(f"{ms:.0f}" if ms else "" for ms in (o.device, o.network, o.cloud, o.milliseconds)),
     ]
+
+
+def _way(o: Outcome) -> str:
+    route = escape(o.route.removesuffix("/int8-zstd"))
+    return f"{route} [dim]({o.told})[/]" if o.told else route
 
 
 def _setting(record: Record) -> Table:

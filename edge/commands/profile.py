@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge import config
-from edge.commands import explain_log
+from edge.commands import agent, explain_log
 from edge.costs.measure import measure
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from protos.costs.profile import COMMAND, DeviceProfile
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(command)
     command.set_defaults(run=run)
     explain_log.add_command(commands)
+    agent.add_commands(commands)
 
 
 def run(options: argparse.Namespace) -> None:

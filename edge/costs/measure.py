@@ -14,14 +14,17 @@ import numpy as np
 from edge.models.head import Head, HeadOutput
 from edge.models.local_model import LocalModel, available
 from edge.models.providers import AUTO, CPU
+from edge.models.small_vision import SmallVision
 from edge.models.text_tower import TextTower, has_tower
 from edge.pictures.preprocess import Pixels, Preprocessor
 from edge.pictures.resampling import Picture
 from edge.upload.feature_encoders import FeatureEncoders
 from edge.upload.picture_encoder import encode_picture, encodes
+from protos.arrays import Floats
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.measurements import coding_of
+from protos.pictures.tiles import Grid
 from protos.pictures.upload_formats import Coding
 
 Progress = Callable[[float], None]  # told the part of the work that is done, 0 to 1
@@ -67,6 +70,8 @@ class _Rounds:
             if available(bundle) and not bundle.manifest.HasField("matching")
             else None
         )
+        own = bundle.manifest.local.HasField("own")
+        self._small_vision = SmallVision(bundle.device_model, threads, provider) if own else None
         self._encoders = FeatureEncoders(bundle, threads)
         self._picture = _picture()
         self.times: _Times = defaultdict(list)
@@ -79,7 +84,9 @@ class _Rounds:
             reached = self._reach(pixels[:1], cut.name, reached)
         if self._tower:
             self._read(self._tower)
-        if self._local and reached:
+        if self._local and self._small_vision:
+            self._answer_small(self._local, self._small_vision)
+        elif self._local and reached:
             self._answer(self._local, reached)
 
     def profile(self) -> DeviceProfile:
@@ -96,6 +103,7 @@ class _Rounds:
             threads=self._threads,
             digest=self._bundle.digest,
             pixels_ms=medians[_PIXELS],
+            own_vision=self._small_vision is not None,
         )
 
     def _prepare(self) -> Pixels:
@@ -129,8 +137,15 @@ class _Rounds:
     def _answer(self, local: LocalModel, reached: HeadOutput) -> None:
         grid = self._preprocessor.grid(self._preprocessor.resize(self._picture))
         (image_tokens,) = (np.tile(tensor[0], (grid.tiles, 1)) for tensor in reached.boundary.values())
-        embeds = local.embed(local.prompts.build("what is in the picture?", grid), image_tokens)
+        self._write(local, image_tokens, grid, time.perf_counter())
+
+    def _answer_small(self, local: LocalModel, vision: SmallVision) -> None:
         started = time.perf_counter()
+        image_tokens, grid = vision.see(self._picture)
+        self._write(local, image_tokens, grid, started)
+
+    def _write(self, local: LocalModel, image_tokens: Floats, grid: Grid, started: float) -> None:
+        embeds = local.embed(local.prompts.build("what is in the picture?", grid), image_tokens)
         logits, past = local.step(embeds)
         self._note(_PREFILL, started)
         started = time.perf_counter()

@@ -9,7 +9,8 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+
+from typing_extensions import Self
 
 from edge.decision_log.record import FORMAT, Record
 from protos.errors import RequestError

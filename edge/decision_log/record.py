@@ -4,8 +4,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any, Self
+from datetime import datetime, timezone
+from typing import Any
+
+from typing_extensions import Self
 
 from edge.policy.decision import Predicted, Weights
 from edge.requests.answer import Answer
@@ -94,7 +96,7 @@ def record_of(
     open_to = [p for p in decision.arms if p.allowed and p.arm.name != decision.arm.name]
     others = sorted(open_to, key=lambda p: p.score)[:_RUNNERS_UP]
     return Record(
-        at=datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds"),
+        at=datetime.fromtimestamp(wall, timezone.utc).isoformat(timespec="milliseconds"),
         bundle=bundle,
         chosen=Way.of(decision.chosen),
         others=tuple(map(Way.of, others)),

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from protos.errors import RequestError, TooLarge
@@ -55,7 +55,7 @@ class ByteCount:
             self._keep(self._days(None), self._day(), -size, None)
 
     def _day(self) -> str:
-        return datetime.fromtimestamp(self._wall(), UTC).date().isoformat()
+        return datetime.fromtimestamp(self._wall(), timezone.utc).date().isoformat()
 
     def _days(self, limit: int | None) -> _Days:
         try:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import grpc
+from typing_extensions import Self
 
 from edge.link.connection import Connection
 from protos import inference_pb2 as pb

@@ -19,10 +19,11 @@ says that a + b x >= t: its likelihood is 1 / (1 + e^r), r = ln(t / (a + b x)) i
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from protos.costs.estimates import LinkStates
 

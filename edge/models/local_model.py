@@ -1,4 +1,4 @@
-"""The whole model on the device: image tokens and a question in, text out, in onnxruntime with a KV cache."""
+"""A language model on the device: image tokens and a question in, text out, in onnxruntime."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -34,6 +34,7 @@ class LocalModel:
                 f"bundle {bundle.path} cannot answer on the device; split it again with --with-local, or "
                 "give a cloud"
             )
+        bundle = bundle.device_model
         manifest = bundle.manifest
         self._spec, self._prompt, self._limits = manifest.local, manifest.prompt, manifest.limits
         self._decoder = runtime.session(

@@ -44,7 +44,8 @@ def _resample_columns(picture: Picture, count: int, kind: int) -> Picture:
     if picture.shape[1] == count:
         return picture
     columns = cv2.transpose(picture).reshape(picture.shape[1], picture.shape[0], 3)
-    return _resample_rows(columns, count, kind).transpose(1, 0, 2)
+    resampled: Picture = _resample_rows(columns, count, kind).transpose(1, 0, 2)
+    return resampled
 
 
 def _resample_rows(picture: Picture, count: int, kind: int) -> Picture:

@@ -233,7 +233,10 @@ def _no_route(rules: Rules, judged: Sequence[Predicted], link: LinkEstimate | No
         reasons["the bundle has no local model (isthmus split --with-local)"].append(LOCAL)
     asked = "no way to answer" if rules.route == AUTO else f"route {rules.route!r} impossible"
     listed = "; ".join(f"{_few(names)}: {why}" for why, names in reasons.items())
-    return NoRoute(f"the rules leave {asked}; relax one: {listed}", reasons=dict(reasons))
+    retry = link.retry_seconds if link and not link.up else None  # None: waiting does not help
+    return NoRoute(
+        f"the rules leave {asked}; relax one: {listed}", reasons=dict(reasons), retry_seconds=retry
+    )
 
 
 def _few(names: list[str]) -> str:

@@ -3,7 +3,9 @@
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol
+
+from typing_extensions import Self
 
 from edge.power import sources
 from protos.costs.power import Power

@@ -21,7 +21,7 @@ from protos.errors import RequestError
 from protos.labels import Labels
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing_extensions import Unpack
 
 MAX_REQUESTS = 64
 _Result = TypeVar("_Result")

@@ -13,6 +13,7 @@ from edge.costs.device_times import PIXELS, PREFILL, TOKEN
 from edge.models.dual_encoder import LocalDualEncoder
 from edge.models.head import Head, HeadOutput
 from edge.models.local_model import LocalModel, available
+from edge.models.small_vision import SmallVision
 from edge.pictures.preprocess import Preprocessor
 from edge.pictures.resampling import Picture
 from edge.requests.question import Prepared, Question
@@ -32,6 +33,7 @@ from protos.limits import (
     check_no_question,
     check_question,
 )
+from protos.pictures.tiles import Grid
 from protos.pictures.upload_formats import Coding
 from protos.text.confidence import AnswerConfidence, probability
 
@@ -57,7 +59,7 @@ class LocalAnswer:
 
     tokens: int
     milliseconds: Mapping[str, float]
-    head: HeadOutput
+    head: HeadOutput | None  # None where a model with a vision part of its own answered first
     parts: Mapping[str, float]
     scores: Sequence[pb.Score] = ()
     text: str = ""
@@ -86,6 +88,7 @@ class Device:
     ) -> None:
         self._bundle, self._threads, self._clock, self._provider = bundle, threads, clock, provider
         self._has_local = available(bundle)
+        self._own = bundle.manifest.local.own if bundle.manifest.local.HasField("own") else None
         self.compares = bundle.manifest.HasField("matching")  # with labels, instead of answering questions
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
         self._encoders = FeatureEncoders(bundle, threads)
@@ -103,12 +106,19 @@ class Device:
         return LocalModel(self._bundle, self._threads, self._provider)
 
     @cached_property
+    def _small_vision(self) -> SmallVision:
+        return SmallVision(self._bundle.device_model, self._threads, self._provider)
+
+    @cached_property
     def _dual_encoder(self) -> LocalDualEncoder:
         return LocalDualEncoder(self._bundle, self._threads, self._provider)
 
     def load(self, *, remote: bool) -> None:
         """Load the head, the local model if any, and for a cloud the codecs. Raises BundleDamaged."""
-        self._head.load(self._last_cut)
+        if remote or not self._own:
+            self._head.load(self._last_cut)
+        if self._own:
+            self._small_vision.load()
         if remote:
             self._encoders.load()
             self._frame_coder.warm()
@@ -193,6 +203,9 @@ class Device:
             return self._dual_encoder.unavailable_reason(question.labels, question.label_embeddings)
         if not self._has_local:
             return "the local model is not on this device"
+        if self._own and question.bytes > self._own.limits.max_question_bytes:
+            most = self._own.limits.max_question_bytes
+            return f"the question has {question.bytes} bytes, the device's model reads {most}"
         sampled = question.generation.temperature > 0
         return "local answers are greedy, a temperature was asked for" if sampled else ""
 
@@ -214,6 +227,8 @@ class Device:
         self, question: Question, prepared: Prepared, after: HeadOutput | None, emit: Callable[[str], None]
     ) -> LocalAnswer:
         """Answer here, from where the head has come to; `emit` gets the text in pieces."""
+        if self._own:
+            return self._answer_small(question, after, emit)
         begun = self._clock()
         head, parts = self.run_head(prepared, self._last_cut, after)
         (image_tokens,) = head.boundary.values()
@@ -221,13 +236,31 @@ class Device:
         if self.compares:
             answer = self._compare(question, image_tokens[0, 0], emit)
         else:
-            answer = self._generate(question, prepared, np.concatenate(image_tokens), emit)
-        parts |= _generation_parts(answer, prepared)
+            answer = self._generate(question, prepared.grid, np.concatenate(image_tokens), emit)
+        return self._local_answer(answer, prepared.grid, taken, head, parts)
+
+    def _answer_small(
+        self, question: Question, after: HeadOutput | None, emit: Callable[[str], None]
+    ) -> LocalAnswer:
+        """By a model with a vision part of its own, which counts as part of its prefill."""
+        begun = self._clock()
+        image_tokens, grid = self._small_vision.see(question.picture)
+        answer = self._generate(question, grid, image_tokens, emit, begun)
+        return self._local_answer(answer, grid, {"head": 0.0}, after, {})
+
+    def _local_answer(
+        self,
+        answer: _Written,
+        grid: Grid,
+        taken: Mapping[str, float],
+        head: HeadOutput | None,
+        parts: Mapping[str, float],
+    ) -> LocalAnswer:
         return LocalAnswer(
             answer.tokens,
             {**taken, **answer.milliseconds},
             head,
-            parts,
+            {**parts, **_generation_parts(answer, grid)},
             answer.scores,
             answer.text,
             answer.confidence,
@@ -243,12 +276,18 @@ class Device:
         return probability(local.calibration.knots, confidence)
 
     def _generate(
-        self, question: Question, prepared: Prepared, image_tokens: Floats, emit: Callable[[str], None]
+        self,
+        question: Question,
+        grid: Grid,
+        image_tokens: Floats,
+        emit: Callable[[str], None],
+        begun: float | None = None,
     ) -> _Written:
+        """`begun`: when the work for the first token did, if not now."""
         milliseconds: dict[str, float] = {}
-        limit, pieces, begun = question.generation.max_tokens, list[str](), self._clock()
+        limit, pieces, begun = question.generation.max_tokens, list[str](), begun or self._clock()
         sure = AnswerConfidence()
-        for text in self._local.answer(image_tokens, question.text, limit, prepared.grid, sure):
+        for text in self._local.answer(image_tokens, question.text, limit, grid, sure):
             stage = "generate" if pieces else "first_token"
             milliseconds[stage] = milliseconds.get(stage, 0.0) + self._since(begun)
             emit(text)
@@ -287,10 +326,10 @@ class Device:
         return (self._clock() - begun) * 1000
 
 
-def _generation_parts(written: _Written, prepared: Prepared) -> dict[str, float]:
+def _generation_parts(written: _Written, grid: Grid) -> dict[str, float]:
     """What the local model took by the profile's parts: its prompt is that of one tile, or is not told."""
     parts = {}
-    if prepared.grid.tiles == 1 and "generate" in written.milliseconds:
+    if grid.tiles == 1 and "generate" in written.milliseconds:
         parts[PREFILL] = written.milliseconds["first_token"]
     if written.tokens > 1:
         parts[TOKEN] = written.milliseconds["generate"] / (written.tokens - 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from edge.models.head import Head
 from edge.models.text_tower import TextTower, has_tower
 from edge.pictures.files import read_picture
 from edge.pictures.preprocess import Preprocessor
+from edge.pictures.resampling import Picture
 from protos import inference_pb2 as pb
 from protos.arrays import Floats
 from protos.bundle import Bundle
@@ -74,22 +76,42 @@ def embed_text(
     bundle: Bundle, text: str, client: CloudClient | None, threads: int = 1, provider: str = ""
 ) -> Floats:
     """A text's embedding (width) of length 1: by the device's own text tower, or by the cloud."""
-    manifest = bundle.manifest
-    if not manifest.HasField("matching"):
-        raise RequestError(
-            f"{manifest.model} answers questions and has no embeddings to search by; use a CLIP or SigLIP "
-            "bundle"
-        )
-    check_texts([text], manifest.matching)
-    if has_tower(bundle):
-        return np.asarray(TextTower(bundle, threads, provider).embed([text])[0], np.float32)
-    if client is None:
-        raise NoRoute(
-            f"bundle {bundle.path} has no text tower for the device; split it --with-local, or give "
-            "--cloud HOST:PORT"
-        )
-    reply = client.embed(pb.EmbedRequest(bundle=bundle.digest, texts=pb.Texts(texts=[text])), _CLOUD_SECONDS)
-    return _checked(reply, manifest.matching.width)
+    return TextEncoder(bundle, client, threads, provider).embed(text)
+
+
+class TextEncoder:
+    """Texts to embeddings: by the device's own text tower, loaded when first needed, or by the cloud."""
+
+    def __init__(
+        self, bundle: Bundle, client: CloudClient | None, threads: int = 1, provider: str = ""
+    ) -> None:
+        self._bundle, self._client = bundle, client
+        self._threads, self._provider = threads, provider
+
+    def embed(self, text: str) -> Floats:
+        """A text's embedding (width) of length 1. Raises RequestError, PromptError, NoRoute, or what the
+        client raises.
+        """
+        manifest = self._bundle.manifest
+        if not manifest.HasField("matching"):
+            raise RequestError(
+                f"{manifest.model} answers questions and has no embeddings to search by; use a CLIP or "
+                "SigLIP bundle"
+            )
+        check_texts([text], manifest.matching)
+        if has_tower(self._bundle):
+            return np.asarray(self._tower.embed([text])[0], np.float32)
+        if self._client is None:
+            raise NoRoute(
+                f"bundle {self._bundle.path} has no text tower for the device; split it --with-local, or "
+                "give --cloud HOST:PORT"
+            )
+        request = pb.EmbedRequest(bundle=self._bundle.digest, texts=pb.Texts(texts=[text]))
+        return _checked(self._client.embed(request, _CLOUD_SECONDS), manifest.matching.width)
+
+    @cached_property
+    def _tower(self) -> TextTower:
+        return TextTower(self._bundle, self._threads, self._provider)
 
 
 class PhotoEncoder:
@@ -102,7 +124,11 @@ class PhotoEncoder:
 
     def embed(self, path: Path) -> Floats:
         """A photo's embedding (width) of length 1. Raises PictureError."""
-        pixels = self._preprocessor.pixels(self._preprocessor.resize(read_picture(path)))
+        return self.embed_picture(read_picture(path))
+
+    def embed_picture(self, picture: Picture) -> Floats:
+        """The embedding (width) of length 1 of a picture RGB (h, w, 3)."""
+        pixels = self._preprocessor.pixels(self._preprocessor.resize(picture))
         (embedding,) = self._head.run(pixels, self._last).boundary.values()
         return unit(np.asarray(embedding[0, 0], np.float32))
 

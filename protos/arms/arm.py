@@ -3,7 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self, TypedDict
+from typing import ClassVar, Protocol, TypedDict
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos.arrays import Floats

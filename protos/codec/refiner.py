@@ -4,10 +4,10 @@ rounding did.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from protos.arrays import Floats
 

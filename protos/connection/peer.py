@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+
+from typing_extensions import Self
 
 from protos.connection.address import is_loopback, split_address
 from protos.errors import RequestError

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle
@@ -36,6 +38,8 @@ class DeviceProfile:
     digest: str  # of the bundle
     measured: bool = True  # False: a guess from the machine that split
     pixels_ms: float = 0.0  # the resized picture to the first piece's input, a tile
+    # the model that answers locally has a vision part of its own, whose time is in `prefill_ms`
+    own_vision: bool = False
     doubt: float = 0.0  # standard deviation of these times, as a part of each
 
     @classmethod
@@ -63,6 +67,7 @@ class DeviceProfile:
             digest=measured.bundle,
             measured=False,
             pixels_ms=_GUESSED_PIXELS_MS,
+            own_vision=manifest.local.HasField("own"),
         )
 
     def head_ms(self, cut: str | None) -> float:
@@ -71,9 +76,15 @@ class DeviceProfile:
         reached = names if cut is None else names[: names.index(cut) + 1]
         return self.pixels_ms + math.fsum(self.pieces[name] for name in reached)
 
+    @property
+    def local_head_ms(self) -> float:
+        """Of the head, what a local answer needs a tile: all of it, or nothing."""
+        return 0.0 if self.own_vision else self.head_ms(None)
+
     def answer_ms(self, tiles: float, after: str | None, tokens: float) -> float:
         """A local answer to a picture in so many tiles; `after`: the cut that the head has come to."""
-        head = self.head_ms(None) - (self.head_ms(after) if after else 0.0)
+        spared = self.head_ms(after) if after and not self.own_vision else 0.0
+        head = self.local_head_ms - spared
         return tiles * head + self.prefill_ms + tokens * self.token_ms
 
     @classmethod

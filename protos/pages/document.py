@@ -21,16 +21,18 @@ class Page:
     parts: Iterable[str]
 
 
-def document(page: Page, navigation: Markup) -> str:
-    """The whole page."""
+def document(page: Page, navigation: Markup, script: str | None = None) -> str:
+    """The whole page; `script`: where one that is served has its own, which may speak with its server."""
+    scripts = [] if script is None else [element("script", src=script, defer="")]
     parts = [
         element("meta", charset="utf-8"),
-        _meta("http-equiv", "Content-Security-Policy", policy()),
+        _meta("http-equiv", "Content-Security-Policy", policy(served=script is not None)),
         page_mark(page.kind),
         _meta("name", "viewport", "width=device-width, initial-scale=1"),
         _meta("name", "color-scheme", "light dark"),
         element("title", f"{page.heading} · Isthmus"),
         element("style", STYLE),
+        *scripts,
     ]
     main = element("main", element("h1", page.heading), *page.parts)
     body = element("body", element("header", navigation), main)
@@ -43,12 +45,14 @@ def page_mark(kind: str) -> Markup:
     return _meta("name", MARK, kind)
 
 
-def policy() -> str:
-    """The content security policy: the page's own style, drawings within it, and nothing else."""
+def policy(*, served: bool = False) -> str:
+    """The content security policy: the page's own style, drawings within it, and nothing else. One that is
+    `served` has scripts, pictures and forms of its own server besides.
+    """
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode("ascii")
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    own = "script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'"
+    rest = own if served else "img-src data:; form-action 'none'"
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; {rest}"
 
 
 def section(heading: str, notes: Iterable[str], *body: str, full: bool = False) -> Markup:

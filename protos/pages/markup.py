@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-_VOID = {"br", "img", "meta", "wbr"}
+_VOID = {"br", "img", "input", "meta", "wbr"}
 
 
 class Markup(str):

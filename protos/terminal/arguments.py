@@ -84,6 +84,19 @@ def percent(text: str) -> float:
     return _with_unit(units.percent, text)
 
 
+def share(least: str, most: str) -> Callable[[str], float]:
+    """A share with its sign, within bounds, as a part of 1."""
+    lower, upper = units.percent(least), units.percent(most)
+
+    def read(text: str) -> float:
+        found = percent(text)
+        if not lower <= found <= upper:
+            raise ArgumentTypeError(f"{text!r} is not between {least} and {most}")
+        return found / 100
+
+    return read
+
+
 def celsius(text: str) -> float:
     """Degrees, with their unit."""
     return _with_unit(units.celsius, text)

@@ -1,7 +1,7 @@
 """A bundle's prompt written out, the same on the device, in the cloud and in the splitter."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Protocol
 
 from protos import bundle_pb2 as pb
@@ -32,7 +32,7 @@ class Tokenizer(Protocol):
 
 def here_and_now() -> datetime:
     """The date and time where this machine stands."""
-    return datetime.now(UTC).astimezone()
+    return datetime.now(timezone.utc).astimezone()
 
 
 class PromptBuilder:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf import json_format
@@ -145,16 +146,16 @@ def print_bundle(bundle: Bundle, *, as_json: bool) -> None:
         f"{bundle.path}: {manifest.model} ({manifest.family}), digest {bundle.digest[:12]}, edge {edge:,} "
         f"bytes, cloud {cloud:,} bytes"
     )
-    if manifest.HasField("matching"):
-        console.print(_labels(manifest.matching), highlight=False, markup=False)
+    for line in _answering(bundle):
+        console.print(line, highlight=False, markup=False)
     for table in head_tables(manifest, facts):
         console.print(table)
     accuracy = _accuracy(bundle.measurements)
     console.print(_cuts(bundle, accuracy))
     if not bundle.unmeasured:
         console.print(_rivals(bundle.measurements, accuracy))
-        for table in cascade_tables(bundle.measurements):
-            console.print(table)
+        for part in cascade_tables(bundle.measurements):
+            console.print(part)
     for problem in filter(None, (bundle.unmeasured, *problems)):
         console.print(problem, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if leakage := leakage_table(bundle):
@@ -173,6 +174,17 @@ def _labels(matching: pb.Matching) -> str:
         f"chooses among labels, each read as {matching.template!r}; its own: "
         f"{own}{f' and {more} more' if more > 0 else ''}"
     )
+
+
+def _answering(bundle: Bundle) -> Iterator[str]:
+    """Which other model answers on the device, and what a dual encoder chooses among."""
+    if bundle.manifest.HasField("matching"):
+        yield _labels(bundle.manifest.matching)
+    if not bundle.manifest.local.HasField("own"):
+        return
+    own, files = bundle.manifest.local.own, bundle.manifest.files
+    size = sum(entry.size for entry in files if entry.path.startswith("edge/local/"))
+    yield f"the device answers with {own.model} ({own.family}), which sees pictures itself: {size:,} bytes"
 
 
 def _report(bundle: Bundle) -> tuple[Report | None, list[str]]:

@@ -1,16 +1,44 @@
 """How sure the device's own answers are: what a confidence means, and what asking the cloud gains."""
 
+from collections.abc import Iterator
+
 from rich.table import Table
+from rich.text import Text
 
 from protos import bundle_pb2 as pb
 from protos.measurements import accuracy_word
 from protos.terminal.units import format_accuracy
 
+_MOST = 0.9  # of the way, which is what a line tells
 
-def cascade_tables(measured: pb.Measurements) -> list[Table]:
+
+def cascade_tables(measured: pb.Measurements) -> list[Table | Text]:
     """Nothing where the split measured no confidence."""
     found = measured.local.calibration
-    return [_cascades(measured), _knots(found)] if found.cascades else []
+    if not found.cascades:
+        return []
+    return [_cascades(measured), *map(Text, cascade_lines(measured)), _knots(found)]
+
+
+def cascade_lines(measured: pb.Measurements) -> Iterator[str]:
+    """How few questions the cloud need be asked, and what is promised of those that it is not."""
+    found = measured.local.calibration
+    here, there = found.cascades[0].accuracy, measured.accuracy
+    near = [one for one in found.cascades if one.accuracy - here >= _MOST * (there - here)]
+    of = f"AUROC {found.auroc:.2f}, n = {found.count}"
+    if there <= here:
+        yield f"the device alone scores as much as the whole model ({of})"
+    elif near:
+        yield (
+            f"{near[0].escalated:.0%} of the questions to the cloud go {_MOST:.0%} of the way from the "
+            f"device's {here:.1f}% to the whole model's {there:.1f}% ({of})"
+        )
+    if found.HasField("promised"):
+        one, share = found.promised, 100 * found.promised.agreement
+        yield (
+            f"cascade@agree-{share:g}%: {one.escalated:.0%} to the cloud; of the others at least {share:g}% "
+            "are the whole model's answers, with 95% confidence"
+        )
 
 
 def _cascades(measured: pb.Measurements) -> Table:

@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     train.set_defaults(run=_train)
     small = commands.add_parser(
-        "train-small", help="train the small decoder for devices, behind the weights that ship"
+        "train-small",
+        help="train the small decoder for devices, behind the weights that ship; resumable",
     )
     small.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="the weights")
     small.add_argument("--threads", type=whole(), default=2, help="cores to use (default: %(default)s)")

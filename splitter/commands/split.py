@@ -6,15 +6,16 @@ from pathlib import Path
 
 from protos.bundle import BUILT_IN, Bundle
 from protos.labels import named_labels
-from protos.terminal.arguments import seconds, whole
+from protos.terminal.arguments import seconds, share, whole
 from protos.terminal.options import add_json
 from protos.terminal.progress import Progress, progress
 from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
 from splitter.evaluate.subjects import check_calibration
+from splitter.local_choice import LocalChoice
 from splitter.nano import WEIGHTS
-from splitter.recipe import SMALL_LOCAL, WHOLE_LOCAL, Options
+from splitter.recipe import Options
 from splitter.storage.hub import find, on_hub
 
 _EPILOG = """\
@@ -46,6 +47,17 @@ of the calibration pictures, parts of them in other colours and several in one; 
 what pictures unlike those show: give it hundreds. int8-zstd and fp16-zstd are what a cut costs without
 either.
 
+--local gives the device a smaller model than the cloud's: it answers at once, and the cloud is asked where
+it is not sure (`cascade@30%`; `isthmus bundle show` has the curve). SMALL may be any family that answers
+on a device, with a vision part, picture size and vocabulary of its own. `layers=N` keeps the first N-1
+layers of the model's own decoder and the last: untrained for it, few layers answer badly, and the curve
+says so; `int4` has all of them in four bits.
+
+--agree 95% is a promise about the answers that the device gives without asking: one cascade,
+`cascade@agree-95%`, in place of those by share, whose threshold holds it (learn then test, on held-out
+pictures). It needs some: 104 pictures at least for 95%, 528 for 99%, and more where the model is wrong more
+often. `ask --route cascade` insists on it.
+
 A split that is interrupted goes on where it stopped when it is run again: finished steps lie beside the
 bundle, in a folder for each recipe (BUNDLE.RECIPE.parts), until it is whole. A bundle that is there already
 is reused. Nothing is replaced or removed that Isthmus did not make.
@@ -53,6 +65,8 @@ is reused. Nothing is replaced or removed that Isthmus did not make.
 examples:
   isthmus split -o bundle --with-local
   isthmus split -o bundle --local small
+  isthmus split ~/SmolVLM -o bundle --local ~/SmolVLM-256M --calibration ~/photos
+  isthmus split ~/SmolVLM -o bundle --local int4 --agree 95% --calibration ~/photos
   isthmus split ~/SmolVLM -o bundle --cuts vision.4,vision.8 --calibration ~/photos
   isthmus split ~/SmolVLM -o bundle --cuts auto --calibration ~/photos
   isthmus split -o bundle --codec fitted,learned --budget 20min
@@ -85,10 +99,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--local",
-        choices=(WHOLE_LOCAL, SMALL_LOCAL),
+        metavar="MODEL",
         help=(
-            "give the device this language model: the model's own (as --with-local does), or the small one "
-            "of `nano`, which is faster, wrong more often, and asks the cloud where it is not sure"
+            "give the device this model to answer with: another checkpoint (folder or hub id), `int4` or "
+            "`layers=N` of its own language model, `small` (of nano), or `whole` (as --with-local does)"
+        ),
+    )
+    parser.add_argument(
+        "--agree",
+        type=share("50%", "99.9%"),
+        metavar="SHARE",
+        help=(
+            "promise that at least this share (95%%) of the answers that the device gives itself is the "
+            "whole model's, word for word, with 95%% confidence: a cascade that escalates no more than needed"
         ),
     )
     _add_measuring(parser)
@@ -161,7 +184,8 @@ def chosen_options(options: argparse.Namespace) -> Options:
         cuts=() if options.cuts == "thirds" else tuple(name.strip() for name in options.cuts.split(",")),
         calibration=options.calibration,
         with_local=options.with_local or options.local is not None,
-        local=options.local or WHOLE_LOCAL,
+        agree=options.agree,
+        local=LocalChoice.parse(options.local or "whole"),
         report_pictures=options.report_pictures,
         threads=options.threads,
         measure=options.measure,

@@ -4,7 +4,7 @@ table.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -32,18 +32,19 @@ def write_local(
     folder: Path,
     prompts: Iterable[Tensor] = (),
     quant_format: QuantFormat | None = None,
+    layers: int | None = None,
 ) -> pb.Local:
     """Write decoder.onnx and embeddings.npy into a folder; returns the manifest's entry, paths relative to
     it.
 
     `prompts`: embeddings (1, t, width) of some, with image tokens, on which its channels are evened out. The
     decoder has the head's precision, but for static quantisation: what it writes calibrates no decoder, so
-    its INT8 is dynamic.
+    its INT8 is dynamic. `layers`: so many of its layers, the last among them; None: all.
     """
-    causal = _checked(family, model)
-    decoder, graph = causal.decoder(model), _Decoder(causal, model)
+    causal = check_decoder(family, model)
+    decoder, graph = causal.decoder(model), _Decoder(causal, model, layers)
     config = decoder.config
-    shape = (config.num_hidden_layers, 2, 1, config.num_key_value_heads, 3, graph.head_width)
+    shape = (len(graph.layers), 2, 1, config.num_key_value_heads, 3, graph.head_width)
     arguments = (torch.zeros(1, 5, config.hidden_size), torch.zeros(shape))
     length, past = torch.export.Dim("length", min=1, max=4096), torch.export.Dim("past", min=0, max=4096)
     exported = export(
@@ -67,12 +68,15 @@ def write_local(
     )
 
 
-def _checked(family: Family, model: PreTrainedModel) -> Causal:
+def check_decoder(family: Family, model: PreTrainedModel) -> Causal:
+    """The family, if the language model of its model can be written. Raises CheckpointError where not; no
+    weights are needed to tell.
+    """
     if not isinstance(family, Causal) or family.decoder(model).config.model_type not in _TYPES:
         known = ", ".join(sorted(_TYPES))
         raise CheckpointError(
             f"the language model of a {family.name} cannot answer on the device yet ({known} decoders "
-            "can); leave out --with-local"
+            "can); leave out --with-local, or give another checkpoint: --local SMALL"
         )
     return family
 
@@ -82,7 +86,10 @@ class _Decoder(nn.Module):
     length, width).
     """
 
-    def __init__(self, family: Causal, model: PreTrainedModel) -> None:
+    def __init__(self, family: Causal, model: PreTrainedModel, layers: int | None = None) -> None:
+        """`layers`: the first ones and the last, so many in all. The last is what the model's head reads,
+        so those before it can be spared best (Gromov et al., 2024).
+        """
         super().__init__()
         self._family, self.model = family, model
         self.decoder = family.decoder(model)
@@ -90,6 +97,8 @@ class _Decoder(nn.Module):
         self.head_width = (
             getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         )
+        every = list[Any](cast(nn.ModuleList, self.decoder.layers))
+        self.layers = every if layers is None else [*every[: layers - 1], every[-1]]
         self._groups = config.num_attention_heads // config.num_key_value_heads
 
     def forward(self, embeds: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,8 +111,7 @@ class _Decoder(nn.Module):
         bias = torch.where(allowed, 0.0, -1e9)
         rotary = self.decoder.rotary_emb(embeds, positions)
         hidden, present = embeds, []
-        layers: Any = self.decoder.layers
-        for index, layer in enumerate(layers):
+        for index, layer in enumerate(self.layers):
             mixed, cache = self._attend(layer, hidden, past[index], rotary, bias)
             hidden = hidden + mixed
             hidden = hidden + layer.mlp(layer.post_attention_layernorm(hidden))

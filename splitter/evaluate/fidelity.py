@@ -11,6 +11,11 @@ exp(-KL) is the geometric mean of q / p over tokens drawn from p: what is left, 
 probability that the whole model gives to what it says. It is 100 for the whole model alone, and the first
 points are hundredths of a nat a token, which is how perplexity and likelihood count. The distributions are
 the model's own, before what generation_config.json does to them.
+
+A small model with a vocabulary of its own has no distribution over the whole model's tokens. Of it the same
+ratio is taken of whole answers, which any vocabulary can write: log p(answer) - log q(answer), for each token
+of the whole model, in place of the mean over p that KL is. An answer that is likelier under q counts as
+nothing lost.
 """
 
 from collections.abc import Callable, Sequence
@@ -136,6 +141,17 @@ class Fidelity:
                 sums.append(float(apart[row, : len(one.forced)].sum()))
                 identical.append(self._repeats(one, arm[row, : len(one.forced)]))
         return Compared(self.answered, sums, identical)
+
+    @torch.inference_mode()
+    def surprisals(self) -> list[float]:
+        """Nats of each answer under the whole model itself: -log of its probability."""
+        found = list[float]()
+        for number, rows in enumerate(self._batches):
+            told = self._distributions(number, rows)
+            for row, one in enumerate(rows):
+                steps = torch.arange(len(one.forced))
+                found.append(-float(told[row, steps, torch.tensor(one.forced)].double().sum()))
+        return found
 
     @cached_property
     def _batches(self) -> list[list[Answered]]:

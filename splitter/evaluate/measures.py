@@ -53,6 +53,16 @@ class ForcedDecoder(Protocol):
         """Its logits (len(answer), vocabulary) along an answer."""
 
 
+class ForeignModel(Protocol):
+    """A model of other words and with other eyes beside the whole one. Pictures are named by their places."""
+
+    def answer(self, picture: int, question: str) -> tuple[str, float]:
+        """Its greedy answer, and the raw confidence in it."""
+
+    def surprisal(self, picture: int, question: str, text: str, *, ended: bool) -> float:
+        """Nats by which an answer surprises it."""
+
+
 class Outcomes(Protocol[Given_contra]):
     """What became of each answer, so that answers of two arms can be mixed."""
 
@@ -75,6 +85,9 @@ class Answers(Outcomes[Outcome], Protocol[Outcome]):
 
     def each_of_decoder(self, decoder: ForcedDecoder, tokens: Tensor) -> tuple[list[Outcome], list[float]]:
         """Of another decoder; and its raw confidence in each."""
+
+    def each_of_model(self, model: ForeignModel) -> tuple[list[Outcome], list[float]]:
+        """The same of another model, whose next tokens cannot be compared with the whole model's."""
 
 
 class ExactMatch:
@@ -115,6 +128,10 @@ class ExactMatch:
         written = [decoder.answer(tokens[tiles[i]], asked.text, grids[i]) for i, asked in self._questions]
         return [text for text, _ in written], [confidence for _, confidence in written]
 
+    def each_of_model(self, model: ForeignModel) -> tuple[list[str], list[float]]:
+        written = [model.answer(i, asked.text) for i, asked in self._questions]
+        return [text for text, _ in written], [confidence for _, confidence in written]
+
     def agreeing(self, outcomes: Sequence[str]) -> list[bool]:
         return [one == other for one, other in zip(outcomes, self._expected, strict=True)]
 
@@ -148,6 +165,19 @@ class AnswerFidelity(Fidelity):
 
         written = [decoder.answer(tokens[tiles[r.picture]], r.question, r.grid) for r in self.answered]
         return self.compared_forced(forced).each, [confidence for _, confidence in written]
+
+    def each_of_model(self, model: ForeignModel) -> tuple[list[tuple[float, bool]], list[float]]:
+        """An answer's divergence is how much more it surprises that model than the whole one, which gave it;
+        at least nothing: see fidelity.py.
+        """
+        written = [model.answer(r.picture, r.question) for r in self.answered]
+        decode = self._reference.prompting.decode
+        outcomes = []
+        for row, own, (text, _) in zip(self.answered, self.surprisals(), written, strict=True):
+            said, ended = decode(row.spoken), len(row.forced) > len(row.spoken)
+            other = model.surprisal(row.picture, row.question, said, ended=ended)
+            outcomes.append((max(0.0, other - own), text == said))
+        return outcomes, [confidence for _, confidence in written]
 
     def agreeing(self, outcomes: Sequence[tuple[float, bool]]) -> list[bool]:
         return [identical for _, identical in outcomes]

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of

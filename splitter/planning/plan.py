@@ -70,6 +70,7 @@ class Plan:
     measure: str = ""  # what accuracies are of
     count: int = 0  # of what every accuracy was taken over; 0 where that is not told
     pictures: int = 0  # that those are about
+    measured: pb.Measurements | None = None  # that it was made of
 
     def option(self, name: str) -> Option:
         """An option by its name. Raises StopIteration if there is none."""
@@ -109,6 +110,7 @@ def plan(
         measure=measured.measure,
         count=measured.count,
         pictures=measured.pictures,
+        measured=measured,
     )
 
 

@@ -22,6 +22,7 @@ def to_int4(model: onnx.ModelProto) -> onnx.ModelProto:
     copied.CopyFrom(model)
     del copied.graph.value_info[:]  # the exporter's shapes of folded constants are stale
     quantizer = _quantizer()(copied, block_size=_BLOCK, is_symmetric=False, accuracy_level=_INT8_PRODUCTS)
+    quantizer.model.replace_gemm_with_matmul()  # a decoder's head is one, and the largest product of all
     quantizer.process()
     quantised: onnx.ModelProto = quantizer.model.model
     store_convolutions(quantised)

@@ -22,11 +22,11 @@ from splitter.families.loading import Checkpoint, load_processor
 from splitter.families.prompt import prompt_of, tokenizer_of
 from splitter.memory import trim_memory
 from splitter.nano import WEIGHTS
-from splitter.recipe import BEST_CUTS, SMALL_LOCAL, Options, model_name
+from splitter.recipe import BEST_CUTS, Options, model_name
+from splitter.stages.check_local import MAX_LANGUAGE_BYTES, check_agree, check_local
 from splitter.stages.run import Run
 
 AUTO = "auto"
-_MAX_LANGUAGE_BYTES = 2 << 30
 _MAX_TILE_BYTES = 400 << 20  # of pixels in memory at once; each published cut takes about as much again
 
 
@@ -38,12 +38,21 @@ def load(run: Run, checkpoint: Checkpoint) -> tuple[Reference, EvaluationSet]:
     """
     with_language = needs_language(checkpoint, run.options)
     preprocessor = preprocessor_of(checkpoint)
-    reference = Reference(
+    reference = reference_of(run, checkpoint, preprocessor, with_language=with_language)
+    evaluation = read_evaluation_set(run.options, preprocessor)
+    check_agree(run.options, len(evaluation.subject.pictures))
+    return reference, evaluation
+
+
+def reference_of(
+    run: Run, checkpoint: Checkpoint, preprocessor: Preprocessor, *, with_language: bool
+) -> Reference:
+    """A checkpoint's model, which is read when it is first asked for."""
+    return Reference(
         checkpoint.family,
         lambda: _read(run, checkpoint, preprocessor.processor, with_language=with_language),
         with_language=with_language,
     )
-    return reference, read_evaluation_set(run.options, preprocessor)
 
 
 def check_options(checkpoint: Checkpoint, options: Options) -> None:
@@ -52,11 +61,9 @@ def check_options(checkpoint: Checkpoint, options: Options) -> None:
     """
     check_cuts(checkpoint, options.cuts)
     _check_labels(checkpoint.family, options)
-    if options.local == SMALL_LOCAL and options.checkpoint != WEIGHTS:
-        raise CheckpointError(
-            "only the built-in model brings a small language model for the device; leave out --local small"
-        )
     needs_language(checkpoint, options)
+    if options.with_local:
+        check_local(checkpoint, options)
     if options.calibration or options.checkpoint != WEIGHTS:
         subjects.check_calibration(options.calibration)
 
@@ -78,7 +85,7 @@ def needs_language(checkpoint: Checkpoint, options: Options) -> bool:
             f"the language model of a {checkpoint.family.name} cannot be left out yet; leave out "
             "--measure features"
         )
-    small = checkpoint.language_bytes <= _MAX_LANGUAGE_BYTES
+    small = checkpoint.language_bytes <= MAX_LANGUAGE_BYTES
     loaded = options.measure == ANSWERS or (options.measure == AUTO and small)
     if options.with_local and not loaded:
         size = f"{checkpoint.language_bytes / 1e9:.1f} GB"

@@ -39,6 +39,12 @@ def answer_warnings(measured: pb.Measurements) -> Iterator[str]:
             )
 
 
+def promise_notes(measured: pb.Measurements) -> Iterator[str]:
+    """A line where an agreement was asked for that cannot be promised."""
+    if why := measured.local.calibration.unpromised:
+        yield f"warning: {why} (--report-pictures; of a folder a fourth is measured on)"
+
+
 def noise_notes(measured: pb.Measurements) -> Iterator[str]:
     """A line where so few pictures do not tell a loss of a point from noise, and how many would.
 

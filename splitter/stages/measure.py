@@ -21,6 +21,7 @@ from protos.pictures.upload_formats import Coding
 from splitter.codecs.arrays import Tensors
 from splitter.codecs.coder import Coder
 from splitter.decoders.onnx_decoder import OnnxDecoder
+from splitter.decoders.onnx_small_model import OnnxSmallModel
 from splitter.decoders.text_tower import TextTower
 from splitter.evaluate import uploads
 from splitter.evaluate.escalation import calibration
@@ -266,24 +267,51 @@ def _decoder_row(
     last: Tensors,
     figures: pb.Measurements,
 ) -> Row:
-    """Every question by the quantised head and decoder, one at a time, as the device does it."""
-    taken, (values,) = figures.local, last.values()
-    tokens = torch.from_numpy(values)
-    prompting = exam.reference.generative().prompting
-    decoder = OnnxDecoder(manifest.local, staging, run.options.threads, prompting)
-    asked, grids, tiles = exam.evaluation.subject.questions, exam.evaluation.grids, exam.evaluation.spans
-    here, raw = exam.found("local-answers", lambda: measure.each_of_decoder(decoder, tokens))
+    """Every question by what answers on the device, one at a time, as the device does it."""
+    taken = figures.local
+    if manifest.local.HasField("own"):
+        here, raw = _of_small_model(exam, measure, run, manifest.local.own, staging, taken)
+    else:
+        here, raw = _of_decoder(exam, measure, run, manifest.local, staging, last, taken)
     row = exam.row("local", 0, lambda: measure.scored(here))
-    taken.prefill_milliseconds, taken.token_milliseconds = decoder.milliseconds(
-        tokens[tiles[0]], asked[0][1].text, grids[0]
-    )
     if cut := _best_codec(manifest, figures):
         (codec,) = cut.codecs
         _, received = _received(exam, Coder.open(codec, staging, run.options.threads), last)
         there = exam.found("escalated-answers", lambda: measure.each(exam.entered(cut.name, received)))
-        taken.calibration.CopyFrom(calibration(measure, here, there, raw))
+        taken.calibration.CopyFrom(calibration(measure, here, there, raw, run.options.agree))
         taken.calibration.cut, taken.calibration.codec = cut.name, codec.name
     return _note(row, taken)
+
+
+def _of_decoder(
+    exam: _Exam,
+    measure: Answers[Any],
+    run: Run,
+    local: pb.Local,
+    staging: Path,
+    last: Tensors,
+    taken: pb.MeasuredLocal,
+) -> tuple[list[Any], list[float]]:
+    """By the quantised head and a decoder behind it; fills in what that takes."""
+    (values,) = last.values()
+    tokens, evaluation = torch.from_numpy(values), exam.evaluation
+    decoder = OnnxDecoder(local, staging, run.options.threads, exam.reference.generative().prompting)
+    here, raw = exam.found("local-answers", lambda: measure.each_of_decoder(decoder, tokens))
+    taken.prefill_milliseconds, taken.token_milliseconds = decoder.milliseconds(
+        tokens[evaluation.spans[0]], evaluation.subject.questions[0][1].text, evaluation.grids[0]
+    )
+    return here, raw
+
+
+def _of_small_model(
+    exam: _Exam, measure: Answers[Any], run: Run, own: pb.Manifest, staging: Path, taken: pb.MeasuredLocal
+) -> tuple[list[Any], list[float]]:
+    """By a model with a vision part of its own; fills in what that takes, its vision part included."""
+    subject = exam.evaluation.subject
+    model = OnnxSmallModel(own, staging, run.options.threads, subject.pictures)
+    here, raw = exam.found("local-answers", lambda: measure.each_of_model(model))
+    taken.prefill_milliseconds, taken.token_milliseconds = model.milliseconds(0, subject.questions[0][1].text)
+    return here, raw
 
 
 def _best_codec(manifest: pb.Manifest, figures: pb.Measurements) -> pb.Cut | None:

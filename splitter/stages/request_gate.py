@@ -22,8 +22,8 @@ from splitter.families import Matching
 from splitter.families.files.checkpoint import reading
 from splitter.families.files.generation import not_obeyed
 from splitter.families.loading import Checkpoint
+from splitter.stages.limits import token_limits
 from splitter.stages.run import Run
-from splitter.stages.write import token_limits
 
 _PICTURES = 3
 _ANSWER_TOKENS = 24

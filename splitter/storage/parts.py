@@ -13,6 +13,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,13 @@ class Parts:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         return place
+
+    def apart(self, name: str) -> "Parts":
+        """A folder within for the steps of another model that is part of the same bundle."""
+        apart = copy(self)
+        apart.folder = self.folder / name
+        apart.folder.mkdir(exist_ok=True)
+        return apart
 
     def remove(self) -> None:
         """Throw everything away; the bundle is whole."""

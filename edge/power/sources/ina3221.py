@@ -9,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
-from typing import Self
+
+from typing_extensions import Self
 
 from edge.power.meter import EnergyMeter
 from edge.power.readings import read_number, read_word

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import process_time
-from typing import Self
+
+from typing_extensions import Self
 
 from edge.power.meter import EnergyMeter
 from protos.costs.power import MODEL

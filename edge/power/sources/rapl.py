@@ -7,7 +7,8 @@ Many kernels let root alone read it.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+
+from typing_extensions import Self
 
 from edge.power.meter import EnergyMeter
 from edge.power.readings import read_number, read_word

@@ -1,7 +1,8 @@
 """The cloud still keeps this frame: only the question travels."""
 
 from collections.abc import Iterator
-from typing import Self
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip

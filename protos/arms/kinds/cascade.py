@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
@@ -18,7 +19,8 @@ SHARES = (0.1, 0.3, 0.5)  # of the held-out questions: what the cloud is asked, 
 class CascadeArm(Arm):
     """A threshold of the split's calibration, named by the share of questions that the cloud gets: those
     whose raw confidence (protos/text/confidence.py) is below it. The head has come to the last cut for the
-    local answer, so that features of it cost no more than the coder.
+    local answer, so that features of it cost no more than the coder; unless a small model answers that sees
+    the picture itself.
 
     A local answer is a cascade that asks nothing, a split at the last cut one that asks everything (Chen et
     al., 2023, FrugalGPT, of language models).
@@ -28,6 +30,9 @@ class CascadeArm(Arm):
 
     escalated: float = 0.0  # share of the held-out questions, from 0 to 1
     threshold: float = 0.0
+    agreement: float = (
+        0.0  # the share of the device's answers that agree with the whole model's; 0: none is promised
+    )
 
     @classmethod
     def offered(
@@ -40,11 +45,19 @@ class CascadeArm(Arm):
         size = measured.cuts[cut].codecs[codec].mean_bytes
         for one in _offered(measured):
             known = qualities(one, measured)
-            yield cls(cut, codec, size, **known, escalated=one.escalated, threshold=one.threshold)
+            yield cls(
+                cut,
+                codec,
+                size,
+                **known,
+                escalated=one.escalated,
+                threshold=one.threshold,
+                agreement=one.agreement,
+            )
 
     @property
     def name(self) -> str:
-        return f"{self.kind}@{_percent(self.escalated)}"
+        return f"{self.kind}@{_place(self.escalated, self.agreement)}"
 
     @property
     def payload(self) -> str:
@@ -54,11 +67,13 @@ class CascadeArm(Arm):
         return confidence >= self.threshold
 
     def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
+        # behind a small model with a vision part of its own, only what is escalated needs the head
+        head = device.head_ms(self.cut) if device.own_vision else 0.0
         return Cost(
-            head=workload.tiles * device.head_ms(None),
+            head=workload.tiles * device.local_head_ms,
             local=device.prefill_ms + workload.tokens * device.token_ms,
             asked=self.escalated,
-            encode=workload.tiles * device.encode_ms.get(f"{self.cut}/{self.coding}", 0.0),
+            encode=workload.tiles * (head + device.encode_ms.get(f"{self.cut}/{self.coding}", 0.0)),
             queue=cloud.queue_ms,
             entry=workload.size * cloud.entry_ms.get(self.cut, 0.0),
             generate=cloud_generate(cloud, workload),
@@ -76,11 +91,15 @@ class CascadeArm(Arm):
     @classmethod
     def check_place(cls, place: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:
         del manifest
-        check_name("cascade", place, [_percent(one.escalated) for one in _offered(measured)])
+        check_name("cascade", place, [_place(one.escalated, one.agreement) for one in _offered(measured)])
 
 
 def _offered(measured: pb.Measurements) -> list[pb.Cascade]:
-    """Of each share the threshold that comes nearest, but none twice, and none that asks nothing or all."""
+    """The one that promises what was asked for, or of each share the threshold that comes nearest; but none
+    twice, and none that asks nothing or all.
+    """
+    if measured.local.calibration.HasField("promised"):
+        return [measured.local.calibration.promised]
     cascades = [one for one in measured.local.calibration.cascades if 0 < one.escalated < 1]
     nearest = [_nearest(cascades, share) for share in SHARES if cascades]
     return list({_percent(one.escalated): one for one in nearest}.values())
@@ -88,6 +107,10 @@ def _offered(measured: pb.Measurements) -> list[pb.Cascade]:
 
 def _nearest(cascades: list[pb.Cascade], share: float) -> pb.Cascade:
     return min(cascades, key=lambda one: abs(one.escalated - share))
+
+
+def _place(share: float, agreement: float) -> str:
+    return f"agree-{100 * agreement:g}%" if agreement else _percent(share)
 
 
 def _percent(share: float) -> str:

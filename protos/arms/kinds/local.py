@@ -1,7 +1,8 @@
 """The device answers alone."""
 
 from collections.abc import Iterator
-from typing import Self
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
@@ -32,7 +33,7 @@ class LocalArm(Arm):
     def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
         del cloud
         generate = device.prefill_ms + workload.tokens * device.token_ms
-        return Cost(head=workload.tiles * device.head_ms(None), generate=generate)
+        return Cost(head=workload.tiles * device.local_head_ms, generate=generate)
 
     def forbidden(self, situation: Situation) -> str:
         if not situation.rules.allow_local:

@@ -1,7 +1,8 @@
 """The device runs the head to a cut and sends the features, encoded."""
 
 from collections.abc import Iterator
-from typing import Self
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip

@@ -1,7 +1,8 @@
 """The device sends the picture as a file, at the model's own size or smaller: the rival of every split."""
 
 from collections.abc import Iterator
-from typing import Self
+
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip

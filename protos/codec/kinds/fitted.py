@@ -1,9 +1,9 @@
 """The fitted codec: neighbours grouped, mean removed, a linear transform, one step, static entropy tables."""
 
 from collections.abc import Mapping
-from typing import Self
 
 import numpy as np
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos.arrays import Floats

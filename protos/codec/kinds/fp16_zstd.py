@@ -1,10 +1,10 @@
 """The boundary as FP16, then zstd: what a cut costs before anything is lost. Every report's reference."""
 
 from collections.abc import Mapping
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos.arrays import Floats

@@ -1,9 +1,9 @@
 """Every number of the boundary as INT8, then zstd: the plain codec."""
 
 from collections.abc import Mapping
-from typing import Self
 
 import numpy as np
+from typing_extensions import Self
 
 from protos import bundle_pb2 as pb
 from protos.arrays import Floats

@@ -14,8 +14,9 @@ _SIZE = rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})"
 _BITS = re.compile(rb"P([14])" + _SPACE + _SIZE + rb"[ \t-\r]")
 _VALUES = re.compile(rb"P([2356])" + _SPACE + _SIZE + _SPACE + rb"(\d{1,5})[ \t-\r]")
 _COMMENT = re.compile(rb"#[^\r\n]*[\r\n]?")
-# of at most 9 digits each, which 32 bits hold; possessive, so that no text takes longer than its length
-_DIGITS = re.compile(rb"(?:\d{0,9}[ \t-\r])*+\d{0,9}")
+# of at most 9 digits each, which 32 bits hold; what the lookahead found is not given back, as a possessive
+# quantifier has it from Python 3.11 on, so that no text takes longer than its length
+_DIGITS = re.compile(rb"(?=((?:\d{0,9}[ \t-\r])*))\1\d{0,9}")
 _WHITE = b" \t\n\v\f\r"
 _MAX_VALUE = 0xFFFF
 _MAX_HEADER = 1 << 13  # bytes, comments among them

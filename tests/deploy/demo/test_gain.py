@@ -1,4 +1,6 @@
-from bench.rig.outcomes import REMOTE, Outcome
+from dataclasses import replace
+
+from bench.rig.outcomes import AUTO, REMOTE, Outcome
 from deploy.demo.gain import gain, left_free, lost
 from deploy.demo.record import LinkRun, Record
 from tests.deploy.demo.records import record, visual_question
@@ -63,4 +65,14 @@ def test_what_the_free_policy_did_is_told() -> None:
     assert left_free(record()) == (
         "Left free to answer on the device as well, it answered 2 of 2 questions, 2 of them rightly: "
         "2 by local."
+    )
+
+
+def test_of_a_device_that_answers_first_it_is_told_how_often_it_was_not_sure() -> None:
+    kept = Outcome(ONE, AUTO, "red", route="local", decided="cascade@10%", sure=0.98)
+    asked = replace(kept, route="split@a", sure=0.4, escalated=True)
+    alone = replace(kept, decided="local")
+    links = [LinkRun("good link", "", [kept, asked]), LinkRun("poor link", "", [alone, alone])]
+    assert left_free(Record("nano", 93.0, {}, links)).endswith(
+        "Not sure of its own answer, it asked the cloud for 1 of 2 on the good link, 0 of 2 on the poor link."
     )

@@ -424,4 +424,5 @@ def test_a_local_answer_goes_on_from_the_boundary_already_reached(bundle: Bundle
     reached = device.encode_features(prepared, first, "int8-zstd", None, key_frame=False).head
     answer = device.answer(question, prepared, reached, ignore_text)
     assert answer.tokens == 1
+    assert answer.head is not None
     assert list(answer.head.milliseconds) == [piece.cut for piece in bundle.manifest.pieces[1:]]

@@ -10,6 +10,7 @@ from torch import Tensor
 from protos import bundle_pb2 as pb
 from splitter.evaluate.answers import Prompting, greedy
 from splitter.evaluate.fidelity import Fidelity
+from splitter.evaluate.measures import AnswerFidelity
 from splitter.evaluate.verify import ReferenceModel, image_tokens, spoken
 from splitter.families import family, generative
 from splitter.families.loading import load_model, load_processor
@@ -117,3 +118,33 @@ def test_a_captioner_is_asked_once_about_a_picture(reference: ReferenceModel, to
     captioner = replace(reference, prompting=Prompting(prompt, reference.prompting.tokenizer))
     measure = Fidelity(captioner, QUESTIONS, lambda: tokens)
     assert (measure.count, [one.picture for one in measure.answered]) == (3, [0, 1, 2])
+
+
+def test_a_model_of_other_words_loses_what_the_answers_surprise_it_more(
+    reference: ReferenceModel, tokens: Tensor
+) -> None:
+    measure = AnswerFidelity(reference, QUESTIONS, lambda: tokens)
+    own = dict(zip(((r.picture, r.question) for r in measure.answered), measure.surprisals(), strict=True))
+    said = {(r.picture, r.question): reference.prompting.decode(r.spoken) for r in measure.answered}
+    count = sum(len(r.forced) for r in measure.answered)
+
+    class Other:
+        """Says the same, and is surprised by it so many nats more."""
+
+        def __init__(self, more: float) -> None:
+            self._more = more
+
+        def answer(self, picture: int, question: str) -> tuple[str, float]:
+            return said[picture, question], 0.5
+
+        def surprisal(self, picture: int, question: str, text: str, *, ended: bool) -> float:
+            assert text == said[picture, question]
+            assert ended
+            return own[picture, question] + self._more
+
+    for more, expected in ((0.0, 100.0), (-1.0, 100.0), (1.0, 100 * math.exp(-len(QUESTIONS) / count))):
+        outcomes, confidence = measure.each_of_model(Other(more))
+        score = measure.scored(outcomes)
+        assert score.accuracy == pytest.approx(expected)
+        assert score.identical == 100
+        assert confidence == [0.5] * measure.count

@@ -20,7 +20,7 @@ from splitter.families.causal import spoken_logits
 from splitter.families.loading import Checkpoint, load_model, load_processor
 from splitter.graph.export import attention
 from splitter.nano.scenes import picture
-from splitter.stages.write import token_limits
+from splitter.stages.limits import token_limits
 from tests.splitter.families.checkpoints import IMAGE, blip, blip2_opt, blip2_t5, blip_vqa
 
 pytestmark = pytest.mark.slow

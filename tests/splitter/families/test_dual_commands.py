@@ -8,12 +8,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+import openai
 import pytest
 
 import isthmus
 from cloud.models.dual_encoder import DualEncoder
+from edge.agent.http.openai.encoders import BundleEmbedding
 from edge.pictures.files import read_picture
 from edge.requests.orchestrator import Orchestrator
+from edge.requests.search import search
 from protos.arms.rules import Rules
 from protos.bundle import MANIFEST, Bundle, write_manifest
 from protos.costs.profile import DeviceProfile
@@ -21,6 +24,7 @@ from protos.errors import NoRoute, RequestError, WrongBundle
 from protos.labels import Labels
 from splitter.nano.scenes import picture
 from tests.cloud.calling import FP32, calling
+from tests.edge.agent.http.serving import MODEL, asked, data_url, serving
 from tests.splitter.families.duals import LABELS, Dual
 
 pytestmark = pytest.mark.slow
@@ -262,3 +266,23 @@ def test_a_bundle_that_answers_questions_takes_no_labels(
     status, _, err = run("search", "cat", "-b", str(bundle.path), "--photos", str(tmp_path), capsys=capsys)
     assert status == RequestError.exit_code
     assert "has no embeddings to search by" in err
+
+
+def test_applications_get_labels_and_embeddings_over_http(dual: Dual, photo: str) -> None:
+    url = data_url(Path(photo).read_bytes())
+    embedding = BundleEmbedding(dual.bundle, None, 1, "")
+    with (
+        serving(dual.bundle, served={"embedding": embedding}) as server,
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        chosen = client.chat.completions.create(
+            model=MODEL, messages=asked(url, ""), extra_body={"isthmus": {"labels": ["cat", "dog"]}}
+        )
+        with pytest.raises(openai.BadRequestError, match="chooses among labels"):
+            client.chat.completions.create(model=MODEL, messages=asked(url, "is it a cat?"))
+        data = client.embeddings.create(model=MODEL, input=["cat", url]).data
+    told = (chosen.model_extra or {})["isthmus"]
+    assert chosen.choices[0].message.content == told["label_scores"][0]["label"]
+    text, embedded = (np.array(one.embedding) for one in data)
+    found = search(dual.bundle, "cat", [Path(photo)], None)
+    assert text @ embedded == pytest.approx(found[0].similarity, abs=1e-6)

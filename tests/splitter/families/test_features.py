@@ -114,5 +114,5 @@ def test_by_itself_a_split_leaves_out_only_large_language_models(
 ) -> None:
     checkpoint, auto = Checkpoint(options.checkpoint), replace(options, measure="auto")
     assert needs_language(checkpoint, auto)
-    monkeypatch.setattr("splitter.stages.load._MAX_LANGUAGE_BYTES", checkpoint.language_bytes - 1)
+    monkeypatch.setattr("splitter.stages.load.MAX_LANGUAGE_BYTES", checkpoint.language_bytes - 1)
     assert not needs_language(checkpoint, auto)

@@ -1,14 +1,17 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from protos.errors import CheckpointError
+from protos.errors import CheckpointError, RequestError
 from splitter.families.loading import Checkpoint, load_model
+from splitter.local_choice import SMALL_LOCAL
 from splitter.nano import SMALL, WEIGHTS, train_small
 from splitter.nano.small import LAYERS, own_weights, with_small_decoder
-from splitter.recipe import SMALL_LOCAL, Options, recipe
+from splitter.nano.train import Teacher
+from splitter.recipe import Options, recipe
 from splitter.stages.load import check_options
 
 
@@ -28,7 +31,7 @@ def test_the_small_decoder_is_small_and_shares_the_rest() -> None:
 
 def test_only_the_built_in_model_brings_one(tmp_path: Path) -> None:
     options = Options(tmp_path, with_local=True, local=SMALL_LOCAL)
-    with pytest.raises(CheckpointError, match="leave out --local small"):
+    with pytest.raises(CheckpointError, match="instead of --local small"):
         check_options(Checkpoint(WEIGHTS), options)
     check_options(Checkpoint(WEIGHTS), Options(WEIGHTS, with_local=True, local=SMALL_LOCAL))
 
@@ -49,3 +52,38 @@ def test_training_writes_weights_that_fit(tmp_path: Path, monkeypatch: pytest.Mo
         name: tensor.shape for name, tensor in load_file(SMALL).items()
     }
     with_small_decoder(load_model(WEIGHTS), output)
+
+
+@pytest.mark.slow
+def test_a_training_that_is_interrupted_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_small, "SCENES", 40)
+    monkeypatch.setattr(train_small, "STEPS", 4)
+    monkeypatch.setattr(train_small, "SAVE_EVERY", 2)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train_small.train(whole, threads=1)
+    with monkeypatch.context() as patch:
+        loss, calls = Teacher.answer_loss, iter(range(9))
+
+        def interrupted(*given: Any) -> torch.Tensor:
+            if next(calls) == 3:
+                raise KeyboardInterrupt
+            return loss(*given)
+
+        patch.setattr(Teacher, "answer_loss", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train_small.train(broken, threads=1)
+    assert not broken.exists()
+    train_small.train(broken, threads=1)
+    kept, other = load_file(whole), load_file(broken)
+    assert all(torch.equal(kept[name], other[name]) for name in kept)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "whole"]
+
+
+def test_a_file_that_is_no_state_is_left_alone(tmp_path: Path) -> None:
+    state = tmp_path / "decoder.state"
+    state.write_text("mine")
+    with pytest.raises(RequestError, match="is no state of a training"):
+        train_small.train(tmp_path / "decoder", threads=1)
+    assert state.read_text() == "mine"

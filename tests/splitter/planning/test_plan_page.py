@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -64,3 +65,17 @@ def test_the_page_is_written_and_called_a_plan(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="is a folder; give the name of a file"):
         save(tmp_path / "taken", made(), "nano")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "taken"]
+
+
+def test_where_the_device_answers_first_the_curve_is_drawn() -> None:
+    planned = made()
+    assert "Where the device asks the cloud" not in markup(planned)
+    found = pb.Measurements()
+    found.CopyFrom(measured())
+    for share in (0.0, 0.3, 1.0):
+        found.local.calibration.cascades.add(
+            escalated=share, accuracy=80 + share, accuracy_low=79, accuracy_high=82, kept=0.9
+        )
+    text = checked(markup(replace(planned, measured=found))).text
+    assert "Where the device asks the cloud" in text
+    assert "30% escalated: 80.3% (79.0-82.0); 90.0% of the device's answers agree" in text

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from protos import bundle_pb2 as pb
@@ -70,3 +72,23 @@ def test_a_route_names_a_share_that_there_is() -> None:
     check_route("cascade@30%", MANIFEST, found)
     with pytest.raises(UnknownName, match="10%, 30%"):
         check_route("cascade@40%", MANIFEST, found)
+
+
+def test_a_promised_cascade_is_the_only_one_and_is_named_by_its_promise() -> None:
+    found = measured(0, 0.1, 0.5, 1)
+    promised = pb.Cascade(escalated=0.35, threshold=0.7, accuracy=93.0, agreement=0.95)
+    found.local.calibration.promised.CopyFrom(promised)
+    (arm,) = cascades(found)
+    assert (arm.name, arm.escalated, arm.threshold) == ("cascade@agree-95%", 0.35, 0.7)
+    check_route("cascade@agree-95%", MANIFEST, found)
+    with pytest.raises(UnknownName):
+        check_route("cascade@10%", MANIFEST, found)
+
+
+def test_behind_a_model_that_sees_by_itself_only_what_is_escalated_takes_the_head() -> None:
+    (arm,) = cascades(measured(0, 0.3, 1))
+    workload = Workload(tokens=4)
+    shared = arm.cost(DEVICE, CLOUD, workload)
+    own = arm.cost(dataclasses.replace(DEVICE, own_vision=True), CLOUD, workload)
+    assert (own.head, own.local) == (0.0, shared.local)
+    assert shared.beside_network - own.beside_network == pytest.approx((1 - 0.3) * 40.0)

@@ -1,0 +1,1 @@
+"""The agent: a device that runs day and night. One room for each of its parts; assembly/ joins them."""

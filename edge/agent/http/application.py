@@ -1,0 +1,148 @@
+"""Everything that is served, at its address."""
+
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from edge.agent.http.applications import Applications
+from edge.agent.http.guard.bodies import Bodies
+from edge.agent.http.guard.hosts import HostGuard
+from edge.agent.http.guard.tokens import Token, TokenGuard
+from edge.agent.http.health import Health
+from edge.agent.http.live.feed import Feed
+from edge.agent.http.live.pages import LOGIN, SCRIPT
+from edge.agent.http.live.viewing import Viewing
+from edge.agent.http.metrics import CountRequests, LinkNow, Metrics
+from edge.agent.http.openai.chat import Chat
+from edge.agent.http.openai.embeddings import Embedding, Embeddings
+from edge.agent.http.openai.models import Models
+from edge.agent.http.pictures.opening import Pictures
+from edge.agent.http.pushes import NoPushes, PushedPictures, Pushes
+from edge.agent.http.refusals import BUG, NO_METHOD, NOT_FOUND, Kind, Refused, refused, response_of
+from edge.agent.http.settings import HttpSettings
+from edge.agent.observing.asking import Asking
+from edge.agent.observing.standing_answer import Observer
+from edge.policy.decision import Weights
+from protos.arms.rules import Rules
+from protos.bundle import Bundle
+from protos.errors import IsthmusError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the HTTP part needs of the agent. `embedding` is None for a bundle that answers questions."""
+
+    bundle: Bundle
+    asking: Asking
+    rules: Rules
+    weights: Weights
+    link: LinkNow
+    remote: bool  # there is a cloud
+    embedding: Embedding | None = None
+    pushed: PushedPictures = field(default_factory=NoPushes)
+    collectors: Sequence[Collector] = ()  # other parts' figures
+
+
+class HttpPart:
+    """The application, and the observers by which it knows what the agent answers."""
+
+    def __init__(self, settings: HttpSettings, served: Served) -> None:
+        """Raises RequestError for a token's file that holds none."""
+        self._settings, self._served = settings, served
+        self._token = Token(settings.token_file)
+        self._token.check()
+        self.feed = Feed(served.link, settings.frames)
+        self.metrics = Metrics(served.link, served.collectors)
+
+    @property
+    def observers(self) -> list[Observer]:
+        """To be told of every answer."""
+        return [self.feed.observe, self.metrics.observe]
+
+    def application(self) -> Starlette:
+        """As ASGI."""
+        middleware = [
+            Middleware(CountRequests, metrics=self.metrics),
+            Middleware(HostGuard, names=self._settings.hosts),
+            Middleware(TokenGuard, token=self._token),
+        ]
+        handlers = {
+            IsthmusError: _refuse,
+            HTTPException: _refuse_address,
+            ClientDisconnect: _nobody,
+            Exception: _bug,
+        }
+        return Starlette(routes=self._routes(), middleware=middleware, exception_handlers=handlers)
+
+    def _routes(self) -> list[Route]:
+        settings, served = self._settings, self._served
+        bodies = Bodies(settings.max_body, settings.body_time.seconds)
+        pictures, models = Pictures(settings), Models(served.bundle, remote=served.remote)
+        applications = Applications(
+            served.asking, served.rules, served.weights, self.observers, settings.max_waiting
+        )
+        chat = Chat(applications, models, pictures, bodies, settings.stream, served.bundle.manifest)
+        embeddings = Embeddings(served.embedding, models, pictures, bodies)
+        pushes = Pushes(served.pushed, pictures, bodies)
+        name = f"{served.bundle.manifest.model} on {socket.gethostname()}"
+        viewing = Viewing(self.feed, self._token, bodies, name, settings.frames)
+        health = Health(served.link)
+
+        async def list_models(_: Request) -> Response:
+            return JSONResponse(models.listed())
+
+        async def one_model(request: Request) -> Response:
+            return JSONResponse(models.one(request.path_params["model"]))
+
+        return [
+            Route("/v1/chat/completions", chat.complete, methods=["POST"]),
+            Route("/v1/models", list_models),
+            Route("/v1/models/{model:path}", one_model),
+            Route("/v1/embeddings", embeddings.embed, methods=["POST"]),
+            Route("/v1/push/{source}", pushes.push, methods=["POST"]),
+            Route("/metrics", self.metrics.show),
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+            Route("/", viewing.page),
+            Route("/live", viewing.stream),
+            Route(SCRIPT, viewing.script),
+            Route("/favicon.ico", viewing.icon),
+            Route("/frames/{number:int}.jpg", viewing.frame),
+            Route("/answers/{number:int}", viewing.answer),
+            Route(LOGIN, viewing.ask_token),
+            Route(LOGIN, viewing.take_token, methods=["POST"]),
+        ]
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    assert isinstance(error, IsthmusError)
+    return response_of(refused(error))
+
+
+async def _refuse_address(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kinds = {404: NOT_FOUND, 405: NO_METHOD}
+    kind = kinds.get(error.status_code) or Kind(error.status_code, "invalid_request_error", "http_error")
+    words = f"{request.method} {request.url.path[:128]} is nothing that this device serves; see /v1/models"
+    return response_of(Refused(kind, words), error.headers)
+
+
+async def _nobody(_: Request, __: Exception) -> Response:
+    """Who asked has hung up: nobody reads this."""
+    return Response(status_code=400)
+
+
+async def _bug(_: Request, error: Exception) -> Response:
+    _log.error("HTTP: a bug", exc_info=error)
+    return response_of(Refused(BUG, "the agent failed at this; its log says where"))

@@ -1,0 +1,32 @@
+"""A caller that hangs up takes its request back."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+from starlette.types import Receive
+
+_Result = TypeVar("_Result")
+
+
+async def unless_gone(receive: Receive, work: Callable[[], Awaitable[_Result]]) -> _Result | None:
+    """What the work gives; where the caller hangs up, the work is cancelled, and this is None. To be called
+    once the request's body is read. Raises what the work raises.
+    """
+    found, failed = None, None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_watch, receive, tasks.cancel_scope, name="watch for the caller's leaving")
+        try:
+            found = await work()
+        except Exception as error:  # noqa: BLE001 - raised again outside, where no group wraps it
+            failed = error
+        tasks.cancel_scope.cancel()
+    if failed:
+        raise failed
+    return found
+
+
+async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

@@ -1,0 +1,106 @@
+"""`/metrics`: what was answered, how, and at what price, as Prometheus reads it."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge.agent.observing.standing_answer import StandingAnswer
+from protos.costs.estimates import LinkEstimate
+
+LinkNow = Callable[[], LinkEstimate | None]  # None: there is no cloud
+SENT = 10_000  # bytes of the exchange that the link's estimate is told of
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """An observer, with a registry of its own; `collectors` are other parts' own figures."""
+
+    def __init__(self, link: LinkNow, collectors: Iterable[Collector] = ()) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._answers = Counter("isthmus_answers", "Answers", ["source", "route"], registry=registry)
+        self._reused = Counter(
+            "isthmus_reused", "Answers reused for a frame alike", ["source"], registry=registry
+        )
+        self._late = Counter("isthmus_late", "Answers after their deadline", ["source"], registry=registry)
+        self._instead = Counter(
+            "isthmus_fallback", "Answers by another way than decided", ["source"], registry=registry
+        )
+        self._bytes = Counter(
+            "isthmus_sent_bytes", "Requests sent to the cloud", ["source"], registry=registry
+        )
+        self._joules = Counter(
+            "isthmus_joules", "Energy of the device for answers", ["source"], registry=registry
+        )
+        self._stages = Histogram(
+            "isthmus_stage_seconds",
+            "Time of answers by stage",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._requests = Counter(
+            "isthmus_http_requests", "Requests over HTTP", ["path", "status"], registry=registry
+        )
+        for collector in (_LinkCollector(link), *collectors):
+            registry.register(collector)
+
+    async def observe(self, seen: StandingAnswer) -> None:
+        """Count an answer."""
+        source, answer = seen.frame.source, seen.answer
+        if seen.reused is not None:
+            self._reused.labels(source).inc()
+            return
+        self._answers.labels(source, answer.route).inc()
+        self._late.labels(source).inc(answer.late)
+        self._instead.labels(source).inc(answer.fallback is not None)
+        self._bytes.labels(source).inc(answer.bytes_up)
+        self._joules.labels(source).inc(max(answer.joules, 0.0))
+        for stage, milliseconds in answer.stages.items():
+            self._stages.labels(stage).observe(milliseconds / 1000)
+
+    def requested(self, path: str, status: int) -> None:
+        """Count a request over HTTP; `path` is one of the server's own."""
+        self._requests.labels(path, str(status)).inc()
+
+    async def show(self, _: Request) -> Response:
+        """The reply to a scrape."""
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class CountRequests:
+    """Counts every request by its route and status."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def count(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = scope.get("route")
+                self._metrics.requested(getattr(route, "path", "other"), message["status"])
+            await send(message)
+
+        await self._app(scope, receive, count)
+
+
+class _LinkCollector(Collector):
+    """The link as the device believes it to be when it is asked."""
+
+    def __init__(self, link: LinkNow) -> None:
+        self._link = link
+
+    def collect(self) -> Iterator[Metric]:
+        if not (link := self._link()):
+            return
+        yield GaugeMetricFamily("isthmus_link_up", "0 while no call is let through", link.up)
+        words = f"An exchange of {SENT} bytes takes at most this, by its probability"
+        exchange = GaugeMetricFamily("isthmus_link_exchange_seconds", words, labels=["quantile"])
+        for quantile in (0.1, 0.5, 0.9):
+            exchange.add_metric([str(quantile)], link.states.quantile_ms(SENT, quantile) / 1000)
+        yield exchange

@@ -1,0 +1,52 @@
+"""`POST /v1/chat/completions`."""
+
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from edge.agent.http.applications import Applications, Asked
+from edge.agent.http.guard.bodies import Bodies
+from edge.agent.http.openai.chat_request import ChatQuestion, ChatRequest, question_of
+from edge.agent.http.openai.completion import CompletionHead
+from edge.agent.http.openai.models import Models
+from edge.agent.http.openai.reading import read_json
+from edge.agent.http.openai.replies import StreamReply, WholeReply
+from edge.agent.http.pictures.opening import Pictures
+from edge.agent.http.settings import Streaming
+from protos import bundle_pb2 as pb
+
+
+class Chat:
+    """Reads what is asked and has it answered."""
+
+    def __init__(
+        self,
+        applications: Applications,
+        models: Models,
+        pictures: Pictures,
+        bodies: Bodies,
+        stream: Streaming,
+        manifest: pb.Manifest,
+    ) -> None:
+        self._applications, self._models, self._pictures = applications, models, pictures
+        self._bodies, self._stream, self._manifest = bodies, stream, manifest
+
+    async def complete(self, request: Request) -> ASGIApp:
+        """The reply. Raises Refused, and what reading the picture raises."""
+        chat, asked = await self._read(request)
+        limit = self._manifest.limits.max_new_tokens
+        head = CompletionHead(chat.model, min(asked.generation.max_tokens or limit, limit) or 2)
+        if not chat.stream:
+            return WholeReply(self._applications, asked, head)
+        hold = (chat.isthmus.stream or self._stream) == "whole"
+        usage = bool(chat.stream_options and chat.stream_options.include_usage)
+        return StreamReply(self._applications, asked, head, hold=hold, usage=usage)
+
+    async def _read(self, request: Request) -> tuple[ChatRequest, Asked]:
+        async with self._bodies.read(request) as body:
+            chat = read_json(body, ChatRequest)
+            chat.check()
+            route = self._models.route(chat.model)
+            question: ChatQuestion = question_of(chat, compares=self._manifest.HasField("matching"))
+            picture = await self._pictures.open(question.picture)
+        rules = chat.isthmus.rules(self._applications.rules, route)
+        return chat, Asked(picture, question.text, rules, chat.generation(), question.labels)

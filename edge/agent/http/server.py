@@ -1,0 +1,116 @@
+"""The server: a socket, and uvicorn on it, as a part of the agent."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+import h11
+import uvicorn
+from anyio.abc import TaskStatus
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from protos.errors import RequestError
+
+_log = logging.getLogger(__name__)
+_GRACE_SECONDS = 2  # for answers that are under way when the agent ends
+_HEADER_SECONDS = 10.0
+_BACKLOG = 128
+
+
+class HttpServer:
+    """Serves an application at an address until its task is cancelled. Port 0: one that is free."""
+
+    def __init__(self, app: ASGIApp, address: tuple[str, int], max_connections: int) -> None:
+        self._address = address
+        self._config = uvicorn.Config(
+            app,
+            http=ImpatientProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=max_connections,
+            backlog=_BACKLOG,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            h11_max_incomplete_event_size=32 << 10,
+        )
+
+    async def run(self, *, task_status: TaskStatus[str] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Started with the URL that it is reached at. Raises RequestError for an address that is taken."""
+        with _listening(self._address) as listener:
+            url = _url(listener)
+            _log.info("HTTP at %s", url)
+            server = _Server(self._config)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._serve, server, listener, name="serve HTTP")
+                task_status.started(url)
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    server.should_exit = True
+
+    async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        with anyio.CancelScope(shield=True):  # it ends by `should_exit`, and lets answers end before
+            await server.serve([listener])
+
+
+class _Server(uvicorn.Server):
+    """Signals are the agent's business."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class ImpatientProtocol(H11Protocol):
+    """Hangs up on who sends no whole head of a request in time, of the first or of a later one."""
+
+    _hang_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+        super().connection_made(transport)
+        self._wait_for_head(waiting=True)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        begun, _ = self.conn.trailing_data
+        self._wait_for_head(waiting=self.conn.their_state is h11.IDLE and bool(begun))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_for_head(waiting=False)
+        super().connection_lost(exc)
+
+    def _wait_for_head(self, *, waiting: bool) -> None:
+        if waiting and self._hang_up is None:
+            self._hang_up = self.loop.call_later(_HEADER_SECONDS, self.transport.close)
+        elif not waiting and self._hang_up is not None:
+            self._hang_up.cancel()
+            self._hang_up = None
+
+
+@contextmanager
+def _listening(address: tuple[str, int]) -> Iterator[socket.socket]:
+    host, port = address[0].strip("[]"), address[1]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise RequestError(
+                f"http.listen: nothing can listen at {address[0]}:{port}: {error.strerror}; end what does, "
+                "or name another port"
+            ) from error
+        yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

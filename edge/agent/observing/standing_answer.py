@@ -1,0 +1,23 @@
+"""What was seen: the answer to a standing question about a frame."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from edge.agent.sources.frame import Frame
+from edge.requests.answer import Answer
+
+
+@dataclass(frozen=True)
+class StandingAnswer:
+    """`text` is the answer. `reused`: the sequence of the earlier frame whose answer it is, where this frame
+    is like that one; then nothing was asked and `answer` is the earlier one's.
+    """
+
+    frame: Frame
+    question: str  # its name
+    text: str
+    answer: Answer
+    reused: int | None = None
+
+
+Observer = Callable[[StandingAnswer], Awaitable[None]]

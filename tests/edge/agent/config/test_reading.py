@@ -1,0 +1,50 @@
+"""What is wrong with a configuration is named by its place, its value and what is allowed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.agent.config.reading import read_settings, settings_of
+from protos.errors import RequestError
+
+FOLDER = {"kind": "folder", "name": "inbox", "path": "pictures"}
+
+
+def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(
+        '[rules]\ndeadline = "300ms"\n[[source]]\nkind = "folder"\n'
+        'name = "inbox"\npath = "in"\nrate = "30/min"\n'
+    )
+    settings = read_settings(file)
+    (source,) = settings.source
+    assert settings.rules.rules().deadline_ms == 300
+    assert source.rate == 0.5
+    assert source.path == Path("in")
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"threads": 0}, "threads: expected `int` >= 1, this is 0"),
+        ({"rules": {"deadline": "3"}}, "rules.deadline: '3' is not a time"),
+        ({"ruls": {}}, "the file: contains unknown field `ruls`"),
+        ({"source": [FOLDER | {"kind": "foldr"}]}, "source[0].kind: invalid value 'foldr'"),
+        ({"source": [FOLDER, FOLDER]}, "'inbox' is the name of two"),
+        ({"source": [FOLDER | {"rate": "2"}]}, "source[0].rate: '2' is no rate; write 2/s"),
+    ],
+)
+def test_what_is_wrong_is_named(table: dict[str, Any], words: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        settings_of(table)
+    assert words in str(raised.value)
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text("threads =")
+    with pytest.raises(RequestError, match=f"{file} is no TOML"):
+        read_settings(file)
+    with pytest.raises(RequestError, match="cannot be read"):
+        read_settings(tmp_path / "none.toml")

@@ -1,0 +1,113 @@
+"""The agent's HTTP part on a free port, with the real orchestrator behind it, or an Asking of a test."""
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+from anyio import Event, sleep_forever
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from edge.agent.http.application import HttpPart, Served
+from edge.agent.http.server import HttpServer
+from edge.agent.http.settings import HttpSettings
+from edge.agent.observing.asking import Asking, OneByOne
+from edge.costs.known import known_profile
+from edge.link.client import CloudClient
+from edge.link.link import Link
+from edge.pictures.resampling import Picture
+from edge.policy.decision import Weights
+from edge.requests.answer import Answer
+from edge.requests.orchestrator import Orchestrator
+from edge.requests.trace import ignore_text
+from protos.arms.rules import Rules
+from protos.bundle import Bundle
+from splitter.nano.scenes import picture
+
+MODEL = "isthmus/auto"
+QUESTION = "how many squares are there?"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that listens."""
+
+    url: str
+    part: HttpPart
+    portal: BlockingPortal
+
+
+@contextmanager
+def serving(
+    bundle: Bundle,
+    asking: Asking | None = None,
+    cloud: str | None = None,
+    rules: Rules | None = None,
+    served: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Iterator[Running]:
+    """A server in a thread of its own; `settings` as `[http]` has them, `served` as `Served` has them."""
+    client = CloudClient(cloud) if cloud else None
+    link = Link(bundle, time.monotonic())
+    http = HttpSettings(**settings)
+    http.check()
+    with start_blocking_portal() as portal:
+        part = HttpPart(
+            http,
+            Served(
+                bundle=bundle,
+                asking=asking or OneByOne(Orchestrator(bundle, client, known_profile(bundle, 1), link)),
+                rules=rules or Rules(),
+                weights=Weights(),
+                link=lambda: link.snapshot(time.monotonic()) if client else None,
+                remote=client is not None,
+                **(served or {}),
+            ),
+        )
+        server = HttpServer(part.application(), ("127.0.0.1", 0), http.max_connections)
+        ended, url = portal.start_task(server.run)
+        try:
+            yield Running(str(url), part, portal)
+        finally:
+            ended.cancel()
+    if client:
+        client.close()
+
+
+def scene(seed: int = 1) -> Picture:
+    """A picture of the built-in model's world."""
+    return picture(seed).image
+
+
+def png(pixels: Picture) -> bytes:
+    return cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def data_url(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def asked(url: str, question: str = QUESTION) -> Any:
+    """Messages with one picture and one question, which every client types in its own way."""
+    parts = [{"type": "text", "text": question}, {"type": "image_url", "image_url": {"url": url}}]
+    return [{"role": "user", "content": parts}]
+
+
+class Never:
+    """An Asking that tells some words and goes on for ever; `asked` and `cancelled` are set as it comes."""
+
+    def __init__(self, *words: str) -> None:
+        self._words, self.asked, self.cancelled = words, Event(), Event()
+
+    async def answer(self, *_: Any, on_text: Callable[[str], None] = ignore_text, **__: Any) -> Answer:
+        for word in self._words:
+            on_text(word)
+        self.asked.set()
+        try:
+            await sleep_forever()
+        finally:
+            self.cancelled.set()
+        raise AssertionError

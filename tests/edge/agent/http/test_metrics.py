@@ -1,0 +1,44 @@
+"""What was answered is counted, as Prometheus reads it; whether the agent lives is told beside it."""
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families as parsed
+
+from edge.testing.scripted_cloud import says
+from edge.testing.scripted_cloud import serving as clouded
+from protos.bundle import Bundle
+from tests.edge.agent.http.serving import asked, data_url, png, scene, serving
+
+
+def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
+    """Values by name and by the values of the labels."""
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in parsed(text):
+        for one in family.samples:
+            found.setdefault(one.name, {})[tuple(one.labels.values())] = one.value
+    return found
+
+
+def test_answers_requests_and_the_link_are_counted(bundle: Bundle) -> None:
+    body = {"messages": asked(data_url(png(scene())))}
+    with (
+        clouded(says("two")) as cloud,
+        serving(bundle, cloud=cloud.address) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        told = [
+            client.post("/v1/chat/completions", json=body | {"model": f"isthmus/{way}"}).json()["isthmus"]
+            for way in ("local", "split", "split")
+        ]
+        client.post("/v1/chat/completions", json=body | {"model": "gpt-4"})
+        client.get("/none")
+        found = samples(client.get("/metrics").text)
+        assert client.get("/readyz").text == "ready\n"
+    answers = found["isthmus_answers_total"]
+    assert sum(answers.values()) == 3
+    assert {route for route, _ in answers} == {one["route"] for one in told}
+    assert found["isthmus_sent_bytes_total"] == {("http",): sum(one["bytes_up"] for one in told)}
+    assert found["isthmus_stage_seconds_count"][("total",)] == 3
+    assert found["isthmus_http_requests_total"][("/v1/chat/completions", "404")] == 1
+    assert found["isthmus_http_requests_total"][("other", "404")] == 1
+    assert found["isthmus_link_up"] == {(): 1}
+    assert len(found["isthmus_link_exchange_seconds"]) == 3
