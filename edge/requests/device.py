@@ -141,7 +141,7 @@ class Device:
         _check_picture(picture)
         begun = self._clock()
         resized = self._preprocessor.resize(picture)
-        return Prepared(resized, self._preprocessor.grid(resized), self._since(begun))
+        return Prepared(resized, self._preprocessor.grid(resized), self._since(begun), picture)
 
     def request(self, question: Question) -> pb.InferRequest:
         """What every request says, whatever it carries."""
@@ -228,7 +228,7 @@ class Device:
     ) -> LocalAnswer:
         """Answer here, from where the head has come to; `emit` gets the text in pieces."""
         if self._own:
-            return self._answer_small(question, after, emit)
+            return self._answer_small(question, prepared.original, after, emit)
         begun = self._clock()
         head, parts = self.run_head(prepared, self._last_cut, after)
         (image_tokens,) = head.boundary.values()
@@ -240,11 +240,11 @@ class Device:
         return self._local_answer(answer, prepared.grid, taken, head, parts)
 
     def _answer_small(
-        self, question: Question, after: HeadOutput | None, emit: Callable[[str], None]
+        self, question: Question, picture: Picture, after: HeadOutput | None, emit: Callable[[str], None]
     ) -> LocalAnswer:
         """By a model with a vision part of its own, which counts as part of its prefill."""
         begun = self._clock()
-        image_tokens, grid = self._small_vision.see(question.picture)
+        image_tokens, grid = self._small_vision.see(picture)
         answer = self._generate(question, grid, image_tokens, emit, begun)
         return self._local_answer(answer, grid, {"head": 0.0}, after, {})
 

@@ -291,7 +291,8 @@ class Orchestrator:
     def _run_local(self, state: RequestState, emit: Tell) -> LocalAnswer:
         view = state.view
         answer = self._device.answer(state.question, view.prepared, view.reached(), emit)
-        view.note(answer.head)
+        if answer.head:
+            view.note(answer.head)
         self._router.learn_device(answer.parts, self._clock())
         self._router.learn_local(answer.tokens)
         return answer

@@ -47,3 +47,4 @@ class Prepared:
     picture: Picture
     grid: Grid
     milliseconds: float
+    original: Picture  # as it came: RGB (h, w, 3)

@@ -6,10 +6,10 @@ from typing import TypeVar
 import anyio
 from starlette.types import Receive
 
-_Result = TypeVar("_Result")
+_Done = TypeVar("_Done")
 
 
-async def unless_gone(receive: Receive, work: Callable[[], Awaitable[_Result]]) -> _Result | None:
+async def unless_gone(receive: Receive, work: Callable[[], Awaitable[_Done]]) -> _Done | None:
     """What the work gives; where the caller hangs up, the work is cancelled, and this is None. To be called
     once the request's body is read. Raises what the work raises.
     """

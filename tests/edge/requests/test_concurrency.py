@@ -82,7 +82,9 @@ def test_sixteen_threads_get_what_one_would_get_alone(bundle: Bundle, bundle_pat
         alone = [texts_of(number) for number in range(20)]
         with ThreadPoolExecutor(16) as pool:
             together = list(pool.map(lambda number: ask(number % 20, []), range(80)))
-    assert [text for text, _, _ in together] == alone * 4
+    for number, (text, _, route) in enumerate(together):
+        if RULES[number % len(RULES)].route in {"local", SPLIT}:  # others may choose another coding each time
+            assert text == alone[number % 20], route
     assert all(text == told for text, told, _ in together)
     assert len({route for _, _, route in together}) >= 3
     assert not left_behind()
@@ -97,9 +99,9 @@ def by_question(scripts: dict[str, Script]) -> Script:
     return script
 
 
-def test_answers_failures_and_cancels_do_not_disturb_each_other(
-    bundle: Bundle, texts: dict[int, str]
-) -> None:
+def test_answers_failures_and_cancels_do_not_disturb_each_other(bundle: Bundle) -> None:
+    alone = orchestrator(bundle, None)
+    texts = [alone.answer(picture(seed), f"{QUESTION} no").text for seed in range(4)]
     kinds = {
         "yes": says("a ", "cat"),
         "no": refuses(grpc.StatusCode.INTERNAL, "a bug", "half "),
