@@ -20,6 +20,7 @@
     │   ├── DeadlineError                  DEADLINE_EXCEEDED     it did not answer in time
     │   └── CloudBusy                      RESOURCE_EXHAUSTED    too many requests wait there
     ├── NoRoute                       6    FAILED_PRECONDITION   the rules leave no way to answer
+    ├── OutboxError                   6    RESOURCE_EXHAUSTED   the device keeps nothing more for later
     └── CheckpointError               7    INVALID_ARGUMENT      a model that cannot be split
 
 Every message names the object, why it does not work, and what to do instead. None of these is a bug; anything
@@ -143,6 +144,11 @@ class CloudBusy(CloudError):
 class NoRoute(IsthmusError):
     exit_code = 6
     status = "FAILED_PRECONDITION"
+
+
+class OutboxError(IsthmusError):
+    exit_code = 6
+    status = "RESOURCE_EXHAUSTED"
 
 
 class CheckpointError(IsthmusError):

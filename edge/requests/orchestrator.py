@@ -17,6 +17,7 @@ from edge.link.reading import PendingCall, reading
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Decision, Request, Weights
+from edge.policy.deferral import deferral_arm
 from edge.policy.router import NETWORK_SECONDS, Failure, Router
 from edge.power.meter import Measurement
 from edge.requests.answer import Answer, LabelScore
@@ -98,7 +99,7 @@ class Orchestrator:
         clock: Callable[[], float] = time.monotonic,
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
-        self._bundle, self._client, self._clock = bundle, client, clock
+        self._bundle, self._client, self._clock, self._profile = bundle, client, clock, profile
         self._device, self._machine = Device(bundle, threads, clock, provider), machine or Machine()
         self._router = Router(
             bundle.manifest,
@@ -145,6 +146,30 @@ class Orchestrator:
             state = RequestState(given, prepared, output, frame, energy)
             state.trace.add("preprocess", prepared.milliseconds)
             return self._act(state, self._decide(state))
+
+    def deferred(
+        self,
+        picture: Picture,
+        question: str,
+        rules: Rules,
+        *,
+        weights: Weights = _BALANCED,
+        generation: pb.Generation | None = None,
+        labels: Sequence[str] = (),
+    ) -> tuple[Arm, pb.InferRequest]:
+        """What to send of a question once there is a link: features or a picture, as the rules allow, that
+        need no frame that a cloud keeps. Raises as `answer` does before it asks.
+        """
+        asked = generation or pb.Generation()
+        given = Question("", self._clock(), picture, question, rules, weights, asked, labels)
+        manifest, measured = self._bundle.manifest, self._bundle.measurements
+        prepared = self._device.prepare(given)
+        arm, request = (
+            deferral_arm(rules, weights, self._profile, manifest, measured),
+            self._device.request(given),
+        )
+        arm.build(request, DeviceSender(self._device, prepared, "", None, key_frame=True))
+        return arm, request
 
     def _decide(self, state: RequestState) -> Decision:
         now = self._clock()

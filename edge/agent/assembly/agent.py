@@ -5,8 +5,10 @@ from contextlib import contextmanager
 
 import anyio
 
+from edge.agent.assembly.outbox import opened_outbox
 from edge.agent.config.settings import AgentSettings
 from edge.agent.observing.asking import OneByOne
+from edge.agent.observing.deferral import Deferring
 from edge.agent.observing.standing_answer import Observer
 from edge.agent.observing.watcher import Watcher
 from edge.agent.sources.kinds import AnySource
@@ -17,21 +19,31 @@ from protos.terminal.options import open_bundle
 
 
 async def run_agent(settings: AgentSettings, observers: Sequence[Observer]) -> None:
-    """Until every source has ended. Raises what makes an agent impossible: a bundle, an address."""
+    """Until every source has ended. Raises what makes an agent impossible: a bundle, an outbox."""
     with _orchestrator(settings) as orchestrator:
         asking = OneByOne(orchestrator)
-        async with anyio.create_task_group() as tasks:
-            for source in settings.source:
-                if source.enabled:
-                    watcher = _watcher(settings, source, asking, observers)
-                    tasks.start_soon(watcher.run, name=f"watch {source.name}")
+        with opened_outbox(settings, asking, observers) as outbox:
+            async with anyio.create_task_group() as background:
+                if outbox:
+                    background.start_soon(outbox.sender.run, name="outbox")
+                async with anyio.create_task_group() as tasks:
+                    for source in settings.source:
+                        if source.enabled:
+                            keeper = outbox.keeper if outbox else None
+                            watcher = _watcher(settings, source, asking, observers, keeper)
+                            tasks.start_soon(watcher.run, name=f"watch {source.name}")
+                background.cancel_scope.cancel()
 
 
 def _watcher(
-    settings: AgentSettings, source: AnySource, asking: OneByOne, observers: Sequence[Observer]
+    settings: AgentSettings,
+    source: AnySource,
+    asking: OneByOne,
+    observers: Sequence[Observer],
+    deferring: Deferring | None,
 ) -> Watcher:
     rules, weights = source.rules or settings.rules, source.weights or settings.weights
-    return Watcher(source, asking, observers, rules.rules(), weights.weights())
+    return Watcher(source, asking, observers, rules.rules(), weights.weights(), deferring)
 
 
 @contextmanager
