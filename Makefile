@@ -7,7 +7,7 @@ PROTOC := .protoc/bin/python
 PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 COVERED := protos splitter edge cloud bench deploy
 
-.PHONY: help demo test check lint types format stubs protos coverage fuzz bench attack clean
+.PHONY: help demo test check lint types format stubs protos coverage fuzz chaos bench attack clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ coverage: $(VENV)/.dev ## print what the last `make test` covered, by package; p
 
 fuzz: $(VENV)/.dev ## 40,000 hostile messages to a real service; ISTHMUS_FUZZ_SEED names others than those of seed 0
 	ISTHMUS_FUZZ_MESSAGES=20000 $(RUN) -m pytest -rP --show-capture=stdout tests/cloud/fuzz
+
+chaos: $(VENV)/.dev ## a device with an outbox, killed 100 times, and on disks that are full or fail
+	ISTHMUS_CHAOS_KILLS=100 $(RUN) -m pytest -rP --show-capture=stdout tests/edge/agent/outbox/chaos
 
 bench: $(VENV)/.dev ## every way to answer, timed side by side over loopback
 	$(RUN) -m isthmus bench routes

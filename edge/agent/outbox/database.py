@@ -13,10 +13,9 @@ from protos.errors import OutboxError
 PAGE_BYTES = 4096
 _FRAME_HEAD, _WAL_HEAD = 24, 32  # bytes; https://sqlite.org/fileformat2.html#walformat
 _MIN_FREE = 64  # pages that are not worth giving back
-_SETUP = f"""
-PRAGMA page_size = {PAGE_BYTES};
-PRAGMA auto_vacuum = INCREMENTAL;
-PRAGMA locking_mode = EXCLUSIVE;
+_NEW = f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL;"
+# none of these writes to a file that has them: a disk that is full can be read
+_SETUP = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA wal_autocheckpoint = 0;
@@ -130,6 +129,9 @@ class Database:
             ) from error
         connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+            if not connection.execute("PRAGMA page_count").fetchone()[0]:
+                connection.executescript(_NEW)
             connection.executescript(_SETUP + self._schema)
             connection.execute(f"PRAGMA max_page_count = {self._max_pages}").fetchall()
         except sqlite3.DatabaseError as error:

@@ -2,8 +2,7 @@
 
     python -m tests.edge.agent.outbox.chaos.device FOLDER ADDRESS SEED [drain]
 
-What it has acknowledged stands in FOLDER/acknowledged, a line each, what it has refused in FOLDER/refused, what
-its observer was told in FOLDER/told. With `drain` it keeps nothing new, and ends once all is answered.
+In FOLDER, a line each, stand what it has acknowledged, what it has refused, and what its observer was told. With `drain` it keeps nothing new, and ends once all is answered.
 """
 
 import os
@@ -76,7 +75,10 @@ class Device:
         await anyio.sleep(self.random.expovariate(1 / 0.02))
 
     async def until_empty(self, outbox: Outbox) -> None:
-        while await anyio.to_thread.run_sync(outbox.next) or await anyio.to_thread.run_sync(outbox.untold):
+        def left() -> bool:
+            return bool(outbox.next() or outbox.untold())
+
+        while await anyio.to_thread.run_sync(left):  # noqa: ASYNC110 - nothing tells when all is sent
             await anyio.sleep(0.05)
 
     async def told(self, seen: StandingAnswer) -> None:

@@ -1,5 +1,5 @@
-"""A device is killed at random instants, on a disk that is full or fails: nothing that it acknowledged is lost,
-and the model answers each request once.
+"""A device is killed at random instants, also on a disk that is full or fails: nothing that it acknowledged is
+lost, and the model answers each request once.
 """
 
 import asyncio
@@ -100,7 +100,7 @@ def lines(folder: Path, name: str) -> list[str]:
 
 async def asked(caller: Caller, bundle: Bundle, folder: Path) -> list[str]:
     """What the device may ask, left in its folder, and the answers."""
-    answers = []
+    answers = list[str]()
     for scene in range(4):
         for question in QUESTIONS:
             request = picture_request(bundle, picture(HELD_OUT_SEEDS + scene).image, question)
@@ -134,8 +134,12 @@ async def started(
         stdout=subprocess.PIPE,
     )
     assert device.stdout
-    async with asyncio.timeout(SECONDS):
-        assert await device.stdout.readline() == b"ready\n"
+    try:
+        async with asyncio.timeout(SECONDS):
+            assert await device.stdout.readline() == b"ready\n"
+    except BaseException:
+        device.kill()
+        raise
     return device
 
 
