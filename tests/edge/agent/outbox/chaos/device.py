@@ -2,7 +2,8 @@
 
     python -m tests.edge.agent.outbox.chaos.device FOLDER ADDRESS SEED [drain]
 
-In FOLDER, a line each, stand what it has acknowledged, what it has refused, and what its observer was told. With `drain` it keeps nothing new, and ends once all is answered.
+In FOLDER, a line each, stand what it has acknowledged, what it has refused, and what its observer was told.
+With `drain` it keeps nothing new, and ends once all is answered.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""A device is killed at random instants, also on a disk that is full or fails: nothing that it acknowledged is
-lost, and the model answers each request once.
+"""A device is killed at random instants, also on a disk that is full or fails: nothing that it acknowledged
+is lost, and the model answers each request once.
 """
 
 import asyncio
