@@ -1,7 +1,6 @@
 """The outbox: requests on disk until they are answered. What it has accepted it does not lose."""
 
 import json
-import math
 import secrets
 import sqlite3
 import time
@@ -37,9 +36,12 @@ CREATE INDEX IF NOT EXISTS settled_told ON settled (told, at);
 CREATE TABLE IF NOT EXISTS written (day INTEGER PRIMARY KEY, pages INTEGER NOT NULL);
 """
 _OUTCOMES = "SELECT key, note, text, done, dropped, request_bytes FROM settled "
-_FORGET = (
-    "DELETE FROM settled WHERE key IN (SELECT key FROM settled WHERE told = 1 AND at < ? ORDER BY at LIMIT ?)"
+_UNTOLD, _FETCHED = 0, 2  # of `told`, beside 1: the last is an application's answer, which it fetches
+_FORGET_OLD = (
+    "DELETE FROM settled WHERE key IN "
+    "(SELECT key FROM settled WHERE told IN (1, 2) AND at < ? ORDER BY told, at LIMIT ?)"
 )
+_FORGET_TOLD = "DELETE FROM settled WHERE key IN (SELECT key FROM settled WHERE told = 1 ORDER BY at LIMIT ?)"
 
 
 class Outbox:
@@ -113,9 +115,8 @@ class Outbox:
             with self._written() as connection:
                 if not connection.execute("DELETE FROM waiting WHERE key = ?", (outcome.key,)).rowcount:
                     return False
-                told = not outcome.note.subject.source
-                _insert(connection, outcome, now, told=told)
-                connection.execute(_FORGET, (now - self._age, _AT_ONCE))
+                _insert(connection, outcome, now)
+                connection.execute(_FORGET_OLD, (now - self._age, _AT_ONCE))
             self.counts[DROPPED if outcome.dropped else ANSWERED] += 1
         return True
 
@@ -136,7 +137,7 @@ class Outbox:
                     outcome = Outcome(
                         key, note, dropped="it was not answered before it was due", request_bytes=size
                     )
-                    _insert(connection, outcome, now, told=not note.subject.source)
+                    _insert(connection, outcome, now)
             self.counts[DROPPED] += len(found)
         return len(found)
 
@@ -168,8 +169,9 @@ class Outbox:
         """Forget old answers, empty the log, and give free pages back to the disk. Raises OutboxError."""
         old = self._wall() - self._age
         with self._lock:
-            if self._database.rows("SELECT key FROM settled WHERE told = 1 AND at < ? LIMIT 1", (old,)):
-                self._forget(old)
+            if self._database.rows("SELECT key FROM settled WHERE told IN (1, 2) AND at < ? LIMIT 1", (old,)):
+                with self._written() as connection:
+                    connection.execute(_FORGET_OLD, (old, _AT_ONCE))
             if self._database.wal_bytes:
                 self._database.checkpoint()
 
@@ -186,16 +188,12 @@ class Outbox:
     def _check(self, size: int) -> None:
         """Raises OutboxError for an entry that is not kept."""
         if no_room(size, self._database.used_pages, self._limits):
-            self._forget(math.inf)
+            with self._written() as connection:
+                connection.execute(_FORGET_TOLD, (_AT_ONCE,))
         reason = no_room(size, self._database.used_pages, self._limits)
         reason = reason or worn(size, self.pages_today, self._limits)
         if reason:
             raise OutboxError(f"the outbox keeps nothing more: {reason}; allow more, or ask again later")
-
-    def _forget(self, before: float) -> None:
-        """Some of the outcomes that were told and are older than this, the oldest first."""
-        with self._written() as connection:
-            connection.execute(_FORGET, (before, _AT_ONCE))
 
     @contextmanager
     def _written(self) -> Iterator[sqlite3.Connection]:
@@ -215,7 +213,8 @@ class Outbox:
         return int(self._wall() // _DAY_SECONDS)
 
 
-def _insert(connection: sqlite3.Connection, outcome: Outcome, now: float, *, told: bool) -> None:
+def _insert(connection: sqlite3.Connection, outcome: Outcome, now: float) -> None:
+    told = _UNTOLD if outcome.note.subject.source else _FETCHED
     note = msgspec.json.encode(outcome.note)
     values = (
         outcome.key,

@@ -131,15 +131,18 @@ def fill(kept: Outbox, size: int = 20_000, words: str = "it is full") -> list[st
     return accepted
 
 
-def test_a_full_outbox_forgets_answers_that_were_told_first(tmp_path: Path) -> None:
+def test_a_full_outbox_forgets_what_was_told_and_nothing_that_is_to_be_fetched(tmp_path: Path) -> None:
     limits = Limits(size=1 << 20, writes_per_day=1 << 30)
     with closing(outbox(tmp_path, limits)) as kept:
-        for _ in range(100):
-            kept.put(request(), note(subject=Subject()))
-            entry = kept.next()
-            assert entry
-            kept.settle(answered(entry, "word " * 1500))
-        assert len(fill(kept)) > 10
+        fetched, told = kept.put(request(), note(subject=Subject())), kept.put(request(), note())
+        while entry := kept.next():
+            kept.settle(answered(entry))
+            if entry.id == told:
+                kept.tell(entry.key)
+        fill(kept)
+        assert kept.answer(fetched).text == "red"
+        with pytest.raises(RequestError):
+            kept.answer(told)
 
 
 def test_space_is_given_back(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from protos.arms.rules import Rules
 from protos.errors import OutboxError
 
 ARM = {"cut": "", "coding": "png-9", "mean_bytes": 500.0}
-LIMITS = Limits(size=8 << 20, writes_per_day=1 << 40)
+LIMITS = Limits(size=64 << 20, writes_per_day=1 << 40)
 
 
 class Device:
