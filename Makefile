@@ -8,7 +8,7 @@ PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
 ON_DEVICE := isthmus.py protos edge splitter/commands splitter/planning splitter/storage
 COVERED := protos splitter edge cloud bench deploy
 
-.PHONY: help demo test check lint types format stubs protos coverage fuzz bench attack device clean
+.PHONY: help demo test check lint types format stubs protos coverage fuzz chaos bench attack device clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ coverage: $(VENV)/.dev ## print what the last `make test` covered, by package; p
 
 fuzz: $(VENV)/.dev ## 40,000 hostile messages to a real service; ISTHMUS_FUZZ_SEED names others than those of seed 0
 	ISTHMUS_FUZZ_MESSAGES=20000 $(RUN) -m pytest -rP --show-capture=stdout tests/cloud/fuzz
+
+chaos: $(VENV)/.dev ## a device with an outbox, killed 100 times, and on disks that are full or fail
+	ISTHMUS_CHAOS_KILLS=100 $(RUN) -m pytest -rP --show-capture=stdout tests/edge/agent/outbox/chaos
 
 bench: $(VENV)/.dev ## every way to answer, timed side by side over loopback
 	$(RUN) -m isthmus bench routes

@@ -27,6 +27,8 @@ class ServeConfig:
     max_frame_bytes: int = 64 << 20  # image tokens kept for further questions
     max_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
     keep: float = 300.0  # seconds that both are kept; 0: not at all
+    max_answer_bytes: int = 8 << 20  # answers kept for requests that are tried again by their key
+    keep_answers: float = 3600.0  # seconds that these are kept; 0: not at all
     threads: int = 0  # 0: torch's own choice
     drain: float = 10.0  # seconds that running answers get after SIGTERM
 
@@ -44,6 +46,8 @@ class ServeConfig:
         _within("max frame bytes", self.max_frame_bytes, 0, 1 << 40)
         _within("max sent bytes", self.max_sent_bytes, 0, 1 << 40)
         _within("--keep", self.keep, 0, 86_400)
+        _within("max answer bytes", self.max_answer_bytes, 0, 1 << 40)
+        _within("--keep-answers", self.keep_answers, 0, 86_400)
         _within("--threads", self.threads, 0, 1024)
         _within("--drain", self.drain, 0, 3600)
 

@@ -21,6 +21,7 @@
     │   └── CloudBusy                      RESOURCE_EXHAUSTED    too many requests wait there
     ├── NoRoute                       6    FAILED_PRECONDITION   the rules leave no way to answer
     ├── Cancelled                     8    CANCELLED             who asked does not want the answer any more
+    ├── OutboxError                   6    RESOURCE_EXHAUSTED   the device keeps nothing more for later
     └── CheckpointError               7    INVALID_ARGUMENT      a model that cannot be split
 
 Every message names the object, why it does not work, and what to do instead. None of these is a bug; anything
@@ -149,6 +150,11 @@ class NoRoute(IsthmusError):
 class Cancelled(IsthmusError):
     exit_code = 8
     status = "CANCELLED"
+
+
+class OutboxError(IsthmusError):
+    exit_code = 6
+    status = "RESOURCE_EXHAUSTED"
 
 
 class CheckpointError(IsthmusError):

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InferRequest(_message.Message):
-    __slots__ = ("id", "bundle", "question", "features", "picture", "cached_frame", "generation", "labels", "client_secret")
+    __slots__ = ("id", "bundle", "question", "features", "picture", "cached_frame", "generation", "labels", "client_secret", "idempotency_key")
     ID_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class InferRequest(_message.Message):
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     id: str
     bundle: str
     question: str
@@ -27,7 +28,8 @@ class InferRequest(_message.Message):
     generation: Generation
     labels: _containers.RepeatedScalarFieldContainer[str]
     client_secret: bytes
-    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ...) -> None: ...
+    idempotency_key: bytes
+    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., idempotency_key: _Optional[bytes] = ...) -> None: ...
 
 class Features(_message.Message):
     __slots__ = ("cut", "codec", "payloads", "rows", "columns", "reference")

@@ -15,6 +15,7 @@ from cloud.api.description import describe, max_request_fields
 from cloud.api.drain_gate import DrainGate
 from cloud.api.grpc_server import SERVICE, add_inference, listen, new_server
 from cloud.api.health import Health
+from cloud.api.keyed_answers import KeyedAnswers
 from cloud.api.places import Places
 from cloud.api.request_bytes import RequestBytes
 from cloud.api.servicer import Inference
@@ -27,7 +28,7 @@ from cloud.engine.scheduler import Scheduler
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
 
-_MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of the encoder cache to the next
+_MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
 _HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, _HEALTH_FIELDS = 64, 16, 16  # the last of a request
 
@@ -70,6 +71,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
+    keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
     description = describe(tails)
     max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
     largest = description.max_request_bytes
@@ -77,7 +79,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     health_calls = _calls(_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, 0, largest, _HEALTH_FIELDS)
     with Decoders(config.max_waiting) as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
-        inference = Inference(engine, input_processor, gate, calls, description, config.max_in_flight)
+        inference = Inference(engine, input_processor, gate, calls, keyed, description, config.max_in_flight)
         server, healthy = new_server(largest, config), Health(health_calls, [SERVICE])
         add_inference(server, inference)
         healthy.add_to(server)
@@ -86,7 +88,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
         try:
             async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
                 running = tasks.create_task(engine.run(), name="engine")
-                expiry = tasks.create_task(_expire(encoder_cache), name="expiry")
+                expiry = tasks.create_task(_expire(encoder_cache, keyed), name="expiry")
                 service = Service(address, engine, running, server, healthy, gate)
                 await server.start()
                 try:
@@ -94,6 +96,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
                 finally:
                     expiry.cancel()
                     await service.stop()
+                    await keyed.close()
         except ExceptionGroup as group:
             raise first_of(group) from None
 
@@ -108,8 +111,9 @@ def _encoder_cache(config: ServeConfig) -> EncoderCache:
     return EncoderCache(config.max_frame_bytes, config.keep, max_sent_bytes=config.max_sent_bytes)
 
 
-async def _expire(encoder_cache: EncoderCache) -> None:
-    """Free the memory of expired frames, until cancelled."""
+async def _expire(encoder_cache: EncoderCache, keyed: KeyedAnswers) -> None:
+    """Free the memory of expired frames and answers, until cancelled."""
     while True:
         await asyncio.sleep(max(_MIN_EXPIRY_SECONDS, min(encoder_cache.seconds / 4, _MAX_EXPIRY_SECONDS)))
         encoder_cache.expire()
+        keyed.expire()

@@ -7,6 +7,7 @@ from typing import TypeVar
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.call import Call, Calls, Context, Received
 from cloud.api.drain_gate import DrainGate
+from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
 from cloud.api.replies import failure, reply
 from cloud.engine.engine import Engine
 from cloud.engine.job import Job
@@ -29,12 +30,13 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         input_processor: InputProcessor,
         gate: DrainGate,
         calls: Calls,
+        keyed: KeyedAnswers,
         description: ip.DescribeReply,
         max_in_flight: int,
     ) -> None:
         """`max_in_flight`: requests of one Converse stream at once."""
         self._engine, self._input_processor = engine, input_processor
-        self._gate, self._calls = gate, calls
+        self._gate, self._calls, self._keyed = gate, calls, keyed
         self._description, self._max_in_flight = description, max_in_flight
 
     async def Infer(self, _: object, context: Context) -> None:  # noqa: N802 - gRPC's name
@@ -121,6 +123,9 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         identity = received.request.id
         check_identity(identity)
         with self._gate.entered():
+            if key := request_key(received.request):
+                await self._answer_once(key, received, call)
+                return
             job = await self._admit(received, call)
             with self._engine.holding(job):
                 async for event in job.events():
@@ -132,6 +137,17 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
             job.stages.total,
             job.stages.queue,
         )
+
+    async def _answer_once(self, key: RequestKey, received: Received[ip.InferRequest], call: Call) -> None:
+        """Answer a request that has a key: by a run of its own, or by an earlier try's."""
+        run = self._keyed.find(key)
+        if run is None:
+            with self._keyed.starting(key) as run:
+                run.begin(await self._admit(received, call))
+        else:
+            call.release(received, *_inputs(received.request))
+        async for event in run.events():
+            await call.send(reply(received.request.id, event, self._engine.load))
 
     async def _admit(self, received: Received[R], call: Call) -> Job:
         """The job of a request, which lets go of its input."""

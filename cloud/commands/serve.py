@@ -20,12 +20,15 @@ examples:
 
 What was sent of a frame is personal data. It is held in memory only, for --keep after a question
 about it, so that a second question uploads nothing and the next frame of a camera is coded by what changed;
-it is never written to disk. --keep 0s holds nothing.
+it is never written to disk. --keep 0s holds nothing. So are answers to requests with an idempotency key, as
+a device's outbox sends them: whoever tries one again within --keep-answers gets what was said, and the model
+does not run again.
 
 SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain. A second one stops
 at once.
 """
 _KEEP = "how long what was sent of a frame is held in memory; 0s: not at all (default: %(default)s)"
+_KEEP_ANSWERS = "how long answers are held for those who try again; 0s: not at all (default: %(default)s)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_count(parser, "--threads", 0, 1024, "of torch on a CPU (default: torch's choice)")
     _add_time(parser, "--drain", "10s", "1h", "for running answers (default: %(default)s)")
     _add_time(parser, "--keep", "5min", "24h", _KEEP)
+    _add_time(parser, "--keep-answers", "1h", "24h", _KEEP_ANSWERS)
     parser.add_argument("--verbose", action="store_true", help="one log line a request")
     parser.set_defaults(run=run)
 
@@ -98,6 +102,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConfig:
     host, port = listen_address(options.listen)
-    names = ("device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep")
+    names = ("device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers")
     chosen = {name: getattr(options, name) for name in names}
     return ServeConfig(tuple(bundle.path for bundle in bundles), host, port, **chosen)

@@ -72,5 +72,6 @@ async def _show_json(seen: StandingAnswer) -> None:
         "answer": seen.text,
         "route": seen.answer.route,
         "reused": seen.reused,
+        "deferred": seen.deferred,
     }
     print(json.dumps(line), flush=True)

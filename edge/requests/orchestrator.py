@@ -17,6 +17,7 @@ from edge.link.link import Link
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Decision, Request, Weights
+from edge.policy.deferral import deferral_arm
 from edge.policy.router import NETWORK_SECONDS, Failure, Router
 from edge.requests.answer import Answer, LabelScore
 from edge.requests.cancellation import Cancellation
@@ -69,7 +70,7 @@ class Orchestrator:
         clock: Callable[[], float] = time.monotonic,
         network_seconds: float = NETWORK_SECONDS,
     ) -> None:
-        self.bundle, self._client, self._clock = bundle, client, clock
+        self.bundle, self._client, self._clock, self._profile = bundle, client, clock, profile
         self._device, self._machine = Device(bundle, threads, clock, provider), machine or Machine()
         self._link = link or Link(bundle, clock())
         self._router = Router(
@@ -184,6 +185,31 @@ class Orchestrator:
             yield
         finally:
             self._under_way.remove(state)
+
+    def deferred(
+        self,
+        picture: Picture | View,
+        question: str,
+        rules: Rules,
+        *,
+        weights: Weights = _BALANCED,
+        generation: pb.Generation | None = None,
+        labels: Sequence[str] = (),
+    ) -> tuple[Arm, pb.InferRequest]:
+        """What to send of a question once there is a link: features or a picture, as the rules allow, that
+        need no frame that a cloud keeps. Raises as `answer` does before it asks.
+        """
+        asked = generation or pb.Generation()
+        given = Question("", self._clock(), question, rules, weights, asked, labels)
+        manifest, measured = self.bundle.manifest, self.bundle.measurements
+        with self.paused(Priority.STANDING):
+            self._device.check(given)
+            arm, request = (
+                deferral_arm(rules, weights, self._profile, manifest, measured),
+                self._device.request(given),
+            )
+            arm.build(request, DeviceSender(self._device, self._seen(picture), "", key_frame=True))
+        return arm, request
 
     def _decide(self, state: RequestState) -> Decision:
         now = self._clock()

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 import anyio
 
 from edge.agent.assembly.serving import AgentParts, http_part, server_of
+from edge.agent.assembly.outbox import opened_outbox
 from edge.agent.config.settings import AgentSettings
 from edge.agent.observing.asking import OneByOne
+from edge.agent.observing.deferral import Deferring
 from edge.agent.observing.standing_answer import Observer
 from edge.agent.observing.watcher import Watcher
 from edge.agent.sources.kinds import AnySource
@@ -23,24 +25,31 @@ async def run_agent(settings: AgentSettings, observers: Sequence[Observer]) -> N
     """Until every source has ended, for ever where applications may ask. Raises what makes an agent
     impossible: a bundle, an address.
     """
-    with _orchestrator(settings) as parts:
-        asking, served = OneByOne(parts.orchestrator), list(observers)
-        async with anyio.create_task_group() as tasks:
-            if settings.http:
-                http = http_part(settings, settings.http, parts, asking)
-                served += http.observers
-                await tasks.start(server_of(settings.http, http).run, name="http")
-            for source in settings.source:
-                if source.enabled:
-                    watcher = _watcher(settings, source, asking, served)
-                    tasks.start_soon(watcher.run, name=f"watch {source.name}")
+    """Until every source has ended. Raises what makes an agent impossible: a bundle, an outbox."""
+    with _orchestrator(settings) as orchestrator:
+        asking = OneByOne(orchestrator)
+        with opened_outbox(settings, asking, observers) as outbox:
+            async with anyio.create_task_group() as background:
+                if outbox:
+                    background.start_soon(outbox.sender.run, name="outbox")
+                async with anyio.create_task_group() as tasks:
+                    for source in settings.source:
+                        if source.enabled:
+                            keeper = outbox.keeper if outbox else None
+                            watcher = _watcher(settings, source, asking, observers, keeper)
+                            tasks.start_soon(watcher.run, name=f"watch {source.name}")
+                background.cancel_scope.cancel()
 
 
 def _watcher(
-    settings: AgentSettings, source: AnySource, asking: OneByOne, observers: Sequence[Observer]
+    settings: AgentSettings,
+    source: AnySource,
+    asking: OneByOne,
+    observers: Sequence[Observer],
+    deferring: Deferring | None,
 ) -> Watcher:
     rules, weights = source.rules or settings.rules, source.weights or settings.weights
-    return Watcher(source, asking, observers, rules.rules(), weights.weights())
+    return Watcher(source, asking, observers, rules.rules(), weights.weights(), deferring)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from msgspec import Meta
 
 from edge.agent.http.settings import HttpSettings
 from edge.agent.settings.cloud import CloudSettings
-from edge.agent.settings.quantities import Section
+from edge.agent.settings.outbox import OutboxSettings
+from edge.agent.settings.quantities import Milliseconds, Section
 from edge.agent.settings.rules import RuleSettings, WeightSettings
 from edge.agent.sources.kinds import AnySource
 from protos.errors import RequestError
@@ -23,6 +24,7 @@ class AgentSettings(Section, frozen=True):
     rules: RuleSettings = RuleSettings()
     weights: WeightSettings = WeightSettings()
     http: HttpSettings | None = None
+    outbox: OutboxSettings | None = None
     source: Annotated[tuple[AnySource, ...], Meta(max_length=64)] = ()
 
     def check(self) -> None:
@@ -32,3 +34,18 @@ class AgentSettings(Section, frozen=True):
             raise RequestError(f"source: {twice[0]!r} is the name of two; give each its own")
         if self.http:
             self.http.check()
+        if self.outbox:
+            self.outbox.check()
+        for source in self.source:
+            for question in source.question:
+                if question.defer is not None:
+                    self._check_defer(
+                        f"source {source.name!r}, question {question.name!r}: defer", question.defer
+                    )
+
+    def _check_defer(self, place: str, defer: Milliseconds) -> None:
+        if not self.outbox or not self.cloud:
+            raise RequestError(
+                f"{place}: there is nowhere to keep it, or to send it; give [outbox] and [cloud]"
+            )
+        self.outbox.check_defer(place, defer)

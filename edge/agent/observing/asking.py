@@ -7,12 +7,14 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
+from edge.agent.observing.deferral import Asked
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.trace import ignore_text
 from protos import inference_pb2 as pb
+from protos.arms.arm import Arm
 from protos.arms.rules import Rules
 
 
@@ -66,3 +68,16 @@ class OneByOne:
             on_restart=on_restart,
         )
         return await anyio.to_thread.run_sync(ask, limiter=self._limiter)
+
+    async def deferred(self, asked: Asked) -> tuple[Arm, pb.InferRequest]:
+        """What to send of a question later. Raises as `Orchestrator.deferred`."""
+        build = partial(
+            self._orchestrator.deferred,
+            asked.picture,
+            asked.text,
+            asked.rules,
+            weights=asked.weights,
+            generation=asked.generation,
+            labels=asked.labels,
+        )
+        return await anyio.to_thread.run_sync(build, limiter=self._limiter)

@@ -18,6 +18,7 @@ class StandingAnswer:
     text: str
     answer: Answer
     reused: int | None = None
+    deferred: str = ""  # the id under which the question waited for a link; the frame then has no picture
 
 
 Observer = Callable[[StandingAnswer], Awaitable[None]]

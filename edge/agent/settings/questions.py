@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from edge.agent.settings.quantities import Section
+from edge.agent.settings.quantities import Milliseconds, Section
 from protos import inference_pb2 as pb
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -18,6 +18,7 @@ class QuestionSettings(Section, frozen=True):
     text: str = ""
     labels: tuple[str, ...] = ()
     max_tokens: Annotated[int, Meta(ge=0)] = 0  # 0: the bundle's limit
+    defer: Milliseconds | None = None  # how long it may wait in the outbox, where it cannot be answered now
 
     def generation(self) -> pb.Generation:
         return pb.Generation(max_tokens=self.max_tokens)

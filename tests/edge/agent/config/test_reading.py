@@ -9,6 +9,8 @@ from edge.agent.config.reading import read_settings, settings_of
 from protos.errors import RequestError
 
 FOLDER = {"kind": "folder", "name": "inbox", "path": "pictures"}
+DEFERS = {"question": [{"name": "q", "text": "what?", "defer": "48h"}]}
+OUTBOX = {"outbox": {"path": "outbox.db"}, "cloud": {"address": "localhost:7070"}}
 
 
 def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
@@ -32,6 +34,9 @@ def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
         ({"ruls": {}}, "the file: contains unknown field `ruls`"),
         ({"source": [FOLDER | {"kind": "foldr"}]}, "source[0].kind: invalid value 'foldr'"),
         ({"source": [FOLDER, FOLDER]}, "'inbox' is the name of two"),
+        ({"outbox": {"path": "o", "size": "1kB"}}, "outbox.size: 1 kB is too little"),
+        ({"source": [FOLDER | DEFERS]}, "question 'q': defer: there is nowhere to keep it"),
+        (OUTBOX | {"source": [FOLDER | DEFERS]}, "defer: 48h is not kept so long; give up to outbox.age"),
         ({"source": [FOLDER | {"rate": "2"}]}, "source[0].rate: '2' is no rate; write 2/s"),
     ],
 )

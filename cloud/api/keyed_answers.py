@@ -1,0 +1,177 @@
+"""Answers by idempotency keys: who tries a request again joins its run, or gets what it said, and nothing is
+run twice.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from cloud.admission.cached_inputs import owner_of
+from cloud.engine.engine import Engine
+from cloud.engine.job import Event, Job
+from cloud.engine.ttl_cache import TtlCache
+from protos import inference_pb2 as ip
+from protos.errors import CloudError, RequestError
+from protos.limits import CLIENT_SECRET_BYTES, IDEMPOTENCY_KEY_BYTES
+
+_EVENT_BYTES = 256  # what an event takes beside its text
+
+
+class RequestKey(NamedTuple):
+    """Whose request it is, its key in hexadecimal, and a hash of all that it asks."""
+
+    owner: str
+    name: str
+    body: bytes
+
+
+def request_key(request: ip.InferRequest) -> RequestKey | None:
+    """The key of a request, if it has one. Raises RequestError for one that is none, or is nobody's."""
+    key = request.idempotency_key
+    if not key:
+        return None
+    if len(key) != IDEMPOTENCY_KEY_BYTES:
+        raise RequestError(
+            f"idempotency_key has {len(key)} bytes; give {IDEMPOTENCY_KEY_BYTES} random ones, or none"
+        )
+    owner = owner_of(request)
+    if not owner:
+        raise RequestError(
+            "idempotency_key without client_secret: a key is known to its own client only; give "
+            f"{CLIENT_SECRET_BYTES} random bytes as client_secret, the same in every try"
+        )
+    return RequestKey(owner, key.hex(), _digest(request))
+
+
+def _digest(request: ip.InferRequest) -> bytes:
+    """Of all fields but the id, which names a try and not what is asked."""
+    identity, request.id = request.id, ""
+    try:
+        return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+    finally:
+        request.id = identity
+
+
+class KeyedRun:
+    """The events of one run, for all who wait for it; it goes on where none does. Belongs to the event
+    loop.
+    """
+
+    def __init__(self, body: bytes, begin: Callable[[Job], None]) -> None:
+        self.body, self.begin = body, begin
+        self._events: list[Event] = []
+        self._error: Exception | None = None
+        self._grown = asyncio.Event()
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory."""
+        texts = (
+            event.encode() if isinstance(event, str) else event.SerializeToString() for event in self._events
+        )
+        return sum(len(text) + _EVENT_BYTES for text in texts)
+
+    def add(self, event: Event) -> None:
+        self._events.append(event)
+        self._wake()
+
+    def fail(self, error: Exception) -> None:
+        self._error = error
+        self._wake()
+
+    def compact(self) -> None:
+        """Make one piece of the text, once the run is over."""
+        *pieces, end = self._events
+        self._events = [*filter(None, ["".join(map(str, pieces))]), end]
+
+    async def events(self) -> AsyncIterator[Event]:
+        """All of them from the first on, as they come. Raises what the run failed with."""
+        given, events = 0, self._events
+        while True:
+            while given < len(events):
+                yield events[given]
+                given += 1
+            if events and not isinstance(events[-1], str):
+                return
+            if self._error:
+                raise self._error
+            await self._grown.wait()
+
+    def _wake(self) -> None:
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+
+class KeyedAnswers:
+    """Runs that are not over, and in `max_bytes` of memory, for `seconds`, what those said that are.
+
+    Nobody finds another's: an owner is known by their secret. A run that failed is forgotten, so that another
+    try runs anew. Belongs to the event loop.
+    """
+
+    def __init__(
+        self, engine: Engine, max_bytes: int, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine, self._seconds = engine, seconds
+        self._finished = TtlCache[KeyedRun](max_bytes, seconds, clock)
+        self._running: dict[tuple[str, str], KeyedRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def find(self, key: RequestKey) -> KeyedRun | None:
+        """The run of an earlier try. Raises RequestError where that asked something else."""
+        run = self._running.get((key.owner, key.name)) or self._finished.get(key.owner, key.name)
+        if run and run.body != key.body:
+            raise RequestError(
+                f"idempotency_key {key.name} was sent before with another request; give each its own key"
+            )
+        return run
+
+    @contextmanager
+    def starting(self, key: RequestKey) -> Iterator[KeyedRun]:
+        """A new run, which `begin` is to be called of; what is raised before that fails it for all."""
+        place = key.owner, key.name
+        run = self._running[place] = KeyedRun(key.body, lambda job: self._begin(key, job))
+        try:
+            yield run
+        except BaseException as error:
+            del self._running[place]
+            broken = CloudError("the try that this one waited for broke off; ask again")
+            run.fail(error if isinstance(error, Exception) else broken)
+            raise
+
+    def expire(self) -> None:
+        """Free the memory of answers that are kept no more."""
+        self._finished.expire()
+
+    async def close(self) -> None:
+        """End what still runs."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _begin(self, key: RequestKey, job: Job) -> None:
+        run = self._running[key.owner, key.name]
+        task = asyncio.create_task(self._follow(key, run, job), name=f"run {key.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self, key: RequestKey, run: KeyedRun, job: Job) -> None:
+        try:
+            with self._engine.holding(job):
+                async for event in job.events():
+                    run.add(event)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the run gets it
+            run.fail(error)
+        else:
+            self._keep(key, run)
+        finally:
+            del self._running[key.owner, key.name]
+
+    def _keep(self, key: RequestKey, run: KeyedRun) -> None:
+        if self._seconds:
+            run.compact()
+            self._finished.put(key.owner, key.name, run, run.size)

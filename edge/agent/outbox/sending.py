@@ -1,0 +1,142 @@
+"""What the outbox holds, sent when the link allows, what is due first before the rest."""
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+
+import anyio
+import anyio.to_thread
+
+from edge.agent.observing.standing_answer import Observer
+from edge.agent.outbox.answers import standing_answer
+from edge.agent.outbox.entries import Entry, Outcome
+from edge.agent.outbox.outbox import Outbox
+from edge.link.client import Cloud, bytes_left
+from edge.link.cloud_call import CloudCall
+from edge.requests.machine import Machine
+from protos import inference_pb2 as pb
+from protos.errors import CloudError, IsthmusError, OutboxError, TooLarge, WrongBundle
+
+_log = logging.getLogger(__name__)
+
+_FIRST_SECONDS, _MAX_SECONDS = 1.0, 60.0  # between tries while the cloud does not answer
+_IDLE_SECONDS = 60.0
+_BUNDLE_SECONDS = 600.0  # until a cloud that serves another bundle is asked again
+_CALL_SECONDS = 120.0
+_MAX_TRIED = 16  # requests that are tried in turn, so that one that never succeeds holds no other up
+
+
+class OutboxSender:
+    """Sends one request at a time, over a client of its own; `run` is a task.
+
+    Every try of a request is the same to the byte, its key too: where a reply was lost, the cloud gives the
+    answer that it gave. A cloud that serves another bundle is asked again later, until the request is due.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        cloud: Cloud,
+        machine: Machine,
+        observers: Sequence[Observer],
+        first_seconds: float = _FIRST_SECONDS,
+    ) -> None:
+        self._outbox, self._cloud, self._machine, self._observers = outbox, cloud, machine, observers
+        self._first = self._wait = first_seconds
+        self._tried: list[bytes] = []  # since the cloud answered last
+        self._refused: dict[str, float] = {}  # bundles that are not served, and until when that is believed
+        self._kept = anyio.Event()
+
+    def kept(self) -> None:
+        """There is one more."""
+        self._kept.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._kept = anyio.Event()
+            try:
+                await self._tell()
+                seconds = await self._step()
+            except OutboxError as error:
+                _log.error("%s", error)
+                seconds = self._longer()
+            if seconds:
+                await self._pause(seconds)
+
+    async def _step(self) -> float:
+        """Drop what is due, send one; how long to wait for the next, in seconds."""
+        while await anyio.to_thread.run_sync(self._outbox.drop_due):
+            await self._tell()
+        entry = await anyio.to_thread.run_sync(self._outbox.next, self._unserved(), tuple(self._tried))
+        if entry is None and not self._tried:
+            await anyio.to_thread.run_sync(self._outbox.tidy)
+            return _IDLE_SECONDS
+        if entry is None or len(self._tried) >= _MAX_TRIED:
+            self._tried.clear()
+            return self._longer()
+        return await self._send(entry)
+
+    async def _send(self, entry: Entry) -> float:
+        try:
+            outcome = await anyio.to_thread.run_sync(self._call, entry, abandon_on_cancel=True)
+        except WrongBundle as error:
+            _log.warning("deferred %s: %s", entry.id, error)
+            self._refused[entry.bundle] = time.monotonic() + _BUNDLE_SECONDS
+            return 0.0
+        except (CloudError, TooLarge) as error:
+            _log.info("deferred %s: %s", entry.id, error)
+            self._tried.append(entry.key)
+            return self._longer()
+        except anyio.get_cancelled_exc_class():
+            self._cloud.cancel()
+            raise
+        except IsthmusError as error:
+            _log.warning("deferred %s is dropped: the cloud refuses it as %s", entry.id, type(error).__name__)
+            outcome = Outcome(entry.key, entry.note, dropped=str(error), request_bytes=len(entry.request))
+        await anyio.to_thread.run_sync(self._outbox.settle, outcome)
+        self._tried.clear()
+        self._wait = self._first
+        return 0.0
+
+    def _call(self, entry: Entry) -> Outcome:
+        """Ask the cloud, in a thread. Raises what the client raises, TooLarge where the day's bytes are
+        sent.
+        """
+        request, pieces = pb.InferRequest.FromString(entry.request), list[str]()
+        size = len(entry.request)
+        self._machine.reserve(size, entry.note.rules)
+        try:
+            done = CloudCall(request).run(self._cloud, _CALL_SECONDS, pieces.append)
+        except IsthmusError as error:
+            self._machine.give_back(size - bytes_left(request, error))
+            raise
+        return Outcome(entry.key, entry.note, "".join(pieces), done.SerializeToString(), request_bytes=size)
+
+    async def _tell(self) -> None:
+        """Tell the observers of outcomes, each once: again only where this process died in between."""
+        while outcomes := await anyio.to_thread.run_sync(self._outbox.untold):
+            for outcome in outcomes:
+                if not outcome.dropped:
+                    for observe in self._observers:
+                        await observe(standing_answer(outcome))
+                await anyio.to_thread.run_sync(self._outbox.tell, outcome.key)
+
+    def _unserved(self) -> tuple[str, ...]:
+        now = time.monotonic()
+        self._refused = {bundle: until for bundle, until in self._refused.items() if until > now}
+        return tuple(self._refused)
+
+    def _longer(self) -> float:
+        """How long to wait now; twice as long the next time."""
+        wait, self._wait = self._wait, min(2 * self._wait, _MAX_SECONDS)
+        return wait * random.uniform(0.5, 1)
+
+    async def _pause(self, seconds: float) -> None:
+        """A new request ends the pause only where none was tried in vain."""
+        if self._tried:
+            await anyio.sleep(seconds)
+            return
+        with anyio.move_on_after(seconds):
+            await self._kept.wait()

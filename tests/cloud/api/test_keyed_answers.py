@@ -1,0 +1,101 @@
+"""A request with an idempotency key is run once, however often it is tried."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+
+from cloud.api.keyed_answers import request_key
+from cloud.models.tail import Tail
+from protos import inference_pb2 as ip
+from protos.errors import RequestError
+from tests.cloud.calling import Pixels, calling, picture_request
+
+QUESTION = "describe the image"
+KEY = bytes(range(16, 32))
+
+
+def keyed(tail: Tail, scene: Pixels, **fields: Any) -> ip.InferRequest:
+    return picture_request(tail.bundle, scene, QUESTION, idempotency_key=KEY, **fields)
+
+
+async def test_a_retry_is_answered_from_memory(tail: Tail, scenes: list[Pixels]) -> None:
+    async with calling(tail) as caller:
+        first = await caller.ask(keyed(tail, scenes[0], id="first"))
+        again = await caller.ask(keyed(tail, scenes[0], id="again"))
+        new = await caller.ask(picture_request(tail.bundle, scenes[0], QUESTION))
+    assert again.text == first.text == new.text
+    assert again.done.stages == first.done.stages  # to the last digit: nothing was run
+    assert new.done.stages != first.done.stages
+
+
+async def test_a_retry_joins_the_run_that_its_caller_has_left(endless: Tail, scenes: list[Pixels]) -> None:
+    request = keyed(endless, scenes[0], generation=ip.Generation(max_tokens=300))
+    async with calling(endless) as caller:
+        lost = caller.stub.Infer(request)
+        begun = (await lost.read()).text
+        lost.cancel()
+        both = [asyncio.create_task(caller.ask(request)) for _ in range(2)]
+        await caller.until_running()
+        load = caller.service.engine.load()
+        first, second = await asyncio.gather(*both)
+    assert (load.running, load.waiting) == (1, 0)
+    assert first.text == second.text
+    assert first.text.startswith(begun)
+    assert first.done.stages == second.done.stages
+    assert first.done.tokens == 300
+
+
+async def test_a_key_is_of_one_request(tail: Tail, scenes: list[Pixels]) -> None:
+    async with calling(tail) as caller:
+        await caller.ask(keyed(tail, scenes[0]))
+        code, words = await caller.refusal(keyed(tail, scenes[1]))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "give each its own key" in words
+
+
+async def test_the_key_of_one_client_tells_another_nothing(tail: Tail, scenes: list[Pixels]) -> None:
+    async with calling(tail) as caller:
+        mine = await caller.ask(keyed(tail, scenes[0]))
+        theirs = await caller.ask(keyed(tail, scenes[1], client_secret=bytes(16)))
+        same = await caller.ask(keyed(tail, scenes[0], client_secret=bytes(17)))
+    assert theirs.text != mine.text
+    assert same.done.stages != mine.done.stages
+
+
+async def test_what_failed_is_forgotten(tail: Tail, endless: Tail, scenes: list[Pixels]) -> None:
+    async with calling(tail, endless) as caller:
+        wrong = keyed(tail, scenes[0])
+        wrong.picture.data = b"no picture"
+        assert (await caller.refusal(wrong))[0] is grpc.StatusCode.INVALID_ARGUMENT
+        code, _ = await caller.refusal(keyed(endless, scenes[0]), seconds=0.5)
+        assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+        await caller.until_idle()
+        assert (await caller.ask(keyed(tail, scenes[0]))).text
+
+
+@pytest.mark.parametrize("bounds", [{"keep_answers": 0}, {"max_answer_bytes": 100}])
+async def test_what_is_kept_is_bounded(bounds: dict[str, Any], tail: Tail, scenes: list[Pixels]) -> None:
+    async with calling(tail, **bounds) as caller:
+        first = await caller.ask(keyed(tail, scenes[0]))
+        again = await caller.ask(keyed(tail, scenes[0]))
+    assert again.text == first.text
+    assert again.done.stages != first.done.stages
+
+
+async def test_a_stream_may_try_again_too(tail: Tail, scenes: list[Pixels]) -> None:
+    requests = [keyed(tail, scenes[0], id=name) for name in ("a", "b", "c")]
+    async with calling(tail) as caller:
+        done = [reply.done async for reply in caller.stub.Converse(iter(requests)) if reply.HasField("done")]
+    assert len(done) == 3
+    assert done[0].stages == done[1].stages == done[2].stages
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "words"),
+    [(b"short", bytes(16), "has 5 bytes; give 16"), (KEY, b"", "without client_secret")],
+)
+def test_what_is_no_key_is_refused(key: bytes, secret: bytes, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        request_key(ip.InferRequest(idempotency_key=key, client_secret=secret))
