@@ -28,3 +28,5 @@ class AgentSettings(Section, frozen=True):
         names = [source.name for source in self.source]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise RequestError(f"source: {twice[0]!r} is the name of two; give each its own")
+        for source in self.source:
+            source.check()

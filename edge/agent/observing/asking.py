@@ -1,5 +1,7 @@
 """Questions of all parts of the agent, answered by one orchestrator."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Protocol
 
@@ -56,3 +58,9 @@ class OneByOne:
             labels=labels,
         )
         return await anyio.to_thread.run_sync(ask, limiter=self._limiter)
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """While nothing is answered."""
+        async with self._limiter:
+            yield
