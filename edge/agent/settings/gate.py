@@ -15,7 +15,7 @@ class GateSettings(Section, frozen=True):
     """
 
     enabled: bool = False
-    luma: Annotated[float, Meta(ge=0, le=255)] = 4.0
+    luma: Annotated[float, Meta(ge=0, le=255)] = 3.0
     changed: Annotated[float, Meta(ge=0, le=255)] = 24.0
-    features: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    features: Annotated[float, Meta(ge=0, le=2)] = 0.01
     max_age: Milliseconds = Milliseconds(60_000)

@@ -56,7 +56,7 @@ def test_between_the_two_thresholds_the_features_decide() -> None:
 
 
 def test_without_features_what_is_between_has_changed() -> None:
-    wide = GateSettings(enabled=True, luma=0, changed=255)
+    wide = GateSettings(enabled=True, luma=0, changed=255, features=0)
     assert verdict(with_something(0.01), settings=wide) is GateVerdict.CHANGED
 
 
