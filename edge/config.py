@@ -51,6 +51,24 @@ def engines_folder(digest: str) -> Path | None:
     return _kept("tensorrt", digest[:12])
 
 
+def day_file() -> Path | None:
+    """Where the agent keeps what each source cost today; None where there is no cache folder."""
+    return _kept("agent-day.json")
+
+
+def notify_socket() -> str:
+    """Where systemd wants to be told how a service is: $NOTIFY_SOCKET; empty without systemd."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
+def watchdog_seconds() -> float | None:
+    """How often systemd's watchdog wants a sign of life from this process; None where it wants none."""
+    microseconds, process = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    if not microseconds.isdecimal() or (process and process != str(os.getpid())):
+        return None
+    return int(microseconds) / 1e6 or None
+
+
 def _place(digest: str, threads: int, run_by: str) -> str:
     return f"{digest[:12]}-{threads}-{run_by or provider()}"
 

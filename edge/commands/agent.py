@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 
-from edge.agent.assembly.agent import run_agent
+from edge.agent.assembly.findings import findings
 from edge.agent.config.reading import read_settings
+from edge.agent.config.showing import as_json
+from edge.agent.life.life import Life
 from edge.agent.observing.standing_answer import StandingAnswer
 from protos.terminal.options import add_json
 
@@ -21,8 +22,15 @@ and night. `isthmus edge check` says what is wrong with a configuration before a
 examples:
   isthmus edge run agent.toml
   isthmus edge run agent.toml --json       # every answer as a line
+  kill -HUP PID                            # read agent.toml again; models stay loaded where they can
+
+SIGTERM and SIGINT end it in order, a second one at once. Answers go to standard output, what happens to
+standard error. Under systemd (Type=notify-reload) it says when it is ready, and answers the watchdog.
 """
 _CHECK = """\
+A file that is no configuration ends with status 3. Where it is one, and a folder, a device, a bundle or a
+credential that it names is missing now, that is said, and the status is 1. Nothing is asked over a network.
+
 examples:
   isthmus edge check agent.toml
   isthmus edge check agent.toml --json     # every setting, those that the file leaves out included
@@ -44,19 +52,32 @@ def add_commands(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Read the settings and run until the end. Raises RequestError, BundleError."""
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    """Run until the end. Raises RequestError, BundleError."""
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     show = _show_json if options.json else _show
-    anyio.run(run_agent, read_settings(options.settings), [show])
+    try:
+        anyio.run(Life(options.settings, [show]).run)
+    except Exception as error:  # noqa: BLE001 - whatever it is, without the groups around it
+        raise _sole(error) from None
 
 
-def check(options: argparse.Namespace) -> None:
-    """Read the settings. Raises RequestError."""
+def check(options: argparse.Namespace) -> int:
+    """The exit status. Raises RequestError."""
     settings = read_settings(options.settings)
+    found = findings(settings)
     if options.json:
-        print(msgspec.json.encode(settings, enc_hook=str).decode())
-        return
-    print(f"{options.settings} is an agent's configuration: {len(settings.source)} sources")
+        print(json.dumps({"settings": as_json(settings), "missing": found}))
+    else:
+        print(f"{options.settings} is an agent's configuration: {len(settings.source)} sources")
+        for words in found:
+            print(words)
+    return 1 if found else 0
+
+
+def _sole(error: BaseException) -> BaseException:
+    """What a task raised, without the groups that its task groups made of it."""
+    held: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return _sole(held[0]) if len(held) == 1 else error
 
 
 async def _show(seen: StandingAnswer) -> None:

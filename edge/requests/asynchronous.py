@@ -38,6 +38,13 @@ class AskOptions(TypedDict, total=False):
     priority: Priority
 
 
+class ToldOptions(AskOptions, total=False):
+    """And who is told of text as it comes, in the request's own thread."""
+
+    on_text: Callable[[str], None]
+    on_restart: Callable[[str], None]
+
+
 class AsyncOrchestrator:
     """Asks an orchestrator, which others may use too; at most `max_requests` at once, more wait. Where a task
     is cancelled, its request has ended when that is raised. Raises as the orchestrator does.
@@ -56,7 +63,7 @@ class AsyncOrchestrator:
         return await self._run(lambda _: view.features(cut))
 
     async def answer(
-        self, picture: Picture | View, question: str = "", **options: "Unpack[AskOptions]"
+        self, picture: Picture | View, question: str = "", **options: "Unpack[ToldOptions]"
     ) -> Answer:
         """As `Orchestrator.answer`."""
         ask = self._orchestrator.answer

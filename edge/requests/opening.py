@@ -28,7 +28,7 @@ _NONE = Credentials()
 @contextmanager
 def open_orchestrator(
     bundle: Bundle | Path | str | None = None,
-    cloud: str | None = None,
+    cloud: Peer | str | None = None,
     *,
     credentials: Credentials = _NONE,
     threads: int = 1,
@@ -38,7 +38,8 @@ def open_orchestrator(
     in the end, however that comes.
 
     `bundle`: a folder that `isthmus split` made; else that of $ISTHMUS_BUNDLE, else the built-in model's.
-    `cloud`: HOST:PORT, or https://HOST[:PORT]; without one the device answers alone. `provider` of
+    `cloud`: HOST:PORT, https://HOST[:PORT], or a peer with its credentials; without one the device answers
+    alone. `provider` of
     onnxruntime; else that of $ISTHMUS_PROVIDER, else the one that suits the model.
     Raises BundleError, and RequestError for an address, credentials or a provider that are none.
     """
@@ -65,13 +66,13 @@ def open_orchestrator(
 
 @contextmanager
 def _connected(
-    bundle: Bundle, cloud: str | None, credentials: Credentials
+    bundle: Bundle, cloud: Peer | str | None, credentials: Credentials
 ) -> Iterator[tuple[CloudClient | None, Link | None, Callable[[], None]]]:
     """The client, what is known of its link, and what saves that."""
     if not cloud:
         yield None, None, _nothing
         return
-    peer = Peer.parse(cloud, credentials)
+    peer = cloud if isinstance(cloud, Peer) else Peer.parse(cloud, credentials)
     link, memory = Link(bundle, time.monotonic()), config.link_file(str(peer))
     link.load(memory, time.monotonic(), time.time())
     with CloudClient(peer) as client:

@@ -16,12 +16,14 @@ _RATES = {
 }
 _TIMES = {"ms": 1.0, "s": 1e3, "min": 6e4, "h": 3.6e6}
 _SIZES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+_ENERGIES = {"J": 1.0, "kJ": 1e3, "MJ": 1e6, "Wh": 3.6e3, "kWh": 3.6e6}
 _USUAL = {
     "rate": ("kbps", "Mbps"),
     "time": ("ms", "s"),
     "size": ("kB", "MB"),
     "share": ("%",),
     "temperature": ("C",),
+    "energy": ("J", "Wh"),
 }
 _MIN_RATE, _MAX_RATE = 1e3, 1e11
 _QUANTITY = re.compile(r"(\d{1,12}(?:\.\d{1,12})?) ?([A-Za-z/%]*)", re.ASCII)
@@ -52,6 +54,11 @@ def percent(text: str) -> float:
     if found > 100:
         raise RequestError(f"{text!r} is more than all; give 0% to 100%", share=text)
     return found
+
+
+def joules(text: str) -> float:
+    """Joules from such as `500J` or `5Wh`. Raises RequestError."""
+    return _quantity(text, "energy", _ENERGIES, "500J or 5Wh")
 
 
 def celsius(text: str) -> float:

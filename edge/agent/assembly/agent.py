@@ -1,69 +1,75 @@
 """The agent: its parts, in one task group."""
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import anyio
 
-from edge.agent.assembly.serving import AgentParts, http_part, server_of
+from edge import config
+from edge.agent.assembly.kept import KeptParts
+from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import opened_outbox
+from edge.agent.assembly.serving import http_part, server_of
 from edge.agent.config.settings import AgentSettings
-from edge.agent.observing.asking import OneByOne
+from edge.agent.observing.asking import SharedOrchestrator
 from edge.agent.observing.deferral import Deferring
 from edge.agent.observing.standing_answer import Observer
 from edge.agent.observing.watcher import Watcher
 from edge.agent.sources.kinds import AnySource
-from edge.costs.known import known_profile
-from edge.link.client import CloudClient
-from edge.link.link import Link
-from edge.requests.orchestrator import Orchestrator
-from protos.terminal.options import open_bundle
+from edge.requests.turn import Priority
+
+_SAVE_SECONDS = 60.0
 
 
-async def run_agent(settings: AgentSettings, observers: Sequence[Observer]) -> None:
-    """Until every source has ended, for ever where applications may ask. Raises what makes an agent
-    impossible: a bundle, an address.
+async def run_agent(
+    settings: AgentSettings, models: Models, kept: KeptParts, observers: Sequence[Observer]
+) -> None:
+    """Until every source has ended, for ever where applications may ask. Raises RequestError for a token's
+    file that holds none, OutboxError.
     """
-    """Until every source has ended. Raises what makes an agent impossible: a bundle, an outbox."""
-    with _orchestrator(settings) as orchestrator:
-        asking = OneByOne(orchestrator)
-        with opened_outbox(settings, asking, observers) as outbox:
-            async with anyio.create_task_group() as background:
-                if outbox:
-                    background.start_soon(outbox.sender.run, name="outbox")
-                async with anyio.create_task_group() as tasks:
-                    for source in settings.source:
-                        if source.enabled:
-                            keeper = outbox.keeper if outbox else None
-                            watcher = _watcher(settings, source, asking, observers, keeper)
-                            tasks.start_soon(watcher.run, name=f"watch {source.name}")
-                background.cancel_scope.cancel()
+    http = http_part(settings, settings.http, models, kept) if settings.http else None
+    observers = [*observers, *(http.observers if http else ())]
+    standing = SharedOrchestrator(models.orchestrator, Priority.STANDING)
+    with opened_outbox(settings, standing, observers) as outbox:
+        async with anyio.create_task_group() as background:
+            background.start_soon(_save, kept, name="save the day's budgets")
+            if outbox:
+                background.start_soon(outbox.sender.run, name="outbox")
+            async with anyio.create_task_group() as tasks:
+                if settings.http and http:
+                    await tasks.start(server_of(settings.http, http).run, name="http")
+                for source in settings.source:
+                    if source.enabled:
+                        keeper = outbox.keeper if outbox else None
+                        watcher = _watcher(settings, source, standing, kept, observers, keeper)
+                        tasks.start_soon(watcher.run, kept.opening(source.name), name=f"watch {source.name}")
+                    else:
+                        kept.status.source(source.name).entered("disabled")
+            background.cancel_scope.cancel()
 
 
 def _watcher(
     settings: AgentSettings,
     source: AnySource,
-    asking: OneByOne,
+    asking: SharedOrchestrator,
+    kept: KeptParts,
     observers: Sequence[Observer],
     deferring: Deferring | None,
 ) -> Watcher:
     rules, weights = source.rules or settings.rules, source.weights or settings.weights
-    return Watcher(source, asking, observers, rules.rules(), weights.weights(), deferring)
+    return Watcher(
+        source,
+        asking,
+        observers,
+        rules.rules(),
+        weights.weights(),
+        counters=kept.status.source(source.name),
+        budgets=kept.budgets,
+        deferring=deferring,
+    )
 
 
-@contextmanager
-def _orchestrator(settings: AgentSettings) -> Iterator[AgentParts]:
-    bundle = open_bundle(settings.bundle)
-    profile = known_profile(bundle, settings.threads, settings.provider)
-    client = CloudClient(settings.cloud.peer()) if settings.cloud else None
-    try:
-        link = Link(bundle, time.monotonic())
-        orchestrator = Orchestrator(
-            bundle, client, profile, link, threads=settings.threads, provider=settings.provider
-        )
-        orchestrator.prepare()
-        yield AgentParts(bundle, orchestrator, client, link)
-    finally:
-        if client:
-            client.close()
+async def _save(kept: KeptParts) -> None:
+    """Every minute, so that a process that is killed loses little."""
+    while True:
+        await anyio.sleep(_SAVE_SECONDS)
+        kept.budgets.save(config.day_file())

@@ -1,47 +1,31 @@
 """The HTTP part, made of the agent's other parts."""
 
-import time
-from dataclasses import dataclass
-
+from edge.agent.assembly.kept import KeptParts
+from edge.agent.assembly.models import Models
 from edge.agent.config.settings import AgentSettings
 from edge.agent.http.application import HttpPart, Served
 from edge.agent.http.openai.encoders import BundleEmbedding
 from edge.agent.http.server import HttpServer
 from edge.agent.http.settings import HttpSettings
-from edge.agent.observing.asking import Asking
-from edge.link.client import CloudClient
-from edge.link.link import Link
-from edge.requests.orchestrator import Orchestrator
-from protos.bundle import Bundle
-from protos.costs.estimates import LinkEstimate
+from edge.agent.http.source_metrics import SourceCollector
+from edge.agent.observing.asking import SharedOrchestrator
 
 
-@dataclass(frozen=True)
-class AgentParts:
-    """What answers."""
-
-    bundle: Bundle
-    orchestrator: Orchestrator
-    client: CloudClient | None
-    link: Link
-
-    def link_now(self) -> LinkEstimate | None:
-        """As it is believed to be; None where there is no cloud."""
-        return self.link.snapshot(time.monotonic()) if self.client else None
-
-
-def http_part(settings: AgentSettings, http: HttpSettings, parts: AgentParts, asking: Asking) -> HttpPart:
+def http_part(settings: AgentSettings, http: HttpSettings, models: Models, kept: KeptParts) -> HttpPart:
     """Raises RequestError for a token's file that holds none."""
-    compares = parts.bundle.manifest.HasField("matching")
-    embedding = BundleEmbedding(parts.bundle, parts.client, settings.threads, settings.provider)
+    orchestrator = models.orchestrator
+    bundle = orchestrator.bundle
+    embedding = BundleEmbedding(bundle, models.client, settings.threads, settings.provider)
     served = Served(
-        bundle=parts.bundle,
-        asking=asking,
+        bundle=bundle,
+        asking=SharedOrchestrator(orchestrator),
         rules=settings.rules.rules(),
         weights=settings.weights.weights(),
-        link=parts.link_now,
-        remote=parts.client is not None,
-        embedding=embedding if compares else None,
+        link=orchestrator.link_estimate,
+        remote=settings.cloud is not None,
+        embedding=embedding if bundle.manifest.HasField("matching") else None,
+        pushed=kept.inboxes,
+        collectors=[SourceCollector(kept.status)],
     )
     return HttpPart(http, served)
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from edge.agent.config.settings import AgentSettings
-from edge.agent.settings.quantities import read_quantity
+from edge.agent.settings.quantities import read_quantity, without_secrets
 from protos.errors import RequestError
 
 if sys.version_info >= (3, 11):
@@ -58,7 +58,7 @@ def _words(message: str, table: dict[str, Any]) -> str:
     what = what[0].lower() + what[1:]
     if what.startswith("object "):
         return f"{field or 'the file'}: {what.removeprefix('object ')}"
-    return f"{field}: {what}, this is {_at(table, field)!r}"
+    return without_secrets(f"{field}: {what}, this is {_at(table, field)!r}")
 
 
 def _at(table: Any, field: str) -> Any:

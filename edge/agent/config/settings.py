@@ -32,6 +32,8 @@ class AgentSettings(Section, frozen=True):
         names = [source.name for source in self.source]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise RequestError(f"source: {twice[0]!r} is the name of two; give each its own")
+        for source in self.source:
+            source.check()
         if self.http:
             self.http.check()
         if self.outbox:

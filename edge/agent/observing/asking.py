@@ -4,15 +4,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-import anyio
 import anyio.to_thread
 
+from edge.agent.gating.gate import Features
 from edge.agent.observing.deferral import Asked
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
 from edge.requests.answer import Answer
+from edge.requests.asynchronous import AsyncOrchestrator
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.trace import ignore_text
+from edge.requests.turn import Priority
+from edge.requests.view import View
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
 from protos.arms.rules import Rules
@@ -38,15 +41,39 @@ class Asking(Protocol):
         """
 
 
-class OneByOne:
-    """Answers one at a time, in a thread."""
-
-    def __init__(self, orchestrator: Orchestrator) -> None:
-        self._orchestrator, self._limiter = orchestrator, anyio.CapacityLimiter(1)
+class Viewing(Protocol):
+    """The same for who asks several questions about one frame, and compares frames."""
 
     async def answer(
         self,
-        picture: Picture,
+        picture: Picture | View,
+        question: str,
+        rules: Rules,
+        *,
+        weights: Weights,
+        generation: pb.Generation,
+        labels: tuple[str, ...] = (),
+    ) -> Answer:
+        """As `Orchestrator.answer`."""
+
+    async def view(self, picture: Picture, source: str) -> View:
+        """As `Orchestrator.view`."""
+
+    async def features(self, view: View) -> Features:
+        """What the whole head makes of a view."""
+
+
+class SharedOrchestrator:
+    """Asks an orchestrator that others ask too, with a priority over or below theirs."""
+
+    def __init__(self, orchestrator: Orchestrator, priority: Priority = Priority.INTERACTIVE) -> None:
+        self._orchestrator, self._priority = orchestrator, priority
+        self._requests = AsyncOrchestrator(orchestrator)
+        self._last_cut = orchestrator.bundle.manifest.pieces[-1].cut
+
+    async def answer(
+        self,
+        picture: Picture | View,
         question: str,
         rules: Rules,
         *,
@@ -56,18 +83,23 @@ class OneByOne:
         on_text: Callable[[str], None] = ignore_text,
         on_restart: Callable[[str], None] = ignore_text,
     ) -> Answer:
-        ask = partial(
-            self._orchestrator.answer,
+        return await self._requests.answer(
             picture,
             question,
-            rules,
+            rules=rules,
             weights=weights,
             generation=generation,
             labels=labels,
+            priority=self._priority,
             on_text=on_text,
             on_restart=on_restart,
         )
-        return await anyio.to_thread.run_sync(ask, limiter=self._limiter)
+
+    async def view(self, picture: Picture, source: str) -> View:
+        return await self._requests.view(picture, source)
+
+    async def features(self, view: View) -> Features:
+        return await self._requests.features(view, self._last_cut)
 
     async def deferred(self, asked: Asked) -> tuple[Arm, pb.InferRequest]:
         """What to send of a question later. Raises as `Orchestrator.deferred`."""
@@ -80,4 +112,4 @@ class OneByOne:
             generation=asked.generation,
             labels=asked.labels,
         )
-        return await anyio.to_thread.run_sync(build, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(build)

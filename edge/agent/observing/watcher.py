@@ -2,17 +2,22 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
-import anyio
-
-from edge.agent.observing.asking import Asking
+from edge.agent.budgets.day import Budget, DayBudgets
+from edge.agent.gating.gate import Features
+from edge.agent.observing.asking import Viewing
 from edge.agent.observing.deferral import Asked, Deferring, Subject
+from edge.agent.observing.reuse import Look, Reuse
 from edge.agent.observing.standing_answer import Observer, StandingAnswer
 from edge.agent.settings.questions import QuestionSettings
 from edge.agent.sources.frame import Frame
-from edge.agent.sources.frames import FrameReader
+from edge.agent.sources.frames import frames_of
 from edge.agent.sources.kinds import AnySource
+from edge.agent.sources.opening import Opening
+from edge.agent.status.counters import SourceCounters
 from edge.policy.decision import Weights
+from edge.requests.view import View
 from protos.arms.rules import Rules
 from protos.errors import IsthmusError
 
@@ -29,63 +34,128 @@ class Watcher:
     def __init__(
         self,
         source: AnySource,
-        asking: Asking,
+        asking: Viewing,
         observers: Sequence[Observer],
         rules: Rules,
         weights: Weights,
+        *,
+        counters: SourceCounters,
+        budgets: DayBudgets,
         deferring: Deferring | None = None,
     ) -> None:
         self._source, self._asking, self._observers = source, asking, observers
-        self._rules, self._weights, self._deferring = rules, weights, deferring
-        self._reader = FrameReader(source, self._lost)
+        self._rules, self._weights, self._counters, self._budgets = rules, weights, counters, budgets
+        self._budget = Budget(source.bytes_per_day, source.joules_per_day)
+        self._deferring = deferring
+        self._reuse, self._held_by, self._failing = Reuse(source.gate, self._features), "", dict[str, str]()
+        self._viewed: tuple[Frame, View] | None = None  # of the frame that was asked about last
 
-    async def run(self) -> None:
+    async def run(self, opening: Opening) -> None:
         """Until the source ends."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._reader.run, name=f"read {self._source.name}")
-            async for frame in self._reader.frames():
-                begun = anyio.current_time()
+        self._counters.entered("opening")
+        async with frames_of(self._source, self._source.rate.seconds, opening, self._counters) as demand:
+            while (frame := await demand.take()) is not None:
+                look = await self._reuse.look(frame)
                 for question in self._source.question:
-                    await self._observe(frame, question)
-                await anyio.sleep_until(begun + self._source.rate.seconds)
+                    await self._observe(frame, question, look)
 
-    async def _observe(self, frame: Frame, question: QuestionSettings) -> None:
-        try:
-            answer = await self._asking.answer(
-                frame.picture,
-                question.text,
-                self._rules,
-                weights=self._weights,
-                generation=question.generation(),
-                labels=question.labels,
-            )
-        except IsthmusError as error:
-            await self._failed(frame, question, error)
+    async def _observe(self, frame: Frame, question: QuestionSettings, look: Look | None) -> None:
+        if look and (known := await self._reuse.answer(question.name, look)):
+            self._counters.gated()
+            await self._tell(known)
             return
+        rules = self._rules_now()
+        if rules is None:
+            self._counters.held()
+            return
+        answer = await self._ask(frame, question, rules)
+        if answer is None:
+            return
+        if look:
+            await self._reuse.keep(look, answer)
+        await self._tell(answer)
+
+    async def _ask(self, frame: Frame, question: QuestionSettings, rules: Rules) -> StandingAnswer | None:
+        """None where it cannot be answered; why is said once, until it can be answered again."""
+        try:
+            with self._counters.asking():
+                answer = await self._asking.answer(
+                    await self._view(frame),
+                    question.text,
+                    rules,
+                    weights=self._weights,
+                    generation=question.generation(),
+                    labels=question.labels,
+                )
+        except IsthmusError as error:
+            self._counters.failed()
+            if await self._defers(frame, question, rules, error):
+                return None
+            if self._failing.get(question.name) != type(error).__name__:
+                _log.warning("source %s, question %s: %s", frame.source, question.name, error)
+            self._failing[question.name] = type(error).__name__
+            return None
+        self._failing.pop(question.name, None)
+        self._counters.answered(answer.route, answer.bytes_up, answer.joules)
+        self._budgets.spend(frame.source, answer.bytes_up, answer.joules)
+        return StandingAnswer(frame, question.name, answer.text, answer)
+
+    async def _defers(
+        self, frame: Frame, question: QuestionSettings, rules: Rules, error: IsthmusError
+    ) -> bool:
+        """Whether a question that failed is kept until it can be answered."""
+        if not self._deferring or question.defer is None:
+            return False
+        subject = Subject(frame.source, frame.sequence, frame.taken, question.name)
+        asked = Asked(
+            frame.picture,
+            question.text,
+            rules,
+            self._weights,
+            question.defer,
+            question.generation(),
+            question.labels,
+            subject,
+        )
+        try:
+            identity = await self._deferring.defer(asked, error)
+        except IsthmusError:
+            return False
+        _log.info("source %s, question %s: deferred as %s", frame.source, question.name, identity)
+        return True
+
+    async def _view(self, frame: Frame) -> View:
+        """One for all questions about a frame."""
+        if self._viewed is None or self._viewed[0] is not frame:
+            self._viewed = frame, await self._asking.view(frame.picture, frame.source)
+        return self._viewed[1]
+
+    async def _features(self, frame: Frame) -> Features:
+        return await self._asking.features(await self._view(frame))
+
+    async def _tell(self, answer: StandingAnswer) -> None:
         for observe in self._observers:
-            await observe(StandingAnswer(frame, question.name, answer.text, answer))
+            await observe(answer)
 
-    async def _failed(self, frame: Frame, question: QuestionSettings, error: IsthmusError) -> None:
-        if self._deferring and question.defer is not None:
-            subject = Subject(frame.source, frame.sequence, frame.taken, question.name)
-            asked = Asked(
-                frame.picture,
-                question.text,
-                self._rules,
-                self._weights,
-                question.defer,
-                question.generation(),
-                question.labels,
-                subject,
-            )
-            try:
-                identity = await self._deferring.defer(asked, error)
-            except IsthmusError as refusal:
-                error = refusal
-            else:
-                _log.info("%s, question %s: deferred as %s", frame.source, question.name, identity)
-                return
-        _log.warning("%s, question %s: %s", frame.source, question.name, error)
+    def _rules_now(self) -> Rules | None:
+        """The rules while the day's budgets last; stricter ones when they are spent, None where no question
+        may be asked.
+        """
+        spent = self._budgets.over(self._source.name, self._budget)
+        if spent != self._held_by:
+            self._held_by = spent
+            self._counters.held_by(spent)
+            _log.warning("source %s: %s", self._source.name, _words(spent, alone=self._rules.allow_local))
+        if not spent:
+            return self._rules
+        if spent == "joules" or not self._rules.allow_local:
+            return None
+        return replace(self._rules, never_leave_device=True)
 
-    def _lost(self, error: IsthmusError) -> None:
-        _log.warning("%s: %s", self._source.name, error)
+
+def _words(spent: str, *, alone: bool) -> str:
+    if not spent:
+        return "a new day, its budget counts anew"
+    if spent == "bytes" and alone:
+        return "the day's bytes are sent; its questions are answered on this device until the next day (UTC)"
+    return f"the day's {spent} are used; its questions are not asked until the next day (UTC)"

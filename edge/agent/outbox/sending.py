@@ -12,7 +12,7 @@ from edge.agent.observing.standing_answer import Observer
 from edge.agent.outbox.answers import standing_answer
 from edge.agent.outbox.entries import Entry, Outcome
 from edge.agent.outbox.outbox import Outbox
-from edge.link.client import Cloud, bytes_left
+from edge.link.client import Cloud, Replies, bytes_left
 from edge.link.cloud_call import CloudCall
 from edge.requests.machine import Machine
 from protos import inference_pb2 as pb
@@ -43,6 +43,7 @@ class OutboxSender:
         first_seconds: float = _FIRST_SECONDS,
     ) -> None:
         self._outbox, self._cloud, self._machine, self._observers = outbox, cloud, machine, observers
+        self._replies: Replies | None = None  # of the call under way
         self._first = self._wait = first_seconds
         self._tried: list[bytes] = []  # since the cloud answered last
         self._refused: dict[str, float] = {}  # bundles that are not served, and until when that is believed
@@ -90,7 +91,8 @@ class OutboxSender:
             self._tried.append(entry.key)
             return self._longer()
         except anyio.get_cancelled_exc_class():
-            self._cloud.cancel()
+            if self._replies:
+                self._replies.close()
             raise
         except IsthmusError as error:
             _log.warning("deferred %s is dropped: the cloud refuses it as %s", entry.id, type(error).__name__)
@@ -108,7 +110,9 @@ class OutboxSender:
         size = len(entry.request)
         self._machine.reserve(size, entry.note.rules)
         try:
-            done = CloudCall(request).run(self._cloud, _CALL_SECONDS, pieces.append)
+            call = CloudCall(request)
+            self._replies = call.begin(self._cloud, _CALL_SECONDS)
+            done = call.read(self._replies, pieces.append)
         except IsthmusError as error:
             self._machine.give_back(size - bytes_left(request, error))
             raise

@@ -1,5 +1,6 @@
 """Quantities of a configuration file, written with their unit as on the command line: `"300ms"`, `"2/s"`."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ class Celsius(float):
     __slots__ = ()
 
 
+class Joules(float):
+    """An energy, as `"500J"`, `"20kJ"`, `"5Wh"`."""
+
+    __slots__ = ()
+
+
 class PerSecond(float):
     """A rate, as `"2/s"`, `"30/min"`, `"4/h"`."""
 
@@ -54,6 +61,32 @@ class PerSecond(float):
         return 1 / self
 
 
+class Url:
+    """An address that may hold a user and a password: only `text` tells them, never a message or a log."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return without_secrets(self.text)
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Url) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def without_secrets(text: str) -> str:
+    """A text in which addresses have no user, no password and no query."""
+    return _QUERY.sub(r"\1?***", _USER.sub("://***@", text))
+
+
+_USER = re.compile(r"://[^\s'\"]*@")
+_QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
 _PERIODS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _MAX_PER_SECOND = 1000.0
 
@@ -77,6 +110,7 @@ _READERS: dict[type, Callable[[str], float]] = {
     Bytes: units.size,
     Percent: units.percent,
     Celsius: units.celsius,
+    Joules: units.joules,
     PerSecond: _per_second,
 }
 
@@ -85,6 +119,8 @@ def read_quantity(wanted: type, value: Any) -> Any:
     """A value of the file as one of these types, or a path. Raises ValueError: what to write."""
     if wanted is Path:
         return expanded(_text(value, "a path"))
+    if wanted is Url:
+        return Url(_text(value, "an address"))
     if wanted not in _READERS:
         raise NotImplementedError(f"no reader of {wanted}")
     text = _text(value, "a quantity with its unit")

@@ -1,10 +1,11 @@
 """What a source gives: frames, one after another."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge.agent.sources.opening import Opening
 from edge.pictures.resampling import Picture
 
 
@@ -18,12 +19,15 @@ class Frame:
     picture: Picture
 
 
+Shot = Callable[[], Picture]  # makes the picture of a frame that is wanted; raises PictureError
+
+
 class OpenSource(Protocol):
     """A source that is open. Its methods may block: they run in a thread of their own."""
 
-    def pictures(self) -> Iterator[Picture]:
-        """Pictures as they come; it ends where the source does. Raises IsthmusError for a source that is
-        lost: it is opened again.
+    def shots(self) -> Iterator[Shot]:
+        """Shots as they come, each good until the next is asked for; it ends where the source does. Raises
+        IsthmusError for a source that is lost: it is opened again.
         """
 
 
@@ -37,5 +41,8 @@ class SourceKind(Protocol):
     def live(self) -> bool:
         """Whether a frame that nobody has taken is worth nothing once there is a newer one."""
 
-    def open(self) -> AbstractContextManager[OpenSource]:
+    @property
+    def region(self) -> tuple[float, float, float, float] | None: ...
+
+    def open(self, opening: Opening) -> AbstractContextManager[OpenSource]:
         """Raises IsthmusError, which says what to do."""

@@ -1,76 +1,128 @@
-"""The frames of a source, read in a thread of their own, the newest first where nobody keeps up."""
+"""The frames of a source, read in a thread of its own, the newest first where nobody keeps up."""
 
-import math
+import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Thread
 
 import anyio
-import anyio.from_thread
-import anyio.to_thread
 
-from edge.agent.sources.frame import Frame, SourceKind
+from edge.agent.sources.demand import Demand
+from edge.agent.sources.frame import Frame, Shot, SourceKind
+from edge.agent.sources.opening import Opening
+from edge.agent.status.counters import SourceCounters
 from edge.pictures.resampling import Picture
-from protos.errors import IsthmusError
+from protos.errors import IsthmusError, PictureError
+from protos.terminal.units import format_time
 
 _FIRST_SECONDS, _MAX_SECONDS = 0.5, 30.0
+_CLOSE_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
 
 
-class FrameReader:
-    """Reads a source, and opens it again where it is lost. `run` is a task; `frames` gives what it reads.
+@asynccontextmanager
+async def frames_of(
+    kind: SourceKind, period: float, opening: Opening, counters: SourceCounters
+) -> AsyncIterator[Demand]:
+    """What takes the frames of a source, at most one every `period` seconds. A source that is lost is opened
+    again until `opening.closing` is set, which leaving does.
 
-    Of a live source only the newest frame waits, and `dropped` counts the others; of another each waits
-    until it is taken. `lost` gets the reason each time the source is lost.
+    Of a live source the frames that nobody waits for are dropped and counted; of another each waits until it
+    is taken. The thread is a daemon: a read that never returns holds up no process that ends.
     """
+    demand = Demand(period, counters)
+    reader = _Reader(kind, opening, counters, demand)
+    thread = Thread(target=reader.run, name=f"source {kind.name}", daemon=True)
+    thread.start()
+    try:
+        yield demand
+    finally:
+        opening.closing.set()
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_SECONDS):
+            while await demand.take() is not None:
+                continue
 
-    def __init__(self, kind: SourceKind, lost: Callable[[IsthmusError], None]) -> None:
-        self._kind, self._lost = kind, lost
-        self._room = 1 if not kind.live else math.inf
-        self._send, self._receive = anyio.create_memory_object_stream[Frame](self._room)
-        self._sequence = 0
-        self.dropped = 0
 
-    async def run(self) -> None:
-        """Until the source ends or the task is cancelled."""
-        wait = _FIRST_SECONDS
-        async with self._send:
-            while True:
-                before = self._sequence
-                try:
-                    await anyio.to_thread.run_sync(self._read, abandon_on_cancel=True)
-                except IsthmusError as error:
-                    self._lost(error)
-                else:
-                    return
-                wait = _FIRST_SECONDS if self._sequence > before else min(2 * wait, _MAX_SECONDS)
-                await anyio.sleep(wait * random.uniform(0.5, 1))
+class _Reader:
+    """What the thread does."""
 
-    async def frames(self) -> AsyncIterator[Frame]:
-        """Frames, in order; of a live source the newest each time."""
-        async for frame in self._receive:
-            yield self._newest(frame)
+    def __init__(self, kind: SourceKind, opening: Opening, counters: SourceCounters, demand: Demand) -> None:
+        self._kind, self._opening, self._counters, self._demand = kind, opening, counters, demand
+        self._sequence, self._failures, self._lost_at = 0, 0, 0.0
 
-    def _newest(self, frame: Frame) -> Frame:
-        while self._kind.live:
-            try:
-                frame = self._receive.receive_nowait()
-            except (anyio.WouldBlock, anyio.EndOfStream):
-                break
-            self.dropped += 1
-        return frame
+    def run(self) -> None:
+        """Until the source ends, or is to be closed. What is raised is raised where frames are taken."""
+        try:
+            while not self._opening.closing.is_set() and not self._read():
+                self._opening.closing.wait(_pause_seconds(self._failures))
+        except Exception as error:  # noqa: BLE001 - a bug ends the agent, not its thread alone
+            self._demand.end(error)
+        else:
+            self._counters.entered("ended")
+            self._demand.end()
 
-    def _read(self) -> None:
-        """What the thread does."""
-        with self._kind.open() as opened:
-            for picture in opened.pictures():
-                frame = self._framed(picture)
-                put = partial(self._send.send_nowait, frame) if self._kind.live else None
-                if put:
-                    anyio.from_thread.run_sync(put)
-                else:
-                    anyio.from_thread.run(self._send.send, frame)
+    def _read(self) -> bool:
+        """Open it and read; False where it was lost."""
+        try:
+            with self._kind.open(self._opening) as opened:
+                for shot in opened.shots():
+                    self._came(shot)
+                    if self._opening.closing.is_set():
+                        break
+        except IsthmusError as error:
+            self._lost(error)
+            return False
+        return True
 
-    def _framed(self, picture: Picture) -> Frame:
+    def _came(self, shot: Shot) -> None:
         self._sequence += 1
-        return Frame(self._kind.name, self._sequence, time.time(), picture)
+        self._counters.read()
+        self._found()
+        if self._kind.live:
+            wanted = self._demand.wanted()
+        else:
+            wanted = self._demand.wait_until_wanted(self._opening.closing)
+        if not wanted:
+            return
+        try:
+            picture = _cropped(shot(), self._kind.region)
+        except PictureError as error:
+            _log.warning("source %s: %s", self._kind.name, error)
+            return
+        self._demand.give(Frame(self._kind.name, self._sequence, time.time(), picture))
+
+    def _lost(self, error: IsthmusError) -> None:
+        """Said once, however often it is tried again."""
+        self._failures += 1
+        self._counters.entered("lost", str(error))
+        if not self._lost_at:
+            self._lost_at = time.monotonic()
+            _log.warning("source %s is lost: %s", self._kind.name, error)
+
+    def _found(self) -> None:
+        """A frame has come."""
+        if self._lost_at:
+            gone = format_time(1000 * (time.monotonic() - self._lost_at))
+            _log.warning("source %s is back after %s", self._kind.name, gone)
+        if self._lost_at or self._sequence == 1:
+            self._counters.entered("open")
+        self._failures, self._lost_at = 0, 0.0
+
+
+def _pause_seconds(failures: int) -> float:
+    """Before it is opened again: doubled with each failure, so that many agents do not come at once."""
+    longest = min(_FIRST_SECONDS * 2.0 ** min(failures - 1, 16), _MAX_SECONDS)
+    return longest * random.uniform(0.5, 1)
+
+
+def _cropped(picture: Picture, region: tuple[float, float, float, float] | None) -> Picture:
+    """The part of a picture that a region names: left, top, width and height as shares of it."""
+    if region is None:
+        return picture
+    (height, width), (left, top, wide, high) = picture.shape[:2], region
+    x, y = min(round(left * width), width - 1), min(round(top * height), height - 1)
+    right, bottom = max(round((left + wide) * width), x + 1), max(round((top + high) * height), y + 1)
+    return picture[y:bottom, x:right].copy()

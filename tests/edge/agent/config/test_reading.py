@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from edge.agent.config.reading import read_settings, settings_of
+from edge.agent.sources.kinds.folder import FolderSource
 from protos.errors import RequestError
 
 FOLDER = {"kind": "folder", "name": "inbox", "path": "pictures"}
@@ -23,6 +24,7 @@ def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
     (source,) = settings.source
     assert settings.rules.rules().deadline_ms == 300
     assert source.rate == 0.5
+    assert isinstance(source, FolderSource)
     assert source.path == Path("in")
 
 

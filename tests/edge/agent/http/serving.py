@@ -14,7 +14,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from edge.agent.http.application import HttpPart, Served
 from edge.agent.http.server import HttpServer
 from edge.agent.http.settings import HttpSettings
-from edge.agent.observing.asking import Asking, OneByOne
+from edge.agent.observing.asking import Asking, SharedOrchestrator
 from edge.costs.known import known_profile
 from edge.link.client import CloudClient
 from edge.link.link import Link
@@ -59,7 +59,8 @@ def serving(
             http,
             Served(
                 bundle=bundle,
-                asking=asking or OneByOne(Orchestrator(bundle, client, known_profile(bundle, 1), link)),
+                asking=asking
+                or SharedOrchestrator(Orchestrator(bundle, client, known_profile(bundle, 1), link)),
                 rules=rules or Rules(),
                 weights=Weights(),
                 link=lambda: link.snapshot(time.monotonic()) if client else None,

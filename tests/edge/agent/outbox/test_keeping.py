@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.agent.observing.asking import OneByOne
+from edge.agent.observing.asking import SharedOrchestrator
 from edge.agent.observing.deferral import Asked, Subject
 from edge.agent.outbox.keeping import Keeper
 from edge.agent.outbox.limits import Limits
@@ -34,7 +34,7 @@ def kept(tmp_path: Path) -> Iterator[Outbox]:
 
 def keeper(bundle: Bundle, kept: Outbox) -> Keeper:
     orchestrator = Orchestrator(bundle, None, DeviceProfile.from_bundle(bundle))
-    return Keeper(kept, OneByOne(orchestrator), lambda: None, Wall())
+    return Keeper(kept, SharedOrchestrator(orchestrator), lambda: None, Wall())
 
 
 def asked(rules: Rules = Rules()) -> Asked:  # noqa: B008

@@ -1,0 +1,51 @@
+"""What an agent would find if it were started now, without starting it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from onnxruntime import get_available_providers
+
+from edge.agent.assembly.models import key_of
+from edge.agent.config.settings import AgentSettings
+from edge.agent.settings.cloud import CloudSettings
+from edge.models.providers import providers
+from protos import bundle_pb2 as pb
+from protos.errors import IsthmusError
+
+
+def findings(settings: AgentSettings) -> list[str]:
+    """What is missing, a line each: the bundle, folders, devices, credentials. Nothing is asked for over a
+    network.
+    """
+    found = [f"bundle: {words}" for words in _raised(lambda: key_of(settings))]
+    if settings.provider:
+        found += [f"provider: {words}" for words in _raised(lambda: _provider(settings.provider))]
+    if settings.cloud:
+        found += [f"cloud: {words}" for words in _cloud(settings.cloud)]
+    for source in settings.source:
+        if source.enabled and (missing := source.missing()):
+            found.append(f"source {source.name}: {missing}")
+    return found
+
+
+def _provider(name: str) -> None:
+    """Raises RequestError for one that this onnxruntime has not."""
+    providers(name, get_available_providers(), pb.Precision(), None)
+
+
+def _cloud(cloud: CloudSettings) -> list[str]:
+    files = (cloud.ca, cloud.client_cert, cloud.client_key, cloud.token_file)
+    absent = [f"there is no file {path}; put it there, or name another" for path in files if _absent(path)]
+    return _raised(cloud.peer) + absent
+
+
+def _absent(path: Path | None) -> bool:
+    return path is not None and not path.is_file()
+
+
+def _raised(check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except IsthmusError as error:
+        return [str(error)]
+    return []
