@@ -153,7 +153,7 @@ class Router:
         """
         if local_ms is None or rules.deadline_ms is None:
             return None
-        slack = rules.deadline_ms - spent_ms - local_ms * (1 + self._device.profile(now).doubt)
+        slack = rules.deadline_ms - spent_ms - local_ms * (1 + self._device.doubt(now))
         if slack < 0:
             return None
         return 0.0 if decision.chosen.in_time < rules.confidence else slack
