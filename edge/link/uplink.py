@@ -14,6 +14,9 @@ One odd exchange says nothing, two in a row are a change. `usual` is how this li
 last REMEMBERED exchanges, odd ones among them, beginning with a prior: an outage, or a bad hour, is believed
 in for as long as such things last, and counts afterwards as what may come again. A call without a reply in t
 says that a + b x >= t: its likelihood is 1 / (1 + e^r), r = ln(t / (a + b x)) in units of NOISE.
+
+Each state has an age: what has become likelier since the last exchange is no older than that. It tells how
+long the state may last (`LinkStates`).
 """
 
 import math

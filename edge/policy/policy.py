@@ -7,8 +7,8 @@ are dropped, and the best of the rest wins by what it costs on average:
 
 Less is better. What keeps the device busy for s seconds delays those that wait already, as many as came while
 this request waited, and those that come meanwhile: s (rate waited + rate s / 2) seconds in all, the marginal
-cost of a queue (Vickrey 1969); likewise what keeps its link busy. Without it a device that is asked more than
-it can do would go on in the way that is the fastest for a request alone.
+cost of a queue (Vickrey 1969); likewise what keeps its link busy, at the rate of calls. Without it a device
+that is asked more than it can do would go on in the way that is the fastest for a request alone.
 
 A deadline is to be met with a stated probability. If it rules out every arm, the best of those most likely to
 meet it is taken: an answer that comes late is worth more than none.
