@@ -15,7 +15,7 @@ from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
 from protos.files import check_file, json_of, write_file
 from protos.terminal.arguments import milliseconds, number, seconds, whole
-from protos.terminal.options import add_bundle, open_bundle
+from protos.terminal.options import add_bundle, add_device_profile, add_max_loss, open_bundle
 from protos.terminal.progress import progress
 from protos.traces import Trace
 
@@ -79,12 +79,7 @@ def _add_link(parser: argparse.ArgumentParser) -> None:
 
 def _add_machines(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("device and cloud")
-    group.add_argument(
-        "--device",
-        type=Path,
-        metavar="PROFILE",
-        help="what `isthmus edge profile -o PROFILE` wrote on the device",
-    )
+    add_device_profile(group.add_argument)
     group.add_argument(
         "--device-slower",
         type=number(0.001, 1000, "times"),
@@ -139,13 +134,7 @@ def _add_requests(parser: argparse.ArgumentParser) -> None:
         "--deadline", type=milliseconds(), metavar="TIME", help="when an answer must be complete"
     )
     group.add_argument("--no-local", action="store_true", help="the device must not answer alone")
-    group.add_argument(
-        "--max-loss",
-        type=number(0, 100, "points of accuracy"),
-        default=1.0,
-        metavar="POINTS",
-        help="no policy takes an arm that loses more accuracy (default: 1 point)",
-    )
+    add_max_loss(group.add_argument, "no policy takes an arm that loses more accuracy beyond noise")
     group.add_argument(
         "--tokens",
         type=number(1, 100_000, "tokens"),

@@ -10,6 +10,7 @@ from edge.policy.decision import Decision, Request
 from edge.policy.router import NETWORK_SECONDS, Failure
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
+from protos.costs.estimates import LONGEST_MS
 
 Outlook = Callable[[Arm], float | None]  # seconds from now until an arm's answer, None where none would come
 
@@ -62,8 +63,11 @@ class DecisionPolicy(ABC):
         return self.longest_call(max_tokens)
 
     def longest_call(self, max_tokens: int) -> float:
-        """Seconds, where no deadline ends it before."""
-        return NETWORK_SECONDS + 2 * max_tokens * self.scenario.cloud.token_ms / 1000
+        """Seconds, where no deadline ends it before. A late answer is worth more than none, though not more
+        than one of the device.
+        """
+        longest = NETWORK_SECONDS if self.scenario.local else LONGEST_MS / 1000
+        return longest + 2 * max_tokens * self.scenario.cloud.token_ms / 1000
 
     def begin(self, taken: Taken, sent: int, now: float) -> None:
         """A call begins."""

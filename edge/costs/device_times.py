@@ -45,8 +45,12 @@ class DeviceTimes:
             pixels_ms=self._ms(PIXELS, now),
             prefill_ms=self._ms(PREFILL, now),
             token_ms=self._ms(TOKEN, now),
-            doubt=self._factors.shared(now).doubt,
+            doubt=self.doubt(now),
         )
+
+    def doubt(self, now: float) -> float:
+        """The standard deviation of those times, as a part of each."""
+        return self._factors.shared(now).doubt
 
     def power(self, now: float) -> Power:
         """What the device is believed to draw now."""

@@ -25,7 +25,7 @@ class Link:
     """
 
     def __init__(self, bundle: Bundle, now: float = 0.0, jitter: Callable[[], float] = random.random) -> None:
-        self._digest = bundle.digest
+        self._digest, self._heard = bundle.digest, -math.inf
         self._uplink, self._breaker = UplinkEstimator(now), Breaker(jitter)
         self._cloud_stats = CloudStats(CloudEstimate.from_measurements(bundle.measurements), now)
 
@@ -47,6 +47,7 @@ class Link:
     def observe_transfer(self, sent: int, network_ms: float, now: float) -> None:
         """A call of `sent` bytes was answered; `network_ms` is what it took beside the cloud's own work."""
         self._breaker.succeeded()
+        self._heard = now
         self._uplink.observe(sent, network_ms, now)
 
     def observe_cloud(self, cut: str | None, done: pb.Done, now: float, size: float = 1.0) -> None:
@@ -68,6 +69,10 @@ class Link:
         somebody changes something.
         """
         self._breaker.failed(unavailable_reason, now, lasting=lasting)
+
+    def silent(self, seconds: float, now: float) -> bool:
+        """Whether no answer to any call came in the last so many seconds."""
+        return now - self._heard >= seconds
 
     def timed_out(self, sent: int, waited_ms: float, now: float) -> None:
         """No reply came in this time: the link is at most that fast."""

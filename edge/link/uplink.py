@@ -14,6 +14,9 @@ One odd exchange says nothing, two in a row are a change. `usual` is how this li
 last REMEMBERED exchanges, odd ones among them, beginning with a prior: an outage, or a bad hour, is believed
 in for as long as such things last, and counts afterwards as what may come again. A call without a reply in t
 says that a + b x >= t: its likelihood is 1 / (1 + e^r), r = ln(t / (a + b x)) in units of NOISE.
+
+Each state has an age: what has become likelier since the last exchange is no older than that. It tells how
+long the state may last (`LinkStates`).
 """
 
 import math
@@ -38,6 +41,7 @@ FREEDOM = 4.0
 ODD = 3e-4  # against the likelihood of what was expected
 MIN_MS = 0.02
 _MAX_SAVED = 200
+_LEAST_AGE = 1e-3  # seconds
 _LEAST = 1e-4  # cells that together hold no more than this are left out of what is told
 
 _LN_A = np.linspace(math.log(0.05), math.log(30e3), 64)[:, None]
@@ -69,43 +73,51 @@ class UplinkEstimator:
 
     def __init__(self, now: float = 0.0) -> None:
         self._belief, self._found, self._exchanges = _PRIOR.copy(), np.zeros_like(_PRIOR), 0.0
+        self._age = np.full_like(_PRIOR, CORRELATION_SECONDS)
         self._observed: deque[Observation] = deque(maxlen=_MAX_SAVED)
-        self._at = now
+        self._at = self._seen = now  # the newest instant, and that of the last exchange
+        self._stay = 1.0  # the probability that the link did not change between them
 
     @property
     def rate(self) -> float:
         """Bits a second: the belief's median, near enough."""
-        return math.exp(float((self._belief * _LN_RATE).sum()))
+        return math.exp(float((self._now(self._stay)[0] * _LN_RATE).sum()))
 
     @property
     def round_trip_ms(self) -> float:
         """Likewise."""
-        return math.exp(float((self._belief * _LN_A).sum()))
+        return math.exp(float((self._now(self._stay)[0] * _LN_A).sum()))
 
     def states(self, under_way: Sequence[UnderWay] = ()) -> LinkStates:
         """What the link may be now, and what is still before a newcomer on it: `under_way` are the exchanges
         that have no reply yet, the oldest first. That it is still awaited is evidence, too.
         """
-        belief, before = self._belief, np.zeros(())
+        before, silence, stay = np.zeros(()), np.ones(()), self._stay
         if under_way:
             waited = 1000 * (self._at - under_way[0].begun)
             sent = sum(exchange.sent for exchange in under_way)
             before = np.maximum(_B * sent - waited, 0.0)
-            belief = belief * _silence(_surprise(under_way[0].sent, waited - under_way[0].working_ms))
-        flat = (belief / belief.sum()).ravel()
+            silence = _silence(_surprise(under_way[0].sent, waited - under_way[0].working_ms))
+            stay *= 1 - CHANGE
+        belief, age = self._now(stay)
+        flat = (belief * silence).ravel()
+        flat /= flat.sum()
         order = np.argsort(flat)[::-1]
         kept = order[: int(np.searchsorted(np.cumsum(flat[order]), 1 - _LEAST)) + 1]
-        rows, columns = np.unravel_index(kept, self._belief.shape)
-        probability = flat[kept] / flat[kept].sum()
-        backlog = np.broadcast_to(before, self._belief.shape)[rows, columns]
+        rows, columns = np.unravel_index(kept, belief.shape)
         return LinkStates(
-            probability, _A[rows, 0] + backlog, _B[0, columns], NOISE, float(probability @ backlog)
+            flat[kept] / flat[kept].sum(),
+            _A[rows, 0],
+            _B[0, columns],
+            NOISE,
+            np.broadcast_to(before, belief.shape)[rows, columns],
+            1000 * age[rows, columns],
         )
 
     def elapse(self, now: float) -> None:
         """Let time pass: the link may have changed."""
         if now > self._at:
-            self._spread(math.exp(-(now - self._at) / CORRELATION_SECONDS))
+            self._stay *= math.exp(-(now - self._at) / CORRELATION_SECONDS)
             self._at = now
 
     def observe(self, sent: int, milliseconds: float, now: float) -> None:
@@ -142,7 +154,8 @@ class UplinkEstimator:
         sent, milliseconds, now, silent = observation
         self._observed.append(observation)
         self.elapse(now)
-        self._spread(1 - CHANGE)
+        self._belief, self._age = self._now((1 - CHANGE) * self._stay)
+        self._stay, self._seen = 1.0, now
         surprise = _surprise(sent, milliseconds)
         likelihood = _silence(surprise) if silent else _student(surprise)
         found = (self._belief + self._usual()) * likelihood
@@ -152,8 +165,15 @@ class UplinkEstimator:
         self._found = keep * self._found + found / found.sum()
         self._exchanges = keep * self._exchanges + 1
 
-    def _spread(self, stay: float) -> None:
-        self._belief = stay * self._belief + (1 - stay) * self._usual()
+    def _now(self, stay: float) -> tuple[Floats, Floats]:
+        """The belief, and how long each state has lasted, in seconds, where the link is still in the state of
+        the last exchange with probability `stay`: what has become likelier since is younger than that.
+        """
+        since = self._at - self._seen
+        belief = stay * self._belief + (1 - stay) * self._usual()
+        gained = np.maximum(belief - self._belief, 0.0)
+        age = ((belief - gained) * (self._age + since) + gained * since) / belief
+        return belief, np.maximum(age, _LEAST_AGE)
 
     def _usual(self) -> Floats:
         return (PRIOR_EXCHANGES * _PRIOR + self._found) / (PRIOR_EXCHANGES + self._exchanges)

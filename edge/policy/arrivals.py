@@ -1,4 +1,4 @@
-"""How often a device is asked."""
+"""How often something comes: requests to a device, calls to its link."""
 
 from collections import deque
 
@@ -7,17 +7,21 @@ _FEWEST = 4  # say something
 
 
 class ArrivalRate:
-    """The mean over the last requests. Instants are in seconds, of any clock."""
+    """The mean over the last that came. Instants are in seconds, of any clock."""
 
     def __init__(self) -> None:
         self._instants: deque[float] = deque(maxlen=_REMEMBERED)
 
     def arrived(self, instant: float) -> None:
-        """A request came."""
+        """One came."""
         self._instants.append(instant)
 
-    def mean(self, now: float) -> float:
-        """Requests a second; 0 while too little is known."""
+    @property
+    def mean(self) -> float:
+        """How many a second up to the last; 0 while too little is known.
+
+        A queue is decided on long after it came: the time since then says nothing of how often requests come.
+        """
         if len(self._instants) < _FEWEST:
             return 0.0
-        return (len(self._instants) - 1) / max(now - self._instants[0], 1e-3)
+        return (len(self._instants) - 1) / max(self._instants[-1] - self._instants[0], 1e-3)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from protos.arms.arm import Arm
 from protos.arms.rules import Conditions, Rules
+from protos.costs.estimates import NO_LINK, LinkStates
 
 CHOSEN = "chosen"  # the verdict of the arm that was taken
 
@@ -34,6 +35,7 @@ class Request:
     cached_accuracy: float | None = None
     tiles: int = 1  # that the picture becomes
     rate: float = 0.0  # requests a second that this device is asked
+    call_rate: float = 0.0  # calls a second that it begins
     # payloads of this camera, in those of the report's pictures, by the arm's name
     sizes: Mapping[str, float] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)
@@ -56,19 +58,14 @@ class Predicted:
     score: float
     in_time: float = 1.0  # the probability to meet the deadline
     joules: float = 0.0  # of the device
+    busy_ms: float = 0.0  # that the device itself would work from now on
     allowed: bool = True  # no rule, other than the deadline, forbids it
-    hopeful: float = 0.0  # the score, if what is not known well is as good as it may be
     verdict: str = ""
 
     @property
     def working_ms(self) -> float:
         """Behind the network: what the cloud takes."""
         return self.queue + self.cloud + self.generate
-
-    @property
-    def busy_ms(self) -> float:
-        """What the device itself would work from now on."""
-        return self.head + self.encode + (0.0 if self.arm.remote else self.generate)
 
 
 @dataclass(frozen=True)
@@ -81,6 +78,7 @@ class Decision:
     trial: bool = False  # not the best by what is known, but it may be: taken to learn
     measure: str = ""  # what accuracies are of
     outage: str = ""  # why the cloud could not be chosen though the rules allow it
+    states: LinkStates = NO_LINK  # what the link was believed to be
 
     @property
     def arm(self) -> Arm:

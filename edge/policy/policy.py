@@ -7,16 +7,17 @@ are dropped, and the best of the rest wins by what it costs on average:
 
 Less is better. What keeps the device busy for s seconds delays those that wait already, as many as came while
 this request waited, and those that come meanwhile: s (rate waited + rate s / 2) seconds in all, the marginal
-cost of a queue (Vickrey 1969); likewise what keeps its link busy. Without it a device that is asked more than
-it can do would go on in the way that is the fastest for a request alone.
+cost of a queue (Vickrey 1969); likewise what keeps its link busy, at the rate of calls. Without it a device
+that is asked more than it can do would go on in the way that is the fastest for a request alone.
 
 A deadline is to be met with a stated probability. If it rules out every arm, the best of those most likely to
 meet it is taken: an answer that comes late is worth more than none.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from edge.policy.decision import CHOSEN, Decision, Predicted, Request, Weights
 from edge.policy.limits import limited
@@ -66,8 +67,8 @@ def decide(
     allowed = [p for p in judged if p.allowed]
     if not allowed:
         raise _no_route(request.rules, judged, link)
-    decision = _choose(request, allowed, judged, last, trial=trial)
-    decision = replace(decision, measure=measured.measure)
+    decision = _choose(request, allowed, judged, last, predict.hopeful if trial else None)
+    decision = replace(decision, measure=measured.measure, states=predict.states)
     outage = link.outage if link else ""
     return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
 
@@ -87,19 +88,26 @@ class _Predictor:
     workload: Workload
     power: Power
 
+    @property
+    def states(self) -> LinkStates:
+        """What the link may be."""
+        return self.link.states if self.link else NO_LINK
+
+    @cached_property
+    def backlog_ms(self) -> float:
+        """What is before a newcomer on the link."""
+        return self.states.backlog_ms
+
     def arm(self, arm: Arm) -> Predicted:
         sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.payload, 1.0))
         cost = sized.cost(self.device, self.cloud, self.workload)
-        states = self.link.states if self.link and arm.remote else NO_LINK
+        states = self.states if arm.remote else NO_LINK
         here = cost.head + cost.local + cost.asked * (cost.encode + (0.0 if arm.remote else cost.generate))
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + cost.asked * network
         sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0
-        delay = self._delay_of_others(here, self.request.spent_ms) + self._delay_of_others(
-            sending, states.backlog_ms
-        )
-        gained = here * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
-        gained += cost.asked * (network - min(network, states.quantile_ms(cost.bytes_up, _HOPEFUL)))
+        delay = _delay_of_others(here, self.request.rate, self.request.spent_ms)
+        delay += _delay_of_others(sending, self.request.call_rate, self.backlog_ms)
         joules = self._joules(arm, here, total, round(cost.mean_bytes))
         score = self._score(arm, total + delay, cost.mean_bytes, joules)
         return Predicted(
@@ -116,15 +124,21 @@ class _Predictor:
             score=score,
             in_time=self._in_time(states, cost, here * self.device.doubt + there * self.cloud.doubt),
             joules=joules,
-            hopeful=score - self.request.weights.millisecond * gained,
+            busy_ms=here,
         )
+
+    def hopeful(self, p: Predicted) -> float:
+        """The score, if what is not known well is as good as it may be."""
+        there = p.total_ms - self.request.spent_ms - p.busy_ms - p.network
+        gained = p.busy_ms * _gain(self.device.doubt) + there * _gain(self.cloud.doubt)
+        if p.arm.remote:
+            best = self.states.quantile_ms(p.bytes_up, _HOPEFUL)
+            gained += p.network * max(1 - best / self.states.mean_ms(p.bytes_up), 0.0)
+        return p.score - self.request.weights.millisecond * gained
 
     def _joules(self, arm: Arm, here: float, total: float, size: int) -> float:
         busy = self.request.spent_ms + here
         return self.power.joules(busy, total - busy, size, remote=arm.remote)
-
-    def _delay_of_others(self, busy_ms: float, waited_ms: float) -> float:
-        return busy_ms * self.request.rate * (waited_ms + busy_ms / 2) / 1000
 
     def _in_time(self, states: LinkStates, cost: Cost, spread_ms: float) -> float:
         limit = self.request.rules.deadline_ms
@@ -147,6 +161,11 @@ class _Predictor:
         )
 
 
+def _delay_of_others(busy_ms: float, rate: float, waited_ms: float) -> float:
+    """Of all of them together, in milliseconds."""
+    return busy_ms * rate * (waited_ms + busy_ms / 2) / 1000
+
+
 def _gain(doubt: float) -> float:
     """The part of a time that would be saved if it were one standard deviation better than believed."""
     return doubt / (1 + doubt)
@@ -157,20 +176,27 @@ def _choose(
     allowed: Sequence[Predicted],
     judged: Sequence[Predicted],
     last: str | None,
-    *,
-    trial: bool,
+    hopeful: Callable[[Predicted], float] | None,
 ) -> Decision:
+    """`hopeful`: the score at best, of a trial, where one is due."""
     timely = [p for p in allowed if p.in_time >= request.rules.confidence]
     known = _steady(timely, last) if timely else _likeliest(allowed)
-    affordable = [p for p in timely if p is not known and p.score <= _WORST_TRIAL * known.score]
-    tried = min(affordable, key=lambda p: p.hopeful, default=known)
-    trial = trial and tried.hopeful < known.score and tried is not known
-    best = tried if trial else known
+    tried = _trial(timely, known, hopeful) if hopeful else None
+    best = tried or known
     chosen = replace(best, verdict=CHOSEN)
     arms = tuple(
         chosen if p is best else replace(p, verdict=p.verdict or _lost(p, best, request)) for p in judged
     )
-    return Decision(chosen, arms, late=chosen.in_time < _LIKELY, trial=trial)
+    return Decision(chosen, arms, late=chosen.in_time < _LIKELY, trial=tried is not None)
+
+
+def _trial(
+    timely: Sequence[Predicted], known: Predicted, hopeful: Callable[[Predicted], float]
+) -> Predicted | None:
+    """What may be better than the best that is known, and costs little more if it is not."""
+    affordable = [p for p in timely if p is not known and p.score <= _WORST_TRIAL * known.score]
+    tried = min(affordable, key=hopeful, default=None)
+    return tried if tried and hopeful(tried) < known.score else None
 
 
 def _likeliest(allowed: Sequence[Predicted]) -> Predicted:

@@ -64,7 +64,7 @@ class Router:
         """`remote`: there is a cloud; `trials`: the share of requests that may try what is not known well."""
         self._manifest, self._measured, self._device = manifest, measured, device
         self._link, self._remote, self._network_seconds = link, remote, network_seconds
-        self._trials, self._rate = Trials(trials), ArrivalRate()
+        self._trials, self._requests, self._calls = Trials(trials), ArrivalRate(), ArrivalRate()
         self._mean_bytes = {arm.name: arm.mean_bytes for arm in arms_of(manifest, measured, remote=remote)}
         self._sizes = Factors(list(self._mean_bytes), SIZES)
         # frame digest: accuracy of what the cloud keeps of it
@@ -76,18 +76,18 @@ class Router:
         """The arm to take. Raises UnknownName, NoRoute."""
         link = self._link.snapshot(now, list(self._under_way.values())) if self._remote else None
         cloud, device, last = self._link.cloud(now), self._device.profile(now), self._last_arm
-        self._rate.arrived(now - request.spent_ms / 1000)
+        self._requests.arrived(now - request.spent_ms / 1000)
         sizes = {name: self._sizes.factor(name, now).median for name in self._mean_bytes}
         free = request.rules.route == AUTO
         decision = decide(
-            replace(request, sizes=sizes, rate=self._rate.mean(now)),
+            replace(request, sizes=sizes, rate=self._requests.mean, call_rate=self._calls.mean),
             device,
             link,
             cloud,
             self._manifest,
             self._measured,
             last=last,
-            trial=free and self._trials.due(),
+            trial=free and not self._under_way and self._trials.due(),
             power=self._device.power(now),
         )
         self._trials.count(decision.trial)
@@ -114,8 +114,8 @@ class Router:
         a local answer (the rent of the ski-rental problem, Karlin et al. 1988). Without a local answer one
         that comes late is worth more than none.
         """
-        chosen, states = decision.chosen, self._link.snapshot(now).states
-        slow, working = states.slow_ms(chosen.bytes_up), chosen.working_ms
+        chosen = decision.chosen
+        slow, working = decision.states.slow_ms(chosen.bytes_up), chosen.working_ms
         answer = 2 * max_tokens * self._link.cloud(now).token_ms
         longest = max(1000 * self._network_seconds, _SLOWER * slow) + answer
         if local_ms is None:
@@ -134,6 +134,7 @@ class Router:
 
     def begin(self, decision: Decision, sent: int, now: float) -> None:
         """The call that a decision led to begins, with so many bytes."""
+        self._calls.arrived(now)
         self._under_way[id(decision)] = UnderWay(sent, now, decision.chosen.working_ms)
 
     def end(self, decision: Decision) -> None:
@@ -152,7 +153,7 @@ class Router:
         """
         if local_ms is None or rules.deadline_ms is None:
             return None
-        slack = rules.deadline_ms - spent_ms - local_ms * (1 + self._device.profile(now).doubt)
+        slack = rules.deadline_ms - spent_ms - local_ms * (1 + self._device.doubt(now))
         if slack < 0:
             return None
         return 0.0 if decision.chosen.in_time < rules.confidence else slack
@@ -207,7 +208,8 @@ class Router:
         error = failure.error
         if isinstance(error, DeadlineError) and not failure.replied:
             self._link.timed_out(failure.sent, failure.waited_ms - decision.chosen.working_ms, now)
-            if failure.waited_ms >= 1000 * self._network_seconds:
+            waited = failure.waited_ms / 1000
+            if waited >= self._network_seconds and self._link.silent(waited, now):
                 self._link.failed("cloud silent", now)
         elif isinstance(error, DeadlineError) or not isinstance(error, (CloudError, WrongBundle)):
             self._link.observe_reply()

@@ -325,8 +325,9 @@ class Orchestrator:
 
     def _ask(self, state: RequestState, decision: Decision, client: Cloud) -> Answer:
         call = CloudCall(self._build(state, decision.arm), self._clock)
-        hedge_ms = self._hedge_after_ms(state, decision)
-        seconds = self._patience(state, decision, hedged=hedge_ms is not None)
+        local_ms = self._local_ms(state)
+        hedge_ms = self._hedge_after_ms(state, decision, local_ms)
+        seconds = self._patience(state, decision, local_ms, hedged=hedge_ms is not None)
         self._machine.reserve(call.sent, state.question.rules)
         self._router.begin(decision, call.sent, self._clock())
         try:
@@ -400,7 +401,9 @@ class Orchestrator:
         self._router.learn_size(arm, payload.size, state.view.prepared.grid.tiles, now)
         return request
 
-    def _patience(self, state: RequestState, decision: Decision, *, hedged: bool) -> float:
+    def _patience(
+        self, state: RequestState, decision: Decision, local_ms: float | None, *, hedged: bool
+    ) -> float:
         """Seconds that the call may take."""
         question, now = state.question, self._clock()
         return self._router.patience(
@@ -409,19 +412,20 @@ class Orchestrator:
             question.spent_ms(now),
             now,
             max_tokens=self._max_tokens(question),
-            local_ms=self._local_ms(state, now),
+            local_ms=local_ms,
             hedged=hedged,
         )
 
-    def _hedge_after_ms(self, state: RequestState, decision: Decision) -> float | None:
+    def _hedge_after_ms(
+        self, state: RequestState, decision: Decision, local_ms: float | None
+    ) -> float | None:
         """When the device is to begin an answer of its own beside the call; None: it is not, or has one."""
         if state.local is not None:
             return None
         question, now = state.question, self._clock()
-        local_ms = self._local_ms(state, now)
         return self._router.hedge_after_ms(decision, question.rules, question.spent_ms(now), local_ms, now)
 
-    def _local_ms(self, state: RequestState, now: float) -> float | None:
+    def _local_ms(self, state: RequestState) -> float | None:
         """What a local answer would still take; None where none may stand in."""
         if not self._device.may_answer(state.question):
             return None
@@ -429,7 +433,7 @@ class Orchestrator:
             return 0.0
         tiles, head = state.view.prepared.grid.tiles, state.view.reached()
         reached = head.cut if head else None
-        return self._router.local_ms(tiles, reached, self._tokens(state.question), now)
+        return self._router.local_ms(tiles, reached, self._tokens(state.question), self._clock())
 
     def _tokens(self, question: Question) -> float:
         """How many steps an answer takes: tokens, or labels to be read on the device."""

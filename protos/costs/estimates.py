@@ -1,7 +1,8 @@
 """What is believed of the link and of the cloud: a device learns it, the cost model reads it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,25 @@ LONGEST_MS = 60_000.0  # nobody waits longer for a link; what would take more co
 _LOGISTIC = 1.702  # the logistic curve that is nearest to the normal distribution's
 
 Values = NDArray[np.float64]
+_FOR_EVER_MS = 1e12
 
 
 @dataclass(frozen=True, eq=False)
 class LinkStates:
-    """What a link may be at this instant: one entry for each round trip and rate that is possible."""
+    """What a link may be at this instant: one entry for each round trip and rate that is possible.
+
+    A state that has lasted for A is likely to last for A more: it lasts for another t with probability
+    A / (A + t), as what has no scale of its own does (Gott 1993, Nature 363). An exchange that would take t
+    in this state takes the integral of that on average, A ln(1 + t / A): an outage of a second that is over
+    soon is not taken for one of a minute.
+    """
 
     probability: Values
     round_trip_ms: Values
     ms_a_byte: Values
     noise: float  # standard deviation of the logarithm of a time, the state being known
-    backlog_ms: float = 0.0  # what is before a newcomer, on average; the round trips hold it
+    before_ms: Values = field(default_factory=partial(np.zeros, 1))  # what is before a newcomer
+    age_ms: Values = field(default_factory=partial(np.full, 1, _FOR_EVER_MS))  # that the state has lasted
 
     @classmethod
     def steady(cls, uplink: float, round_trip_ms: float) -> Self:
@@ -33,11 +42,16 @@ class LinkStates:
 
     def mean_ms(self, sent: float) -> float:
         """How long an exchange of so many bytes takes on average."""
-        return float(self.probability @ np.minimum(self._times(sent), LONGEST_MS))
+        return self._mean(self._times(sent))
+
+    @property
+    def backlog_ms(self) -> float:
+        """What is before a newcomer, on average."""
+        return self._mean(self.before_ms)
 
     def within(self, sent: float, milliseconds: float, spread_ms: float = 0.0) -> float:
         """The probability that an exchange takes at most so long, where `milliseconds` are themselves only
-        known to a standard deviation of `spread_ms`.
+        known to a standard deviation of `spread_ms`. That the state may end meanwhile is left out.
         """
         times = self._times(sent)
         deviation = np.hypot(self.noise * times, max(spread_ms, 1e-9))
@@ -45,7 +59,9 @@ class LinkStates:
         return float(self.probability @ (1 / (1 + np.exp(-steps))))
 
     def quantile_ms(self, sent: float, part: float) -> float:
-        """The time that an exchange stays within with probability `part`, scatter left out."""
+        """The time that an exchange stays within with probability `part`, scatter left out, if the state
+        lasts.
+        """
         times = self._times(sent)
         order = np.argsort(times)
         index = np.searchsorted(np.cumsum(self.probability[order]), part)
@@ -56,7 +72,11 @@ class LinkStates:
         return self.quantile_ms(sent, 0.95) * (1 + 2 * self.noise)
 
     def _times(self, sent: float) -> Values:
-        return self.round_trip_ms + self.ms_a_byte * sent
+        return self.before_ms + self.round_trip_ms + self.ms_a_byte * sent
+
+    def _mean(self, times: Values) -> float:
+        lasting = self.age_ms * np.log1p(times / self.age_ms)
+        return float(self.probability @ np.minimum(lasting, LONGEST_MS))
 
 
 NO_LINK = LinkStates(np.ones(1), np.zeros(1), np.zeros(1), 0.0)  # what sends nothing waits for nothing

@@ -1,12 +1,14 @@
 """The options that many commands have, each added and read in one place."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from protos.bundle import MANIFEST, Bundle
 from protos.config import built_in_bundle, named_bundle
 from protos.connection.peer import Credentials, Peer
 from protos.errors import BundleMissing, RequestError
+from protos.terminal.arguments import number
 
 _TLS = "For a service that is reached by https://HOST[:PORT]; without https:// nothing is encrypted."
 
@@ -26,6 +28,27 @@ def add_bundle(parser: argparse.ArgumentParser, *, built_in: bool = True) -> Non
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json."""
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def add_device_profile(add_argument: Callable[..., object]) -> None:
+    """--device PROFILE, by the method of a parser or of a group."""
+    add_argument(
+        "--device",
+        type=Path,
+        metavar="PROFILE",
+        help="what `isthmus edge profile -o PROFILE` wrote on the device",
+    )
+
+
+def add_max_loss(add_argument: Callable[..., object], words: str) -> None:
+    """--max-loss POINTS, likewise; `words` say of what."""
+    add_argument(
+        "--max-loss",
+        type=number(0, 100, "points of accuracy"),
+        default=1.0,
+        metavar="POINTS",
+        help=f"{words} (default: 1 point)",
+    )
 
 
 def add_credentials(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.terminal.arguments import milliseconds, number, rate
-from protos.terminal.options import add_bundle, add_json, open_bundle
+from protos.terminal.options import add_bundle, add_device_profile, add_json, add_max_loss, open_bundle
 from protos.traces import Trace
 from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
@@ -47,19 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deadline", type=milliseconds(), metavar="TIME", help="what an answer may take, as 500ms or 2s"
     )
-    parser.add_argument(
-        "--device",
-        type=Path,
-        metavar="PROFILE",
-        help="what `isthmus edge profile -o PROFILE` wrote on the device",
-    )
-    parser.add_argument(
-        "--max-loss",
-        type=number(0, 100, "points of accuracy"),
-        default=1.0,
-        metavar="POINTS",
-        help="accuracy that may be lost beyond noise (default: 1 point)",
-    )
+    add_device_profile(parser.add_argument)
+    add_max_loss(parser.add_argument, "accuracy that may be lost beyond noise")
     parser.add_argument(
         "--tokens",
         type=number(1, 100_000, "tokens"),

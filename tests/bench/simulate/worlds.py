@@ -15,6 +15,8 @@ from protos.traces import Trace
 STEADY = Trace(tuple(range(1, 1001)))  # a packet of 1500 bytes each millisecond: 12 Mbit/s
 # 2 s at 12 Mbit/s, 3 s of nothing
 STEP = Trace((*range(1, 2001), 5000))
+# 4 s at 2 Mbit/s, 1 s of nothing, twelve times
+GAPS = Trace(tuple(begin + ms for begin in range(0, 60_000, 5000) for ms in (*range(6, 4000, 6), 5000)))
 
 
 def write_bundle(folder: Path, *, with_local: bool = True) -> Bundle:

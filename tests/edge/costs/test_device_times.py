@@ -8,19 +8,10 @@ import pytest
 
 from edge.costs.device_times import PIXELS, PREFILL, TOKEN, DeviceTimes
 from protos.costs.power import Power
-from protos.costs.profile import DeviceProfile
+from tests.edge.policy.test_policy import DEVICE
 
-GUESS = DeviceProfile(
-    pieces={"vision.2": 20.0, "connector": 40.0},
-    encode_ms={"connector/fitted-2": 2.0, "jpeg-75": 4.0},
-    prefill_ms=100.0,
-    token_ms=25.0,
-    preprocess_ms=5.0,
-    machine="a device",
-    threads=1,
-    digest="d",
-    measured=False,
-    pixels_ms=3.0,
+GUESS = dataclasses.replace(
+    DEVICE, encode_ms={"connector/fitted-2": 2.0, "jpeg-75": 4.0}, measured=False, pixels_ms=3.0
 )
 MEASURED = dataclasses.replace(GUESS, measured=True)
 

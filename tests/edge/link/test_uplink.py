@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from edge.link.uplink import PRIOR_RATE, PRIOR_ROUND_TRIP_MS, UplinkEstimator
+from edge.link.uplink import PRIOR_RATE, PRIOR_ROUND_TRIP_MS, UnderWay, UplinkEstimator
 from protos.costs.estimates import LinkStates
 
 SIZES = (500, 4_000, 40_000, 200_000)
@@ -44,7 +44,8 @@ def test_rate_and_round_trip_are_recovered(rate: float, round_trip_ms: float) ->
     assert uplink.rate == pytest.approx(rate, rel=0.4)
     assert uplink.round_trip_ms == pytest.approx(round_trip_ms, rel=0.4)
     for sent in SIZES:
-        assert uplink.states().mean_ms(sent) == pytest.approx(round_trip_ms + 8000 * sent / rate, rel=0.1)
+        expected = round_trip_ms + 8000 * sent / rate
+        assert predicted(uplink, sent) == pytest.approx(expected, rel=0.15)
 
 
 @pytest.mark.parametrize(("rate", "round_trip_ms"), [(64e3, 300), (100e6, 10)])
@@ -92,6 +93,22 @@ def test_silence_that_was_expected_teaches_nothing() -> None:
     assert uplink.states().mean_ms(200_000) == pytest.approx(before, rel=0.05)
 
 
+@pytest.mark.parametrize("silent", [0.5, 1.0, 2.0])
+def test_an_outage_is_expected_to_last_about_as_long_as_it_has(silent: float) -> None:
+    uplink = UplinkEstimator()
+    begun = exchange(uplink, 2e6, 50, sizes=(4000,), count=100)
+    uplink.elapse(begun + silent)
+    states = uplink.states([UnderWay(4000, begun, 0.0)])
+    assert 0.2 * silent < states.mean_ms(4000) / 1000 < 4 * silent
+    assert states.quantile_ms(4000, 0.95) / 1000 > silent  # it may be for longer, who is patient knows
+
+
+def test_a_slow_link_that_was_slow_for_long_is_believed_to_stay_so() -> None:
+    uplink = UplinkEstimator()
+    exchange(uplink, 64e3, 300, sizes=(4000,), count=200)
+    assert uplink.states().mean_ms(40_000) == pytest.approx(300 + 5000, rel=0.15)
+
+
 def test_a_bad_while_is_believed_in_for_a_while_and_then_counts_as_what_may_come_again() -> None:
     uplink = UplinkEstimator()
     bad = exchange(uplink, 2e6, 50, count=100)
@@ -126,3 +143,11 @@ def test_the_probability_to_be_in_time_is_that_of_samples() -> None:
     times = means * np.exp(0.2 * generator.normal(size=100_000)) + 30 * generator.normal(size=100_000)
     for limit in (40, 60, 100, 300, 500, 700):
         assert states.within(1000, limit, 30.0) == pytest.approx((times <= limit).mean(), abs=0.03)
+
+
+def test_what_a_state_takes_that_may_end_is_the_integral_of_how_likely_it_lasts() -> None:
+    one = np.ones(1)
+    states = LinkStates(one, 0 * one, one, noise=0.0, before_ms=2000 * one, age_ms=500 * one)
+    lasts = 500 / (500 + np.arange(0.5, 5000))
+    assert states.mean_ms(3000) == pytest.approx(lasts.sum(), rel=1e-3)
+    assert states.backlog_ms == pytest.approx(lasts[:2000].sum(), rel=1e-3)

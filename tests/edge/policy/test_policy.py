@@ -14,6 +14,7 @@ from protos.arms.loss import NOISE
 from protos.arms.rules import Rules
 from protos.costs.cost import OVERHEAD_BYTES
 from protos.costs.estimates import CloudEstimate, LinkEstimate
+from protos.costs.power import MODEL
 from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute, UnknownName
 from protos.measurements import FIDELITY
@@ -493,6 +494,8 @@ def test_a_cascade_costs_the_local_answer_and_its_share_of_the_clouds() -> None:
     assert both.total_ms == pytest.approx(local.total_ms + 0.3 * after)
     assert both.network == pytest.approx(0.3 * split.network)
     assert both.bytes_up == round(0.3 * split.bytes_up)
+    assert both.busy_ms == pytest.approx(local.busy_ms + 0.3 * split.encode)
+    assert both.joules == pytest.approx(MODEL.joules(both.busy_ms, 0, both.bytes_up, remote=True))
 
 
 def test_a_cascade_is_in_time_as_often_as_its_parts_are() -> None:

@@ -107,6 +107,28 @@ def test_a_failure_opens_the_breaker_unless_the_cloud_replied(
     assert link.snapshot(0.0).up == up
 
 
+def test_a_cloud_that_answers_others_meanwhile_is_not_silent(bundle: Bundle) -> None:
+    link = Link(bundle)
+    route = router(bundle, link)
+    late, decision = split(route), split(route)
+    route.learn(decision, 1000, 50.0, pb.Done(tokens=1), now=5.0)
+    failure = Failure(DeadlineError("no reply"), 1000, 1000 * NETWORK_SECONDS)
+    route.learn_failure(late, failure, now=NETWORK_SECONDS)
+    assert link.snapshot(NETWORK_SECONDS).up
+
+
+def test_nothing_is_tried_while_a_call_is_under_way(bundle: Bundle) -> None:
+    tried = {True: 0, False: 0}
+    for busy in tried:
+        route = router(bundle)
+        if busy:
+            route.begin(split(route), 1000, now=0.0)
+        for second in range(1, 30):
+            decision = route.decide(Request(Rules(allow_local=False)), now=0.1 * second)
+            tried[busy] += decision.trial
+    assert tried[True] == 0 < tried[False]
+
+
 def test_the_accuracy_of_a_frame_is_that_of_what_was_sent(bundle: Bundle) -> None:
     route = router(bundle)
     decision = split(route)
