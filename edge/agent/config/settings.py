@@ -5,7 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from edge.agent.events.checks import check_events
+from edge.agent.events.sinks import AnySink
 from edge.agent.settings.cloud import CloudSettings
+from edge.agent.settings.events import EventLogSettings
+from edge.agent.settings.names import Name
 from edge.agent.settings.quantities import Section
 from edge.agent.settings.rules import RuleSettings, WeightSettings
 from edge.agent.sources.kinds import AnySource
@@ -16,15 +20,20 @@ class AgentSettings(Section, frozen=True):
     """Paths are as they stand, relative ones to where the agent was started."""
 
     bundle: Path | None = None  # $ISTHMUS_BUNDLE, or the built-in model's
+    fleet: Name = "home"
+    device: Name | None = None  # this machine's name
     threads: Annotated[int, Meta(ge=1, le=256)] = 1
     provider: str = ""
     cloud: CloudSettings | None = None
     rules: RuleSettings = RuleSettings()
     weights: WeightSettings = WeightSettings()
     source: Annotated[tuple[AnySource, ...], Meta(max_length=64)] = ()
+    sink: Annotated[tuple[AnySink, ...], Meta(max_length=16)] = ()
+    event_log: EventLogSettings | None = None
 
     def check(self) -> None:
         """What no field can know by itself. Raises RequestError."""
         names = [source.name for source in self.source]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise RequestError(f"source: {twice[0]!r} is the name of two; give each its own")
+        check_events(self.source, self.sink)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from edge.agent.settings.names import Name
 from edge.agent.settings.quantities import PerSecond, Section
-from edge.agent.settings.questions import Name, QuestionSettings
+from edge.agent.settings.questions import QuestionSettings
 from edge.agent.settings.rules import RuleSettings, WeightSettings
 
 
