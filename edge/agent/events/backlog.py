@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Protocol, TypeVar
@@ -11,8 +11,7 @@ from typing import Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from edge.agent.events.event import Event
-from edge.agent.events.log.event_log import EventLog, Kept, Waiting
+from edge.agent.events.log.event_log import Entry, EventLog, Kept, Waiting
 from edge.agent.settings.events import EventLogSettings
 
 _log = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ def open_backlog(settings: EventLogSettings | None) -> Iterator["Backlog"]:
 class Backlog(Protocol):
     """At least once: an event is there until `taken`."""
 
-    async def add(self, event: Event, sinks: Sequence[str], kept: Kept, thumbnail: bytes | None) -> None: ...
+    async def add(self, entry: Entry) -> None: ...
 
     async def keep(self, source: str, event: str, kept: Kept) -> None:
         """What a rule knows, where no event comes of it."""
@@ -66,11 +65,11 @@ class MemoryBacklog:
         self._count, self._added = 0, anyio.Event()
         self.lost = 0
 
-    async def add(self, event: Event, sinks: Sequence[str], kept: Kept, thumbnail: bytes | None) -> None:
+    async def add(self, entry: Entry) -> None:
         self._count -= 1  # a row below zero is none of the log
-        for sink in sinks:
+        for sink in entry.sinks:
             waiting = self._waiting.setdefault(sink, deque())
-            waiting.append(Waiting(self._count, event))
+            waiting.append(Waiting(self._count, entry.event))
             if len(waiting) > self._max_events:
                 waiting.popleft()
                 self.lost += 1
@@ -117,12 +116,12 @@ class LogBacklog:
     def lost(self) -> int:
         return self._file.lost + self._memory.lost
 
-    async def add(self, event: Event, sinks: Sequence[str], kept: Kept, thumbnail: bytes | None) -> None:
+    async def add(self, entry: Entry) -> None:
         try:
-            await self._run(partial(self._file.add, event, sinks, kept, thumbnail))
+            await self._run(partial(self._file.add, entry))
         except sqlite3.Error as error:
             self._failed(error)
-            await self._memory.add(event, sinks, kept, None)
+            await self._memory.add(entry)
         else:
             self._works()
         self._added.set()

@@ -30,7 +30,7 @@ class Current:
         self._changed = anyio.Event()
 
     def show(self, key: StateKey, state: str, since: datetime | None) -> None:
-        """This is so now; what was so before has begun then."""
+        """Say what is so now, and since when, if it was not so before."""
         known = self.states.get(key)
         if known and known.state == state:
             return

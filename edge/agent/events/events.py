@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import chain
 
 import anyio
@@ -14,7 +14,8 @@ import anyio.to_thread
 from edge.agent.events.backlog import Backlog, open_backlog
 from edge.agent.events.current import Current, StateKey
 from edge.agent.events.event import Event, Owner, Phase, Watched
-from edge.agent.events.log.event_log import Kept
+from edge.agent.events.log.event_log import Entry, Kept
+from edge.agent.events.rules.conditions import Observed
 from edge.agent.events.rules.rule import EventRule, RuleState, event_rule
 from edge.agent.events.sinks.sink import Feed, Sink
 from edge.agent.events.thumbnail import thumbnail
@@ -24,6 +25,7 @@ from edge.agent.sources.source import SourceSettings
 
 _log = logging.getLogger(__name__)
 _TRIM_SECONDS = 60.0
+_UTC = timezone(timedelta())
 
 
 @contextmanager
@@ -58,7 +60,7 @@ class _Watch:
         return self._began
 
     def observe(self, seen: StandingAnswer, probability: float | None) -> Phase | None:
-        phase = self._rule.observe(seen.text, anyio.current_time(), probability)
+        phase = self._rule.observe(Observed(seen.text, probability), anyio.current_time())
         if phase in {"begin", "changed"}:
             self._id, self._began = uuid.uuid4().hex, seen.frame.taken
         return phase
@@ -157,7 +159,8 @@ class Events:
         if phase:
             event = watch.event(phase, seen, probability, self._owner)
             _log.info("event %s/%s: %s", watched.source, watched.event, phase)
-            await self._backlog.add(event, watched.sinks, watch.kept(), await self._small(phase, seen))
+            small = await self._small(phase, seen)
+            await self._backlog.add(Entry(event, watched.sinks, watch.kept(), small))
             self._show(watch, seen.frame.taken)
         elif watch.unkept:
             await self._backlog.keep(watched.source, watched.event, watch.kept())
@@ -184,4 +187,4 @@ class Events:
 
 
 def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    return datetime.fromtimestamp(seconds, _UTC)

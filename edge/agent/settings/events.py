@@ -42,8 +42,8 @@ class EventSettings(Section, frozen=True):
         holds = any(given) or any(number is not None for number in numbers)
         if holds == self.changed:
             raise RequestError(
-                f"event {self.name!r}: give a condition (equals, contains, matches, above, below, probability), "
-                "or changed = true alone"
+                f"event {self.name!r}: give a condition (equals, contains, matches, above, below, "
+                "probability), or changed = true alone"
             )
         if self.matches:
             self.expression()
@@ -57,14 +57,15 @@ class EventSettings(Section, frozen=True):
         except re2.error as error:
             reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
             raise RequestError(
-                f"event {self.name!r}: matches = {self.matches!r} is no RE2 expression: {reason}; look-around "
-                "and back-references are none of it"
+                f"event {self.name!r}: matches = {self.matches!r} is no RE2 expression: {reason}; "
+                "look-around and back-references are none of it"
             ) from error
 
 
 class EventLogSettings(Section, frozen=True):
-    """`[event-log]`: events kept on the device, and delivered from there, so that none is lost to a restart or
-    a sink that is away. The oldest go when they are older than `keep`, or the files larger than `max-bytes`.
+    """`[event-log]`: events kept on the device, and delivered from there, so that none is lost to a restart
+    or a sink that is away. The oldest go when they are older than `keep`, or the files larger than
+    `max-bytes`.
     """
 
     path: Path

@@ -11,6 +11,6 @@ Name = Annotated[str, Meta(pattern=NAME)]
 
 
 def machine_name() -> str:
-    """This machine's host name, as such a name."""
+    """The host name of this machine, as such a name."""
     found = re.sub(r"[^a-z0-9_-]+", "-", platform.node().lower()).strip("-_")[:63]
     return found or "device"

@@ -21,7 +21,8 @@ from protos.files import check_name, check_writable
 APPLICATION, FORMAT = 0x49534556, 1  # "ISEV"
 _SCHEMA = """
 CREATE TABLE event (
-  row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL, thumbnail BLOB
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL, thumbnail BLOB
 );
 CREATE INDEX event_id ON event (id);
 CREATE INDEX event_at ON event (at);
@@ -46,6 +47,15 @@ class Kept(msgspec.Struct, frozen=True):
     began: float = 0.0
 
 
+class Entry(NamedTuple):
+    """An event to be added: for which sinks, what its rule knows now, and the frame as a JPEG."""
+
+    event: Event
+    sinks: Sequence[str]
+    kept: Kept
+    thumbnail: bytes | None = None
+
+
 class Waiting(NamedTuple):
     """An event that a sink has not taken."""
 
@@ -65,14 +75,15 @@ class EventLog:
     def close(self) -> None:
         self._file.close()
 
-    def add(self, event: Event, sinks: Sequence[str], kept: Kept, thumbnail: bytes | None = None) -> None:
+    def add(self, entry: Entry) -> None:
+        event = entry.event
         with self._file:
             row = self._file.execute(
                 "INSERT INTO event (id, at, body, thumbnail) VALUES (?, ?, ?, ?)",
-                (event.id, event.at.timestamp(), event.json(), thumbnail),
+                (event.id, event.at.timestamp(), event.json(), entry.thumbnail),
             ).lastrowid
-            self._file.executemany("INSERT INTO waiting VALUES (?, ?)", [(sink, row) for sink in sinks])
-            self._put(event.source, event.event, kept)
+            self._file.executemany("INSERT INTO waiting VALUES (?, ?)", [(sink, row) for sink in entry.sinks])
+            self._put(event.source, event.event, entry.kept)
 
     def keep(self, source: str, event: str, kept: Kept) -> None:
         """What a rule knows, without an event."""
@@ -87,7 +98,8 @@ class EventLog:
     def first(self, sink: str, after: int = 0) -> Waiting | None:
         """The oldest event that a sink has not taken, behind a row."""
         found = self._file.execute(
-            "SELECT row, body FROM waiting JOIN event USING (row) WHERE sink = ? AND row > ? ORDER BY row LIMIT 1",
+            "SELECT row, body FROM waiting JOIN event USING (row) WHERE sink = ? AND row > ? "
+            "ORDER BY row LIMIT 1",
             (sink, after),
         ).fetchone()
         return Waiting(found[0], Event.parse(found[1])) if found else None
@@ -120,7 +132,7 @@ class EventLog:
         return self._pragma("page_size") * (self._pragma("page_count") - self._pragma("freelist_count"))
 
     def _oldest(self) -> bool:
-        return self._drop(f"row IN (SELECT row FROM event ORDER BY row LIMIT {_AT_ONCE})")
+        return self._drop("row IN (SELECT row FROM event ORDER BY row LIMIT ?)", _AT_ONCE)
 
     def _drop(self, which: str, *values: float) -> bool:
         """`which` is of this module, values are bound."""
@@ -161,8 +173,8 @@ def check_format(file: sqlite3.Connection, path: Path) -> None:
         raise RequestError(f"{path} is no log of events; give another name", path=str(path))
     if version != FORMAT:
         raise RequestError(
-            f"{path} is a log of events of format {version}, this version reads {FORMAT}; give another name, or "
-            "use the version that wrote it",
+            f"{path} is a log of events of format {version}, this version reads {FORMAT}; give another name, "
+            "or use the version that wrote it",
             path=str(path),
         )
 

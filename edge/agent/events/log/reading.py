@@ -44,8 +44,8 @@ def read_thumbnail(path: Path, event: str) -> bytes:
         ).fetchone()
     if not found:
         raise RequestError(
-            f"{path} has no thumbnail of an event {event!r}; isthmus edge events --json lists those that have "
-            "one, which they do where [event-log] has thumbnail = PIXELS"
+            f"{path} has no thumbnail of an event {event!r}; isthmus edge events --json lists those that "
+            "have one, which they do where [event-log] has thumbnail = PIXELS"
         )
     return bytes(found[0])
 

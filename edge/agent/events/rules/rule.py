@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from edge.agent.events.event import Phase
-from edge.agent.events.rules.conditions import Condition, condition, plain
+from edge.agent.events.rules.conditions import Condition, Observed, condition, plain
 from edge.agent.settings.events import EventSettings
 
 
@@ -24,7 +24,7 @@ class EventRule(Protocol):
     @property
     def active(self) -> bool: ...
 
-    def observe(self, text: str, at: float, probability: float | None = None) -> Phase | None:
+    def observe(self, observed: Observed, at: float) -> Phase | None:
         """What this answer makes of the event. A clock that steps back stands still."""
 
     def state(self, at: float) -> RuleState:
@@ -67,8 +67,8 @@ class _Clock:
 
 
 class HoldingRule:
-    """Begins once its condition has held for `hold` and the last has been over for `cooldown`; ends as soon as
-    the condition does not hold.
+    """Begins once its condition has held for `hold` and the last has been over for `cooldown`; ends as soon
+    as the condition does not hold.
     """
 
     def __init__(self, holds: Condition, hold: float, cooldown: float) -> None:
@@ -76,9 +76,9 @@ class HoldingRule:
         self._since: float | None = None
         self.active = False
 
-    def observe(self, text: str, at: float, probability: float | None = None) -> Phase | None:
+    def observe(self, observed: Observed, at: float) -> Phase | None:
         now = self._clock.read(at)
-        if not self._holds(text, probability):
+        if not self._holds(observed):
             return self._over()
         if self.active:
             return None
@@ -116,8 +116,8 @@ class ChangeRule:
         self._answer: str | None = None
         self._other, self._since = "", 0.0
 
-    def observe(self, text: str, at: float, probability: float | None = None) -> Phase | None:
-        now, answer = self._clock.read(at), plain(text)
+    def observe(self, observed: Observed, at: float) -> Phase | None:
+        now, answer = self._clock.read(at), plain(observed.text)
         if self._answer is None:
             self._answer = self._other = answer
         if answer != self._other:

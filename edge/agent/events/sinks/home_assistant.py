@@ -1,7 +1,7 @@
-"""What Home Assistant's MQTT discovery wants to know of a device, so that it shows it without configuration.
+"""What Home Assistant's MQTT discovery has to know of a device to show it without configuration.
 
-One device payload (https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload): a binary sensor
-for each event that has an end, a sensor for each question's last answer.
+One device payload (https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload): a binary
+sensor for each event that has an end, a sensor for each question's last answer.
 """
 
 from typing import Any

@@ -60,8 +60,8 @@ class MqttSink(SinkSettings, frozen=True, tag="mqtt", kw_only=True):
             raise RequestError(f"sink {self.name!r}: certificates mean nothing without TLS; write mqtts://")
         if not (self.allow_plain or is_loopback(broker.host)):
             raise RequestError(
-                f"sink {self.name!r}: what is sent to {broker.host} over mqtt:// can be read on the way; write "
-                "mqtts://, or allow-plain = true where the network is your own"
+                f"sink {self.name!r}: what is sent to {broker.host} over mqtt:// can be read on the way; "
+                "write mqtts://, or allow-plain = true where the network is your own"
             )
 
     def broker(self) -> Broker:
@@ -69,8 +69,8 @@ class MqttSink(SinkSettings, frozen=True, tag="mqtt", kw_only=True):
         scheme, _, place = self.address.partition("://")
         if scheme not in _PORTS or "@" in place:
             raise RequestError(
-                f"sink {self.name!r}: the address is none of a broker; write mqtts://HOST[:PORT], and user and "
-                "password-file beside it"
+                f"sink {self.name!r}: the address is none of a broker; write mqtts://HOST[:PORT], and user "
+                "and password-file beside it"
             )
         has_port = ":" in place.rpartition("]")[2]
         host, port = split_address(place if has_port else f"{place}:{_PORTS[scheme]}", "the broker's address")
@@ -95,8 +95,8 @@ class MqttSink(SinkSettings, frozen=True, tag="mqtt", kw_only=True):
 
     @asynccontextmanager
     async def _connected(self, feed: Feed) -> AsyncIterator["aiomqtt.Client"]:
-        """A connection that says goodbye when the agent ends; where it is lost the broker tells the last will.
-        Raises CloudError, and RequestError for a password that cannot be read.
+        """A connection that says goodbye when the agent ends; where it is lost the broker tells the last
+        will. Raises CloudError, and RequestError for a password that cannot be read.
         """
         import aiomqtt
 

@@ -58,7 +58,9 @@ class Sink(Protocol):
         """Raises RequestError for settings that do not go together."""
 
     async def run(self, feed: Feed) -> None:
-        """Hand on the feed's events in their order, until cancelled. Another side that is away is waited for."""
+        """Hand on the feed's events in their order, until cancelled; another side that is away is waited
+        for.
+        """
 
 
 class Backoff:
