@@ -1,10 +1,11 @@
 """An event: what is told to sinks, and kept in the log."""
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Literal, NamedTuple
 
 import msgspec
 
+_UTC = timezone(timedelta())
 Phase = Literal["begin", "end", "changed"]
 
 
@@ -54,3 +55,8 @@ class Watched(msgspec.Struct, frozen=True):
     event: str
     lasting: bool
     sinks: tuple[str, ...]
+
+
+def utc(seconds: float) -> datetime:
+    """An instant, from seconds since 1970."""
+    return datetime.fromtimestamp(seconds, _UTC)

@@ -5,7 +5,6 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
 from itertools import chain
 
 import anyio
@@ -13,7 +12,7 @@ import anyio.to_thread
 
 from edge.agent.events.backlog import Backlog, open_backlog
 from edge.agent.events.current import Current, StateKey
-from edge.agent.events.event import Event, Owner, Phase, Watched
+from edge.agent.events.event import Event, Owner, Phase, Watched, utc
 from edge.agent.events.log.event_log import Entry, Kept
 from edge.agent.events.rules.conditions import Observed
 from edge.agent.events.rules.rule import EventRule, RuleState, event_rule
@@ -25,7 +24,6 @@ from edge.agent.sources.source import SourceSettings
 
 _log = logging.getLogger(__name__)
 _TRIM_SECONDS = 60.0
-_UTC = timezone(timedelta())
 
 
 @contextmanager
@@ -69,7 +67,7 @@ class _Watch:
         return Event(
             id=self._id,
             phase=phase,
-            at=_utc(seen.frame.taken),
+            at=utc(seen.frame.taken),
             fleet=owner.fleet,
             device=owner.device,
             source=self.watched.source,
@@ -79,7 +77,7 @@ class _Watch:
             frame=seen.frame.sequence,
             route=seen.answer.route,
             probability=probability,
-            began=_utc(self._began) if phase == "end" else None,
+            began=utc(self._began) if phase == "end" else None,
         )
 
     def kept(self) -> Kept:
@@ -139,7 +137,7 @@ class Events:
             for watch in self._watches.get((seen.frame.source, seen.question), ()):
                 await self._observe(watch, seen, probability)
         key = StateKey("answer", seen.frame.source, seen.question)
-        self._current.show(key, seen.text, _utc(seen.frame.taken))
+        self._current.show(key, seen.text, utc(seen.frame.taken))
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -178,13 +176,9 @@ class Events:
     def _show(self, watch: _Watch, since: float) -> None:
         if watch.watched.lasting:
             key = StateKey("event", watch.watched.source, watch.watched.event)
-            self._current.show(key, "on" if watch.active else "off", _utc(since) if since else None)
+            self._current.show(key, "on" if watch.active else "off", utc(since) if since else None)
 
     async def _trim(self) -> None:
         while True:
             await self._backlog.trim(time.time())
             await anyio.sleep(_TRIM_SECONDS)
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, _UTC)

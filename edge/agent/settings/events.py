@@ -45,8 +45,18 @@ class EventSettings(Section, frozen=True):
                 f"event {self.name!r}: give a condition (equals, contains, matches, above, below, "
                 "probability), or changed = true alone"
             )
+        if not all(any(map(str.isalnum, text)) for text in (*self.equal_to, *self.containing)):
+            raise RequestError(f"event {self.name!r}: a text with nothing but punctuation equals no answer")
         if self.matches:
             self.expression()
+
+    @property
+    def equal_to(self) -> tuple[str, ...]:
+        return _texts(self.equals)
+
+    @property
+    def containing(self) -> tuple[str, ...]:
+        return _texts(self.contains)
 
     def expression(self) -> "re2.Pattern":
         """`matches`, compiled: RE2 takes linear time, whatever the expression. Raises RequestError."""
@@ -73,3 +83,7 @@ class EventLogSettings(Section, frozen=True):
     max_bytes: Bytes = Bytes(200_000_000)
     # of the frame's longer side, in pixels, as JPEG; 0: none. It never leaves the device.
     thumbnail: Annotated[int, Meta(ge=0, le=1024)] = 0
+
+
+def _texts(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else given

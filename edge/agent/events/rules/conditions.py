@@ -44,9 +44,9 @@ def condition(settings: EventSettings) -> Condition:
 
 
 def _conditions(settings: EventSettings) -> Iterator[Condition]:
-    if equal := {plain(text) for text in _texts(settings.equals)}:
+    if equal := {plain(text) for text in settings.equal_to}:
         yield lambda observed: plain(observed.text) in equal
-    if parts := [plain(text) for text in _texts(settings.contains)]:
+    if parts := [plain(text) for text in settings.containing]:
         yield lambda observed: any(part in plain(observed.text) for part in parts)
     if settings.matches:
         expression = settings.expression()
@@ -57,7 +57,3 @@ def _conditions(settings: EventSettings) -> Iterator[Condition]:
         yield lambda observed: (number := number_in(observed.text)) is not None and number < below
     if (percent := settings.probability) is not None:
         yield lambda observed: observed.probability is not None and 100 * observed.probability >= percent
-
-
-def _texts(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else given
