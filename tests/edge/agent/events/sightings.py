@@ -1,5 +1,6 @@
 """Answers to standing questions with plain values, and rules and sources as a file has them."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -47,12 +48,13 @@ def rule(**fields: Any) -> EventSettings:
     return source.question[0].event[0]
 
 
-def sources(*events: dict[str, Any]) -> tuple[AnySource, ...]:
-    """A source whose one question has these events."""
+def sources(*events: dict[str, Any], sinks: Sequence[str] = ()) -> tuple[AnySource, ...]:
+    """A source whose one question has these events; sinks of these names are there."""
     named = [{"name": f"event-{index}"} | event for index, event in enumerate(events)]
     question = {"name": QUESTION, "text": "what is it?", "event": named}
     source = {"kind": "folder", "name": SOURCE, "path": "pictures", "question": [question]}
-    return settings_of({"source": [source]}).source
+    there = [{"kind": "webhook", "name": name, "url": "http://127.0.0.1/"} for name in sinks]
+    return settings_of({"source": [source], "sink": there}).source
 
 
 def event(key: str = "a", phase: Any = "begin", text: str = "a person", at: float = TAKEN) -> Event:
