@@ -72,6 +72,8 @@ class MemoryBacklog:
             waiting.append(Waiting(self._count, entry.event))
             if len(waiting) > self._max_events:
                 waiting.popleft()
+                if not self.lost:
+                    _log.warning("sink %s is away: of its events the oldest are dropped", sink)
                 self.lost += 1
         self._added.set()
         self._added = anyio.Event()

@@ -145,7 +145,7 @@ class Events:
         for watch in chain.from_iterable(self._watches.values()):
             if known := kept.get((watch.watched.source, watch.watched.event)):
                 watch.resume(known)
-            self._show(watch, watch.began)
+            self._show(watch, watch.began if watch.active else 0.0)
         self._ready.set()
         async with anyio.create_task_group() as tasks:
             for sink in self._sinks:
@@ -174,6 +174,7 @@ class Events:
         return await anyio.to_thread.run_sync(thumbnail, seen.frame.picture, self._thumbnail_side)
 
     def _show(self, watch: _Watch, since: float) -> None:
+        """`since`: 0 where that is not known."""
         if watch.watched.lasting:
             key = StateKey("event", watch.watched.source, watch.watched.event)
             self._current.show(key, "on" if watch.active else "off", utc(since) if since else None)

@@ -84,6 +84,7 @@ class EventLog:
             ).lastrowid
             self._file.executemany("INSERT INTO waiting VALUES (?, ?)", [(sink, row) for sink in entry.sinks])
             self._put(event.source, event.event, entry.kept)
+        self._fit()
 
     def keep(self, source: str, event: str, kept: Kept) -> None:
         """What a rule knows, without an event."""
@@ -110,14 +111,20 @@ class EventLog:
             self._file.execute("DELETE FROM waiting WHERE sink = ? AND row <= ?", (sink, row))
 
     def trim(self, now: float) -> None:
-        """Let go of what is too old, then of the oldest while the files are too large; the room is given
-        back.
-        """
+        """Let go of what is too old; its room is given back."""
         self._drop("at < ?", now - self._keep_seconds)
-        if self.size > self._max_bytes:
-            self._checkpoint()
-            while self._content > _TRIMMED * self._max_bytes and self._oldest():
-                pass
+        self._give_back()
+
+    def _fit(self) -> None:
+        """Let go of the oldest where the files are too large."""
+        if self.size <= self._max_bytes:
+            return
+        self._checkpoint()
+        while self._content > _TRIMMED * self._max_bytes and self._oldest():
+            pass
+        self._give_back()
+
+    def _give_back(self) -> None:
         if self._pragma("freelist_count"):
             self._file.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page
             self._checkpoint()

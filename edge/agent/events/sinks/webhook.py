@@ -14,7 +14,7 @@ from edge.agent.events.event import Event
 from edge.agent.events.sinks.sink import Backoff, Feed, SinkSettings, read_secret, told
 from edge.agent.settings.quantities import Milliseconds
 from protos.connection.address import is_loopback
-from protos.errors import CloudError, IsthmusError, RequestError
+from protos.errors import CloudError, RequestError
 
 if TYPE_CHECKING:
     import httpx
@@ -23,6 +23,14 @@ _log = logging.getLogger(__name__)
 SIGNATURE, IDEMPOTENCY_KEY = "Isthmus-Signature", "Idempotency-Key"
 # what the other side says of this event, not of itself: to send it again changes nothing
 _REFUSED = frozenset({400, 413, 415, 422})
+
+
+class _NotTakenError(CloudError):
+    """To be sent again, after the seconds that the other side asks for."""
+
+    def __init__(self, message: str, least_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.least_seconds = least_seconds
 
 
 class WebhookSink(SinkSettings, frozen=True, tag="webhook", kw_only=True):
@@ -86,8 +94,8 @@ class WebhookSink(SinkSettings, frozen=True, tag="webhook", kw_only=True):
             except RequestError as error:
                 _log.warning("webhook %s refuses %s for good: %s", self.name, told(event), error)
                 return
-            except IsthmusError as error:
-                least = float(str(error.facts.get("least", 0.0)))
+            except _NotTakenError as error:
+                least = error.least_seconds
                 if not said:
                     _log.warning("webhook %s: %s; %s is sent again", self.name, error, told(event))
                 said = True
@@ -96,7 +104,9 @@ class WebhookSink(SinkSettings, frozen=True, tag="webhook", kw_only=True):
             await backoff.wait(least)
 
     async def _post(self, client: "httpx.AsyncClient", event: Event) -> None:
-        """Once. Raises RequestError where this event is refused, CloudError where it is to be sent again."""
+        """Once. Raises RequestError where this event is refused, _NotTakenError where it is to be sent
+        again.
+        """
         import httpx
 
         body = event.json()
@@ -106,23 +116,23 @@ class WebhookSink(SinkSettings, frozen=True, tag="webhook", kw_only=True):
             async with client.stream("POST", self.url, content=body, headers=headers) as reply:
                 status, after = reply.status_code, reply.headers.get("Retry-After", "")
         except httpx.HTTPError as error:
-            raise CloudError(f"{host} does not answer ({type(error).__name__})") from error
+            raise _NotTakenError(f"{host} does not answer ({type(error).__name__})") from error
         if status in _REFUSED:
             raise RequestError(f"{host} answers {status}")
         if not 200 <= status < 300:
             redirect = ", a redirect, which is not followed: give the url that it leads to"
-            raise CloudError(
-                f"{host} answers {status}{redirect if 300 <= status < 400 else ''}", least=_seconds(after)
+            raise _NotTakenError(
+                f"{host} answers {status}{redirect if 300 <= status < 400 else ''}", _seconds(after)
             )
 
     def _signed(self, body: bytes) -> dict[str, str]:
-        """Raises CloudError for a secret that cannot be read now: it may be there later."""
+        """Raises _NotTakenError for a secret that cannot be read now: it may be there later."""
         if not self.secret_file:
             return {}
         try:
             secret = read_secret(self.secret_file)
         except RequestError as error:
-            raise CloudError(str(error)) from error
+            raise _NotTakenError(str(error)) from error
         return {SIGNATURE: f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"}
 
 

@@ -90,15 +90,10 @@ def test_what_is_too_much_goes_and_its_room_is_given_back(tmp_path: Path) -> Non
     with opened(tmp_path / "log", max_bytes=1_000_000) as log:
         for index in range(60):
             log.add(Entry(event(str(index)), [], KEPT, bytes(50_000)))
-        before = log.size
-        log.trim(TAKEN)
-        assert before > 3_000_000
         assert log.size <= 1_000_000
         ids = [logged.event.id for logged in read_events(tmp_path / "log", 0)]
         assert ids[-1] == "59", "the newest stay"
-        assert len(ids) > 10
-        log.trim(TAKEN)
-        assert len(read_events(tmp_path / "log", 0)) == len(ids), "and no more goes than has to"
+        assert len(ids) > 10, "and no more goes than has to"
 
 
 def test_a_full_disk_adds_nothing_and_breaks_nothing(tmp_path: Path) -> None:
