@@ -1,17 +1,22 @@
 """CONTRIBUTING.md shows how to add one thing: each example is added, used and removed."""
 
+import importlib
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import torch
 
 from cloud.admission.pictures import open_picture
+from edge.agent.events import sinks
+from edge.agent.events.event import Event
 from edge.link.client import CloudClient
 from edge.pictures.resampling import Picture
 from edge.requests.orchestrator import Orchestrator
@@ -34,6 +39,8 @@ from splitter.codecs.coding import write
 from splitter.codecs.kind import Calibration, codec_kinds
 from splitter.families.loading import load_model
 from splitter.recipe import Options
+from tests.edge.agent.events.sightings import event
+from tests.edge.agent.events.sinks.feeding import feed, running, until, waits
 from tests.house import ROOT
 from tests.splitter.families.checkpoints import llava_siglip
 
@@ -41,6 +48,7 @@ _FILE = re.compile(r"^`([\w/]+\.py)`:\n\n```python\n(.*?)^```", re.MULTILINE | r
 _FORMAT = re.compile(r"^(UploadFormat\(.*\))$", re.MULTILINE)
 PICTURE: Picture = np.random.default_rng(5).integers(0, 256, (96, 160, 3), dtype=np.uint8)
 
+SINK = "edge.agent.events.sinks.lines"
 YOURS = "splitter.families.yours"
 Add = Callable[[ModuleType], None]
 
@@ -66,7 +74,9 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
 
     yield added
     for name in set(sys.modules) - before:
-        if name.startswith(("protos.arms.kinds.", "protos.codec.kinds.", "splitter.codecs.kinds.", YOURS)):
+        if name.startswith(
+            ("protos.arms.kinds.", "protos.codec.kinds.", "splitter.codecs.kinds.", SINK, YOURS)
+        ):
             del sys.modules[name]
 
 
@@ -122,6 +132,17 @@ def test_a_codec_is_two_files(add: Add, tmp_path: Path) -> None:
 def test_a_codec_that_was_added_is_gone_again(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="fp16-flate"):
         Options(tmp_path, codecs=("fp16-flate",))
+
+
+async def test_a_sink_is_one_file(add: Add, tmp_path: Path) -> None:
+    add(sinks)
+    kind: Any = importlib.import_module(SINK).LinesSink
+    fields = {"kind": "lines", "name": "file", "path": tmp_path / "events"}
+    sink = msgspec.convert(fields, sinks.AnySink | kind)
+    fed, events = feed(), [event("a"), event("a", "end")]
+    async with running(sink, fed, events):
+        await until(lambda: not waits(fed))
+    assert [Event.parse(line) for line in sink.path.read_bytes().splitlines()] == events
 
 
 def test_a_family_is_one_file_and_a_line(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

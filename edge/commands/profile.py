@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge import config
-from edge.commands import agent, explain_log
+from edge.commands import agent, events, explain_log
 from edge.costs.measure import measure
 from edge.models.providers import CHOICES, PROVIDER_HELP
 from protos.costs.profile import COMMAND, DeviceProfile
@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.set_defaults(run=run)
     explain_log.add_command(commands)
     agent.add_commands(commands)
+    events.add_command(commands)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """The agent: its parts, in one task group."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 
 import anyio
 
@@ -10,10 +11,13 @@ from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import opened_outbox
 from edge.agent.assembly.serving import http_part, server_of
 from edge.agent.config.settings import AgentSettings
+from edge.agent.events.event import Owner
+from edge.agent.events.events import Events, opened_events
 from edge.agent.observing.asking import SharedOrchestrator
 from edge.agent.observing.deferral import Deferring
 from edge.agent.observing.standing_answer import Observer
 from edge.agent.observing.watcher import Watcher
+from edge.agent.settings.names import machine_name
 from edge.agent.sources.kinds import AnySource
 from edge.requests.turn import Priority
 
@@ -27,24 +31,33 @@ async def run_agent(
     file that holds none, OutboxError.
     """
     http = http_part(settings, settings.http, models, kept) if settings.http else None
-    observers = [*observers, *(http.observers if http else ())]
     standing = SharedOrchestrator(models.orchestrator, Priority.STANDING)
-    with opened_outbox(settings, standing, observers) as outbox:
+    sources = [source for source in settings.source if source.enabled]
+    for source in settings.source:
+        if not source.enabled:
+            kept.status.source(source.name).entered("disabled")
+    with ExitStack() as opened:
+        events = opened.enter_context(_events(settings, sources))
+        observers = [events, *observers, *(http.observers if http else ())]
+        outbox = opened.enter_context(opened_outbox(settings, standing, observers))
         async with anyio.create_task_group() as background:
             background.start_soon(_save, kept, name="save the day's budgets")
+            background.start_soon(events.run, name="events")
             if outbox:
                 background.start_soon(outbox.sender.run, name="outbox")
             async with anyio.create_task_group() as tasks:
                 if settings.http and http:
                     await tasks.start(server_of(settings.http, http).run, name="http")
-                for source in settings.source:
-                    if source.enabled:
-                        keeper = outbox.keeper if outbox else None
-                        watcher = _watcher(settings, source, standing, kept, observers, keeper)
-                        tasks.start_soon(watcher.run, kept.opening(source.name), name=f"watch {source.name}")
-                    else:
-                        kept.status.source(source.name).entered("disabled")
+                for source in sources:
+                    keeper = outbox.keeper if outbox else None
+                    watcher = _watcher(settings, source, standing, kept, observers, keeper)
+                    tasks.start_soon(watcher.run, kept.opening(source.name), name=f"watch {source.name}")
             background.cancel_scope.cancel()
+
+
+def _events(settings: AgentSettings, sources: Sequence[AnySource]) -> AbstractContextManager[Events]:
+    owner = Owner(settings.fleet, settings.device or machine_name())
+    return opened_events(sources, settings.sink, settings.event_log, owner)
 
 
 def _watcher(

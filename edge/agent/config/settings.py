@@ -5,8 +5,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from edge.agent.events.checks import check_events
+from edge.agent.events.sinks import AnySink
 from edge.agent.http.settings import HttpSettings
 from edge.agent.settings.cloud import CloudSettings
+from edge.agent.settings.events import EventLogSettings
+from edge.agent.settings.names import Name
 from edge.agent.settings.outbox import OutboxSettings
 from edge.agent.settings.quantities import Milliseconds, Section
 from edge.agent.settings.rules import RuleSettings, WeightSettings
@@ -18,6 +22,8 @@ class AgentSettings(Section, frozen=True):
     """Paths are as they stand, relative ones to where the agent was started."""
 
     bundle: Path | None = None  # $ISTHMUS_BUNDLE, or the built-in model's
+    fleet: Name = "home"
+    device: Name | None = None  # this machine's name
     threads: Annotated[int, Meta(ge=1, le=256)] = 1
     provider: str = ""
     cloud: CloudSettings | None = None
@@ -26,6 +32,8 @@ class AgentSettings(Section, frozen=True):
     http: HttpSettings | None = None
     outbox: OutboxSettings | None = None
     source: Annotated[tuple[AnySource, ...], Meta(max_length=64)] = ()
+    sink: Annotated[tuple[AnySink, ...], Meta(max_length=16)] = ()
+    event_log: EventLogSettings | None = None
 
     def check(self) -> None:
         """What no field can know by itself. Raises RequestError."""
@@ -34,6 +42,7 @@ class AgentSettings(Section, frozen=True):
             raise RequestError(f"source: {twice[0]!r} is the name of two; give each its own")
         for source in self.source:
             source.check()
+        check_events(self.source, self.sink)
         if self.http:
             self.http.check()
         if self.outbox:

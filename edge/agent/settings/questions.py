@@ -4,11 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from edge.agent.settings.events import EventSettings
+from edge.agent.settings.names import Name
 from edge.agent.settings.quantities import Milliseconds, Section
 from protos import inference_pb2 as pb
-
-NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-Name = Annotated[str, Meta(pattern=NAME)]  # as MQTT topics, metrics and file names take it
 
 
 class QuestionSettings(Section, frozen=True):
@@ -19,6 +18,7 @@ class QuestionSettings(Section, frozen=True):
     labels: tuple[str, ...] = ()
     max_tokens: Annotated[int, Meta(ge=0)] = 0  # 0: the bundle's limit
     defer: Milliseconds | None = None  # how long it may wait in the outbox, where it cannot be answered now
+    event: Annotated[tuple[EventSettings, ...], Meta(max_length=64)] = ()
 
     def generation(self) -> pb.Generation:
         return pb.Generation(max_tokens=self.max_tokens)

@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from edge.agent.settings.gate import GateSettings
+from edge.agent.settings.names import Name
 from edge.agent.settings.quantities import Bytes, Joules, PerSecond, Section
-from edge.agent.settings.questions import Name, QuestionSettings
+from edge.agent.settings.questions import QuestionSettings
 from edge.agent.settings.rules import RuleSettings, WeightSettings
 from protos.errors import RequestError
 

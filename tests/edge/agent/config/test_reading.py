@@ -9,6 +9,7 @@ from edge.agent.config.reading import read_settings, settings_of
 from edge.agent.sources.kinds.folder import FolderSource
 from protos.errors import RequestError
 
+HOOK = {"kind": "webhook", "name": "desk", "url": "https://host/hook"}
 FOLDER = {"kind": "folder", "name": "inbox", "path": "pictures"}
 DEFERS = {"question": [{"name": "q", "text": "what?", "defer": "48h"}]}
 OUTBOX = {"outbox": {"path": "outbox.db"}, "cloud": {"address": "localhost:7070"}}
@@ -39,6 +40,9 @@ def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
         ({"outbox": {"path": "o", "size": "1kB"}}, "outbox.size: 1 kB is too little"),
         ({"source": [FOLDER | DEFERS]}, "question 'q': defer: there is nowhere to keep it"),
         (OUTBOX | {"source": [FOLDER | DEFERS]}, "defer: 48h is not kept so long; give up to outbox.age"),
+        ({"sink": [HOOK, HOOK]}, "sink: 'desk' is the name of two"),
+        ({"sink": [HOOK | {"kind": "webhok"}]}, "sink[0].kind: invalid value 'webhok'"),
+        ({"sink": [HOOK | {"url": "http://host/"}]}, "sink 'desk': events sent to host over http://"),
         ({"source": [FOLDER | {"rate": "2"}]}, "source[0].rate: '2' is no rate; write 2/s"),
     ],
 )
@@ -55,3 +59,14 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
         read_settings(file)
     with pytest.raises(RequestError, match="cannot be read"):
         read_settings(tmp_path / "none.toml")
+
+
+def test_events_of_a_source_have_names_of_their_own_and_sinks_that_are_there() -> None:
+    event = {"name": "person", "equals": "yes", "for": "10s", "sinks": ["desk"]}
+    questions = [{"name": name, "text": "is it?", "event": [event]} for name in ("a", "b")]
+    with pytest.raises(RequestError, match="source 'inbox': event: 'person' is the name of two"):
+        settings_of({"source": [FOLDER | {"question": questions}], "sink": [HOOK]})
+    with pytest.raises(RequestError, match="no sink 'desk'"):
+        settings_of({"source": [FOLDER | {"question": questions[:1]}]})
+    found = settings_of({"source": [FOLDER | {"question": questions[:1]}], "sink": [HOOK]})
+    assert found.source[0].question[0].event[0].hold.seconds == 10

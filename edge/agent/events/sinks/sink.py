@@ -1,0 +1,97 @@
+"""What every sink has, and what it is given."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+
+from edge.agent.events.backlog import Backlog
+from edge.agent.events.current import Current
+from edge.agent.events.event import Event, Owner, Watched
+from edge.agent.events.log.event_log import Waiting
+from edge.agent.settings.names import Name
+from edge.agent.settings.quantities import Section
+from protos.errors import RequestError
+
+_MAX_SECRET = 4096
+
+
+class SinkSettings(Section, frozen=True, tag_field="kind"):
+    """`[[sink]]`. An event whose rule names no sinks goes to all."""
+
+    name: Name
+
+    def check(self) -> None:
+        """What no field can know by itself. Raises RequestError."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a sink is given: its events, one after another, and what is so now."""
+
+    sink: str
+    owner: Owner
+    backlog: Backlog
+    current: Current
+    watched: Sequence[Watched]  # events that this sink may get
+    questions: Sequence[tuple[str, str]]  # source and name of every standing question
+
+    async def next(self) -> Waiting:
+        """The oldest event that was not taken, once there is one: the same until `taken`."""
+        return await self.backlog.next(self.sink)
+
+    async def taken(self, waiting: Waiting) -> None:
+        """The other side has it, and has said so."""
+        await self.backlog.taken(self.sink, waiting.row)
+
+
+class Sink(Protocol):
+    """A kind of sink: its settings, and its task."""
+
+    @property
+    def name(self) -> str: ...
+
+    def check(self) -> None:
+        """Raises RequestError for settings that do not go together."""
+
+    async def run(self, feed: Feed) -> None:
+        """Hand on the feed's events in their order, until cancelled; another side that is away is waited
+        for.
+        """
+
+
+class Backoff:
+    """Waits between attempts: jittered, doubled each time, capped."""
+
+    def __init__(self, first_seconds: float = 0.5, max_seconds: float = 60.0) -> None:
+        self._first, self._max = first_seconds, max_seconds
+        self._seconds = first_seconds
+
+    async def wait(self, least: float = 0.0) -> None:
+        """`least`: seconds that the other side asked for; they are capped too."""
+        await anyio.sleep(max(min(least, self._max), self._seconds * random.uniform(0.5, 1)))
+        self._seconds = min(2 * self._seconds, self._max)
+
+    def reset(self) -> None:
+        self._seconds = self._first
+
+
+def read_secret(path: Path) -> str:
+    """The first line of a file. Raises RequestError, which does not show it."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            secret = file.readline(_MAX_SECRET).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise RequestError(f"the secret in {path} cannot be read: {reason}", path=str(path)) from None
+    if not secret:
+        raise RequestError(f"there is no secret in {path}: its first line is empty", path=str(path))
+    return secret
+
+
+def told(event: Event) -> str:
+    """An event as a line of the log names it: nothing of what was seen."""
+    return f"{event.source}/{event.event} ({event.key})"
