@@ -9,10 +9,10 @@ from typing import NamedTuple, TypeVar
 from cloud.sharing.caller import Caller
 from cloud.sharing.shares import Shares
 
-ResultT = TypeVar("ResultT")
+WorkT = TypeVar("WorkT")
 
 
-class _Waiting(NamedTuple):
+class _Asking(NamedTuple):
     caller: Caller
     deadline: float
 
@@ -27,17 +27,17 @@ class Turns:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._idle = threads
         self._shares = Shares()
-        self._waiting: dict[asyncio.Future[None], _Waiting] = {}
+        self._waiting: dict[asyncio.Future[None], _Asking] = {}
 
     async def run(
-        self, caller: Caller, deadline: float, work: Callable[..., ResultT], *arguments: object
-    ) -> ResultT:
+        self, caller: Caller, deadline: float, work: Callable[..., WorkT], *arguments: object
+    ) -> WorkT:
         """Work for a caller, in a thread. Raises what it raises."""
         with self._shares.active(caller):
-            await self._turn(_Waiting(caller, deadline))
+            await self._turn(_Asking(caller, deadline))
             loop, began = asyncio.get_running_loop(), time.monotonic()
 
-            def over(_: Future[ResultT]) -> None:
+            def over(_: Future[WorkT]) -> None:
                 if not loop.is_closed():
                     loop.call_soon_threadsafe(self._end, caller, began)
 
@@ -49,7 +49,7 @@ class Turns:
         """Wait for nobody."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _turn(self, waiting: _Waiting) -> None:
+    async def _turn(self, waiting: _Asking) -> None:
         if self._idle:
             self._idle -= 1
             return
