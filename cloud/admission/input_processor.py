@@ -1,6 +1,5 @@
 """Requests to jobs: every claim of a request is checked here, the costly part in decode threads."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +11,7 @@ from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.job import Job, milliseconds_since
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
+from cloud.sharing.caller import Caller
 from protos.errors import WrongBundle
 
 
@@ -23,7 +23,7 @@ class InputProcessor:
     ) -> None:
         self._tails, self._encoder_cache, self._decoders = tails, encoder_cache, decoders
 
-    async def admit(self, request: Request, deadline: float) -> Job:
+    async def admit(self, request: Request, caller: Caller, deadline: float) -> Job:
         """A job ready for the engine. Raises what protos/errors.py has for each thing that can be wrong with
         a request.
         """
@@ -31,14 +31,13 @@ class InputProcessor:
         tail = self._tail(request.bundle)
         owner = owner_of(request)
         cached = look_up(request, owner, self._encoder_cache)
-        with self._decoders.pool(request) as pool:
-            job = await asyncio.get_running_loop().run_in_executor(
-                pool, make_job, tail, request, cached, self._decoders.pictures.decode
-            )
+        job = await self._decoders.turns(request).run(
+            caller, deadline, make_job, tail, request, cached, self._decoders.pictures.decode
+        )
         if job.image:
             frame = job.image.frame if self._encoder_cache.keeps(owner) else ""
             job.image = replace(job.image, frame=frame, owner=owner)
-        job.arrived, job.deadline = arrived, deadline
+        job.caller, job.arrived, job.deadline = caller, arrived, deadline
         job.stages.decode = milliseconds_since(arrived)
         return job
 

@@ -15,6 +15,8 @@ from cloud.api.messages import parse
 from cloud.api.places import Places
 from cloud.api.request_bytes import Held, RequestBytes
 from cloud.api.status import first_of, status_of
+from cloud.engine.job import UNREAD_SECONDS
+from cloud.sharing.caller import caller_of
 from protos.errors import CloudError, RequestError
 
 _log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class Call:
     def __init__(
         self, context: Context, places: Places, request_bytes: RequestBytes, held: Held, max_fields: int
     ) -> None:
-        self.context, self._places = context, places
+        self.context, self._places, self.caller = context, places, held.caller
         self._request_bytes, self._held = request_bytes, held
         self._max_fields = max_fields
         self._received: Received[Any] | None = None  # of a call that has one
@@ -72,9 +74,9 @@ class Call:
         Raises RequestError for a message that is none, CloudBusy where another call needs the place, and
         DeadlineError after so many seconds.
         """
-        async with self._places.waiting(self.context.peer(), None, idle):
+        async with self._places.waiting(self.caller, None, idle):
             reserved = await self._request_bytes.reserve(self._held)
-        async with self._places.waiting(self.context.peer(), seconds, idle, reads=True):
+        async with self._places.waiting(self.caller, seconds, idle, reads=True):
             message = await self.context.read()
         size = 0 if message is grpc.aio.EOF else len(message)
         self._request_bytes.release(self._held, reserved - size)
@@ -95,7 +97,7 @@ class Call:
 
     def yielding(self) -> AbstractAsyncContextManager[None]:
         """Around work for which another call may take this one's place. Raises CloudBusy then."""
-        return self._places.waiting(self.context.peer(), None)
+        return self._places.waiting(self.caller, None)
 
     async def send(self, message: Message) -> None:
         """Write a reply. Raises DeadlineError or CloudBusy, and from then on always: the call is over."""
@@ -103,7 +105,10 @@ class Call:
             if self._failed:
                 raise self._failed
             try:
-                async with self._places.waiting(self.context.peer(), _CALLER_SECONDS):
+                began = time.monotonic()
+                async with self._places.waiting(
+                    self.caller, _CALLER_SECONDS, lambda: time.monotonic() - began > UNREAD_SECONDS
+                ):
                     await self.context.write(message)
             except CloudError as error:
                 self._failed = error
@@ -132,11 +137,12 @@ class Calls:
 
     async def served(self, serve: Callable[[Call], Awaitable[R]], context: Context) -> R:
         """Serve a call; whatever goes wrong, the caller gets a status."""
-        held = Held(context.peer())
+        held = Held(caller_of(context.peer()))
         call = Call(context, self._places, self._request_bytes, held, self._max_fields)
         try:
-            with self._places.taken(held.connection), self._request_bytes.accounting(held):
-                return await serve(call)
+            async with self._places.taken(held.caller):
+                with self._request_bytes.accounting(held):
+                    return await serve(call)
         except grpc.aio.AbortError:
             raise  # its status is sent already
         except Exception as error:

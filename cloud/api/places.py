@@ -1,18 +1,19 @@
-"""Bounds the calls that are open, so that they fit into memory, and lets no idle call shut out another."""
+"""Bounds the calls that are open, so that they fit into memory, and lets no caller shut out another."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from cloud.sharing.caller import Caller
+from cloud.sharing.holdings import Holdings
 from protos.errors import CloudBusy, DeadlineError
 
 
 class _Waiting(NamedTuple):
     """A call that waits for its caller."""
 
-    connection: str
+    caller: Caller
     idle: Callable[[], bool]  # whether ending it costs nobody an answer
     reads: bool  # so that memory is set aside for its request
 
@@ -20,38 +21,67 @@ class _Waiting(NamedTuple):
 class Places:
     """Places for open calls. Belongs to the event loop.
 
-    Where all are taken, a newcomer gets the place of a call that only waits for its caller: of the connection
-    that has the most, the one that waits longest.
+    Where all are taken, a newcomer gets the place of a call that only waits for its caller: of the caller
+    that has the most, the one that waits longest. Else it gets that of a call at work, the youngest of who
+    has most. Nobody gives way to who has more.
     """
 
     def __init__(self, total: int, of_one: int) -> None:
+        """`of_one`: of one connection."""
         self._total, self._of_one = total, of_one
-        self._open: Counter[str] = Counter()
+        self._held = Holdings()
+        self._open: dict[asyncio.Timeout, Caller] = {}
         self._waiting: dict[asyncio.Timeout, _Waiting] = {}
 
-    @contextmanager
-    def taken(self, connection: str) -> Iterator[None]:
-        """Hold a place for a call of a connection. Raises CloudBusy."""
-        if self._open[connection] >= self._of_one:
+    @asynccontextmanager
+    async def taken(self, caller: Caller) -> AsyncIterator[None]:
+        """Hold a place for a call. Raises CloudBusy, also when it gives way to another."""
+        if self._held.of(caller) >= self._of_one:
             raise CloudBusy(
                 f"this connection has {self._of_one} calls open, as many as one may; end some, or ask more "
                 "in one Converse stream"
             )
-        if self._open.total() >= self._total and not self._end_one_of(self._waiting):
+        if self._held.total >= self._total:
+            self._make_room(caller)
+        place = asyncio.timeout(None)
+        self._held.take(caller)
+        try:
+            async with place:
+                self._open[place] = caller
+                yield
+        except TimeoutError:
+            if place in self._open:
+                raise
+            raise CloudBusy(
+                "all places are taken, most of them by this caller, and another needs one; call again, with "
+                "fewer calls at once"
+            ) from None
+        finally:
+            self._open.pop(place, None)
+            self._held.take(caller, -1)
+
+    def _make_room(self, newcomer: Caller) -> None:
+        """Raises CloudBusy where nobody has to give way."""
+        if self._end_one_of(
+            patience
+            for patience, call in self._waiting.items()
+            if self._held.gives_way(call.caller, newcomer, idle=True)
+        ):
+            return
+        greediest = max(self._open.values(), key=self._held.size)
+        if not self._held.gives_way(greediest, newcomer):
             raise CloudBusy(
                 f"{self._total} calls are open here, as many as are let in; try again in a moment, or "
                 "answer on the device"
             )
-        self._open[connection] += 1
-        try:
-            yield
-        finally:
-            self._open -= Counter({connection: 1})  # which forgets a connection that has none
+        youngest = [place for place, caller in self._open.items() if caller == greediest][-1]
+        del self._open[youngest]
+        youngest.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
     async def waiting(
         self,
-        connection: str,
+        caller: Caller,
         seconds: float | None,
         idle: Callable[[], bool] = lambda: True,
         *,
@@ -63,7 +93,7 @@ class Places:
         patience = asyncio.timeout(seconds)
         try:
             async with patience:
-                self._waiting[patience] = _Waiting(connection, idle, reads)
+                self._waiting[patience] = _Waiting(caller, idle, reads)
                 yield
         except TimeoutError:
             if patience not in self._waiting:
@@ -76,12 +106,12 @@ class Places:
         finally:
             self._waiting.pop(patience, None)
 
-    def end_a_read(self, connection: str | None = None) -> None:
-        """End a call, of this connection or of any, that waits for its request, if there is one."""
+    def end_a_read(self, caller: Caller | None = None) -> None:
+        """End a call, of this caller or of any, that waits for its request, if there is one."""
         self._end_one_of(
             patience
             for patience, call in self._waiting.items()
-            if call.reads and connection in {None, call.connection}
+            if call.reads and caller in {None, call.caller}
         )
 
     def _end_one_of(self, waiting: Iterable[asyncio.Timeout]) -> bool:
@@ -89,7 +119,7 @@ class Places:
         idle = [patience for patience in waiting if self._waiting[patience].idle()]
         if not idle:
             return False
-        ended = max(idle, key=lambda patience: self._open[self._waiting[patience].connection])
+        ended = max(idle, key=lambda patience: self._held.size(self._waiting[patience].caller))
         del self._waiting[ended]
         ended.reschedule(asyncio.get_running_loop().time())
         return True

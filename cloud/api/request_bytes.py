@@ -1,12 +1,13 @@
 """Bounds what requests take of memory until they are jobs, over all calls."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cloud.api.places import Places
+from cloud.sharing.caller import Caller
+from cloud.sharing.holdings import Holdings
 from protos.errors import CloudBusy
 
 _MIN_REQUESTS = 4  # of the largest, that always fit side by side
@@ -17,12 +18,13 @@ _SECONDS = 60.0  # for others to be done
 class Held:
     """What one call holds."""
 
-    connection: str
+    caller: Caller
     bytes: int = 0
 
 
 class RequestBytes:
-    """A budget of bytes, of which one connection may hold half. Belongs to the event loop.
+    """A budget of bytes, of which one connection may hold half, and which goes first to who holds least.
+    Belongs to the event loop.
 
     gRPC hands a message over when it is whole, and holds by itself what came of it: before a call is read no
     more than HTTP/2's window (grpc_server.py), and while it is read up to the largest request. So a read
@@ -35,7 +37,7 @@ class RequestBytes:
         self._largest, self._places = largest, places
         self._free = max(budget, _MIN_REQUESTS * largest)
         self._share = self._free // 2
-        self._held: Counter[str] = Counter()
+        self._held = Holdings()
         self._waiting: dict[asyncio.Future[None], Held] = {}
 
     @contextmanager
@@ -53,7 +55,7 @@ class RequestBytes:
         if self._fits(held) and not self._waiting:
             self._take(held)
             return self._largest
-        self._places.end_a_read(None if self._within_share(held) else held.connection)
+        self._places.end_a_read(None if self._within_share(held) else held.caller)
         turn = asyncio.get_running_loop().create_future()
         self._waiting[turn] = held
         try:
@@ -72,8 +74,8 @@ class RequestBytes:
         """Give back so many bytes."""
         held.bytes -= size
         self._free += size
-        self._held -= Counter({held.connection: size})  # which forgets a connection that has none
-        for turn, waiting in list(self._waiting.items()):
+        self._held.take(held.caller, -size)
+        for turn, waiting in sorted(self._waiting.items(), key=lambda item: self._held.size(item[1].caller)):
             if not turn.done() and self._fits(waiting):
                 self._take(waiting)
                 turn.set_result(None)
@@ -82,9 +84,9 @@ class RequestBytes:
         return self._free >= self._largest and self._within_share(held)
 
     def _within_share(self, held: Held) -> bool:
-        return self._held[held.connection] + self._largest <= self._share
+        return self._held.of(held.caller) + self._largest <= self._share
 
     def _take(self, held: Held) -> None:
         held.bytes += self._largest
         self._free -= self._largest
-        self._held[held.connection] += self._largest
+        self._held.take(held.caller, self._largest)

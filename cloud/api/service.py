@@ -77,7 +77,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     largest = description.max_request_bytes
     calls = _calls(config.max_calls, config.max_calls // 2, config.max_arriving_bytes, largest, max_fields)
     health_calls = _calls(_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, 0, largest, _HEALTH_FIELDS)
-    with Decoders(config.max_waiting) as decoders:
+    with Decoders() as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
         inference = Inference(engine, input_processor, gate, calls, keyed, description, config.max_in_flight)
         server, healthy = new_server(largest, config), Health(health_calls, [SERVICE])

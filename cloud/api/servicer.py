@@ -152,8 +152,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
     async def _admit(self, received: Received[R], call: Call) -> Job:
         """The job of a request, which lets go of its input."""
         try:
-            with self._engine.queue.entering():
-                return await self._input_processor.admit(received.request, call.deadline)
+            async with self._engine.queue.entering(call.caller):
+                return await self._input_processor.admit(received.request, call.caller, call.deadline)
         finally:
             call.release(received, *_inputs(received.request))
 

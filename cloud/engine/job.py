@@ -10,6 +10,7 @@ from torch import Tensor
 from cloud.engine.sampling import Sampler
 from cloud.engine.scheduler import Place
 from cloud.models.interfaces import EmbeddingModel, GenerativeModel, VisionModel
+from cloud.sharing.caller import NOBODY, Caller
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
 from protos.codec.payload import Frame
@@ -18,6 +19,7 @@ from protos.pictures.tiles import ONE_TILE, Grid
 
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
 NEVER = float("inf")
+UNREAD_SECONDS = 1.0  # that an answer runs on while its caller does not read what there is of it
 
 
 def milliseconds_since(instant: float) -> float:
@@ -46,6 +48,7 @@ class Job:
 
     tail: VisionModel
     image: VisionInput | None  # None: texts only
+    caller: Caller = NOBODY
     arrived: float = 0.0
     deadline: float = NEVER
     queued: float = 0.0
@@ -53,6 +56,7 @@ class Job:
     cancelled: bool = False
     finished: bool = False  # the last event, or an error, is emitted
     _events: asyncio.Queue[Event | Exception] = field(default_factory=asyncio.Queue)
+    _taking: float = NEVER  # since when whoever takes the events has been at one of them
 
     @property
     def unencoded(self) -> VisionInput | None:
@@ -70,8 +74,13 @@ class Job:
 
     @property
     def aborted(self) -> bool:
-        """Whether the caller has cancelled, or the deadline has passed."""
-        return self.cancelled or time.monotonic() >= self.deadline
+        """Whether the caller has cancelled or does not read, or the deadline has passed."""
+        return self.cancelled or self.unread or time.monotonic() >= self.deadline
+
+    @property
+    def unread(self) -> bool:
+        """Whether the caller has left what there is of the answer unread for too long to keep its row."""
+        return time.monotonic() - self._taking >= UNREAD_SECONDS
 
     def emit(self, event: Event) -> None:
         """Append an event to `events`."""
@@ -92,7 +101,9 @@ class Job:
             event = await self._next()
             if isinstance(event, Exception):
                 raise event
+            self._taking = time.monotonic()
             yield event
+            self._taking = NEVER
             if not isinstance(event, str):
                 return
 

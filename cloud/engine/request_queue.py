@@ -2,56 +2,95 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from cloud.engine.job import Job, milliseconds_since
 from cloud.engine.scheduler import Schedule, Scheduler
+from cloud.sharing.caller import Caller
+from cloud.sharing.holdings import Holdings
+from cloud.sharing.shares import Shares
 from protos.errors import CloudBusy
 
 _DECAY = 0.9  # of the mean wait, for each job that joins
 _PAUSE = 0.003  # seconds before a batch; more than a caller needs to ask again, less than a batch takes
+_MIN_RETRY_SECONDS = 0.1
 
 
 class RequestQueue:
-    """Waiting jobs in order of arrival. Belongs to the event loop."""
+    """Waiting jobs, and the shares by which callers have their turn. Belongs to the event loop.
+
+    Where it is full, a caller who has fewer requests in it displaces the youngest of who has most.
+    """
 
     def __init__(self, scheduler: Scheduler, max_waiting: int, pause: float = _PAUSE) -> None:
         self._scheduler, self._max_waiting, self._pause = scheduler, max_waiting, pause
-        self._entering = 0
+        self._entering: dict[asyncio.Timeout, Caller] = {}
         self._returning = 0  # callers that were answered a moment ago, and may ask again
         self._jobs: dict[Job, None] = {}
+        self._held = Holdings()
         self._arrival = asyncio.Event()
+        self.shares = Shares()
         self.mean_milliseconds = 0.0
 
     def __len__(self) -> int:
         """Jobs that wait, and requests that are still decoded."""
-        return len(self._jobs) + self._entering
+        return len(self._jobs) + len(self._entering)
 
-    @contextmanager
-    def entering(self) -> Iterator[None]:
-        """Reserve a place while a request is made a job. Raises CloudBusy."""
-        self._check_room()
+    @asynccontextmanager
+    async def entering(self, caller: Caller) -> AsyncIterator[None]:
+        """Hold a place while a request is made a job. Raises CloudBusy, also when it is displaced."""
+        self._make_room(caller)
         self._returning = max(0, self._returning - 1)
-        self._entering += 1
+        place = asyncio.timeout(None)
         try:
-            yield
+            async with place:
+                self._entering[place] = caller
+                self._held.take(caller)
+                yield
+        except TimeoutError:
+            if place in self._entering:
+                raise
+            raise self._displaced() from None
         finally:
-            self._entering -= 1
+            if place in self._entering:
+                self._free(place)
 
-    def _check_room(self) -> None:
-        """Raises CloudBusy where another job would not fit."""
-        waiting = len(self)
-        if waiting >= self._max_waiting:
-            message = (
-                f"{waiting} requests wait here already, as many as are let in; try again in a "
-                "moment, or answer on the device"
-            )
-            raise CloudBusy(message, waiting=waiting)
+    def _make_room(self, newcomer: Caller) -> None:
+        """Displace a request for another, where it is full. Raises CloudBusy where nobody has to give way."""
+        if len(self) < self._max_waiting:
+            return
+        greediest = self._held.greediest()
+        if not self._held.gives_way(greediest, newcomer):
+            message = f"{len(self)} requests wait here already, as many as are let in; {self._retry}"
+            raise CloudBusy(message, waiting=len(self))
+        entering = [place for place, caller in self._entering.items() if caller == greediest]
+        if entering:
+            self._free(entering[-1])
+            entering[-1].reschedule(asyncio.get_running_loop().time())
+        else:
+            youngest = [job for job in self._jobs if job.caller == greediest][-1]
+            self.discard(youngest)
+            youngest.fail(self._displaced())
+
+    def _free(self, place: asyncio.Timeout) -> None:
+        self._held.take(self._entering.pop(place), -1)
+
+    def _displaced(self) -> CloudBusy:
+        message = (
+            f"{self._max_waiting} requests wait here, most of them yours, and another caller needs a place; "
+            f"{self._retry}"
+        )
+        return CloudBusy(message, waiting=len(self))
+
+    @property
+    def _retry(self) -> str:
+        seconds = max(_MIN_RETRY_SECONDS, self.mean_milliseconds / 1000)
+        return f"try again in {seconds:.1f} s, or answer on the device"
 
     def put(self, job: Job) -> None:
         """Append a job. Raises CloudBusy."""
-        self._check_room()
+        self._make_room(job.caller)
         self.put_back([job])
 
     def put_back(self, jobs: Iterable[Job]) -> None:
@@ -59,16 +98,20 @@ class RequestQueue:
         for job in jobs:
             job.queued = time.monotonic()
             self._jobs[job] = None
+            self._held.take(job.caller)
             self._arrival.set()
 
     def discard(self, job: Job) -> None:
         """Remove a job, if it still waits."""
-        self._jobs.pop(job, None)
+        if job in self._jobs:
+            del self._jobs[job]
+            self._held.take(job.caller, -1)
 
     def clear(self) -> list[Job]:
         """Remove and return all jobs."""
         jobs = list(self._jobs)
-        self._jobs.clear()
+        for job in jobs:
+            self.discard(job)
         return jobs
 
     async def gather(self) -> None:
@@ -86,16 +129,16 @@ class RequestQueue:
 
     @property
     def _coming(self) -> bool:
-        return self._entering > 0 or self._returning > 0
+        return bool(self._entering) or self._returning > 0
 
     async def _arrival_beyond(self, waiting: int) -> None:
         while len(self._jobs) <= waiting:
             self._arrival.clear()
             await self._arrival.wait()
 
-    def schedule(self, running: Sequence[Job]) -> Schedule[Job]:
+    def schedule(self, batches: Sequence[Sequence[Job]]) -> Schedule[Job]:
         """Ask the scheduler, and remove the jobs that join or are aborted."""
-        schedule = self._scheduler.schedule(self._jobs, running)
+        schedule = self._scheduler.schedule(self._jobs, batches, self.shares)
         self._returning += len(schedule.leaves)
         for job in schedule.drops:
             self.discard(job)

@@ -92,7 +92,11 @@ async def calling(*tails: Tail | DualEncoder, **settings: Any) -> AsyncIterator[
 
 @asynccontextmanager
 async def connected(address: str) -> AsyncIterator[grpc.aio.Channel]:
-    options = [("grpc.max_send_message_length", -1), ("grpc.enable_retries", 0)]
+    options = [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.enable_retries", 0),
+        ("grpc.use_local_subchannel_pool", 1),  # a connection of its own
+    ]
     async with grpc.aio.insecure_channel(address, options=options) as channel:
         yield channel
 

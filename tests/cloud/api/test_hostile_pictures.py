@@ -55,10 +55,6 @@ async def test_pictures_without_end_hold_up_neither_features_nor_the_exit(
         attacks = [asyncio.create_task(caller.ask(picture, seconds=600)) for _ in range(3)]
         await until_waiting(caller, 3)
         assert (await caller.ask(features)).text
-        assert await caller.refusal(picture) == (
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            "3 pictures wait here already; try again in a moment, or send features",
-        )
         assert not any(attack.done() for attack in attacks)
     ended = await asyncio.gather(*attacks, return_exceptions=True)
     assert all(isinstance(error, grpc.aio.AioRpcError | asyncio.CancelledError) for error in ended)

@@ -17,6 +17,7 @@ from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy, DeadlineError
 from tests.cloud.calling import Caller, Pixels, calling, picture_request
+from tests.cloud.sharing.callers import named
 
 QUESTION = "describe the image"
 
@@ -116,17 +117,50 @@ async def first_done(*waits: Coroutine[Any, Any, None]) -> None:
 
 async def test_a_call_at_work_keeps_its_place() -> None:
     places = Places(total=2, of_one=2)
-    with places.taken("a"), places.taken("b"), pytest.raises(CloudBusy, match="2 calls are open"):
-        places.taken("c").__enter__()
+    async with places.taken(named("a")), places.taken(named("b")):
+        with pytest.raises(CloudBusy, match="2 calls are open"):
+            await places.taken(named("c")).__aenter__()
+
+
+async def test_where_all_are_at_work_who_has_most_gives_the_youngest_up() -> None:
+    places, ended = Places(total=4, of_one=4), []
+
+    async def work(name: str, number: int) -> None:
+        try:
+            async with places.taken(named(name)):
+                await asyncio.Event().wait()
+        except CloudBusy:
+            ended.append((name, number))
+
+    async with asyncio.TaskGroup() as tasks:
+        working = []
+        for number, name in enumerate(("greedy", "greedy", "greedy", "honest")):
+            working.append(tasks.create_task(work(name, number)))
+            await asyncio.sleep(0)
+        async with places.taken(named("new")):
+            await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            with pytest.raises(CloudBusy, match="4 calls are open"):  # else they would push each other out
+                await places.taken(named("new")).__aenter__()
+        for task in working:
+            task.cancel()
+    assert ended == [("greedy", 2)]
+
+
+async def test_nobody_who_has_more_gets_an_idle_place_of_who_has_less() -> None:
+    places = Places(total=3, of_one=3)
+    honest, greedy = named("honest"), named("greedy")
+    async with places.taken(honest), places.waiting(honest, None), places.taken(greedy), places.taken(greedy):
+        with pytest.raises(CloudBusy, match="3 calls are open"):
+            await places.taken(greedy).__aenter__()
 
 
 async def test_the_connection_with_the_most_calls_gives_one_up() -> None:
     places, ended = Places(total=3, of_one=2), []
 
     async def wait(name: str) -> None:
-        with places.taken(name):
+        async with places.taken(named(name)):
             try:
-                async with places.waiting(name, None):
+                async with places.waiting(named(name), None):
                     await asyncio.Event().wait()
             except CloudBusy:
                 ended.append(name)
@@ -136,7 +170,7 @@ async def test_the_connection_with_the_most_calls_gives_one_up() -> None:
         for name in ("honest", "greedy", "greedy"):
             waiting.append(tasks.create_task(wait(name)))
             await asyncio.sleep(0)
-        with places.taken("new"):
+        async with places.taken(named("new")):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
@@ -145,5 +179,5 @@ async def test_the_connection_with_the_most_calls_gives_one_up() -> None:
 
 async def test_a_caller_is_waited_for_so_long() -> None:
     with pytest.raises(DeadlineError):
-        async with Places(1, 1).waiting("a", 0.01):
+        async with Places(1, 1).waiting(named("a"), 0.01):
             await asyncio.Event().wait()

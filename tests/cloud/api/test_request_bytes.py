@@ -15,6 +15,7 @@ from protos import inference_pb2 as ip
 from protos.errors import CloudBusy
 from tests.cloud.api.test_places import alive
 from tests.cloud.calling import Caller, Pixels, calling, picture_request
+from tests.cloud.sharing.callers import named
 
 QUESTION = "describe the image"
 REFLECT = "ServerReflectionInfo"
@@ -76,14 +77,14 @@ async def test_a_request_counts_until_it_is_a_job(
         call = caller.stub.Infer(picture_request(endless.bundle, scenes[0], QUESTION))
         assert (await call.read()).text
         assert inference._free == whole
-        assert not inference._held
+        assert not inference._held.total
         stream = caller.stub.Converse(_asking(endless, scenes))
         while not (await stream.read()).HasField("failure"):
             pass
         stream.cancel()
         call.cancel()
         await caller.until_idle()
-        while inference._held:  # noqa: ASYNC110 - the call's end
+        while inference._held.total:  # noqa: ASYNC110 - the call's end
             await asyncio.sleep(0.01)
         assert inference._free == whole
 
@@ -118,12 +119,13 @@ async def test_a_read_that_only_waits_gives_way() -> None:
     ended: list[str] = []
 
     async def read(name: str) -> None:
-        held = Held(name)
+        held = Held(named(name))
         try:
-            with places.taken(name), budget.accounting(held):
-                await budget.reserve(held)
-                async with places.waiting(name, None, reads=True):
-                    await asyncio.Event().wait()
+            with budget.accounting(held):
+                async with places.taken(held.caller):
+                    await budget.reserve(held)
+                    async with places.waiting(held.caller, None, reads=True):
+                        await asyncio.Event().wait()
         except CloudBusy:
             ended.append(name)
 
@@ -132,7 +134,7 @@ async def test_a_read_that_only_waits_gives_way() -> None:
         for name in ("a", "b", "b", "c"):
             reads.append(tasks.create_task(read(name)))
             await asyncio.sleep(0)
-        with budget.accounting(new := Held("d")):
+        with budget.accounting(new := Held(named("d"))):
             assert await budget.reserve(new) == 100
         assert ended == ["b"]
         for task in reads:
@@ -141,7 +143,7 @@ async def test_a_read_that_only_waits_gives_way() -> None:
 
 async def test_one_connection_holds_half() -> None:
     budget = RequestBytes(0, 100, Places(10, 10))
-    with budget.accounting(greedy := Held("a")), budget.accounting(other := Held("b")):
+    with budget.accounting(greedy := Held(named("a"))), budget.accounting(other := Held(named("b"))):
         await budget.reserve(greedy)
         await budget.reserve(greedy)
         third = asyncio.ensure_future(budget.reserve(greedy))
@@ -159,7 +161,7 @@ async def test_one_connection_holds_half() -> None:
 async def test_nobody_waits_forever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cloud.api.request_bytes._SECONDS", 0.01)
     budget = RequestBytes(0, 100, Places(10, 10))
-    with budget.accounting(held := Held("a")):
+    with budget.accounting(held := Held(named("a"))):
         await budget.reserve(held)
         await budget.reserve(held)
         with pytest.raises(CloudBusy, match="try again in a moment"):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cloud.engine.job import GenerationJob, VisionInput
+from cloud.sharing.caller import NOBODY, Caller
 from protos import bundle_pb2 as pb
 from protos.text.decoding import LogitsProcessor
 
@@ -66,11 +67,18 @@ class ScriptedModel:
 
 
 def counting(
-    model: ScriptedModel, start: int, max_tokens: int = 3, cut: str = "c", value: float = 0.0
+    model: ScriptedModel,
+    start: int,
+    max_tokens: int = 3,
+    cut: str = "c",
+    value: float = 0.0,
+    caller: Caller = NOBODY,
 ) -> GenerationJob:
     """A job answered by the `max_tokens` numbers after `start`, or those before STOP."""
     image = VisionInput(cut, {"hidden": torch.full((1, 1, 1), value)}, frame=f"frame {start}", owner="me")
-    return GenerationJob(tail=model, image=image, prompt=[start], max_tokens=max_tokens, sampler=None)
+    return GenerationJob(
+        tail=model, image=image, prompt=[start], max_tokens=max_tokens, sampler=None, caller=caller
+    )
 
 
 async def events(job: GenerationJob) -> list[object]:

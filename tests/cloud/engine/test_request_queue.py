@@ -8,21 +8,60 @@ from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
+from cloud.sharing.caller import NOBODY
 from protos.errors import CloudBusy
 from tests.cloud.engine.scripted import ScriptedModel, counting, events
+from tests.cloud.sharing.callers import named
 
 
-def test_a_request_that_is_being_decoded_has_its_place_in_the_queue() -> None:
+async def test_a_request_that_is_being_decoded_has_its_place_in_the_queue() -> None:
     queue = RequestQueue(Scheduler(16), 1)
-    with (
-        queue.entering(),
-        pytest.raises(CloudBusy, match="1 requests wait here already"),
-        queue.entering(),
-    ):
-        pytest.fail("two were let in where one has room")
-    with queue.entering():
+    async with queue.entering(NOBODY):
+        with pytest.raises(CloudBusy, match=r"1 requests wait here already.*try again in 0\.1 s"):
+            await queue.entering(NOBODY).__aenter__()
+    async with queue.entering(NOBODY):
         assert len(queue) == 1  # the load counts it
     assert not len(queue)
+
+
+async def test_a_full_queue_displaces_the_youngest_of_who_has_most() -> None:
+    queue, model = RequestQueue(Scheduler(2), 4), ScriptedModel()
+    flood = [counting(model, number, caller=named("flood")) for number in range(4)]
+    for job in flood:
+        queue.put(job)
+    queue.put(honest := counting(model, 9, caller=named("honest")))
+    with pytest.raises(CloudBusy, match="most of them yours"):
+        await events(flood[-1])
+    assert queue.clear() == [*flood[:-1], honest]
+
+
+async def test_a_request_that_is_being_decoded_is_displaced_too() -> None:
+    queue, displaced = RequestQueue(Scheduler(2), 3), []
+
+    async def decode(number: int) -> None:
+        try:
+            async with queue.entering(named("flood")):
+                await asyncio.Event().wait()
+        except CloudBusy:
+            displaced.append(number)
+
+    async with asyncio.TaskGroup() as tasks:
+        decoding = [tasks.create_task(decode(number)) for number in range(3)]
+        await asyncio.sleep(0)
+        async with queue.entering(named("honest")):
+            await asyncio.wait(decoding, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+            assert len(queue) == 3
+        for task in decoding:
+            task.cancel()
+    assert displaced == [2]
+
+
+def test_callers_who_have_as_much_displace_nobody() -> None:
+    queue, model = RequestQueue(Scheduler(2), 2), ScriptedModel()
+    for name in "ab":
+        queue.put(counting(model, 1, caller=named(name)))
+    with pytest.raises(CloudBusy, match="2 requests wait here already"):
+        queue.put(counting(model, 1, caller=named("c")))
 
 
 def test_jobs_that_join_or_are_aborted_wait_no_longer() -> None:
@@ -36,7 +75,7 @@ def test_jobs_that_join_or_are_aborted_wait_no_longer() -> None:
     assert queue.schedule([]).joins == [first, second]
     assert first.stages.queue > 0
     assert queue.mean_milliseconds > 0
-    assert not queue.schedule([first, second]).joins
+    assert not queue.schedule([[first, second]]).joins
     assert queue.clear() == [elsewhere, third]
 
 
@@ -51,7 +90,7 @@ async def test_an_arrival_ends_the_wait() -> None:
 
 async def test_who_is_coming_in_is_waited_for_and_nobody_else() -> None:
     queue, model = RequestQueue(Scheduler(9), 9, pause=60), ScriptedModel()
-    with queue.entering():
+    async with queue.entering(NOBODY):
         queue.put(counting(model, 1))
         gathered = asyncio.create_task(queue.gather())
         await asyncio.sleep(0)
@@ -70,7 +109,7 @@ async def test_a_full_batch_waits_for_nobody_and_no_batch_for_long() -> None:
         ScriptedModel(),
     )
     for queue in (full, slow):
-        with queue.entering():
+        async with queue.entering(NOBODY):
             queue.put(counting(model, 1))
             await asyncio.wait_for(queue.gather(), 5)
 
@@ -82,7 +121,7 @@ async def test_callers_that_ask_again_and_again_share_their_batches() -> None:
 
     async def caller(rounds: int) -> None:
         for _ in range(rounds):
-            with queue.entering():
+            async with queue.entering(NOBODY):
                 await asyncio.sleep(0)
             with engine.holding(job := counting(model, 5)):
                 await events(job)

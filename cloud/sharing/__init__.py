@@ -1,0 +1,1 @@
+"""Who calls, and how the service's work and room are shared out among callers."""

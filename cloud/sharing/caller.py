@@ -1,0 +1,43 @@
+"""The caller: the unit that work and room are shared by."""
+
+from contextlib import suppress
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_network
+from typing import NamedTuple
+from urllib.parse import unquote
+
+_IPV6_PREFIX = 64  # bits; whoever has one address of such a network has all of them
+
+
+class Caller(NamedTuple):
+    """An address, and a connection of it. What is shared is shared by address, and what an address gets by
+    connection.
+
+    The address comes first because connections cost a stranger nothing: who opens a thousand gets no more
+    than who opens one. The connection comes second because behind a proxy all callers have one address. Where
+    callers are authenticated, a tenant takes the place of the address, and a token that of the connection.
+    """
+
+    address: str
+    connection: str
+
+
+NOBODY = Caller("", "")
+
+
+@lru_cache(4096)
+def caller_of(peer: str) -> Caller:
+    """The caller at a peer as gRPC names it: `ipv4:10.0.0.1:4711`, `ipv6:[::1]:4711`, `unix:/a/socket`."""
+    kind, _, place = unquote(peer).partition(":")
+    if kind not in {"ipv4", "ipv6"}:
+        return Caller(kind, peer)
+    host = place.rpartition(":")[0].strip("[]")
+    return Caller(_network(host) if kind == "ipv6" else host, peer)
+
+
+def _network(host: str) -> str:
+    with suppress(ValueError):
+        address = IPv6Address(host)
+        mapped = address.ipv4_mapped
+        return str(mapped or ip_network((int(address), _IPV6_PREFIX), strict=False))
+    return host
