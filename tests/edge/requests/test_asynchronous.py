@@ -118,6 +118,5 @@ async def test_a_stream_that_is_left_ends_its_request(
         with suppress(asyncio.CancelledError):
             await task
         left = [thread for thread in threading.enumerate() if thread.name in OURS]
-        async with asyncio.timeout(20):
-            await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in left))
+        await asyncio.wait_for(asyncio.gather(*(asyncio.to_thread(thread.join) for thread in left)), 20)
     assert (await asked.answer(PICTURE, QUESTION)).text

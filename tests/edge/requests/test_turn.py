@@ -156,6 +156,21 @@ def test_a_turn_that_is_let_go_is_had_again_also_after_an_error() -> None:
         assert begins
 
 
+def test_a_wait_that_is_interrupted_leaves_the_turn_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: float | None = None) -> bool:
+        raise KeyboardInterrupt
+
+    turn = Turn()
+    one = wait_of(turn)
+    monkeypatch.setattr(one.over, "wait", interrupted)
+    with wait_of(turn).held():
+        with pytest.raises(KeyboardInterrupt):
+            one.take()
+        assert turn.waiting == 0
+    with wait_of(turn).held() as begins:
+        assert begins
+
+
 def test_of_many_threads_one_works_at_a_time() -> None:
     turn, inside, most = Turn(), list[int](), list[int]()
 
