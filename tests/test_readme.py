@@ -36,10 +36,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def block(heading: str) -> str:
-    """The first shell block behind a heading or a mark of the README."""
+def block(heading: str, language: str = "sh") -> str:
+    """The first block of a language behind a heading or a mark of the README."""
     _, _, behind = (ROOT / "README.md").read_text(encoding="utf-8").partition(heading)
-    found = re.search(r"```sh\n(.*?)```", behind, re.DOTALL)
+    found = re.search(rf"```{language}\n(.*?)```", behind, re.DOTALL)
     assert found, heading
     return found[1]
 
@@ -88,8 +88,15 @@ def test_the_five_commands_give_answers(place: Path) -> None:
             pytest.skip(f"something else listens on port {PORT}")
     with first_terminal(place):
         out = said(block("<!-- second terminal -->"), place)
+        sync, asynchronous = (
+            said(f"python <<'END'\n{block(mark, 'python')}END", place)
+            for mark in ("## Five commands", "<!-- asyncio -->")
+        )
     *_, by_cloud, alone = out.splitlines()
     assert (by_cloud, alone) == ("orange", "1")
+    assert sync.startswith("orange ")
+    assert sync.split()[-1] == "1"
+    assert asynchronous.startswith("a ")
     packed = said(block("## Deploy"), place)
     assert (place / "device.tar.zst").exists(), packed
     assert (place / "device" / "manifest.json").exists()

@@ -54,9 +54,11 @@ class AsyncOrchestrator:
         self._orchestrator, self._places = orchestrator, CapacityLimiter(max_requests)
         self._threads = CapacityLimiter(max_requests)
 
-    async def view(self, picture: Picture, source: str = "") -> View:
+    async def view(
+        self, picture: Picture, source: str = "", priority: Priority = Priority.INTERACTIVE
+    ) -> View:
         """As `Orchestrator.view`."""
-        return await self._run(lambda _: self._orchestrator.view(picture, source))
+        return await self._run(lambda _: self._orchestrator.view(picture, source, priority))
 
     async def features(self, view: View, cut: str) -> Mapping[str, Floats]:
         """As `View.features`."""

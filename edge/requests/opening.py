@@ -21,7 +21,7 @@ from protos.bundle import Bundle
 from protos.connection.peer import Credentials, Peer
 from protos.terminal.options import open_bundle
 
-_SAVE_SECONDS = 300.0
+SAVE_SECONDS = 300.0
 _NONE = Credentials()
 
 
@@ -81,12 +81,12 @@ def _connected(
 
 
 @contextmanager
-def _saving(save: Callable[[], None], seconds: float = _SAVE_SECONDS) -> Iterator[None]:
+def _saving(save: Callable[[], None]) -> Iterator[None]:
     """Save every so often, and in the end."""
     ended = Event()
 
     def keep() -> None:
-        while not ended.wait(seconds):
+        while not ended.wait(SAVE_SECONDS):
             save()
 
     thread = Thread(target=keep, name="save what was learned", daemon=True)

@@ -106,7 +106,13 @@ class Wait:
     def take(self) -> bool:
         """Whether the turn has come, and the wait was not given up before."""
         begun = monotonic()
-        self._turn.take(self)
+        try:
+            self._turn.take(self)
+        except BaseException:  # as Ctrl-C: the turn must not come to nobody
+            self.give_up()
+            if self.has_turn:
+                self.release()
+            raise
         if self.over.is_set():
             self.waited_ms += (monotonic() - begun) * 1000
         return self.has_turn

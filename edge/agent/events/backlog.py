@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from edge.agent.events.log.event_log import Entry, EventLog, Kept, Waiting
+from edge.agent.events.log.event_log import EventLog, Kept, LogEntry, Waiting
 from edge.agent.settings.events import EventLogSettings
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def open_backlog(settings: EventLogSettings | None) -> Iterator["Backlog"]:
 class Backlog(Protocol):
     """At least once: an event is there until `taken`."""
 
-    async def add(self, entry: Entry) -> None: ...
+    async def add(self, entry: LogEntry) -> None: ...
 
     async def keep(self, source: str, event: str, kept: Kept) -> None:
         """What a rule knows, where no event comes of it."""
@@ -65,7 +65,7 @@ class MemoryBacklog:
         self._count, self._added = 0, anyio.Event()
         self.lost = 0
 
-    async def add(self, entry: Entry) -> None:
+    async def add(self, entry: LogEntry) -> None:
         self._count -= 1  # a row below zero is none of the log
         for sink in entry.sinks:
             waiting = self._waiting.setdefault(sink, deque())
@@ -118,7 +118,7 @@ class LogBacklog:
     def lost(self) -> int:
         return self._file.lost + self._memory.lost
 
-    async def add(self, entry: Entry) -> None:
+    async def add(self, entry: LogEntry) -> None:
         try:
             await self._run(partial(self._file.add, entry))
         except sqlite3.Error as error:

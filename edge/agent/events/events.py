@@ -13,10 +13,10 @@ import anyio.to_thread
 from edge.agent.events.backlog import Backlog, open_backlog
 from edge.agent.events.current import Current, StateKey
 from edge.agent.events.event import Event, Owner, Phase, Watched, utc
-from edge.agent.events.log.event_log import Entry, Kept
+from edge.agent.events.log.event_log import Kept, LogEntry
 from edge.agent.events.rules.conditions import Observed
 from edge.agent.events.rules.rule import EventRule, RuleState, event_rule
-from edge.agent.events.sinks.sink import Feed, Sink
+from edge.agent.events.sinks.sink import Sink, SinkFeed
 from edge.agent.events.thumbnail import thumbnail
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.settings.events import EventLogSettings, EventSettings
@@ -158,15 +158,15 @@ class Events:
             event = watch.event(phase, seen, probability, self._owner)
             _log.info("event %s/%s: %s", watched.source, watched.event, phase)
             small = await self._small(phase, seen)
-            await self._backlog.add(Entry(event, watched.sinks, watch.kept(), small))
+            await self._backlog.add(LogEntry(event, watched.sinks, watch.kept(), small))
             self._show(watch, seen.frame.taken)
         elif watch.unkept:
             await self._backlog.keep(watched.source, watched.event, watch.kept())
 
-    def _feed(self, sink: Sink) -> Feed:
+    def _feed(self, sink: Sink) -> SinkFeed:
         watches = chain.from_iterable(self._watches.values())
         watched = [watch.watched for watch in watches if sink.name in watch.watched.sinks]
-        return Feed(sink.name, self._owner, self._backlog, self._current, watched, self._questions)
+        return SinkFeed(sink.name, self._owner, self._backlog, self._current, watched, self._questions)
 
     async def _small(self, phase: Phase, seen: StandingAnswer) -> bytes | None:
         if not self._thumbnail_side or phase == "end":

@@ -20,11 +20,11 @@ from edge.agent.http.guard.tokens import Token, TokenGuard
 from edge.agent.http.health import Health
 from edge.agent.http.live.feed import Feed
 from edge.agent.http.live.pages import LOGIN, SCRIPT
-from edge.agent.http.live.viewing import Viewing
+from edge.agent.http.live.viewing import Viewers
 from edge.agent.http.metrics import CountRequests, LinkNow, Metrics
 from edge.agent.http.openai.chat import Chat
 from edge.agent.http.openai.embeddings import Embedding, Embeddings
-from edge.agent.http.openai.models import Models
+from edge.agent.http.openai.models import ModelsEndpoint
 from edge.agent.http.pictures.opening import Pictures
 from edge.agent.http.pushes import NoPushes, PushedPictures, Pushes
 from edge.agent.http.refusals import BUG, NO_METHOD, NOT_FOUND, Kind, Refused, refused, response_of
@@ -88,7 +88,7 @@ class HttpPart:
     def _routes(self) -> list[Route]:
         settings, served = self._settings, self._served
         bodies = Bodies(settings.max_body, settings.body_time.seconds)
-        pictures, models = Pictures(settings), Models(served.bundle, remote=served.remote)
+        pictures, models = Pictures(settings), ModelsEndpoint(served.bundle, remote=served.remote)
         applications = Applications(
             served.asking, served.rules, served.weights, self.observers, settings.max_waiting
         )
@@ -96,7 +96,7 @@ class HttpPart:
         embeddings = Embeddings(served.embedding, models, pictures, bodies)
         pushes = Pushes(served.pushed, pictures, bodies)
         name = f"{served.bundle.manifest.model} on {socket.gethostname()}"
-        viewing = Viewing(self.feed, self._token, bodies, name, settings.frames)
+        viewing = Viewers(self.feed, self._token, bodies, name, settings.frames)
         health = Health(served.link)
 
         async def list_models(_: Request) -> Response:

@@ -19,7 +19,7 @@ SOURCE = "http"  # the source that applications' pictures are of
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionAsked:
     """What an application asks."""
 
     picture: Picture
@@ -41,7 +41,7 @@ class Applications:
 
     async def answer(
         self,
-        asked: Asked,
+        asked: QuestionAsked,
         on_text: Callable[[str], None] = ignore_text,
         on_restart: Callable[[str], None] = ignore_text,
     ) -> Answer:

@@ -125,4 +125,5 @@ def _cropped(picture: Picture, region: tuple[float, float, float, float] | None)
     (height, width), (left, top, wide, high) = picture.shape[:2], region
     x, y = min(round(left * width), width - 1), min(round(top * height), height - 1)
     right, bottom = max(round((left + wide) * width), x + 1), max(round((top + high) * height), y + 1)
-    return picture[y:bottom, x:right].copy()
+    cropped: Picture = picture[y:bottom, x:right].copy()
+    return cropped

@@ -77,7 +77,7 @@ async def test_a_request_counts_until_it_is_a_job(
         call = caller.stub.Infer(picture_request(endless.bundle, scenes[0], QUESTION))
         assert (await call.read()).text
         assert inference._free == whole
-        assert not inference._held.total
+        assert inference._held.total == 0
         stream = caller.stub.Converse(_asking(endless, scenes))
         while not (await stream.read()).HasField("failure"):
             pass

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import isthmus
-from edge.agent.events.log.event_log import Entry, EventLog, Kept
+from edge.agent.events.log.event_log import EventLog, Kept, LogEntry
 from edge.agent.events.rules.rule import RuleState
 from tests.edge.agent.events.sightings import event
 
@@ -18,8 +18,8 @@ KEPT = Kept(RuleState(), 0.0)
 def log(tmp_path: Path) -> Path:
     path, now = tmp_path / "events.db", time.time()
     file = EventLog(path, 1e9, 10_000_000)
-    file.add(Entry(event("old", at=now - 7200, text="a [cat]"), [], KEPT))
-    file.add(Entry(event("new", at=now - 60), ["plant"], KEPT, b"a jpeg"))
+    file.add(LogEntry(event("old", at=now - 7200, text="a [cat]"), [], KEPT))
+    file.add(LogEntry(event("new", at=now - 60), ["plant"], KEPT, b"a jpeg"))
     file.close()
     return path
 

@@ -3,7 +3,9 @@
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Event
 
 import grpc
 import pytest
@@ -22,6 +24,7 @@ from protos.errors import (
     RequestError,
     TooLarge,
     UnknownFrame,
+    UnusableCloud,
     WrongBundle,
 )
 
@@ -135,6 +138,48 @@ def test_closing_the_replies_cancels_the_call() -> None:
         while not gone and time.monotonic() < until:
             time.sleep(0.01)
     assert gone == ["1"]
+
+
+def test_closing_one_call_from_another_thread_leaves_the_others() -> None:
+    with serving(falls_silent("a")) as cloud, CloudClient(cloud.address) as client:
+        first, second = client.infer(QUESTION, 60), client.infer(QUESTION, 60)
+        assert [next(first).text, next(second).text] == ["a", "a"]
+        with ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(next, first)
+            first.close()
+            assert isinstance(waits.exception(20), CloudError)
+        cloud.script = says("b")
+        assert next(client.infer(QUESTION, 60)).text == "b"
+        second.close()
+
+
+def test_a_channel_that_is_hung_up_lets_calls_in_flight_end_and_another_is_opened() -> None:
+    go_on = Event()
+
+    def script(request: pb.InferRequest, context: grpc.ServicerContext) -> Iterator[pb.InferReply]:
+        yield pb.InferReply(id=request.id, text="a ")
+        assert go_on.wait(20)
+        yield from says("cat")(request, context)
+
+    unusable = "failed to connect; http2 header with status: 404"
+    with serving(script) as cloud, CloudClient(cloud.address) as client:
+        under_way = client.infer(QUESTION, 60)
+        assert next(under_way).text == "a "
+        cloud.script = refuses(grpc.StatusCode.UNAVAILABLE, unusable)
+        with pytest.raises(UnusableCloud):
+            list(client.infer(QUESTION, 60))
+        go_on.set()
+        assert [reply.text for reply in under_way] == ["cat", ""]
+        cloud.script = says("again")
+        assert next(client.infer(QUESTION, 60)).text == "again"
+
+
+def test_a_client_that_was_closed_says_so() -> None:
+    client = CloudClient("127.0.0.1:1")
+    client.close()
+    client.close()
+    with pytest.raises(CloudError, match="is closed"):
+        client.infer(QUESTION, 5)
 
 
 def test_a_request_over_the_limit_is_not_sent() -> None:

@@ -23,6 +23,8 @@ from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import Cancelled, CloudError
+from splitter.nano.scenes import HELD_OUT_SEEDS
+from splitter.nano.scenes import picture as scene
 
 QUESTION = "describe the image"
 SPLIT = "split@connector/int8-zstd"
@@ -51,13 +53,8 @@ def texts(bundle: Bundle) -> dict[int, str]:
     return {seed: alone.answer(picture(seed), QUESTION).text for seed in range(4)}
 
 
-RULES = [
-    Rules(route="local"),
-    Rules(route=SPLIT),
-    Rules(route="upload"),
-    Rules(),
-    Rules(route=SPLIT, deadline_ms=60_000, confidence=1.0),  # hedged at once
-]
+HEDGED = Rules(route=SPLIT, deadline_ms=60_000, confidence=1.0)  # no link is that sure
+MIXED = [Rules(route="local"), Rules(route=SPLIT), Rules(route="upload"), Rules(), HEDGED]
 
 
 @pytest.mark.slow
@@ -65,28 +62,25 @@ def test_sixteen_threads_get_what_one_would_get_alone(bundle: Bundle, bundle_pat
     with CloudProcess(bundle_path) as cloud, CloudClient(cloud.address) as client:
         device = orchestrator(bundle, client)
 
-        def ask(number: int, told: list[str]) -> tuple[str, str, str]:
+        def ask(number: int, rules: Rules) -> tuple[str, str]:
+            told: list[str] = []
             answer = device.answer(
-                picture(number % 4),
+                scene(HELD_OUT_SEEDS + number % 4).image,
                 QUESTION,
-                RULES[number % len(RULES)],
+                rules,
                 priority=Priority(number % 2),
                 on_text=told.append,
                 on_restart=lambda _: told.clear(),
             )
-            return answer.text, "".join(told), answer.route
+            assert answer.text == "".join(told)
+            return answer.route, answer.text
 
-        def texts_of(number: int) -> str:
-            return ask(number, [])[0]
-
-        alone = [texts_of(number) for number in range(20)]
         with ThreadPoolExecutor(16) as pool:
-            together = list(pool.map(lambda number: ask(number % 20, []), range(80)))
-    for number, (text, _, route) in enumerate(together):
-        if RULES[number % len(RULES)].route in {"local", SPLIT}:  # others may choose another coding each time
-            assert text == alone[number % 20], route
-    assert all(text == told for text, told, _ in together)
-    assert len({route for _, _, route in together}) >= 3
+            together = list(pool.map(lambda number: ask(number, MIXED[number % len(MIXED)]), range(80)))
+        asked = sorted({(number % 4, route) for number, (route, _) in enumerate(together)})
+        alone = {(number, route): ask(number, Rules(route=route)) for number, route in asked}
+    assert [alone[number % 4, answer[0]] for number, answer in enumerate(together)] == together
+    assert {"local", SPLIT} <= {route for route, _ in together}
     assert not left_behind()
 
 
@@ -100,8 +94,6 @@ def by_question(scripts: dict[str, Script]) -> Script:
 
 
 def test_answers_failures_and_cancels_do_not_disturb_each_other(bundle: Bundle) -> None:
-    alone = orchestrator(bundle, None)
-    texts = [alone.answer(picture(seed), f"{QUESTION} no").text for seed in range(4)]
     kinds = {
         "yes": says("a ", "cat"),
         "no": refuses(grpc.StatusCode.INTERNAL, "a bug", "half "),
@@ -129,8 +121,9 @@ def test_answers_failures_and_cancels_do_not_disturb_each_other(bundle: Bundle) 
         with ThreadPoolExecutor(16) as pool:
             said = list(pool.map(ask, range(48)))
         assert device.answer(picture(0), f"{QUESTION} yes", Rules(route=SPLIT)).text == "a cat"
+    alone = [orchestrator(bundle, None).answer(picture(seed), f"{QUESTION} no").text for seed in range(4)]
     assert said[0::3] == [f"{SPLIT}: a cat"] * 16
-    assert said[1::3] == [f"local: {texts[number % 4]}" for number in range(1, 48, 3)]
+    assert said[1::3] == [f"local: {alone[number % 4]}" for number in range(1, 48, 3)]
     assert said[2::3] == ["cancelled"] * 16
     assert not left_behind()
 
@@ -250,7 +243,7 @@ def test_the_clouds_answer_to_a_hedged_request_does_not_wait_for_a_busy_device(
         ThreadPoolExecutor(2) as pool,
     ):
         device = orchestrator(bundle, client)
-        hedged = pool.submit(device.answer, picture(0), QUESTION, RULES[-1])
+        hedged = pool.submit(device.answer, picture(0), QUESTION, HEDGED)
         assert begun.acquire(timeout=LONG)
         urgent = Rules(route="local", deadline_ms=1.0)
         hog = pool.submit(device.answer, picture(1), QUESTION, urgent, cancellation=ended)

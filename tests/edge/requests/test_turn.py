@@ -148,8 +148,25 @@ def test_who_is_more_urgent_goes_first_where_way_is_given_and_nobody_else() -> N
 def test_a_turn_that_is_let_go_is_had_again_also_after_an_error() -> None:
     turn = Turn()
     holder = wait_of(turn)
-    with pytest.raises(ZeroDivisionError), holder.held(), holder.let_go(), wait_of(turn).held():
-        raise ZeroDivisionError
+    with holder.held():
+        with pytest.raises(ZeroDivisionError), holder.let_go(), wait_of(turn).held():
+            raise ZeroDivisionError
+        assert holder.has_turn
+    with wait_of(turn).held() as begins:
+        assert begins
+
+
+def test_a_wait_that_is_interrupted_leaves_the_turn_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: float | None = None) -> bool:
+        raise KeyboardInterrupt
+
+    turn = Turn()
+    one = wait_of(turn)
+    monkeypatch.setattr(one.over, "wait", interrupted)
+    with wait_of(turn).held():
+        with pytest.raises(KeyboardInterrupt):
+            one.take()
+        assert turn.waiting == 0
     with wait_of(turn).held() as begins:
         assert begins
 

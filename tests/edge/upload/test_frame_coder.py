@@ -96,6 +96,21 @@ def test_what_is_forgotten_and_another_grid_need_a_key_frame(
     assert not encode(stream, boundaries[1]).reference
 
 
+def test_sources_have_references_of_their_own_and_the_oldest_of_many_are_dropped(
+    stream: FrameCoder, boundaries: list[Boundary]
+) -> None:
+    def of(source: str) -> EncodedFrame:
+        return stream.encode(CUT, CODEC, boundaries[0], ONE_TILE, source=source)
+
+    first = of("door")
+    stream.acknowledge(first, first.frame)
+    assert (bool(of("door").reference), bool(of("yard").reference)) == (True, False)
+    for number in range(64):
+        other = of(str(number))
+        stream.acknowledge(other, other.frame)
+    assert (bool(of("63").reference), bool(of("door").reference)) == (True, False)
+
+
 def test_a_cloud_that_keeps_losing_frames_is_sent_more_and_more_key_frames(
     stream: FrameCoder, boundaries: list[Boundary]
 ) -> None:

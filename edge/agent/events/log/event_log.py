@@ -47,7 +47,7 @@ class Kept(msgspec.Struct, frozen=True):
     began: float = 0.0
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """An event to be added: for which sinks, what its rule knows now, and the frame as a JPEG."""
 
     event: Event
@@ -75,7 +75,7 @@ class EventLog:
     def close(self) -> None:
         self._file.close()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LogEntry) -> None:
         event = entry.event
         with self._file:
             row = self._file.execute(

@@ -7,7 +7,7 @@ sensor for each event that has an end, a sensor for each question's last answer.
 from typing import Any
 
 from edge.agent.events.current import StateKey
-from edge.agent.events.sinks.sink import Feed
+from edge.agent.events.sinks.sink import SinkFeed
 from edge.agent.events.sinks.topics import Topics
 
 STATUS = "homeassistant/status"
@@ -15,11 +15,11 @@ ONLINE = b"online"
 _MAX_STATE = 255  # characters that a state of Home Assistant may have
 
 
-def discovery_topic(feed: Feed) -> str:
+def discovery_topic(feed: SinkFeed) -> str:
     return f"homeassistant/device/isthmus_{feed.owner.fleet}_{feed.owner.device}/config"
 
 
-def discovery(feed: Feed, topics: Topics) -> dict[str, Any]:
+def discovery(feed: SinkFeed, topics: Topics) -> dict[str, Any]:
     """The payload, which is retained under `discovery_topic`."""
     return {
         "device": {
@@ -34,7 +34,7 @@ def discovery(feed: Feed, topics: Topics) -> dict[str, Any]:
     }
 
 
-def _binary_sensors(feed: Feed, topics: Topics) -> dict[str, Any]:
+def _binary_sensors(feed: SinkFeed, topics: Topics) -> dict[str, Any]:
     return {
         f"event/{watched.source}/{watched.event}": {
             "platform": "binary_sensor",
@@ -50,7 +50,7 @@ def _binary_sensors(feed: Feed, topics: Topics) -> dict[str, Any]:
     }
 
 
-def _sensors(feed: Feed, topics: Topics) -> dict[str, Any]:
+def _sensors(feed: SinkFeed, topics: Topics) -> dict[str, Any]:
     return {
         f"answer/{source}/{question}": {
             "platform": "sensor",

@@ -12,7 +12,7 @@ import msgspec
 
 from edge.agent.events.current import ShownState, StateKey
 from edge.agent.events.sinks import home_assistant
-from edge.agent.events.sinks.sink import Backoff, Feed, SinkSettings, read_secret
+from edge.agent.events.sinks.sink import Backoff, SinkFeed, SinkSettings, read_secret
 from edge.agent.events.sinks.topics import Topics
 from protos.connection.address import is_loopback, split_address
 from protos.errors import CloudError, IsthmusError, RequestError
@@ -76,7 +76,7 @@ class MqttSink(SinkSettings, frozen=True, tag="mqtt", kw_only=True):
         host, port = split_address(place if has_port else f"{place}:{_PORTS[scheme]}", "the broker's address")
         return Broker(host.strip("[]"), port, scheme == "mqtts")
 
-    async def run(self, feed: Feed) -> None:
+    async def run(self, feed: SinkFeed) -> None:
         backoff, said = Backoff(), False
         while True:
             begun = anyio.current_time()
@@ -94,7 +94,7 @@ class MqttSink(SinkSettings, frozen=True, tag="mqtt", kw_only=True):
             await backoff.wait()
 
     @asynccontextmanager
-    async def _connected(self, feed: Feed) -> AsyncIterator["aiomqtt.Client"]:
+    async def _connected(self, feed: SinkFeed) -> AsyncIterator["aiomqtt.Client"]:
         """A connection that says goodbye when the agent ends; where it is lost the broker tells the last
         will. Raises CloudError, and RequestError for a password that cannot be read.
         """
@@ -142,7 +142,7 @@ class MqttSink(SinkSettings, frozen=True, tag="mqtt", kw_only=True):
 class _Session:
     """One connection, until it is lost."""
 
-    def __init__(self, client: "aiomqtt.Client", feed: Feed, *, home_assistant: bool) -> None:
+    def __init__(self, client: "aiomqtt.Client", feed: SinkFeed, *, home_assistant: bool) -> None:
         self._client, self._feed = client, feed
         self._topics = Topics(feed.owner)
         self._home_assistant = home_assistant

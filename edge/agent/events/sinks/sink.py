@@ -29,7 +29,7 @@ class SinkSettings(Section, frozen=True, tag_field="kind"):
 
 
 @dataclass(frozen=True)
-class Feed:
+class SinkFeed:
     """What a sink is given: its events, one after another, and what is so now."""
 
     sink: str
@@ -57,7 +57,7 @@ class Sink(Protocol):
     def check(self) -> None:
         """Raises RequestError for settings that do not go together."""
 
-    async def run(self, feed: Feed) -> None:
+    async def run(self, feed: SinkFeed) -> None:
         """Hand on the feed's events in their order, until cancelled; another side that is away is waited
         for.
         """

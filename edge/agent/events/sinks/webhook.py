@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edge.agent.events.event import Event
-from edge.agent.events.sinks.sink import Backoff, Feed, SinkSettings, read_secret, told
+from edge.agent.events.sinks.sink import Backoff, SinkFeed, SinkSettings, read_secret, told
 from edge.agent.settings.quantities import Milliseconds
 from protos.connection.address import is_loopback
 from protos.errors import CloudError, RequestError
@@ -72,7 +72,7 @@ class WebhookSink(SinkSettings, frozen=True, tag="webhook", kw_only=True):
                 f"sink {self.name!r}: {self.ca} is no file of certificates ({error}); give PEM"
             ) from error
 
-    async def run(self, feed: Feed) -> None:
+    async def run(self, feed: SinkFeed) -> None:
         import httpx
 
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the url

@@ -29,7 +29,7 @@ _MAX_VIEWERS = 8
 _COOKIE_SECONDS = 30 * 24 * 3600
 
 
-class Viewing:
+class Viewers:
     """What a browser asks for."""
 
     def __init__(self, feed: Feed, token: Token, bodies: Bodies, name: str, frames: int) -> None:

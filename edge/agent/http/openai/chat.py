@@ -3,11 +3,11 @@
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from edge.agent.http.applications import Applications, Asked
+from edge.agent.http.applications import Applications, QuestionAsked
 from edge.agent.http.guard.bodies import Bodies
 from edge.agent.http.openai.chat_request import ChatQuestion, ChatRequest, question_of
 from edge.agent.http.openai.completion import CompletionHead
-from edge.agent.http.openai.models import Models
+from edge.agent.http.openai.models import ModelsEndpoint
 from edge.agent.http.openai.reading import read_json
 from edge.agent.http.openai.replies import StreamReply, WholeReply
 from edge.agent.http.pictures.opening import Pictures
@@ -21,7 +21,7 @@ class Chat:
     def __init__(
         self,
         applications: Applications,
-        models: Models,
+        models: ModelsEndpoint,
         pictures: Pictures,
         bodies: Bodies,
         stream: Streaming,
@@ -41,7 +41,7 @@ class Chat:
         usage = bool(chat.stream_options and chat.stream_options.include_usage)
         return StreamReply(self._applications, asked, head, hold=hold, usage=usage)
 
-    async def _read(self, request: Request) -> tuple[ChatRequest, Asked]:
+    async def _read(self, request: Request) -> tuple[ChatRequest, QuestionAsked]:
         async with self._bodies.read(request) as body:
             chat = read_json(body, ChatRequest)
             chat.check()
@@ -49,4 +49,4 @@ class Chat:
             question: ChatQuestion = question_of(chat, compares=self._manifest.HasField("matching"))
             picture = await self._pictures.open(question.picture)
         rules = chat.isthmus.rules(self._applications.rules, route)
-        return chat, Asked(picture, question.text, rules, chat.generation(), question.labels)
+        return chat, QuestionAsked(picture, question.text, rules, chat.generation(), question.labels)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from edge.agent.http.guard.bodies import Bodies
-from edge.agent.http.openai.models import Models
+from edge.agent.http.openai.models import ModelsEndpoint
 from edge.agent.http.openai.reading import read_json
 from edge.agent.http.pictures.opening import Pictures
 from edge.agent.http.refusals import UNSUPPORTED, Refused
@@ -50,7 +50,7 @@ class Embeddings:
     """Embeds one input after the other. `embedding` is None for a bundle that answers questions."""
 
     def __init__(
-        self, embedding: Embedding | None, models: Models, pictures: Pictures, bodies: Bodies
+        self, embedding: Embedding | None, models: ModelsEndpoint, pictures: Pictures, bodies: Bodies
     ) -> None:
         self._embedding, self._models, self._pictures, self._bodies = embedding, models, pictures, bodies
         self._limiter = anyio.CapacityLimiter(1)

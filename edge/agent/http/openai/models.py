@@ -12,7 +12,7 @@ OWNER = "isthmus"
 _PREFIX = f"{OWNER}/"
 
 
-class Models:
+class ModelsEndpoint:
     """`isthmus/auto` is the policy left free, the others force a way. `remote`: there is a cloud."""
 
     def __init__(self, bundle: Bundle, *, remote: bool) -> None:

@@ -9,7 +9,7 @@ import anyio
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from edge.agent.http.applications import Applications, Asked
+from edge.agent.http.applications import Applications, QuestionAsked
 from edge.agent.http.leaving import unless_gone
 from edge.agent.http.openai.completion import CompletionHead, decided
 from edge.agent.http.openai.stream_text import StreamText
@@ -50,7 +50,7 @@ class _Outcome:
 class WholeReply:
     """One JSON object, once the answer is whole; the header `isthmus-route` names the way it came."""
 
-    def __init__(self, applications: Applications, asked: Asked, head: CompletionHead) -> None:
+    def __init__(self, applications: Applications, asked: QuestionAsked, head: CompletionHead) -> None:
         self._applications, self._asked, self._head = applications, asked, head
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +67,13 @@ class StreamReply:
     """
 
     def __init__(
-        self, applications: Applications, asked: Asked, head: CompletionHead, *, hold: bool, usage: bool
+        self,
+        applications: Applications,
+        asked: QuestionAsked,
+        head: CompletionHead,
+        *,
+        hold: bool,
+        usage: bool,
     ) -> None:
         self._applications, self._asked, self._head = applications, asked, head
         self._text, self._usage = StreamText(hold=hold), usage

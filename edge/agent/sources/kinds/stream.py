@@ -48,7 +48,7 @@ class StreamSource(SourceSettings, frozen=True, tag="stream", kw_only=True):
                 raise RequestError(f"source {self.name}: {name} is {timeout:g} ms; give 1ms to 10min")
 
     @contextmanager
-    def open(self, opening: Opening) -> Iterator["_Stream"]:
+    def open(self, opening: Opening) -> Iterator["_OpenStream"]:
         """Raises RequestError where it does not answer in time, or is no video."""
         del opening
         times = (
@@ -61,10 +61,10 @@ class StreamSource(SourceSettings, frozen=True, tag="stream", kw_only=True):
                     f"{self.url} cannot be opened; check that the camera is reachable, and its path, "
                     "user and password"
                 )
-            yield _Stream(capture, str(self.url))
+            yield _OpenStream(capture, str(self.url))
 
 
-class _Stream:
+class _OpenStream:
     """One that ends is lost: cameras do not end."""
 
     def __init__(self, capture: Capture, name: str) -> None:

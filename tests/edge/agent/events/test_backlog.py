@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from edge.agent.events.backlog import Backlog, LogBacklog, MemoryBacklog, open_backlog
-from edge.agent.events.log.event_log import Entry, Kept
+from edge.agent.events.log.event_log import Kept, LogEntry
 from edge.agent.events.rules.rule import RuleState
 from edge.agent.settings.events import EventLogSettings
 from tests.edge.agent.events.sightings import TAKEN, event
@@ -26,16 +26,16 @@ async def take(backlog: Backlog, sink: str) -> str:
 async def test_memory_keeps_the_newest_and_counts_the_others() -> None:
     backlog = MemoryBacklog(max_events=2)
     for key in ("a", "b", "c"):
-        await backlog.add(Entry(event(key), ["web"], KEPT))
+        await backlog.add(LogEntry(event(key), ["web"], KEPT))
     assert [await take(backlog, "web"), await take(backlog, "web")] == ["b", "c"]
     assert backlog.lost == 1
 
 
 async def test_an_event_that_is_dropped_while_a_sink_has_it_takes_no_other_along() -> None:
     backlog = MemoryBacklog(max_events=1)
-    await backlog.add(Entry(event("a"), ["web"], KEPT))
+    await backlog.add(LogEntry(event("a"), ["web"], KEPT))
     waiting = await backlog.next("web")
-    await backlog.add(Entry(event("b"), ["web"], KEPT))
+    await backlog.add(LogEntry(event("b"), ["web"], KEPT))
     await backlog.taken("web", waiting.row)
     assert await take(backlog, "web") == "b"
 
@@ -51,7 +51,7 @@ async def test_a_sink_that_waits_is_woken(tmp_path: Path, *, logged: bool) -> No
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sink)
             await anyio.wait_all_tasks_blocked()
-            await backlog.add(Entry(event("a"), ["web"], KEPT))
+            await backlog.add(LogEntry(event("a"), ["web"], KEPT))
         assert got == ["a"]
 
 
@@ -61,13 +61,13 @@ async def test_a_full_disk_is_said_once_and_events_go_through_memory(
     caplog.set_level(logging.INFO, "edge.agent")
     with open_backlog(EventLogSettings(path=tmp_path / "log")) as backlog:
         assert isinstance(backlog, LogBacklog)
-        await backlog.add(Entry(event("a"), ["web"], KEPT))
+        await backlog.add(LogEntry(event("a"), ["web"], KEPT))
         backlog._file._file.execute("PRAGMA max_page_count = 16")
         for key in ("b", "c"):
-            await backlog.add(Entry(event(key), ["web"], KEPT, bytes(200_000)))
+            await backlog.add(LogEntry(event(key), ["web"], KEPT, bytes(200_000)))
         assert [await take(backlog, "web") for _ in "abc"] == ["a", "b", "c"]
         backlog._file._file.execute("PRAGMA max_page_count = 100000")
-        await backlog.add(Entry(event("d"), ["web"], KEPT))
+        await backlog.add(LogEntry(event("d"), ["web"], KEPT))
         assert await take(backlog, "web") == "d"
     said = [record.message for record in caplog.records]
     assert [line.split(" (")[0] for line in said] == [
@@ -86,6 +86,6 @@ async def test_a_damaged_log_does_not_keep_an_agent_from_running(
     damaged = path.read_bytes()
     path.write_bytes(damaged[:16] + bytes(100) + damaged[116:])
     with open_backlog(EventLogSettings(path=path)) as backlog:
-        await backlog.add(Entry(event("a"), ["web"], KEPT))
+        await backlog.add(LogEntry(event("a"), ["web"], KEPT))
         assert await take(backlog, "web") == "a"
     assert "kept in memory until a restart" in caplog.text

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from edge.agent.events.event import Event
 from edge.agent.events.events import Events, opened_events
 from edge.agent.events.log.reading import read_events, read_thumbnail
-from edge.agent.events.sinks.sink import Feed
+from edge.agent.events.sinks.sink import SinkFeed
 from edge.agent.settings.events import EventLogSettings
 from edge.agent.settings.quantities import Milliseconds
 from tests.edge.agent.events.sightings import OWNER, TAKEN, seen, sources
@@ -30,12 +30,12 @@ class Collects:
     def __init__(self, name: str = "all", *, takes: bool = True) -> None:
         self.name, self._takes = name, takes
         self.events: list[Event] = []
-        self.feed: Feed | None = None
+        self.feed: SinkFeed | None = None
 
     def check(self) -> None:
         """Nothing to check."""
 
-    async def run(self, feed: Feed) -> None:
+    async def run(self, feed: SinkFeed) -> None:
         self.feed = feed
         while True:
             waiting = await feed.next()

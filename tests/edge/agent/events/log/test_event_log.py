@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.agent.events.log.event_log import Entry, EventLog, Kept
+from edge.agent.events.log.event_log import EventLog, Kept, LogEntry
 from edge.agent.events.log.reading import read_events, read_thumbnail
 from edge.agent.events.rules.rule import RuleState
 from protos.errors import RequestError
@@ -29,8 +29,8 @@ def opened(path: Path, max_bytes: int = 10_000_000) -> Iterator[EventLog]:
 
 def test_each_sink_takes_events_in_their_order(tmp_path: Path) -> None:
     with opened(tmp_path / "log") as log:
-        log.add(Entry(event("a"), ["web", "mqtt"], KEPT))
-        log.add(Entry(event("a", "end"), ["web"], KEPT))
+        log.add(LogEntry(event("a"), ["web", "mqtt"], KEPT))
+        log.add(LogEntry(event("a", "end"), ["web"], KEPT))
         first = log.first("web")
         assert first
         assert first.event == event("a")
@@ -46,7 +46,7 @@ def test_each_sink_takes_events_in_their_order(tmp_path: Path) -> None:
 
 def test_another_process_finds_what_waits_and_what_rules_knew(tmp_path: Path) -> None:
     with opened(tmp_path / "log") as log:
-        log.add(Entry(event("a"), ["web"], KEPT, b"jpeg"))
+        log.add(LogEntry(event("a"), ["web"], KEPT, b"jpeg"))
         log.keep("gate", "change", Kept(RuleState(answer="red"), TAKEN))
     with opened(tmp_path / "log") as log:
         waiting = log.first("web")
@@ -61,8 +61,8 @@ def test_another_process_finds_what_waits_and_what_rules_knew(tmp_path: Path) ->
 def test_it_is_for_its_owner_alone_and_can_be_read_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "log"
     with opened(path) as log:
-        log.add(Entry(event("a"), ["web", "mqtt"], KEPT, b"jpeg"))
-        log.add(Entry(event("b", at=TAKEN + DAY), [], KEPT))
+        log.add(LogEntry(event("a"), ["web", "mqtt"], KEPT, b"jpeg"))
+        log.add(LogEntry(event("b", at=TAKEN + DAY), [], KEPT))
         first, second = read_events(path, TAKEN - 1)
         assert (first.event, first.waiting, first.thumbnail) == (event("a"), ["mqtt", "web"], True)
         assert (second.waiting, second.thumbnail) == ([], False)
@@ -77,7 +77,7 @@ def test_it_is_for_its_owner_alone_and_can_be_read_meanwhile(tmp_path: Path) -> 
 def test_what_is_too_old_goes_and_is_counted_where_a_sink_had_not_taken_it(tmp_path: Path) -> None:
     with opened(tmp_path / "log") as log:
         for index in range(4):
-            log.add(Entry(event(str(index), at=TAKEN + index * DAY), ["web"] if index else [], KEPT))
+            log.add(LogEntry(event(str(index), at=TAKEN + index * DAY), ["web"] if index else [], KEPT))
         log.trim(TAKEN + 8.5 * DAY)
         assert [logged.event.id for logged in read_events(tmp_path / "log", 0)] == ["2", "3"]
         assert log.lost == 1
@@ -89,7 +89,7 @@ def test_what_is_too_old_goes_and_is_counted_where_a_sink_had_not_taken_it(tmp_p
 def test_what_is_too_much_goes_and_its_room_is_given_back(tmp_path: Path) -> None:
     with opened(tmp_path / "log", max_bytes=1_000_000) as log:
         for index in range(60):
-            log.add(Entry(event(str(index)), [], KEPT, bytes(50_000)))
+            log.add(LogEntry(event(str(index)), [], KEPT, bytes(50_000)))
         assert log.size <= 1_000_000
         ids = [logged.event.id for logged in read_events(tmp_path / "log", 0)]
         assert ids[-1] == "59", "the newest stay"
@@ -98,12 +98,12 @@ def test_what_is_too_much_goes_and_its_room_is_given_back(tmp_path: Path) -> Non
 
 def test_a_full_disk_adds_nothing_and_breaks_nothing(tmp_path: Path) -> None:
     with opened(tmp_path / "log") as log:
-        log.add(Entry(event("a"), ["web"], KEPT))
+        log.add(LogEntry(event("a"), ["web"], KEPT))
         log._file.execute("PRAGMA max_page_count = 16")
         with pytest.raises(sqlite3.OperationalError, match="full"):
-            log.add(Entry(event("b"), ["web"], KEPT, bytes(200_000)))
+            log.add(LogEntry(event("b"), ["web"], KEPT, bytes(200_000)))
         log._file.execute("PRAGMA max_page_count = 100000")
-        log.add(Entry(event("c"), ["web"], KEPT))
+        log.add(LogEntry(event("c"), ["web"], KEPT))
         assert [logged.event.id for logged in read_events(tmp_path / "log", 0)] == ["a", "c"]
 
 

@@ -8,9 +8,9 @@ import anyio
 from edge.agent.events.backlog import Backlog, MemoryBacklog
 from edge.agent.events.current import Current
 from edge.agent.events.event import Event, Watched
-from edge.agent.events.log.event_log import Entry, Kept
+from edge.agent.events.log.event_log import Kept, LogEntry
 from edge.agent.events.rules.rule import RuleState
-from edge.agent.events.sinks.sink import Feed, Sink
+from edge.agent.events.sinks.sink import Sink, SinkFeed
 from tests.edge.agent.events.sightings import OWNER, QUESTION, SOURCE, TAKEN
 
 WATCHED = (
@@ -19,17 +19,17 @@ WATCHED = (
 )
 
 
-def feed(backlog: Backlog | None = None) -> Feed:
+def feed(backlog: Backlog | None = None) -> SinkFeed:
     questions = [(SOURCE, QUESTION)]
-    return Feed("it", OWNER, backlog or MemoryBacklog(), Current(), WATCHED, questions)
+    return SinkFeed("it", OWNER, backlog or MemoryBacklog(), Current(), WATCHED, questions)
 
 
-async def put(fed: Feed, *events: Event) -> None:
+async def put(fed: SinkFeed, *events: Event) -> None:
     for event in events:
-        await fed.backlog.add(Entry(event, ["it"], Kept(RuleState(), TAKEN)))
+        await fed.backlog.add(LogEntry(event, ["it"], Kept(RuleState(), TAKEN)))
 
 
-def waits(fed: Feed) -> bool:
+def waits(fed: SinkFeed) -> bool:
     """Whether an event has not been taken."""
     assert isinstance(fed.backlog, MemoryBacklog)
     return fed.backlog.first("it") is not None
@@ -45,7 +45,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def running(sink: Sink, fed: Feed, events: Sequence[Event] = ()) -> AsyncIterator[None]:
+async def running(sink: Sink, fed: SinkFeed, events: Sequence[Event] = ()) -> AsyncIterator[None]:
     """With these events; it is cancelled at the end, as when an agent stops."""
     await put(fed, *events)
     async with anyio.create_task_group() as tasks:
