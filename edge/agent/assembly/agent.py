@@ -11,8 +11,10 @@ from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import opened_outbox
 from edge.agent.assembly.serving import http_part, server_of
 from edge.agent.config.settings import AgentSettings
-from edge.agent.events.event import Owner
+from edge.agent.events.event import Event, Owner
 from edge.agent.events.events import Events, opened_events
+from edge.agent.http.application import HttpPart
+from edge.agent.http.live.feed import Happening
 from edge.agent.observing.asking import SharedOrchestrator
 from edge.agent.observing.deferral import Deferring
 from edge.agent.observing.standing_answer import Observer
@@ -37,7 +39,7 @@ async def run_agent(
         if not source.enabled:
             kept.status.source(source.name).entered("disabled")
     with ExitStack() as opened:
-        events = opened.enter_context(_events(settings, sources))
+        events = opened.enter_context(_events(settings, sources, http))
         observers = [events, *observers, *(http.observers if http else ())]
         outbox = opened.enter_context(opened_outbox(settings, standing, observers))
         async with anyio.create_task_group() as background:
@@ -55,9 +57,16 @@ async def run_agent(
             background.cancel_scope.cancel()
 
 
-def _events(settings: AgentSettings, sources: Sequence[AnySource]) -> AbstractContextManager[Events]:
+def _events(
+    settings: AgentSettings, sources: Sequence[AnySource], http: HttpPart | None
+) -> AbstractContextManager[Events]:
+    def show(event: Event) -> None:
+        if http:
+            words = f"{event.event} {event.phase}: {event.text}"
+            http.feed.happened(Happening(event.at.timestamp(), event.source, words))
+
     owner = Owner(settings.fleet, settings.device or machine_name())
-    return opened_events(sources, settings.sink, settings.event_log, owner)
+    return opened_events(sources, settings.sink, settings.event_log, owner, show)
 
 
 def _watcher(

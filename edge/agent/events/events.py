@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
@@ -28,15 +28,19 @@ _TRIM_SECONDS = 60.0
 
 @contextmanager
 def opened_events(
-    sources: Sequence[SourceSettings], sinks: Sequence[Sink], log: EventLogSettings | None, owner: Owner
+    sources: Sequence[SourceSettings],
+    sinks: Sequence[Sink],
+    log: EventLogSettings | None,
+    owner: Owner,
+    tell: Callable[[Event], None] = lambda _: None,
 ) -> Iterator["Events"]:
     """The events of these sources; what waits for a sink is in the log, or in memory where there is none.
-    Raises RequestError.
+    `tell` is called for every event, beside the sinks. Raises RequestError.
     """
     with open_backlog(log) as backlog:
         if sinks and not log:
             _log.info("events wait in memory: a restart loses what no sink has; [event-log] path keeps them")
-        yield Events(sources, sinks, backlog, owner, log.thumbnail if log else 0)
+        yield Events(sources, sinks, backlog, owner, log.thumbnail if log else 0, tell)
 
 
 class _Watch:
@@ -113,10 +117,11 @@ class Events:
         backlog: Backlog,
         owner: Owner,
         thumbnail_side: int = 0,
+        tell: Callable[[Event], None] = lambda _: None,
     ) -> None:
-        """Raises RequestError for rules that cannot be."""
+        """`tell` is called for every event. Raises RequestError for rules that cannot be."""
         self._sinks, self._backlog, self._owner = sinks, backlog, owner
-        self._thumbnail_side = thumbnail_side
+        self._thumbnail_side, self._tell = thumbnail_side, tell
         self._current = Current()
         names = [sink.name for sink in sinks]
         self._questions = [(source.name, question.name) for source in sources for question in source.question]
@@ -159,6 +164,7 @@ class Events:
             _log.info("event %s/%s: %s", watched.source, watched.event, phase)
             small = await self._small(phase, seen)
             await self._backlog.add(LogEntry(event, watched.sinks, watch.kept(), small))
+            self._tell(event)
             self._show(watch, seen.frame.taken)
         elif watch.unkept:
             await self._backlog.keep(watched.source, watched.event, watch.kept())
