@@ -16,7 +16,8 @@ from cloud.api.places import Places
 from cloud.api.request_bytes import Held, RequestBytes
 from cloud.api.status import first_of, status_of
 from cloud.engine.job import UNREAD_SECONDS
-from cloud.sharing.caller import caller_of
+from cloud.sharing.abandoned import Abandoned
+from cloud.sharing.caller import Caller, caller_of
 from protos.errors import CloudError, RequestError
 
 _log = logging.getLogger(__name__)
@@ -134,6 +135,7 @@ class Calls:
 
     def __init__(self, places: Places, request_bytes: RequestBytes, max_fields: int) -> None:
         self._places, self._request_bytes, self._max_fields = places, request_bytes, max_fields
+        self._abandoned = Abandoned()
 
     async def served(self, serve: Callable[[Call], Awaitable[R]], context: Context) -> R:
         """Serve a call; whatever goes wrong, the caller gets a status."""
@@ -141,11 +143,22 @@ class Calls:
         call = Call(context, self._places, self._request_bytes, held, self._max_fields)
         try:
             async with self._places.taken(held.caller):
+                if seconds := self._abandoned.seconds(held.caller):
+                    async with call.yielding():
+                        await asyncio.sleep(seconds)
                 with self._request_bytes.accounting(held):
-                    return await serve(call)
+                    return await self._noted(serve(call), held.caller)
         except grpc.aio.AbortError:
             raise  # its status is sent already
         except Exception as error:
             call.log_refusal(error)
             await context.abort(*status_of(error))
+            raise
+
+    async def _noted(self, serving: Awaitable[R], caller: Caller) -> R:
+        """Count a call that is cancelled, for its caller's next ones."""
+        try:
+            return await serving
+        except asyncio.CancelledError:
+            self._abandoned.count(caller)
             raise

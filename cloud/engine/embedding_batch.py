@@ -15,7 +15,7 @@ from protos import inference_pb2 as ip
 from protos.arrays import Floats
 from protos.matching import scores, unit
 
-MAX_TEXTS = 32  # that the text tower reads in one step; other requests have their turn before the next
+MAX_TEXTS = 8  # that the text tower reads in one step; other requests have their turn before the next
 
 
 class EmbeddingBatch:

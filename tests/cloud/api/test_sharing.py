@@ -70,3 +70,19 @@ async def test_a_cancelled_call_leaves_nothing_behind(endless: Tail, scenes: lis
         await asyncio.wait(calls)
         await caller.until_idle()
         assert await caller.service.drain(30)
+
+
+async def test_who_cancels_again_and_again_is_held_back_and_answered_in_the_end(
+    endless: Tail, scenes: list[Pixels]
+) -> None:
+    short = picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(max_tokens=3))
+    async with asyncio.timeout(120), calling(endless) as hasty, AsyncExitStack() as stack:
+        honest = await neighbour(hasty, stack)
+        for _ in range(3):
+            calls = [asyncio.create_task(hasty.refusal(short)) for _ in range(30)]
+            await hasty.until_running()
+            for call in calls:
+                call.cancel()
+            await asyncio.wait(calls)
+        assert (await honest.ask(short)).done.tokens == 3
+        assert (await hasty.ask(short)).done.tokens == 3
