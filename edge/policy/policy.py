@@ -33,7 +33,6 @@ from protos.errors import NoRoute
 
 _HOPEFUL = 0.1  # the quantile that a link is hoped to be at
 _LIKELY = 0.5  # to meet a deadline; less is called late
-_AS_LIKELY = 0.02
 _WORST_TRIAL = 1.5  # what a trial may be expected to cost, in what the best costs
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 _NAMED = 3
@@ -180,7 +179,7 @@ def _choose(
 ) -> Decision:
     """`hopeful`: the score at best, of a trial, where one is due."""
     timely = [p for p in allowed if p.in_time >= request.rules.confidence]
-    known = _steady(timely, last) if timely else _likeliest(allowed)
+    known = _steady(timely, last) if timely else _likeliest(allowed, 1 - request.rules.confidence)
     tried = _trial(timely, known, hopeful) if hopeful else None
     best = tried or known
     chosen = replace(best, verdict=CHOSEN)
@@ -199,10 +198,10 @@ def _trial(
     return tried if tried and hopeful(tried) < known.score else None
 
 
-def _likeliest(allowed: Sequence[Predicted]) -> Predicted:
-    """The best of those that are as likely as any to meet the deadline."""
+def _likeliest(allowed: Sequence[Predicted], margin: float) -> Predicted:
+    """The best of those that are as likely as any to meet the deadline, but for a margin."""
     most = max(p.in_time for p in allowed)
-    return min((p for p in allowed if p.in_time >= most - _AS_LIKELY), key=lambda p: p.score)
+    return min((p for p in allowed if p.in_time >= most - margin), key=lambda p: p.score)
 
 
 def _steady(timely: Sequence[Predicted], last: str | None) -> Predicted:
