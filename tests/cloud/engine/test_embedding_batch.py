@@ -118,7 +118,7 @@ def embedding(table: Table, name: str, count: int) -> EmbeddingJob:
 
 async def test_no_step_reads_more_texts_than_a_slice_and_every_job_gets_its_share() -> None:
     table, engine = Table(), Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20))
-    long, short = embedding(table, "long", 3 * MAX_TEXTS), embedding(table, "short", 5)
+    long, short = embedding(table, "long", 3 * MAX_TEXTS), embedding(table, "short", MAX_TEXTS // 2)
     with engine.holding(long), engine.holding(short):
         await engine.step()
         assert (short.finished, long.finished) == (True, False)
