@@ -56,7 +56,7 @@ async def test_a_campaign_leaves_no_trace(
 
 def assert_nothing_is_held(caller: Caller, budgets: list[RequestBytes]) -> None:
     for budget in budgets:
-        assert not budget._held
+        assert budget._held.total == 0
         assert not budget._places._open
         assert not budget._places._waiting
     cache = caller.service.engine._encoder_cache

@@ -89,6 +89,7 @@ def test_addresses_and_methods_that_are_none(client: httpx.Client) -> None:
 
 def test_a_slow_body_is_not_waited_for(bundle: Bundle) -> None:
     with serving(bundle, body_time=Milliseconds(50)) as server:
+        httpx.get(f"{server.url}/healthz").raise_for_status()  # it listens
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(
