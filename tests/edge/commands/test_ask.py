@@ -317,14 +317,14 @@ def test_a_deadline_is_kept_with_a_local_answer(scene: str, capsys: pytest.Captu
             "--route",
             "split",
             "--deadline",
-            "600ms",
+            "3s",
             "--max-tokens",
             "1",
             "--json",
         )
         status, out, _ = ask(*words, capsys=capsys)
     assert status == 0
-    assert "in time" in json.loads(out)["fallback"]  # the device was first, or the call's time was over
+    assert "the device was first" in json.loads(out)["fallback"]
 
 
 def test_what_was_learned_is_there_for_the_next_question(
