@@ -4,16 +4,12 @@ import argparse
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anyio
-
-from edge.agent.assembly.findings import findings
-from edge.agent.config.reading import read_settings
-from edge.agent.config.showing import as_json
-from edge.agent.life.life import Life
-from edge.agent.observing.standing_answer import StandingAnswer
 from protos.terminal.options import add_json
+
+if TYPE_CHECKING:
+    from edge.agent.observing.standing_answer import StandingAnswer
 
 _RUN = """\
 The agent watches its sources, asks each its standing questions, and answers applications on this device, day
@@ -53,6 +49,10 @@ def add_commands(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run until the end. Raises RequestError, BundleError."""
+    import anyio
+
+    from edge.agent.life.life import Life
+
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     show = _show_json if options.json else _show
     try:
@@ -63,6 +63,10 @@ def run(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> int:
     """The exit status. Raises RequestError."""
+    from edge.agent.assembly.findings import findings
+    from edge.agent.config.reading import read_settings
+    from edge.agent.config.showing import as_json
+
     settings = read_settings(options.settings)
     found = findings(settings)
     if options.json:
@@ -80,11 +84,11 @@ def _sole(error: BaseException) -> BaseException:
     return _sole(held[0]) if len(held) == 1 else error
 
 
-async def _show(seen: StandingAnswer) -> None:
+async def _show(seen: "StandingAnswer") -> None:
     print(f"{seen.frame.source} {seen.frame.sequence} {seen.question}: {seen.text}", flush=True)
 
 
-async def _show_json(seen: StandingAnswer) -> None:
+async def _show_json(seen: "StandingAnswer") -> None:
     line = {
         "source": seen.frame.source,
         "frame": seen.frame.sequence,

@@ -1,4 +1,4 @@
-"""A frame made small, for the log of events alone."""
+"""A picture made small, for a person to look at."""
 
 import cv2
 import numpy as np

@@ -39,8 +39,7 @@ def open_orchestrator(
 
     `bundle`: a folder that `isthmus split` made; else that of $ISTHMUS_BUNDLE, else the built-in model's.
     `cloud`: HOST:PORT, https://HOST[:PORT], or a peer with its credentials; without one the device answers
-    alone. `provider` of
-    onnxruntime; else that of $ISTHMUS_PROVIDER, else the one that suits the model.
+    alone. `provider`: of onnxruntime; else that of $ISTHMUS_PROVIDER, else the one that suits the model.
     Raises BundleError, and RequestError for an address, credentials or a provider that are none.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle) if bundle else None)

@@ -174,9 +174,8 @@ class Orchestrator:
             yield
 
     def link_estimate(self) -> LinkEstimate | None:
-        """What is believed of the link now; None where there is no cloud."""
-        with self.paused():
-            return self._link.snapshot(self._clock()) if self._remote else None
+        """What is believed of the link now, without waiting for the device; None where there is no cloud."""
+        return self._link.snapshot(self._clock()) if self._remote else None
 
     def without_effect(self, rules: Rules) -> list[str]:
         """Of the rules that are set, what this machine has nothing to hold them against."""

@@ -41,7 +41,7 @@ async def run_agent(
     with ExitStack() as opened:
         events = opened.enter_context(_events(settings, sources, http))
         observers = [events, *observers, *(http.observers if http else ())]
-        outbox = opened.enter_context(opened_outbox(settings, standing, observers))
+        outbox = opened.enter_context(opened_outbox(settings, models.client, standing, observers))
         async with anyio.create_task_group() as background:
             background.start_soon(_save, kept, name="save the day's budgets")
             background.start_soon(events.run, name="events")

@@ -26,7 +26,7 @@ class ModelKey:
 @dataclass(frozen=True)
 class Models:
     """What they learn of the device and the link is saved every few minutes, and in the end. `client` asks
-    the cloud for what is no question: embeddings of texts.
+    the cloud for what no one waits for here: embeddings of texts, what the outbox holds.
     """
 
     key: ModelKey

@@ -28,17 +28,14 @@ class OutboxParts:
 
 @contextmanager
 def opened_outbox(
-    settings: AgentSettings, building: Building, observers: Sequence[Observer]
+    settings: AgentSettings, client: CloudClient | None, building: Building, observers: Sequence[Observer]
 ) -> Iterator[OutboxParts | None]:
     """None where the agent has none, or no cloud. Raises OutboxError for a path that cannot be used."""
-    if not settings.outbox or not settings.cloud:
+    if not settings.outbox or not client:
         yield None
         return
     limits = Limits(settings.outbox.size, settings.outbox.writes_per_day)
     machine = Machine(count=ByteCount(config.bytes_file(), time.time))
-    with (
-        closing(Outbox(settings.outbox.path, limits, settings.outbox.age.seconds)) as outbox,
-        CloudClient(settings.cloud.peer()) as client,
-    ):
+    with closing(Outbox(settings.outbox.path, limits, settings.outbox.age.seconds)) as outbox:
         sender = OutboxSender(outbox, client, machine, observers)
         yield OutboxParts(outbox, Keeper(outbox, building, sender.kept), sender)

@@ -1,11 +1,10 @@
 """An event: what is told to sinks, and kept in the log."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Literal, NamedTuple
 
 import msgspec
 
-_UTC = timezone(timedelta())
 Phase = Literal["begin", "end", "changed"]
 
 
@@ -59,4 +58,4 @@ class Watched(msgspec.Struct, frozen=True):
 
 def utc(seconds: float) -> datetime:
     """An instant, from seconds since 1970."""
-    return datetime.fromtimestamp(seconds, _UTC)
+    return datetime.fromtimestamp(seconds, timezone.utc)

@@ -17,10 +17,10 @@ from edge.agent.events.log.event_log import Kept, LogEntry
 from edge.agent.events.rules.conditions import Observed
 from edge.agent.events.rules.rule import EventRule, RuleState, event_rule
 from edge.agent.events.sinks.sink import Sink, SinkFeed
-from edge.agent.events.thumbnail import thumbnail
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.settings.events import EventLogSettings, EventSettings
 from edge.agent.sources.source import SourceSettings
+from edge.pictures.thumbnail import thumbnail
 
 _log = logging.getLogger(__name__)
 _TRIM_SECONDS = 60.0

@@ -26,7 +26,7 @@ class Asking(Protocol):
 
     async def answer(
         self,
-        picture: Picture,
+        picture: Picture | View,
         question: str,
         rules: Rules,
         *,
@@ -41,20 +41,8 @@ class Asking(Protocol):
         """
 
 
-class Viewing(Protocol):
+class Viewing(Asking, Protocol):
     """The same for who asks several questions about one frame, and compares frames."""
-
-    async def answer(
-        self,
-        picture: Picture | View,
-        question: str,
-        rules: Rules,
-        *,
-        weights: Weights,
-        generation: pb.Generation,
-        labels: tuple[str, ...] = (),
-    ) -> Answer:
-        """As `Orchestrator.answer`."""
 
     async def view(self, picture: Picture, source: str) -> View:
         """As `Orchestrator.view`."""
@@ -96,7 +84,7 @@ class SharedOrchestrator:
         )
 
     async def view(self, picture: Picture, source: str) -> View:
-        return await self._requests.view(picture, source)
+        return await self._requests.view(picture, source, self._priority)
 
     async def features(self, view: View) -> Features:
         return await self._requests.features(view, self._last_cut)

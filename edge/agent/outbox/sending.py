@@ -1,7 +1,6 @@
 """What the outbox holds, sent when the link allows, what is due first before the rest."""
 
 import logging
-import random
 import time
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from edge.agent.observing.standing_answer import Observer
 from edge.agent.outbox.answers import standing_answer
 from edge.agent.outbox.entries import Entry, Outcome
 from edge.agent.outbox.outbox import Outbox
+from edge.backoff import Backoff
 from edge.link.client import Cloud, Replies, bytes_left
 from edge.link.cloud_call import CloudCall
 from edge.requests.machine import Machine
@@ -28,7 +28,7 @@ _MAX_TRIED = 16  # requests that are tried in turn, so that one that never succe
 
 
 class OutboxSender:
-    """Sends one request at a time, over a client of its own; `run` is a task.
+    """Sends one request at a time; `run` is a task.
 
     Every try of a request is the same to the byte, its key too: where a reply was lost, the cloud gives the
     answer that it gave. A cloud that serves another bundle is asked again later, until the request is due.
@@ -44,7 +44,7 @@ class OutboxSender:
     ) -> None:
         self._outbox, self._cloud, self._machine, self._observers = outbox, cloud, machine, observers
         self._replies: Replies | None = None  # of the call under way
-        self._first = self._wait = first_seconds
+        self._backoff = Backoff(first_seconds, _MAX_SECONDS)
         self._tried: list[bytes] = []  # since the cloud answered last
         self._refused: dict[str, float] = {}  # bundles that are not served, and until when that is believed
         self._kept = anyio.Event()
@@ -62,7 +62,7 @@ class OutboxSender:
                 seconds = await self._step()
             except OutboxError as error:
                 _log.error("%s", error)
-                seconds = self._longer()
+                seconds = self._backoff.seconds()
             if seconds:
                 await self._pause(seconds)
 
@@ -76,7 +76,7 @@ class OutboxSender:
             return _IDLE_SECONDS
         if entry is None or len(self._tried) >= _MAX_TRIED:
             self._tried.clear()
-            return self._longer()
+            return self._backoff.seconds()
         return await self._send(entry)
 
     async def _send(self, entry: Entry) -> float:
@@ -89,7 +89,7 @@ class OutboxSender:
         except (CloudError, TooLarge) as error:
             _log.info("deferred %s: %s", entry.id, error)
             self._tried.append(entry.key)
-            return self._longer()
+            return self._backoff.seconds()
         except anyio.get_cancelled_exc_class():
             if self._replies:
                 self._replies.close()
@@ -99,7 +99,7 @@ class OutboxSender:
             outcome = Outcome(entry.key, entry.note, dropped=str(error), request_bytes=len(entry.request))
         await anyio.to_thread.run_sync(self._outbox.settle, outcome)
         self._tried.clear()
-        self._wait = self._first
+        self._backoff.reset()
         return 0.0
 
     def _call(self, entry: Entry) -> Outcome:
@@ -131,11 +131,6 @@ class OutboxSender:
         now = time.monotonic()
         self._refused = {bundle: until for bundle, until in self._refused.items() if until > now}
         return tuple(self._refused)
-
-    def _longer(self) -> float:
-        """How long to wait now; twice as long the next time."""
-        wait, self._wait = self._wait, min(2 * self._wait, _MAX_SECONDS)
-        return wait * random.uniform(0.5, 1)
 
     async def _pause(self, seconds: float) -> None:
         """A new request ends the pause only where none was tried in vain."""

@@ -1,7 +1,6 @@
 """The frames of a source, read in a thread of its own, the newest first where nobody keeps up."""
 
 import logging
-import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from edge.agent.sources.demand import Demand
 from edge.agent.sources.frame import Frame, Shot, SourceKind
 from edge.agent.sources.opening import Opening
 from edge.agent.status.counters import SourceCounters
+from edge.backoff import Backoff
 from edge.pictures.resampling import Picture
 from protos.errors import IsthmusError, PictureError
 from protos.terminal.units import format_time
@@ -51,13 +51,14 @@ class _Reader:
 
     def __init__(self, kind: SourceKind, opening: Opening, counters: SourceCounters, demand: Demand) -> None:
         self._kind, self._opening, self._counters, self._demand = kind, opening, counters, demand
-        self._sequence, self._failures, self._lost_at = 0, 0, 0.0
+        self._sequence, self._lost_at = 0, 0.0
+        self._backoff = Backoff(_FIRST_SECONDS, _MAX_SECONDS)
 
     def run(self) -> None:
         """Until the source ends, or is to be closed. What is raised is raised where frames are taken."""
         try:
             while not self._opening.closing.is_set() and not self._read():
-                self._opening.closing.wait(_pause_seconds(self._failures))
+                self._opening.closing.wait(self._backoff.seconds())
         except Exception as error:  # noqa: BLE001 - a bug ends the agent, not its thread alone
             self._demand.end(error)
         else:
@@ -96,7 +97,6 @@ class _Reader:
 
     def _lost(self, error: IsthmusError) -> None:
         """Said once, however often it is tried again."""
-        self._failures += 1
         self._counters.entered("lost", str(error))
         if not self._lost_at:
             self._lost_at = time.monotonic()
@@ -109,13 +109,8 @@ class _Reader:
             _log.warning("source %s is back after %s", self._kind.name, gone)
         if self._lost_at or self._sequence == 1:
             self._counters.entered("open")
-        self._failures, self._lost_at = 0, 0.0
-
-
-def _pause_seconds(failures: int) -> float:
-    """Before it is opened again: doubled with each failure, so that many agents do not come at once."""
-    longest = min(_FIRST_SECONDS * 2.0 ** min(failures - 1, 16), _MAX_SECONDS)
-    return longest * random.uniform(0.5, 1)
+        self._lost_at = 0.0
+        self._backoff.reset()
 
 
 def _cropped(picture: Picture, region: tuple[float, float, float, float] | None) -> Picture:

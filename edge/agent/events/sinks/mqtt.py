@@ -12,7 +12,7 @@ import msgspec
 
 from edge.agent.events.current import ShownState, StateKey
 from edge.agent.events.sinks import home_assistant
-from edge.agent.events.sinks.sink import Backoff, SinkFeed, SinkSettings, read_secret
+from edge.agent.events.sinks.sink import SinkFeed, SinkSettings, backoff_of_sink, read_secret, wait_longer
 from edge.agent.events.sinks.topics import Topics
 from protos.connection.address import is_loopback, split_address
 from protos.errors import CloudError, IsthmusError, RequestError
@@ -77,7 +77,7 @@ class MqttSink(SinkSettings, frozen=True, tag="mqtt", kw_only=True):
         return Broker(host.strip("[]"), port, scheme == "mqtts")
 
     async def run(self, feed: SinkFeed) -> None:
-        backoff, said = Backoff(), False
+        backoff, said = backoff_of_sink(), False
         while True:
             begun = anyio.current_time()
             try:
@@ -91,7 +91,7 @@ class MqttSink(SinkSettings, frozen=True, tag="mqtt", kw_only=True):
                 said = True
             if anyio.current_time() - begun > _STEADY_SECONDS:
                 backoff.reset()
-            await backoff.wait()
+            await wait_longer(backoff)
 
     @asynccontextmanager
     async def _connected(self, feed: SinkFeed) -> AsyncIterator["aiomqtt.Client"]:

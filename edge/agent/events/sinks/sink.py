@@ -1,6 +1,5 @@
 """What every sink has, and what it is given."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,11 @@ from edge.agent.events.event import Event, Owner, Watched
 from edge.agent.events.log.event_log import Waiting
 from edge.agent.settings.names import Name
 from edge.agent.settings.quantities import Section
+from edge.backoff import Backoff
 from protos.errors import RequestError
 
 _MAX_SECRET = 4096
+_FIRST_SECONDS, _MAX_SECONDS = 0.5, 60.0  # between tries
 
 
 class SinkSettings(Section, frozen=True, tag_field="kind"):
@@ -63,20 +64,14 @@ class Sink(Protocol):
         """
 
 
-class Backoff:
-    """Waits between attempts: jittered, doubled each time, capped."""
+def backoff_of_sink() -> Backoff:
+    """For who hands events on to another side that is away."""
+    return Backoff(_FIRST_SECONDS, _MAX_SECONDS)
 
-    def __init__(self, first_seconds: float = 0.5, max_seconds: float = 60.0) -> None:
-        self._first, self._max = first_seconds, max_seconds
-        self._seconds = first_seconds
 
-    async def wait(self, least: float = 0.0) -> None:
-        """`least`: seconds that the other side asked for; they are capped too."""
-        await anyio.sleep(max(min(least, self._max), self._seconds * random.uniform(0.5, 1)))
-        self._seconds = min(2 * self._seconds, self._max)
-
-    def reset(self) -> None:
-        self._seconds = self._first
+async def wait_longer(backoff: Backoff, least: float = 0.0) -> None:
+    """`least`: seconds that the other side asked for; they are capped too."""
+    await anyio.sleep(max(min(least, _MAX_SECONDS), backoff.seconds()))
 
 
 def read_secret(path: Path) -> str:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edge.agent.events.event import Event
-from edge.agent.events.sinks.sink import Backoff, SinkFeed, SinkSettings, read_secret, told
+from edge.agent.events.sinks.sink import (
+    SinkFeed,
+    SinkSettings,
+    backoff_of_sink,
+    read_secret,
+    told,
+    wait_longer,
+)
 from edge.agent.settings.quantities import Milliseconds
 from protos.connection.address import is_loopback
 from protos.errors import CloudError, RequestError
@@ -86,7 +93,7 @@ class WebhookSink(SinkSettings, frozen=True, tag="webhook", kw_only=True):
 
     async def _deliver(self, client: "httpx.AsyncClient", event: Event) -> None:
         """Until it is taken or refused."""
-        backoff, said = Backoff(), False
+        backoff, said = backoff_of_sink(), False
         while True:
             least = 0.0
             try:
@@ -101,7 +108,7 @@ class WebhookSink(SinkSettings, frozen=True, tag="webhook", kw_only=True):
                 said = True
             else:
                 return
-            await backoff.wait(least)
+            await wait_longer(backoff, least)
 
     async def _post(self, client: "httpx.AsyncClient", event: Event) -> None:
         """Once. Raises RequestError where this event is refused, _NotTakenError where it is to be sent

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
-from edge.agent.http.live.thumbnails import thumbnail
 from edge.agent.http.metrics import SENT, LinkNow
 from edge.agent.observing.standing_answer import StandingAnswer
+from edge.pictures.thumbnail import thumbnail
 from edge.requests.answer import Answer
 
 _ANSWERS, _HAPPENINGS = 240, 12
+_SIDE = 480  # pixels of a frame's longer side
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Feed:
 
     async def observe(self, seen: StandingAnswer) -> None:
         """Keep an answer."""
-        small = await anyio.to_thread.run_sync(thumbnail, seen.frame.picture) if self._frames else b""
+        small = await anyio.to_thread.run_sync(thumbnail, seen.frame.picture, _SIDE) if self._frames else b""
         self._count += 1
         entry = FeedEntry(
             number=self._count,

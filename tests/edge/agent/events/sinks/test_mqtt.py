@@ -10,8 +10,8 @@ import pytest
 
 from edge.agent.events.current import StateKey
 from edge.agent.events.event import utc
+from edge.agent.events.sinks import sink
 from edge.agent.events.sinks.mqtt import MqttSink
-from edge.agent.events.sinks.sink import Backoff
 from protos.errors import RequestError
 from tests.certificates import Authority, openssl_only
 from tests.edge.agent.events.sightings import QUESTION, SOURCE, TAKEN, event
@@ -26,7 +26,8 @@ DISCOVERY = "homeassistant/device/isthmus_plant_gate-3/config"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Backoff.__init__, "__defaults__", (0.01, 0.1))
+    monkeypatch.setattr(sink, "_FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(sink, "_MAX_SECONDS", 0.1)
 
 
 @mosquitto_only

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.agent.events.event import Event
-from edge.agent.events.sinks.sink import Backoff
+from edge.agent.events.sinks import sink
 from edge.agent.events.sinks.webhook import WebhookSink
 from edge.agent.settings.quantities import Milliseconds
 from protos.errors import RequestError
@@ -22,7 +22,8 @@ EVENTS = [event("a"), event("a", "end"), event("b")]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Backoff.__init__, "__defaults__", (0.01, 0.05))
+    monkeypatch.setattr(sink, "_FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(sink, "_MAX_SECONDS", 0.05)
 
 
 def keys(server: WebhookServer) -> list[str]:
