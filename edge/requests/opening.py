@@ -21,7 +21,7 @@ from protos.bundle import Bundle
 from protos.connection.peer import Credentials, Peer
 from protos.terminal.options import open_bundle
 
-SAVE_SECONDS = 300.0
+SAVE_SECONDS = 60.0
 _NONE = Credentials()
 
 
@@ -34,7 +34,7 @@ def open_orchestrator(
     threads: int = 1,
     provider: str = "",
 ) -> Iterator[Orchestrator]:
-    """One with everything loaded. What it learns of the device and the link is saved every few minutes, and
+    """One with everything loaded. What it learns of the device and the link is saved every minute, and
     in the end, however that comes.
 
     `bundle`: a folder that `isthmus split` made; else that of $ISTHMUS_BUNDLE, else the built-in model's.

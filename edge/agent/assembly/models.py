@@ -25,7 +25,7 @@ class ModelKey:
 
 @dataclass(frozen=True)
 class Models:
-    """What they learn of the device and the link is saved every few minutes, and in the end. `client` asks
+    """What they learn of the device and the link is saved every minute, and in the end. `client` asks
     the cloud for what no one waits for here: embeddings of texts, what the outbox holds.
     """
 

@@ -18,6 +18,9 @@ from tests.cloud.fuzz.mutations import attack
 MAX_BYTES = 1 << 20  # of frames kept
 
 
+DECODERS = 4  # threads: two for features, two for pictures
+
+
 def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
@@ -36,7 +39,8 @@ async def test_a_campaign_leaves_no_trace(
         asker = Asker(caller.channel)
         honest = await honest_requests(attacked.bundle, caller.channel)
         before = [await asker.ask(request) for request in honest]
-        await asyncio.gather(*(asker.ask(request) for request in honest))  # every thread has begun
+        while sum(name.startswith("decode ") for name in threads()) < DECODERS:  # every thread is to begin
+            await asyncio.gather(*(asker.ask(request) for request in honest))
         free, running = [budget._free for budget in budgets], threads()
         campaign = Campaign(caller.channel, honest, seed, tmp_path)
         await campaign.run(messages)

@@ -18,7 +18,7 @@ async def test_what_was_learned_is_saved_while_it_runs(
     bundle_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("edge.agent.assembly.agent._SAVE_SECONDS", 0.01)
+    monkeypatch.setattr("edge.requests.opening.SAVE_SECONDS", 0.01)
     settings = settings_of({"bundle": str(bundle_path), "source": [{"kind": "push", "name": "app"}]})
     times = config.times_file(Bundle.open(bundle_path).digest, 1, settings.provider)
     assert times
