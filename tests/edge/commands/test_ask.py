@@ -318,6 +318,8 @@ def test_a_deadline_is_kept_with_a_local_answer(scene: str, capsys: pytest.Captu
             "split",
             "--deadline",
             "3s",
+            "--confidence",  # the device begins at once, not when only the time for its answer is left
+            "1",
             "--max-tokens",
             "1",
             "--json",
