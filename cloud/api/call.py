@@ -12,12 +12,12 @@ import grpc
 from google.protobuf.message import Message
 
 from cloud.api.messages import parse
-from cloud.api.places import Places
+from cloud.api.places import CallIdle, Places
 from cloud.api.request_bytes import Held, RequestBytes
 from cloud.api.status import first_of, status_of
 from cloud.engine.job import UNREAD_SECONDS
-from cloud.sharing.abandoned import Abandoned
 from cloud.sharing.caller import Caller, caller_of
+from cloud.sharing.fruitless import UNREAD, Fruitless
 from protos.errors import CloudError, RequestError
 
 _log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 _CALLER_SECONDS = 60.0  # for a caller to send its request, or to read a reply
 _ANSWER_SECONDS = 600.0  # for an answer to a caller who names no deadline
 _SHOWN_DIGITS = 12  # of a digest
+_MAX_LINGERING = 512  # ended calls whose callers are told late
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R")
@@ -44,11 +45,17 @@ class Call:
     """Reads and writes for a servicer, and waits for the caller so long only as its place is not needed."""
 
     def __init__(
-        self, context: Context, places: Places, request_bytes: RequestBytes, held: Held, max_fields: int
+        self,
+        context: Context,
+        places: Places,
+        request_bytes: RequestBytes,
+        held: Held,
+        fruitless: Fruitless,
+        max_fields: int,
     ) -> None:
         self.context, self._places, self.caller = context, places, held.caller
         self._request_bytes, self._held = request_bytes, held
-        self._max_fields = max_fields
+        self._fruitless, self._max_fields = fruitless, max_fields
         self._received: Received[Any] | None = None  # of a call that has one
         self._writing = asyncio.Lock()  # a stream takes one message at a time
         self._failed: CloudError | None = None
@@ -76,6 +83,7 @@ class Call:
         DeadlineError after so many seconds.
         """
         async with self._places.waiting(self.caller, None, idle):
+            await asyncio.sleep(self._fruitless.seconds(self.caller))
             reserved = await self._request_bytes.reserve(self._held)
         async with self._places.waiting(self.caller, seconds, idle, reads=True):
             message = await self.context.read()
@@ -113,12 +121,17 @@ class Call:
                     await self.context.write(message)
             except CloudError as error:
                 self._failed = error
+                self._fruitless.count(self.caller, UNREAD)
                 raise
             except grpc.aio.InternalError:  # the caller hung up; gRPC is about to cancel this call
                 raise asyncio.CancelledError from None
 
-    def log_refusal(self, error: Exception, received: Received[Any] | None = None) -> None:
-        """One line for the operator: never the question, nor the error's words, which may quote it."""
+    def refused(self, error: Exception, received: Received[Any] | None = None) -> None:
+        """Count it, and write one line for the operator: never the question, nor the error's words, which may
+        quote it.
+        """
+        if isinstance(first_of(error), RequestError):
+            self._fruitless.count(self.caller)
         received = received or self._received
         bundle = getattr(received.request, "bundle", "") if received else ""
         _log.warning(
@@ -135,23 +148,23 @@ class Calls:
 
     def __init__(self, places: Places, request_bytes: RequestBytes, max_fields: int) -> None:
         self._places, self._request_bytes, self._max_fields = places, request_bytes, max_fields
-        self._abandoned = Abandoned()
+        self._fruitless = Fruitless()
+        self._lingering = 0
 
     async def served(self, serve: Callable[[Call], Awaitable[R]], context: Context) -> R:
         """Serve a call; whatever goes wrong, the caller gets a status."""
         held = Held(caller_of(context.peer()))
-        call = Call(context, self._places, self._request_bytes, held, self._max_fields)
+        call = Call(context, self._places, self._request_bytes, held, self._fruitless, self._max_fields)
         try:
             async with self._places.taken(held.caller):
-                if seconds := self._abandoned.seconds(held.caller):
-                    async with call.yielding():
-                        await asyncio.sleep(seconds)
                 with self._request_bytes.accounting(held):
                     return await self._noted(serve(call), held.caller)
         except grpc.aio.AbortError:
             raise  # its status is sent already
         except Exception as error:
-            call.log_refusal(error)
+            call.refused(error)
+            if isinstance(first_of(error), CallIdle):
+                await self._linger(held.caller)
             await context.abort(*status_of(error))
             raise
 
@@ -160,5 +173,17 @@ class Calls:
         try:
             return await serving
         except asyncio.CancelledError:
-            self._abandoned.count(caller)
+            self._fruitless.count(caller)
             raise
+
+    async def _linger(self, caller: Caller) -> None:
+        """Before a call that was ended in idleness is told so: whoever holds places by many calls that do
+        nothing would only begin another at once.
+        """
+        self._fruitless.count(caller)
+        if self._lingering < _MAX_LINGERING:
+            self._lingering += 1
+            try:
+                await asyncio.sleep(self._fruitless.seconds(caller))
+            finally:
+                self._lingering -= 1

@@ -10,6 +10,10 @@ from cloud.sharing.holdings import Holdings
 from protos.errors import CloudBusy, DeadlineError
 
 
+class CallIdle(CloudBusy):
+    """A call that only waited for its caller gave way to another."""
+
+
 class _Waiting(NamedTuple):
     """A call that waits for its caller."""
 
@@ -87,7 +91,7 @@ class Places:
         *,
         reads: bool = False,
     ) -> AsyncIterator[None]:
-        """Around a wait for the caller. Raises DeadlineError after so long, and CloudBusy where another call
+        """Around a wait for the caller. Raises DeadlineError after so long, and CallIdle where another call
         needs the place.
         """
         patience = asyncio.timeout(seconds)
@@ -97,7 +101,7 @@ class Places:
                 yield
         except TimeoutError:
             if patience not in self._waiting:
-                raise CloudBusy(
+                raise CallIdle(
                     "all places are taken, and this call only waited for its caller; call again"
                 ) from None
             raise DeadlineError(

@@ -90,7 +90,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
                     received = await call.next_request(ip.InferRequest, lambda: not answers)
                 except RequestError as error:
                     room.release()
-                    call.log_refusal(error)
+                    call.refused(error)
                     await call.send(failure("", error))
                     continue
                 if received is None:
@@ -113,7 +113,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         try:
             await self._answer(received, call)
         except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
-            call.log_refusal(error, received)
+            call.refused(error, received)
             # a caller that does not read its refusals fills no memory with what was refused
             call.release(received)
             received.request.Clear()

@@ -69,6 +69,8 @@ class _Reader:
         """Open it and read; False where it was lost."""
         try:
             with self._kind.open(self._opening) as opened:
+                if not self._lost_at:
+                    _log.info("source %s is open", self._kind.name)
                 for shot in opened.shots():
                     self._came(shot)
                     if self._opening.closing.is_set():

@@ -41,11 +41,12 @@ class FolderSource(SourceSettings, frozen=True, tag="folder", kw_only=True):
 class _WatchedFolder:
     def __init__(self, settings: FolderSource, opening: Opening) -> None:
         self._settings, self._opening = settings, opening
+        self._before = self._versions()
+        if not settings.existing and not opening.given:
+            opening.given.update(self._before)
 
     def shots(self) -> Iterator[Shot]:
-        given, before = self._opening.given, self._versions()
-        if not self._settings.existing and not given:
-            given.update(before)
+        given, before = self._opening.given, self._before
         while not self._opening.closing.wait(self._settings.look.seconds):
             now = self._versions()
             for name in given.keys() - now.keys():

@@ -130,7 +130,7 @@ def test_settings_are_read_again_and_files_are_not_asked_about_twice(setting: Se
     setting.write(setting.folder_source(), setting.folder_source("second", "existing = false"))
     send(agent, signal.SIGHUP)
     agent.says("is read again")
-    agent.says("watches 2 sources")
+    agent.says("source second is open")  # what lies there from now on is new to it
     setting.put("b.png", 78)
     assert sorted(agent.answer()["source"] for _ in range(2)) == ["inbox", "second"]
     send(agent, signal.SIGTERM)

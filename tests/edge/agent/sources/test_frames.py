@@ -102,9 +102,9 @@ async def test_a_source_that_is_lost_and_back_says_so_once_each(caplog: pytest.L
     source = Scripted([red, gone], [gone], [red])
     assert len(await all_frames(source, SourceCounters())) == 2
     words = [record.getMessage() for record in caplog.records]
-    assert words[0] == "source scripted is lost: the cable is out"
-    assert words[1].startswith("source scripted is back after ")
-    assert len(words) == 2
+    assert words[:2] == ["source scripted is open", "source scripted is lost: the cable is out"]
+    assert words[2].startswith("source scripted is back after ")
+    assert len(words) == 3
 
 
 @pytest.mark.asyncio
