@@ -5,10 +5,8 @@ are dropped, and the best of the rest wins by what it costs on average:
 
     score = w_ms (total + delay of others) + w_point (points lost beyond noise) + w_kB kilobytes + w_J joules
 
-Less is better. What keeps the device busy for s seconds delays those that wait already, as many as came while
-this request waited, and those that come meanwhile: s (rate waited + rate s / 2) seconds in all, the marginal
-cost of a queue (Vickrey 1969); likewise what keeps its link busy, at the rate of calls. Without it a device
-that is asked more than it can do would go on in the way that is the fastest for a request alone.
+Less is better. What keeps the device or its link busy delays others (crowding.py). Without that a device that
+is asked more than it can do would go on in the way that is the fastest for a request alone.
 
 A deadline is to be met with a stated probability. If it rules out every arm, the best of those most likely to
 meet it is taken: an answer that comes late is worth more than none.
@@ -19,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from edge.policy.crowding import delay_of_others
 from edge.policy.decision import CHOSEN, Decision, Predicted, Request, Weights
 from edge.policy.limits import limited
 from protos import bundle_pb2 as pb
@@ -105,8 +104,8 @@ class _Predictor:
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + cost.asked * network
         sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0
-        delay = _delay_of_others(here, self.request.rate, self.request.spent_ms)
-        delay += _delay_of_others(sending, self.request.call_rate, self.backlog_ms)
+        delay = delay_of_others(here, self.request.asked, self.request.spent_ms)
+        delay += delay_of_others(sending, self.request.called, self.backlog_ms)
         joules = self._joules(arm, here, total, round(cost.mean_bytes))
         score = self._score(arm, total + delay, cost.mean_bytes, joules)
         return Predicted(
@@ -158,11 +157,6 @@ class _Predictor:
             + weights.kilobyte * size / 1000
             + weights.joule * joules
         )
-
-
-def _delay_of_others(busy_ms: float, rate: float, waited_ms: float) -> float:
-    """Of all of them together, in milliseconds."""
-    return busy_ms * rate * (waited_ms + busy_ms / 2) / 1000
 
 
 def _gain(doubt: float) -> float:

@@ -13,7 +13,8 @@ from edge.costs.device_times import DeviceTimes
 from edge.costs.factors import SIZES, Factors
 from edge.link.link import Link
 from edge.link.uplink import UnderWay
-from edge.policy.arrivals import ArrivalRate
+from edge.policy.arrivals import Arrivals
+from edge.policy.crowding import delay_of_others
 from edge.policy.decision import Decision, Request
 from edge.policy.policy import decide
 from edge.policy.trials import TRIALS, Trials
@@ -64,7 +65,7 @@ class Router:
         """`remote`: there is a cloud; `trials`: the share of requests that may try what is not known well."""
         self._manifest, self._measured, self._device = manifest, measured, device
         self._link, self._remote, self._network_seconds = link, remote, network_seconds
-        self._trials, self._requests, self._calls = Trials(trials), ArrivalRate(), ArrivalRate()
+        self._trials, self._requests, self._calls = Trials(trials), Arrivals(), Arrivals()
         self._mean_bytes = {arm.name: arm.mean_bytes for arm in arms_of(manifest, measured, remote=remote)}
         self._sizes = Factors(list(self._mean_bytes), SIZES)
         # frame digest: accuracy of what the cloud keeps of it
@@ -80,7 +81,7 @@ class Router:
         sizes = {name: self._sizes.factor(name, now).median for name in self._mean_bytes}
         free = request.rules.route == AUTO
         decision = decide(
-            replace(request, sizes=sizes, rate=self._requests.mean, call_rate=self._calls.mean),
+            replace(request, sizes=sizes, asked=self._requests.flow, called=self._calls.flow),
             device,
             link,
             cloud,
@@ -111,8 +112,9 @@ class Router:
 
         Where the deadline leaves time for a local answer afterwards, that time is kept; where only the call
         can be in time, it has all that is left. Else waiting longer than usual costs at most as much again as
-        a local answer (the rent of the ski-rental problem, Karlin et al. 1988). Without a local answer one
-        that comes late is worth more than none.
+        a local answer would, to this request and to others that wait for the device (the rent of the
+        ski-rental problem, Karlin et al. 1988). Without a local answer one that comes late is worth more than
+        none.
         """
         chosen = decision.chosen
         slow, working = decision.states.slow_ms(chosen.bytes_up), chosen.working_ms
@@ -129,7 +131,8 @@ class Router:
         elif rules.deadline_ms is not None and left >= expected:
             allowed = left
         else:
-            allowed = max(slow + _SLOWER * working + local_ms, _LEAST_PATIENCE_MS) + answer
+            price = local_ms + delay_of_others(local_ms, self._requests.flow, spent_ms)
+            allowed = max(slow + _SLOWER * working + price, _LEAST_PATIENCE_MS) + answer
         return min(allowed, longest) / 1000
 
     def begin(self, decision: Decision, sent: int, now: float) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.policy.arrivals import Flow
 from edge.policy.decision import CHOSEN, Decision, Request, Weights
 from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.policy.policy import KEEP, decide
@@ -429,7 +430,11 @@ def test_a_busy_device_takes_a_way_that_keeps_it_less_busy() -> None:
     fast = Weights(accuracy_point=0.0)
     idle = choose(Rules(never_upload=True), LinkEstimate.steady(110e3, 60.0), weights=fast)
     busy = choose(
-        Rules(never_upload=True), LinkEstimate.steady(110e3, 60.0), weights=fast, rate=10.0, spent_ms=500.0
+        Rules(never_upload=True),
+        LinkEstimate.steady(110e3, 60.0),
+        weights=fast,
+        asked=Flow(10.0),
+        spent_ms=500.0,
     )
     assert idle.arm.kind == "local"
     assert busy.arm.remote

@@ -148,7 +148,7 @@ def test_a_device_of_another_speed_than_was_guessed_is_found_out(factor: float) 
     [{"cloud": 20.0}, {"device": 8.0}, {"round_trip_ms": 1000.0}, {"uplink": 16e3}, {"up": False}],
     ids=lambda trouble: next(iter(trouble)),
 )
-@pytest.mark.parametrize("every", [0.2, 5.0])
+@pytest.mark.parametrize("every", [0.5, 5.0])  # seconds; the device alone keeps up with either
 def test_trouble_is_seen_and_its_end_too(trouble: dict[str, float], every: float) -> None:
     world = World()
     world.ask(200, every)
