@@ -47,6 +47,10 @@ class DecisionPolicy(ABC):
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken | None:
         """The arm for a request; None where there is none now. `outlook` is for oracles alone."""
 
+    def escalated(self, taken: Taken) -> Taken:
+        """How the cloud is asked where the device has answered first and is not sure."""
+        return Taken(self.scenario.escalated(taken.arm))
+
     def tokens(self, max_tokens: int) -> float:
         """How long an answer is likely to be."""
         return min(8.0, max_tokens)

@@ -11,13 +11,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Arrival:
-    """One request. `device` and `cloud` are what its work takes against the usual, there and there."""
+    """One request. `device` and `cloud` are what its work takes against the usual, there and there;
+    `sureness`: how sure the device's own answer is among all, from 0, the least sure, to 1.
+    """
 
     number: int
     at: float  # seconds from the start
     tokens: int
     device: float = 1.0
     cloud: float = 1.0
+    sureness: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,12 @@ def arrivals(demand: Demand) -> list[Arrival]:
         instants = np.sort(random.uniform(0.0, demand.seconds, count))
     lengths = np.clip(1 + random.poisson(max(demand.tokens - 1, 0.0), count), 1, demand.max_tokens)
     noise = np.exp(demand.noise * random.standard_normal((count, 2)))
+    sureness = np.random.default_rng([demand.seed, 2]).uniform(size=count)
     return [
-        Arrival(number, float(at), int(tokens), *map(float, factors))
-        for number, (at, tokens, factors) in enumerate(zip(instants, lengths, noise, strict=True))
+        Arrival(number, float(at), int(tokens), float(here), float(there), float(sure))
+        for number, (at, tokens, (here, there), sure) in enumerate(
+            zip(instants, lengths, noise, sureness, strict=True)
+        )
     ]
 
 

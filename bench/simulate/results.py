@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
-from bench.simulate.simulation import Served
+from bench.simulate.pending import Served
 
 
 @dataclass(frozen=True)

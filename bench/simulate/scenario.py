@@ -6,7 +6,6 @@ from functools import cached_property
 
 from bench.network.conditions import Rate
 from edge.policy.decision import Weights
-from protos import bundle_pb2 as pb
 from protos.arms import arms_of
 from protos.arms.arm import Arm
 from protos.arms.rules import LOCAL, Rules, exceeds
@@ -46,24 +45,21 @@ class Scenario:
             )
 
     @cached_property
-    def measured(self) -> pb.Measurements:
-        """The bundle's, without what makes cascades: a simulated answer has no confidence."""
-        measured = pb.Measurements()
-        measured.CopyFrom(self.bundle.measurements)
-        measured.local.ClearField("calibration")
-        return measured
-
-    @cached_property
     def arms(self) -> tuple[Arm, ...]:
         """Every arm that may be taken."""
-        rules, arms = self.rules, arms_of(self.bundle.manifest, self.measured)
+        rules, arms = self.rules, arms_of(self.bundle.manifest, self.bundle.measurements)
         arms = [arm for arm in arms if not exceeds(rules, arm.loss)]
-        return tuple(arm for arm in arms if rules.allow_local or arm.kind != LOCAL)
+        return tuple(arm for arm in arms if rules.allow_local or (arm.kind != LOCAL and not arm.local_first))
 
     @property
     def local(self) -> Arm | None:
         """The arm that answers on the device, if it may be taken."""
         return next((arm for arm in self.arms if arm.kind == LOCAL), None)
+
+    def escalated(self, arm: Arm) -> Arm:
+        """The arm by which the cloud is asked where the device answered first."""
+        arms = arms_of(self.bundle.manifest, self.bundle.measurements)
+        return next(one for one in arms if one.name == arm.payload)
 
     @property
     def compares(self) -> bool:

@@ -3,60 +3,27 @@
 The device's processor does one thing at a time. A request waits for it, is prepared and decided on, and keeps
 it through head and coder; then its bytes queue on the link. The cloud has so many servers with one queue. A
 call that outlasts its patience is given up, and the device answers, from where the head has come to, if it
-may.
+may. Where the device answers first, its answer is as sure as chance has it, and the cloud is asked about the
+least sure share.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Literal
 
-from bench.simulate.policy import DecisionPolicy, Taken
-from bench.simulate.queues.events import Event, Events
+from bench.simulate.pending import Pending, Served
+from bench.simulate.policy import DecisionPolicy
+from bench.simulate.queues.events import Events
 from bench.simulate.queues.servers import Forecast, Servers
 from bench.simulate.queues.uplink import Uplink
 from bench.simulate.requests import Arrival
 from bench.simulate.scenario import QUESTION_BYTES, UNANSWERED_MS, Scenario
-from edge.costs.device_times import PREFILL, TOKEN
 from edge.policy.decision import Request
 from edge.policy.router import Failure
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
 from protos.arms.rules import LOCAL
-from protos.costs.cost import Cost
 from protos.errors import DeadlineError
-
-
-@dataclass(frozen=True)
-class Served:
-    """How a request ended. `chosen` is the arm that was taken, `answered` the one that brought the answer;
-    empty where there was none. Seconds, milliseconds, bytes that left the device.
-    """
-
-    at: float
-    total_ms: float
-    chosen: str
-    answered: str
-    bytes_up: float
-    score: float
-
-
-@dataclass
-class _Pending:
-    """A request on its way."""
-
-    arrival: Arrival
-    taken: Taken | None = None
-    cost: Cost = field(default_factory=Cost)
-    begun: float = 0.0  # the call
-    arrives: float = 0.0  # in the cloud, once its bytes have left
-    queued_ms: float = 0.0  # in the cloud
-    first_reply: float | None = None
-    bytes_up: float = 0.0
-    place: Literal["device", "uplink", "air", "queue", "cloud", "back"] = "device"
-    until: float = 0.0  # in the cloud: when its server is free
-    events: list[Event] = field(default_factory=list)
 
 
 class Simulation:
@@ -69,28 +36,28 @@ class Simulation:
         self._processor = Servers(1)
         self.uplink = Uplink(self._events, scenario.rate, scenario.offset)
         self._cloud = Servers(scenario.servers)
-        self._calls: dict[int, _Pending] = {}  # those on the link or in the cloud, in their order
+        self._calls: dict[int, Pending] = {}  # those on the link or in the cloud, in their order
         self._served: list[Served] = []
         self._max_tokens = scenario.bundle.manifest.limits.max_new_tokens
 
     def run(self, arrivals: Iterable[Arrival]) -> list[Served]:
         """Every request to its end, in the order of their arrival."""
         for arrival in arrivals:
-            self._events.at(arrival.at, partial(self._arrive, _Pending(arrival)))
+            self._events.at(arrival.at, partial(self._arrive, Pending(arrival)))
         self._events.run()
         return sorted(self._served, key=lambda served: served.at)
 
-    def _arrive(self, request: _Pending) -> None:
+    def _arrive(self, request: Pending) -> None:
         self._device.enter(request.arrival.number, lambda: self._begin(request))
 
-    def _begin(self, request: _Pending) -> None:
+    def _begin(self, request: Pending) -> None:
         self._processor.enter(request.arrival.number, lambda: self._prepare(request))
 
-    def _prepare(self, request: _Pending) -> None:
+    def _prepare(self, request: Pending) -> None:
         milliseconds = self._scenario.device.preprocess_ms * request.arrival.device
         self._events.after(milliseconds / 1000, lambda: self._decide(request))
 
-    def _decide(self, request: _Pending) -> None:
+    def _decide(self, request: Pending) -> None:
         now, asked = self._events.now, self._request(request)
         forecast = cache(self._forecast)  # one for all arms, where it is asked for
         request.taken = self._policy.decide(asked, now, lambda arm: self._outlook(request, arm, forecast()))
@@ -98,27 +65,35 @@ class Simulation:
             self._processor.release()
             self._end(request, "")
             return
-        request.cost = self._scenario.cost(request.taken.arm, request.arrival.tokens)
-        if not request.taken.arm.remote:
+        request.way = arm = request.taken.arm
+        request.cost = self._scenario.cost(arm, request.arrival.tokens)
+        if arm.local_first or not arm.remote:
             self._answer_here(request)
             return
         seconds = (request.cost.head + request.cost.encode) * request.arrival.device / 1000
         self._events.after(seconds, lambda: self._send(request))
 
-    def _answer_here(self, request: _Pending) -> None:
+    def _answer_here(self, request: Pending) -> None:
         """The processor is this request's."""
         self._events.after(self._here_ms(request) / 1000, lambda: self._answered_here(request))
 
-    def _answered_here(self, request: _Pending) -> None:
-        self._processor.release()
-        self._policy.learn_device(self._parts(request), self._events.now)
+    def _answered_here(self, request: Pending) -> None:
+        self._policy.learn_device(request.parts(self._scenario.device), self._events.now)
         self._policy.learn_local(self._tokens(request))
-        self._end(request, LOCAL)
-
-    def _send(self, request: _Pending) -> None:
+        if request.unsure and not request.answered_here:
+            request.answered_here, request.taken = True, self._policy.escalated(request.decided)
+            self._events.after(
+                request.cost.encode * request.arrival.device / 1000, lambda: self._send(request)
+            )
+            return
         self._processor.release()
-        taken, now = _taken(request), self._events.now
-        self._policy.learn_device(self._parts(request), now)
+        arm = request.decided.arm
+        self._end(request, arm.name if arm.local_first else LOCAL)
+
+    def _send(self, request: Pending) -> None:
+        self._processor.release()
+        taken, now = request.decided, self._events.now
+        self._policy.learn_device(request.parts(self._scenario.device), now)
         request.begun = now
         try:
             seconds = self._policy.patience(
@@ -134,16 +109,16 @@ class Simulation:
         request.events = [self._events.after(seconds, lambda: self._give_up(request))]
         self.uplink.enter(key, request.cost.bytes_up, lambda: self._sent(request))
 
-    def _sent(self, request: _Pending) -> None:
+    def _sent(self, request: Pending) -> None:
         request.place, request.bytes_up = "air", float(request.cost.bytes_up)
         request.arrives = self._events.now + self._scenario.round_trip / 2
         request.events.append(self._events.at(request.arrives, lambda: self._reach_cloud(request)))
 
-    def _reach_cloud(self, request: _Pending) -> None:
+    def _reach_cloud(self, request: Pending) -> None:
         request.place = "queue"
         self._cloud.enter(request.arrival.number, lambda: self._begin_in_cloud(request))
 
-    def _begin_in_cloud(self, request: _Pending) -> None:
+    def _begin_in_cloud(self, request: Pending) -> None:
         now, cost, noise = self._events.now, request.cost, request.arrival.cloud / 1000
         request.place, request.queued_ms = "cloud", 1000 * (now - request.arrives)
         back = self._scenario.round_trip / 2
@@ -155,15 +130,15 @@ class Simulation:
             self._events.at(request.until + back, lambda: self._complete(request)),
         ]
 
-    def _leave_cloud(self, request: _Pending) -> None:
+    def _leave_cloud(self, request: Pending) -> None:
         request.place = "back"
         self._cloud.release()
 
-    def _reply(self, request: _Pending) -> None:
+    def _reply(self, request: Pending) -> None:
         request.first_reply = self._events.now
 
-    def _complete(self, request: _Pending) -> None:
-        taken, cloud, noise = _taken(request), self._scenario.cloud, request.arrival.cloud
+    def _complete(self, request: Pending) -> None:
+        taken, cloud, noise = request.decided, self._scenario.cloud, request.arrival.cloud
         self._close(request)
         stages = pb.Stages(
             queue=request.queued_ms,
@@ -176,9 +151,9 @@ class Simulation:
         network_ms = max(1000 * (replied - request.begun) - worked, 0.0)
         done = pb.Done(tokens=self._tokens(request), stages=stages)
         self._policy.learn(taken, request.cost.bytes_up, network_ms, done, self._events.now)
-        self._end(request, taken.arm.name)
+        self._end(request, request.way.name if request.way else "")
 
-    def _give_up(self, request: _Pending) -> None:
+    def _give_up(self, request: Pending) -> None:
         key = request.arrival.number
         if request.place == "uplink":
             request.bytes_up += self.uplink.cancel(key)
@@ -190,33 +165,35 @@ class Simulation:
         waited = 1000 * (self._events.now - request.begun)
         error = DeadlineError(f"no answer in {waited:.0f} ms; allow more time")
         failure = Failure(error, request.cost.bytes_up, waited, request.first_reply is not None)
-        self._policy.learn_failure(_taken(request), failure, self._events.now)
+        self._policy.learn_failure(request.decided, failure, self._events.now)
         self._fall_back(request)
 
-    def _close(self, request: _Pending) -> None:
+    def _close(self, request: Pending) -> None:
         """The call is over."""
-        self._policy.end(_taken(request))
+        self._policy.end(request.decided)
         del self._calls[request.arrival.number]
         for event in request.events:
             event.cancel()
 
-    def _fall_back(self, request: _Pending) -> None:
-        if self._scenario.local:
+    def _fall_back(self, request: Pending) -> None:
+        if request.answered_here:
+            self._end(request, LOCAL)
+        elif self._scenario.local:
             self._processor.enter(request.arrival.number, lambda: self._answer_here(request))
         else:
             self._end(request, "")
 
-    def _end(self, request: _Pending, answered: str) -> None:
+    def _end(self, request: Pending, answered: str) -> None:
         self._device.release()
         scenario = self._scenario
         total = 1000 * (self._events.now - request.arrival.at)
         lost = next((arm.loss for arm in scenario.arms if arm.name == answered), 0.0)
         counted = total if answered else max(total, UNANSWERED_MS)
-        chosen = request.taken.arm.name if request.taken else ""
+        chosen = request.way.name if request.way else ""
         score = scenario.score(counted, lost, request.bytes_up)
         self._served.append(Served(request.arrival.at, counted, chosen, answered, request.bytes_up, score))
 
-    def _request(self, request: _Pending) -> Request:
+    def _request(self, request: Pending) -> Request:
         """As the orchestrator would describe it to its router now."""
         scenario = self._scenario
         return Request(
@@ -228,49 +205,34 @@ class Simulation:
             tiles=scenario.tiles,
         )
 
-    def _reserve_ms(self, request: _Pending) -> float | None:
+    def _reserve_ms(self, request: Pending) -> float | None:
         """What the device believes that a local answer would still take; None where none may stand in."""
+        if request.answered_here:
+            return 0.0
         if not self._scenario.local:
             return None
         tokens = self._request(request).tokens
-        return self._scenario.device.answer_ms(self._scenario.tiles, self._reached(request), tokens)
+        return self._scenario.device.answer_ms(self._scenario.tiles, request.reached, tokens)
 
-    def _here_ms(self, request: _Pending) -> float:
+    def _here_ms(self, request: Pending) -> float:
         """What a local answer truly still takes."""
         steps = 0 if self._scenario.compares else request.arrival.tokens - 1
-        usual = self._scenario.device.answer_ms(self._scenario.tiles, self._reached(request), steps)
+        usual = self._scenario.device.answer_ms(self._scenario.tiles, request.reached, steps)
         return usual * request.arrival.device
 
-    def _parts(self, request: _Pending) -> dict[str, float]:
-        """What the device saw its own parts take, a tile."""
-        device, arm, noise = self._scenario.device, _taken(request).arm, request.arrival.device
-        names = list(device.pieces)
-        if arm.remote:
-            names = names[: names.index(arm.cut) + 1] if arm.cut else []
-        parts = {name: noise * device.pieces[name] for name in names}
-        coder = "/".join(part for part in (arm.cut, arm.coding) if part)
-        if coder in device.encode_ms:
-            parts[coder] = noise * device.encode_ms[coder]
-        if not arm.remote:
-            parts |= {PREFILL: noise * device.prefill_ms, TOKEN: noise * device.token_ms}
-        return parts
-
-    def _reached(self, request: _Pending) -> str | None:
-        """The cut that the head has come to."""
-        return (request.taken.arm.cut or None) if request.taken else None
-
-    def _tokens(self, request: _Pending) -> int:
+    def _tokens(self, request: Pending) -> int:
         return 1 if self._scenario.compares else request.arrival.tokens
 
-    def _outlook(self, request: _Pending, arm: Arm, forecast: Forecast) -> float | None:
+    def _outlook(self, request: Pending, arm: Arm, forecast: Forecast) -> float | None:
         """Seconds until this arm's answer, if all that is under way stays to its end. The processor is this
         request's.
         """
         now, arrival, back = self._events.now, request.arrival, self._scenario.round_trip / 2
         cost = self._scenario.cost(arm, arrival.tokens)
-        here = (cost.head + cost.encode + (0.0 if arm.remote else cost.generate)) * arrival.device / 1000
-        if not arm.remote:
-            return here
+        first = cost.head + cost.local + (0.0 if arm.remote else cost.generate)
+        here = (first + cost.encode) * arrival.device / 1000
+        if not arm.remote or (arm.local_first and arrival.sureness >= cost.asked):
+            return first * arrival.device / 1000
         arrives = self.uplink.departure(cost.bytes_up, now + here) + back
         begins = forecast.begin(arrives)
         ends = begins + (cost.entry + cost.generate) * arrival.cloud / 1000 + back
@@ -279,7 +241,7 @@ class Simulation:
 
     def _forecast(self) -> Forecast:
         """The cloud's servers once all that is on its way has been served."""
-        calls: Sequence[_Pending] = list(self._calls.values())
+        calls: Sequence[Pending] = list(self._calls.values())
         forecast = Forecast(self._scenario.servers, (c.until for c in calls if c.place == "cloud"))
         departures = self.uplink.departures()
         for call in calls:
@@ -290,9 +252,3 @@ class Simulation:
             elif call.place in {"air", "queue"}:
                 forecast.serve(call.arrives, seconds)
         return forecast
-
-
-def _taken(request: _Pending) -> Taken:
-    if request.taken is None:
-        raise ValueError("nothing was decided yet")
-    return request.taken

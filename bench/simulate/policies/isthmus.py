@@ -24,7 +24,7 @@ class IsthmusPolicy(DecisionPolicy):
         link = Link(scenario.bundle, jitter=Random(0).random)
         bundle = scenario.bundle
         times = DeviceTimes(DeviceProfile.from_bundle(bundle))
-        self._router = Router(bundle.manifest, scenario.measured, times, link)
+        self._router = Router(bundle.manifest, bundle.measurements, times, link)
 
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken | None:
         del outlook
@@ -32,6 +32,10 @@ class IsthmusPolicy(DecisionPolicy):
             decision = self._router.decide(request, now)
         except NoRoute:
             return None
+        return Taken(decision.arm, decision)
+
+    def escalated(self, taken: Taken) -> Taken:
+        decision = _decision(taken).escalated()
         return Taken(decision.arm, decision)
 
     def tokens(self, max_tokens: int) -> float:

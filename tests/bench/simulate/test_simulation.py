@@ -1,19 +1,21 @@
 """Whole runs whose every instant can be reckoned by hand, and what holds for any."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.simulate.measure import policy_kinds
+from bench.simulate.pending import Served
 from bench.simulate.policies.fixed import BestFixedPolicy, LocalPolicy, UploadPolicy
 from bench.simulate.policies.isthmus import IsthmusPolicy
 from bench.simulate.policies.oracle import DeadlineOraclePolicy, OraclePolicy
 from bench.simulate.policy import DecisionPolicy
 from bench.simulate.requests import Arrival, Demand, arrivals
 from bench.simulate.scenario import UNANSWERED_MS, Scenario, slower
-from bench.simulate.simulation import Served, Simulation
+from bench.simulate.simulation import Simulation
+from protos.arms.arm import Arm
 from protos.arms.rules import Rules
 from tests.bench.simulate.worlds import GAPS, STEP, scenario
 
@@ -78,6 +80,31 @@ def test_with_one_in_flight_a_request_waits_for_the_one_before(tmp_path: Path) -
     assert times(served) == pytest.approx([UPLOAD_MS, 2 * UPLOAD_MS])
 
 
+class CascadePolicy(BestFixedPolicy):
+    """The cascade, always."""
+
+    @classmethod
+    def among(cls, scenario: Scenario) -> Iterable[Arm]:
+        return [arm for arm in scenario.arms if arm.local_first]
+
+
+def test_the_cloud_is_asked_about_the_least_sure_of_local_answers(tmp_path: Path) -> None:
+    asked = [replace(at(0.0)[0], sureness=0.4), replace(at(1.0)[0], number=1, sureness=0.2)]
+    sure, unsure = run(CascadePolicy, scenario(tmp_path, calibrated=True), asked)
+    assert (sure.answered, sure.bytes_up) == ("cascade@30%", 0)
+    assert sure.total_ms == pytest.approx(LOCAL_MS)
+    # coder, a packet, the cut's tail, prompt, tokens
+    assert unsure.total_ms == pytest.approx(LOCAL_MS + 2 + 1 + 1 + 5 + 7 * 3)
+    assert (unsure.answered, unsure.bytes_up) == ("cascade@30%", 1000)
+
+
+def test_an_escalation_that_brings_nothing_leaves_the_local_answer(tmp_path: Path) -> None:
+    given = scenario(tmp_path, replace(STEP, milliseconds=(1, 200_000)), calibrated=True)
+    (served,) = run(CascadePolicy, given, [replace(at(0.5)[0], sureness=0.1)])
+    assert (served.answered, served.chosen) == ("local", "cascade@30%")
+    assert served.total_ms > 10 * LOCAL_MS
+
+
 def test_noise_is_a_requests_own(tmp_path: Path) -> None:
     given = scenario(tmp_path)
     (served,) = run(LocalPolicy, given, [Arrival(0, 0.0, tokens=8, device=2.0)])
@@ -89,7 +116,8 @@ def test_noise_is_a_requests_own(tmp_path: Path) -> None:
 def test_every_policy_ends_every_request_and_repeats_itself(
     tmp_path: Path, kind: type[DecisionPolicy], allow_local: bool
 ) -> None:
-    given = scenario(tmp_path, STEP, rules=Rules(deadline_ms=300, allow_local=allow_local), round_trip=0.02)
+    rules = Rules(deadline_ms=300, allow_local=allow_local)
+    given = scenario(tmp_path, STEP, rules=rules, round_trip=0.02, calibrated=True)
     asked = arrivals(Demand(rate=5, seconds=20, noise=0.2, seed=3))
     for policy, again in zip(kind.candidates(given), kind.candidates(given), strict=True):
         served = Simulation(given, policy).run(asked)
@@ -114,7 +142,7 @@ def test_the_bytes_that_requests_count_are_those_that_the_link_carried(
 def test_where_requests_do_not_overlap_nobody_is_better_than_the_oracle(
     tmp_path: Path, kind: type[DecisionPolicy], allow_local: bool
 ) -> None:
-    given = scenario(tmp_path, STEP, rules=Rules(allow_local=allow_local), round_trip=0.02)
+    given = scenario(tmp_path, STEP, rules=Rules(allow_local=allow_local), round_trip=0.02, calibrated=True)
     asked = arrivals(Demand(rate=0.07, seconds=2000, periodic=True, noise=0.2))
     best = run(OraclePolicy, given, asked)
     for policy in kind.candidates(given):

@@ -19,9 +19,10 @@ STEP = Trace((*range(1, 2001), 5000))
 GAPS = Trace(tuple(begin + ms for begin in range(0, 60_000, 5000) for ms in (*range(6, 4000, 6), 5000)))
 
 
-def write_bundle(folder: Path, *, with_local: bool = True) -> Bundle:
+def write_bundle(folder: Path, *, with_local: bool = True, calibrated: bool = False) -> Bundle:
     """One cut, one codec, two uploads, on paper: nothing of it can be run. Its requests have 1,000 bytes by
-    the codec, 4,500 and 15,000 by the uploads.
+    the codec, 4,500 and 15,000 by the uploads. `calibrated`: the cloud may be asked about the 30% of local
+    answers that are the least sure.
     """
     cut = pb.Cut(name="connector", codecs=[pb.Codec(name="fitted-1")])
     manifest = pb.Manifest(
@@ -60,13 +61,18 @@ def write_bundle(folder: Path, *, with_local: bool = True) -> Bundle:
         else None,
         cloud_cost=pb.CloudCost(vision_milliseconds=20.0, prefill_milliseconds=5.0, token_milliseconds=3.0),
     )
+    if calibrated:
+        cascades = [pb.Cascade(escalated=0.3, threshold=0.8, accuracy=94.9)]
+        measured.local.calibration.CopyFrom(
+            pb.Calibration(cut="connector", codec="fitted-1", cascades=cascades)
+        )
     write_measurements(folder, measured, write_manifest(folder, manifest))
     return Bundle.open(folder)
 
 
-def scenario(folder: Path, trace: Trace = STEADY, **changes: object) -> Scenario:
+def scenario(folder: Path, trace: Trace = STEADY, *, calibrated: bool = False, **changes: object) -> Scenario:
     """The paper bundle on a device that prepares a picture in no time, over a link without round trip."""
-    bundle = write_bundle(folder)
+    bundle = write_bundle(folder, calibrated=calibrated)
     device = replace(DeviceProfile.from_bundle(bundle), preprocess_ms=0.0, pixels_ms=0.0)
     plain = Scenario(
         bundle=bundle,
