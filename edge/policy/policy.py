@@ -100,7 +100,7 @@ class _Predictor:
         sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.payload, 1.0))
         cost = sized.cost(self.device, self.cloud, self.workload)
         states = self.states if arm.remote else NO_LINK
-        here = cost.head + cost.local + cost.asked * (cost.encode + (0.0 if arm.remote else cost.generate))
+        here = arm.device_ms(cost)
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + cost.asked * network
         sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0

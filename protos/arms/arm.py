@@ -75,6 +75,11 @@ class Arm(ABC):
     def cost(self, device: DeviceProfile, cloud: CloudEstimate, workload: Workload) -> Cost:
         """What it takes beside the network."""
 
+    def device_ms(self, cost: Cost) -> float:
+        """Of what it takes, the device's own part, on average."""
+        generate = 0.0 if self.remote else cost.generate
+        return cost.head + cost.local + cost.asked * (cost.encode + generate)
+
     @abstractmethod
     def build(self, request: ip.InferRequest, sender: Sender) -> None:
         """Put the input into a request. Raises TypeError where nothing is sent."""

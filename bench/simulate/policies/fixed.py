@@ -77,8 +77,8 @@ class MeanRatePolicy(_Fixed):
         def score(arm: Arm) -> float:
             cost = scenario.cost(arm, 8.0)
             link = LinkStates.steady(scenario.mean_rate, 1000 * scenario.round_trip)
-            network = link.mean_ms(cost.bytes_up) if arm.remote else 0.0
-            return scenario.score(cost.beside_network + network, arm.loss, cost.bytes_up)
+            network = cost.asked * link.mean_ms(cost.bytes_up) if arm.remote else 0.0
+            return scenario.score(cost.beside_network + network, arm.loss, cost.mean_bytes)
 
         return [min(scenario.arms, key=score)]
 
@@ -105,9 +105,8 @@ def _of_kind(scenario: Scenario, kind: str) -> list[Arm]:
 def _merits(scenario: Scenario, arm: Arm) -> tuple[float, ...]:
     """What is the less the better whatever the link: work on the device, work in the cloud, bytes, loss."""
     cost = scenario.cost(arm, 8.0)
-    here = cost.head + cost.encode + (0.0 if arm.remote else cost.generate)
-    there = cost.entry + cost.generate if arm.remote else 0.0
-    return here, there, cost.bytes_up, arm.loss
+    there = cost.asked * (cost.entry + cost.generate) if arm.remote else 0.0
+    return arm.device_ms(cost), there, cost.mean_bytes, arm.loss
 
 
 def _as_good(one: Sequence[float], other: Sequence[float]) -> bool:

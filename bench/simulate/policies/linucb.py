@@ -30,19 +30,13 @@ class LinUcbPolicy(DecisionPolicy):
         costs = [scenario.cost(arm, 8.0) for arm in self._arms]
         most = max(cost.bytes_up for cost in costs) or 1
         longest = max(cost.entry for cost in costs) or 1.0
+        self._scale = np.array([1.0, most, longest])
         self._remote = np.array([arm.remote for arm in self._arms])
-        self._contexts = {
-            arm.name: np.array([1.0, cost.bytes_up / most, cost.entry / longest])
-            for arm, cost in zip(self._arms, costs, strict=True)
-        }
-        self._rows = np.array([self._contexts[arm.name] for arm in self._arms])
+        self._asked = np.array([cost.asked for cost in costs])  # the share of requests that call
+        self._rows = np.array([self._context(arm) for arm in self._arms])
         # of each arm: what is known beside the call, as a score
-        known = [
-            c.head + c.encode + (0.0 if a.remote else c.generate)
-            for a, c in zip(self._arms, costs, strict=True)
-        ]
         self._known = np.array(
-            [self.score(a, ms, c.bytes_up) for a, ms, c in zip(self._arms, known, costs, strict=True)]
+            [self.score(a, a.device_ms(c), c.mean_bytes) for a, c in zip(self._arms, costs, strict=True)]
         )
         self._design, self._response = _RIDGE * np.eye(3), np.zeros(3)
         self._count = 0
@@ -50,7 +44,8 @@ class LinUcbPolicy(DecisionPolicy):
     def decide(self, request: Request, now: float, outlook: Outlook) -> Taken:
         del request, now, outlook
         self._count += 1
-        bounds = self._known + self.scenario.weights.millisecond * np.where(self._remote, self._calls(), 0.0)
+        calls = np.where(self._remote, self._asked * self._calls(), 0.0)
+        bounds = self._known + self.scenario.weights.millisecond * calls
         if self._count % _FORCED_EVERY == 0 and self._remote.any():
             bounds = np.where(self._remote, bounds, np.inf)
         return Taken(self._arms[int(bounds.argmin())])
@@ -67,10 +62,14 @@ class LinUcbPolicy(DecisionPolicy):
         self._observe(taken.arm, failure.waited_ms)
 
     def _observe(self, arm: Arm, milliseconds: float) -> None:
-        row = self._contexts[arm.name]
+        row = self._context(arm)
         ridge = (1 - _KEEP) * _RIDGE * np.eye(3)
         self._design = _KEEP * self._design + np.outer(row, row) + ridge
         self._response = _KEEP * self._response + milliseconds * row
+
+    def _context(self, arm: Arm) -> NDArray[np.float64]:
+        cost = self.scenario.cost(arm, 8.0)
+        return np.asarray([1.0, cost.bytes_up, cost.entry] / self._scale, np.float64)
 
     def _calls(self) -> NDArray[np.float64]:
         """The lowest time that each arm's call is likely to take, in milliseconds."""

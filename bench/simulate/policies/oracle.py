@@ -31,7 +31,7 @@ class OraclePolicy(DecisionPolicy):
     def _merit(self, arm: Arm, request: Request, seconds: float | None) -> tuple[float, ...]:
         cost = self.scenario.cost(arm, request.tokens)
         total = None if seconds is None else request.spent_ms + 1000 * seconds
-        return self.score(arm, total, cost.bytes_up), cost.bytes_up
+        return self.score(arm, total, cost.mean_bytes), cost.mean_bytes
 
 
 class DeadlineOraclePolicy(OraclePolicy):
