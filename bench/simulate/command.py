@@ -69,11 +69,12 @@ def _add_link(parser: argparse.ArgumentParser) -> None:
         "--trace", type=Path, nargs="+", required=True, metavar="FILE", help="recorded uplinks, a case each"
     )
     group.add_argument(
-        "--round-trip",
+        "--rtt",
+        dest="round_trip",
         type=seconds("0ms"),
         default="50ms",
         metavar="TIME",
-        help="beside what the bytes take (default: %(default)s)",
+        help="round trip, beside what the bytes take (default: %(default)s)",
     )
 
 

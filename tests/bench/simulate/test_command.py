@@ -95,7 +95,7 @@ def test_only_arms_that_are_accurate_enough_are_taken(
         (["--deadline", "500"], "it has no unit"),
         (["--rate", "0"], "'0' is not between"),
         (["--device-slower", "1", "fast"], "'fast' is not between"),
-        (["--round-trip", "2"], "it has no unit"),
+        (["--rtt", "2"], "it has no unit"),
     ],
 )
 def test_what_cannot_be_simulated_is_an_error_of_usage(
