@@ -35,6 +35,7 @@ class Request:
     # accuracy of what the cloud keeps of this frame; None if it keeps nothing
     cached_accuracy: float | None = None
     tiles: int = 1  # that the picture becomes
+    reached: tuple[str, ...] = ()  # cuts that the head has come to with this picture already
     asked: Flow = field(default_factory=Flow)  # how requests come to this device
     called: Flow = field(default_factory=Flow)  # how it begins calls
     # payloads of this camera, in those of the report's pictures, by the arm's name

@@ -99,6 +99,7 @@ class _Predictor:
     def arm(self, arm: Arm) -> Predicted:
         sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.payload, 1.0))
         cost = sized.cost(self.device, self.cloud, self.workload)
+        cost = replace(cost, head=max(cost.head - self._spared_ms(arm), 0.0))
         states = self.states if arm.remote else NO_LINK
         here = arm.device_ms(cost)
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
@@ -133,6 +134,13 @@ class _Predictor:
             best = self.states.quantile_ms(p.bytes_up, _HOPEFUL)
             gained += p.network * max(1 - best / self.states.mean_ms(p.bytes_up), 0.0)
         return p.score - self.request.weights.millisecond * gained
+
+    def _spared_ms(self, arm: Arm) -> float:
+        """Of the head on its way to an arm's cut, what has been run for this picture already."""
+        names = list(self.device.pieces)
+        way = names[: names.index(arm.cut) + 1] if arm.cut in names else names
+        reached = next((name for name in reversed(way) if name in self.request.reached), None)
+        return self.request.tiles * self.device.head_ms(reached) if reached else 0.0
 
     def _joules(self, arm: Arm, here: float, total: float, size: int) -> float:
         busy = self.request.spent_ms + here

@@ -230,6 +230,7 @@ class Orchestrator:
             spent_ms=question.spent_ms(now),
             local_unavailable_reason=self._device.unavailable_reason(question),
             tiles=state.view.prepared.grid.tiles,
+            reached=state.view.cuts,
             cached_accuracy=self._router.cached_accuracy(frame) if frame else None,
         )
 

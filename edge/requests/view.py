@@ -41,6 +41,11 @@ class View:
         outputs = (self._outputs.get(name) for name in reversed(self._cuts[:place]))
         return next((output for output in outputs if output), None)
 
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """Those that the head has come to."""
+        return tuple(self._outputs)
+
     def note(self, output: HeadOutput) -> None:
         """The head has come to a boundary."""
         self._outputs[output.cut] = output

@@ -103,6 +103,17 @@ def test_a_local_answer_costs_the_whole_head_and_its_own_decoder() -> None:
     assert (local.head, local.generate, local.bytes_up, local.network) == (60, 200, 0, 0)
 
 
+def test_what_the_head_has_run_for_a_picture_is_not_run_again() -> None:
+    fresh, reached = ({p.arm.name: p for p in choose(reached=cuts).arms} for cuts in ((), ("vision.2",)))
+    assert reached["local"].head == fresh["local"].head - 20
+    assert reached["split@vision.2/int8-zstd"].head == 0
+    assert reached["upload@jpeg-75"].total_ms == fresh["upload@jpeg-75"].total_ms
+    # a boundary behind a cut is of no use on the way there
+    behind = {p.arm.name: p for p in choose(reached=("connector",)).arms}
+    assert behind["split@vision.2/int8-zstd"].head == 20
+    assert behind["local"].head == 0
+
+
 def test_every_cut_codec_and_upload_is_an_arm() -> None:
     assert set(verdicts(choose())) == {
         "local",

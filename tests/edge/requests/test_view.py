@@ -45,6 +45,7 @@ def test_a_second_question_prepares_nothing_and_runs_no_head(
     first, second = device.answer(view, QUESTION), device.answer(view, QUESTION)
     assert first.text == second.text == device.answer(PICTURE, QUESTION).text
     assert "preprocess" not in first.stages
+    assert second.decision.chosen.head == 0 < first.decision.chosen.head
     assert len(ran) == 2, "once for the view, once for the picture"
 
 
