@@ -22,10 +22,10 @@ def agent_section(record: AgentRecord) -> Markup:
     """What it did, its events, and its configuration."""
     failed = [lede(f"It did not do all: {'; '.join(record.missing)}.")] if record.missing else []
     facts = {sentence(name).removesuffix("."): words for name, words in summary(record).items()}
-    rows = [TableRow(_row(event)) for event in record.events]
+    rows = [TableRow(_row(event)) for event in sorted(record.events, key=lambda event: event.at)]
     events = Table("Events, as the device's log has them", _COLUMNS, [rows], frozenset(_COLUMNS)).markup()
     text = scrolling("agent.toml", element("pre", record.configuration))
-    parts = [*failed, listing(facts), events, folded("Its agent.toml", text)]
+    parts = [*failed, listing(facts), folded("Its events", events), folded("Its agent.toml", text)]
     return section("An agent, day and night", _NOTES, *parts)
 
 

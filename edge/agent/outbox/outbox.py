@@ -189,8 +189,9 @@ class Outbox:
         """How much waits, and for how long. Raises OutboxError."""
         with self._lock:
             ((waiting, first),) = self._database.rows("SELECT count(*), min(key) FROM waiting")
-        kept = int.from_bytes(first[:_TIME_BYTES], "big") / 1000 if first else self._wall()
-        return OutboxBacklog(waiting, max(self._wall() - kept, 0.0), self.bytes)
+        now = self._wall()
+        kept = int.from_bytes(first[:_TIME_BYTES], "big") / 1000 if first else now
+        return OutboxBacklog(waiting, max(now - kept, 0.0), self.bytes)
 
     @property
     def age(self) -> Milliseconds:
