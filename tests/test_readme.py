@@ -44,6 +44,19 @@ def block(heading: str, language: str = "sh") -> str:
     return found[1]
 
 
+def commands_of(mark: str, place: Path) -> str:
+    """The lines of a block that call isthmus, or put its configuration in place, for who is not root."""
+    lines = (line.removeprefix("sudo ").removeprefix("-u isthmus -H ") for line in block(mark).splitlines())
+    kept = ("isthmus ", "/opt/isthmus/venv/bin/isthmus ", "install -D -m 644 agent.toml ")
+    return here("\n".join(line for line in lines if line.startswith(kept)), place)
+
+
+def here(text: str, place: Path) -> str:
+    """A text in which what belongs into the root of a device lies below a folder."""
+    text = text.replace("/opt/isthmus/venv/bin/isthmus", "isthmus")
+    return re.sub(r"/(opt|etc|var/lib)/isthmus", rf"{place}/\1/isthmus", text)
+
+
 def shell(commands: str, place: Path) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ISTHMUS", "XDG"))}
     path = os.pathsep.join((f"{sys.prefix}/bin", os.environ["PATH"]))  # as where it is activated
@@ -97,9 +110,11 @@ def test_the_five_commands_give_answers(place: Path) -> None:
     assert sync.startswith("orange ")
     assert sync.split()[-1] == "1"
     assert asynchronous.startswith("a ")
-    packed = said(block("## Deploy"), place)
-    assert (place / "device.tar.zst").exists(), packed
-    assert (place / "device" / "manifest.json").exists()
+    said(commands_of("<!-- where you split -->", place), place)
+    (place / "agent.toml").write_text(here(block("## On the device", "toml"), place))
+    checked = said(commands_of("<!-- on the device -->", place), place)
+    assert "agent.toml is an agent's configuration: 1 sources" in checked
+    assert (place / "opt/isthmus/bundle/manifest.json").exists()
 
 
 def test_a_checkpoint_of_ones_own_is_split_shown_and_planned(place: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.rig.outcomes import Outcome
+from deploy.demo.agent.part import agent_section
 from deploy.demo.charts import chart
 from deploy.demo.costs import costs
 from deploy.demo.decisions import Phase, decided
@@ -41,6 +42,7 @@ def page(record: Record) -> Page:
         section("What was decided, and when that changed", _DECIDED, _decisions(decided(record))),
         section("What each way would have cost", _COSTS, *costs(record)),
         section("The pictures", _PICTURES, *gallery(record)),
+        *([agent_section(record.agent)] if record.agent else []),
         section("Every request", [], *map(_requests, record.links), full=True),
         section("How it was measured", _BESIDE, *_measured(record)),
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.rig.outcomes import AUTO, REMOTE, Outcome, VisualQuestion
+from deploy.demo.agent.agent_record import AgentRecord
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Record:
     links: Sequence[LinkRun]
     warm_up: int = 0
     seconds: float = 0.0
+    agent: AgentRecord | None = None
 
     @property
     def asked(self) -> list[VisualQuestion]:

@@ -1,5 +1,6 @@
 """The demonstration on a terminal: aligned tables."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
@@ -8,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.rig.outcomes import AUTO, Outcome
+from deploy.demo.agent import words
 from deploy.demo.gain import gain
 from deploy.demo.record import Record, Summary, story
 from protos.terminal.units import format_size, format_time
@@ -18,14 +20,20 @@ _COLOURS = {"right": "green", "wrong": "red", "failed": "bold red"}
 
 
 def show(console: Console, record: Record) -> None:
-    """Every request of the orchestrator, a summary of each link, what was gained, how it was measured."""
+    """Every request of the orchestrator, a summary of each link, what was gained, what the agent did, how it
+    was measured.
+    """
     console.print(_requests(record, console.width))
     console.print(_summary(record))
     for run in record.links:
         console.print(f"[bold]{run.name}[/]: {escape(story(run))}", highlight=False)
     console.print(f"[bold]{escape(gain(record))}[/]", highlight=False)
+    if record.agent:
+        console.print()
+        console.print("[bold]The agent, with two cameras[/]")
+        console.print(_facts(words.summary(record.agent)))
     console.print()
-    console.print(_setting(record))
+    console.print(_facts(record.setting, style="dim"))
 
 
 def _requests(record: Record, width: int) -> Table:
@@ -62,10 +70,10 @@ def _way(o: Outcome) -> str:
     return f"{route} [dim]({o.told})[/]" if o.told else route
 
 
-def _setting(record: Record) -> Table:
+def _facts(facts: Mapping[str, str], style: str = "") -> Table:
     table = Table.grid(padding=(0, 2), pad_edge=False)
-    for label, value in record.setting.items():
-        table.add_row(escape(label), escape(value), style="dim")
+    for label, value in facts.items():
+        table.add_row(escape(label), escape(value), style=style)
     return table
 
 

@@ -21,7 +21,7 @@ examples:
   kill -HUP PID                            # read agent.toml again; models stay loaded where they can
 
 SIGTERM and SIGINT end it in order, a second one at once. Answers go to standard output, what happens to
-standard error. Under systemd (Type=notify-reload) it says when it is ready, and answers the watchdog.
+standard error. Under systemd (Type=notify) it says when it is ready, and answers the watchdog.
 """
 _CHECK = """\
 A file that is no configuration ends with status 3. Where it is one, and a folder, a device, a bundle or a

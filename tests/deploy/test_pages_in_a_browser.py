@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from deploy.demo.page import page as demo_page
 from protos.pages.neighbours import save
 from splitter.planning import page as plan
 from tests.bench.codec.report.results import RESULTS, report
+from tests.deploy.demo.agent.records import seen
 from tests.deploy.demo.records import record
 from tests.splitter.planning.plans import made
 
@@ -27,7 +29,7 @@ STICKING_OUT = """() => [...document.querySelectorAll('main *')]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    save(folder / "report.html", demo_page(record(answer="blue")), "demo")
+    save(folder / "report.html", demo_page(replace(record(answer="blue"), agent=seen("wide " * 80))), "demo")
     plan.save(folder / "plan.html", made(deadline=500.0), "nano")
     codec.save(folder / "codec.html", report(RESULTS))
     return folder

@@ -49,7 +49,7 @@ async def run_agent(
                 background.start_soon(outbox.sender.run, name="outbox")
             async with anyio.create_task_group() as tasks:
                 if settings.http and http:
-                    await tasks.start(server_of(settings.http, http).run, name="http")
+                    await tasks.start(server_of(settings.http, http, outbox).run, name="http")
                 for source in sources:
                     keeper = outbox.keeper if outbox else None
                     watcher = _watcher(settings, source, standing, kept, observers, keeper)

@@ -2,9 +2,11 @@
 
 from edge.agent.assembly.kept import KeptParts
 from edge.agent.assembly.models import Models
+from edge.agent.assembly.outbox import OutboxParts
 from edge.agent.config.settings import AgentSettings
 from edge.agent.http.application import HttpPart, Served
 from edge.agent.http.openai.encoders import BundleEmbedding
+from edge.agent.http.outbox_metrics import OutboxCollector
 from edge.agent.http.server import HttpServer
 from edge.agent.http.settings import HttpSettings
 from edge.agent.http.source_metrics import SourceCollector
@@ -30,5 +32,9 @@ def http_part(settings: AgentSettings, http: HttpSettings, models: Models, kept:
     return HttpPart(http, served)
 
 
-def server_of(http: HttpSettings, part: HttpPart) -> HttpServer:
-    return HttpServer(part.application(), http.address, http.max_connections)
+def server_of(http: HttpSettings, part: HttpPart, outbox: OutboxParts | None) -> HttpServer:
+    """Of a part whose applications' questions may wait in an outbox."""
+    if outbox:
+        part.metrics.add(OutboxCollector(outbox.outbox))
+    application = part.application(outbox.keeper if outbox else None)
+    return HttpServer(application, http.address, http.max_connections)

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from edge.agent.http.applications import Applications
+from edge.agent.http.applications import Applications, DeferredQuestions
 from edge.agent.http.guard.bodies import Bodies
 from edge.agent.http.guard.hosts import HostGuard
 from edge.agent.http.guard.tokens import Token, TokenGuard
@@ -23,6 +23,7 @@ from edge.agent.http.live.pages import LOGIN, SCRIPT
 from edge.agent.http.live.viewing import Viewers
 from edge.agent.http.metrics import CountRequests, LinkNow, Metrics
 from edge.agent.http.openai.chat import Chat
+from edge.agent.http.openai.deferred import DeferredEndpoint
 from edge.agent.http.openai.embeddings import Embedding, Embeddings
 from edge.agent.http.openai.models import ModelsEndpoint
 from edge.agent.http.pictures.opening import Pictures
@@ -70,8 +71,8 @@ class HttpPart:
         """To be told of every answer."""
         return [self.feed.observe, self.metrics.observe]
 
-    def application(self) -> Starlette:
-        """As ASGI."""
+    def application(self, deferring: DeferredQuestions | None = None) -> Starlette:
+        """As ASGI. `deferring`: keeps questions that cannot be answered now; None where nothing is kept."""
         middleware = [
             Middleware(CountRequests, metrics=self.metrics),
             Middleware(HostGuard, names=self._settings.hosts),
@@ -83,16 +84,17 @@ class HttpPart:
             ClientDisconnect: _nobody,
             Exception: _bug,
         }
-        return Starlette(routes=self._routes(), middleware=middleware, exception_handlers=handlers)
+        return Starlette(routes=self._routes(deferring), middleware=middleware, exception_handlers=handlers)
 
-    def _routes(self) -> list[Route]:
+    def _routes(self, deferring: DeferredQuestions | None) -> list[Route]:
         settings, served = self._settings, self._served
         bodies = Bodies(settings.max_body, settings.body_time.seconds)
         pictures, models = Pictures(settings), ModelsEndpoint(served.bundle, remote=served.remote)
         applications = Applications(
-            served.asking, served.rules, served.weights, self.observers, settings.max_waiting
+            served.asking, served.rules, served.weights, self.observers, settings.max_waiting, deferring
         )
-        chat = Chat(applications, models, pictures, bodies, settings.stream, served.bundle.manifest)
+        deferred = DeferredEndpoint(deferring)
+        chat = Chat(applications, models, pictures, bodies, settings.stream, served.bundle.manifest, deferred)
         embeddings = Embeddings(served.embedding, models, pictures, bodies)
         pushes = Pushes(served.pushed, pictures, bodies)
         name = f"{served.bundle.manifest.model} on {socket.gethostname()}"
@@ -107,6 +109,7 @@ class HttpPart:
 
         return [
             Route("/v1/chat/completions", chat.complete, methods=["POST"]),
+            Route("/v1/deferred/{id}", deferred.show),
             Route("/v1/models", list_models),
             Route("/v1/models/{model:path}", one_model),
             Route("/v1/embeddings", embeddings.embed, methods=["POST"]),

@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from edge.agent.http.refusals import BUSY, Refused
 from edge.agent.observing.asking import Asking
+from edge.agent.observing.deferral import Asked, Deferring
 from edge.agent.observing.standing_answer import Observer, StandingAnswer
+from edge.agent.outbox.entries import DeferredState
+from edge.agent.settings.quantities import Milliseconds
 from edge.agent.sources.frame import Frame
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
@@ -14,6 +18,7 @@ from edge.requests.answer import Answer
 from edge.requests.trace import ignore_text
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
+from protos.errors import IsthmusError
 
 SOURCE = "http"  # the source that applications' pictures are of
 
@@ -27,15 +32,34 @@ class QuestionAsked:
     rules: Rules
     generation: pb.Generation
     labels: tuple[str, ...] = ()
+    defer: Milliseconds | None = None  # how long it may wait, where it cannot be answered now
+
+
+class DeferredQuestions(Deferring, Protocol):
+    """The seam: who keeps questions until there is a link, and their answers for a while."""
+
+    @property
+    def max_defer(self) -> Milliseconds:
+        """The longest that one is kept."""
+
+    async def answer(self, identity: str) -> DeferredState:
+        """How far one is. Raises RequestError for one that is not known, OutboxError."""
 
 
 class Applications:
     """Asks for them, at most `max_waiting` at once, and tells every observer each answer."""
 
     def __init__(
-        self, asking: Asking, rules: Rules, weights: Weights, observers: Sequence[Observer], max_waiting: int
+        self,
+        asking: Asking,
+        rules: Rules,
+        weights: Weights,
+        observers: Sequence[Observer],
+        max_waiting: int,
+        deferring: DeferredQuestions | None = None,
     ) -> None:
         self._asking, self.rules, self._weights = asking, rules, weights
+        self._deferring = deferring
         self._observers, self._max_waiting = observers, max_waiting
         self._waiting, self._sequence = 0, 0
 
@@ -67,3 +91,23 @@ class Applications:
         for observe in self._observers:
             await observe(StandingAnswer(frame, asked.text, answer.text, answer))
         return answer
+
+    async def answer_or_defer(self, asked: QuestionAsked) -> Answer | DeferredState:
+        """The answer; or, of a question with `defer` that cannot be answered now, that it waits. Raises as
+        `answer`.
+        """
+        try:
+            return await self.answer(asked)
+        except IsthmusError as error:
+            if asked.defer is None or self._deferring is None:
+                raise
+            kept = Asked(
+                asked.picture,
+                asked.text,
+                asked.rules,
+                self._weights,
+                asked.defer,
+                asked.generation,
+                asked.labels,
+            )
+            return await self._deferring.answer(await self._deferring.defer(kept, error))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+import anyio.to_thread
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -50,6 +51,10 @@ class Metrics:
         for collector in (_LinkCollector(link), *collectors):
             registry.register(collector)
 
+    def add(self, collector: Collector) -> None:
+        """Another part's own figures, from now on."""
+        self._registry.register(collector)
+
     async def observe(self, seen: StandingAnswer) -> None:
         """Count an answer."""
         source, answer = seen.frame.source, seen.answer
@@ -69,8 +74,9 @@ class Metrics:
         self._requests.labels(path, str(status)).inc()
 
     async def show(self, _: Request) -> Response:
-        """The reply to a scrape."""
-        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+        """The reply to a scrape, made in a thread: a part may look at the disk for its figures."""
+        text = await anyio.to_thread.run_sync(generate_latest, self._registry)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 class CountRequests:

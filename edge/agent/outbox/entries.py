@@ -1,6 +1,6 @@
 """What an outbox holds: requests that wait, and what became of them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -56,10 +56,29 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class DeferredState(msgspec.Struct, frozen=True):
-    """How far a deferred question is: `waiting`, `answered`, or `dropped`, with the reason."""
+    """How far a deferred question is: `waiting`, `answered`, or `dropped`. `outcome`: of one that waits no
+    more.
+    """
 
     id: str
     state: str
     due: float  # seconds since 1970
-    text: str = ""
-    reason: str = ""
+    outcome: Outcome | None = None
+
+    @property
+    def text(self) -> str:
+        """The answer."""
+        return self.outcome.text if self.outcome else ""
+
+    @property
+    def reason(self) -> str:
+        """Why it was dropped."""
+        return self.outcome.dropped if self.outcome else ""
+
+
+class OutboxBacklog(NamedTuple):
+    """What an outbox holds. `bytes`: of its file, on disk."""
+
+    waiting: int
+    oldest_seconds: float
+    bytes: int

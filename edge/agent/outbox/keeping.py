@@ -9,8 +9,9 @@ import anyio.to_thread
 import msgspec
 
 from edge.agent.observing.deferral import Asked
-from edge.agent.outbox.entries import Note
+from edge.agent.outbox.entries import DeferredState, Note
 from edge.agent.outbox.outbox import Outbox
+from edge.agent.settings.quantities import Milliseconds
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
 from protos.errors import CloudError, IsthmusError, NoRoute, OutboxError, WrongBundle
@@ -63,3 +64,12 @@ class Keeper:
             raise error from refusal
         self._kept()
         return identity
+
+    @property
+    def max_defer(self) -> Milliseconds:
+        """The longest that a question is kept."""
+        return self._outbox.age
+
+    async def answer(self, identity: str) -> DeferredState:
+        """As `Outbox.answer`."""
+        return await anyio.to_thread.run_sync(self._outbox.answer, identity)

@@ -14,8 +14,18 @@ from typing import Any
 import msgspec
 
 from edge.agent.outbox.database import Database
-from edge.agent.outbox.entries import ANSWERED, DROPPED, WAITING, DeferredState, Entry, Note, Outcome
+from edge.agent.outbox.entries import (
+    ANSWERED,
+    DROPPED,
+    WAITING,
+    DeferredState,
+    Entry,
+    Note,
+    OutboxBacklog,
+    Outcome,
+)
 from edge.agent.outbox.limits import Limits, no_room, worn
+from edge.agent.settings.quantities import Milliseconds
 from protos import inference_pb2 as pb
 from protos.errors import OutboxError, RequestError
 from protos.limits import IDEMPOTENCY_KEY_BYTES
@@ -162,7 +172,7 @@ class Outbox:
                 return DeferredState(identity, WAITING, due)
             for outcome in map(_outcome, self._database.rows(_OUTCOMES + "WHERE key = ?", (key,))):
                 state = DROPPED if outcome.dropped else ANSWERED
-                return DeferredState(identity, state, outcome.note.due, outcome.text, outcome.dropped)
+                return DeferredState(identity, state, outcome.note.due, outcome)
         raise _unknown(identity)
 
     def tidy(self) -> None:
@@ -174,6 +184,19 @@ class Outbox:
                     connection.execute(_FORGET_OLD, (old, _AT_ONCE))
             if self._database.wal_bytes:
                 self._database.checkpoint()
+
+    def backlog(self) -> OutboxBacklog:
+        """How much waits, and for how long. Raises OutboxError."""
+        with self._lock:
+            ((waiting, first),) = self._database.rows("SELECT count(*), min(key) FROM waiting")
+        now = self._wall()
+        kept = int.from_bytes(first[:_TIME_BYTES], "big") / 1000 if first else now
+        return OutboxBacklog(waiting, max(now - kept, 0.0), self.bytes)
+
+    @property
+    def age(self) -> Milliseconds:
+        """How long a question may wait, and its answer be fetched."""
+        return Milliseconds(1000 * self._age)
 
     @property
     def bytes(self) -> int:

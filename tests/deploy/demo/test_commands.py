@@ -47,3 +47,10 @@ def test_the_whole_demonstration(
     (rescued,) = (o for o in links["cloud killed"] if o["strategy"] == "split-or-local" and o["after_kill"])
     assert rescued["route"] == "local"
     assert rescued["note"]
+    agent = figures["agent"]
+    assert {route.partition("@")[0] for route in agent["answers"]} >= {"split"}
+    assert agent["gated"] > 0
+    assert agent["delivered"] > 0
+    assert {event["event"] for event in agent["events"]} == {"square", "other"}
+    assert agent["reply"]["answer"] == "1"
+    assert "An agent, day and night" in (tmp_path / "demo" / "report.html").read_text()

@@ -7,6 +7,7 @@ from edge.agent.http.applications import Applications, QuestionAsked
 from edge.agent.http.guard.bodies import Bodies
 from edge.agent.http.openai.chat_request import ChatQuestion, ChatRequest, question_of
 from edge.agent.http.openai.completion import CompletionHead
+from edge.agent.http.openai.deferred import DeferredEndpoint
 from edge.agent.http.openai.models import ModelsEndpoint
 from edge.agent.http.openai.reading import read_json
 from edge.agent.http.openai.replies import StreamReply, WholeReply
@@ -26,9 +27,11 @@ class Chat:
         bodies: Bodies,
         stream: Streaming,
         manifest: pb.Manifest,
+        deferred: DeferredEndpoint,
     ) -> None:
         self._applications, self._models, self._pictures = applications, models, pictures
         self._bodies, self._stream, self._manifest = bodies, stream, manifest
+        self._deferred = deferred
 
     async def complete(self, request: Request) -> ASGIApp:
         """The reply. Raises Refused, and what reading the picture raises."""
@@ -45,8 +48,12 @@ class Chat:
         async with self._bodies.read(request) as body:
             chat = read_json(body, ChatRequest)
             chat.check()
+            self._deferred.check(chat.isthmus.defer, stream=bool(chat.stream))
             route = self._models.route(chat.model)
             question: ChatQuestion = question_of(chat, compares=self._manifest.HasField("matching"))
             picture = await self._pictures.open(question.picture)
         rules = chat.isthmus.rules(self._applications.rules, route)
-        return chat, QuestionAsked(picture, question.text, rules, chat.generation(), question.labels)
+        asked = QuestionAsked(
+            picture, question.text, rules, chat.generation(), question.labels, chat.isthmus.defer
+        )
+        return chat, asked

@@ -22,6 +22,7 @@ class IsthmusOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_loss: Annotated[float, Meta(ge=0, le=100)] | None = None
     labels: Annotated[tuple[str, ...], Meta(max_length=100_000)] = ()  # that a dual encoder chooses among
     stream: Streaming | None = None  # None: as the operator has it
+    defer: Milliseconds | None = None  # how long it may wait in the outbox, where it cannot be answered now
 
     def rules(self, operator: Rules, route: str) -> Rules:
         """The operator's rules and these, of two the stricter; but a caller's own deadline is the one."""

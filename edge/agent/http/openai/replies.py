@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from edge.agent.http.applications import Applications, QuestionAsked
 from edge.agent.http.leaving import unless_gone
 from edge.agent.http.openai.completion import CompletionHead, decided
+from edge.agent.http.openai.deferred import waiting
 from edge.agent.http.openai.stream_text import StreamText
 from edge.agent.http.refusals import Kind, Refused, body_of, refused, response_of
 from edge.requests.answer import Answer
@@ -48,17 +49,20 @@ class _Outcome:
 
 
 class WholeReply:
-    """One JSON object, once the answer is whole; the header `isthmus-route` names the way it came."""
+    """One JSON object, once the answer is whole; the header `isthmus-route` names the way it came. Where the
+    question is deferred: that it waits.
+    """
 
     def __init__(self, applications: Applications, asked: QuestionAsked, head: CompletionHead) -> None:
         self._applications, self._asked, self._head = applications, asked, head
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await unless_gone(receive, lambda: self._applications.answer(self._asked))
-        if answer is None:
-            return
-        headers = {"isthmus-route": answer.route}
-        await JSONResponse(self._head.whole(answer), headers=headers)(scope, receive, send)
+        found = await unless_gone(receive, lambda: self._applications.answer_or_defer(self._asked))
+        if isinstance(found, Answer):
+            headers = {"isthmus-route": found.route}
+            await JSONResponse(self._head.whole(found), headers=headers)(scope, receive, send)
+        elif found is not None:
+            await waiting(found)(scope, receive, send)
 
 
 class StreamReply:

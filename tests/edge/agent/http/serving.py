@@ -12,6 +12,7 @@ from anyio import Event, sleep_forever
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from edge.agent.http.application import HttpPart, Served
+from edge.agent.http.applications import DeferredQuestions
 from edge.agent.http.server import HttpServer
 from edge.agent.http.settings import HttpSettings
 from edge.agent.observing.asking import Asking, SharedOrchestrator
@@ -47,6 +48,7 @@ def serving(
     cloud: str | None = None,
     rules: Rules | None = None,
     served: dict[str, Any] | None = None,
+    deferring: DeferredQuestions | None = None,
     **settings: Any,
 ) -> Iterator[Running]:
     """A server in a thread of its own; `settings` as `[http]` has them, `served` as `Served` has them."""
@@ -68,7 +70,7 @@ def serving(
                 **(served or {}),
             ),
         )
-        server = HttpServer(part.application(), ("127.0.0.1", 0), http.max_connections)
+        server = HttpServer(part.application(deferring), ("127.0.0.1", 0), http.max_connections)
         ended, url = portal.start_task(server.run)
         try:
             yield Running(str(url), part, portal)

@@ -62,6 +62,18 @@ def test_an_answer_is_fetched_by_its_id_and_never_changes(kept: Outbox) -> None:
             kept.answer(unknown)
 
 
+def test_what_waits_is_counted_and_how_long(tmp_path: Path) -> None:
+    wall = Wall()
+    with closing(outbox(tmp_path, wall=wall)) as kept:
+        assert (kept.backlog().waiting, kept.backlog().oldest_seconds) == (0, 0.0)
+        kept.put(request(), note(due=200))
+        wall.now += 60
+        kept.put(request(), note(due=100))
+        found = kept.backlog()
+        assert (found.waiting, found.oldest_seconds) == (2, 60.0)
+        assert found.bytes == kept.bytes > 0
+
+
 def test_what_is_due_is_dropped_and_says_so(tmp_path: Path) -> None:
     wall = Wall()
     with closing(outbox(tmp_path, wall=wall)) as kept:
