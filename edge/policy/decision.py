@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from edge.policy.arrivals import Flow
 from protos.arms.arm import Arm
 from protos.arms.rules import Conditions, Rules
 from protos.costs.estimates import NO_LINK, LinkStates
@@ -36,8 +35,8 @@ class Request:
     cached_accuracy: float | None = None
     tiles: int = 1  # that the picture becomes
     reached: tuple[str, ...] = ()  # cuts that the head has come to with this picture already
-    asked: Flow = field(default_factory=Flow)  # how requests come to this device
-    called: Flow = field(default_factory=Flow)  # how it begins calls
+    rate: float = 0.0  # requests a second that this device is asked
+    call_rate: float = 0.0  # calls a second that it begins
     # payloads of this camera, in those of the report's pictures, by the arm's name
     sizes: Mapping[str, float] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)

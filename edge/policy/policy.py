@@ -105,8 +105,8 @@ class _Predictor:
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + cost.asked * network
         sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0
-        delay = delay_of_others(here, self.request.asked, self.request.spent_ms)
-        delay += delay_of_others(sending, self.request.called, self.backlog_ms)
+        delay = delay_of_others(here, self.request.rate, self.request.spent_ms)
+        delay += delay_of_others(sending, self.request.call_rate, self.backlog_ms)
         joules = self._joules(arm, here, total, round(cost.mean_bytes))
         score = self._score(arm, total + delay, cost.mean_bytes, joules)
         return Predicted(

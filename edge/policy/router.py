@@ -13,7 +13,7 @@ from edge.costs.device_times import DeviceTimes
 from edge.costs.factors import SIZES, Factors
 from edge.link.link import Link
 from edge.link.uplink import UnderWay
-from edge.policy.arrivals import Arrivals
+from edge.policy.arrivals import ArrivalRate
 from edge.policy.crowding import delay_of_others
 from edge.policy.decision import Decision, Request
 from edge.policy.policy import decide
@@ -65,7 +65,7 @@ class Router:
         """`remote`: there is a cloud; `trials`: the share of requests that may try what is not known well."""
         self._manifest, self._measured, self._device = manifest, measured, device
         self._link, self._remote, self._network_seconds = link, remote, network_seconds
-        self._trials, self._requests, self._calls = Trials(trials), Arrivals(), Arrivals()
+        self._trials, self._requests, self._calls = Trials(trials), ArrivalRate(), ArrivalRate()
         self._mean_bytes = {arm.name: arm.mean_bytes for arm in arms_of(manifest, measured, remote=remote)}
         self._sizes = Factors(list(self._mean_bytes), SIZES)
         # frame digest: accuracy of what the cloud keeps of it
@@ -81,7 +81,7 @@ class Router:
         sizes = {name: self._sizes.factor(name, now).median for name in self._mean_bytes}
         free = request.rules.route == AUTO
         decision = decide(
-            replace(request, sizes=sizes, asked=self._requests.flow, called=self._calls.flow),
+            replace(request, sizes=sizes, rate=self._requests.mean, call_rate=self._calls.mean),
             device,
             link,
             cloud,
@@ -131,7 +131,7 @@ class Router:
         elif rules.deadline_ms is not None and left >= expected:
             allowed = left
         else:
-            price = local_ms + delay_of_others(local_ms, self._requests.flow, spent_ms)
+            price = local_ms + delay_of_others(local_ms, self._requests.mean, spent_ms)
             allowed = max(slow + _SLOWER * working + price, _LEAST_PATIENCE_MS) + answer
         return min(allowed, longest) / 1000
 

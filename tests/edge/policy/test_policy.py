@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.policy.arrivals import Flow
 from edge.policy.decision import CHOSEN, Decision, Request, Weights
 from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.policy.policy import KEEP, decide
@@ -444,7 +443,7 @@ def test_a_busy_device_takes_a_way_that_keeps_it_less_busy() -> None:
         Rules(never_upload=True),
         LinkEstimate.steady(110e3, 60.0),
         weights=fast,
-        asked=Flow(10.0),
+        rate=10.0,
         spent_ms=500.0,
     )
     assert idle.arm.kind == "local"
