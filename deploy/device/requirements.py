@@ -10,12 +10,12 @@ from packaging.utils import canonicalize_name
 
 from deploy.device.wheel import device_needs, read_project
 
-# What `tokenizers` downloads from a hub with; a device reads the files of its bundle.
-_NEVER_IMPORTED = {"huggingface-hub"}
+# What `tokenizers` downloads from a hub with, and what `rich` colours source code and Markdown with.
+_NEVER_IMPORTED = {"huggingface-hub", "pygments", "markdown-it-py"}
 _OLDEST = {"python_version": "3.10", "python_full_version": "3.10.0"}
 _HEAD = """\
 # What a device needs beside its wheel: pip install --no-deps -r requirements.txt isthmus_edge-*.whl
-# Without --no-deps it is the same and 29 MB more, for a hub that a device never asks.
+# Without --no-deps it is the same and 40 MB more, of what a device never imports.
 """
 
 
