@@ -6,6 +6,7 @@ from protos.terminal.parser import Parser
 _COMMANDS = {
     "routes": ("bench.routes.command", "every way to answer, interleaved, over loopback"),
     "head": ("bench.head.command", "the head's time and memory, against FP32, one session and torch"),
+    "edge": ("bench.edge.command", "a device's start, memory and CPU, at rest and an answer"),
     "codec": (
         "bench.codec.command",
         "features against pictures: bytes, and what is lost, by kind of question",
@@ -27,6 +28,7 @@ examples:
   isthmus bench routes --bundle my-bundle --repetitions 100 -o routes.json
   isthmus bench head --bundle my-bundle --threads 2
   isthmus bench head --config smolvlm-256m --repetitions 10 --json
+  isthmus bench edge --threads 2
   isthmus bench codec --bundle my-bundle --data nano --html codec.html
   isthmus bench memory --config llava-7b --disk /var/tmp
   isthmus bench leakage --bundle my-bundle --data nano

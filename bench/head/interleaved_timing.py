@@ -1,12 +1,9 @@
 """Interleaved timing of a head, all in one process: `python -m bench.head.interleaved_timing FOLDER BUNDLE
 THREADS REPETITIONS`.
 
-onnxruntime's global thread pool belongs to a process, so a comparison is fair in one of two ways: every
-session uses that pool, or every contender has a process. Here every session uses it, made by
-edge.models.runtime as a device makes them: FP32, one INT8 session, the chain and the matrix products get the
-same threads and the same arena, and differ in nothing but their graphs. torch has threads of its own, as
-many; a rest before each run lets those that still spin for work go to sleep. The process is fresh, so that
-the pool has the size asked for.
+Every session is made by edge.models.runtime as a device makes them: FP32, one INT8 session, the chain and the
+matrix products get as many threads and the same arena, and differ in nothing but their graphs. torch has
+threads of its own, as many; a rest before each run lets those that still spin for work go to sleep.
 
 FOLDER holds fp32.onnx, int8.onnx, matmul-fp32.onnx and matmul-int8.onnx. Prints a JSON object a turn:
 contender -> milliseconds, and `to CUT` -> milliseconds of the chain as far as that cut.

@@ -150,6 +150,7 @@ def _opened(bundle: Bundle, options: argparse.Namespace) -> AbstractContextManag
         credentials=credentials_of(options),
         threads=options.threads,
         provider=options.provider or "",
+        once=True,
     )
 
 

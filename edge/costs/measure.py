@@ -22,6 +22,7 @@ from edge.upload.feature_encoders import FeatureEncoders
 from edge.upload.picture_encoder import encode_picture, encodes
 from protos.arrays import Floats
 from protos.bundle import Bundle
+from protos.codec.rans_loops import compile_loops
 from protos.costs.profile import DeviceProfile
 from protos.measurements import coding_of
 from protos.pictures.tiles import Grid
@@ -44,6 +45,7 @@ def measure(
     """Measure for about `seconds`, at least three rounds. Raises BundleDamaged for a bundle that cannot be
     run.
     """
+    compile_loops()  # as in a process that lasts
     rounds = _Rounds(bundle, threads, provider)
     rounds.run()  # the first round loads, allocates and warms up
     rounds.times.clear()

@@ -1,8 +1,9 @@
-"""onnxruntime as a device needs it: every session of the process on one thread pool and one arena.
+"""onnxruntime as a device needs it: all sessions of the process in one arena, and threads that sleep when
+they have nothing to do.
 
-A chain of sessions costs what one session costs only if they share both. They belong to the process: the
-first session fixes the number of threads, and afterwards every session must be made here (onnxruntime refuses
-one with a pool of its own).
+Each session has threads of its own, and the chain runs one session after another. onnxruntime could share one
+pool, but its threads would spin for work between answers, which this process cannot forbid there: with two
+threads, an answer takes two to five times the processor time.
 """
 
 import contextlib
@@ -72,9 +73,9 @@ def session(path: Path, threads: int = 1, placement: Placement = ON_CPU) -> ort.
     provider that does not start.
     """
     _share_arena()
-    _share_threads(threads)
     options = ort.SessionOptions()
-    options.use_per_session_threads = False
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # it takes one block for all of a run, beside what the first run took: no faster, 45 MB at 512 px
     options.enable_mem_pattern = False
     options.add_session_config_entry("session.use_env_allocators", "1")
@@ -109,14 +110,6 @@ def check(opened: ort.InferenceSession, path: str, inputs: Iterable[str], output
             f"{path} and the manifest disagree about {', '.join(sorted(missing))}; split the model again",
             file=path,
         )
-
-
-@cache
-def _share_threads(threads: int) -> None:
-    try:
-        ort.set_global_thread_pool_sizes(threads, 1)
-    except ort_errors.Fail:
-        return  # the process has its pool already, and keeps it
 
 
 @cache

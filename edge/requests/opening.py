@@ -18,6 +18,7 @@ from edge.requests.machine import Machine
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.turn import Priority
 from protos.bundle import Bundle
+from protos.codec.rans_loops import compile_loops
 from protos.connection.peer import Credentials, Peer
 from protos.terminal.options import open_bundle
 
@@ -33,9 +34,10 @@ def open_orchestrator(
     credentials: Credentials = _NONE,
     threads: int = 1,
     provider: str = "",
+    once: bool = False,
 ) -> Iterator[Orchestrator]:
-    """One with everything loaded. What it learns of the device and the link is saved every minute, and
-    in the end, however that comes.
+    """One with everything loaded; `once`: but the codecs that one question does not use. What it learns of
+    the device and the link is saved every minute, and in the end, however that comes.
 
     `bundle`: a folder that `isthmus split` made; else that of $ISTHMUS_BUNDLE, else the built-in model's.
     `cloud`: HOST:PORT, https://HOST[:PORT], or a peer with its credentials; without one the device answers
@@ -52,14 +54,14 @@ def open_orchestrator(
         orchestrator = Orchestrator(
             opened, client, profile, link, times, machine, threads=threads, provider=provider
         )
-        orchestrator.prepare()
+        orchestrator.prepare(codecs=not once)
 
         def save() -> None:
             with orchestrator.paused(Priority.STANDING):
                 times.save(kept, time.time())
                 save_link()
 
-        with _saving(save):
+        with _saving(save, compile_loops if client else _nothing):
             yield orchestrator
 
 
@@ -80,12 +82,13 @@ def _connected(
 
 
 @contextmanager
-def _saving(save: Callable[[], None]) -> Iterator[None]:
-    """Save every so often, and in the end."""
+def _saving(save: Callable[[], None], lasts: Callable[[], None]) -> Iterator[None]:
+    """Save every so often, and in the end; `lasts` is called in a process that does."""
     ended = Event()
 
     def keep() -> None:
         while not ended.wait(SAVE_SECONDS):
+            lasts()
             save()
 
     thread = Thread(target=keep, name="save what was learned", daemon=True)
@@ -99,4 +102,4 @@ def _saving(save: Callable[[], None]) -> Iterator[None]:
 
 
 def _nothing() -> None:
-    """There is no link to save."""
+    """Without a cloud there is no link to save, and nothing to code."""

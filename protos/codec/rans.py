@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protos.arrays import Integers
-from protos.codec.rans_loops import INITIAL, PRECISION, TOTAL, Loops, loops
+from protos.codec.rans_loops import INITIAL, PRECISION, TOTAL, Compiled, Loops, Plain, are_compiled
 from protos.errors import PayloadError
 
 __all__ = ["PRECISION", "Path", "Tables", "frequencies", "max_bytes"]
@@ -104,9 +104,17 @@ class Tables:
             )
         return made
 
-    @cached_property
+    @property
     def _loops(self) -> Loops:
-        return loops(self.frequency)
+        return self._compiled if are_compiled() else self._plain
+
+    @cached_property
+    def _plain(self) -> Plain:
+        return Plain(self.frequency)
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        return Compiled(self.frequency)
 
     @cached_property
     def _values(self) -> Symbols:

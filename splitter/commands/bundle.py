@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
@@ -31,6 +33,7 @@ from splitter.commands.cascades import cascade_tables
 from splitter.commands.head_tables import head_tables
 from splitter.commands.kinds import print_kinds
 from splitter.commands.leakage import leakage_table
+from splitter.storage.archive import unpack
 
 _PIPED_WIDTH = 110
 _SHOWN = 10  # labels, of what may be hundreds
@@ -39,6 +42,7 @@ examples:
   isthmus bundle show
   isthmus bundle show --bundle bundle --kinds
   isthmus bundle verify --bundle bundle && echo whole
+  isthmus bundle verify --bundle nano.tar.zst          # what was packed, before it is copied
   isthmus bundle pack --edge -o nano.tar.zst           # what a device needs, the same bytes every time
   isthmus bundle unpack nano.tar.zst -o nano           # on the device
   isthmus bundle labels animals.txt --bundle clip -o animals.npz
@@ -50,7 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(metavar="ACTION", required=True)
     actions = (
         ("show", "what it holds: cuts, tensors, bytes, losses", _show),
-        ("verify", "check the digest of every file; exit status 4 if one does not hold", _verify),
+        (
+            "verify",
+            "check the digest of every file, of an archive too; exit status 4 if one does not hold",
+            _verify,
+        ),
     )
     for name, line, run in actions:
         command = commands.add_parser(name, help=line, description=line)
@@ -77,7 +85,14 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    bundle = open_bundle(options.bundle)
+    if not options.bundle or not options.bundle.is_file():
+        _verify_folder(open_bundle(options.bundle), options)
+        return
+    with tempfile.TemporaryDirectory(prefix="isthmus-") as folder:
+        _verify_folder(unpack(options.bundle, Path(folder) / "bundle"), options)
+
+
+def _verify_folder(bundle: Bundle, options: argparse.Namespace) -> None:
     checked = [(entry.path, entry.size, problem) for entry, problem in bundle.verify()]
     beside = {name: bundle.path / name for name in BESIDE}
     checked += [

@@ -14,7 +14,7 @@ _PACK = f"""\
 bytes. An archive holds one folder; `isthmus bundle unpack` checks it, and any tar reads it.
 
 examples:
-  isthmus bundle pack --edge -o nano.tar.zst
+  isthmus bundle pack --edge -o nano.tar.zst && isthmus bundle verify --bundle nano.tar.zst
   isthmus bundle pack --edge --bundle bundle -o part && isthmus bundle verify --bundle part
 """
 _UNPACK = """\

@@ -40,20 +40,11 @@ def piece_session(piece: onnx.ModelProto, threads: int) -> ort.InferenceSession:
 
 
 def open_session(model: bytes | str, threads: int) -> ort.InferenceSession:
-    """A session of a serialised graph, or of a file, on the CPU.
-
-    It has so many threads of its own, or the process's where something has set those up before.
-    """
+    """A session of a serialised graph, or of a file, on the CPU, with so many threads."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS_ONLY
-    try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except RuntimeError as error:
-        if "global thread pool" not in str(error):
-            raise
-        options.use_per_session_threads = False
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class Chain:

@@ -34,6 +34,7 @@ class Fitted(FrameCodec):
 
     @classmethod
     def receiver(cls, spec: pb.Codec, find: Find) -> Self:
+        compile_loops()
         levels = _levels(spec, find)
         with reading(find(spec.receiver)) as stored:
             return cls(spec, levels, {name: read_synthesis(stored, name) for name in names(spec)})
@@ -100,6 +101,5 @@ class Fitted(FrameCodec):
 
 
 def _levels(spec: pb.Codec, find: Find) -> dict[str, Level]:
-    compile_loops()
     with reading(find(spec.sender)) as stored:
         return {name: read_level(stored, spec.name, name) for name in names(spec)}

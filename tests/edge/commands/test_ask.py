@@ -69,6 +69,20 @@ print([name for name in sys.modules if name == "numba" or name.startswith("proto
     assert run.stdout.splitlines()[-1] == "[]"
 
 
+def test_one_question_to_a_cloud_loads_no_numba_and_the_codec_that_it_uses(
+    scene: str, bundle: Bundle
+) -> None:
+    with serving(says("a cat")) as cloud:
+        program = f"""
+import sys, isthmus
+words = ["ask", {scene!r}, {QUESTION!r}, "--cloud", {cloud.address!r}, "--route", "split@connector/int8-zstd"]
+assert isthmus.main([*words, "--no-local"]) == 0
+print([name for name in sys.modules if name == "numba" or name.startswith("protos.codec.kinds.")])
+"""
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "['protos.codec.kinds.int8_zstd']"
+
+
 def test_json_is_one_object_and_nothing_else(scene: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = ask(scene, QUESTION, "--json", capsys=capsys)
     told = json.loads(out)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +17,36 @@ from protos.costs.profile import DeviceProfile
 from protos.errors import BundleDamaged, RequestError
 
 
-def test_every_session_runs_on_the_same_pool_whatever_it_asks_for(bundle_path: Path) -> None:
-    bundle = Bundle.open(bundle_path)
-    path = bundle.file(bundle.manifest.pieces[0].path)
-    pixels = {"pixels": np.zeros((1, *bundle.manifest.pieces[0].inputs[0].shape), np.float32)}
-
+def test_every_number_of_threads_gives_the_same(bundle_path: Path) -> None:
+    path, pixels = first_piece(bundle_path)
     first, second = (runtime.session(path, threads).run(None, pixels) for threads in (1, 2))
-
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_session_has_the_threads_that_it_is_given_and_they_sleep_when_it_has_run(bundle_path: Path) -> None:
+    path, pixels = first_piece(bundle_path)
+    program = f"""
+import os, time
+from pathlib import Path
+from edge.models import runtime
+threads = lambda: len(os.listdir("/proc/self/task"))
+one, first = runtime.session(Path({str(path)!r}), 1), threads()
+three, second = runtime.session(Path({str(path)!r}), 3), threads()
+import numpy as np
+three.run(None, {{"pixels": np.zeros({pixels["pixels"].shape!r}, np.float32)}})
+begun = time.process_time()
+time.sleep(0.3)
+print(second - first, time.process_time() - begun < 0.01)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["2", "True"]
+
+
+def first_piece(bundle_path: Path) -> tuple[Path, dict[str, np.ndarray]]:
+    """The first piece of the head, and what it takes."""
+    bundle = Bundle.open(bundle_path)
+    pixels = np.zeros((1, *bundle.manifest.pieces[0].inputs[0].shape), np.float32)
+    return bundle.file(bundle.manifest.pieces[0].path), {"pixels": pixels}
 
 
 @pytest.mark.parametrize("content", [b"", b"not a graph" * 99, b"\x08\x07\x12\x00"])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protos.codec import rans_loops as loops
+from protos.codec.rans import Tables
 from protos.codec.rans_loops import INITIAL, TOTAL, Compiled, Plain
 
 FREQUENCY = [[1, TOTAL - 2, 1], [TOTAL], [3000, 1000, 90, 5, 1]]
@@ -61,7 +62,17 @@ def forgotten() -> Iterator[None]:
 def test_without_numba_it_is_python(forgotten: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
     loops.compile_loops()
-    assert isinstance(loops.loops(FREQUENCY), Plain)
+    assert not loops.are_compiled()
+
+
+def test_a_coder_that_is_made_already_uses_them_once_they_are_compiled(forgotten: None) -> None:
+    pytest.importorskip("numba")
+    tables = Tables([0, 0, 0], FREQUENCY)
+    symbols, which = np.array([1, 0, 4, 2]), np.array([0, 1, 2, 0])
+    before, plain = tables.encode(symbols, which), tables._loops
+    loops.compile_loops()
+    assert (type(plain), type(tables._loops)) == (Plain, Compiled)
+    assert tables.encode(symbols, which) == before
 
 
 @pytest.mark.parametrize(
@@ -80,5 +91,6 @@ def test_it_is_compiled_where_nothing_can_be_kept(
         return lambda loop: loop
 
     monkeypatch.setattr(numba, "njit", njit)
-    assert isinstance(loops.loops(FREQUENCY), Compiled)
+    loops.compile_loops()
+    assert loops.are_compiled()
     assert tried == [True, False, False]

@@ -181,6 +181,13 @@ def test_a_device_answers_from_its_part_and_says_that_it_is_one(
     assert "a device's part" in run("bundle", "verify", "-b", part)
     checked = json.loads(run("bundle", "verify", "-b", part, "--json"))
     assert (checked["whole"], checked["edge_only"]) == (True, True)
+    archive = str(tmp_path / "nano.tar.zst")
+    run("bundle", "pack", "--edge", "-b", part, "-o", archive)
+    packed = json.loads(run("bundle", "verify", "-b", archive, "--json"))
+    assert (packed["whole"], packed["digest"], packed["files"]) == (True, checked["digest"], checked["files"])
+    Path(archive).write_bytes(Path(archive).read_bytes()[:-9])
+    assert isthmus.main(["bundle", "verify", "-b", archive]) == 4
+    assert "is not a bundle that isthmus packed" in capsys.readouterr().err
     asked = ("ask", scene, "what is the background?", "-b")
     assert run(*asked, part) == run(*asked, str(bundle_path))
     run("edge", "profile", "--duration", "0s", "-b", part, "-o", str(tmp_path / "profile.json"))

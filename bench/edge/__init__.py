@@ -1,0 +1,1 @@
+"""What a device spends on answers, and on waiting for questions: `isthmus bench edge`."""

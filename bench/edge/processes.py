@@ -1,0 +1,79 @@
+"""Processes as a device starts them: how long until the first answer, what they hold, what they use."""
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.rig.process_memory import memory
+from protos.errors import IsthmusError
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PATIENCE_SECONDS = 10.0
+
+
+class FedProcess:
+    """A process that gives a line for each of what it is fed. It runs inside `with`, from whose beginning its
+    first answer is timed.
+    """
+
+    def __init__(self, command: Sequence[str], food: bytes = b"") -> None:
+        """`food`: what an answer needs; where there is none, it answers once by itself."""
+        self._command, self._food = command, food
+
+    def __enter__(self) -> Self:
+        self._begun = time.perf_counter()
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._process.communicate(timeout=_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+    def first(self) -> float:
+        """Seconds from the start of the process to its first answer. Raises IsthmusError."""
+        self._ask()
+        return time.perf_counter() - self._begun
+
+    def answer(self) -> float:
+        """Seconds of another. Raises IsthmusError."""
+        begun = time.perf_counter()
+        self._ask()
+        return time.perf_counter() - begun
+
+    def cpu_seconds(self) -> float:
+        """So far, of all its threads."""
+        fields = (
+            Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        )
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def resident_bytes(self) -> int:
+        """Now."""
+        return memory(self._process.pid)["VmRSS"]
+
+    def _ask(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        try:
+            self._process.stdin.write(self._food)
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._failed() from error
+        if not self._process.stdout.readline():
+            raise self._failed()
+
+    def _failed(self) -> IsthmusError:
+        self._process.kill()
+        _, said = self._process.communicate()
+        return IsthmusError(f"a process that was to be measured failed; it said:\n{said.decode()[-2000:]}")
