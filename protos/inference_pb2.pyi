@@ -73,6 +73,58 @@ class Generation(_message.Message):
     seed: int
     def __init__(self, max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ...) -> None: ...
 
+class WatchRequest(_message.Message):
+    __slots__ = ("opening", "sequence", "key_frame", "payloads")
+    OPENING_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FRAME_FIELD_NUMBER: _ClassVar[int]
+    PAYLOADS_FIELD_NUMBER: _ClassVar[int]
+    opening: WatchOpening
+    sequence: int
+    key_frame: bool
+    payloads: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, opening: _Optional[_Union[WatchOpening, _Mapping]] = ..., sequence: _Optional[int] = ..., key_frame: bool = ..., payloads: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class WatchOpening(_message.Message):
+    __slots__ = ("bundle", "cut", "codec", "rows", "columns", "question", "generation", "labels", "client_secret", "threshold", "silence", "frame_milliseconds")
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_FIELD_NUMBER: _ClassVar[int]
+    FRAME_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    bundle: bytes
+    cut: str
+    codec: str
+    rows: int
+    columns: int
+    question: str
+    generation: Generation
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    client_secret: bytes
+    threshold: float
+    silence: int
+    frame_milliseconds: int
+    def __init__(self, bundle: _Optional[bytes] = ..., cut: _Optional[str] = ..., codec: _Optional[str] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., question: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., threshold: _Optional[float] = ..., silence: _Optional[int] = ..., frame_milliseconds: _Optional[int] = ...) -> None: ...
+
+class WatchReply(_message.Message):
+    __slots__ = ("sequence", "text", "done", "failure")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    text: str
+    done: Done
+    failure: Failure
+    def __init__(self, sequence: _Optional[int] = ..., text: _Optional[str] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
 class InferReply(_message.Message):
     __slots__ = ("id", "text", "done", "failure")
     ID_FIELD_NUMBER: _ClassVar[int]

@@ -13,6 +13,7 @@ from protos.pictures.frames import split_reference
 _MAX_SECRET_BYTES = 64
 
 Request = ip.InferRequest | ip.EmbedRequest
+Owned = Request | ip.WatchOpening  # has a client_secret
 
 
 class CachedInputs(NamedTuple):
@@ -24,7 +25,7 @@ class CachedInputs(NamedTuple):
     reference: Frame | None = None
 
 
-def owner_of(request: Request) -> str:
+def owner_of(request: Owned) -> str:
     """Whose frames the request may refer to, as a hash of its secret; empty without one. Raises RequestError
     for a secret that could be guessed, or is no secret but data.
     """

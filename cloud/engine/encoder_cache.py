@@ -5,8 +5,10 @@ memory, for a limited time, and never on disk.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 from torch import Tensor
 
@@ -27,6 +29,42 @@ class CachedEmbeds:
     grid: Grid
 
 
+class StreamFrames:
+    """What was sent of two frames of a stream: of the last one, and of the one that was answered last. It is
+    kept among the codes of all frames, and may be lost as those are.
+    """
+
+    def __init__(self, sent: TtlCache[Frame], owner: str, name: str) -> None:
+        self._sent, self._owner = sent, owner
+        self._last, self._answered = f"{name}/last", f"{name}/answered"
+
+    @property
+    def last(self) -> Frame:
+        """Raises UnknownFrame."""
+        if (frame := self._sent.get(self._owner, self._last)) is None:
+            raise UnknownFrame("the frame before is not kept (any more); send a key frame")
+        return frame
+
+    @property
+    def answered(self) -> Frame | None:
+        return self._sent.get(self._owner, self._answered)
+
+    def read(self, frame: Frame) -> None:
+        """The next one may be coded against it."""
+        self._sent.put(self._owner, self._last, frame, sent_size(frame))
+
+    def answer(self, frame: Frame) -> None:
+        """Those that come are compared with it."""
+        self._sent.put(self._owner, self._answered, frame, sent_size(frame))
+
+    def forget_last(self) -> None:
+        self._sent.drop(self._owner, self._last)
+
+    def forget(self) -> None:
+        for key in (self._last, self._answered):
+            self._sent.drop(self._owner, key)
+
+
 class EncoderCache:
     """Frames by owner, bundle and digest: image tokens in `max_bytes`, sent codes in `max_sent_bytes`.
 
@@ -44,6 +82,7 @@ class EncoderCache:
         self.seconds = seconds
         self._embeds = TtlCache[CachedEmbeds](max_bytes, seconds, clock)
         self._sent = TtlCache[Frame](max_sent_bytes, seconds, clock)
+        self._streams = count()
 
     def keeps(self, owner: str) -> bool:
         """Whether anything is kept for this owner."""
@@ -69,8 +108,7 @@ class EncoderCache:
         )
         if sent is not None:
             own = {name: codes.copy() for name, codes in sent.items()}
-            size = sum(codes.nbytes for codes in own.values())
-            self._sent.put(owner, f"{bundle}/{digest_prefix(frame)}", own, size)
+            self._sent.put(owner, f"{bundle}/{digest_prefix(frame)}", own, sent_size(own))
 
     def get(self, frame: str, bundle: str, owner: str) -> CachedEmbeds:
         """The image tokens of a frame of this owner and bundle. Raises UnknownFrame."""
@@ -91,7 +129,21 @@ class EncoderCache:
             )
         return sent
 
+    @contextmanager
+    def stream(self, owner: str) -> Iterator[StreamFrames]:
+        """Room for the frames of a stream, among what its owner has; free when it ends."""
+        frames = StreamFrames(self._sent, owner, f"stream {next(self._streams)}")
+        try:
+            yield frames
+        finally:
+            frames.forget()
+
     def expire(self) -> None:
         """Free the memory of expired frames."""
         self._embeds.expire()
         self._sent.expire()
+
+
+def sent_size(frame: Frame) -> int:
+    """Bytes of the codes that were sent of a frame."""
+    return sum(codes.nbytes for codes in frame.values())
