@@ -20,32 +20,34 @@ class InferRequest(_message.Message):
     CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     id: str
-    bundle: str
+    bundle: bytes
     question: str
     features: Features
     picture: Picture
-    cached_frame: str
+    cached_frame: bytes
     generation: Generation
     labels: _containers.RepeatedScalarFieldContainer[str]
     client_secret: bytes
     idempotency_key: bytes
-    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., idempotency_key: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[bytes] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[bytes] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., idempotency_key: _Optional[bytes] = ...) -> None: ...
 
 class Features(_message.Message):
-    __slots__ = ("cut", "codec", "payloads", "rows", "columns", "reference")
+    __slots__ = ("cut", "codec", "payloads", "rows", "columns", "reference", "coding")
     CUT_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     PAYLOADS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    CODING_FIELD_NUMBER: _ClassVar[int]
     cut: str
     codec: str
     payloads: _containers.RepeatedCompositeFieldContainer[Payload]
     rows: int
     columns: int
     reference: bytes
-    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., reference: _Optional[bytes] = ...) -> None: ...
+    coding: int
+    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., reference: _Optional[bytes] = ..., coding: _Optional[int] = ...) -> None: ...
 
 class Payload(_message.Message):
     __slots__ = ("name", "data")
@@ -157,9 +159,9 @@ class Done(_message.Message):
     tokens: int
     stages: Stages
     load: Load
-    frame: str
+    frame: bytes
     scores: _containers.RepeatedCompositeFieldContainer[Score]
-    def __init__(self, reason: _Optional[_Union[Done.Reason, str]] = ..., tokens: _Optional[int] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[str] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ...) -> None: ...
+    def __init__(self, reason: _Optional[_Union[Done.Reason, str]] = ..., tokens: _Optional[int] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[bytes] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ...) -> None: ...
 
 class Score(_message.Message):
     __slots__ = ("label", "probability", "similarity")
@@ -213,13 +215,13 @@ class EmbedRequest(_message.Message):
     CACHED_FRAME_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
-    bundle: str
+    bundle: bytes
     features: Features
     picture: Picture
-    cached_frame: str
+    cached_frame: bytes
     texts: Texts
     client_secret: bytes
-    def __init__(self, bundle: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ..., client_secret: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, bundle: _Optional[bytes] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[bytes] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ..., client_secret: _Optional[bytes] = ...) -> None: ...
 
 class Texts(_message.Message):
     __slots__ = ("texts",)
@@ -236,8 +238,8 @@ class EmbedReply(_message.Message):
     embeddings: _containers.RepeatedCompositeFieldContainer[Embedding]
     stages: Stages
     load: Load
-    frame: str
-    def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[str] = ...) -> None: ...
+    frame: bytes
+    def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[bytes] = ...) -> None: ...
 
 class Embedding(_message.Message):
     __slots__ = ("values",)

@@ -11,7 +11,6 @@ from protos import inference_pb2 as ip
 from protos.errors import PictureError, PromptError, RequestError
 
 MAX_ID_BYTES = 256
-BUNDLE_ID_BYTES = 8  # of a digest, that name a bundle
 CLIENT_SECRET_BYTES = 16  # that a device makes, and the least that the cloud takes
 IDEMPOTENCY_KEY_BYTES = 16
 _MAX_ELONGATED = 50  # longer edge to shorter

@@ -38,13 +38,13 @@ def owner_of(request: Owned) -> str:
     return hashlib.sha256(request.client_secret).hexdigest() if size else ""
 
 
-def look_up(request: Request, owner: str, encoder_cache: EncoderCache) -> CachedInputs:
-    """Look up the owner's frame that the request refers to. Raises UnknownFrame, or PayloadError for no
-    reference.
+def look_up(request: Request, bundle: str, owner: str, encoder_cache: EncoderCache) -> CachedInputs:
+    """Look up the owner's frame of a bundle that the request refers to. Raises UnknownFrame, or PayloadError
+    for no reference.
     """
     if request.WhichOneof("input") == "cached_frame":
-        return CachedInputs(embeds=encoder_cache.get(request.cached_frame, request.bundle, owner))
+        return CachedInputs(embeds=encoder_cache.get(request.cached_frame.hex(), bundle, owner))
     if reference := request.features.reference:
         prefix, _ = split_reference(reference)
-        return CachedInputs(reference=encoder_cache.reference(prefix, request.bundle, owner))
+        return CachedInputs(reference=encoder_cache.reference(prefix, bundle, owner))
     return CachedInputs()

@@ -16,8 +16,8 @@ from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
 from cloud.sharing.caller import Caller
 from protos import inference_pb2 as ip
+from protos.bundle import ID_BYTES
 from protos.errors import RequestError, WrongBundle
-from protos.limits import BUNDLE_ID_BYTES
 
 
 class InputProcessor:
@@ -35,7 +35,7 @@ class InputProcessor:
         arrived = time.monotonic()
         tail = self._tail(request.bundle)
         owner = owner_of(request)
-        cached = look_up(request, owner, self._encoder_cache)
+        cached = look_up(request, tail.digest, owner, self._encoder_cache)
         job = await self._decoders.turns(request).run(
             caller, deadline, make_job, tail, request, cached, self._decoders.pictures.decode
         )
@@ -53,7 +53,7 @@ class InputProcessor:
         """Reads the frames of a stream, which are kept within. Raises as `admit`, for an opening that no
         frame can be answered by.
         """
-        tail, owner = self._tail(opening.bundle.hex()), owner_of(opening)
+        tail, owner = self._tail(opening.bundle), owner_of(opening)
         if not self._encoder_cache.seconds:
             raise RequestError("this service keeps no frame for the next (--keep 0); ask with Infer")
         turns = self._decoders.features
@@ -61,9 +61,10 @@ class InputProcessor:
         with self._encoder_cache.stream(owner or caller.connection) as kept:
             yield FrameReader(frames, kept, turns, caller)
 
-    def _tail(self, digest: str) -> Tail | DualEncoder:
+    def _tail(self, name: bytes) -> Tail | DualEncoder:
+        digest = name.hex()
         named = [tail for known, tail in self._tails.items() if known.startswith(digest)]
-        if len(named) == 1 and len(digest) >= 2 * BUNDLE_ID_BYTES:
+        if len(named) == 1 and len(name) >= ID_BYTES:
             return named[0]
         served = ", ".join(self._tails)
         message = (

@@ -15,10 +15,11 @@ from torch import Tensor
 from cloud.engine.ttl_cache import TtlCache
 from protos.codec.payload import Frame
 from protos.errors import UnknownFrame
-from protos.pictures.frames import digest_prefix
+from protos.pictures.frames import FRAME_BYTES, digest_prefix
 from protos.pictures.tiles import ONE_TILE, Grid
 
 _MAX_SENT_BYTES = 16 << 20
+_NAME = 2 * FRAME_BYTES  # digits of a digest
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,16 @@ class EncoderCache:
             return
         # A copy, since a part of a batch would keep the whole batch alive.
         self._embeds.put(
-            owner, f"{bundle}/{frame}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes
+            owner, f"{bundle}/{frame[:_NAME]}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes
         )
         if sent is not None:
             own = {name: codes.copy() for name, codes in sent.items()}
             self._sent.put(owner, f"{bundle}/{digest_prefix(frame)}", own, sent_size(own))
 
     def get(self, frame: str, bundle: str, owner: str) -> CachedEmbeds:
-        """The image tokens of a frame of this owner and bundle. Raises UnknownFrame."""
+        """The image tokens of a frame of this owner and bundle, named by the beginning of its digest. Raises
+        UnknownFrame.
+        """
         cached = self._embeds.get(owner, f"{bundle}/{frame}")
         if cached is None:
             raise UnknownFrame(

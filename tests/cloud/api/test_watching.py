@@ -54,7 +54,7 @@ def noisy(image: Pixels, seed: int = 0) -> Pixels:
 
 def opening(tail: Tail, **fields: Any) -> ip.WatchRequest:
     fields = {
-        "bundle": bytes.fromhex(tail.digest)[:8],
+        "bundle": tail.bundle.id,
         "cut": CUT,
         "codec": CODEC,
         "question": QUESTION,
@@ -117,7 +117,9 @@ async def infer(caller: Caller, tail: Tail, picture: Pixels) -> str:
     names = [tensor.name for tensor in tail.bundle.cut(CUT).boundary]
     payloads = [ip.Payload(name=n, data=d) for n, d in zip(names, boundary.payloads, strict=True)]
     features = ip.Features(cut=CUT, codec=CODEC, payloads=payloads)
-    return (await caller.ask(ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features))).text
+    return (
+        await caller.ask(ip.InferRequest(bundle=tail.bundle.id, question=QUESTION, features=features))
+    ).text
 
 
 async def test_frames_are_answered_and_what_did_not_change_is_as_before(
@@ -354,6 +356,6 @@ async def test_a_frame_that_was_answered_can_be_asked_about_by_who_has_the_secre
         async with watching(caller, opening(tail, client_secret=SECRET)) as stream:
             frame = (await stream.ask(camera.frame(scenes[0]))).done.frame
         again = ip.InferRequest(
-            bundle=tail.digest, question=QUESTION, cached_frame=frame, client_secret=SECRET
+            bundle=tail.bundle.id, question=QUESTION, cached_frame=frame, client_secret=SECRET
         )
         assert (await caller.ask(again)).text

@@ -149,7 +149,7 @@ def _input(draw: random.Random, request: Request, honest: Sequence[Request]) -> 
     other = draw.choice(honest)
     name = draw.choice(("features", "picture", "cached_frame", "none"))
     if name == "cached_frame":
-        request.cached_frame = draw.choice((other.cached_frame, *TEXTS))
+        request.cached_frame = draw.choice((other.cached_frame, *(text.encode() for text in TEXTS)))
     elif name == "none":
         request.ClearField(request.WhichOneof("input") or "features")
     else:
@@ -187,7 +187,7 @@ def _generation(draw: random.Random, request: Request, honest: Sequence[Request]
 
 def _names(draw: random.Random, request: Request, honest: Sequence[Request]) -> None:
     if draw.random() < 0.5:
-        request.bundle = draw.choice((*TEXTS, request.bundle.upper(), request.bundle[:-1]))
+        request.bundle = draw.choice((b"", bytes(8), bytes(5000), request.bundle[::-1], request.bundle[:-1]))
     else:
         request.client_secret = draw.choice(SECRETS)
 

@@ -30,7 +30,7 @@ def stream(seed: int, index: int, honest: Sequence[Request]) -> list[bytes]:
 
 def _opening(shared: ip.InferRequest) -> ip.WatchOpening:
     return ip.WatchOpening(
-        bundle=bytes.fromhex(shared.bundle),
+        bundle=shared.bundle,
         cut=shared.features.cut,
         codec=shared.features.codec,
         question=shared.question,

@@ -21,7 +21,6 @@ from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.connection.peer import Peer
 from protos.errors import CloudError, RequestError, UnknownFrame
-from protos.limits import BUNDLE_ID_BYTES
 from protos.pictures.tiles import ONE_TILE
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 from tests.cloud.calling import FP32, Pixels, calling
@@ -47,7 +46,7 @@ def boundaries(bundle: Bundle) -> list[dict[str, wire.Floats]]:
 
 
 def opening(bundle: Bundle, silence: int = 0, question: str = QUESTION) -> pb.WatchOpening:
-    name = bytes.fromhex(bundle.digest)[:BUNDLE_ID_BYTES]
+    name = bundle.id
     return pb.WatchOpening(bundle=name, cut=CUT, codec=CODEC, question=question, silence=silence)
 
 
