@@ -15,6 +15,7 @@ from bench.codec.candidates.tensors import Boundary
 from bench.network.conditions import MEGABIT, Conditions
 from bench.network.emulator import Link
 from bench.rig.cloud_process import CloudProcess
+from bench.video.clips import RATE
 from edge.link.client import CloudClient
 from edge.upload.feature_encoders import FeatureEncoders
 from edge.upload.frame_coder import EncodedFrame, FrameCoder
@@ -26,6 +27,7 @@ from protos.pictures.tiles import ONE_TILE
 
 SILENCE = 24  # frames as before without a reply: one in five seconds
 _PAUSE = 0.03  # seconds between frames, so that each is a write of its own, as a camera's are
+_SETTLE = 1.0  # for what is under way after the last frame
 _SECONDS = 60.0
 _FAST = Conditions.steady(1000 * MEGABIT, round_trip=0.001)
 
@@ -65,6 +67,11 @@ class _Camera:
     def __init__(self, bundle: Bundle, cut: str, codec: str, boundaries: Sequence[Boundary]) -> None:
         self.bundle, self.cut, self.codec, self._boundaries = bundle, cut, codec, boundaries
         self._coder, self._secret = FrameCoder(bundle, FeatureEncoders(bundle)), bytes(CLIENT_SECRET_BYTES)
+
+    @property
+    def last(self) -> int:
+        """The number of the last frame, from 0."""
+        return len(self._boundaries) - 1
 
     def frames(self) -> Iterator[EncodedFrame]:
         for boundary in self._boundaries:
@@ -108,13 +115,12 @@ def _measured(kind: str, name: str, way: _Way, link: Link, camera: _Camera) -> W
         with closing(way(client, camera)) as carried:
             first = next(carried)
             time.sleep(_PAUSE)
-            first_up, first_down = _counts(link)
+            first_up, first_down = up, down = _counts(link)
             others = list[_Sent]()
             for one in carried:
                 others.append(one)
                 time.sleep(_PAUSE)
-        time.sleep(_PAUSE)
-        up, down = _counts(link)
+                up, down = _counts(link)  # before the call ends
     payload = sum(one.payload for one in others)
     return WireResult(
         kind,
@@ -157,16 +163,14 @@ def _watch(silence: int) -> _Way:
             answers = iter(stream)
             for number, frame in enumerate(camera.frames()):
                 stream.send(list(frame.payloads.values()), key_frame=not frame.reference)
-                as_before = False
-                if not silence or not number:
-                    answer = next(answers)
-                    if answer.error:
-                        raise answer.error
-                    as_before = answer.done is None
-                yield _Sent(_payload(frame), as_before)
-            stream.finish()
-            for _ in answers:
-                pass
+                if silence and number:
+                    time.sleep(_SETTLE if number == camera.last else 1 / RATE)
+                    yield _Sent(_payload(frame))
+                    continue
+                answer = next(answers)
+                if answer.error:
+                    raise answer.error
+                yield _Sent(_payload(frame), as_before=answer.done is None)
 
     return watch
 
