@@ -27,6 +27,7 @@ WEIGHTS = ".weights"
 EDGE = "edge/"  # in front of the path of what a device needs
 REPORT = "report.json"  # what a split measured
 PICTURE_CUT = "pixels"
+ID_BYTES = 8  # of a bundle's digest, that name it in a request
 MAX_MANIFEST_BYTES = 16 << 20
 # what no split can tell from a folder of the user's, it does not replace
 _BLOCK = 1 << 20
@@ -64,6 +65,11 @@ class Bundle:
         except OSError as error:
             raise BundleMissing(mistaken.not_a_bundle(folder), path=str(folder)) from error
         return cls(folder, _parse(folder, raw), hashlib.sha256(raw).hexdigest())
+
+    @property
+    def id(self) -> bytes:
+        """How a request names it."""
+        return bytes.fromhex(self.digest)[:ID_BYTES]
 
     @property
     def measurements(self) -> pb.Measurements:

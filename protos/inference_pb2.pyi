@@ -20,32 +20,34 @@ class InferRequest(_message.Message):
     CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     id: str
-    bundle: str
+    bundle: bytes
     question: str
     features: Features
     picture: Picture
-    cached_frame: str
+    cached_frame: bytes
     generation: Generation
     labels: _containers.RepeatedScalarFieldContainer[str]
     client_secret: bytes
     idempotency_key: bytes
-    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[str] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., idempotency_key: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., bundle: _Optional[bytes] = ..., question: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[bytes] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., idempotency_key: _Optional[bytes] = ...) -> None: ...
 
 class Features(_message.Message):
-    __slots__ = ("cut", "codec", "payloads", "rows", "columns", "reference")
+    __slots__ = ("cut", "codec", "payloads", "rows", "columns", "reference", "coding")
     CUT_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     PAYLOADS_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    CODING_FIELD_NUMBER: _ClassVar[int]
     cut: str
     codec: str
     payloads: _containers.RepeatedCompositeFieldContainer[Payload]
     rows: int
     columns: int
     reference: bytes
-    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., reference: _Optional[bytes] = ...) -> None: ...
+    coding: int
+    def __init__(self, cut: _Optional[str] = ..., codec: _Optional[str] = ..., payloads: _Optional[_Iterable[_Union[Payload, _Mapping]]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., reference: _Optional[bytes] = ..., coding: _Optional[int] = ...) -> None: ...
 
 class Payload(_message.Message):
     __slots__ = ("name", "data")
@@ -72,6 +74,58 @@ class Generation(_message.Message):
     top_p: float
     seed: int
     def __init__(self, max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("opening", "sequence", "key_frame", "payloads")
+    OPENING_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FRAME_FIELD_NUMBER: _ClassVar[int]
+    PAYLOADS_FIELD_NUMBER: _ClassVar[int]
+    opening: WatchOpening
+    sequence: int
+    key_frame: bool
+    payloads: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, opening: _Optional[_Union[WatchOpening, _Mapping]] = ..., sequence: _Optional[int] = ..., key_frame: bool = ..., payloads: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class WatchOpening(_message.Message):
+    __slots__ = ("bundle", "cut", "codec", "rows", "columns", "question", "generation", "labels", "client_secret", "threshold", "silence", "frame_milliseconds")
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_FIELD_NUMBER: _ClassVar[int]
+    FRAME_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    bundle: bytes
+    cut: str
+    codec: str
+    rows: int
+    columns: int
+    question: str
+    generation: Generation
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    client_secret: bytes
+    threshold: float
+    silence: int
+    frame_milliseconds: int
+    def __init__(self, bundle: _Optional[bytes] = ..., cut: _Optional[str] = ..., codec: _Optional[str] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., question: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., threshold: _Optional[float] = ..., silence: _Optional[int] = ..., frame_milliseconds: _Optional[int] = ...) -> None: ...
+
+class WatchReply(_message.Message):
+    __slots__ = ("sequence", "text", "done", "failure")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    text: str
+    done: Done
+    failure: Failure
+    def __init__(self, sequence: _Optional[int] = ..., text: _Optional[str] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class InferReply(_message.Message):
     __slots__ = ("id", "text", "done", "failure")
@@ -105,9 +159,9 @@ class Done(_message.Message):
     tokens: int
     stages: Stages
     load: Load
-    frame: str
+    frame: bytes
     scores: _containers.RepeatedCompositeFieldContainer[Score]
-    def __init__(self, reason: _Optional[_Union[Done.Reason, str]] = ..., tokens: _Optional[int] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[str] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ...) -> None: ...
+    def __init__(self, reason: _Optional[_Union[Done.Reason, str]] = ..., tokens: _Optional[int] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[bytes] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ...) -> None: ...
 
 class Score(_message.Message):
     __slots__ = ("label", "probability", "similarity")
@@ -161,13 +215,13 @@ class EmbedRequest(_message.Message):
     CACHED_FRAME_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
-    bundle: str
+    bundle: bytes
     features: Features
     picture: Picture
-    cached_frame: str
+    cached_frame: bytes
     texts: Texts
     client_secret: bytes
-    def __init__(self, bundle: _Optional[str] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[str] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ..., client_secret: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, bundle: _Optional[bytes] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., cached_frame: _Optional[bytes] = ..., texts: _Optional[_Union[Texts, _Mapping]] = ..., client_secret: _Optional[bytes] = ...) -> None: ...
 
 class Texts(_message.Message):
     __slots__ = ("texts",)
@@ -184,8 +238,8 @@ class EmbedReply(_message.Message):
     embeddings: _containers.RepeatedCompositeFieldContainer[Embedding]
     stages: Stages
     load: Load
-    frame: str
-    def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[str] = ...) -> None: ...
+    frame: bytes
+    def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., stages: _Optional[_Union[Stages, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., frame: _Optional[bytes] = ...) -> None: ...
 
 class Embedding(_message.Message):
     __slots__ = ("values",)

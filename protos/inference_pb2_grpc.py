@@ -45,6 +45,11 @@ class InferenceStub(object):
                 request_serializer=protos_dot_inference__pb2.InferRequest.SerializeToString,
                 response_deserializer=protos_dot_inference__pb2.InferReply.FromString,
                 _registered_method=True)
+        self.Watch = channel.stream_stream(
+                '/isthmus.v1.Inference/Watch',
+                request_serializer=protos_dot_inference__pb2.WatchRequest.SerializeToString,
+                response_deserializer=protos_dot_inference__pb2.WatchReply.FromString,
+                _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/isthmus.v1.Inference/Describe',
                 request_serializer=protos_dot_inference__pb2.DescribeRequest.SerializeToString,
@@ -69,6 +74,14 @@ class InferenceServicer(object):
 
     def Converse(self, request_iterator, context):
         """The same for many at once, as cameras need it: replies carry the request's id and may interleave.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Watch(self, request_iterator, context):
+        """One question about every frame of a camera. The first message says what all frames share; then a frame is little more than its
+        payload, and a reply that says "as before" a few bytes. Frames are answered in their order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,6 +112,11 @@ def add_InferenceServicer_to_server(servicer, server):
                     servicer.Converse,
                     request_deserializer=protos_dot_inference__pb2.InferRequest.FromString,
                     response_serializer=protos_dot_inference__pb2.InferReply.SerializeToString,
+            ),
+            'Watch': grpc.stream_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=protos_dot_inference__pb2.WatchRequest.FromString,
+                    response_serializer=protos_dot_inference__pb2.WatchReply.SerializeToString,
             ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
@@ -166,6 +184,33 @@ class Inference(object):
             '/isthmus.v1.Inference/Converse',
             protos_dot_inference__pb2.InferRequest.SerializeToString,
             protos_dot_inference__pb2.InferReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/isthmus.v1.Inference/Watch',
+            protos_dot_inference__pb2.WatchRequest.SerializeToString,
+            protos_dot_inference__pb2.WatchReply.FromString,
             options,
             channel_credentials,
             insecure,

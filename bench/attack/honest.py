@@ -50,7 +50,7 @@ def honest_request(bundle: Bundle) -> ip.InferRequest:
         cut, codec, boundary, preprocessor.grid(resized), key_frame=True
     )
     request = ip.InferRequest(
-        bundle=bundle.digest, features=frame.message(), client_secret=bytes(CLIENT_SECRET_BYTES)
+        bundle=bundle.id, features=frame.message(), client_secret=bytes(CLIENT_SECRET_BYTES)
     )
     if bundle.manifest.HasField("matching"):
         request.labels.extend(bundle.manifest.matching.labels or _LABELS)

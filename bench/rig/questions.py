@@ -45,7 +45,7 @@ def _request_size(bundle: Bundle, question: str, data: bytes) -> int:
     """The whole message that would carry this picture."""
     request = wire.InferRequest(
         id="0" * 8,
-        bundle=bundle.digest,
+        bundle=bundle.id,
         question=question,
         picture=wire.Picture(data=data),
         client_secret=bytes(CLIENT_SECRET_BYTES),

@@ -16,6 +16,7 @@ from protos import bundle_pb2 as pb
 from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
+from protos.features import coding_number
 from protos.limits import CLIENT_SECRET_BYTES
 from protos.pictures.frames import frame_digest, sent_bytes
 from protos.pictures.tiles import ONE_TILE
@@ -148,9 +149,13 @@ def overhead(bundle: Bundle) -> int:
     names.
     """
     cut = bundle.manifest.cuts[-1]
-    tensors = [ip.Payload(name=tensor.name) for tensor in cut.boundary]
-    features = ip.Features(cut=cut.name, codec=cut.codecs[0].name, payloads=tensors)
+    coding = coding_number(bundle.manifest, cut.name, cut.codecs[0].name)
+    features = ip.Features(coding=coding, payloads=[ip.Payload()] * len(cut.boundary))
     secret = bytes(CLIENT_SECRET_BYTES)
     return ip.InferRequest(
-        id="0" * 8, bundle=bundle.digest, question=QUESTION, features=features, client_secret=secret
+        id="0" * 8,
+        bundle=bundle.id,
+        question=QUESTION,
+        features=features,
+        client_secret=secret,
     ).ByteSize()

@@ -21,7 +21,8 @@ _EPILOG = """\
 Clips of drawn scenes, of which the right answers are known at every frame: a slow scene, a moving one, and
 a cut. Every cut and level of the fitted or learned codec, each frame by itself and coded against the last
 one that the cloud has, beside MJPEG and H.264: bytes a second, and right answers to questions once a
-second. The head in place, both halves of the real codec. The bundle must be one that answers questions
+second. The head in place, both halves of the real codec. Then what a frame takes on the TCP connection to a
+real service, both ways, by Infer, Converse and Watch. The bundle must be one that answers questions
 about such scenes, as the built-in model does. H.264 needs PyAV: pip install av.
 
 examples:
@@ -73,7 +74,7 @@ def _measured(bundle: Bundle, clips: int, length: float) -> "VideoReport":
     cloud = CloudHalf(bundle)
     candidates = list(every_candidate(bundle, cloud))
     with progress() as shown, silence_libraries():
-        shown.step("measuring", len(KINDS) * len(candidates))
+        shown.step("measuring", len(KINDS) * len(candidates) + 1)
         return measure(
             bundle,
             cloud,

@@ -1,18 +1,21 @@
 """Every candidate on clips of each kind: bytes a second, and right answers."""
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from bench.codec.candidates.cloud_half import CloudHalf
 from bench.codec.candidates.device_half import DeviceHalf
 from bench.codec.evaluation.evaluation_set import ALL, EvaluationSet
 from bench.codec.evaluation.metrics import Figure
 from bench.codec.evaluation.questions import QuestionEvaluator
-from bench.video.candidates import ClipBatch, VideoCandidate, overhead
+from bench.video.candidates import REFERENCES, ClipBatch, FeatureStream, VideoCandidate, overhead
 from bench.video.clips import KINDS, RATE, Clip, clips
 from bench.video.report import VideoReport, VideoResult
+from bench.video.wire import WireResult, measure_wire
 from protos.bundle import Bundle
 from splitter.evaluate.intervals import interval
+from splitter.evaluate.subjects import Image
 
 
 def measure(
@@ -27,17 +30,41 @@ def measure(
     CheckpointError.
     """
     counts, whole, results = dict[str, int](), dict[str, float](), list[VideoResult]()
+    firsts = dict[str, Sequence[Image]]()
     for kind in KINDS:
         drawn = clips(kind, number, seconds)
+        firsts[kind] = drawn[0].frames
         evaluation = _ClipEvaluation(cloud, drawn)
         counts[kind], whole[kind] = evaluation.questions, evaluation.whole
         batch = evaluation.batch(DeviceHalf(bundle, [frame for clip in drawn for frame in clip.frames]))
         for candidate in candidates:
             advance(f"{kind}: {candidate.name}")
             results.append(evaluation.result(kind, candidate, batch))
-    return VideoReport(
+    report = VideoReport(
         bundle.manifest.model, bundle.digest, number, seconds, counts, whole, results, overhead(bundle)
     )
+    advance("on the wire")
+    return replace(report, wire=_wire(bundle, candidates, report, firsts))
+
+
+def _wire(
+    bundle: Bundle,
+    candidates: Sequence[VideoCandidate],
+    report: VideoReport,
+    firsts: Mapping[str, Sequence[Image]],
+) -> list[WireResult]:
+    """The first clip of each kind, carried as the cheapest that is good enough for a slow scene codes it."""
+    streams = [one for one in candidates if isinstance(one, FeatureStream) and one.references]
+    won = report.winners(KINDS[0]).get(REFERENCES)
+    named = [one for one in streams if won and one.name == won.name] or streams[-1:]
+    if not named:
+        return []
+    stream, halves = named[0], {kind: DeviceHalf(bundle, frames) for kind, frames in firsts.items()}
+    boundaries = {
+        kind: [half.boundary(stream.cut, index) for index in range(len(firsts[kind]))]
+        for kind, half in halves.items()
+    }
+    return measure_wire(bundle, stream.cut, stream.spec.name, boundaries)
 
 
 class _ClipEvaluation:

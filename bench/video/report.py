@@ -8,6 +8,7 @@ from bench.codec.evaluation.metrics import Figure
 from bench.codec.report.verdict import MAX_POINTS
 from bench.video.candidates import AVC, GROUPS, REFERENCES
 from bench.video.clips import RATE
+from bench.video.wire import WireResult
 
 _ROUNDING = 1e-9
 
@@ -41,7 +42,8 @@ class VideoReport:
     questions: Mapping[str, int]
     whole: Mapping[str, float]
     results: Sequence[VideoResult]
-    overhead: int  # bytes that a request adds to each frame
+    overhead: int  # bytes that a request message adds to each frame
+    wire: Sequence[WireResult] = ()  # what frames take on the TCP connection, by each way to carry them
 
     def winners(self, kind: str) -> dict[str, VideoResult]:
         """The cheapest of each group within a point, as far as there is one."""
@@ -67,6 +69,7 @@ class VideoReport:
             "winners": {
                 kind: {group: one.name for group, one in self.winners(kind).items()} for kind in self.whole
             },
+            "wire": [asdict(one) | {"beside": one.beside} for one in self.wire],
             "sentences": self.sentences,
         }
 

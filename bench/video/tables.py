@@ -1,5 +1,7 @@
 """What `isthmus bench video` prints: every candidate, the kinds of clip side by side, then the winners."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -9,12 +11,17 @@ from bench.codec.report.verdict import MAX_POINTS
 from bench.rig.console import plain_table, print_notes, print_sentences
 from bench.video.clips import LIVELY, RATE, STILL
 from bench.video.report import VideoReport, VideoResult
+from bench.video.wire import WireResult
 
 
 def show(report: VideoReport, console: Console) -> None:
     """The table, what it means, and a line for each kind of clip."""
     console.print(_table(report))
     print_notes(console, notes(report))
+    if report.wire:
+        console.print()
+        console.print(_wire_table(report.wire))
+        print_notes(console, _WIRE_NOTES)
     console.print()
     print_sentences(console, report.sentences)
 
@@ -29,8 +36,8 @@ def notes(report: VideoReport) -> list[str]:
             f"references, {RATE} frames a second"
         ),
         (
-            f"a request adds {report.overhead} bytes to every frame, however it is sent: the bundle's "
-            "digest, a question, names"
+            f"an Infer request adds {report.overhead} bytes to every frame: the bundle, a question, a "
+            "secret; what the connection takes in all is below"
         ),
         (
             f"{report.clips} clips of {report.seconds} s each; questions once a second: {asked}; 95%: "
@@ -46,6 +53,31 @@ def notes(report: VideoReport) -> list[str]:
             "description"
         ),
     ]
+
+
+_WIRE_NOTES = (
+    (
+        "bytes a frame on the TCP connection, the first frame left out: HTTP/2's frames and headers, window "
+        "updates and pings, requests and answers; beside: up and down together without the payload"
+    ),
+    (
+        "opening: beside the payload of the first frame, once for a stream; as before: frames of which the "
+        "cloud said that, its model not run or saying the same; silent: so many of them have no reply"
+    ),
+)
+
+
+def _wire_table(results: Sequence[WireResult]) -> Table:
+    table = plain_table("what a frame takes on the wire, bytes", padding=2)
+    for name in ("clip", "way"):
+        table.add_column(name, no_wrap=True)
+    for name in ("payload", "up", "down", "beside", "opening", "as before"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in results:
+        numbers = (one.payload, one.up, one.down, one.beside)
+        share = f"{100 * one.as_before:.0f}%" if "a reply a frame" in one.way else ""
+        table.add_row(one.kind, one.way, *(f"{number:.1f}" for number in numbers), f"{one.opening}", share)
+    return table
 
 
 def _table(report: VideoReport) -> Table:

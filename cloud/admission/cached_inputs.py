@@ -13,6 +13,7 @@ from protos.pictures.frames import split_reference
 _MAX_SECRET_BYTES = 64
 
 Request = ip.InferRequest | ip.EmbedRequest
+Owned = Request | ip.WatchOpening  # has a client_secret
 
 
 class CachedInputs(NamedTuple):
@@ -24,7 +25,7 @@ class CachedInputs(NamedTuple):
     reference: Frame | None = None
 
 
-def owner_of(request: Request) -> str:
+def owner_of(request: Owned) -> str:
     """Whose frames the request may refer to, as a hash of its secret; empty without one. Raises RequestError
     for a secret that could be guessed, or is no secret but data.
     """
@@ -37,13 +38,13 @@ def owner_of(request: Request) -> str:
     return hashlib.sha256(request.client_secret).hexdigest() if size else ""
 
 
-def look_up(request: Request, owner: str, encoder_cache: EncoderCache) -> CachedInputs:
-    """Look up the owner's frame that the request refers to. Raises UnknownFrame, or PayloadError for no
-    reference.
+def look_up(request: Request, bundle: str, owner: str, encoder_cache: EncoderCache) -> CachedInputs:
+    """Look up the owner's frame of a bundle that the request refers to. Raises UnknownFrame, or PayloadError
+    for no reference.
     """
     if request.WhichOneof("input") == "cached_frame":
-        return CachedInputs(embeds=encoder_cache.get(request.cached_frame, request.bundle, owner))
+        return CachedInputs(embeds=encoder_cache.get(request.cached_frame.hex(), bundle, owner))
     if reference := request.features.reference:
         prefix, _ = split_reference(reference)
-        return CachedInputs(reference=encoder_cache.reference(prefix, request.bundle, owner))
+        return CachedInputs(reference=encoder_cache.reference(prefix, bundle, owner))
     return CachedInputs()

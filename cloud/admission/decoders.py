@@ -19,12 +19,12 @@ class Decoders:
 
     def __init__(self) -> None:
         self.pictures = PictureProcesses()
-        self._features = Turns(_FEATURE_THREADS, "decode features")
+        self.features = Turns(_FEATURE_THREADS, "decode features")
         self._pictures = Turns(_PICTURE_THREADS, "decode pictures")
 
     def turns(self, request: Request) -> Turns:
         """The threads for a request."""
-        return self._pictures if request.WhichOneof("input") == "picture" else self._features
+        return self._pictures if request.WhichOneof("input") == "picture" else self.features
 
     def __enter__(self) -> Self:
         self.pictures.__enter__()
@@ -34,5 +34,5 @@ class Decoders:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.pictures.__exit__(kind, error, trace)
-        for turns in (self._features, self._pictures):
+        for turns in (self.features, self._pictures):
             turns.shutdown()

@@ -1,18 +1,23 @@
 """Requests to jobs: every claim of a request is checked here, the costly part in decode threads."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from cloud.admission.cached_inputs import Request, look_up, owner_of
 from cloud.admission.decoders import Decoders
+from cloud.admission.frame_reader import FrameReader
 from cloud.admission.jobs import make_job
+from cloud.admission.watched import WatchedFrames
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.job import Job, milliseconds_since
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
 from cloud.sharing.caller import Caller
-from protos.errors import WrongBundle
+from protos import inference_pb2 as ip
+from protos.bundle import ID_BYTES
+from protos.errors import RequestError, WrongBundle
 
 
 class InputProcessor:
@@ -30,7 +35,7 @@ class InputProcessor:
         arrived = time.monotonic()
         tail = self._tail(request.bundle)
         owner = owner_of(request)
-        cached = look_up(request, owner, self._encoder_cache)
+        cached = look_up(request, tail.digest, owner, self._encoder_cache)
         job = await self._decoders.turns(request).run(
             caller, deadline, make_job, tail, request, cached, self._decoders.pictures.decode
         )
@@ -41,9 +46,26 @@ class InputProcessor:
         job.stages.decode = milliseconds_since(arrived)
         return job
 
-    def _tail(self, digest: str) -> Tail | DualEncoder:
-        if digest in self._tails:
-            return self._tails[digest]
+    @asynccontextmanager
+    async def watching(
+        self, opening: ip.WatchOpening, caller: Caller, deadline: float
+    ) -> AsyncIterator[FrameReader]:
+        """Reads the frames of a stream, which are kept within. Raises as `admit`, for an opening that no
+        frame can be answered by.
+        """
+        tail, owner = self._tail(opening.bundle), owner_of(opening)
+        if not self._encoder_cache.seconds:
+            raise RequestError("this service keeps no frame for the next (--keep 0); ask with Infer")
+        turns = self._decoders.features
+        frames = await turns.run(caller, deadline, WatchedFrames, tail, opening, owner)
+        with self._encoder_cache.stream(owner or caller.connection) as kept:
+            yield FrameReader(frames, kept, turns, caller)
+
+    def _tail(self, name: bytes) -> Tail | DualEncoder:
+        digest = name.hex()
+        named = [tail for known, tail in self._tails.items() if known.startswith(digest)]
+        if len(named) == 1 and len(name) >= ID_BYTES:
+            return named[0]
         served = ", ".join(self._tails)
         message = (
             f"bundle {digest[:64]!r} is not served here, but {served}: work with one of these, or "

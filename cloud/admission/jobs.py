@@ -1,8 +1,10 @@
 """A checked request as the job that the engine runs. Runs in a decode thread."""
 
+from collections.abc import Callable
+
 from cloud.admission.cached_inputs import CachedInputs, Request
 from cloud.admission.vision_inputs import DecodePicture, vision_input
-from cloud.engine.job import EmbeddingJob, GenerationJob, Job
+from cloud.engine.job import EmbeddingJob, GenerationJob, Job, VisionInput
 from cloud.engine.sampling import sampler
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
@@ -11,6 +13,8 @@ from protos.errors import RequestError
 from protos.limits import check_labels, check_no_question, check_question, check_texts
 from protos.matching import label_texts
 
+Asked = ip.InferRequest | ip.WatchOpening  # what is asked of a picture, beside the picture
+
 
 def make_job(tail: Tail | DualEncoder, request: Request, cached: CachedInputs, decode: DecodePicture) -> Job:
     """Check and decode a request, a picture by `decode`. Raises what protos/errors.py has for each thing that
@@ -18,34 +22,35 @@ def make_job(tail: Tail | DualEncoder, request: Request, cached: CachedInputs, d
     """
     if isinstance(request, ip.EmbedRequest):
         return _embedding(tail, request, cached, decode)
-    check_labels(request.labels, tail.bundle.manifest)
-    if isinstance(tail, DualEncoder):
-        return _labelling(tail, request, cached, decode)
-    return _generation(tail, request, cached, decode)
+    return answer_job(tail, request, lambda: vision_input(tail, request, cached, decode))
 
 
-def _generation(
-    tail: Tail, request: ip.InferRequest, cached: CachedInputs, decode: DecodePicture
-) -> GenerationJob:
-    wanted, limit = request.generation, tail.limits.max_new_tokens
-    check_question(request.question, tail.limits)
+def answer_job(tail: Tail | DualEncoder, asked: Asked, see: Callable[[], VisionInput]) -> Job:
+    """Check what is asked, then `see` the picture that it is asked of. Raises PromptError, RequestError, and
+    what `see` raises.
+    """
+    check_labels(asked.labels, tail.bundle.manifest)
+    return _labelling(tail, asked, see) if isinstance(tail, DualEncoder) else _generation(tail, asked, see)
+
+
+def _generation(tail: Tail, asked: Asked, see: Callable[[], VisionInput]) -> GenerationJob:
+    wanted, limit = asked.generation, tail.limits.max_new_tokens
+    check_question(asked.question, tail.limits)
     draw = sampler(wanted)
-    image = vision_input(tail, request, cached, decode)
+    image = see()
     return GenerationJob(
         tail=tail,
         image=image,
-        prompt=tail.prompts.build(request.question, image.grid),
+        prompt=tail.prompts.build(asked.question, image.grid),
         max_tokens=min(wanted.max_tokens or limit, limit),
         sampler=draw,
     )
 
 
-def _labelling(
-    tail: DualEncoder, request: ip.InferRequest, cached: CachedInputs, decode: DecodePicture
-) -> EmbeddingJob:
-    check_no_question(request.question, tail.bundle.manifest)
-    image = vision_input(tail, request, cached, decode)
-    labels = tuple(request.labels or tail.matching.labels)
+def _labelling(tail: DualEncoder, asked: Asked, see: Callable[[], VisionInput]) -> EmbeddingJob:
+    check_no_question(asked.question, tail.bundle.manifest)
+    image = see()
+    labels = tuple(asked.labels or tail.matching.labels)
     return EmbeddingJob(
         tail=tail, image=image, labels=labels, texts=tuple(label_texts(tail.matching, labels))
     )

@@ -14,6 +14,7 @@ from protos import inference_pb2 as ip
 from protos.bundle import PICTURE_CUT
 from protos.codec.payload import Frame
 from protos.errors import PayloadError, RequestError
+from protos.features import coding_of, payloads_of
 from protos.pictures.frames import frame_digest, sent_bytes, split_reference
 from protos.pictures.tiles import ONE_TILE, claimed_grid
 
@@ -28,7 +29,7 @@ def vision_input(
     Raises RequestError for none, PictureError, PayloadError, UnknownName or TooLarge for a wrong one.
     """
     if cached.embeds is not None:
-        return _cached_frame(tail, request.cached_frame, cached.embeds)
+        return _cached_frame(tail, request.cached_frame.hex(), cached.embeds)
     if request.HasField("picture"):
         return _picture(tail, request.picture.data, decode)
     if request.HasField("features"):
@@ -50,16 +51,15 @@ def _picture(tail: VisionTail, data: bytes, decode: DecodePicture) -> VisionInpu
 
 
 def _features(tail: VisionTail, features: ip.Features, reference: Frame | None) -> VisionInput:
-    payloads = {payload.name: payload.data for payload in features.payloads}
-    if len(payloads) != len(features.payloads):
-        raise PayloadError("a tensor came twice in one request; send each tensor of the boundary once")
+    cut, codec = coding_of(features, tail.bundle.manifest)
+    payloads = payloads_of(features, tail.bundle.codec(cut, codec))
     grid = claimed_grid(features, tail.bundle.manifest.preprocessing)
-    boundary, sent = tail.unpack(features.cut, features.codec, payloads, grid.tiles, reference)
+    boundary, sent = tail.unpack(cut, codec, payloads, grid.tiles, reference)
     parts = payloads.items() if sent is None else sent_bytes(sent)
-    frame = frame_digest(tail.digest, features.cut, features.codec, grid, parts)
+    frame = frame_digest(tail.digest, cut, codec, grid, parts)
     if reference is not None and not frame.startswith(split_reference(features.reference)[1]):
         raise PayloadError(
             "the differences do not lead to the frame that they are said to; the payload is damaged: "
             "send a key frame"
         )
-    return VisionInput(features.cut, boundary, grid, frame, sent)
+    return VisionInput(cut, boundary, grid, frame, sent)

@@ -133,12 +133,12 @@ class Call:
         if isinstance(first_of(error), RequestError):
             self._fruitless.count(self.caller)
         received = received or self._received
-        bundle = getattr(received.request, "bundle", "") if received else ""
+        bundle: bytes = getattr(received.request, "bundle", b"") if received else b""
         _log.warning(
             "refused %s: %s, bundle %r, %d bytes",
             self.context.peer(),
             type(first_of(error)).__name__,
-            bundle[:_SHOWN_DIGITS],
+            bundle[: _SHOWN_DIGITS // 2].hex(),
             received.size if received else 0,
         )
 

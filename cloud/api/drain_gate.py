@@ -1,10 +1,13 @@
 """Admits requests while the service runs, refuses them while it drains."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from protos.errors import CloudError
+
+WorkResult = TypeVar("WorkResult")
 
 
 class DrainGate:
@@ -44,6 +47,25 @@ class DrainGate:
         """Wait until the gate closes."""
         await self._closing.wait()
 
+    async def unless_closing(self, work: Coroutine[Any, Any, WorkResult]) -> WorkResult:
+        """The result of some work, which is cancelled when the gate closes. Raises CloudError then."""
+        working = asyncio.create_task(work, name="unless closing")
+        closing = asyncio.create_task(self._closing.wait(), name="drain gate")
+        try:
+            await asyncio.wait({working, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+        finally:
+            for task in (working, closing):
+                task.cancel()
+            await asyncio.wait({working, closing})
+        raise closed_stream()
+
     async def empty(self) -> None:
         """Wait until no request is unfinished."""
         await self._empty.wait()
+
+
+def closed_stream() -> CloudError:
+    """Why a stream ends."""
+    return CloudError("the service is shutting down; open a new stream, another instance may answer")

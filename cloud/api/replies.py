@@ -21,5 +21,10 @@ def reply(identity: str, event: Event, load: Callable[[], ip.Load]) -> ip.InferR
 
 def failure(identity: str, error: Exception) -> ip.InferReply:
     """The end of one request of a stream that goes on."""
+    return ip.InferReply(id=identity, failure=failure_of(error))
+
+
+def failure_of(error: Exception) -> ip.Failure:
+    """Its status and message."""
     status, message = status_of(error)
-    return ip.InferReply(id=identity, failure=ip.Failure(code=code_number(status), message=message))
+    return ip.Failure(code=code_number(status), message=message)

@@ -1,4 +1,4 @@
-"""The RPCs of the service: Infer, Converse, Embed, Describe."""
+"""The RPCs of the service: Infer, Converse, Watch, Embed, Describe."""
 
 import asyncio
 import logging
@@ -6,13 +6,14 @@ from typing import TypeVar
 
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.call import Call, Calls, Context, Received
-from cloud.api.drain_gate import DrainGate
+from cloud.api.drain_gate import DrainGate, closed_stream
 from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
 from cloud.api.replies import failure, reply
+from cloud.api.watching import Watch
 from cloud.engine.engine import Engine
 from cloud.engine.job import Job
 from protos import inference_pb2 as ip
-from protos.errors import CloudError, RequestError
+from protos.errors import RequestError
 from protos.inference_pb2_grpc import InferenceServicer
 from protos.limits import MAX_ID_BYTES, check_identity
 
@@ -46,6 +47,10 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
     async def Converse(self, _: object, context: Context) -> None:  # noqa: N802
         """Stream many answers at once, until the caller has no more questions or the service drains."""
         await self._calls.served(self._converse, context)
+
+    async def Watch(self, _: object, context: Context) -> None:  # noqa: N802
+        """Stream answers about the frames of one camera."""
+        await self._calls.served(self._watch, context)
 
     async def Describe(self, _: object, context: Context) -> ip.DescribeReply:  # noqa: N802
         """What is served, and the load."""
@@ -106,7 +111,16 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
                 tasks.create_task(self._gate.closing(), name="drain gate"),
             )
         if self._gate.closed:
-            raise CloudError("the service is shutting down; open a new stream, another instance may answer")
+            raise closed_stream()
+
+    async def _watch(self, call: Call) -> None:
+        received = await call.request(ip.WatchRequest)
+        if not received.request.HasField("opening") or received.request.payloads:
+            raise RequestError("a Watch stream begins with an opening, alone in its message; send one first")
+        opening = received.request.opening
+        call.release(received, "payloads")
+        async with self._input_processor.watching(opening, call.caller, call.deadline) as reader:
+            await Watch(call, opening, reader, self._engine, self._gate).run()
 
     async def _answer_or_fail(self, received: Received[ip.InferRequest], call: Call) -> None:
         identity = received.request.id[:MAX_ID_BYTES]

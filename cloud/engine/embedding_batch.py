@@ -14,6 +14,7 @@ from cloud.models.interfaces import EmbeddingModel
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
 from protos.matching import scores, unit
+from protos.pictures.frames import frame_id
 
 MAX_TEXTS = 8  # that the text tower reads in one step; other requests have their turn before the next
 
@@ -95,5 +96,5 @@ def _embed_reply(embeddings: Sequence[Floats]) -> ip.EmbedReply:
 def _finish(job: EmbeddingJob, event: ip.Done | ip.EmbedReply) -> None:
     job.stages.total = milliseconds_since(job.arrived)
     event.stages.CopyFrom(job.stages)
-    event.frame = job.frame
+    event.frame = frame_id(job.frame)
     job.emit(event)

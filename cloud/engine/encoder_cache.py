@@ -5,18 +5,21 @@ memory, for a limited time, and never on disk.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 from torch import Tensor
 
 from cloud.engine.ttl_cache import TtlCache
 from protos.codec.payload import Frame
 from protos.errors import UnknownFrame
-from protos.pictures.frames import digest_prefix
+from protos.pictures.frames import FRAME_BYTES, digest_prefix
 from protos.pictures.tiles import ONE_TILE, Grid
 
 _MAX_SENT_BYTES = 16 << 20
+_NAME = 2 * FRAME_BYTES  # digits of a digest
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,42 @@ class CachedEmbeds:
 
     image_tokens: Tensor
     grid: Grid
+
+
+class StreamFrames:
+    """What was sent of two frames of a stream: of the last one, and of the one that was answered last. It is
+    kept among the codes of all frames, and may be lost as those are.
+    """
+
+    def __init__(self, sent: TtlCache[Frame], owner: str, name: str) -> None:
+        self._sent, self._owner = sent, owner
+        self._last, self._answered = f"{name}/last", f"{name}/answered"
+
+    @property
+    def last(self) -> Frame:
+        """Raises UnknownFrame."""
+        if (frame := self._sent.get(self._owner, self._last)) is None:
+            raise UnknownFrame("the frame before is not kept (any more); send a key frame")
+        return frame
+
+    @property
+    def answered(self) -> Frame | None:
+        return self._sent.get(self._owner, self._answered)
+
+    def read(self, frame: Frame) -> None:
+        """The next one may be coded against it."""
+        self._sent.put(self._owner, self._last, frame, sent_size(frame))
+
+    def answer(self, frame: Frame) -> None:
+        """Those that come are compared with it."""
+        self._sent.put(self._owner, self._answered, frame, sent_size(frame))
+
+    def forget_last(self) -> None:
+        self._sent.drop(self._owner, self._last)
+
+    def forget(self) -> None:
+        for key in (self._last, self._answered):
+            self._sent.drop(self._owner, key)
 
 
 class EncoderCache:
@@ -44,6 +83,7 @@ class EncoderCache:
         self.seconds = seconds
         self._embeds = TtlCache[CachedEmbeds](max_bytes, seconds, clock)
         self._sent = TtlCache[Frame](max_sent_bytes, seconds, clock)
+        self._streams = count()
 
     def keeps(self, owner: str) -> bool:
         """Whether anything is kept for this owner."""
@@ -65,15 +105,16 @@ class EncoderCache:
             return
         # A copy, since a part of a batch would keep the whole batch alive.
         self._embeds.put(
-            owner, f"{bundle}/{frame}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes
+            owner, f"{bundle}/{frame[:_NAME]}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes
         )
         if sent is not None:
             own = {name: codes.copy() for name, codes in sent.items()}
-            size = sum(codes.nbytes for codes in own.values())
-            self._sent.put(owner, f"{bundle}/{digest_prefix(frame)}", own, size)
+            self._sent.put(owner, f"{bundle}/{digest_prefix(frame)}", own, sent_size(own))
 
     def get(self, frame: str, bundle: str, owner: str) -> CachedEmbeds:
-        """The image tokens of a frame of this owner and bundle. Raises UnknownFrame."""
+        """The image tokens of a frame of this owner and bundle, named by the beginning of its digest. Raises
+        UnknownFrame.
+        """
         cached = self._embeds.get(owner, f"{bundle}/{frame}")
         if cached is None:
             raise UnknownFrame(
@@ -91,7 +132,21 @@ class EncoderCache:
             )
         return sent
 
+    @contextmanager
+    def stream(self, owner: str) -> Iterator[StreamFrames]:
+        """Room for the frames of a stream, among what its owner has; free when it ends."""
+        frames = StreamFrames(self._sent, owner, f"stream {next(self._streams)}")
+        try:
+            yield frames
+        finally:
+            frames.forget()
+
     def expire(self) -> None:
         """Free the memory of expired frames."""
         self._embeds.expire()
         self._sent.expire()
+
+
+def sent_size(frame: Frame) -> int:
+    """Bytes of the codes that were sent of a frame."""
+    return sum(codes.nbytes for codes in frame.values())

@@ -11,6 +11,7 @@ from cloud.engine.faults import not_finite
 from cloud.engine.job import GenerationJob, Job, milliseconds_since
 from cloud.engine.sampling import next_tokens
 from protos import inference_pb2 as ip
+from protos.pictures.frames import frame_id
 from protos.text.detokenizer import IncrementalDetokenizer
 from splitter.families import DecoderBatch
 
@@ -53,7 +54,12 @@ class Answer:
         stages.generate = milliseconds_since(self.prefilled)
         stages.total = milliseconds_since(self.job.arrived)
         self.job.emit(
-            ip.Done(reason=reason, tokens=self.detokenizer.tokens, stages=stages, frame=self.job.frame)
+            ip.Done(
+                reason=reason,
+                tokens=self.detokenizer.tokens,
+                stages=stages,
+                frame=frame_id(self.job.frame),
+            )
         )
 
     def _emit_text(self, piece: str) -> None:

@@ -26,13 +26,13 @@ class TtlCache(Generic[CachedT]):
 
     def put(self, owner: str, key: str, value: CachedT, size: int) -> None:
         """Keep a value that owns `size` bytes of numbers, unless it is larger than the cache."""
-        self._drop(owner, key)
+        self.drop(owner, key)
         size += ENTRY_BYTES
         if size > self._max_bytes:
             return
         while self._bytes + size > self._max_bytes:
             most = max(self._held, key=self._held.__getitem__)
-            self._drop(most, next(iter(self._entries[most])))
+            self.drop(most, next(iter(self._entries[most])))
         self._entries.setdefault(owner, OrderedDict())[key] = value, size, self._clock() + self._seconds
         self._held[owner] = self._held.pop(owner, 0) + size
         self._bytes += size
@@ -57,9 +57,10 @@ class TtlCache(Generic[CachedT]):
             if until <= now
         ]
         for owner, key in expired:
-            self._drop(owner, key)
+            self.drop(owner, key)
 
-    def _drop(self, owner: str, key: str) -> None:
+    def drop(self, owner: str, key: str) -> None:
+        """Keep a value no longer, if it is kept."""
         entries = self._entries.get(owner)
         if entries is None or key not in entries:
             return

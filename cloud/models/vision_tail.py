@@ -9,9 +9,10 @@ from torch import Tensor
 
 from cloud.models.placement import Placement
 from protos import codec as wire
+from protos.arrays import Floats
 from protos.bundle import PICTURE_CUT, Bundle
 from protos.codec.payload import Frame
-from protos.errors import BundleDamaged
+from protos.errors import BundleDamaged, RequestError
 from protos.limits import check_elongation
 from protos.pictures.sizes import picture_grid
 from protos.pictures.tiles import Grid
@@ -64,10 +65,25 @@ class VisionTail:
         """
         self.bundle.codec(cut, codec)
         decoded, sent = self._codecs[cut, codec].receive(payloads, tiles, reference)
-        return {
-            name: torch.from_numpy(tensor.reshape(tiles, -1, *tensor.shape[1:]))
-            for name, tensor in decoded.items()
-        }, sent
+        return by_tiles(decoded, tiles), sent
+
+    def frame_codec(self, cut: str, codec: str) -> wire.FrameCodec:
+        """A codec that codes frames against others. Raises UnknownName; RequestError for one that does
+        not.
+        """
+        self.bundle.codec(cut, codec)
+        found = self._codecs[cut, codec]
+        if not isinstance(found, wire.FrameCodec):
+            others = ", ".join(
+                name
+                for (place, name), one in self._codecs.items()
+                if place == cut and isinstance(one, wire.FrameCodec)
+            )
+            raise RequestError(
+                f"codec {codec} of cut {cut} codes no frame against another; watch with one of: "
+                f"{others or 'none of this cut'}"
+            )
+        return found
 
     def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
         """Boundaries of pictures at one cut (or their pixels) to image tokens or embeddings (tiles, tokens,
@@ -100,6 +116,14 @@ class VisionTail:
 
     def _concatenate(self, tensors: Sequence[Tensor]) -> Tensor:
         return torch.cat([tensor.to(self.placement.device, self.placement.dtype) for tensor in tensors])
+
+
+def by_tiles(decoded: Mapping[str, Floats], tiles: int) -> dict[str, Tensor]:
+    """Tensors (tiles * tokens, ...) as a codec gives them to a boundary (tiles, tokens, ...)."""
+    return {
+        name: torch.from_numpy(tensor.reshape(tiles, -1, *tensor.shape[1:]))
+        for name, tensor in decoded.items()
+    }
 
 
 def _receivers(bundle: Bundle) -> dict[tuple[str, str], wire.Codec]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
 from typing_extensions import Self
 
 from edge.link.connection import Connection
+from edge.link.watching import FrameQueue, FrameStream
 from protos import inference_pb2 as pb
 from protos.connection.channel import error_of, open_channel
 from protos.connection.peer import Peer
@@ -22,6 +23,9 @@ _MAX_REPLY_BYTES = 4 << 20
 UNSENT = "unsent"  # the fact of an error that is true where it is known that no byte of the request left
 # how gRPC says of a call that it was not begun
 _BEFORE_SENDING = ("failed to connect to all addresses; last error: ", "errors resolving ")
+
+
+ReplyT = TypeVar("ReplyT", pb.InferReply, pb.WatchReply)
 
 
 class Replies(Protocol):
@@ -59,7 +63,7 @@ class CloudClient:
         with self._using() as connection:
             connection.channel.subscribe(_ignore, try_to_connect=True)
 
-    def infer(self, request: pb.InferRequest, seconds: float) -> "CloudReplies":
+    def infer(self, request: pb.InferRequest, seconds: float) -> "CloudReplies[pb.InferReply]":
         """Ask; the replies as they come, the last of them Done. The call begins at once; it is to be read to
         its end, or closed.
 
@@ -80,7 +84,9 @@ class CloudClient:
         except BaseException:
             connection.leave()
             raise
-        return CloudReplies(call, connection.leave, lambda error: self._failed(error, connection))
+        return CloudReplies[pb.InferReply](
+            call, connection.leave, lambda error: self._failed(error, connection)
+        )
 
     def converse(
         self, requests: Iterator[pb.InferRequest], seconds: float | None = None
@@ -90,6 +96,21 @@ class CloudClient:
         """
         with self._using() as connection:
             yield from _cancelled_when_left(connection.stub.Converse(requests, timeout=seconds))
+
+    def watch(self, opening: pb.WatchOpening, seconds: float | None = None) -> FrameStream:
+        """Frames of one camera, a question about each, in one call that begins at once; it is to be finished
+        and read to its end, or closed. Raises CloudError; reading raises as `infer`. Unlimited unless told.
+        """
+        connection, frames = self._entered(), FrameQueue(opening)
+        try:
+            call = connection.stub.Watch(iter(frames), timeout=seconds)
+        except BaseException:
+            connection.leave()
+            raise
+        replies = CloudReplies[pb.WatchReply](
+            call, connection.leave, lambda error: self._failed(error, connection)
+        )
+        return FrameStream(frames, replies, self.peer)
 
     def embed(self, request: pb.EmbedRequest, seconds: float) -> pb.EmbedReply:
         """Where a picture or texts lie in the space of a dual encoder. Raises as `infer`."""
@@ -158,7 +179,7 @@ class CloudClient:
         connection.give_up()
 
 
-class CloudReplies:
+class CloudReplies(Generic[ReplyT]):
     """The replies to one call of a CloudClient."""
 
     def __init__(
@@ -169,12 +190,12 @@ class CloudReplies:
         self._leave: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._leave.put(leave)
 
-    def __iter__(self) -> Iterator[pb.InferReply]:
+    def __iter__(self) -> Iterator[ReplyT]:
         return self
 
-    def __next__(self) -> pb.InferReply:
+    def __next__(self) -> ReplyT:
         try:
-            reply: pb.InferReply = next(self._call)
+            reply: ReplyT = next(self._call)
         except StopIteration:
             self._ended()
             raise
@@ -216,6 +237,8 @@ def _options(max_bytes: int) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", max_bytes),
         ("grpc.max_receive_message_length", _MAX_REPLY_BYTES),
         ("grpc.default_compression_algorithm", 0),  # the payload is coded already
+        # probes of the bandwidth from the cloud, a ping each: replies are a few words
+        ("grpc.http2.bdp_probe", 0),
     ]
 
 

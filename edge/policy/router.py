@@ -200,7 +200,7 @@ class Router:
         """
         self._link.observe_transfer(sent, network_ms, now)
         self._link.observe_cloud(decision.arm.entry, done, now, tiles / self._measured.mean_tiles)
-        self._keep(done.frame, decision.arm.accuracy)
+        self._keep(done.frame.hex(), decision.arm.accuracy)
 
     def learn_local(self, tokens: int) -> None:
         """The device answered by itself, with so many tokens."""

@@ -137,6 +137,6 @@ class CloudAnswers:
         tiles = state.view.prepared.grid.tiles
         self._router.learn(decision, call.sent, network_ms, done, self._clock(), tiles)
         if state.encoded:
-            self._device.acknowledge(state.encoded, done.frame)
+            self._device.acknowledge(state.encoded, done.frame.hex())
         state.trace.add("network", network_ms)
         state.trace.add_all({name: getattr(stages, name) for name in _CLOUD_STAGES})

@@ -149,13 +149,14 @@ class Device:
         """What every request says, whatever it carries."""
         request = pb.InferRequest(
             id=question.id,
-            bundle=self._bundle.digest,
+            bundle=self._bundle.id,
             labels=question.labels,
             client_secret=self._client_secret,
         )
         if not self.compares:
             request.question = question.text
-            request.generation.CopyFrom(question.generation)
+            if question.generation.ByteSize():
+                request.generation.CopyFrom(question.generation)
         return request
 
     def encode_features(

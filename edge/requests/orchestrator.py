@@ -42,6 +42,7 @@ from protos.labels import Labels
 
 _ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
 _ANYTHING = Rules()
+_ID_BYTES = 3  # of a request: to find it in the log of the cloud
 _BALANCED = Weights()
 
 
@@ -130,7 +131,8 @@ class Orchestrator:
         """
         names, embeddings = (labels.names, labels.rows()) if isinstance(labels, Labels) else (labels, {})
         arrived, asked = self._clock(), generation or pb.Generation()
-        given = Question(secrets.token_hex(6), arrived, question, rules, weights, asked, names, embeddings)
+        identity = secrets.token_hex(_ID_BYTES)
+        given = Question(identity, arrived, question, rules, weights, asked, names, embeddings)
         cancellation, output = cancellation or Cancellation(), AnswerText(on_text, on_restart)
         turn = Wait(self._turn, self._turn.urgency(priority, given.due), cancellation)
         with turn.held(), self._machine.meter.measure() as energy:
@@ -255,8 +257,8 @@ class Orchestrator:
                 state.output.restart(str(error))
             state.turn.give_way()
             return self._answer_here(state)
-        state.scores, state.view.frame = done.scores, done.frame
-        return self._completion.answer(state, decision.arm.name, done.tokens, done.frame)
+        state.scores, state.view.frame = done.scores, done.frame.hex()
+        return self._completion.answer(state, decision.arm.name, done.tokens, state.view.frame)
 
     def _send_key_frame(self, state: RequestState) -> bool:
         """Code this frame against no other from now on; False if that is how it was sent already."""

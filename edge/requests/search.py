@@ -106,7 +106,7 @@ class TextEncoder:
                 f"bundle {self._bundle.path} has no text tower for the device; split it --with-local, or "
                 "give --cloud HOST:PORT"
             )
-        request = pb.EmbedRequest(bundle=self._bundle.digest, texts=pb.Texts(texts=[text]))
+        request = pb.EmbedRequest(bundle=self._bundle.id, texts=pb.Texts(texts=[text]))
         return _checked(self._client.embed(request, _CLOUD_SECONDS), manifest.matching.width)
 
     @cached_property

@@ -58,14 +58,15 @@ def serving(
 
 
 def says(*words: str, frame: str = "", times: Mapping[str, float] | None = None) -> Script:
-    """Answers with these words at once."""
+    """Answers with these words at once; `frame` in hexadecimal."""
 
     def script(request: pb.InferRequest, _: Context) -> Iterator[pb.InferReply]:
         for word in words:
             yield pb.InferReply(id=request.id, text=word)
         stages = pb.Stages(**(times or {}))
         yield pb.InferReply(
-            id=request.id, done=pb.Done(reason=pb.Done.STOP, tokens=len(words), frame=frame, stages=stages)
+            id=request.id,
+            done=pb.Done(reason=pb.Done.STOP, tokens=len(words), frame=bytes.fromhex(frame), stages=stages),
         )
 
     return script

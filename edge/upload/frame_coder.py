@@ -14,6 +14,7 @@ from protos import codec
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
 from protos.codec.payload import Frame
+from protos.features import coding_number
 from protos.pictures import frames
 from protos.pictures.tiles import ONE_TILE, Grid
 
@@ -41,6 +42,7 @@ class EncodedFrame:
     sent: Frame = field(default_factory=dict)
     key_size: int = 0  # of the last key frame: what the next is likely to have
     source: str = ""  # the camera that it is of
+    coding: int = 0  # the number of cut and codec; 0: a request names them
 
     @property
     def stream(self) -> _Key:
@@ -54,16 +56,14 @@ class EncodedFrame:
 
     def message(self) -> pb.Features:
         """As a request holds it."""
-        named = [pb.Payload(name=name, data=data) for name, data in self.payloads.items()]
         rows, columns = self.grid
-        return pb.Features(
-            cut=self.cut,
-            codec=self.codec,
-            payloads=named,
-            rows=rows,
-            columns=columns,
-            reference=self.reference,
-        )
+        features = pb.Features(rows=rows, columns=columns, reference=self.reference, coding=self.coding)
+        if self.coding:
+            features.payloads.extend(pb.Payload(data=data) for data in self.payloads.values())
+        else:
+            features.cut, features.codec = self.cut, self.codec
+            features.payloads.extend(pb.Payload(name=name, data=data) for name, data in self.payloads.items())
+        return features
 
 
 @dataclass
@@ -99,7 +99,7 @@ class FrameCoder:
     """What is sent of one camera after another; may be used from several threads."""
 
     def __init__(self, bundle: Bundle, encoders: FeatureEncoders) -> None:
-        self._bundle, self._cuts, self._encoders = bundle.digest, bundle.manifest.cuts, encoders
+        self._bundle, self._manifest, self._encoders = bundle.digest, bundle.manifest, encoders
         self._streams: OrderedDict[_Key, _Stream] = OrderedDict()  # that which changed last, last
         self._lock = Lock()
 
@@ -107,7 +107,7 @@ class FrameCoder:
         """Code a blank boundary of every cut by its first codec of each kind: what the first frame of a
         process would wait for otherwise. Raises as `encode`.
         """
-        for cut in self._cuts:
+        for cut in self._manifest.cuts:
             blank = {spec.name: np.zeros((1, *spec.shape), np.float32) for spec in cut.boundary}
             first = {codec.kind(spec): spec.name for spec in reversed(cut.codecs)}
             for name in first.values():
@@ -129,7 +129,7 @@ class FrameCoder:
         coder = self._encoders.coder(cut, name)
         if not isinstance(coder, codec.FrameCodec):
             payloads = self._encoders.encode(cut, name, boundary)
-            return EncodedFrame(cut, name, grid, payloads, source=source)
+            return EncodedFrame(cut, name, grid, payloads, source=source, coding=self._number(cut, name))
         finer = self._encoders.codes(cut, name, boundary, coder.finer_feed)
         known = None if key_frame else self._latest((source, cut, name))
         changed = self._changed(coder, finer, known) if known and known.grid == grid else None
@@ -147,6 +147,7 @@ class FrameCoder:
             sent,
             sum(map(len, payloads.values())),
             source,
+            self._number(cut, name),
         )
         return changed if changed and changed.size < key.size else key
 
@@ -166,6 +167,7 @@ class FrameCoder:
             sent,
             known.key_size,
             known.source,
+            known.coding,
         )
 
     def _latest(self, key: _Key) -> EncodedFrame | None:
@@ -174,13 +176,13 @@ class FrameCoder:
             return None if stream is None or stream.trust.waiting else stream.latest
 
     def acknowledge(self, coded: EncodedFrame, frame: str) -> None:
-        """The cloud answered, and calls the frame so: if it says what the device says, the next may be coded
-        against it.
+        """The cloud answered, and calls the frame so, by the beginning of its digest: if it says what the
+        device says, the next may be coded against it.
         """
         with self._lock:
             stream = self._changed_stream(coded)
             stream.trust.kept(against=coded.reference)
-            stream.latest = coded if coded.frame and coded.frame == frame else None
+            stream.latest = coded if frame and coded.frame.startswith(frame) else None
 
     def forget(self, coded: EncodedFrame) -> None:
         """The cloud has not what a frame was coded against: the next one is a key frame, and more of them
@@ -198,6 +200,9 @@ class FrameCoder:
         if len(self._streams) > _MAX_STREAMS:
             self._streams.popitem(last=False)
         return stream
+
+    def _number(self, cut: str, name: str) -> int:
+        return coding_number(self._manifest, cut, name)
 
     def _digest(self, cut: str, name: str, grid: Grid, sent: Frame) -> str:
         return frames.frame_digest(self._bundle, cut, name, grid, frames.sent_bytes(sent))

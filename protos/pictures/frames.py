@@ -9,8 +9,9 @@ from protos.codec.payload import Frame
 from protos.errors import PayloadError
 from protos.pictures.tiles import Grid
 
-_KNOWN_BYTES = 8  # of the reference's digest: more than anybody can guess while the cloud keeps a frame
-_OWN_BYTES = 4  # of the frame's own: enough to see damage
+FRAME_BYTES = 8  # of a frame's digest, that name it: among one client's frames no two begin alike
+_KNOWN_BYTES = 4  # of the reference's digest: the client's secret keeps others away
+_OWN_BYTES = 4  # of the frame's own: enough to see damage, or another reference
 REFERENCE_BYTES = _KNOWN_BYTES + _OWN_BYTES
 
 
@@ -31,6 +32,11 @@ def frame_digest(bundle: str, cut: str, codec: str, grid: Grid, parts: Iterable[
 def sent_bytes(frame: Frame) -> list[tuple[str, bytes]]:
     """What was sent by tensor, the same bytes on every machine: parts of a digest."""
     return [(name, sent.astype("<i2").tobytes()) for name, sent in frame.items()]
+
+
+def frame_id(frame: str) -> bytes:
+    """How replies and requests name the frame of a digest; nothing for none."""
+    return bytes.fromhex(frame)[:FRAME_BYTES]
 
 
 def digest_prefix(frame: str) -> str:

@@ -47,7 +47,7 @@ def largest_grid(preprocessing: pb.Preprocessing) -> Grid:
     return Grid(rows, inside // rows) if rows else ONE_TILE
 
 
-def claimed_grid(features: ip.Features, preprocessing: pb.Preprocessing) -> Grid:
+def claimed_grid(features: ip.Features | ip.WatchOpening, preprocessing: pb.Preprocessing) -> Grid:
     """The grid that a request says its features are of. Raises PayloadError for one that no picture
     becomes.
     """

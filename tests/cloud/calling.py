@@ -110,7 +110,7 @@ def png(pixels: Pixels) -> bytes:
 def picture_request(bundle: Bundle, pixels: Pixels, question: str, **fields: Any) -> ip.InferRequest:
     fields = {"client_secret": SECRET} | fields
     return ip.InferRequest(
-        bundle=bundle.digest, question=question, picture=ip.Picture(data=png(pixels)), **fields
+        bundle=bundle.id, question=question, picture=ip.Picture(data=png(pixels)), **fields
     )
 
 

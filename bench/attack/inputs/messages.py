@@ -7,7 +7,7 @@ GARBAGE = {
     "a group": b"\x0b\x0c",
     "an unknown wire type": b"\x0f",
     "four bytes cut off": b"\x0d\0\0",
-    "a text that is not UTF-8": b"\x0a\x02\xff\xfe",
+    "a text that is not UTF-8": b"\x0a\x02\xff\xfe\x2a\x04\x0a\x02\xff\xfe",
     "a part that is no message": b"\x2a\x02\x0a\x7f",
     "field 0": b"\x00\x00",
 }

@@ -6,7 +6,7 @@ import secrets
 from bench.attack.attacker import CallingAttacker, Target
 from protos import inference_pb2 as ip
 from protos.limits import CLIENT_SECRET_BYTES
-from protos.pictures.frames import REFERENCE_BYTES
+from protos.pictures.frames import FRAME_BYTES, REFERENCE_BYTES
 
 
 class GuessedFrames(CallingAttacker):
@@ -21,7 +21,7 @@ class GuessedFrames(CallingAttacker):
         return next(self._turns)()
 
     def _about_a_frame(self) -> bytes:
-        return self.target.altered(cached_frame=secrets.token_hex(32), client_secret=_new_secret())
+        return self.target.altered(cached_frame=secrets.token_bytes(FRAME_BYTES), client_secret=_new_secret())
 
     def _against_a_frame(self) -> bytes:
         features = ip.Features()

@@ -12,6 +12,7 @@ from protos import bundle_pb2
 from protos import codec as wire
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
+from protos.features import coding_number
 from protos.limits import CLIENT_SECRET_BYTES
 from splitter.evaluate.subjects import GENERIC
 
@@ -83,9 +84,9 @@ class FeatureCandidate:
         return payload_size(payloads)
 
     def fill(self, request: pb.InferRequest, index: int, payloads: Payloads) -> None:
-        request.features.cut, request.features.codec = self.cut, self.spec.name
+        request.features.coding = coding_number(self.cloud.manifest, self.cut, self.spec.name)
         request.features.rows, request.features.columns = self.device.grid(index)
-        request.features.payloads.extend(pb.Payload(name=name, data=data) for name, data in payloads.items())
+        request.features.payloads.extend(pb.Payload(data=data) for data in payloads.values())
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,6 @@ def payload_size(payloads: Payloads) -> int:
 def request_size(bundle: Bundle, candidate: Candidate, index: int, payloads: Payloads) -> int:
     """Bytes of the whole request message, with an id, the bundle's digest and a short question."""
     secret = bytes(CLIENT_SECRET_BYTES)
-    request = pb.InferRequest(id="0" * 8, bundle=bundle.digest, question=QUESTION, client_secret=secret)
+    request = pb.InferRequest(id="0" * 8, bundle=bundle.id, question=QUESTION, client_secret=secret)
     candidate.fill(request, index, payloads)
     return request.ByteSize()

@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from bench.codec.candidates.tensors import Boundary, ImageTokens, by_tiles
+from protos import bundle_pb2 as pb
 from protos import codec as wire
 from protos.bundle import Bundle
 from protos.errors import BundleDamaged, RequestError
@@ -43,6 +44,11 @@ class CloudHalf:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._decoders: dict[tuple[str, str], wire.Codec] = {}
+
+    @property
+    def manifest(self) -> pb.Manifest:
+        """Of the bundle."""
+        return self._bundle.manifest
 
     @cached_property
     def reference_model(self) -> ReferenceModel:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from edge.agent.gating.likeness import feature_distance, luma_difference
+from edge.agent.gating.likeness import luma_difference
 from edge.agent.settings.gate import GateSettings
 from protos.arrays import Floats
+from protos.pictures.likeness import feature_distance
 
 Features = Mapping[str, Floats]
 

@@ -1,6 +1,4 @@
-"""How far two frames of a source are from each other: as pictures, and as what the head makes of them."""
-
-from collections.abc import Mapping
+"""How far two frames of a source are from each other, as pictures."""
 
 import cv2
 import numpy as np
@@ -29,22 +27,6 @@ def luma_difference(one: Floats, other: Floats) -> float:
     changed = np.abs(other - _in_light_of(one, other))
     width = _SIDE // _BLOCKS
     return float(changed.reshape(_BLOCKS, width, _BLOCKS, width).mean((1, 3)).max())
-
-
-def feature_distance(one: Mapping[str, Floats], other: Mapping[str, Floats]) -> float:
-    """One less the cosine of the tokens that differ most, of what the head makes of two frames at one cut:
-    0 where they are the same, at most 2. Frames of other shapes are as far as can be.
-    """
-    if one.keys() != other.keys() or any(one[name].shape != other[name].shape for name in one):
-        return 2.0
-    return max((_farthest(one[name], other[name]) for name in one), default=0.0)
-
-
-def _farthest(one: Floats, other: Floats) -> float:
-    """Along the last axis."""
-    products = np.einsum("...d,...d->...", one, other)
-    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-    return float(np.max(1 - products / np.maximum(lengths, _TINY)))
 
 
 def _in_light_of(one: Floats, other: Floats) -> Floats:

@@ -94,7 +94,7 @@ class Outbox:
                 self._check(len(data) + len(words))
                 with self._written() as connection:
                     self._refused.add(key)
-                    values = (key, note.due, request.bundle, words, data)
+                    values = (key, note.due, request.bundle.hex(), words, data)
                     connection.execute("INSERT INTO waiting VALUES (?, ?, ?, ?, ?)", values)
             except OutboxError:
                 self.counts["refused"] += 1

@@ -57,4 +57,4 @@ class CachedArm(Arm):
         return Cost(queue=cloud.queue_ms, generate=generate, bytes_up=workload.request_bytes(0))
 
     def build(self, request: ip.InferRequest, sender: Sender) -> None:
-        request.cached_frame = sender.frame
+        request.cached_frame = bytes.fromhex(sender.frame)

@@ -6,6 +6,7 @@ import pytest
 import isthmus
 from bench.video import candidates
 from bench.video.clips import KINDS, RATE
+from bench.video.wire import SILENCE
 from protos.bundle import Bundle
 
 
@@ -58,7 +59,17 @@ def test_a_bundle_is_measured_on_clips(
         assert rates["moving scene", f"{name}, references"] <= rates["moving scene", name]
     assert all(sentence in said for sentence in found["sentences"])
     assert found["frames a second"] == RATE
-    assert 100 < found["overhead"] < 200
+    assert 40 < found["overhead"] < 100
+    wire = {(one["kind"], one["way"]): one for one in found["wire"]}
+    for kind in KINDS:
+        by_infer, every, silent = (
+            wire[kind, way] for way in ("Infer", "Watch, a reply a frame", f"Watch, {SILENCE} silent")
+        )
+        assert wire[kind, "Converse"]["beside"] < by_infer["beside"]
+        assert every["beside"] < by_infer["beside"] / 2
+        assert silent["up"] <= 24
+        assert silent["beside"] < every["beside"]
+    assert wire["slow scene", f"Watch, {SILENCE} silent"]["beside"] <= 24
 
 
 def test_a_clip_too_short_for_a_cut_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ async def test_a_cut_is_answered_as_the_whole_model_answers(
     async with calling(tail) as caller:
         for (i, question), answer in expected.items():
             request = ip.InferRequest(
-                bundle=tail.digest, question=question, features=head.features(scenes[i], cut)
+                bundle=tail.bundle.id, question=question, features=head.features(scenes[i], cut)
             )
             assert (await caller.ask(request)).text == answer
 
@@ -148,7 +148,7 @@ async def test_a_second_question_about_a_frame_uploads_nothing(
     async with calling(tail) as caller:
         first = await caller.ask(
             ip.InferRequest(
-                bundle=tail.digest,
+                bundle=tail.bundle.id,
                 question=QUESTIONS[0],
                 features=head.features(scenes[2], "vision.2"),
                 client_secret=SECRET,
@@ -157,7 +157,7 @@ async def test_a_second_question_about_a_frame_uploads_nothing(
         fresh = await caller.ask(picture_request(tail.bundle, scenes[2], QUESTIONS[1]))
         second = await caller.ask(
             ip.InferRequest(
-                bundle=tail.digest,
+                bundle=tail.bundle.id,
                 question=QUESTIONS[1],
                 cached_frame=first.done.frame,
                 client_secret=SECRET,
@@ -186,6 +186,6 @@ async def test_every_dtype_answers(
         assert (await caller.ask(picture_request(bundle, scenes[0], QUESTIONS[0]))).text
         for cut in CUTS:
             request = ip.InferRequest(
-                bundle=bundle.digest, question=QUESTIONS[0], features=head.features(scenes[0], cut)
+                bundle=bundle.id, question=QUESTIONS[0], features=head.features(scenes[0], cut)
             )
             assert (await caller.ask(request)).text

@@ -20,3 +20,22 @@ async def test_a_closed_gate_refuses_and_lets_the_others_finish() -> None:
         assert not empty.done()
     await asyncio.wait_for(empty, 5)
     assert gate.closed
+
+
+async def test_work_is_done_unless_the_gate_closes_first() -> None:
+    gate, begun, ended = DrainGate(), asyncio.Event(), list[str]()
+
+    async def endless() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    assert await gate.unless_closing(asyncio.sleep(0, "done")) == "done"
+    waiting = asyncio.create_task(gate.unless_closing(endless()))
+    await begun.wait()
+    gate.close()
+    with pytest.raises(CloudError, match="open a new stream"):
+        await asyncio.wait_for(waiting, 5)
+    assert ended == ["cancelled"]

@@ -34,7 +34,7 @@ async def until_waiting(caller: Caller, count: int) -> None:
 async def test_an_attack_is_refused_and_the_next_picture_answered(
     attack: bytes, reason: str, tail: Tail, scenes: list[Pixels]
 ) -> None:
-    bad = ip.InferRequest(bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=attack))
+    bad = ip.InferRequest(bundle=tail.bundle.id, question=QUESTION, picture=ip.Picture(data=attack))
     async with calling(tail) as caller:
         status, message = await caller.refusal(bad)
         assert (await caller.ask(picture_request(tail.bundle, scenes[0], QUESTION))).text
@@ -49,7 +49,7 @@ async def test_pictures_without_end_hold_up_neither_features_nor_the_exit(
     monkeypatch.setenv(hostile_worker.HOSTILE, "never")
     picture = picture_request(tail.bundle, scenes[0], QUESTION)
     features = ip.InferRequest(
-        bundle=tail.digest, question=QUESTION, features=head.features(scenes[0], "vision.2")
+        bundle=tail.bundle.id, question=QUESTION, features=head.features(scenes[0], "vision.2")
     )
     async with asyncio.timeout(100), calling(tail, max_waiting=4) as caller:
         attacks = [asyncio.create_task(caller.ask(picture, seconds=600)) for _ in range(3)]

@@ -5,6 +5,7 @@ comes.
 import asyncio
 from collections.abc import Generator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -23,6 +24,7 @@ from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.arms.rules import Rules
 from protos.costs.profile import DeviceProfile
+from protos.pictures.frames import frame_id
 from protos.pictures.tiles import ONE_TILE
 from tests.cloud.calling import SECRET, Caller, Pixels, calling, picture_request
 
@@ -52,7 +54,7 @@ def noisy(image: Pixels, seed: int = 0) -> Pixels:
 
 
 def asking(tail: Tail, features: ip.Features) -> ip.InferRequest:
-    return ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, client_secret=SECRET)
+    return ip.InferRequest(bundle=tail.bundle.id, question=QUESTION, features=features, client_secret=SECRET)
 
 
 async def difference(
@@ -61,7 +63,7 @@ async def difference(
     """A key frame that the service has answered, and the next frame, which is coded against it."""
     key = stream.encode(CUT, CODEC, boundaries[0], ONE_TILE)
     answered = await caller.ask(asking(tail, key.message()))
-    stream.acknowledge(key, answered.done.frame)
+    stream.acknowledge(key, answered.done.frame.hex())
     changed = stream.encode(CUT, CODEC, boundaries[1], ONE_TILE)
     assert changed.reference
     return key, changed
@@ -79,20 +81,20 @@ async def test_a_difference_is_answered_as_a_key_frame_of_the_same_codes(
         again = await caller.ask(asking(tail, whole.message()))
     assert changed.size < key.size / 2
     assert answered.text == again.text
-    assert answered.done.frame == again.done.frame == changed.frame
+    assert answered.done.frame == again.done.frame == frame_id(changed.frame)
 
 
 @pytest.mark.parametrize(
     ("damage", "status", "words"),
     [
-        (lambda f: f.MergeFrom(ip.Features(reference=b"\0" * 12)), Status.NOT_FOUND, "send a key frame"),
+        (lambda f: f.MergeFrom(ip.Features(reference=b"\0" * 8)), Status.NOT_FOUND, "send a key frame"),
         (
             lambda f: f.MergeFrom(ip.Features(reference=f.reference[:7])),
             Status.INVALID_ARGUMENT,
-            "has 12 bytes",
+            "has 8 bytes",
         ),
         (
-            lambda f: f.MergeFrom(ip.Features(reference=f.reference[:8] + b"\0" * 4)),
+            lambda f: f.MergeFrom(ip.Features(reference=f.reference[:4] + b"\0" * 4)),
             Status.INVALID_ARGUMENT,
             "send a key frame",
         ),
@@ -135,7 +137,7 @@ async def test_a_damaged_difference_is_refused_with_what_to_do(
 ) -> None:
     async with calling(tail) as caller:
         _, changed = await difference(caller, tail, stream, boundaries)
-        request = asking(tail, changed.message())
+        request = asking(tail, replace(changed, coding=0).message())
         damage(request.features)  # type: ignore[operator]
         found, message = await caller.refusal(request)
         assert (await caller.ask(asking(tail, changed.message()))).text
@@ -157,7 +159,7 @@ async def test_a_reference_belongs_to_its_bundle(
     async with calling(tail, endless) as caller:
         _, changed = await difference(caller, tail, stream, boundaries)
         request = asking(tail, changed.message())
-        request.bundle = endless.digest
+        request.bundle = endless.bundle.id
         assert (await caller.refusal(request))[0] == Status.NOT_FOUND
 
 
@@ -168,16 +170,16 @@ async def test_whoever_has_the_picture_or_its_digest_does_not_learn_that_another
         sent = picture_request(tail.bundle, scenes[0], QUESTION)
         frame = (await caller.ask(sent)).done.frame
         again = ip.InferRequest(
-            bundle=tail.digest, question=QUESTION, cached_frame=frame, client_secret=SECRET
+            bundle=tail.bundle.id, question=QUESTION, cached_frame=frame, client_secret=SECRET
         )
         never = ip.InferRequest()
         never.MergeFrom(again)
-        never.cached_frame = "ab" * 32
+        never.cached_frame = b"\xab" * 8
         assert (await caller.ask(again)).text
         for secret in (STRANGER, b""):
             again.client_secret = never.client_secret = secret
             status, message = await caller.refusal(again)
-            assert (status, message.replace(frame, "ab" * 32)) == await caller.refusal(never)
+            assert (status, message.replace(frame.hex(), "ab" * 8)) == await caller.refusal(never)
             assert status == Status.NOT_FOUND
 
 
@@ -211,7 +213,7 @@ async def test_many_frames_of_one_push_out_none_of_another(
 async def test_a_caller_without_a_secret_gets_no_frame_kept(tail: Tail, scenes: list[Pixels]) -> None:
     async with calling(tail) as caller:
         request = picture_request(tail.bundle, scenes[0], QUESTION, client_secret=b"")
-        assert (await caller.ask(request)).done.frame == ""
+        assert (await caller.ask(request)).done.frame == b""
 
 
 @pytest.mark.parametrize("size", [1, 15, 65])

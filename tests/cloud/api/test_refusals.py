@@ -28,7 +28,7 @@ def good(tail: Tail, scenes: list[Pixels]) -> ip.InferRequest:
 @pytest.fixture
 def features(tail: Tail, head: Head, scenes: list[Pixels]) -> ip.InferRequest:
     return ip.InferRequest(
-        bundle=tail.digest, question=QUESTION, features=head.features(scenes[0], "vision.2")
+        bundle=tail.bundle.id, question=QUESTION, features=head.features(scenes[0], "vision.2")
     )
 
 
@@ -41,7 +41,7 @@ async def refused(tail: Tail, bad: ip.InferRequest, good: ip.InferRequest) -> tu
 
 
 async def test_a_wrong_digest_names_the_digests_served(tail: Tail, good: ip.InferRequest) -> None:
-    bad = ip.InferRequest(bundle="0" * 64, question=QUESTION, picture=good.picture)
+    bad = ip.InferRequest(bundle=bytes(8), question=QUESTION, picture=good.picture)
     status, message = await refused(tail, bad, good)
     assert status == Status.FAILED_PRECONDITION
     assert tail.digest in message
@@ -50,7 +50,7 @@ async def test_a_wrong_digest_names_the_digests_served(tail: Tail, good: ip.Infe
 async def test_a_refusal_is_one_line_for_the_operator_without_content(
     tail: Tail, good: ip.InferRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bad = ip.InferRequest(bundle="0" * 64, question="who lives here?", picture=good.picture)
+    bad = ip.InferRequest(bundle=bytes(8), question="who lives here?", picture=good.picture)
     await refused(tail, bad, good)
     (line,) = (record.getMessage() for record in caplog.records if record.name.startswith("cloud"))
     assert line.startswith("refused ipv4:127.0.0.1:")
@@ -58,7 +58,7 @@ async def test_a_refusal_is_one_line_for_the_operator_without_content(
 
 
 async def test_no_input(tail: Tail, good: ip.InferRequest) -> None:
-    status, message = await refused(tail, ip.InferRequest(bundle=tail.digest, question=QUESTION), good)
+    status, message = await refused(tail, ip.InferRequest(bundle=tail.bundle.id, question=QUESTION), good)
     assert status == Status.INVALID_ARGUMENT
     assert "give features, a picture" in message
 
@@ -84,7 +84,7 @@ async def test_a_name_too_long_to_quote_is_quoted_in_part(
 
 
 async def test_an_id_too_long_to_come_back_in_every_reply(tail: Tail, good: ip.InferRequest) -> None:
-    bad = ip.InferRequest(id="x" * 257, bundle=tail.digest, question=QUESTION, picture=good.picture)
+    bad = ip.InferRequest(id="x" * 257, bundle=tail.bundle.id, question=QUESTION, picture=good.picture)
     status, message = await refused(tail, bad, good)
     assert status == Status.INVALID_ARGUMENT
     assert "at most 256" in message
@@ -152,13 +152,15 @@ async def test_features_out_of_all_bounds_do_not_harm_the_service(
     async with calling(tail) as caller:
         before = await caller.ask(good)
         await caller.ask(
-            ip.InferRequest(bundle=tail.digest, question=QUESTION, features=head.pack("vision.2", codes))
+            ip.InferRequest(bundle=tail.bundle.id, question=QUESTION, features=head.pack("vision.2", codes))
         )
         assert (await caller.ask(good)).text == before.text
 
 
 async def test_a_message_larger_than_any_request(tail: Tail, good: ip.InferRequest) -> None:
-    bad = ip.InferRequest(bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=b"\0" * (6 << 20)))
+    bad = ip.InferRequest(
+        bundle=tail.bundle.id, question=QUESTION, picture=ip.Picture(data=b"\0" * (6 << 20))
+    )
     status, message = await refused(tail, bad, good)
     assert status == Status.RESOURCE_EXHAUSTED
     assert "larger than max" in message
@@ -166,7 +168,7 @@ async def test_a_message_larger_than_any_request(tail: Tail, good: ip.InferReque
 
 async def test_a_picture_file_larger_than_accepted(tail: Tail, good: ip.InferRequest) -> None:
     bad = ip.InferRequest(
-        bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=b"\0" * ((4 << 20) + 1))
+        bundle=tail.bundle.id, question=QUESTION, picture=ip.Picture(data=b"\0" * ((4 << 20) + 1))
     )
     status, message = await refused(tail, bad, good)
     assert status == Status.RESOURCE_EXHAUSTED
@@ -186,7 +188,7 @@ async def test_a_picture_file_larger_than_accepted(tail: Tail, good: ip.InferReq
 async def test_a_question_that_does_not_fit(
     question: str, words: str, tail: Tail, good: ip.InferRequest
 ) -> None:
-    bad = ip.InferRequest(bundle=tail.digest, question=question, picture=good.picture)
+    bad = ip.InferRequest(bundle=tail.bundle.id, question=question, picture=good.picture)
     bound = tail.limits.max_prompt_tokens
     tail.limits.max_prompt_tokens = 200
     try:
@@ -245,7 +247,7 @@ def large() -> bytes:
 async def test_something_that_is_no_picture(
     data: bytes, words: str, tail: Tail, good: ip.InferRequest
 ) -> None:
-    bad = ip.InferRequest(bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=data))
+    bad = ip.InferRequest(bundle=tail.bundle.id, question=QUESTION, picture=ip.Picture(data=data))
     status, message = await refused(tail, bad, good)
     assert status == Status.INVALID_ARGUMENT
     assert words in message
@@ -254,7 +256,7 @@ async def test_something_that_is_no_picture(
 async def test_half_a_picture(tail: Tail, scenes: list[Pixels], good: ip.InferRequest) -> None:
     data = png(scenes[0])
     bad = ip.InferRequest(
-        bundle=tail.digest, question=QUESTION, picture=ip.Picture(data=data[: len(data) // 2])
+        bundle=tail.bundle.id, question=QUESTION, picture=ip.Picture(data=data[: len(data) // 2])
     )
     status, message = await refused(tail, bad, good)
     assert status == Status.INVALID_ARGUMENT
@@ -263,7 +265,9 @@ async def test_half_a_picture(tail: Tail, scenes: list[Pixels], good: ip.InferRe
 
 async def test_a_frame_that_was_never_sent(tail: Tail, good: ip.InferRequest) -> None:
     status, message = await refused(
-        tail, ip.InferRequest(bundle=tail.digest, question=QUESTION, cached_frame="ab" * 32), good
+        tail,
+        ip.InferRequest(bundle=tail.bundle.id, question=QUESTION, cached_frame=b"\xab" * 8),
+        good,
     )
     assert status == Status.NOT_FOUND
     assert "send its features or the picture again" in message

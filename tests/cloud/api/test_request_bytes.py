@@ -92,7 +92,7 @@ async def _asking(tail: Tail, scenes: list[Pixels]) -> AsyncIterator[ip.InferReq
     """Two that are answered, one that is refused, and silence."""
     for scene in scenes[:2]:
         yield picture_request(tail.bundle, scene, QUESTION)
-    yield ip.InferRequest(bundle="another")
+    yield ip.InferRequest(bundle=b"another")
     await asyncio.Event().wait()
 
 

@@ -75,7 +75,7 @@ def counting(
     caller: Caller = NOBODY,
 ) -> GenerationJob:
     """A job answered by the `max_tokens` numbers after `start`, or those before STOP."""
-    image = VisionInput(cut, {"hidden": torch.full((1, 1, 1), value)}, frame=f"frame {start}", owner="me")
+    image = VisionInput(cut, {"hidden": torch.full((1, 1, 1), value)}, frame=f"{start:016x}", owner="me")
     return GenerationJob(
         tail=model, image=image, prompt=[start], max_tokens=max_tokens, sampler=None, caller=caller
     )

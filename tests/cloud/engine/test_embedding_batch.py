@@ -51,7 +51,7 @@ def direction(text: str) -> Floats:
 
 def comparing(table: Table, at: tuple[float, float], *labels: str) -> EmbeddingJob:
     texts = tuple(f"to the {label}" for label in labels)
-    image = VisionInput("c", {"at": torch.tensor(at)}, frame="f")
+    image = VisionInput("c", {"at": torch.tensor(at)}, frame="f1")
     return EmbeddingJob(tail=table, image=image, labels=labels, texts=texts)
 
 
@@ -77,7 +77,7 @@ async def test_every_picture_gets_its_own_labels_and_each_text_is_read_once() ->
         text, last = await emitted(job)
         assert isinstance(last, ip.Done)
         assert text == best == last.scores[0].label
-        assert last.frame == "f"
+        assert last.frame == b"\xf1"
 
 
 async def test_without_labels_the_picture_itself_is_embedded() -> None:

@@ -34,7 +34,7 @@ async def test_an_answer_ends_at_its_limit_or_at_a_stop_token() -> None:
     *pieces, done = await events(limited)
     assert pieces == ["6 ", "7 ", "8 "]
     assert isinstance(done, ip.Done)
-    assert (done.reason, done.tokens, done.frame) == (ip.Done.LENGTH, 3, "frame 5")
+    assert (done.reason, done.tokens, done.frame) == (ip.Done.LENGTH, 3, bytes([0, 0, 0, 0, 0, 0, 0, 5]))
     *pieces, done = await events(stopped)
     assert pieces == ["28 ", "29 "]
     assert isinstance(done, ip.Done)

@@ -19,8 +19,8 @@ def test_each_picture_gets_the_image_tokens_of_its_tiles() -> None:
     images = encode_images([tiled, single])
     assert images.bundle == "counting"
     assert [(image.frame, tokens.flatten().tolist()) for image, tokens in images.by_picture()] == [
-        ("frame 1", [0.0, 1.0, 2.0]),
-        ("frame 2", [7.0]),
+        (f"{1:016x}", [0.0, 1.0, 2.0]),
+        (f"{2:016x}", [7.0]),
     ]
     assert tiled.stages.tail == single.stages.tail > 0
 

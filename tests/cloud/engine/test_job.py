@@ -39,6 +39,6 @@ async def test_a_deadline_ends_the_wait_and_aborts() -> None:
 
 def test_a_job_without_a_picture_has_a_place_of_its_own() -> None:
     job = counting(ScriptedModel("digest"), 1, cut="vision.2")
-    assert (job.place, job.frame) == (Place("digest", "vision.2"), "frame 1")
+    assert (job.place, job.frame) == (Place("digest", "vision.2"), f"{1:016x}")
     job.image = None
     assert (job.place, job.frame) == (Place("digest", None), "")

@@ -13,9 +13,11 @@ import grpc
 from protos import inference_pb2 as ip
 from tests.cloud.fuzz.honest import Request
 from tests.cloud.fuzz.mutations import Attack, attack
+from tests.cloud.fuzz.streams import stream
 
 _AT_ONCE = 8
 _IN_A_STREAM = 12
+_ENDED_WHILE_WRITING = "Internal error from Core"  # what grpc.aio makes now and then of a refusal then
 Status = grpc.StatusCode
 _BY_NUMBER = {status.value[0]: status for status in Status}
 ALLOWED = {
@@ -47,6 +49,8 @@ class Campaign:
         attacks = (attack(self.seed, index, self.honest) for index in range(count))
         batches = _batches(attacks, _IN_A_STREAM)
 
+        streams = iter(range(count // _IN_A_STREAM // 4))
+
         async def send() -> None:
             for batch in batches:
                 if batch[0].index // _IN_A_STREAM % 4:
@@ -54,6 +58,8 @@ class Campaign:
                         self._note([one], *await self._called(one))
                 else:
                     await self._conversed(batch)
+            for index in streams:
+                await self._watched(index)
 
         await asyncio.gather(*(send() for _ in range(_AT_ONCE)))
 
@@ -87,6 +93,24 @@ class Campaign:
             self._note(batch, error.code(), error.details() or "")
         if ends != len(batch):
             self._fail(batch, f"{ends} of {len(batch)} messages of a stream were answered")
+
+    async def _watched(self, index: int) -> None:
+        """One stream, of which every frame must be answered or refused, or else the stream."""
+        messages = stream(self.seed, index, self.honest)
+        start: Any = self.channel.stream_stream(
+            "/isthmus.v1.Inference/Watch", response_deserializer=ip.WatchReply.FromString
+        )
+        call = start(iter(messages), timeout=60)
+        attacks = [Attack(index, "Watch", message) for message in messages]
+        try:
+            async for reply in call:
+                failed = reply.HasField("failure")
+                status = _BY_NUMBER[reply.failure.code] if failed else Status.OK
+                late = status == Status.DEADLINE_EXCEEDED  # a frame may have a millisecond
+                self._note(attacks, Status.OK if late else status, reply.failure.message)
+        except grpc.aio.AioRpcError as error:
+            if error.details() != _ENDED_WHILE_WRITING:
+                self._note(attacks, error.code(), error.details() or "")
 
     def _note(self, among: Sequence[Attack], status: grpc.StatusCode, words: str) -> None:
         """One of these ended with a status and in these words."""

@@ -4,7 +4,7 @@ answered afterwards exactly as before.
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -67,14 +67,14 @@ def _both(bundle: Bundle, **given: Any) -> Iterator[Request]:
     """The same input to be answered, and where there are embeddings to be embedded."""
     yield _infer(bundle, **given)
     if bundle.manifest.HasField("matching"):
-        yield ip.EmbedRequest(bundle=bundle.digest, client_secret=SECRET, **given)
+        yield ip.EmbedRequest(bundle=bundle.id, client_secret=SECRET, **given)
 
 
 def _infer(bundle: Bundle, **given: Any) -> ip.InferRequest:
     matches = bundle.manifest.HasField("matching")
     defaults: dict[str, Any] = {
         "id": "honest",
-        "bundle": bundle.digest,
+        "bundle": bundle.id,
         "client_secret": SECRET,
         "question": "" if matches else "describe the image",
         "labels": ["cat", "dog"] if matches else [],
@@ -87,7 +87,7 @@ def _with_options(bundle: Bundle, sent: ip.Picture) -> Iterator[Request]:
     if bundle.manifest.HasField("matching"):
         yield _infer(bundle, picture=sent, labels=["Zürich", "東京", "a" * 50])
         yield _infer(bundle, picture=sent, labels=[])
-        yield ip.EmbedRequest(bundle=bundle.digest, texts=ip.Texts(texts=["cat", "a zebra in the snow"]))
+        yield ip.EmbedRequest(bundle=bundle.id, texts=ip.Texts(texts=["cat", "a zebra in the snow"]))
         return
     for seed, top_p in ((1, 0.0), (2**64 - 1, 0.9), (3, 1.0)):
         drawn = ip.Generation(max_tokens=3, temperature=1.5, top_p=top_p, seed=seed)
@@ -109,12 +109,13 @@ async def _features(bundle: Bundle, channel: grpc.aio.Channel, pixels: Pixels) -
         )
         for codec in {codec.name.partition("-")[0]: codec for codec in cut.codecs}.values():
             key = coder.encode(cut.name, codec.name, boundary, ONE_TILE)
-            yield key.message()
+            yield replace(key, coding=0).message()
             answered = await Asker(channel).ask(_infer(bundle, features=key.message()))
-            coder.acknowledge(key, ip.InferReply.FromString(answered[-1]).done.frame)
+            coder.acknowledge(key, ip.InferReply.FromString(answered[-1]).done.frame.hex())
             following = coder.encode(cut.name, codec.name, changed, ONE_TILE)
             if following.reference:
                 yield following.message()
+                yield replace(following, coding=0).message()
 
 
 def files(pixels: Pixels) -> Iterator[bytes]:

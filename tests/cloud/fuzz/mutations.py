@@ -10,7 +10,7 @@ from typing import Any
 from protos import inference_pb2 as ip
 from tests.cloud.fuzz.honest import METHODS, Request
 
-_TEXTS = (
+TEXTS = (
     "",
     " ",
     "\0",
@@ -24,9 +24,9 @@ _TEXTS = (
     "%s%n",
     "../..",
 )
-_FLOATS = (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 1e-45, 1e-30, 0.5, 1.0, 1.0000001, 3.4e38)
-_COUNTS = (0, 1, 2, 3, 17, 255, 65_536, 2**31, 2**32 - 1)
-_SECRETS = (b"", b"x", bytes(15), bytes(16), bytes(64), bytes(65), bytes(5000))
+FLOATS = (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 1e-45, 1e-30, 0.5, 1.0, 1.0000001, 3.4e38)
+COUNTS = (0, 1, 2, 3, 17, 255, 65_536, 2**31, 2**32 - 1)
+SECRETS = (b"", b"x", bytes(15), bytes(16), bytes(64), bytes(65), bytes(5000))
 _VARINTS = (b"\x00", b"\x7f", b"\xff" * 9 + b"\x01", b"\xff" * 10, b"\xff" * 11, b"\x80" * 9 + b"\x00")
 
 
@@ -51,7 +51,7 @@ def attack(seed: int, index: int, honest: Sequence[Request]) -> Attack:
     message = request.SerializeToString()
     if draw.random() < 0.35:
         for _ in range(draw.choice((1, 1, 2, 5))):
-            message = draw.choice(_OF_BYTES)(draw, message)
+            message = draw.choice(OF_BYTES)(draw, message)
     if draw.random() < 0.02:
         method = draw.choice(("Infer", "Embed", "Describe"))
     metadata = _metadata(draw) if draw.random() < 0.05 else ()
@@ -123,11 +123,11 @@ def _features(draw: random.Random, request: Request, honest: Sequence[Request]) 
     features = request.features
     match draw.randrange(8):
         case 0:
-            features.cut = draw.choice((other.cut, *_TEXTS))
+            features.cut = draw.choice((other.cut, *TEXTS))
         case 1:
-            features.codec = draw.choice((other.codec, *_TEXTS))
+            features.codec = draw.choice((other.codec, *TEXTS))
         case 2:
-            features.rows, features.columns = draw.choice(_COUNTS), draw.choice(_COUNTS)
+            features.rows, features.columns = draw.choice(COUNTS), draw.choice(COUNTS)
         case 3:
             features.reference = draw.choice(
                 (other.reference, draw.randbytes(12), b"", damaged(draw, features.reference))
@@ -138,7 +138,7 @@ def _features(draw: random.Random, request: Request, honest: Sequence[Request]) 
             del features.payloads[:]
         case 6:
             for payload in features.payloads:
-                payload.name = draw.choice(_TEXTS)
+                payload.name = draw.choice(TEXTS)
         case _:
             del features.payloads[:]
             features.payloads.extend(other.payloads)
@@ -149,7 +149,7 @@ def _input(draw: random.Random, request: Request, honest: Sequence[Request]) -> 
     other = draw.choice(honest)
     name = draw.choice(("features", "picture", "cached_frame", "none"))
     if name == "cached_frame":
-        request.cached_frame = draw.choice((other.cached_frame, *_TEXTS))
+        request.cached_frame = draw.choice((other.cached_frame, *(text.encode() for text in TEXTS)))
     elif name == "none":
         request.ClearField(request.WhichOneof("input") or "features")
     else:
@@ -158,17 +158,17 @@ def _input(draw: random.Random, request: Request, honest: Sequence[Request]) -> 
 
 def _words(draw: random.Random, request: Request, honest: Sequence[Request]) -> None:
     """Texts and labels: too many, too long, of odd characters."""
-    texts = [draw.choice(_TEXTS) for _ in range(draw.choice((0, 1, 2, 30, 1100)))]
+    texts = [draw.choice(TEXTS) for _ in range(draw.choice((0, 1, 2, 30, 1100)))]
     if isinstance(request, ip.EmbedRequest):
         request.texts.texts.extend(texts)
         return
     match draw.randrange(4):
         case 0:
-            request.question = draw.choice(_TEXTS)
+            request.question = draw.choice(TEXTS)
         case 1:
             request.labels.extend(texts)
         case 2:
-            request.id = draw.choice(_TEXTS)
+            request.id = draw.choice(TEXTS)
         case _:
             request.question = "".join(
                 chr(draw.randrange(32, 0x2FFF)) for _ in range(draw.choice((1, 40, 900)))
@@ -179,17 +179,17 @@ def _generation(draw: random.Random, request: Request, honest: Sequence[Request]
     if isinstance(request, ip.EmbedRequest):
         return
     generation = request.generation
-    generation.temperature, generation.top_p = draw.choice(_FLOATS), draw.choice(_FLOATS)
+    generation.temperature, generation.top_p = draw.choice(FLOATS), draw.choice(FLOATS)
     generation.seed = draw.choice((0, 1, 2**63, 2**64 - 1))
     if draw.random() < 0.1:
-        generation.max_tokens = draw.choice(_COUNTS)
+        generation.max_tokens = draw.choice(COUNTS)
 
 
 def _names(draw: random.Random, request: Request, honest: Sequence[Request]) -> None:
     if draw.random() < 0.5:
-        request.bundle = draw.choice((*_TEXTS, request.bundle.upper(), request.bundle[:-1]))
+        request.bundle = draw.choice((b"", bytes(8), bytes(5000), request.bundle[::-1], request.bundle[:-1]))
     else:
-        request.client_secret = draw.choice(_SECRETS)
+        request.client_secret = draw.choice(SECRETS)
 
 
 _OF_REQUESTS: tuple[Callable[[random.Random, Any, Sequence[Request]], None], ...] = (
@@ -202,7 +202,7 @@ _OF_REQUESTS: tuple[Callable[[random.Random, Any, Sequence[Request]], None], ...
     _generation,
     _names,
 )
-_OF_BYTES: tuple[Callable[[random.Random, bytes], bytes], ...] = (
+OF_BYTES: tuple[Callable[[random.Random, bytes], bytes], ...] = (
     damaged,
     damaged,
     header_damaged,

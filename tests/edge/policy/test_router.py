@@ -132,7 +132,7 @@ def test_nothing_is_tried_while_a_call_is_under_way(bundle: Bundle) -> None:
 def test_the_accuracy_of_a_frame_is_that_of_what_was_sent(bundle: Bundle) -> None:
     route = router(bundle)
     decision = split(route)
-    route.learn(decision, 1000, 50.0, pb.Done(frame="f", tokens=1), now=0.0)
-    assert route.cached_accuracy("f") == decision.arm.accuracy
-    route.forget_frame("f")
-    assert route.cached_accuracy("f") == bundle.measurements.accuracy
+    route.learn(decision, 1000, 50.0, pb.Done(frame=b"\xf1", tokens=1), now=0.0)
+    assert route.cached_accuracy("f1") == decision.arm.accuracy
+    route.forget_frame("f1")
+    assert route.cached_accuracy("f1") == bundle.measurements.accuracy

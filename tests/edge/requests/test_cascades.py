@@ -15,6 +15,7 @@ from protos import bundle_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.features import coding_of
 from protos.measurements import write_measurements
 
 PICTURE: Picture = np.random.default_rng(5).integers(0, 256, (96, 160, 3), dtype=np.uint8)
@@ -59,7 +60,7 @@ def test_what_is_not_sure_is_never_shown_and_the_cloud_answers(damaged: Path) ->
     answer, cloud = ask(bundle, says("a ", "cat"), told)
     (request,) = cloud.requests
     calibration = bundle.measurements.local.calibration
-    assert (request.features.cut, request.features.codec) == (calibration.cut, calibration.codec)
+    assert coding_of(request.features, bundle.manifest) == (calibration.cut, calibration.codec)
     assert (answer.text, told) == ("a cat", ["a ", "cat"])
     assert answer.route == f"split@{calibration.cut}/{calibration.codec}"
     assert (answer.escalated, answer.fallback) == (True, None)

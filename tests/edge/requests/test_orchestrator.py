@@ -45,6 +45,8 @@ from protos.errors import (
     UnknownFrame,
     WrongBundle,
 )
+from protos.features import coding_of, payloads_of
+from protos.pictures.frames import REFERENCE_BYTES
 from tests.edge.power.boards import jetson
 
 PICTURE: Picture = np.random.default_rng(5).integers(0, 256, (96, 160, 3), dtype=np.uint8)
@@ -90,25 +92,33 @@ def test_a_split_sends_codes_that_the_receiver_can_read(bundle: Bundle) -> None:
     answer, cloud = ask(bundle, says("a ", "cat"), SPLIT)
     (request,) = cloud.requests
     spec = bundle.codec("connector", "int8-zstd")
-    payloads = {payload.name: payload.data for payload in request.features.payloads}
+    payloads = payloads_of(request.features, spec)
     tensors = codec.receiver(spec, bundle.file).decode(payloads)
     assert [tensor.shape for tensor in tensors.values()] == [
         tuple(t.shape) for t in bundle.cut("connector").boundary
     ]
-    assert (request.bundle, request.question, request.features.cut) == (bundle.digest, QUESTION, "connector")
+    assert (request.bundle, request.question) == (bundle.id, QUESTION)
+    assert coding_of(request.features, bundle.manifest) == ("connector", "int8-zstd")
     assert (answer.text, answer.route) == ("a cat", "split@connector/int8-zstd")
     assert answer.payload_bytes == sum(map(len, payloads.values()))
     assert answer.bytes_up == request.ByteSize()
+
+
+def test_a_request_adds_at_most_60_bytes_to_payload_and_question(bundle: Bundle) -> None:
+    _, cloud = ask(bundle, says("yes"), Rules(route="split@connector/fitted-1"))
+    (request,) = cloud.requests
+    request.features.reference = bytes(REFERENCE_BYTES)  # of all but the first frame
+    (payload,) = request.features.payloads
+    assert request.question == QUESTION
+    assert request.ByteSize() - len(payload.data) - len(QUESTION.encode()) <= 60
 
 
 def test_every_cut_and_codec_can_be_sent(bundle: Bundle) -> None:
     for cut in bundle.manifest.cuts:
         for known in cut.codecs:
             answer, cloud = ask(bundle, says("yes"), Rules(route=f"split@{cut.name}/{known.name}"))
-            assert (cloud.requests[0].features.cut, cloud.requests[0].features.codec) == (
-                cut.name,
-                known.name,
-            )
+            sent = coding_of(cloud.requests[0].features, bundle.manifest)
+            assert sent == (cut.name, known.name)
             assert answer.text == "yes"
 
 
@@ -344,7 +354,7 @@ def test_a_second_question_about_a_frame_uploads_nothing(bundle: Bundle) -> None
         second = orchestrator.answer(PICTURE, "what color is it?", NO_LOCAL, frame=first.frame)
     assert (second.route, second.payload_bytes) == ("cached", 0)
     assert second.bytes_up < 300
-    assert cloud.requests[1].cached_frame == "f1"
+    assert cloud.requests[1].cached_frame == b"\xf1"
 
 
 def test_a_frame_that_is_no_longer_kept_is_sent_again(bundle: Bundle) -> None:

@@ -82,7 +82,7 @@ def test_a_view_asks_by_itself_about_the_frame_that_the_cloud_keeps(bundle: Bund
         routes = [device.answer(view, QUESTION, Rules(allow_local=False)).route for _ in range(2)]
     assert view.frame == "f1"
     assert routes[1] == "cached"
-    assert cloud.requests[1].cached_frame == "f1"
+    assert cloud.requests[1].cached_frame == b"\xf1"
 
 
 def test_a_view_whose_frame_the_cloud_has_lost_is_sent_again(bundle: Bundle) -> None:

@@ -185,7 +185,7 @@ async def test_the_service_ranks_labels_at_every_cut_as_the_whole_model_does(dua
                 payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()],
             )
             got = await caller.ask(
-                ip.InferRequest(bundle=tail.digest, features=features, labels=["cat", "quiz"])
+                ip.InferRequest(bundle=tail.bundle.id, features=features, labels=["cat", "quiz"])
             )
             boundary, _ = tail.unpack(cut.name, "fp16-zstd", payloads)
             with torch.inference_mode():
@@ -223,7 +223,7 @@ async def test_a_frame_seen_before_is_compared_with_other_labels_and_uploads_not
     async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         first = await caller.ask(picture_request(dual.bundle, photo(), "", labels=["cat", "dog"]))
         again = ip.InferRequest(
-            bundle=dual.bundle.digest,
+            bundle=dual.bundle.id,
             cached_frame=first.done.frame,
             labels=["quiz", "dog"],
             client_secret=SECRET,
@@ -243,11 +243,13 @@ def test_a_cached_text_does_not_keep_the_request_that_it_came_with(dual: Dual) -
 async def test_embed_gives_pictures_and_texts_of_length_1(dual: Dual) -> None:
     async with calling(DualEncoder(dual.bundle, FP32)) as caller:
         texts = await caller.stub.Embed(
-            ip.EmbedRequest(bundle=dual.bundle.digest, texts=ip.Texts(texts=["cat", "zebras"]))
+            ip.EmbedRequest(bundle=dual.bundle.id, texts=ip.Texts(texts=["cat", "zebras"]))
         )
         seen = await caller.stub.Embed(
             ip.EmbedRequest(
-                bundle=dual.bundle.digest, picture=ip.Picture(data=png(photo())), client_secret=SECRET
+                bundle=dual.bundle.id,
+                picture=ip.Picture(data=png(photo())),
+                client_secret=SECRET,
             )
         )
     np.testing.assert_allclose(

@@ -148,7 +148,9 @@ async def test_the_service_answers_about_features_as_the_tail_does_in_process(ma
                 payloads=[ip.Payload(name=n, data=d) for n, d in payloads.items()],
             )
             got = await caller.ask(
-                ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=ANSWER)
+                ip.InferRequest(
+                    bundle=tail.bundle.id, question=QUESTION, features=features, generation=ANSWER
+                )
             )
             assert got.text.strip() == answer(made, entry.name, boundary)
             said.append(got.text.strip())

@@ -117,7 +117,9 @@ async def test_the_service_answers_about_tiles_as_the_tail_does_in_process(
                 payloads = {payload.name: payload.data for payload in features.payloads}
                 boundary, _ = tail.unpack(cut, codec, payloads, grid.tiles)
                 got = await caller.ask(
-                    ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features, generation=FEW)
+                    ip.InferRequest(
+                        bundle=tail.bundle.id, question=QUESTION, features=features, generation=FEW
+                    )
                 )
                 assert got.text.strip() == whole_answer(bundle, cut, boundary, grid) != ""
 
@@ -130,7 +132,7 @@ async def test_an_upload_and_a_frame_seen_before_are_answered_as_in_process(
         first = await caller.ask(picture_request(bundle, TALL, QUESTION, generation=FEW))
         again = await caller.ask(
             ip.InferRequest(
-                bundle=tail.digest,
+                bundle=tail.bundle.id,
                 question=ANOTHER,
                 cached_frame=first.done.frame,
                 generation=FEW,
@@ -146,7 +148,7 @@ async def test_an_upload_and_a_frame_seen_before_are_answered_as_in_process(
 async def test_pictures_of_different_grids_are_answered_in_one_batch(bundle: Bundle, tail: Tail) -> None:
     requests = [
         ip.InferRequest(
-            bundle=tail.digest,
+            bundle=tail.bundle.id,
             question=QUESTION,
             features=sent(bundle, photo, "vision.2", "fp16-zstd"),
             generation=FEW,
@@ -179,7 +181,7 @@ async def test_a_grid_that_cannot_be_or_is_not_the_payloads_is_refused(
     features.rows, features.columns = rows, columns
     async with calling(tail) as caller:
         status, message = await caller.refusal(
-            ip.InferRequest(bundle=tail.digest, question=QUESTION, features=features)
+            ip.InferRequest(bundle=tail.bundle.id, question=QUESTION, features=features)
         )
     assert status in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED)
     assert words in message or codec == "fitted-1"

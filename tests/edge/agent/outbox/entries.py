@@ -30,7 +30,7 @@ def note(due: float = 3600, subject: Subject = CAMERA, rules: Rules = Rules()) -
     return Note(subject, rules, NOW, NOW + due, "split", arm)
 
 
-def request(size: int = 500, bundle: str = "a" * 64) -> pb.InferRequest:
+def request(size: int = 500, bundle: bytes = b"\xaa" * 8) -> pb.InferRequest:
     features = pb.Features(cut="connector", payloads=[pb.Payload(name="hidden", data=bytes(size))])
     secret = bytes(range(16))
     return pb.InferRequest(bundle=bundle, question="what colour?", features=features, client_secret=secret)

@@ -51,7 +51,7 @@ def stored(kept: Outbox) -> pb.InferRequest:
 async def test_a_question_is_kept_as_it_will_be_sent(bundle: Bundle, kept: Outbox) -> None:
     identity = await keeper(bundle, kept).defer(asked(Rules(route="upload")), LOST)
     sent = stored(kept)
-    assert (sent.id, sent.bundle, sent.question) == (identity, bundle.digest, "describe the image")
+    assert (sent.id, sent.bundle, sent.question) == (identity, bundle.id, "describe the image")
     assert sent.picture.data
     assert len(sent.client_secret) == 16
 

@@ -120,11 +120,11 @@ async def test_one_that_never_succeeds_holds_no_other_up(kept: Outbox) -> None:
 
 
 async def test_a_bundle_that_is_not_served_waits_and_another_is_sent(kept: Outbox, wall: Wall) -> None:
-    old, new = kept.put(request(bundle="old"), note(due=10)), kept.put(request(bundle="new"), note(due=20))
+    old, new = kept.put(request(bundle=b"old"), note(due=10)), kept.put(request(bundle=b"new"), note(due=20))
 
     def script(asked: pb.InferRequest, context: Context) -> Iterator[pb.InferReply]:
         wrong = refuses(grpc.StatusCode.FAILED_PRECONDITION, "served: new")
-        yield from (wrong if asked.bundle == "old" else says("red"))(asked, context)
+        yield from (wrong if asked.bundle == b"old" else says("red"))(asked, context)
 
     with serving(script) as cloud:
         async with sending(kept, cloud):
@@ -133,7 +133,7 @@ async def test_a_bundle_that_is_not_served_waits_and_another_is_sent(kept: Outbo
         wall.now += 11
         async with sending(kept, cloud):
             await until(lambda: kept.answer(old).state == "dropped")
-    assert [asked.bundle for asked in cloud.requests] == ["old", "new"]
+    assert [asked.bundle for asked in cloud.requests] == [b"old", b"new"]
 
 
 async def test_what_the_cloud_refuses_is_dropped_with_the_reason(kept: Outbox) -> None:
