@@ -27,6 +27,7 @@ from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, Un
 NETWORK_SECONDS = 10.0  # what a call may take beside the tokens it makes, where nothing says more or less
 _SLOWER = 3.0  # times what is usual: by then something is wrong
 _LEAST_PATIENCE_MS = 1000.0  # where no deadline presses
+_LEAST_SILENCE_MS = 2000.0  # of a call whose connection counts as lost: what a busy cloud may be silent for
 _MAX_FRAMES = 256
 _LASTING = (WrongBundle, UnusableCloud)
 _REASONS: dict[type[IsthmusError], str] = {
@@ -132,6 +133,15 @@ class Router:
             allowed = max(slow + _SLOWER * working + local_ms, _LEAST_PATIENCE_MS) + answer
         return min(allowed, longest) / 1000
 
+    def silence_seconds(self, decision: Decision, seconds: float) -> float | None:
+        """How long a call may go without any reply before its connection counts as lost, where it may take
+        `seconds` in all; None where that leaves no time for another try.
+        """
+        chosen = decision.chosen
+        slow = decision.states.slow_ms(chosen.bytes_up)
+        silence = max(_SLOWER * (slow + chosen.working_ms), _LEAST_SILENCE_MS) / 1000
+        return silence if silence + (slow + chosen.working_ms) / 1000 <= seconds else None
+
     def begin(self, decision: Decision, sent: int, now: float) -> None:
         """The call that a decision led to begins, with so many bytes."""
         self._calls.arrived(now)
@@ -190,12 +200,21 @@ class Router:
         self._sizes.observe(arm.name, expected, payload_bytes, now)
 
     def learn(
-        self, decision: Decision, sent: int, network_ms: float, done: pb.Done, now: float, tiles: int = 1
+        self,
+        decision: Decision,
+        sent: int,
+        network_ms: float | None,
+        done: pb.Done,
+        now: float,
+        tiles: int = 1,
     ) -> None:
         """The call was answered: `sent` bytes took `network_ms` beside the cloud's own work on a picture in
-        so many tiles.
+        so many tiles; None where that took two tries, which says little of the link.
         """
-        self._link.observe_transfer(sent, network_ms, now)
+        if network_ms is None:
+            self._link.observe_reply()
+        else:
+            self._link.observe_transfer(sent, network_ms, now)
         self._link.observe_cloud(decision.arm.entry, done, now, tiles / self._measured.mean_tiles)
         self._keep(done.frame, decision.arm.accuracy)
 

@@ -1,8 +1,9 @@
 """A request's call to the cloud: built, awaited while it is others' turn on the device, and learned from."""
 
+import secrets
 from collections.abc import Callable
 
-from edge.link.client import Cloud, bytes_left
+from edge.link.client import Cloud, Replies
 from edge.link.cloud_call import CloudCall
 from edge.policy.decision import Decision
 from edge.policy.router import Failure, Router
@@ -15,7 +16,9 @@ from edge.requests.sender import DeviceSender
 from edge.requests.state import RequestState
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
-from protos.errors import IsthmusError
+from protos.arms.rules import Rules
+from protos.errors import IsthmusError, RequestError
+from protos.limits import IDEMPOTENCY_KEY_BYTES
 
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 _GIVING = 0.05  # part of the deadline that is kept for giving an answer that is ready
@@ -44,11 +47,13 @@ class CloudAnswers:
         local_ms = self._local.left_ms(state)
         hedge_ms = self._hedge_after_ms(state, decision, local_ms)
         seconds = self._patience(state, decision, local_ms, hedged=hedge_ms is not None)
+        if hedge_ms is None:
+            call.request.idempotency_key = secrets.token_bytes(IDEMPOTENCY_KEY_BYTES)
         self._machine.reserve(call.sent, state.question.rules)
         self._router.begin(decision, call.sent, self._clock())
         try:
             with state.turn.let_go():
-                done = self._call(state, call, seconds, hedge_ms)
+                done = self._call(state, decision, call, seconds, hedge_ms)
         except IsthmusError as error:
             state.cancellation.check()  # a call that the caller ended teaches nothing
             self._lost(state, decision, call, error)
@@ -59,9 +64,22 @@ class CloudAnswers:
         self._learn(state, decision, call, done)
         return done
 
-    def _call(self, state: RequestState, call: CloudCall, seconds: float, hedge_ms: float | None) -> pb.Done:
-        """The cloud's answer, passed on as it comes, hedged after so long. It is others' turn meanwhile."""
-        replies, tell = call.begin(self._client, seconds), state.output.emit
+    def _call(
+        self,
+        state: RequestState,
+        decision: Decision,
+        call: CloudCall,
+        seconds: float,
+        hedge_ms: float | None,
+    ) -> pb.Done:
+        """The cloud's answer, passed on as it comes. Where its reply is lost, it is asked for again; or after
+        so long the device begins one of its own. It is others' turn meanwhile.
+        """
+        if hedge_ms is None:
+            replies = self._begin_keyed(call, decision, seconds, state.question.rules)
+        else:
+            replies = call.begin(self._client, seconds)
+        tell = state.output.emit
         with state.cancellation.ending(replies.close):
             if hedge_ms is None:
                 return call.read(replies, tell)
@@ -78,9 +96,21 @@ class CloudAnswers:
             finally:
                 state.local, state.hedge_ms = hedge.local, hedge.worked_ms
 
+    def _begin_keyed(self, call: CloudCall, decision: Decision, seconds: float, rules: Rules) -> Replies:
+        silence = self._router.silence_seconds(decision, seconds)
+        return call.begin_keyed(self._client, seconds, silence, lambda size: self._afford(size, rules))
+
+    def _afford(self, size: int, rules: Rules) -> bool:
+        """Count so many bytes, if the day's limit allows them."""
+        try:
+            self._machine.reserve(size, rules)
+        except RequestError:
+            return False
+        return True
+
     def _lost(self, state: RequestState, decision: Decision, call: CloudCall, error: IsthmusError) -> None:
         """The call brought no answer."""
-        left = bytes_left(call.request, error)
+        left = call.sent_in_vain(error)
         self._machine.give_back(call.sent - left)
         state.trace.bytes_up += left
         state.trace.add("lost", call.waited_ms() - state.hedge_ms)
@@ -135,7 +165,8 @@ class CloudAnswers:
     def _learn(self, state: RequestState, decision: Decision, call: CloudCall, done: pb.Done) -> None:
         network_ms, stages = call.network_ms(), done.stages
         tiles = state.view.prepared.grid.tiles
-        self._router.learn(decision, call.sent, network_ms, done, self._clock(), tiles)
+        learned = network_ms if call.tries == 1 else None
+        self._router.learn(decision, call.size, learned, done, self._clock(), tiles)
         if state.encoded:
             self._device.acknowledge(state.encoded, done.frame)
         state.trace.add("network", network_ms)

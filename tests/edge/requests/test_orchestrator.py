@@ -373,7 +373,10 @@ class Limits:
     def __init__(self) -> None:
         self.seconds: list[float] = []
 
-    def infer(self, request: pb.InferRequest, seconds: float) -> Generator[pb.InferReply, None, None]:
+    def infer(
+        self, request: pb.InferRequest, seconds: float, silence_seconds: float | None = None
+    ) -> Generator[pb.InferReply, None, None]:
+        del silence_seconds
         self.seconds.append(seconds)
         yield pb.InferReply(id=request.id, done=pb.Done(tokens=1))
 
