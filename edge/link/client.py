@@ -154,7 +154,8 @@ class CloudClient:
         """Our error for a call that failed."""
         found = error_of(error, self.peer)
         found.facts[UNSENT] = _never_left(error)
-        if isinstance(found, UnusableCloud) and error.code() is grpc.StatusCode.UNAVAILABLE:
+        broken = isinstance(found, UnusableCloud) or not found.facts[UNSENT]
+        if broken and error.code() is grpc.StatusCode.UNAVAILABLE:
             self._hang_up(connection)
         return found
 
@@ -169,9 +170,9 @@ class CloudClient:
         )
 
     def _hang_up(self, connection: Connection) -> None:
-        """A channel that cannot connect tries for ever, with calls or without, and one whose packets vanish
-        is found dead by its pings only: it is given up, and the next call opens another. Calls that are under
-        way on it go on to their end.
+        """A channel that cannot connect tries for ever, with calls or without; one whose packets vanish is
+        found dead by its pings only, and one that was reset may break the next call too: it is given up, and
+        the next call opens another. Calls that are under way on it go on to their end.
         """
         with self._lock:
             if self._connection is connection:

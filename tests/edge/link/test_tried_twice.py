@@ -60,14 +60,8 @@ def breaking(act: Callable[[], None], first: str, *whole: str) -> Script:
 
 
 def test_a_reply_that_is_lost_with_its_connection_is_asked_for_again() -> None:
-    links: list[Link] = []
-
-    def reset() -> None:
-        links[0].cut()
-        links[0].restore()
-
-    with linked(breaking(reset, "", "a cat")) as (cloud, link, client):
-        links.append(link)
+    with linked(says()) as (cloud, link, client):
+        cloud.script = breaking(link.reset, "", "a cat")
         call, told = asked(client)
     assert told == ["a cat"]
     assert call.sent == 2 * QUESTION.ByteSize()
