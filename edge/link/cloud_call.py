@@ -47,11 +47,17 @@ class CloudCall:
         return cloud.infer(self.request, seconds)
 
     def begin_keyed(
-        self, cloud: Cloud, seconds: float, silence_seconds: float | None, afford: Callable[[int], bool]
+        self,
+        cloud: Cloud,
+        seconds: float,
+        silence_seconds: float | None,
+        afford: Callable[[int], bool],
+        *,
+        last: bool = True,
     ) -> Replies:
         """As `begin`, of a request with an idempotency key: it is tried again where its reply is lost, or
         none comes in `silence_seconds`, if there is such a limit. `afford` counts so many bytes once more, or
-        says that they may not be sent.
+        says that they may not be sent; `last`: no other cloud could be asked.
         """
         self.begun = self.clock()
 
@@ -60,7 +66,7 @@ class CloudCall:
             self.tries += affordable
             return affordable
 
-        return TriedTwice(cloud, self.request, seconds, silence_seconds, again, self.clock)
+        return TriedTwice(cloud, self.request, seconds, silence_seconds, again, self.clock, last=last)
 
     def read(self, replies: Replies, tell: Callable[[str], None]) -> pb.Done:
         """Pass the text of a call on as it comes. Raises what the client raises; CloudError if the reply has

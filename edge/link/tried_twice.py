@@ -22,11 +22,14 @@ class TriedTwice:
         silence_seconds: float | None,
         afford: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        last: bool = True,
     ) -> None:
-        """`seconds` are for both tries. A first one without any reply in `silence_seconds` is lost. `afford`
-        counts the request's bytes for the second one, or says that they may not be sent. Raises what the
-        cloud raises.
+        """`seconds` are for both tries. A first one without any reply in `silence_seconds` is lost; so is the
+        second, unless it is the `last` that may bring an answer. `afford` counts the request's bytes for the
+        second one, or says that they may not be sent. Raises what the cloud raises.
         """
+        self._last_silence = None if last else silence_seconds
         self._cloud, self._request, self._afford, self._clock = cloud, request, afford, clock
         self._due = clock() + seconds
         self._lock, self._closed = Lock(), False
@@ -56,7 +59,7 @@ class TriedTwice:
             left = self._due - self._clock()
             if self._closed or left <= 0 or not self._afford():
                 return False
-            self._replies = self._cloud.infer(self._request, left)
+            self._replies = self._cloud.infer(self._request, left, self._last_silence)
             return True
 
 

@@ -1,7 +1,7 @@
 """A request's call to the cloud: built, awaited while it is others' turn on the device, and learned from."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from edge.link.client import Cloud, Replies
 from edge.link.cloud_call import CloudCall
@@ -15,7 +15,6 @@ from edge.requests.question import Question
 from edge.requests.sender import DeviceSender
 from edge.requests.state import RequestState
 from protos import inference_pb2 as pb
-from protos.arms.arm import Arm
 from protos.arms.rules import Rules
 from protos.errors import IsthmusError, RequestError
 from protos.limits import IDEMPOTENCY_KEY_BYTES
@@ -29,21 +28,22 @@ class CloudAnswers:
 
     def __init__(
         self,
-        client: Cloud,
+        clients: Mapping[str, Cloud],
         device: Device,
         router: Router,
         machine: Machine,
         local: LocalAnswers,
         clock: Callable[[], float],
     ) -> None:
-        self._client, self._device, self._router, self._machine = client, device, router, machine
+        """`clients`: of every cloud, by its name."""
+        self._clients, self._device, self._router, self._machine = clients, device, router, machine
         self._local, self._clock = local, clock
 
     def ask(self, state: RequestState, decision: Decision) -> pb.Done:
         """The end of the answer, whose text was passed on. Raises what the client raises, TooLarge where the
         day's bytes do not suffice, DeadlineError where the device's own answer is to be given, and Cancelled.
         """
-        call = CloudCall(self._build(state, decision.arm), self._clock)
+        call = CloudCall(self._build(state, decision), self._clock)
         local_ms = self._local.left_ms(state)
         hedge_ms = self._hedge_after_ms(state, decision, local_ms)
         seconds = self._patience(state, decision, local_ms, hedged=hedge_ms is not None)
@@ -76,9 +76,9 @@ class CloudAnswers:
         so long the device begins one of its own. It is others' turn meanwhile.
         """
         if hedge_ms is None:
-            replies = self._begin_keyed(call, decision, seconds, state.question.rules)
+            replies = self._begin_keyed(state, call, decision, seconds)
         else:
-            replies = call.begin(self._client, seconds)
+            replies = call.begin(self._client(decision), seconds)
         tell = state.output.emit
         with state.cancellation.ending(replies.close):
             if hedge_ms is None:
@@ -96,9 +96,19 @@ class CloudAnswers:
             finally:
                 state.local, state.hedge_ms = hedge.local, hedge.worked_ms
 
-    def _begin_keyed(self, call: CloudCall, decision: Decision, seconds: float, rules: Rules) -> Replies:
-        silence = self._router.silence_seconds(decision, seconds)
-        return call.begin_keyed(self._client, seconds, silence, lambda size: self._afford(size, rules))
+    def _begin_keyed(
+        self, state: RequestState, call: CloudCall, decision: Decision, seconds: float
+    ) -> Replies:
+        return call.begin_keyed(
+            self._client(decision),
+            seconds,
+            self._router.silence_seconds(decision, seconds),
+            lambda size: self._afford(size, state.question.rules),
+            last=len(state.failed) + 1 >= len(self._clients),
+        )
+
+    def _client(self, decision: Decision) -> Cloud:
+        return self._clients[decision.chosen.cloud_name]
 
     def _afford(self, size: int, rules: Rules) -> bool:
         """Count so many bytes, if the day's limit allows them."""
@@ -122,10 +132,16 @@ class CloudAnswers:
         limit = question.rules.deadline_ms or 0.0
         return ((1 - _GIVING) * limit - question.spent_ms(self._clock())) / 1000
 
-    def _build(self, state: RequestState, arm: Arm) -> pb.InferRequest:
+    def _build(self, state: RequestState, decision: Decision) -> pb.InferRequest:
         """What an arm sends; the head and the coder run as far as it needs them."""
-        request = self._device.request(state.question)
-        sender = DeviceSender(self._device, state.view, state.frame or "", key_frame=state.key_frame)
+        request, arm = self._device.request(state.question), decision.arm
+        sender = DeviceSender(
+            self._device,
+            state.view,
+            state.frame or "",
+            key_frame=state.key_frame,
+            cloud_name=decision.chosen.cloud_name,
+        )
         arm.build(request, sender)
         payload = sender.payload
         state.encoded = payload.frame
