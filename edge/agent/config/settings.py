@@ -1,6 +1,5 @@
 """The whole configuration of an agent, as `agent.toml` holds it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from edge.agent.events.sinks import AnySink
 from edge.agent.http.settings import HttpSettings
 from edge.agent.settings.cloud import CloudSettings
 from edge.agent.settings.events import EventLogSettings
-from edge.agent.settings.names import Name
+from edge.agent.settings.names import Name, check_names
 from edge.agent.settings.outbox import OutboxSettings
 from edge.agent.settings.quantities import Milliseconds, Section
 from edge.agent.settings.rules import RuleSettings, WeightSettings
@@ -45,8 +44,8 @@ class AgentSettings(Section, frozen=True):
 
     def check(self) -> None:
         """What no field can know by itself. Raises RequestError."""
-        _check_names("source", [source.name for source in self.source])
-        _check_names("cloud", [cloud.name or cloud.address for cloud in self.clouds])
+        check_names("source", [source.name for source in self.source])
+        check_names("cloud", [cloud.name or cloud.address for cloud in self.clouds])
         for source in self.source:
             source.check()
         check_events(self.source, self.sink)
@@ -67,8 +66,3 @@ class AgentSettings(Section, frozen=True):
                 f"{place}: there is nowhere to keep it, or to send it; give [outbox] and [cloud]"
             )
         self.outbox.check_defer(place, defer)
-
-
-def _check_names(what: str, names: Sequence[str]) -> None:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise RequestError(f"{what}: {twice[0]!r} is the name of two; give each its own")
