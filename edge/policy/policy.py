@@ -57,7 +57,8 @@ def decide(
     """
     check_route(request.rules.route, manifest, measured)
     workload = _workload(request, measured)
-    predictors = [_Predictor(request, device, cloud, workload, power) for cloud in clouds]
+    open_way = any(cloud.link.up and cloud.name not in request.failed for cloud in clouds)
+    predictors = [_Predictor(request, device, cloud, workload, power, open_way) for cloud in clouds]
     alone = _Predictor(request, device, None, workload, power)
     ruled = [
         replace(predict.arm(arm), verdict=predict.forbidden(arm))
@@ -111,6 +112,7 @@ class _Predictor:
     known: KnownCloud | None  # None: by the device alone
     workload: Workload
     power: Power
+    open_way: bool = False  # to this cloud, or another
 
     @property
     def cloud_name(self) -> str:
@@ -130,7 +132,8 @@ class _Predictor:
         """Why a rule, other than the deadline, forbids it; empty if none does."""
         if self.known and self.known.name in self.request.failed:
             return "this request failed there"
-        return arm.forbidden(self._situation)
+        outage = self.known.link.outage if self.known and self.open_way else ""
+        return arm.forbidden(self._situation) or outage
 
     @cached_property
     def _situation(self) -> Situation:

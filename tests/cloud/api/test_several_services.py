@@ -16,7 +16,7 @@ from protos.costs.profile import DeviceProfile
 from tests.cloud.calling import Pixels, calling
 
 QUESTION = "describe the image"
-RULES = Rules(route="RULES = Rules(route=f"split@{CUT}/{CODEC}", allow_local=False)", allow_local=False)
+RULES = Rules(route="split@connector/fitted-5", allow_local=False)
 FAST = Conditions.steady(1000 * MEGABIT, round_trip=0.002)
 
 

@@ -563,6 +563,13 @@ def test_where_all_clouds_are_away_each_is_told_and_the_first_to_be_back_is_wait
     assert caught.value.facts["retry_seconds"] == 4.0
 
 
+def test_a_route_that_is_insisted_on_goes_to_a_cloud_that_is_there_or_to_any_if_none_is() -> None:
+    away = [replace(one, link=replace(one.link, up=False, retry_seconds=7.0)) for one in (NEAR, FAR)]
+    request = Request(Rules(route="upload"), tokens=4)
+    assert decide(request, DEVICE, [away[0], FAR], MANIFEST, MEASURED).chosen.cloud_name == "far"
+    assert decide(request, DEVICE, away, MANIFEST, MEASURED).chosen.cloud_name == "near"
+
+
 def test_a_request_goes_to_no_cloud_twice() -> None:
     request = Request(Rules(route="upload"), tokens=4, failed=frozenset({"near"}))
     decision = decide(request, DEVICE, [NEAR, FAR], MANIFEST, MEASURED)
