@@ -26,8 +26,8 @@ _T = TypeVar("_T")
 class Link:
     """A link to the server at `target` (HOST:PORT), used by connecting to `address` instead.
 
-    It runs in a thread of its own from `start` to `stop`, or inside `with`. `set`, `cut`, `restore` and
-    `forget` may be called from any thread meanwhile; they return when they hold.
+    It runs in a thread of its own from `start` to `stop`, or inside `with`. `set`, `cut`, `restore`, `forget`
+    and `reset` may be called from any thread meanwhile; they return when they hold.
     """
 
     def __init__(self, target: str, conditions: Conditions) -> None:
@@ -87,6 +87,12 @@ class Link:
         """
         self._command(self._proxy.forget())
 
+    def reset(self) -> None:
+        """Reset all open connections, as a router does that has lost their state and says so. New ones
+        work.
+        """
+        self._command(self._proxy.reset())
+
     def _command(self, command: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(command, self._loop).result(_COMMAND_SECONDS)
 
@@ -129,11 +135,13 @@ class _Proxy:
             self._accepting = asyncio.create_task(self._accept(listener), name="link: accept")
 
     async def cut(self) -> None:
-        tasks = [*self._connections, *([self._accepting] if self._accepting else [])]
-        self._accepting = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        accepting, self._accepting = self._accepting, None
+        if accepting:
+            await _ended(accepting)
+        await self.reset()
+
+    async def reset(self) -> None:
+        await _ended(*self._connections)
 
     async def forget(self) -> None:
         for lane in self._lanes:
@@ -166,6 +174,12 @@ class _Proxy:
                 _on_close(_FINISH, client, target)
             except* OSError:
                 pass  # the sockets are reset as they close, which is how the other side learns of it
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _socket() -> socket.socket:

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.requests.answer import Answer
+from protos.arms.rules import LOCAL
 from protos.measurements import accuracy_word
 
 _PIPED_WIDTH = 120
@@ -21,7 +22,8 @@ def print_how(answer: Answer) -> None:
     """By which way it came, and what that took."""
     console = Console(stderr=True, soft_wrap=True)
     if why := answer.fallback or answer.decision.outage:
-        note(f"answered on the device: {why}", "yellow")
+        by = "on the device" if answer.route == LOCAL else "by another cloud"
+        note(f"answered {by}: {why}", "yellow")
     if answer.label_scores:
         console.print(_fits(answer))
     console.print(_summary(answer), style="dim", highlight=False, markup=False)

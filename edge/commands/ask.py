@@ -38,6 +38,7 @@ examples:
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --weights kilobyte=2ms,joule=100ms
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --bytes-per-day 50MB --battery-floor 20%
   isthmus ask photo.jpg describe the image --cloud 127.0.0.1:7070 --log decisions.jsonl
+  isthmus ask photo.jpg describe the image --cloud eu.example:7070 --cloud us.example:7070 --explain
   isthmus ask photo.jpg "what's the dog doing?" --cloud 127.0.0.1:7070 --route split@connector --no-local
   isthmus ask photo.jpg --bundle clip --labels cat,dog                  # a dual encoder chooses among labels
 
@@ -80,7 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_bundle(parser)
     parser.add_argument(
-        "--cloud", metavar="HOST:PORT", help="a service, or https://HOST[:PORT] (default: none)"
+        "--cloud",
+        action="append",
+        metavar="HOST:PORT",
+        help="a service, or https://HOST[:PORT] (default: none); give it again for each of several",
     )
     add_rules(parser)
     _add_labels(parser)
@@ -119,7 +123,7 @@ def run(options: argparse.Namespace) -> None:
     with _opened(bundle, options) as orchestrator:
         for words in orchestrator.without_effect(rules):
             note(f"a rule has no effect: {words}", "yellow")
-        believed = orchestrator.link_estimate()
+        believed = orchestrator.links()
         answer = orchestrator.answer(
             picture,
             " ".join(options.question),
@@ -131,7 +135,8 @@ def run(options: argparse.Namespace) -> None:
             on_restart=_print_restart if live else ignore_text,
         )
     if options.log:
-        append(options.log, record_of(answer, bundle.digest, rules, options.weights, believed, time.time()))
+        link = believed.get(answer.decision.chosen.cloud_name)
+        append(options.log, record_of(answer, bundle.digest, rules, options.weights, link, time.time()))
     if options.json:
         print(json.dumps(_as_json(answer)))
         return
@@ -146,7 +151,7 @@ def run(options: argparse.Namespace) -> None:
 def _opened(bundle: Bundle, options: argparse.Namespace) -> AbstractContextManager[Orchestrator]:
     return open_orchestrator(
         bundle,
-        options.cloud,
+        {address: address for address in options.cloud or ()},
         credentials=credentials_of(options),
         threads=options.threads,
         provider=options.provider or "",
@@ -217,12 +222,12 @@ def _as_json(answer: Answer) -> dict[str, object]:
     fields = dataclasses.asdict(answer)
     del fields["decision"]
     arms = [
-        {"arm": p.arm.name, **{k: v for k, v in dataclasses.asdict(p).items() if k != "arm"}}
+        {"arm": p.name, **{k: v for k, v in dataclasses.asdict(p).items() if k != "arm"}}
         for p in answer.decision.arms
     ]
     return {
         **fields,
-        "decided": answer.decision.arm.name,
+        "decided": answer.decision.chosen.name,
         "decided_late": answer.decision.late,
         "outage": answer.decision.outage,
         "measure": answer.decision.measure,

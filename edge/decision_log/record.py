@@ -43,7 +43,7 @@ class Way:
 
     @classmethod
     def of(cls, p: Predicted) -> Self:
-        return cls(p.arm.name, p.arm.remote, p.score, {name: getattr(p, name) for name in STAGES})
+        return cls(p.name, p.arm.remote, p.score, {name: getattr(p, name) for name in STAGES})
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def record_of(
 ) -> Record:
     """The line of an answer; `link` is as it was believed to be before, `wall` the time of day in seconds."""
     decision = answer.decision
-    open_to = [p for p in decision.arms if p.allowed and p.arm.name != decision.arm.name]
+    open_to = [p for p in decision.arms if p.allowed and p.name != decision.chosen.name]
     others = sorted(open_to, key=lambda p: p.score)[:_RUNNERS_UP]
     return Record(
         at=datetime.fromtimestamp(wall, timezone.utc).isoformat(timespec="milliseconds"),

@@ -5,7 +5,7 @@ time.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
-from threading import Lock
+from threading import Lock, Timer
 from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
@@ -40,8 +40,12 @@ class Replies(Protocol):
 class Cloud(Protocol):
     """The seam: what the orchestrator needs of a cloud. Many calls may be under way at once."""
 
-    def infer(self, request: pb.InferRequest, seconds: float) -> Replies:
-        """Call at once; what is read of it raises the errors of protos/errors.py."""
+    def infer(
+        self, request: pb.InferRequest, seconds: float, silence_seconds: float | None = None
+    ) -> Replies:
+        """Call at once; what is read of it raises the errors of protos/errors.py. Without any reply in
+        `silence_seconds` the connection counts as lost.
+        """
 
 
 class CloudClient:
@@ -63,9 +67,12 @@ class CloudClient:
         with self._using() as connection:
             connection.channel.subscribe(_ignore, try_to_connect=True)
 
-    def infer(self, request: pb.InferRequest, seconds: float) -> "CloudReplies[pb.InferReply]":
+    def infer(
+        self, request: pb.InferRequest, seconds: float, silence_seconds: float | None = None
+    ) -> "CloudReplies[pb.InferReply]":
         """Ask; the replies as they come, the last of them Done. The call begins at once; it is to be read to
-        its end, or closed.
+        its end, or closed. Where no reply comes in `silence_seconds`, it ends with a CloudError, and its
+        connection is given up: the next call opens another.
 
         Raises TooLarge, CloudError, UnusableCloud, DeadlineError, WrongBundle, UnknownFrame, RequestError;
         the fact UNSENT says where the request never left.
@@ -84,9 +91,12 @@ class CloudClient:
         except BaseException:
             connection.leave()
             raise
-        return CloudReplies[pb.InferReply](
+        replies = CloudReplies[pb.InferReply](
             call, connection.leave, lambda error: self._failed(error, connection)
         )
+        if silence_seconds is not None:
+            replies.limit_silence(silence_seconds, lambda: self._silent(silence_seconds, connection))
+        return replies
 
     def converse(
         self, requests: Iterator[pb.InferRequest], seconds: float | None = None
@@ -165,13 +175,25 @@ class CloudClient:
         """Our error for a call that failed."""
         found = error_of(error, self.peer)
         found.facts[UNSENT] = _never_left(error)
-        if isinstance(found, UnusableCloud) and error.code() is grpc.StatusCode.UNAVAILABLE:
+        broken = isinstance(found, UnusableCloud) or not found.facts[UNSENT]
+        if broken and error.code() is grpc.StatusCode.UNAVAILABLE:
             self._hang_up(connection)
         return found
 
+    def _silent(self, seconds: float, connection: Connection) -> CloudError:
+        """Our error for a call that brought nothing in so many seconds."""
+        self._hang_up(connection)
+        return CloudError(
+            f"the cloud at {self.peer} said nothing for {seconds:.1f} s, and its connection is given up; ask "
+            "again, over another",
+            address=str(self.peer),
+            status=CloudError.status,
+        )
+
     def _hang_up(self, connection: Connection) -> None:
-        """A channel that cannot connect tries for ever, with calls or without: it is given up, and the next
-        call opens another. Calls that are under way on it go on to their end.
+        """A channel that cannot connect tries for ever, with calls or without; one whose packets vanish is
+        found dead by its pings only, and one that was reset may break the next call too: it is given up, and
+        the next call opens another. Calls that are under way on it go on to their end.
         """
         with self._lock:
             if self._connection is connection:
@@ -189,6 +211,15 @@ class CloudReplies(Generic[ReplyT]):
         self._call, self._failed = call, failed
         self._leave: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._leave.put(leave)
+        self._lock, self._heard = Lock(), False
+        self._timer: Timer | None = None
+        self._silence: IsthmusError | None = None
+
+    def limit_silence(self, seconds: float, lost: Callable[[], IsthmusError]) -> None:
+        """End the call with an error where no reply has come in so many seconds from now."""
+        self._timer = Timer(seconds, self._end_silent, (lost,))
+        self._timer.name, self._timer.daemon = "silence of a call", True
+        self._timer.start()
 
     def __iter__(self) -> Iterator[ReplyT]:
         return self
@@ -200,9 +231,10 @@ class CloudReplies(Generic[ReplyT]):
             self._ended()
             raise
         except grpc.RpcError as error:
-            found = self._failed(error)
+            found = self._silence or self._failed(error)
             self._ended()
             raise found from error
+        self._hear()
         return reply
 
     def close(self) -> None:
@@ -210,7 +242,21 @@ class CloudReplies(Generic[ReplyT]):
         self._call.cancel()
         self._ended()
 
+    def _hear(self) -> None:
+        with self._lock:
+            self._heard = True
+        if self._timer:
+            self._timer.cancel()
+
+    def _end_silent(self, lost: Callable[[], IsthmusError]) -> None:
+        with self._lock:
+            if self._heard:
+                return
+            self._silence = lost()
+        self._call.cancel()
+
     def _ended(self) -> None:
+        self._hear()
         with suppress(Empty):
             self._leave.get_nowait()()
 

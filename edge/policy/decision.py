@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from protos.arms.arm import Arm
 from protos.arms.rules import Conditions, Rules
-from protos.costs.estimates import NO_LINK, LinkStates
+from protos.costs.estimates import NO_LINK, CloudEstimate, LinkEstimate, LinkStates
 
 CHOSEN = "chosen"  # the verdict of the arm that was taken
 
@@ -33,6 +33,8 @@ class Request:
     local_unavailable_reason: str = ""  # why the device cannot answer alone, whatever the rules
     # accuracy of what the cloud keeps of this frame; None if it keeps nothing
     cached_accuracy: float | None = None
+    cached_at: str | None = None  # the cloud that keeps it; None: whichever is asked
+    failed: frozenset[str] = frozenset()  # clouds that this request was sent to in vain
     tiles: int = 1  # that the picture becomes
     reached: tuple[str, ...] = ()  # cuts that the head has come to with this picture already
     rate: float = 0.0  # requests a second that this device is asked
@@ -40,6 +42,15 @@ class Request:
     # payloads of this camera, in those of the report's pictures, by the arm's name
     sizes: Mapping[str, float] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)
+
+
+@dataclass(frozen=True)
+class KnownCloud:
+    """A cloud as it is believed to be when a request is decided. `name`: of one among several."""
+
+    link: LinkEstimate
+    cloud: CloudEstimate
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,12 @@ class Predicted:
     busy_ms: float = 0.0  # that the device itself would work from now on
     allowed: bool = True  # no rule, other than the deadline, forbids it
     verdict: str = ""
+    cloud_name: str = ""  # of the cloud that it asks, where there are several
+
+    @property
+    def name(self) -> str:
+        """Of the arm, and of its cloud among several."""
+        return f"{self.arm.name} via {self.cloud_name}" if self.cloud_name else self.arm.name
 
     @property
     def working_ms(self) -> float:
@@ -87,4 +104,5 @@ class Decision:
 
     def escalated(self) -> "Decision":
         """The same where the device has answered first and is not sure: the cloud is asked for certain."""
-        return replace(self, chosen=next(p for p in self.arms if p.arm.name == self.arm.payload))
+        name, cloud = self.arm.payload, self.chosen.cloud_name
+        return replace(self, chosen=next(p for p in self.arms if (p.arm.name, p.cloud_name) == (name, cloud)))

@@ -16,12 +16,12 @@ def sentence(decision: Decision) -> str:
     """What was chosen, what it costs, and what came next, and lost."""
     chosen, *others = _ranked(decision)
     told = (
-        f"{chosen.arm.name} was chosen among {len(others) + 1}: {format_time(chosen.total_ms)}, "
+        f"{chosen.name} was chosen among {len(others) + 1}: {format_time(chosen.total_ms)}, "
         f"{chosen.accuracy:.1f}% {accuracy_word(decision.measure)}, {format_size(chosen.bytes_up)} up"
     )
     if decision.late:
         told = f"no way is fast enough; {told}"
-    return f"{told}; next, {others[0].arm.name}: {others[0].verdict}" if others else told
+    return f"{told}; next, {others[0].name}: {others[0].verdict}" if others else told
 
 
 def explain(decision: Decision, *, few: bool = False) -> list[tuple[str, ...]]:
@@ -42,13 +42,13 @@ def _that_matter(ranked: list[Predicted]) -> list[Predicted]:
     shown: dict[str, Predicted] = {}
     for p in (ranked[0], *kinds.values(), *reversed(reasons.values())):
         if len(shown) < _FEW:
-            shown[p.arm.name] = p
-    return [p for p in ranked if p.arm.name in shown]
+            shown[p.name] = p
+    return [p for p in ranked if p.name in shown]
 
 
 def verdicts(decision: Decision) -> dict[str, str]:
     """Why each arm was chosen or lost, by its name, the best first."""
-    return {p.arm.name: p.verdict for p in _ranked(decision)}
+    return {p.name: p.verdict for p in _ranked(decision)}
 
 
 def _ranked(decision: Decision) -> list[Predicted]:
@@ -58,7 +58,7 @@ def _ranked(decision: Decision) -> list[Predicted]:
 def _row(p: Predicted) -> tuple[str, ...]:
     total, *parts = map(_ms, (p.total_ms, p.head + p.encode, p.network, p.queue + p.cloud, p.generate))
     accuracy = format_accuracy(p.accuracy, p.arm.accuracy_low, p.arm.accuracy_high)
-    return p.arm.name, total, str(p.bytes_up), f"{p.joules:.2f}", accuracy, p.verdict, *parts
+    return p.name, total, str(p.bytes_up), f"{p.joules:.2f}", accuracy, p.verdict, *parts
 
 
 def _ms(time: float) -> str:

@@ -13,19 +13,19 @@ meet it is taken: an answer that comes late is worth more than none.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from edge.policy.crowding import delay_of_others
-from edge.policy.decision import CHOSEN, Decision, Predicted, Request, Weights
+from edge.policy.decision import CHOSEN, Decision, KnownCloud, Predicted, Request, Weights
 from edge.policy.limits import limited
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of, check_route
 from protos.arms.arm import Arm, Situation
 from protos.arms.rules import AUTO, LOCAL, Rules
 from protos.costs.cost import Cost, Workload
-from protos.costs.estimates import NO_LINK, CloudEstimate, LinkEstimate, LinkStates
+from protos.costs.estimates import NO_LINK, CloudEstimate, LinkStates
 from protos.costs.power import MODEL, Power
 from protos.costs.profile import DeviceProfile
 from protos.errors import NoRoute
@@ -35,13 +35,13 @@ _LIKELY = 0.5  # to meet a deadline; less is called late
 _WORST_TRIAL = 1.5  # what a trial may be expected to cost, in what the best costs
 KEEP = 0.05  # the last arm is kept unless another is better by more than this part of its score
 _NAMED = 3
+_NO_CLOUD = CloudEstimate({}, 0.0, 0.0)
 
 
 def decide(
     request: Request,
     device: DeviceProfile,
-    link: LinkEstimate | None,
-    cloud: CloudEstimate,
+    clouds: Sequence[KnownCloud],
     manifest: pb.Manifest,
     measured: pb.Measurements,
     *,
@@ -49,26 +49,53 @@ def decide(
     trial: bool = False,
     power: Power = MODEL,
 ) -> Decision:
-    """The arm to take. `link` is None where no cloud is configured; `last` names the arm taken before;
-    `trial`: take another that may be better, if there is one, so that something is learned of it.
+    """The arm to take, of all that the device and each of its clouds offer; `last` names the one taken
+    before; `trial`: take another that may be better, if there is one, so that something is learned of it.
 
     Raises UnknownName for a forced route that the bundle does not have, NoRoute if the rules leave no arm.
     """
     check_route(request.rules.route, manifest, measured)
-    situation = Situation(request.rules, link, request.local_unavailable_reason, device)
     workload = _workload(request, measured)
-    predict = _Predictor(request, device, link, cloud, workload, power)
-    offered = arms_of(manifest, measured, remote=link is not None, cached_accuracy=request.cached_accuracy)
-    ruled = [replace(predict.arm(arm), verdict=arm.forbidden(situation)) for arm in offered]
+    open_way = any(cloud.link.up and cloud.name not in request.failed for cloud in clouds)
+    predictors = [_Predictor(request, device, cloud, workload, power, open_way) for cloud in clouds]
+    alone = _Predictor(request, device, None, workload, power)
+    ruled = [
+        replace(predict.arm(arm), verdict=predict.forbidden(arm))
+        for predict in (alone, *predictors)
+        for arm in _offered(request, predict.known, manifest, measured)
+    ]
     limits = limited(ruled, request.rules, request.conditions)
     judged = [replace(p, allowed=not p.verdict) for p in limits]
     allowed = [p for p in judged if p.allowed]
     if not allowed:
-        raise _no_route(request.rules, judged, link)
-    decision = _choose(request, allowed, judged, last, predict.hopeful if trial else None)
-    decision = replace(decision, measure=measured.measure, states=predict.states)
-    outage = link.outage if link else ""
-    return replace(decision, outage=outage) if any(p.verdict == outage for p in judged) else decision
+        raise _no_route(request.rules, judged, clouds)
+    by_name = {predict.cloud_name: predict for predict in (alone, *predictors)}
+    hopeful = (lambda p: by_name[p.cloud_name].hopeful(p)) if trial else None
+    decision = _choose(request, allowed, judged, last, hopeful)
+    states = by_name[decision.chosen.cloud_name].states
+    return replace(decision, measure=measured.measure, states=states, outage=_outage(clouds, judged))
+
+
+def _offered(
+    request: Request, known: KnownCloud | None, manifest: pb.Manifest, measured: pb.Measurements
+) -> Iterator[Arm]:
+    """The arms of one cloud, or those that need none."""
+    if known is None:
+        yield from arms_of(manifest, measured, remote=False)
+        return
+    kept = request.cached_accuracy if request.cached_at in (None, known.name) else None
+    yield from (arm for arm in arms_of(manifest, measured, cached_accuracy=kept) if arm.remote)
+
+
+def _outage(clouds: Sequence[KnownCloud], judged: Sequence[Predicted]) -> str:
+    """Why no cloud could be chosen though the rules allow it; empty where one could."""
+    verdicts = {p.verdict for p in judged}
+    outages = [cloud.link.outage for cloud in clouds]
+    if not all(outage and outage in verdicts for outage in outages):
+        return ""
+    if len(clouds) == 1:
+        return outages[0]
+    return "; ".join(f"{cloud.name}: {cloud.link.outage}" for cloud in clouds)
 
 
 def _workload(request: Request, measured: pb.Measurements) -> Workload:
@@ -81,15 +108,36 @@ class _Predictor:
 
     request: Request
     device: DeviceProfile
-    link: LinkEstimate | None
-    cloud: CloudEstimate
+    known: KnownCloud | None  # None: by the device alone
     workload: Workload
     power: Power
+    open_way: bool = False  # to this cloud, or another
+
+    @property
+    def cloud_name(self) -> str:
+        return self.known.name if self.known else ""
+
+    @property
+    def cloud(self) -> CloudEstimate:
+        """What the cloud takes."""
+        return self.known.cloud if self.known else _NO_CLOUD
 
     @property
     def states(self) -> LinkStates:
         """What the link may be."""
-        return self.link.states if self.link else NO_LINK
+        return self.known.link.states if self.known else NO_LINK
+
+    def forbidden(self, arm: Arm) -> str:
+        """Why a rule, other than the deadline, forbids it; empty if none does."""
+        if self.known and self.known.name in self.request.failed:
+            return "this request failed there"
+        outage = self.known.link.outage if self.known and self.open_way else ""
+        return arm.forbidden(self._situation) or outage
+
+    @cached_property
+    def _situation(self) -> Situation:
+        link = self.known.link if self.known else None
+        return Situation(self.request.rules, link, self.request.local_unavailable_reason, self.device)
 
     @cached_property
     def backlog_ms(self) -> float:
@@ -100,8 +148,7 @@ class _Predictor:
         sized = replace(arm, mean_bytes=arm.mean_bytes * self.request.sizes.get(arm.payload, 1.0))
         cost = sized.cost(self.device, self.cloud, self.workload)
         cost = replace(cost, head=max(cost.head - self._spared_ms(arm), 0.0))
-        states = self.states if arm.remote else NO_LINK
-        here = arm.device_ms(cost)
+        states, here = self.states, arm.device_ms(cost)
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
         total = self.request.spent_ms + here + there + cost.asked * network
         sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0
@@ -124,6 +171,7 @@ class _Predictor:
             in_time=self._in_time(states, cost, here * self.device.doubt + there * self.cloud.doubt),
             joules=joules,
             busy_ms=here,
+            cloud_name=self.cloud_name,
         )
 
     def hopeful(self, p: Predicted) -> float:
@@ -209,7 +257,7 @@ def _likeliest(allowed: Sequence[Predicted], margin: float) -> Predicted:
 def _steady(timely: Sequence[Predicted], last: str | None) -> Predicted:
     """The best arm; with hysteresis the last one, unless the best is clearly better."""
     best = min(timely, key=lambda p: p.score)
-    kept = next((p for p in timely if p.arm.name == last), best)
+    kept = next((p for p in timely if p.name == last), best)
     return kept if best.arm.hysteresis and best.score >= kept.score * (1 - KEEP) else best
 
 
@@ -249,18 +297,19 @@ def _untimely(loser: Predicted, limit: float, confidence: float) -> str:
     return f"deadline: met with {loser.in_time:.0%}, not {confidence:.0%}"
 
 
-def _no_route(rules: Rules, judged: Sequence[Predicted], link: LinkEstimate | None) -> NoRoute:
+def _no_route(rules: Rules, judged: Sequence[Predicted], clouds: Sequence[KnownCloud]) -> NoRoute:
     reasons = defaultdict(list)
     for p in judged:
         if p.arm.fits(rules.route):
-            reasons[p.verdict].append(p.arm.name)
-    if link is None and rules.route != LOCAL:
+            reasons[p.verdict].append(p.name)
+    if not clouds and rules.route != LOCAL:
         reasons["no cloud is given (--cloud HOST:PORT)"].append("split, upload")
     if rules.route in (AUTO, LOCAL) and not any(p.arm.kind == LOCAL for p in judged):
         reasons["the bundle has no local model (isthmus split --with-local)"].append(LOCAL)
     asked = "no way to answer" if rules.route == AUTO else f"route {rules.route!r} impossible"
     listed = "; ".join(f"{_few(names)}: {why}" for why, names in reasons.items())
-    retry = link.retry_seconds if link and not link.up else None  # None: waiting does not help
+    away = [cloud.link.retry_seconds for cloud in clouds if not cloud.link.up]
+    retry = min(away) if away and len(away) == len(clouds) else None  # None: waiting does not help
     return NoRoute(
         f"the rules leave {asked}; relax one: {listed}", reasons=dict(reasons), retry_seconds=retry
     )

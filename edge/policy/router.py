@@ -15,7 +15,7 @@ from edge.link.link import Link
 from edge.link.uplink import UnderWay
 from edge.policy.arrivals import ArrivalRate
 from edge.policy.crowding import delay_of_others
-from edge.policy.decision import Decision, Request
+from edge.policy.decision import Decision, KnownCloud, Request
 from edge.policy.policy import decide
 from edge.policy.trials import TRIALS, Trials
 from protos import bundle_pb2 as bp
@@ -28,6 +28,7 @@ from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, Un
 NETWORK_SECONDS = 10.0  # what a call may take beside the tokens it makes, where nothing says more or less
 _SLOWER = 3.0  # times what is usual: by then something is wrong
 _LEAST_PATIENCE_MS = 1000.0  # where no deadline presses
+_LEAST_SILENCE_MS = 2000.0  # of a call whose connection counts as lost: what a busy cloud may be silent for
 _MAX_FRAMES = 256
 _LASTING = (WrongBundle, UnusableCloud)
 _REASONS: dict[type[IsthmusError], str] = {
@@ -56,45 +57,52 @@ class Router:
         manifest: bp.Manifest,
         measured: bp.Measurements,
         device: DeviceTimes,
-        link: Link,
+        links: Link | Mapping[str, Link],
         *,
         remote: bool = True,
         network_seconds: float = NETWORK_SECONDS,
         trials: float = TRIALS,
     ) -> None:
-        """`remote`: there is a cloud; `trials`: the share of requests that may try what is not known well."""
+        """`links`: to the cloud, or to each of several, by name. `remote`: there is one; `trials`: the share
+        of requests that may try what is not known well.
+        """
         self._manifest, self._measured, self._device = manifest, measured, device
-        self._link, self._remote, self._network_seconds = link, remote, network_seconds
+        self._links = {"": links} if isinstance(links, Link) else dict(links)
+        self._remote, self._network_seconds = remote, network_seconds
         self._trials, self._requests, self._calls = Trials(trials), ArrivalRate(), ArrivalRate()
         self._mean_bytes = {arm.name: arm.mean_bytes for arm in arms_of(manifest, measured, remote=remote)}
         self._sizes = Factors(list(self._mean_bytes), SIZES)
-        # frame digest: accuracy of what the cloud keeps of it
-        self._cached: OrderedDict[str, float] = OrderedDict()
-        self._under_way: dict[int, UnderWay] = {}  # by the decision that began it
+        # frame digest: which cloud keeps it, and the accuracy of what it keeps
+        self._cached: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        # by cloud, and the decision that began it
+        self._under_way: dict[str, dict[int, UnderWay]] = {name: {} for name in self._links}
         self._last_arm: str | None = None
 
     def decide(self, request: Request, now: float) -> Decision:
         """The arm to take. Raises UnknownName, NoRoute."""
-        link = self._link.snapshot(now, list(self._under_way.values())) if self._remote else None
-        cloud, device, last = self._link.cloud(now), self._device.profile(now), self._last_arm
         self._requests.arrived(now - request.spent_ms / 1000)
         sizes = {name: self._sizes.factor(name, now).median for name in self._mean_bytes}
         free = request.rules.route == AUTO
         decision = decide(
             replace(request, sizes=sizes, rate=self._requests.mean, call_rate=self._calls.mean),
-            device,
-            link,
-            cloud,
+            self._device.profile(now),
+            self._clouds(now) if self._remote else (),
             self._manifest,
             self._measured,
-            last=last,
-            trial=free and not self._under_way and self._trials.due(),
+            last=self._last_arm,
+            trial=free and not any(self._under_way.values()) and self._trials.due(),
             power=self._device.power(now),
         )
         self._trials.count(decision.trial)
         if free and not decision.trial:
-            self._last_arm = decision.arm.name
+            self._last_arm = decision.chosen.name
         return decision
+
+    def _clouds(self, now: float) -> list[KnownCloud]:
+        return [
+            KnownCloud(link.snapshot(now, list(self._under_way[name].values())), link.cloud(now), name)
+            for name, link in self._links.items()
+        ]
 
     def patience(
         self,
@@ -118,7 +126,7 @@ class Router:
         """
         chosen = decision.chosen
         slow, working = decision.states.slow_ms(chosen.bytes_up), chosen.working_ms
-        answer = 2 * max_tokens * self._link.cloud(now).token_ms
+        answer = 2 * max_tokens * self._of(decision).cloud(now).token_ms
         longest = max(1000 * self._network_seconds, _SLOWER * slow) + answer
         if local_ms is None:
             return longest / 1000
@@ -135,14 +143,24 @@ class Router:
             allowed = max(slow + _SLOWER * working + price, _LEAST_PATIENCE_MS) + answer
         return min(allowed, longest) / 1000
 
+    def silence_seconds(self, decision: Decision, seconds: float) -> float | None:
+        """How long a call may go without any reply before its connection counts as lost, where it may take
+        `seconds` in all; None where that leaves no time for another try.
+        """
+        chosen = decision.chosen
+        slow = decision.states.slow_ms(chosen.bytes_up)
+        silence = max(_SLOWER * (slow + chosen.working_ms), _LEAST_SILENCE_MS) / 1000
+        return silence if silence + (slow + chosen.working_ms) / 1000 <= seconds else None
+
     def begin(self, decision: Decision, sent: int, now: float) -> None:
         """The call that a decision led to begins, with so many bytes."""
         self._calls.arrived(now)
-        self._under_way[id(decision)] = UnderWay(sent, now, decision.chosen.working_ms)
+        exchange = UnderWay(sent, now, decision.chosen.working_ms)
+        self._under_way[decision.chosen.cloud_name][id(decision)] = exchange
 
     def end(self, decision: Decision) -> None:
         """That call is over, however it ended."""
-        self._under_way.pop(id(decision), None)
+        self._under_way[decision.chosen.cloud_name].pop(id(decision), None)
 
     def hedge_after_ms(
         self, decision: Decision, rules: Rules, spent_ms: float, local_ms: float | None, now: float
@@ -163,11 +181,16 @@ class Router:
 
     def tokens(self, max_tokens: int) -> float:
         """How long an answer of at most so many tokens is likely to be."""
-        return min(self._link.tokens, max_tokens)
+        first = next(iter(self._links.values()))  # each is told of every answer's length
+        return min(first.tokens, max_tokens)
 
     def cached_accuracy(self, frame: str) -> float:
         """Of what the cloud keeps of a frame, as far as this device has sent it."""
-        return self._cached.get(frame, self._measured.accuracy)
+        return self._cached[frame][1] if frame in self._cached else self._measured.accuracy
+
+    def cached_at(self, frame: str) -> str | None:
+        """The cloud that keeps it; None where this device has not sent it."""
+        return self._cached[frame][0] if frame in self._cached else None
 
     def forget_frame(self, frame: str) -> None:
         """The cloud no longer keeps it."""
@@ -193,36 +216,57 @@ class Router:
         self._sizes.observe(arm.name, expected, payload_bytes, now)
 
     def learn(
-        self, decision: Decision, sent: int, network_ms: float, done: pb.Done, now: float, tiles: int = 1
+        self,
+        decision: Decision,
+        sent: int,
+        network_ms: float | None,
+        done: pb.Done,
+        now: float,
+        tiles: int = 1,
     ) -> None:
         """The call was answered: `sent` bytes took `network_ms` beside the cloud's own work on a picture in
-        so many tiles.
+        so many tiles; None where that took two tries, which says little of the link.
         """
-        self._link.observe_transfer(sent, network_ms, now)
-        self._link.observe_cloud(decision.arm.entry, done, now, tiles / self._measured.mean_tiles)
-        self._keep(done.frame.hex(), decision.arm.accuracy)
+        link = self._of(decision)
+        if network_ms is None:
+            link.observe_reply()
+        else:
+            link.observe_transfer(sent, network_ms, now)
+        link.observe_cloud(decision.arm.entry, done, now, tiles / self._measured.mean_tiles)
+        self._tell_tokens(done.tokens, link)
+        self._keep(done.frame.hex(), decision)
 
     def learn_local(self, tokens: int) -> None:
         """The device answered by itself, with so many tokens."""
-        self._link.observe_local(tokens)
+        self._tell_tokens(tokens)
 
     def learn_failure(self, decision: Decision, failure: Failure, now: float) -> None:
         """The call brought no answer."""
-        error = failure.error
+        error, link = failure.error, self._of(decision)
         if isinstance(error, DeadlineError) and not failure.replied:
-            self._link.timed_out(failure.sent, failure.waited_ms - decision.chosen.working_ms, now)
+            link.timed_out(failure.sent, failure.waited_ms - decision.chosen.working_ms, now)
             waited = failure.waited_ms / 1000
-            if waited >= self._network_seconds and self._link.silent(waited, now):
-                self._link.failed("cloud silent", now)
+            if waited >= self._network_seconds and link.silent(waited, now):
+                link.failed("cloud silent", now)
         elif isinstance(error, DeadlineError) or not isinstance(error, (CloudError, WrongBundle)):
-            self._link.observe_reply()
+            link.observe_reply()
         else:
             reason = error.facts.get("reason") or _REASONS.get(type(error), "cloud unreachable")
-            self._link.failed(str(reason), now, lasting=isinstance(error, _LASTING))
+            link.failed(str(reason), now, lasting=isinstance(error, _LASTING))
 
-    def _keep(self, frame: str, accuracy: float) -> None:
+    def _of(self, decision: Decision) -> Link:
+        """The link to the cloud that a decision is for."""
+        return self._links[decision.chosen.cloud_name]
+
+    def _tell_tokens(self, tokens: int, knows: Link | None = None) -> None:
+        """An answer had so many; its own link knows."""
+        for link in self._links.values():
+            if link is not knows:
+                link.observe_local(tokens)
+
+    def _keep(self, frame: str, decision: Decision) -> None:
         if frame:
-            self._cached[frame] = accuracy
+            self._cached[frame] = decision.chosen.cloud_name, decision.arm.accuracy
             self._cached.move_to_end(frame)
         while len(self._cached) > _MAX_FRAMES:
             self._cached.popitem(last=False)

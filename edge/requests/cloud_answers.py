@@ -1,8 +1,9 @@
 """A request's call to the cloud: built, awaited while it is others' turn on the device, and learned from."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Mapping
 
-from edge.link.client import Cloud, bytes_left
+from edge.link.client import Cloud, Replies
 from edge.link.cloud_call import CloudCall
 from edge.policy.decision import Decision
 from edge.policy.router import Failure, Router
@@ -14,8 +15,9 @@ from edge.requests.question import Question
 from edge.requests.sender import DeviceSender
 from edge.requests.state import RequestState
 from protos import inference_pb2 as pb
-from protos.arms.arm import Arm
-from protos.errors import IsthmusError
+from protos.arms.rules import Rules
+from protos.errors import IsthmusError, RequestError
+from protos.limits import IDEMPOTENCY_KEY_BYTES
 
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 _GIVING = 0.05  # part of the deadline that is kept for giving an answer that is ready
@@ -26,29 +28,32 @@ class CloudAnswers:
 
     def __init__(
         self,
-        client: Cloud,
+        clients: Mapping[str, Cloud],
         device: Device,
         router: Router,
         machine: Machine,
         local: LocalAnswers,
         clock: Callable[[], float],
     ) -> None:
-        self._client, self._device, self._router, self._machine = client, device, router, machine
+        """`clients`: of every cloud, by its name."""
+        self._clients, self._device, self._router, self._machine = clients, device, router, machine
         self._local, self._clock = local, clock
 
     def ask(self, state: RequestState, decision: Decision) -> pb.Done:
         """The end of the answer, whose text was passed on. Raises what the client raises, TooLarge where the
         day's bytes do not suffice, DeadlineError where the device's own answer is to be given, and Cancelled.
         """
-        call = CloudCall(self._build(state, decision.arm), self._clock)
+        call = CloudCall(self._build(state, decision), self._clock)
         local_ms = self._local.left_ms(state)
         hedge_ms = self._hedge_after_ms(state, decision, local_ms)
         seconds = self._patience(state, decision, local_ms, hedged=hedge_ms is not None)
+        if hedge_ms is None:
+            call.request.idempotency_key = secrets.token_bytes(IDEMPOTENCY_KEY_BYTES)
         self._machine.reserve(call.sent, state.question.rules)
         self._router.begin(decision, call.sent, self._clock())
         try:
             with state.turn.let_go():
-                done = self._call(state, call, seconds, hedge_ms)
+                done = self._call(state, decision, call, seconds, hedge_ms)
         except IsthmusError as error:
             state.cancellation.check()  # a call that the caller ended teaches nothing
             self._lost(state, decision, call, error)
@@ -59,9 +64,22 @@ class CloudAnswers:
         self._learn(state, decision, call, done)
         return done
 
-    def _call(self, state: RequestState, call: CloudCall, seconds: float, hedge_ms: float | None) -> pb.Done:
-        """The cloud's answer, passed on as it comes, hedged after so long. It is others' turn meanwhile."""
-        replies, tell = call.begin(self._client, seconds), state.output.emit
+    def _call(
+        self,
+        state: RequestState,
+        decision: Decision,
+        call: CloudCall,
+        seconds: float,
+        hedge_ms: float | None,
+    ) -> pb.Done:
+        """The cloud's answer, passed on as it comes. Where its reply is lost, it is asked for again; or after
+        so long the device begins one of its own. It is others' turn meanwhile.
+        """
+        if hedge_ms is None:
+            replies = self._begin_keyed(state, call, decision, seconds)
+        else:
+            replies = call.begin(self._client(decision), seconds)
+        tell = state.output.emit
         with state.cancellation.ending(replies.close):
             if hedge_ms is None:
                 return call.read(replies, tell)
@@ -78,9 +96,31 @@ class CloudAnswers:
             finally:
                 state.local, state.hedge_ms = hedge.local, hedge.worked_ms
 
+    def _begin_keyed(
+        self, state: RequestState, call: CloudCall, decision: Decision, seconds: float
+    ) -> Replies:
+        return call.begin_keyed(
+            self._client(decision),
+            seconds,
+            self._router.silence_seconds(decision, seconds),
+            lambda size: self._afford(size, state.question.rules),
+            last=len(state.failed) + 1 >= len(self._clients),
+        )
+
+    def _client(self, decision: Decision) -> Cloud:
+        return self._clients[decision.chosen.cloud_name]
+
+    def _afford(self, size: int, rules: Rules) -> bool:
+        """Count so many bytes, if the day's limit allows them."""
+        try:
+            self._machine.reserve(size, rules)
+        except RequestError:
+            return False
+        return True
+
     def _lost(self, state: RequestState, decision: Decision, call: CloudCall, error: IsthmusError) -> None:
         """The call brought no answer."""
-        left = bytes_left(call.request, error)
+        left = call.sent_in_vain(error)
         self._machine.give_back(call.sent - left)
         state.trace.bytes_up += left
         state.trace.add("lost", call.waited_ms() - state.hedge_ms)
@@ -92,10 +132,16 @@ class CloudAnswers:
         limit = question.rules.deadline_ms or 0.0
         return ((1 - _GIVING) * limit - question.spent_ms(self._clock())) / 1000
 
-    def _build(self, state: RequestState, arm: Arm) -> pb.InferRequest:
+    def _build(self, state: RequestState, decision: Decision) -> pb.InferRequest:
         """What an arm sends; the head and the coder run as far as it needs them."""
-        request = self._device.request(state.question)
-        sender = DeviceSender(self._device, state.view, state.frame or "", key_frame=state.key_frame)
+        request, arm = self._device.request(state.question), decision.arm
+        sender = DeviceSender(
+            self._device,
+            state.view,
+            state.frame or "",
+            key_frame=state.key_frame,
+            cloud_name=decision.chosen.cloud_name,
+        )
         arm.build(request, sender)
         payload = sender.payload
         state.encoded = payload.frame
@@ -135,7 +181,8 @@ class CloudAnswers:
     def _learn(self, state: RequestState, decision: Decision, call: CloudCall, done: pb.Done) -> None:
         network_ms, stages = call.network_ms(), done.stages
         tiles = state.view.prepared.grid.tiles
-        self._router.learn(decision, call.sent, network_ms, done, self._clock(), tiles)
+        learned = network_ms if call.tries == 1 else None
+        self._router.learn(decision, call.size, learned, done, self._clock(), tiles)
         if state.encoded:
             self._device.acknowledge(state.encoded, done.frame.hex())
         state.trace.add("network", network_ms)

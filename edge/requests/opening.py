@@ -3,8 +3,9 @@ the client. What it learns is kept for the next process.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
@@ -13,6 +14,7 @@ from edge.costs.device_times import DeviceTimes
 from edge.costs.known import known_profile
 from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
+from edge.link.endpoint import Endpoint
 from edge.link.link import Link
 from edge.requests.machine import Machine
 from edge.requests.orchestrator import Orchestrator
@@ -29,7 +31,7 @@ _NONE = Credentials()
 @contextmanager
 def open_orchestrator(
     bundle: Bundle | Path | str | None = None,
-    cloud: Peer | str | None = None,
+    cloud: Peer | str | Mapping[str, Peer | str] | None = None,
     *,
     credentials: Credentials = _NONE,
     threads: int = 1,
@@ -37,11 +39,12 @@ def open_orchestrator(
     once: bool = False,
 ) -> Iterator[Orchestrator]:
     """One with everything loaded; `once`: but the codecs that one question does not use. What it learns of
-    the device and the link is saved every minute, and in the end, however that comes.
+    the device and the links is saved every minute, and in the end, however that comes.
 
     `bundle`: a folder that `isthmus split` made; else that of $ISTHMUS_BUNDLE, else the built-in model's.
-    `cloud`: HOST:PORT, https://HOST[:PORT], or a peer with its credentials; without one the device answers
-    alone. `provider`: of onnxruntime; else that of $ISTHMUS_PROVIDER, else the one that suits the model.
+    `cloud`: HOST:PORT, https://HOST[:PORT], or a peer with its credentials; several by the names that they
+    are called by; without one the device answers alone. `provider`: of onnxruntime; else that of
+    $ISTHMUS_PROVIDER, else the one that suits the model.
     Raises BundleError, and RequestError for an address, credentials or a provider that are none.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle) if bundle else None)
@@ -50,35 +53,59 @@ def open_orchestrator(
     times = DeviceTimes(profile, time.monotonic(), machine.meter.power)
     kept = config.times_file(opened.digest, threads, provider)
     times.load(kept, time.monotonic(), time.time())
-    with _connected(opened, cloud, credentials) as (client, link, save_link):
+    peers = _peers(cloud, credentials)
+    with ExitStack() as connected:
+        ways = [connected.enter_context(_connected(opened, name, peer)) for name, peer in peers.items()]
         orchestrator = Orchestrator(
-            opened, client, profile, link, times, machine, threads=threads, provider=provider
+            opened,
+            [way.endpoint for way in ways],
+            profile,
+            times=times,
+            machine=machine,
+            threads=threads,
+            provider=provider,
         )
         orchestrator.prepare(codecs=not once)
 
         def save() -> None:
             with orchestrator.paused(Priority.STANDING):
                 times.save(kept, time.time())
-                save_link()
+                for way in ways:
+                    way.save()
 
-        with _saving(save, compile_loops if client else _nothing):
+        with _saving(save, compile_loops if ways else _nothing):
             yield orchestrator
 
 
+@dataclass(frozen=True)
+class _Way:
+    """To a cloud: the file is where the link is remembered."""
+
+    endpoint: Endpoint
+    file: Path | None
+
+    def save(self) -> None:
+        self.endpoint.link.save(self.file, time.monotonic(), time.time())
+
+
+def _peers(cloud: Peer | str | Mapping[str, Peer | str] | None, credentials: Credentials) -> dict[str, Peer]:
+    """By name; of one alone it is empty. Raises RequestError."""
+    given = cloud if isinstance(cloud, Mapping) else {"": cloud} if cloud else {}
+    peers = {
+        name: peer if isinstance(peer, Peer) else Peer.parse(peer, credentials)
+        for name, peer in given.items()
+    }
+    return peers if len(peers) > 1 else dict(zip([""], peers.values(), strict=False))
+
+
 @contextmanager
-def _connected(
-    bundle: Bundle, cloud: Peer | str | None, credentials: Credentials
-) -> Iterator[tuple[CloudClient | None, Link | None, Callable[[], None]]]:
-    """The client, what is known of its link, and what saves that."""
-    if not cloud:
-        yield None, None, _nothing
-        return
-    peer = cloud if isinstance(cloud, Peer) else Peer.parse(cloud, credentials)
+def _connected(bundle: Bundle, name: str, peer: Peer) -> Iterator[_Way]:
+    """A client, and what is known of its link."""
     link, memory = Link(bundle, time.monotonic()), config.link_file(str(peer))
     link.load(memory, time.monotonic(), time.time())
     with CloudClient(peer) as client:
         client.connect()
-        yield client, link, lambda: link.save(memory, time.monotonic(), time.time())
+        yield _Way(Endpoint(client, link, name), memory)
 
 
 @contextmanager

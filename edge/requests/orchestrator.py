@@ -12,6 +12,7 @@ from functools import partial
 
 from edge.costs.device_times import DeviceTimes
 from edge.link.client import Cloud
+from edge.link.endpoint import Endpoint, by_name
 from edge.link.link import Link
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
@@ -37,10 +38,11 @@ from protos.arms.rules import LOCAL, Rules
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
 from protos.costs.profile import DeviceProfile
-from protos.errors import CloudError, RequestError, UnknownFrame, WrongBundle
+from protos.errors import CloudError, IsthmusError, NoRoute, RequestError, UnknownFrame, WrongBundle
 from protos.labels import Labels
 
 _ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
+_ELSEWHERE = (CloudError, WrongBundle)  # what another cloud may help against
 _ANYTHING = Rules()
 _ID_BYTES = 3  # of a request: to find it in the log of the cloud
 _BALANCED = Weights()
@@ -50,15 +52,15 @@ class Orchestrator:
     """Answers questions about pictures, for any number of threads at once. The device works for one request
     at a time, as edge/requests/turn.py has it; calls to the cloud overlap.
 
-    `client` is None where there is no cloud; `link` is what is known of the way to it, and `times` of this
-    device beside its profile, nothing if they are not given. `machine` measures energy, and knows what rules
-    about the device ask for. All of them are touched with the turn held only.
+    `cloud` is None where there is none, or several with their links; `link` is what is known of the way to
+    one, and `times` of this device beside its profile, nothing if they are not given. `machine` measures
+    energy, and knows what rules about the device ask for. All of them are touched with the turn held only.
     """
 
     def __init__(
         self,
         bundle: Bundle,
-        client: Cloud | None,
+        cloud: Cloud | Sequence[Endpoint] | None,
         profile: DeviceProfile,
         link: Link | None = None,
         times: DeviceTimes | None = None,
@@ -71,19 +73,22 @@ class Orchestrator:
     ) -> None:
         self.bundle, self._clock, self._profile = bundle, clock, profile
         self._device, self._machine = Device(bundle, threads, clock, provider), machine or Machine()
-        self._link = link or Link(bundle, clock())
+        link = link or Link(bundle, clock())
+        self._endpoints = by_name(_endpoints(cloud, link))
+        links = {name: endpoint.link for name, endpoint in self._endpoints.items()}
         self._router = Router(
             bundle.manifest,
             bundle.measurements,
             times or DeviceTimes(profile, clock(), self._machine.meter.power),
-            self._link,
-            remote=client is not None,
+            links or link,
+            remote=bool(links),
             network_seconds=network_seconds,
         )
         device, router, limit = self._device, self._router, bundle.manifest.limits.max_new_tokens
         self._local = LocalAnswers(device, router, limit, clock)
+        clients = {name: endpoint.client for name, endpoint in self._endpoints.items()}
         self._remote = (
-            CloudAnswers(client, device, router, self._machine, self._local, clock) if client else None
+            CloudAnswers(clients, device, router, self._machine, self._local, clock) if clients else None
         )
         self._completion = Completion(device, router, self._machine, clock)
         self._turn = Turn()
@@ -177,9 +182,10 @@ class Orchestrator:
         with Wait(self._turn, self._turn.urgency(priority), Cancellation()).held():
             yield
 
-    def link_estimate(self) -> LinkEstimate | None:
-        """What is believed of the link now, without waiting for the device; None where there is no cloud."""
-        return self._link.snapshot(self._clock()) if self._remote else None
+    def links(self) -> dict[str, LinkEstimate]:
+        """What is believed of the link to each cloud now, by its name, without waiting for the device."""
+        now = self._clock()
+        return {name: endpoint.link.snapshot(now) for name, endpoint in self._endpoints.items()}
 
     def without_effect(self, rules: Rules) -> list[str]:
         """Of the rules that are set, what this machine has nothing to hold them against."""
@@ -236,6 +242,8 @@ class Orchestrator:
             tiles=state.view.prepared.grid.tiles,
             reached=state.view.cuts,
             cached_accuracy=self._router.cached_accuracy(frame) if frame else None,
+            cached_at=self._router.cached_at(frame) if frame else None,
+            failed=frozenset(state.failed),
         )
 
     def _act(self, state: RequestState, decision: Decision) -> Answer:
@@ -246,19 +254,41 @@ class Orchestrator:
         try:
             done = self._remote.ask(state, decision)
         except _ANSWERED_HERE_INSTEAD as error:
-            if isinstance(error, (RequestError, UnknownFrame)) and self._send_key_frame(state):
-                return self._act(state, decision)
-            if isinstance(error, UnknownFrame) and state.frame is not None:
-                self._forget_frame(state)
-                return self._act(state, self._decide(state))
-            if not self._device.may_answer(state.question):
-                raise
-            with self._telling(state):
-                state.output.restart(str(error))
-            state.turn.give_way()
-            return self._answer_here(state)
+            return self._act_after(state, decision, error)
         state.scores, state.view.frame = done.scores, done.frame.hex()
-        return self._completion.answer(state, decision.arm.name, done.tokens, state.view.frame)
+        return self._completion.answer(state, decision.chosen.name, done.tokens, state.view.frame)
+
+    def _act_after(self, state: RequestState, decision: Decision, error: IsthmusError) -> Answer:
+        """Answer another way than the one that failed. Raises its error where there is none."""
+        if isinstance(error, (RequestError, UnknownFrame)) and self._send_key_frame(state):
+            return self._act(state, decision)
+        if isinstance(error, UnknownFrame) and state.frame is not None:
+            self._forget_frame(state)
+            return self._act(state, self._decide(state))
+        if elsewhere := self._elsewhere(state, decision, error):
+            return self._act(state, elsewhere)
+        if not self._device.may_answer(state.question):
+            raise error
+        with self._telling(state):
+            state.output.restart(str(error))
+        state.turn.give_way()
+        return self._answer_here(state)
+
+    def _elsewhere(self, state: RequestState, decision: Decision, error: IsthmusError) -> Decision | None:
+        """What is decided where one of several clouds has failed; None where it was the last, where what
+        failed would fail at another too, and where the device has an answer of its own to give.
+        """
+        state.failed.add(decision.chosen.cloud_name)
+        ready = state.local is not None and not state.escalated
+        if len(state.failed) == len(self._endpoints) or ready or not isinstance(error, _ELSEWHERE):
+            return None
+        try:
+            decided = self._decide(state)
+        except NoRoute:
+            return None
+        with self._telling(state):
+            state.output.restart(str(error))
+        return decided.escalated() if decided.arm.local_first and state.escalated else decided
 
     def _send_key_frame(self, state: RequestState) -> bool:
         """Code this frame against no other from now on; False if that is how it was sent already."""
@@ -305,3 +335,9 @@ class Orchestrator:
         state.trace.add("head", taken.pop("head"))
         state.trace.add("local", math.fsum(taken.values()))
         return self._act(state, decision.escalated())
+
+
+def _endpoints(cloud: Cloud | Sequence[Endpoint] | None, link: Link) -> Sequence[Endpoint]:
+    if isinstance(cloud, Sequence):
+        return cloud
+    return [Endpoint(cloud, link)] if cloud else []

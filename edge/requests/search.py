@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.link.client import CloudClient
+from edge.link.failover import FailoverClient
 from edge.models.head import Head
 from edge.models.text_tower import TextTower, has_tower
 from edge.pictures.files import read_picture
@@ -83,7 +84,11 @@ class TextEncoder:
     """Texts to embeddings: by the device's own text tower, loaded when first needed, or by the cloud."""
 
     def __init__(
-        self, bundle: Bundle, client: CloudClient | None, threads: int = 1, provider: str = ""
+        self,
+        bundle: Bundle,
+        client: CloudClient | FailoverClient | None,
+        threads: int = 1,
+        provider: str = "",
     ) -> None:
         self._bundle, self._client = bundle, client
         self._threads, self._provider = threads, provider

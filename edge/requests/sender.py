@@ -9,8 +9,12 @@ from protos.pictures.upload_formats import Coding
 class DeviceSender:
     """The `Sender` of protos/arms for one picture. `payload` is what was made for the request."""
 
-    def __init__(self, device: Device, view: View, frame: str, *, key_frame: bool) -> None:
+    def __init__(
+        self, device: Device, view: View, frame: str, *, key_frame: bool, cloud_name: str = ""
+    ) -> None:
+        """`cloud_name`: of the one among several that it is sent to, which knows its own frames only."""
         self.frame = frame
+        self._stream = f"{cloud_name}/{view.source}" if cloud_name else view.source
         self._device, self._view, self._key_frame = device, view, key_frame
         self.payload = Payload()
 
@@ -18,7 +22,7 @@ class DeviceSender:
         """The picture's features at a cut, encoded."""
         view = self._view
         self.payload = self._device.encode_features(
-            view.prepared, cut, codec, view.reached(cut), source=view.source, key_frame=self._key_frame
+            view.prepared, cut, codec, view.reached(cut), source=self._stream, key_frame=self._key_frame
         )
         assert self.payload.frame
         return self.payload.frame.message()

@@ -34,4 +34,5 @@ class RequestState:
     decision: Decision | None = None
     local: LocalAnswer | None = None  # the device's own answer
     escalated: bool = False  # it was not sure enough to be given
+    failed: set[str] = field(default_factory=set)  # clouds that it was sent to in vain
     hedge_ms: float = 0.0  # that the device worked while it awaited the cloud

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.policy.decision import Request
+from edge.policy.decision import KnownCloud, Request
 from edge.policy.policy import decide
 from protos import bundle_pb2 as pb
 from protos.bundle import FORMAT, Bundle, write_manifest
@@ -118,11 +118,13 @@ def test_with_guesses_a_device_still_decides(tmp_path: Path) -> None:
     device, cloud = DeviceProfile.from_bundle(made), CloudEstimate.from_measurements(made.measurements)
     fast, slow = LinkEstimate.steady(1e9, 1.0), LinkEstimate.steady(1e3, 1000.0)
     chosen = {
-        decide(Request(tokens=8), device, link, cloud, made.manifest, made.measurements).arm.kind
+        decide(
+            Request(tokens=8), device, [KnownCloud(link, cloud)], made.manifest, made.measurements
+        ).arm.kind
         for link in (fast, slow)
     }
     assert "local" in chosen
-    arms = decide(Request(), device, fast, cloud, made.manifest, made.measurements).arms
+    arms = decide(Request(), device, [KnownCloud(fast, cloud)], made.manifest, made.measurements).arms
     sizes = {p.arm.kind: p.arm.mean_bytes for p in arms}
     assert sizes["split"] == 700, "a codec sends no more than it may"
     assert sizes["upload"] == 64 * 64 / 4

@@ -20,8 +20,9 @@ def findings(settings: AgentSettings) -> list[str]:
     found = [f"bundle: {words}" for words in _raised(lambda: key_of(settings))]
     if settings.provider:
         found += [f"provider: {words}" for words in _raised(lambda: _provider(settings.provider))]
-    if settings.cloud:
-        found += [f"cloud: {words}" for words in _cloud(settings.cloud)]
+    for cloud in settings.clouds:
+        which = f"cloud {cloud.name or cloud.address}" if len(settings.clouds) > 1 else "cloud"
+        found += [f"{which}: {words}" for words in _cloud(cloud)]
     for source in settings.source:
         if source.enabled and (missing := source.missing()):
             found.append(f"source {source.name}: {missing}")

@@ -1,12 +1,13 @@
 """What answers: the orchestrator with its models and its cloud."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from edge.agent.config.settings import AgentSettings
 from edge.agent.settings.cloud import CloudSettings
 from edge.link.client import CloudClient
+from edge.link.failover import FailoverClient
 from edge.requests.opening import open_orchestrator
 from edge.requests.orchestrator import Orchestrator
 from protos.bundle import Bundle
@@ -20,18 +21,18 @@ class ModelKey:
     bundle: str  # digest
     threads: int
     provider: str
-    cloud: CloudSettings | None
+    clouds: tuple[CloudSettings, ...]
 
 
 @dataclass(frozen=True)
 class Models:
-    """What they learn of the device and the link is saved every minute, and in the end. `client` asks
-    the cloud for what no one waits for here: embeddings of texts, what the outbox holds.
+    """What they learn of the device and the links is saved every minute, and in the end. `client` asks
+    a cloud for what no one waits for here: embeddings of texts, what the outbox holds.
     """
 
     key: ModelKey
     orchestrator: Orchestrator
-    client: CloudClient | None
+    client: FailoverClient | None
 
 
 def key_of(settings: AgentSettings) -> ModelKey:
@@ -43,11 +44,14 @@ def key_of(settings: AgentSettings) -> ModelKey:
 def open_models(settings: AgentSettings) -> Iterator[Models]:
     """Everything loaded. Raises BundleError, and RequestError for a cloud or a provider that is none."""
     bundle = open_bundle(settings.bundle)
-    cloud = settings.cloud.peer() if settings.cloud else None
-    opening = open_orchestrator(bundle, cloud, threads=settings.threads, provider=settings.provider)
-    with opening as orchestrator, CloudClient(cloud) if cloud else nullcontext() as client:
-        yield Models(_key(bundle, settings), orchestrator, client)
+    peers = {cloud.name or cloud.address: cloud.peer() for cloud in settings.clouds}
+    with ExitStack() as opened:
+        clients = [opened.enter_context(CloudClient(peer)) for peer in peers.values()]
+        orchestrator = opened.enter_context(
+            open_orchestrator(bundle, peers, threads=settings.threads, provider=settings.provider)
+        )
+        yield Models(_key(bundle, settings), orchestrator, FailoverClient(clients) if clients else None)
 
 
 def _key(bundle: Bundle, settings: AgentSettings) -> ModelKey:
-    return ModelKey(bundle.digest, settings.threads, settings.provider, settings.cloud)
+    return ModelKey(bundle.digest, settings.threads, settings.provider, settings.clouds)

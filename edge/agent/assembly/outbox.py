@@ -13,7 +13,7 @@ from edge.agent.outbox.limits import Limits
 from edge.agent.outbox.outbox import Outbox
 from edge.agent.outbox.sending import OutboxSender
 from edge.link.byte_count import ByteCount
-from edge.link.client import CloudClient
+from edge.link.failover import FailoverClient
 from edge.requests.machine import Machine
 
 
@@ -28,7 +28,7 @@ class OutboxParts:
 
 @contextmanager
 def opened_outbox(
-    settings: AgentSettings, client: CloudClient | None, building: Building, observers: Sequence[Observer]
+    settings: AgentSettings, client: FailoverClient | None, building: Building, observers: Sequence[Observer]
 ) -> Iterator[OutboxParts | None]:
     """None where the agent has none, or no cloud. Raises OutboxError for a path that cannot be used."""
     if not settings.outbox or not client:

@@ -10,7 +10,7 @@ from edge.agent.events.sinks import AnySink
 from edge.agent.http.settings import HttpSettings
 from edge.agent.settings.cloud import CloudSettings
 from edge.agent.settings.events import EventLogSettings
-from edge.agent.settings.names import Name
+from edge.agent.settings.names import Name, check_names
 from edge.agent.settings.outbox import OutboxSettings
 from edge.agent.settings.quantities import Milliseconds, Section
 from edge.agent.settings.rules import RuleSettings, WeightSettings
@@ -26,7 +26,7 @@ class AgentSettings(Section, frozen=True):
     device: Name | None = None  # this machine's name
     threads: Annotated[int, Meta(ge=1, le=256)] = 1
     provider: str = ""
-    cloud: CloudSettings | None = None
+    cloud: CloudSettings | Annotated[tuple[CloudSettings, ...], Meta(max_length=8)] | None = None
     rules: RuleSettings = RuleSettings()
     weights: WeightSettings = WeightSettings()
     http: HttpSettings | None = None
@@ -35,11 +35,17 @@ class AgentSettings(Section, frozen=True):
     sink: Annotated[tuple[AnySink, ...], Meta(max_length=16)] = ()
     event_log: EventLogSettings | None = None
 
+    @property
+    def clouds(self) -> tuple[CloudSettings, ...]:
+        """All of them; none where the device answers alone."""
+        if isinstance(self.cloud, CloudSettings):
+            return (self.cloud,)
+        return self.cloud or ()
+
     def check(self) -> None:
         """What no field can know by itself. Raises RequestError."""
-        names = [source.name for source in self.source]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise RequestError(f"source: {twice[0]!r} is the name of two; give each its own")
+        check_names("source", [source.name for source in self.source])
+        check_names("cloud", [cloud.name or cloud.address for cloud in self.clouds])
         for source in self.source:
             source.check()
         check_events(self.source, self.sink)
@@ -55,7 +61,7 @@ class AgentSettings(Section, frozen=True):
                     )
 
     def _check_defer(self, place: str, defer: Milliseconds) -> None:
-        if not self.outbox or not self.cloud:
+        if not self.outbox or not self.clouds:
             raise RequestError(
                 f"{place}: there is nowhere to keep it, or to send it; give [outbox] and [cloud]"
             )

@@ -21,7 +21,7 @@ from edge.agent.http.health import Health
 from edge.agent.http.live.feed import Feed
 from edge.agent.http.live.pages import LOGIN, SCRIPT
 from edge.agent.http.live.viewing import Viewers
-from edge.agent.http.metrics import CountRequests, LinkNow, Metrics
+from edge.agent.http.metrics import CountRequests, LinksNow, Metrics
 from edge.agent.http.openai.chat import Chat
 from edge.agent.http.openai.deferred import DeferredEndpoint
 from edge.agent.http.openai.embeddings import Embedding, Embeddings
@@ -48,7 +48,7 @@ class Served:
     asking: Asking
     rules: Rules
     weights: Weights
-    link: LinkNow
+    links: LinksNow
     remote: bool  # there is a cloud
     embedding: Embedding | None = None
     pushed: PushedPictures = field(default_factory=NoPushes)
@@ -63,8 +63,8 @@ class HttpPart:
         self._settings, self._served = settings, served
         self._token = Token(settings.token_file)
         self._token.check()
-        self.feed = Feed(served.link, settings.frames)
-        self.metrics = Metrics(served.link, served.collectors)
+        self.feed = Feed(served.links, settings.frames)
+        self.metrics = Metrics(served.links, served.collectors)
 
     @property
     def observers(self) -> list[Observer]:
@@ -99,7 +99,7 @@ class HttpPart:
         pushes = Pushes(served.pushed, pictures, bodies)
         name = f"{served.bundle.manifest.model} on {socket.gethostname()}"
         viewing = Viewers(self.feed, self._token, bodies, name, settings.frames)
-        health = Health(served.link)
+        health = Health(served.links)
 
         async def list_models(_: Request) -> Response:
             return JSONResponse(models.listed())

@@ -1,6 +1,6 @@
 """`/metrics`: what was answered, how, and at what price, as Prometheus reads it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import anyio.to_thread
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edge.agent.observing.standing_answer import StandingAnswer
 from protos.costs.estimates import LinkEstimate
 
-LinkNow = Callable[[], LinkEstimate | None]  # None: there is no cloud
+LinksNow = Callable[[], Mapping[str, LinkEstimate]]  # by the name of the cloud; empty of one alone
 SENT = 10_000  # bytes of the exchange that the link's estimate is told of
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -22,7 +22,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 class Metrics:
     """An observer, with a registry of its own; `collectors` are other parts' own figures."""
 
-    def __init__(self, link: LinkNow, collectors: Iterable[Collector] = ()) -> None:
+    def __init__(self, links: LinksNow, collectors: Iterable[Collector] = ()) -> None:
         self._registry = registry = CollectorRegistry()
         self._answers = Counter("isthmus_answers", "Answers", ["source", "route"], registry=registry)
         self._reused = Counter(
@@ -48,7 +48,7 @@ class Metrics:
         self._requests = Counter(
             "isthmus_http_requests", "Requests over HTTP", ["path", "status"], registry=registry
         )
-        for collector in (_LinkCollector(link), *collectors):
+        for collector in (_LinkCollector(links), *collectors):
             registry.register(collector)
 
     def add(self, collector: Collector) -> None:
@@ -96,17 +96,23 @@ class CountRequests:
 
 
 class _LinkCollector(Collector):
-    """The link as the device believes it to be when it is asked."""
+    """The links as the device believes them to be when it is asked; of several, each by its cloud."""
 
-    def __init__(self, link: LinkNow) -> None:
-        self._link = link
+    def __init__(self, links: LinksNow) -> None:
+        self._links = links
 
     def collect(self) -> Iterator[Metric]:
-        if not (link := self._link()):
+        links = self._links()
+        if not links:
             return
-        yield GaugeMetricFamily("isthmus_link_up", "0 while no call is let through", link.up)
+        named = ["cloud"] if len(links) > 1 else []
+        up = GaugeMetricFamily("isthmus_link_up", "0 while no call is let through", labels=named)
         words = f"An exchange of {SENT} bytes takes at most this, by its probability"
-        exchange = GaugeMetricFamily("isthmus_link_exchange_seconds", words, labels=["quantile"])
-        for quantile in (0.1, 0.5, 0.9):
-            exchange.add_metric([str(quantile)], link.states.quantile_ms(SENT, quantile) / 1000)
-        yield exchange
+        exchange = GaugeMetricFamily("isthmus_link_exchange_seconds", words, labels=[*named, "quantile"])
+        for name, link in links.items():
+            cloud = [name] if named else []
+            up.add_metric(cloud, link.up)
+            for quantile in (0.1, 0.5, 0.9):
+                seconds = link.states.quantile_ms(SENT, quantile) / 1000
+                exchange.add_metric([*cloud, str(quantile)], seconds)
+        yield from (up, exchange)

@@ -148,6 +148,18 @@ def test_a_stalled_link_goes_on_when_its_conditions_change(server: socket.socket
             assert read(far, 8) == b"patience"
 
 
+def test_a_reset_ends_open_connections_and_a_new_one_works(link: Link, server: socket.socket) -> None:
+    client, far = joined(link, server)
+    with client, far:
+        link.reset()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+        again, there = joined(link, server)
+        with again, there:
+            again.sendall(b"again")
+            assert read(there, 5) == b"again"
+
+
 def test_what_is_sent_over_a_forgotten_connection_vanishes_and_a_new_one_works(
     link: Link, server: socket.socket
 ) -> None:

@@ -1,18 +1,29 @@
 """A request with an idempotency key is run once, however often it is tried."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
 import pytest
+from torch import Tensor
 
+from bench.network.conditions import MEGABIT, Conditions
+from bench.network.emulator import Link
 from cloud.api.keyed_answers import request_key
 from cloud.models.tail import Tail
+from edge.link.client import CloudClient
+from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as ip
+from protos.arms.rules import Rules
+from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
-from tests.cloud.calling import Pixels, calling, picture_request
+from tests.cloud.calling import FP32, Pixels, calling, picture_request
 
 QUESTION = "describe the image"
+UPLOAD = Rules(route="upload", allow_local=False)
+FAST = Conditions.steady(1000 * MEGABIT, round_trip=0.002)
 KEY = bytes(range(16, 32))
 
 
@@ -99,3 +110,34 @@ async def test_a_stream_may_try_again_too(tail: Tail, scenes: list[Pixels]) -> N
 def test_what_is_no_key_is_refused(key: bytes, secret: bytes, words: str) -> None:
     with pytest.raises(RequestError, match=words):
         request_key(ip.InferRequest(idempotency_key=key, client_secret=secret))
+
+
+class Counted(Tail):
+    """A tail that counts its runs; at the first the device's link is lost, and with it the reply."""
+
+    runs: int
+    lose: Callable[[], None]
+
+    def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        self.runs += 1
+        if self.runs == 1:
+            self.lose()
+        return super().enter(cut, pictures)
+
+
+@pytest.mark.parametrize("lost", ["reset", "forgotten"])
+async def test_a_device_whose_reply_is_lost_is_answered_by_one_run(
+    bundle: Bundle, scenes: list[Pixels], lost: str
+) -> None:
+    tail = Counted(bundle, FP32)
+    async with calling(tail) as caller:
+        tail.runs = 0
+        with Link(caller.service.address, FAST) as link, CloudClient(link.address) as client:
+            tail.lose = link.reset if lost == "reset" else link.forget
+            profile = DeviceProfile.from_bundle(bundle)
+            device = Orchestrator(bundle, client, profile, network_seconds=60.0)
+            answer = await asyncio.to_thread(device.answer, scenes[0], QUESTION, UPLOAD)
+        whole = await caller.ask(picture_request(bundle, scenes[0], QUESTION))
+    assert tail.runs == 2  # one for the device, one to compare
+    assert answer.fallback is None
+    assert answer.text == whole.text

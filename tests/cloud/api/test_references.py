@@ -233,10 +233,12 @@ class Moving:
         self.client: CloudClient | None = None
         self.requests: list[ip.InferRequest] = []
 
-    def infer(self, request: ip.InferRequest, seconds: float) -> Generator[ip.InferReply, None, None]:
+    def infer(
+        self, request: ip.InferRequest, seconds: float, silence_seconds: float | None = None
+    ) -> Generator[ip.InferReply, None, None]:
         assert self.client
         self.requests.append(request)
-        yield from self.client.infer(request, seconds)
+        yield from self.client.infer(request, seconds, silence_seconds)
 
 
 class Camera:

@@ -249,6 +249,20 @@ def test_a_dead_cloud_is_replaced_and_named(scene: str, capsys: pytest.CaptureFi
     assert "answered on the device: the cloud at 127.0.0.1:1 did not answer" in told
 
 
+def test_another_cloud_stands_in_for_a_dead_one_and_both_are_named(
+    scene: str, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(says("a cat")) as cloud:
+        far = Link(bundle)
+        far.observe_transfer(1000, 2000.0, 0.0)  # so that the dead one is asked first
+        far.save(config.link_file(cloud.address), 0.0, time.time())
+        clouds = ["--cloud", "127.0.0.1:1", "--cloud", cloud.address]
+        status, out, told = ask(scene, QUESTION, *clouds, "--route", "upload", capsys=capsys)
+    assert (status, out) == (0, "a cat\n")
+    assert "answered by another cloud: the cloud at 127.0.0.1:1 did not answer" in told
+    assert f" via {cloud.address} · " in told
+
+
 @pytest.mark.parametrize(
     ("code", "words", "told"),
     [

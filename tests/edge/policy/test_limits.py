@@ -9,7 +9,7 @@ from protos.arms.rules import Conditions, Rules
 from protos.costs.estimates import LinkEstimate
 from protos.costs.power import Power
 from protos.errors import NoRoute
-from tests.edge.policy.test_policy import CLOUD, DEVICE, MANIFEST, MEASURED, verdicts
+from tests.edge.policy.test_policy import DEVICE, MANIFEST, MEASURED, verdicts, via
 
 POWER = Power("a board", busy_watts=10.0, waiting_watts=1.0, joules_a_megabyte=3.0)
 GOOD = LinkEstimate.steady(1e9, 5.0)
@@ -24,7 +24,7 @@ def choose(
     power: Power = POWER,
 ) -> Decision:
     request = Request(rules, weights or Weights(), conditions=conditions, tokens=4)
-    return decide(request, DEVICE, link, CLOUD, MANIFEST, MEASURED, power=power)
+    return decide(request, DEVICE, via(link), MANIFEST, MEASURED, power=power)
 
 
 def test_what_would_pass_the_days_bytes_is_forbidden_and_it_is_said_what_is_left() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.policy.decision import CHOSEN, Decision, Request, Weights
+from edge.policy.decision import CHOSEN, Decision, KnownCloud, Request, Weights
 from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.policy.policy import KEEP, decide
 from protos import bundle_pb2 as pb
@@ -68,11 +68,16 @@ def link_of(rate: float, round_trip_ms: float, up: bool) -> LinkEstimate:
     return replace(LinkEstimate.steady(rate, round_trip_ms), up=up)
 
 
+def via(link: LinkEstimate | None, cloud: CloudEstimate = CLOUD) -> list[KnownCloud]:
+    """The one cloud behind a link, or none."""
+    return [KnownCloud(link, cloud)] if link else []
+
+
 def choose(
     rules: Rules | None = None, link: LinkEstimate | None = GOOD, last: str | None = None, **known: object
 ) -> Decision:
     request = Request(rules or Rules(), tokens=4, **known)  # type: ignore[arg-type]
-    return decide(request, DEVICE, link, CLOUD, MANIFEST, MEASURED, last=last)
+    return decide(request, DEVICE, via(link), MANIFEST, MEASURED, last=last)
 
 
 def verdicts(decision: Decision) -> dict[str, str]:
@@ -89,7 +94,7 @@ def test_a_prediction_adds_up_its_parts() -> None:
 
 def test_a_picture_in_tiles_costs_so_many_times_the_head_and_its_share_of_the_bytes() -> None:
     device = replace(DEVICE, encode_ms={"vision.2/int8-zstd": 3.0})
-    decision = decide(Request(tiles=5, tokens=4), device, GOOD, CLOUD, MANIFEST, measured(mean_tiles=10))
+    decision = decide(Request(tiles=5, tokens=4), device, via(GOOD), MANIFEST, measured(mean_tiles=10))
     split, local = (
         {p.arm.name: p for p in decision.arms}[name] for name in ("split@vision.2/int8-zstd", "local")
     )
@@ -138,7 +143,7 @@ def test_bytes_sent_never_grow_as_the_uplink_falls() -> None:
 
 def test_a_long_queue_sends_the_answer_home() -> None:
     busy = replace(CLOUD, queue_ms=5000.0)
-    assert decide(Request(), DEVICE, GOOD, busy, MANIFEST, MEASURED).arm.kind == "local"
+    assert decide(Request(), DEVICE, via(GOOD, busy), MANIFEST, MEASURED).arm.kind == "local"
 
 
 def test_never_upload_forbids_pictures_but_not_features() -> None:
@@ -266,7 +271,7 @@ def test_no_route_gives_every_reason() -> None:
 
 def test_a_bundle_without_a_local_model_says_how_to_get_one() -> None:
     with pytest.raises(NoRoute, match="--with-local"):
-        decide(Request(), DEVICE, None, CLOUD, manifest(with_local=False), MEASURED)
+        decide(Request(), DEVICE, [], manifest(with_local=False), MEASURED)
 
 
 def test_the_last_arm_is_kept_unless_another_is_clearly_better() -> None:
@@ -283,8 +288,7 @@ def test_hysteresis_does_not_send_a_frame_twice_that_the_cloud_keeps() -> None:
     again = decide(
         Request(Rules(allow_local=False), cached_accuracy=kept.accuracy),
         DEVICE,
-        GOOD,
-        CLOUD,
+        via(GOOD),
         MANIFEST,
         small,
         last="split@vision.2/int8-zstd",
@@ -297,11 +301,11 @@ def test_hysteresis_holds_between_two_arms_that_cost_the_same() -> None:
     twins.uploads.add(format="webp", quality=51, mean_bytes=4_040, accuracy=95.0)
     device = replace(DEVICE, encode_ms={**DEVICE.encode_ms, "webp-51": 2.0})
     for name in ("upload@jpeg-75", "upload@webp-51"):
-        kept = decide(Request(tokens=4), device, GOOD, CLOUD, MANIFEST, twins, last=name)
+        kept = decide(Request(tokens=4), device, via(GOOD), MANIFEST, twins, last=name)
         assert kept.arm.name == name
         assert (
             any("change of arm" in p.verdict for p in kept.arms)
-            or name == decide(Request(tokens=4), DEVICE, GOOD, CLOUD, MANIFEST, twins).arm.name
+            or name == decide(Request(tokens=4), DEVICE, via(GOOD), MANIFEST, twins).arm.name
         )
 
 
@@ -309,16 +313,14 @@ def test_accuracy_is_worth_what_the_operator_says() -> None:
     careless = decide(
         Request(weights=Weights(accuracy_point=0), tokens=4),
         DEVICE,
-        LinkEstimate.steady(200e3, 5),
-        CLOUD,
+        via(LinkEstimate.steady(200e3, 5)),
         MANIFEST,
         MEASURED,
     )
     careful = decide(
         Request(weights=Weights(accuracy_point=1000), tokens=4),
         DEVICE,
-        LinkEstimate.steady(200e3, 5),
-        CLOUD,
+        via(LinkEstimate.steady(200e3, 5)),
         MANIFEST,
         MEASURED,
     )
@@ -337,7 +339,7 @@ def test_a_loss_within_noise_costs_nothing_and_what_is_beyond_counts() -> None:
     careful = Request(weights=Weights(accuracy_point=1000), tokens=4)
     lost = {}
     for error in (0.0, 0.3, 1.0):
-        decision = decide(careful, DEVICE, GOOD, CLOUD, MANIFEST, noisy(error))
+        decision = decide(careful, DEVICE, via(GOOD), MANIFEST, noisy(error))
         (small,) = (p for p in decision.arms if p.arm.name == "upload@webp-50")
         lost[error] = small.score - small.total_ms
     assert lost == {0.0: pytest.approx(1000), 0.3: pytest.approx(1000 - 300 * NOISE), 1.0: pytest.approx(0)}
@@ -362,12 +364,12 @@ def test_what_may_be_lost_binds_a_route_that_is_asked_for_and_what_the_cloud_kee
 
 def test_of_what_the_cloud_keeps_no_more_is_sure_than_of_the_way_it_came() -> None:
     request = Request(Rules(max_loss=0.5), cached_accuracy=94.0)
-    assert decide(request, DEVICE, GOOD, CLOUD, MANIFEST, noisy(1.0)).arm.name == "cached"
+    assert decide(request, DEVICE, via(GOOD), MANIFEST, noisy(1.0)).arm.name == "cached"
 
 
 def test_a_format_that_this_device_cannot_encode_is_no_way() -> None:
     device = replace(DEVICE, encode_ms={"jpeg-75": 2.0})
-    decision = decide(Request(tokens=4), device, GOOD, CLOUD, MANIFEST, MEASURED)
+    decision = decide(Request(tokens=4), device, via(GOOD), MANIFEST, MEASURED)
     assert verdicts(decision)["upload@webp-50"] == "this device cannot encode webp"
 
 
@@ -375,13 +377,13 @@ def test_an_accuracy_is_explained_by_its_measure_and_interval() -> None:
     found = measured()
     found.measure = FIDELITY
     found.uploads[0].accuracy_low, found.uploads[0].accuracy_high = 93.5, 96.25
-    decision = decide(Request(Rules(route="upload@jpeg-75")), DEVICE, GOOD, CLOUD, MANIFEST, found)
+    decision = decide(Request(Rules(route="upload@jpeg-75")), DEVICE, via(GOOD), MANIFEST, found)
     assert explain(decision)[0][COLUMNS.index(ACCURACY)] == "95.0% (93.5-96.2)"
     assert "95.0% fidelity" in sentence(decision)
 
 
 def test_bytes_are_worth_what_the_operator_says() -> None:
-    metered = decide(Request(weights=Weights(kilobyte=1e6)), DEVICE, GOOD, CLOUD, MANIFEST, MEASURED)
+    metered = decide(Request(weights=Weights(kilobyte=1e6)), DEVICE, via(GOOD), MANIFEST, MEASURED)
     assert metered.chosen.bytes_up == 0
 
 
@@ -418,8 +420,7 @@ def test_the_chosen_arm_never_breaks_a_rule(
         decision = decide(
             Request(rules, cached_accuracy=cached_accuracy),
             DEVICE,
-            link,
-            CLOUD,
+            via(link),
             MANIFEST,
             MEASURED,
             last=last,
@@ -457,9 +458,7 @@ def test_of_many_ways_those_are_shown_that_matter() -> None:
         uploads.uploads.add(format="jpeg", quality=quality, mean_bytes=100_000, accuracy=95.0)
     device = replace(DEVICE, encode_ms={**DEVICE.encode_ms, **{f"jpeg-{q}": 2.0 for q in range(20, 60)}})
     rules = Rules(deadline_ms=250)
-    decision = decide(
-        Request(rules, tokens=4), device, LinkEstimate.steady(3e6, 5.0), CLOUD, MANIFEST, uploads
-    )
+    decision = decide(Request(rules, tokens=4), device, via(LinkEstimate.steady(3e6, 5.0)), MANIFEST, uploads)
     rows = explain(decision, few=True)
     shown = [row[0] for row in rows]
     assert shown[0] == decision.arm.name
@@ -472,7 +471,7 @@ def test_of_many_ways_those_are_shown_that_matter() -> None:
 def test_a_verdict_names_what_most_of_the_difference_is_for() -> None:
     slow = LinkEstimate.steady(200e3, 5.0)
     careful = decide(
-        Request(weights=Weights(accuracy_point=1000), tokens=4), DEVICE, slow, CLOUD, MANIFEST, MEASURED
+        Request(weights=Weights(accuracy_point=1000), tokens=4), DEVICE, via(slow), MANIFEST, MEASURED
     )
     assert "loses 5.0 points" in verdicts(careful)["local"]
     assert verdicts(careful)["split@connector/fp16-zstd"].endswith(" ms slower")
@@ -493,7 +492,7 @@ def with_cascade() -> pb.Measurements:
 
 def cascading(link: LinkEstimate | None = None, **rules: object) -> Decision:
     request = Request(rules=Rules(**rules), tokens=4)  # type: ignore[arg-type]
-    return decide(request, DEVICE, link or LinkEstimate.steady(1e6, 400), CLOUD, MANIFEST, with_cascade())
+    return decide(request, DEVICE, via(link or LinkEstimate.steady(1e6, 400)), MANIFEST, with_cascade())
 
 
 def test_the_device_answers_first_where_the_link_is_slow_and_its_own_answers_lose() -> None:
@@ -533,3 +532,76 @@ def test_an_answer_that_is_not_sure_goes_on_by_the_cascades_split() -> None:
     escalated = cascading().escalated()
     assert escalated.arm.name == "split@connector/int8-zstd"
     assert escalated.chosen.network > 400
+
+
+NEAR, FAR = (
+    KnownCloud(LinkEstimate.steady(1e9, round_trip), CLOUD, name)
+    for name, round_trip in (("near", 5.0), ("far", 90.0))
+)
+REMOTE = Rules(allow_local=False)
+
+
+def test_every_cloud_has_arms_of_its_own_and_the_best_of_all_is_taken() -> None:
+    decision = decide(Request(tokens=4), DEVICE, [FAR, NEAR], MANIFEST, MEASURED)
+    one = decide(Request(tokens=4), DEVICE, via(GOOD), MANIFEST, MEASURED)
+    remote = [p.arm.name for p in one.arms if p.arm.remote]
+    assert [p.name for p in decision.arms if p.cloud_name == "near"] == [
+        f"{name} via near" for name in remote
+    ]
+    assert [p.name for p in decision.arms if p.cloud_name == "far"] == [f"{name} via far" for name in remote]
+    assert decision.chosen.name == f"{one.arm.name} via near"
+    assert sentence(decision).startswith(f"{one.arm.name} via near was chosen")
+
+
+def test_where_one_cloud_is_away_another_is_asked_and_the_first_says_why() -> None:
+    away = replace(
+        NEAR, link=replace(NEAR.link, up=False, retry_seconds=7.0, unavailable_reason="cloud busy")
+    )
+    decision = decide(Request(REMOTE, tokens=4), DEVICE, [away, FAR], MANIFEST, MEASURED)
+    assert decision.chosen.cloud_name == "far"
+    assert decision.outage == ""
+    assert {p.verdict for p in decision.arms if p.cloud_name == "near"} == {"cloud busy, next try in 7 s"}
+
+
+def test_where_all_clouds_are_away_each_is_told_and_the_first_to_be_back_is_waited_for() -> None:
+    away = [
+        replace(one, link=replace(one.link, up=False, retry_seconds=seconds))
+        for one, seconds in ((NEAR, 9.0), (FAR, 4.0))
+    ]
+    alone = decide(Request(tokens=4), DEVICE, away, MANIFEST, MEASURED)
+    assert alone.arm.kind == "local"
+    assert alone.outage == (
+        "near: cloud unreachable, next try in 9 s; far: cloud unreachable, next try in 4 s"
+    )
+    with pytest.raises(NoRoute) as caught:
+        decide(Request(REMOTE, tokens=4), DEVICE, away, MANIFEST, MEASURED)
+    assert caught.value.facts["retry_seconds"] == 4.0
+
+
+def test_a_route_that_is_insisted_on_goes_to_a_cloud_that_is_there_or_to_any_if_none_is() -> None:
+    away = [replace(one, link=replace(one.link, up=False, retry_seconds=7.0)) for one in (NEAR, FAR)]
+    request = Request(Rules(route="upload"), tokens=4)
+    assert decide(request, DEVICE, [away[0], FAR], MANIFEST, MEASURED).chosen.cloud_name == "far"
+    assert decide(request, DEVICE, away, MANIFEST, MEASURED).chosen.cloud_name == "near"
+
+
+def test_a_request_goes_to_no_cloud_twice() -> None:
+    request = Request(Rules(route="upload"), tokens=4, failed=frozenset({"near"}))
+    decision = decide(request, DEVICE, [NEAR, FAR], MANIFEST, MEASURED)
+    assert decision.chosen.cloud_name == "far"
+
+
+def test_a_frame_is_asked_about_again_where_it_is_kept() -> None:
+    request = Request(REMOTE, tokens=4, cached_accuracy=95.0, cached_at="far")
+    decision = decide(request, DEVICE, [NEAR, FAR], MANIFEST, MEASURED)
+    assert [p.name for p in decision.arms if p.arm.kind == "cached"] == ["cached via far"]
+
+
+def test_the_cloud_that_answered_last_is_kept_while_another_is_hardly_better() -> None:
+    twin = replace(NEAR, name="twin")
+    for last in ("near", "twin"):
+        arm = decide(Request(REMOTE, tokens=4), DEVICE, [NEAR], MANIFEST, MEASURED).arm.name
+        decision = decide(
+            Request(REMOTE, tokens=4), DEVICE, [NEAR, twin], MANIFEST, MEASURED, last=f"{arm} via {last}"
+        )
+        assert decision.chosen.cloud_name == last

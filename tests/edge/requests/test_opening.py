@@ -70,7 +70,7 @@ def test_the_environment_names_the_bundle(bundle_path: Path, monkeypatch: pytest
     monkeypatch.setenv("ISTHMUS_BUNDLE", str(bundle_path))
     with open_orchestrator() as device:
         assert device.bundle.path == bundle_path
-        assert device.link_estimate() is None
+        assert device.links() == {}
 
 
 def test_what_cannot_be_opened_is_named(bundle: Bundle, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import isthmus
-from edge.policy.decision import Request
+from edge.policy.decision import KnownCloud, Request
 from edge.policy.policy import decide
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle, write_manifest
@@ -69,8 +69,7 @@ def test_plan_and_policy_predict_the_same(bundle: Bundle, uplink: float, round_t
     policy = decide(
         Request(tokens=work.tokens, question_bytes=work.question_bytes),
         DeviceProfile.from_bundle(bundle),
-        LinkEstimate.steady(uplink, round_trip),
-        CloudEstimate.from_measurements(found),
+        [KnownCloud(LinkEstimate.steady(uplink, round_trip), CloudEstimate.from_measurements(found))],
         held,
         found,
     )

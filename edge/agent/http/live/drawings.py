@@ -32,9 +32,11 @@ def routes_over_time(entries: Sequence[FeedEntry]) -> Markup:
     return join([element("p", *map(_key, kinds), class_="key"), chart])
 
 
-def link_over_time(entries: Sequence[FeedEntry]) -> Markup:
-    """What an exchange of 10 kB was believed to take at each answer: the median, and the middle 80%."""
-    believed = [(entry.at, entry.link) for entry in entries if entry.link]
+def link_over_time(entries: Sequence[FeedEntry], cloud: str = "") -> Markup:
+    """What an exchange of 10 kB with a cloud was believed to take at each answer: the median, and the middle
+    80%.
+    """
+    believed = [(entry.at, entry.links[cloud]) for entry in entries if cloud in entry.links]
     limits = [limit for _, link in believed for limit in (link.low_ms, link.high_ms)]
     frame, now = _frame(entries, limits), entries[0].at
     low, middle, high = (
@@ -45,7 +47,8 @@ def link_over_time(entries: Sequence[FeedEntry]) -> Markup:
     last = believed[0][1]
     told = f"Last: {format_time(last.median_ms)}, four of five {_between(last)}."
     inside = element("g", band, curve, class_="split")
-    return drawing("The link over time", told, (_WIDTH, _HEIGHT), [_axes(frame), inside], wide=False)
+    title = f"The link to {cloud} over time" if cloud else "The link over time"
+    return drawing(title, told, (_WIDTH, _HEIGHT), [_axes(frame), inside], wide=False)
 
 
 def _between(link: LinkBelief) -> str:

@@ -1,16 +1,17 @@
 """What the live page shows: the last answers, the newest frames as small pictures, in memory only."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
 
-from edge.agent.http.metrics import SENT, LinkNow
+from edge.agent.http.metrics import SENT, LinksNow
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.pictures.thumbnail import thumbnail
 from edge.requests.answer import Answer
+from protos.costs.estimates import LinkEstimate
 
 _ANSWERS, _HAPPENINGS = 240, 12
 _SIDE = 480  # pixels of a frame's longer side
@@ -37,12 +38,12 @@ class FeedEntry:
     text: str
     answer: Answer
     reused: bool
-    link: LinkBelief | None
+    links: Mapping[str, LinkBelief]  # by the name of the cloud; empty of one alone
 
     @property
     def kind(self) -> str:
         """Of the arm that answered: local, split, upload."""
-        return self.answer.route.partition("@")[0]
+        return self.answer.route.partition(" ")[0].partition("@")[0]
 
     @property
     def milliseconds(self) -> float:
@@ -61,8 +62,8 @@ class Happening:
 class Feed:
     """An observer. `frames` of the newest answers have their picture."""
 
-    def __init__(self, link: LinkNow, frames: int) -> None:
-        self._link, self._frames = link, frames
+    def __init__(self, links: LinksNow, frames: int) -> None:
+        self._links, self._frames = links, frames
         self._entries = deque[FeedEntry](maxlen=_ANSWERS)
         self._thumbnails: dict[int, bytes] = {}
         self._happenings = deque[Happening](maxlen=_HAPPENINGS)
@@ -81,7 +82,7 @@ class Feed:
             text=seen.text,
             answer=seen.answer,
             reused=seen.reused is not None,
-            link=self._belief(),
+            links=self.links,
         )
         self._entries.append(entry)
         if self._frames:
@@ -110,9 +111,9 @@ class Feed:
         return list(reversed(self._happenings))
 
     @property
-    def link(self) -> LinkBelief | None:
-        """As it is believed to be now; None where there is no cloud."""
-        return self._belief()
+    def links(self) -> Mapping[str, LinkBelief]:
+        """As they are believed to be now, by the name of the cloud; none where there is no cloud."""
+        return {name: _belief(link) for name, link in self._links().items()}
 
     def entry(self, number: int) -> FeedEntry | None:
         return next((entry for entry in self._entries if entry.number == number), None)
@@ -121,13 +122,12 @@ class Feed:
         """The frame of an answer as a JPEG, while it is kept."""
         return self._thumbnails.get(number)
 
-    def _belief(self) -> LinkBelief | None:
-        if not (link := self._link()):
-            return None
-        low, median, high = (link.states.quantile_ms(SENT, part) for part in (0.1, 0.5, 0.9))
-        return LinkBelief(low, median, high, link.outage)
-
     def _wake(self) -> None:
         self.version += 1
         self._changed.set()
         self._changed = anyio.Event()
+
+
+def _belief(link: LinkEstimate) -> LinkBelief:
+    low, median, high = (link.states.quantile_ms(SENT, part) for part in (0.1, 0.5, 0.9))
+    return LinkBelief(low, median, high, link.outage)

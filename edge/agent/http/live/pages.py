@@ -100,7 +100,7 @@ _DECIDED = "Predicted before the answer, in milliseconds, the best score first. 
 
 def _arms(named: list[str], *, few: bool, entry: FeedEntry) -> Markup:
     rows = [
-        TableRow((breakable(name), *cells), "best" if name == entry.answer.decision.arm.name else "")
+        TableRow((breakable(name), *cells), "best" if name == entry.answer.decision.chosen.name else "")
         for name, *cells in explain(entry.answer.decision, few=few)
     ]
     caption = "The ways that matter" if few else "Every way"

@@ -24,7 +24,7 @@ def parts(feed: Feed, *, frames: int) -> Mapping[str, Markup]:
         "frames": _frames(entries[: min(frames, _SHOWN)] if frames else entries[:_SHOWN], feed),
         "routes": routes_over_time(entries) if entries else _nothing("No answers yet."),
         "energy": _table(entries) if entries else _nothing("No answers yet."),
-        "link": _link(feed.link, entries),
+        "link": _links(feed.links, entries),
         "events": _happenings(feed.happenings),
     }
 
@@ -101,16 +101,21 @@ def _figures(answers: Sequence[FeedEntry]) -> tuple[str, ...]:
     return str(len(answers)), spent, format_size(sent) if sent else "none", f"{joules:.2f}"
 
 
-def _link(link: LinkBelief | None, entries: Sequence[FeedEntry]) -> Markup:
-    if link is None:
+def _links(links: Mapping[str, LinkBelief], entries: Sequence[FeedEntry]) -> Markup:
+    if not links:
         return _nothing("No cloud is configured: the device answers alone.")
+    return join([_link(name, link, entries) for name, link in links.items()])
+
+
+def _link(name: str, link: LinkBelief, entries: Sequence[FeedEntry]) -> Markup:
     facts = {
+        **({"Cloud": name} if name else {}),
         "State": link.outage or "open: calls are let through",
         "10 kB and back": f"{format_time(link.median_ms)}; four of five {format_time(link.low_ms)} to "
         f"{format_time(link.high_ms)}",
     }
-    drawn = [entry for entry in entries if entry.link]
-    return join([link_over_time(drawn) if len(drawn) > 1 else "", listing(facts)])
+    drawn = [entry for entry in entries if name in entry.links]
+    return join([link_over_time(drawn, name) if len(drawn) > 1 else "", listing(facts)])
 
 
 def _happenings(happenings: Iterable[Happening]) -> Markup:

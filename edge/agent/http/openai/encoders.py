@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from edge.link.client import CloudClient
+from edge.link.failover import FailoverClient
 from edge.pictures.resampling import Picture
 from edge.requests.search import PhotoEncoder, TextEncoder
 from protos.arrays import Floats
@@ -12,7 +12,7 @@ from protos.bundle import Bundle
 class BundleEmbedding:
     """An Embedding of a dual encoder's bundle; its parts are loaded when first needed."""
 
-    def __init__(self, bundle: Bundle, client: CloudClient | None, threads: int, provider: str) -> None:
+    def __init__(self, bundle: Bundle, client: FailoverClient | None, threads: int, provider: str) -> None:
         self._bundle, self._threads, self._provider = bundle, threads, provider
         self._texts = TextEncoder(bundle, client, threads, provider)
 

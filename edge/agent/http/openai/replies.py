@@ -151,7 +151,7 @@ class StreamReply:
 def _restarted(answer: Answer) -> dict[str, Any]:
     """The error of an answer that began anew with other words: it holds all of the new one."""
     words = (
-        f"the cloud failed in mid-answer ({answer.fallback}), and the device's own answer begins otherwise: "
+        f"the cloud failed in mid-answer ({answer.fallback}), and what stands in for it begins otherwise: "
         'take it from error.answer, or ask with `isthmus: {"stream": "whole"}`, which tells final words only'
     )
     return body_of(Refused(_RESTARTED, words), answer=answer.text, isthmus=decided(answer))

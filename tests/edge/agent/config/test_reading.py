@@ -29,6 +29,13 @@ def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
     assert source.path == Path("in")
 
 
+def test_there_may_be_one_cloud_or_several_with_names() -> None:
+    one, two = {"address": "a:1"}, {"address": "b:1", "name": "eu"}
+    assert [cloud.address for cloud in settings_of({"cloud": one}).clouds] == ["a:1"]
+    assert [cloud.name for cloud in settings_of({"cloud": [one, two]}).clouds] == [None, "eu"]
+    assert settings_of({}).clouds == ()
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
@@ -37,6 +44,9 @@ def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
         ({"ruls": {}}, "the file: contains unknown field `ruls`"),
         ({"source": [FOLDER | {"kind": "foldr"}]}, "source[0].kind: invalid value 'foldr'"),
         ({"source": [FOLDER, FOLDER]}, "'inbox' is the name of two"),
+        ({"cloud": {"adress": "a:1"}}, "cloud: contains unknown field `adress`"),
+        ({"cloud": [{"address": "a:1"}, {}]}, "cloud[1]: missing required field `address`"),
+        ({"cloud": [{"address": "a:1"}, {"address": "a:1"}]}, "cloud: 'a:1' is the name of two"),
         ({"outbox": {"path": "o", "size": "1kB"}}, "outbox.size: 1 kB is too little"),
         ({"source": [FOLDER | DEFERS]}, "question 'q': defer: there is nowhere to keep it"),
         (OUTBOX | {"source": [FOLDER | DEFERS]}, "defer: 48h is not kept so long; give up to outbox.age"),

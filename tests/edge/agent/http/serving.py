@@ -65,9 +65,11 @@ def serving(
                 or SharedOrchestrator(Orchestrator(bundle, client, known_profile(bundle, 1), link)),
                 rules=rules or Rules(),
                 weights=Weights(),
-                link=lambda: link.snapshot(time.monotonic()) if client else None,
                 remote=client is not None,
-                **(served or {}),
+                **{
+                    "links": lambda: {"": link.snapshot(time.monotonic())} if client else {},
+                    **(served or {}),
+                },
             ),
         )
         server = HttpServer(part.application(deferring), ("127.0.0.1", 0), http.max_connections)

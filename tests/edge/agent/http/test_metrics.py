@@ -3,9 +3,11 @@
 import httpx
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
+from edge.agent.http.live.parts import parts
 from edge.testing.scripted_cloud import says
 from edge.testing.scripted_cloud import serving as clouded
 from protos.bundle import Bundle
+from protos.costs.estimates import LinkEstimate
 from tests.edge.agent.http.serving import asked, data_url, png, scene, serving
 
 
@@ -42,3 +44,17 @@ def test_answers_requests_and_the_link_are_counted(bundle: Bundle) -> None:
     assert found["isthmus_http_requests_total"][("other", "404")] == 1
     assert found["isthmus_link_up"] == {(): 1}
     assert len(found["isthmus_link_exchange_seconds"]) == 3
+
+
+def test_each_of_several_clouds_is_counted_and_shown_by_its_name(bundle: Bundle) -> None:
+    links = {"eu": LinkEstimate.steady(1e6, 20.0), "us": LinkEstimate.steady(1e6, 120.0)}
+    with (
+        serving(bundle, served={"links": lambda: links}) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        found = samples(client.get("/metrics").text)
+        shown = parts(server.part.feed, frames=0)["link"]
+    assert found["isthmus_link_up"] == {("eu",): 1, ("us",): 1}
+    assert found["isthmus_link_exchange_seconds"]["us", "0.5"] == 0.2  # 10 kB at 1 Mbps, and a round trip
+    assert "eu" in shown
+    assert "us" in shown
