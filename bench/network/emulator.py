@@ -113,7 +113,7 @@ class _Proxy:
         self.up = Direction(now, conditions, conditions.up)
         self.down = Direction(now, conditions, conditions.down)
         self._claim = _bound(("127.0.0.1", 0))  # never listens: it keeps the port ours during an outage
-        self._accepting: asyncio.Task[None] | None = None
+        self._listener: socket.socket | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._lanes: WeakSet[Lane] = WeakSet()
 
@@ -129,15 +129,17 @@ class _Proxy:
         self.down.change(now, conditions, conditions.down)
 
     async def listen(self) -> None:
-        if self._accepting is None:
-            listener = _bound(self._claim.getsockname())
+        if self._listener is None:
+            self._listener = listener = _bound(self._claim.getsockname())
             listener.listen()
-            self._accepting = asyncio.create_task(self._accept(listener), name="link: accept")
+            # not sock_accept: a connection that comes as it is cancelled would be open for ever
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def cut(self) -> None:
-        accepting, self._accepting = self._accepting, None
-        if accepting:
-            await _ended(accepting)
+        if self._listener:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         await self.reset()
 
     async def reset(self) -> None:
@@ -151,13 +153,20 @@ class _Proxy:
         await self.cut()
         self._claim.close()
 
-    async def _accept(self, listener: socket.socket) -> None:
-        with listener:
-            while True:
-                client, _ = await asyncio.get_running_loop().sock_accept(listener)
-                task = asyncio.create_task(self._connect(client), name="link: connection")
-                self._connections.add(task)
-                task.add_done_callback(self._connections.discard)
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            client, _ = listener.accept()
+        except OSError:  # it hung up already
+            return
+        client.setblocking(False)
+        task = asyncio.create_task(self._connect(client), name="link: connection")
+        self._connections.add(task)
+
+        def ended(_: object) -> None:
+            self._connections.discard(task)
+            client.close()  # of one that ended before it began
+
+        task.add_done_callback(ended)
 
     async def _connect(self, client: socket.socket) -> None:
         """Join a client to the target until either ends; a break of one side is a reset for the other."""
