@@ -19,12 +19,12 @@ _LISTENING = "listening on "
 
 
 class CloudProcess:
-    """`isthmus cloud serve BUNDLE` on a free port; runs inside `with`. Raises CloudError where it does not
-    come up.
+    """`isthmus cloud serve BUNDLE` at `listen`, a free port unless given; runs inside `with`. Raises
+    CloudError where it does not come up.
     """
 
-    def __init__(self, bundle: Path, seconds: float = _START_SECONDS) -> None:
-        self._bundle, self._seconds = bundle, seconds
+    def __init__(self, bundle: Path, seconds: float = _START_SECONDS, listen: str = "127.0.0.1:0") -> None:
+        self._bundle, self._seconds, self._listen = bundle, seconds, listen
         self._lines: deque[str] = deque(maxlen=20)
         self._addresses: queue.Queue[str | None] = queue.Queue()
         self.address, self.printed_bytes = "", 0
@@ -40,7 +40,7 @@ class CloudProcess:
             "--bundle",
             str(self._bundle),
             "--listen",
-            "127.0.0.1:0",
+            self._listen,
         ]
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             command,
@@ -50,7 +50,7 @@ class CloudProcess:
             text=True,
             start_new_session=True,  # Ctrl-C is ours to handle, once
         )
-        self._listener = threading.Thread(target=self._listen, name="cloud: output", daemon=True)
+        self._listener = threading.Thread(target=self._read, name="cloud: output", daemon=True)
         self._listener.start()
         try:
             self.address = self._await_address()
@@ -85,7 +85,7 @@ class CloudProcess:
         self.kill()
         self._listener.join()
 
-    def _listen(self) -> None:
+    def _read(self) -> None:
         assert self._process.stdout
         with self._process.stdout:
             for line in self._process.stdout:

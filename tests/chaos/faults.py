@@ -1,0 +1,149 @@
+"""What happens to a plant, one class a fault."""
+
+from dataclasses import dataclass
+
+from bench.network.conditions import Conditions
+from tests.chaos.ledger import Ledger
+from tests.chaos.plant import CAMERA, DELAYED, ORDINARY, SLOW, Plant
+
+_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`name` in a table; `seconds`: how long it lasts."""
+
+    name: str
+    seconds: float
+
+    def begin(self, plant: Plant) -> None:
+        """It happens."""
+
+    def end(self, plant: Plant) -> None:
+        """What had failed works again."""
+
+    def answers(self, ledger: Ledger, since: float) -> list[float]:
+        """When answers came, from a moment on, that show that it is over."""
+        return ledger.answers_from_cloud(since)
+
+
+class CloudKilled(Fault):
+    def begin(self, plant: Plant) -> None:
+        plant.kill_cloud()
+
+    def end(self, plant: Plant) -> None:
+        plant.start_cloud()
+
+
+class LinkCut(Fault):
+    def begin(self, plant: Plant) -> None:
+        plant.link.cut()
+
+    def end(self, plant: Plant) -> None:
+        plant.link.restore()
+
+
+@dataclass(frozen=True)
+class LinkChanged(Fault):
+    conditions: Conditions
+
+    def begin(self, plant: Plant) -> None:
+        plant.link.set(self.conditions)
+
+    def end(self, plant: Plant) -> None:
+        plant.link.set(ORDINARY)
+
+
+class HalfOpen(Fault):
+    """What is sent arrives, and nothing comes back."""
+
+    def begin(self, plant: Plant) -> None:
+        plant.link.mute()
+
+    def end(self, plant: Plant) -> None:
+        plant.link.restore()
+
+
+class StateLost(Fault):
+    """Connections that are open carry nothing more; new ones work."""
+
+    def begin(self, plant: Plant) -> None:
+        plant.link.forget()
+
+
+class BrokerGone(Fault):
+    def begin(self, plant: Plant) -> None:
+        plant.stop_broker()
+
+    def end(self, plant: Plant) -> None:
+        plant.start_broker()
+
+
+@dataclass(frozen=True)
+class ClockStepped(LinkCut):
+    """While questions wait in the outbox, which has their times by the wall clock."""
+
+    by: int = _HOUR
+
+    def begin(self, plant: Plant) -> None:
+        plant.step_clock(self.by)
+        super().begin(plant)
+
+    def end(self, plant: Plant) -> None:
+        plant.step_clock(0)
+        super().end(plant)
+
+
+class DiskFull(LinkCut):
+    """While questions are to be kept in the outbox."""
+
+    def begin(self, plant: Plant) -> None:
+        plant.agent.fill_disk()
+        super().begin(plant)
+
+    def end(self, plant: Plant) -> None:
+        plant.agent.free_disk()
+        super().end(plant)
+
+
+class CameraUnplugged(Fault):
+    def begin(self, plant: Plant) -> None:
+        plant.cable.cut()
+
+    def end(self, plant: Plant) -> None:
+        plant.cable.restore()
+
+    def answers(self, ledger: Ledger, since: float) -> list[float]:
+        return ledger.answers_of(CAMERA, since)
+
+
+def short_faults() -> list[Fault]:
+    """Those of `make test`."""
+    return [
+        LinkCut("link cut", 1),
+        StateLost("link's state lost", 1),
+        ClockStepped("clock 1 h ahead, link cut", 1),
+        DiskFull("disk full, link cut", 1),
+        CloudKilled("cloud killed, restarted", 1),
+    ]
+
+
+def all_faults(seconds: float) -> list[Fault]:
+    """Those of `make chaos`, each so long that does not say otherwise."""
+    return [
+        Fault("none", seconds),
+        CloudKilled("cloud killed, restarted", 5),
+        CloudKilled("cloud killed, restarted", seconds),
+        LinkCut("link cut", 1),
+        LinkCut("link cut", 10),
+        LinkCut("link cut", 60),
+        LinkChanged("link 90% slower", seconds, SLOW),
+        LinkChanged("link with a delay of 5 s", seconds, DELAYED),
+        HalfOpen("link half open", seconds),
+        StateLost("link's state lost", 10),
+        BrokerGone("broker gone", seconds),
+        ClockStepped("clock 1 h ahead, link cut", 10),
+        ClockStepped("clock 1 h behind, link cut", 10, -_HOUR),
+        DiskFull("disk full, link cut", seconds),
+        CameraUnplugged("camera unplugged", seconds),
+    ]
