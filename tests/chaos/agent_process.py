@@ -1,4 +1,4 @@
-"""`isthmus edge run` as a process: what it prints and logs goes to a ledger as it comes."""
+"""`isthmus edge run` as a process: what it prints and logs goes to the books as it comes."""
 
 import json
 import os
@@ -8,13 +8,13 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from bench.rig.process_memory import memory
+from tests.chaos.ledger import Books
 from tests.house import ROOT
 
 PATIENCE = 90.0
@@ -24,15 +24,8 @@ _SERVES = "HTTP at "
 class AgentProcess:
     """Runs inside `with`; it is killed at the end, if it is not before. `url` is where it answers."""
 
-    def __init__(
-        self,
-        settings: Path,
-        variables: dict[str, str],
-        printed: Callable[[dict[str, Any]], None],
-        logged: Callable[[str], None],
-    ) -> None:
-        self._settings, self._variables = settings, variables
-        self._printed, self._logged = printed, logged
+    def __init__(self, settings: Path, variables: dict[str, str], books: Books) -> None:
+        self._settings, self._variables, self._books = settings, variables, books
         self._urls, self.log = Queue[str](), deque[str](maxlen=200)
         self.url = ""
 
@@ -89,26 +82,28 @@ class AgentProcess:
         self._limit_files(0)
 
     def free_disk(self) -> None:
-        self._limit_files(resource.RLIM_INFINITY)
+        self._limit_files(self._most_bytes)
 
     def _entries(self, of: str) -> int:
         return len(list(Path(f"/proc/{self._process.pid}/{of}").iterdir()))
 
+    @property
+    def _most_bytes(self) -> int:
+        return resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)[1]
+
     def _limit_files(self, size: int) -> None:
-        _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, most))
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, self._most_bytes))
 
     def _print(self, line: str) -> None:
-        self._printed(json.loads(line))
+        self._books.printed(json.loads(line))
 
     def _log(self, line: str) -> None:
         self.log.append(line.rstrip())
-        self._logged(line.rstrip())
+        self._books.logged(line.rstrip())
         if _SERVES in line:
             self._urls.put(line.partition(_SERVES)[2].strip())
 
 
 def _read(stream: IO[str], take: Callable[[str], None]) -> None:
-    with suppress(ValueError):
-        for line in stream:
-            take(line)
+    for line in stream:
+        take(line)

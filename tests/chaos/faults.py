@@ -1,11 +1,16 @@
 """What happens to a plant, one class a fault."""
 
+import time
 from dataclasses import dataclass
 
-from bench.network.conditions import Conditions
+from bench.network.conditions import KILOBIT, MEGABIT, Conditions, Steady
 from tests.chaos.ledger import Ledger
-from tests.chaos.plant import CAMERA, DELAYED, ORDINARY, SLOW, Plant
+from tests.chaos.plant import CAMERA, ORDINARY, Plant
 
+SLOW = Conditions.steady(0.2 * MEGABIT, round_trip=0.02)
+DELAYED = Conditions.steady(2 * MEGABIT, round_trip=10.0, buffer=4 << 20)  # 5 s each way
+CRAWLING = Conditions(ORDINARY.up, Steady(4 * KILOBIT), ORDINARY.round_trip)  # on the way back
+_BEGUN_SECONDS = 1.0
 _HOUR = 3600
 
 
@@ -15,6 +20,10 @@ class Fault:
 
     name: str
     seconds: float
+
+    def missing(self, plant: Plant) -> str:
+        """What is not there to have it happen; or nothing."""
+        return ""
 
     def begin(self, plant: Plant) -> None:
         """It happens."""
@@ -28,11 +37,16 @@ class Fault:
 
 
 class CloudKilled(Fault):
+    """While answers are on their way, some half told."""
+
     def begin(self, plant: Plant) -> None:
-        plant.kill_cloud()
+        plant.link.set(CRAWLING)
+        time.sleep(_BEGUN_SECONDS)
+        plant.cloud.kill()
+        plant.link.set(ORDINARY)
 
     def end(self, plant: Plant) -> None:
-        plant.start_cloud()
+        plant.cloud.start()
 
 
 class LinkCut(Fault):
@@ -72,11 +86,14 @@ class StateLost(Fault):
 
 
 class BrokerGone(Fault):
+    def missing(self, plant: Plant) -> str:
+        return "" if plant.broker.there else "no mosquitto here (Debian: mosquitto)"
+
     def begin(self, plant: Plant) -> None:
-        plant.stop_broker()
+        plant.broker.stop()
 
     def end(self, plant: Plant) -> None:
-        plant.start_broker()
+        plant.broker.start()
 
 
 @dataclass(frozen=True)
@@ -85,12 +102,17 @@ class ClockStepped(LinkCut):
 
     by: int = _HOUR
 
+    def missing(self, plant: Plant) -> str:
+        return "" if plant.clock else "no C compiler here"
+
     def begin(self, plant: Plant) -> None:
-        plant.step_clock(self.by)
+        assert plant.clock
+        plant.clock.step(self.by)
         super().begin(plant)
 
     def end(self, plant: Plant) -> None:
-        plant.step_clock(0)
+        assert plant.clock
+        plant.clock.step(0)
         super().end(plant)
 
 
@@ -121,7 +143,6 @@ def short_faults() -> list[Fault]:
     """Those of `make test`."""
     return [
         LinkCut("link cut", 1),
-        StateLost("link's state lost", 1),
         ClockStepped("clock 1 h ahead, link cut", 1),
         DiskFull("disk full, link cut", 1),
         CloudKilled("cloud killed, restarted", 1),

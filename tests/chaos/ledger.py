@@ -109,12 +109,6 @@ class Ledger:
             if name == source and one.at >= since
         ]
 
-    def _endings(self) -> list[Ending]:
-        return [ending for endings in list(self.endings.values()) for ending in endings]
-
-    def _seen(self) -> list[Ending]:
-        return [one for (source, _), seen in list(self.seen.items()) if source == PUSHED for one in seen]
-
     @property
     def _unanswered(self) -> int:
         return len(self.accepted - set(self.endings))
@@ -122,3 +116,27 @@ class Ledger:
     @property
     def _unseen(self) -> set[int]:
         return self.pushed - {frame for source, frame in list(self.seen) if source == PUSHED}
+
+    def _endings(self) -> list[Ending]:
+        return [ending for endings in list(self.endings.values()) for ending in endings]
+
+    def _seen(self) -> list[Ending]:
+        return [one for (source, _), seen in list(self.seen.items()) if source == PUSHED for one in seen]
+
+
+class Books:
+    """One ledger after another, of one agent: what it prints and logs goes to the last."""
+
+    def __init__(self) -> None:
+        self._ledger = Ledger()
+
+    def next(self) -> Ledger:
+        """For the next questions; those of the last one have ended."""
+        self._ledger = Ledger(before=self._ledger.frame)
+        return self._ledger
+
+    def printed(self, line: dict[str, Any]) -> None:
+        self._ledger.printed(line)
+
+    def logged(self, line: str) -> None:
+        self._ledger.logged(line)
