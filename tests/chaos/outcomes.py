@@ -45,7 +45,9 @@ class Outcome(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What an agent takes of the machine after so many more questions. `resident`: bytes."""
+    """What an agent takes of the machine after so many more questions. `resident`: bytes, the least
+    since the half of them.
+    """
 
     questions: int
     answered: Counter[str]
