@@ -26,7 +26,7 @@ BEFORE_SECONDS = min(SECONDS, 10.0) or 1.0
 PER_SECOND, AT_ONCE = 5.0, 4
 RECOVERS_SECONDS, ENDS_SECONDS, QUIET_SECONDS = 120.0, 300.0, 60.0
 SAMPLE_SECONDS = 0.5
-MEASURED = 5_000  # answers from which on memory is asked about
+MEASURED = 5_000  # answers by which half of them fill what malloc keeps, so that memory is asked about
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +82,10 @@ async def test_answering_for_long_takes_no_more_of_the_machine(running: Plant) -
     for questions in (ANSWERS // 10, ANSWERS * 4 // 10, ANSWERS // 2):
         marks.append(await soaked(running, questions, marks[:1]))
     print_marks(marks)
-    first, *later = marks
-    assert all(mark.descriptors <= first.descriptors for mark in later)
-    assert all(mark.threads <= first.threads for mark in later)
-    assert ANSWERS < MEASURED or all(mark.resident <= 1.05 * first.resident for mark in later)
+    first, warm, last = marks
+    assert max(warm.descriptors, last.descriptors) <= first.descriptors
+    assert max(warm.threads, last.threads) <= first.threads
+    assert ANSWERS < MEASURED or last.resident <= 1.05 * warm.resident
 
 
 async def soaked(running: Plant, questions: int, first: Sequence[Mark]) -> Mark:
