@@ -26,7 +26,7 @@ BEFORE_SECONDS = min(SECONDS, 10.0) or 1.0
 PER_SECOND, AT_ONCE = 5.0, 4
 RECOVERS_SECONDS, ENDS_SECONDS, QUIET_SECONDS = 120.0, 300.0, 60.0
 SAMPLE_SECONDS = 0.5
-MEASURED = 5_000  # answers by which half of them fill what malloc keeps, so that memory is asked about
+MEASURED = 5_000  # answers: with fewer, what malloc keeps still fills, and memory says nothing
 
 
 @pytest.fixture(scope="module")
