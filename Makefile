@@ -48,8 +48,9 @@ coverage: $(VENV)/.dev ## print what the last `make test` covered, by package; p
 fuzz: $(VENV)/.dev ## 40,000 hostile messages to a real service; ISTHMUS_FUZZ_SEED names others than those of seed 0
 	ISTHMUS_FUZZ_MESSAGES=20000 $(RUN) -m pytest -rP --show-capture=stdout tests/cloud/fuzz
 
-chaos: $(VENV)/.dev ## a device with an outbox, killed 100 times, and on disks that are full or fail
-	ISTHMUS_CHAOS_KILLS=100 $(RUN) -m pytest -rP --show-capture=stdout tests/edge/agent/outbox/chaos
+chaos: $(VENV)/.dev ## an agent through faults of all around it, 10,000 answers in one go, an outbox killed 100 times
+	ISTHMUS_CHAOS_SECONDS=30 ISTHMUS_CHAOS_ANSWERS=10000 ISTHMUS_CHAOS_KILLS=100 \
+	$(RUN) -m pytest -rP --show-capture=stdout tests/chaos tests/edge/agent/outbox/chaos
 
 bench: $(VENV)/.dev ## every way to answer, timed side by side over loopback
 	$(RUN) -m isthmus bench routes

@@ -26,8 +26,8 @@ _T = TypeVar("_T")
 class Link:
     """A link to the server at `target` (HOST:PORT), used by connecting to `address` instead.
 
-    It runs in a thread of its own from `start` to `stop`, or inside `with`. `set`, `cut`, `restore`, `forget`
-    and `reset` may be called from any thread meanwhile; they return when they hold.
+    It runs in a thread of its own from `start` to `stop`, or inside `with`. `set`, `cut`, `mute`, `restore`,
+    `forget` and `reset` may be called from any thread meanwhile; they return when they hold.
     """
 
     def __init__(self, target: str, conditions: Conditions) -> None:
@@ -77,9 +77,15 @@ class Link:
         """Begin an outage: connections are reset and new ones refused until `restore`."""
         self._command(self._proxy.cut())
 
+    def mute(self) -> None:
+        """Leave every connection half open, new ones too, until `restore`: what is sent arrives, and nothing
+        comes back.
+        """
+        self._command(self._proxy.mute())
+
     def restore(self) -> None:
-        """End an outage."""
-        self._command(self._proxy.listen())
+        """End an outage, or the silence of `mute` for connections that are made from now on."""
+        self._command(self._proxy.restore())
 
     def forget(self) -> None:
         """Lose the state of all open connections, as a router does that was idle too long: what is sent over
@@ -116,6 +122,7 @@ class _Proxy:
         self._listener: socket.socket | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._lanes: WeakSet[Lane] = WeakSet()
+        self._muted = False
 
     @property
     def address(self) -> str:
@@ -127,6 +134,15 @@ class _Proxy:
         self._conditions = conditions
         self.up.change(now, conditions, conditions.up)
         self.down.change(now, conditions, conditions.down)
+
+    async def mute(self) -> None:
+        self._muted = True
+        for lane in self._lanes:
+            lane.forgotten = lane.forgotten or lane.carries(self.down)
+
+    async def restore(self) -> None:
+        self._muted = False
+        await self.listen()
 
     async def listen(self) -> None:
         if self._listener is None:
@@ -176,6 +192,7 @@ class _Proxy:
                 await asyncio.sleep(self._conditions.round_trip)
                 await asyncio.get_running_loop().sock_connect(target, self._target)
                 up, down = Lane(self.up, client, target), Lane(self.down, target, client)
+                down.forgotten = self._muted
                 self._lanes.update((up, down))
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(up.run(), name="link: up")

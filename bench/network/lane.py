@@ -68,6 +68,10 @@ class Lane:
         self._delivered = asyncio.Event()
         self._bytes = 0
 
+    def carries(self, direction: Direction) -> bool:
+        """Whether it is of this direction."""
+        return self._direction is direction
+
     async def run(self) -> None:
         """Carry bytes until the source ends, then end the sink. Raises OSError when either breaks."""
         async with asyncio.TaskGroup() as tasks:

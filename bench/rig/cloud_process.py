@@ -6,10 +6,10 @@ from bench.rig.watched_process import START_SECONDS, WatchedProcess
 
 
 class CloudProcess(WatchedProcess):
-    """`isthmus cloud serve BUNDLE` on a free port; runs inside `with`. Raises CloudError where it does not
-    come up.
+    """`isthmus cloud serve BUNDLE` at `listen`, a free port unless given; runs inside `with`. Raises
+    CloudError where it does not come up.
     """
 
-    def __init__(self, bundle: Path, seconds: float = START_SECONDS) -> None:
-        serve = ("cloud", "serve", "--bundle", bundle, "--listen", "127.0.0.1:0")
+    def __init__(self, bundle: Path, seconds: float = START_SECONDS, listen: str = "127.0.0.1:0") -> None:
+        serve = ("cloud", "serve", "--bundle", bundle, "--listen", listen)
         super().__init__("the cloud service", serve, "listening on ", seconds)

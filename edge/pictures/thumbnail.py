@@ -9,7 +9,11 @@ _QUALITY = 80
 
 
 def thumbnail(picture: Picture, side: int) -> bytes:
-    """A JPEG whose longer side has at most so many pixels, of RGB (h, w, 3)."""
+    """A JPEG whose longer side has at most so many pixels, of RGB (h, w, 3); no bytes of an empty picture, as
+    answers to deferred questions have.
+    """
+    if not picture.size:
+        return b""
     height, width = picture.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))

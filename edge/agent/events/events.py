@@ -177,7 +177,7 @@ class Events:
     async def _small(self, phase: Phase, seen: StandingAnswer) -> bytes | None:
         if not self._thumbnail_side or phase == "end":
             return None
-        return await anyio.to_thread.run_sync(thumbnail, seen.frame.picture, self._thumbnail_side)
+        return await anyio.to_thread.run_sync(thumbnail, seen.frame.picture, self._thumbnail_side) or None
 
     def _show(self, watch: _Watch, since: float) -> None:
         """`since`: 0 where that is not known."""

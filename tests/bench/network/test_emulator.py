@@ -179,3 +179,26 @@ def test_what_is_sent_over_a_forgotten_connection_vanishes_and_a_new_one_works(
         with again, there:
             again.sendall(b"again")
             assert read(there, 5) == b"again"
+
+
+def test_over_a_muted_link_what_is_sent_arrives_and_nothing_comes_back_until_it_is_restored(
+    link: Link, server: socket.socket
+) -> None:
+    before, far_before = joined(link, server)
+    link.mute()
+    during, far_during = joined(link, server)
+    for client, far in ((before, far_before), (during, far_during)):
+        client.settimeout(0.3)
+        client.sendall(b"question")
+        assert read(far, 8) == b"question"
+        far.sendall(b"answer")
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+    link.restore()
+    client, far = joined(link, server)
+    with before, far_before, during, far_during, client, far:
+        far_before.sendall(b"lost as well")
+        with pytest.raises(TimeoutError):
+            before.recv(1)
+        far.sendall(b"again")
+        assert read(client, 5) == b"again"

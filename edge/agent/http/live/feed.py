@@ -85,9 +85,9 @@ class Feed:
             links=self.links,
         )
         self._entries.append(entry)
-        if self._frames:
+        if small:
             self._thumbnails[entry.number] = small
-            self._thumbnails.pop(entry.number - self._frames, None)
+        self._thumbnails.pop(entry.number - self._frames, None)
         self._wake()
 
     def happened(self, happening: Happening) -> None:

@@ -1,5 +1,6 @@
 """Answers in, events out: to sinks, to the log, over restarts."""
 
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -115,6 +116,16 @@ async def test_the_log_keeps_events_and_their_thumbnails(
     np.testing.assert_allclose(small[20, 20], (40, 40, 200), atol=6)  # red, in OpenCV's order
     assert "event gate/person: begin" in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_an_event_of_a_deferred_answer_has_no_thumbnail(tmp_path: Path) -> None:
+    log = replace(log_in(tmp_path), thumbnail=64)
+    answered = seen("yes")
+    frame = dataclasses.replace(answered.frame, picture=np.empty((0, 0, 3), np.uint8))
+    async with agent([PERSON], [], log) as events:
+        await events(dataclasses.replace(answered, frame=frame, deferred="7f"))
+    (begin,) = read_events(log.path, 0)
+    assert not begin.thumbnail
 
 
 async def test_a_restart_does_not_fire_again_and_delivers_what_waited(tmp_path: Path) -> None:

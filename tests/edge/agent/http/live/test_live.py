@@ -7,8 +7,11 @@ import httpx
 import pytest
 
 from edge.agent.http.live.feed import Happening
+from edge.agent.outbox.answers import standing_answer
+from edge.agent.outbox.entries import Entry
 from protos.bundle import Bundle
 from tests.edge.agent.http.serving import MODEL, Running, asked, data_url, png, scene, serving
+from tests.edge.agent.outbox.entries import answered, note, request
 from tests.pages import HOSTILE, checked
 
 
@@ -59,6 +62,15 @@ def test_no_frame_is_kept_where_none_is_wanted(bundle: Bundle) -> None:
         assert httpx.get(f"{server.url}/frames/1.jpg").status_code == 404
     assert f">{said}</p>" in page
     assert "<img" not in page
+
+
+def test_a_deferred_answer_is_shown_without_its_frame(server: Running) -> None:
+    entry = Entry(b"key", "digest", note(), request().SerializeToString())
+    server.portal.call(server.part.feed.observe, standing_answer(answered(entry, "red")))
+    page = httpx.get(server.url).text
+    assert ">red</p>" in page
+    assert "<img" not in page
+    assert httpx.get(f"{server.url}/answers/1").is_success
 
 
 def test_the_pages_are_as_all_of_ours_and_what_a_caller_writes_is_text(server: Running) -> None:
