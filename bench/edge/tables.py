@@ -10,11 +10,14 @@ from bench.edge.results import EdgeFigures, Start
 from bench.rig.machine import processor
 from protos.terminal.units import format_size
 
+_PIPED_WIDTH = 110
 _LARGEST = 5  # packages that are named
 
 
 def show(figures: EdgeFigures, console: Console) -> None:
     """A row for each, what is installed, and where it was measured."""
+    if not console.is_terminal:
+        console = Console(width=_PIPED_WIDTH)
     console.print(_starts(figures))
     console.print(_installed(figures), highlight=False)
     console.print(_where(figures), highlight=False)

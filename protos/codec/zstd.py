@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 
 import numpy as np
-import zstandard
 
 from protos import bundle_pb2 as pb
 from protos.codec.payload import Codes, check_length, check_names, words
+from protos.compression import zstd
 from protos.errors import PayloadError
 
-_LEVEL = 9
+_HOW: dict[int, int] = {
+    zstd.CompressionParameter.compression_level: 9,
+    zstd.CompressionParameter.checksum_flag: 1,
+}
+_LIMITS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 27}
 _MAX_OVERHEAD = 1024  # zstd's own worst case on incompressible data is 1/256 and a few bytes
 
 
@@ -19,9 +23,7 @@ def max_bytes(raw: int) -> int:
 
 
 def pack(codes: Codes) -> bytes:
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(
-        np.ascontiguousarray(codes).tobytes()
-    )
+    return zstd.compress(np.ascontiguousarray(codes).tobytes(), options=_HOW)
 
 
 def unpack(spec: pb.Codec, payloads: Mapping[str, bytes], tiles: int) -> dict[str, Codes]:
@@ -40,24 +42,21 @@ def _unpack_tensor(tensor: pb.CodedTensor, data: bytes, tiles: int) -> Codes:
     expected = tiles * dtype.itemsize * int(np.prod(shape, dtype=np.int64))
     check_length(tensor, data, tiles)
     try:
-        declared = zstandard.get_frame_parameters(data).content_size
+        declared = zstd.get_frame_info(data).decompressed_size
         if declared != expected:
             message = (
                 f"tensor {name!r} would unpack to {declared} bytes, {tiles} x {words(tensor.codes)} "
                 f"has {expected}; send what the codec made of it"
             )
             raise PayloadError(message, tensor=name)
-        raw = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
-            data, max_output_size=expected, allow_extra_data=False
-        )
-    except zstandard.ZstdError as error:
-        raise PayloadError(
-            f"tensor {name!r} is not a whole zstd frame; send it again", tensor=name
-        ) from error
-    if len(raw) != expected:
-        raise PayloadError(
-            f"tensor {name!r} unpacked to {len(raw)} bytes, {tiles} x {words(tensor.codes)} has {expected}; "
-            "send it again",
-            tensor=name,
-        )
+        reader = zstd.ZstdDecompressor(options=_LIMITS)
+        raw = reader.decompress(data, max_length=expected)
+    except zstd.ZstdError as error:
+        raise _not_whole(name) from error
+    if not reader.eof or reader.unused_data or len(raw) != expected:
+        raise _not_whole(name)
     return np.frombuffer(raw, dtype).reshape(-1, *shape[1:])
+
+
+def _not_whole(name: str) -> PayloadError:
+    return PayloadError(f"tensor {name!r} is not a whole zstd frame; send it again", tensor=name)

@@ -13,10 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-import zstandard
-
 from protos import bundle_pb2 as pb
 from protos.bundle import BESIDE, MANIFEST, MAX_MANIFEST_BYTES, Bundle
+from protos.compression import zstd
 from protos.errors import BundleDamaged, RequestError
 from protos.measurements import MEASUREMENTS
 from protos.report import MAX_REPORT_BYTES
@@ -24,6 +23,8 @@ from protos.report import MAX_REPORT_BYTES
 ENDINGS = (".tar.zst", ".tar")
 _LEVEL = 12
 _CHUNK = 1 << 20
+
+_Stream = IO[bytes] | zstd.ZstdFile
 
 
 def pack(bundle: Bundle, output: Path, *, edge: bool) -> Sequence[pb.File]:
@@ -59,7 +60,7 @@ def unpack(archive: Path, output: Path) -> Bundle:
         try:
             with _opened(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as members:
                 _extract(archive, members, aside)
-        except (tarfile.TarError, zstandard.ZstdError, EOFError) as error:
+        except (tarfile.TarError, zstd.ZstdError, EOFError) as error:
             raise _refused(archive, f"it cannot be read ({error})") from error
         _check_whole(archive, Bundle.open(aside))
     return Bundle.open(output)
@@ -68,11 +69,10 @@ def unpack(archive: Path, output: Path) -> Bundle:
 def _write_archive(bundle: Bundle, files: Sequence[pb.File], place: Path) -> None:
     model = re.sub(r"[^\w.-]+", "-", bundle.manifest.model, flags=re.ASCII)
     folder = f"{model}-{bundle.digest[:12]}"
-    compressor = zstandard.ZstdCompressor(level=_LEVEL)
     with contextlib.ExitStack() as stack:
-        stream: IO[bytes] = stack.enter_context(place.open("wb"))
+        stream: _Stream = stack.enter_context(place.open("wb"))
         if place.name.endswith(".zst"):
-            stream = stack.enter_context(compressor.stream_writer(stream))
+            stream = stack.enter_context(zstd.ZstdFile(stream, "wb", level=_LEVEL))
         archive = stack.enter_context(tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT))
         for path in (MANIFEST, *sorted(entry.path for entry in files)):
             source = bundle.path / path
@@ -122,10 +122,11 @@ def _check_whole(archive: Path, bundle: Bundle) -> None:
 
 
 @contextlib.contextmanager
-def _opened(archive: Path) -> Iterator[IO[bytes]]:
+def _opened(archive: Path) -> Iterator[_Stream]:
     with archive.open("rb") as stream:
         if archive.name.endswith(".zst"):
-            yield zstandard.ZstdDecompressor().stream_reader(stream)
+            with zstd.ZstdFile(stream, "rb") as unpacked:
+                yield unpacked
         else:
             yield stream
 

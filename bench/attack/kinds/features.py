@@ -6,12 +6,12 @@ import os
 from abc import abstractmethod
 
 import numpy as np
-import zstandard
 
 from bench.attack.attacker import CallingAttacker, Target
 from bench.attack.inputs.zstd import lying_bomb
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
+from protos.compression import zstd
 
 _CODEC = "fp16-zstd"
 
@@ -76,7 +76,7 @@ class NanFeatures(_TensorAttacker):
     words = "a tensor that is no number"
 
     def payload(self, numbers: int) -> bytes:
-        return zstandard.compress(np.full(numbers, np.nan, np.float16).tobytes())
+        return zstd.compress(np.full(numbers, np.nan, np.float16).tobytes())
 
 
 class ZstdBomb(_TensorAttacker):

@@ -2,15 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protos import bundle_pb2 as pb
 from protos import codec as wire
-from protos.codec import zstd
 from protos.codec.kinds.fp16_zstd import Fp16Zstd
 from protos.codec.kinds.int8_zstd import Int8Zstd
+from protos.codec.zstd import max_bytes
+from protos.compression import zstd
 from protos.errors import IsthmusError, PayloadError, TooLarge, UnknownName
 
 SHAPE = (16, 12)
@@ -19,9 +19,7 @@ SHAPE = (16, 12)
 def spec(name: str, dtype: str) -> pb.Codec:
     codec = pb.Codec(name=name)
     raw = int(np.prod(SHAPE)) * np.dtype(dtype).itemsize
-    codec.tensors.add(
-        codes=pb.TensorSpec(name="hidden", dtype=dtype, shape=SHAPE), max_bytes=zstd.max_bytes(raw)
-    )
+    codec.tensors.add(codes=pb.TensorSpec(name="hidden", dtype=dtype, shape=SHAPE), max_bytes=max_bytes(raw))
     return codec
 
 
@@ -81,21 +79,26 @@ def test_what_is_not_finite_is_refused(value: float) -> None:
 
 
 def test_a_bomb_is_refused_by_its_declared_size() -> None:
-    bomb = zstandard.ZstdCompressor(level=19).compress(bytes(100_000_000))
+    bomb = zstd.compress(bytes(100_000_000), level=19)
     with pytest.raises((PayloadError, TooLarge), match=r"would unpack to 100000000 bytes|at most"):
         int8().decode({"hidden": bomb})
 
 
 def test_a_bomb_that_hides_its_size_is_refused() -> None:
-    silence_libraries = zstandard.ZstdCompressor(level=19, write_content_size=False).compress(
-        bytes(10_000_000)
-    )
+    silent = zstd.compress(bytes(10_000_000), options={zstd.CompressionParameter.content_size_flag: 0})
     with pytest.raises(PayloadError):
-        int8().decode({"hidden": silence_libraries})
+        int8().decode({"hidden": silent})
+
+
+@pytest.mark.parametrize("more", [b"x", zstd.compress(b"x")])
+def test_bytes_behind_a_whole_frame_are_refused(more: bytes) -> None:
+    data = int8().encode({"hidden": np.zeros(SHAPE, np.uint8)})["hidden"]
+    with pytest.raises(PayloadError, match="not a whole zstd frame"):
+        int8().decode({"hidden": data + more})
 
 
 def test_a_tensor_of_another_cut_is_refused_by_its_size() -> None:
-    other = zstandard.compress(bytes(64 * 192))
+    other = zstd.compress(bytes(64 * 192))
     with pytest.raises(PayloadError, match="uint8 16x12 has 192"):
         int8().decode({"hidden": other})
 

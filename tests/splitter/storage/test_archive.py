@@ -8,10 +8,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-import zstandard
 
 import isthmus
 from protos.bundle import MANIFEST, REPORT, Bundle
+from protos.compression import zstd
 from protos.errors import BundleDamaged, BundleError, RequestError
 from protos.measurements import MEASUREMENTS
 from splitter.nano.scenes import picture
@@ -158,7 +158,7 @@ def test_an_archive_that_holds_anything_else_is_refused(packed: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["broken.tar", "broken.tar.zst"])
-@pytest.mark.parametrize("data", [b"", b"no archive", zstandard.compress(b"no archive")])
+@pytest.mark.parametrize("data", [b"", b"no archive", zstd.compress(b"no archive")])
 def test_what_is_no_archive_is_refused(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(BundleError):
