@@ -10,6 +10,7 @@ from bench.simulate import page, tables
 from bench.simulate.measure import Sweep, named_kinds, policy_kinds, simulate
 from bench.simulate.requests import Demand
 from bench.simulate.results import overall
+from edge.commands.rule_options import add_weights
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
@@ -136,6 +137,7 @@ def _add_requests(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--no-local", action="store_true", help="the device must not answer alone")
     add_max_loss(group.add_argument, "no policy takes an arm that loses more accuracy beyond noise")
+    add_weights(group.add_argument)
     group.add_argument(
         "--tokens",
         type=number(1, 100_000, "tokens"),
@@ -231,6 +233,7 @@ def _sweep(options: argparse.Namespace) -> Sweep:
         in_flight=options.in_flight,
         max_loss=options.max_loss,
         allow_local=not options.no_local,
+        weights=options.weights,
         demand=Demand(
             1.0, 1.0, tokens=options.tokens, periodic=options.periodic, noise=options.noise, seed=options.seed
         ),
@@ -249,5 +252,10 @@ def _setting(options: argparse.Namespace) -> dict[str, object]:
         "noise",
         "seed",
     )
-    flags = {"periodic": options.periodic, "local": not options.no_local, "seconds": options.length}
+    flags = {
+        "periodic": options.periodic,
+        "local": not options.no_local,
+        "seconds": options.length,
+        "weights": asdict(options.weights),
+    }
     return {name: getattr(options, name) for name in names} | flags

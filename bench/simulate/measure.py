@@ -11,6 +11,7 @@ from bench.simulate.requests import Arrival, Demand, arrivals, offset
 from bench.simulate.results import CaseResult, Place, Played, summary
 from bench.simulate.scenario import Scenario, allowed_loss, faster, slower
 from bench.simulate.simulation import Simulation
+from edge.policy.decision import Weights
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.estimates import CloudEstimate
@@ -35,6 +36,7 @@ class Sweep:
     in_flight: int | None = None
     max_loss: float = 1.0
     allow_local: bool = True
+    weights: Weights = field(default_factory=Weights)
     demand: Demand = field(default_factory=lambda: Demand(1.0, 1.0))
 
     def places(self) -> Iterator[Place]:
@@ -89,6 +91,7 @@ def scenario_of(bundle: Bundle, device: DeviceProfile, sweep: Sweep, place: Plac
         offset=offset(sweep.demand.seed, trace.length),
         servers=sweep.servers,
         in_flight=sweep.in_flight,
+        weights=sweep.weights,
         rules=Rules(
             deadline_ms=sweep.deadline_ms,
             allow_local=sweep.allow_local,

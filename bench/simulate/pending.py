@@ -15,7 +15,8 @@ from protos.costs.profile import DeviceProfile
 @dataclass(frozen=True)
 class Served:
     """How a request ended. `chosen` is the arm that was taken, `answered` the one that brought the answer;
-    empty where there was none. Seconds, milliseconds, bytes that left the device.
+    empty where there was none. Seconds, milliseconds, bytes that left the device, and what
+    the model of its power says that it took.
     """
 
     at: float
@@ -23,6 +24,7 @@ class Served:
     chosen: str
     answered: str
     bytes_up: float
+    joules: float  # of the device
     score: float
 
 
@@ -40,6 +42,7 @@ class Pending:
     queued_ms: float = 0.0  # in the cloud
     first_reply: float | None = None
     bytes_up: float = 0.0
+    worked_ms: float = 0.0  # by the device
     place: Literal["device", "uplink", "air", "queue", "cloud", "back"] = "device"
     until: float = 0.0  # in the cloud: when its server is free
     events: list[Event] = field(default_factory=list)

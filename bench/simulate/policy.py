@@ -10,6 +10,7 @@ from edge.policy.decision import Decision, Request
 from edge.policy.router import NETWORK_SECONDS, Failure
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
+from protos.costs.cost import Cost
 from protos.costs.estimates import LONGEST_MS
 
 Outlook = Callable[[Arm], float | None]  # seconds from now until an arm's answer, None where none would come
@@ -97,8 +98,8 @@ class DecisionPolicy(ABC):
         """A call brought no answer."""
         del taken, failure, now
 
-    def score(self, arm: Arm, total_ms: float | None, bytes_up: float) -> float:
+    def score(self, arm: Arm, total_ms: float | None, cost: Cost) -> float:
         """The objective of an arm that takes so long; None: that brings no answer, whichever it is."""
         if total_ms is None:
-            return self.scenario.score(UNANSWERED_MS, 0.0, 0.0)
-        return self.scenario.score(total_ms, arm.loss, bytes_up)
+            return self.scenario.score(UNANSWERED_MS, 0.0, 0.0, 0.0)
+        return self.scenario.score(total_ms, arm.loss, cost.mean_bytes, self.scenario.joules(arm, cost))

@@ -50,8 +50,8 @@ class Played:
 
 @dataclass(frozen=True)
 class PolicySummary:
-    """Milliseconds and bytes a request, parts of all requests. `of_oracle`: its mean score against the
-    oracle's; `regret_ms`: its mean time less the oracle's.
+    """Milliseconds, bytes and joules a request, parts of all requests. `of_oracle`: its mean score against
+    the oracle's; `regret_ms`: its mean time less the oracle's.
     """
 
     policy: str
@@ -66,6 +66,7 @@ class PolicySummary:
     missed: float | None
     unanswered: float
     bytes_up: float
+    joules: float
     arms: Mapping[str, float]
 
 
@@ -98,6 +99,7 @@ class Overall:
     missed: float | None
     unanswered: float
     bytes_up: float
+    joules: float
 
 
 def summary(run: Played, oracle: Played, deadline_ms: float | None) -> PolicySummary:
@@ -119,6 +121,7 @@ def summary(run: Played, oracle: Played, deadline_ms: float | None) -> PolicySum
         missed=late / count if deadline_ms else None,
         unanswered=sum(not one.answered for one in served) / count,
         bytes_up=statistics.fmean(one.bytes_up for one in served),
+        joules=statistics.fmean(one.joules for one in served),
         arms={name: number / count for name, number in arms.most_common()},
     )
 
@@ -142,6 +145,7 @@ def _overall(policy: str, found: Sequence[PolicySummary]) -> Overall:
         missed=statistics.fmean(missed) if missed else None,
         unanswered=statistics.fmean(one.unanswered for one in found),
         bytes_up=statistics.fmean(one.bytes_up for one in found),
+        joules=statistics.fmean(one.joules for one in found),
     )
 
 

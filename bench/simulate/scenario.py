@@ -12,6 +12,7 @@ from protos.arms.rules import LOCAL, Rules, exceeds
 from protos.bundle import Bundle
 from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate
+from protos.costs.power import MODEL
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
 
@@ -80,11 +81,15 @@ class Scenario:
             self._costs[arm.name, steps] = arm.cost(self.device, self.cloud, work)
         return self._costs[arm.name, steps]
 
-    def score(self, total_ms: float, loss: float, bytes_up: float) -> float:
+    def score(self, total_ms: float, loss: float, bytes_up: float, joules: float) -> float:
         """The policy's own objective: less is better."""
         weights = self.weights
-        worth = weights.accuracy_point * loss + weights.kilobyte * bytes_up / 1000
+        worth = weights.accuracy_point * loss + weights.kilobyte * bytes_up / 1000 + weights.joule * joules
         return weights.millisecond * total_ms + worth
+
+    def joules(self, arm: Arm, cost: Cost) -> float:
+        """Of the device, for an arm that costs so much on average."""
+        return MODEL.joules(arm.device_ms(cost), 0.0, cost.mean_bytes, remote=arm.remote)
 
 
 def slower(profile: DeviceProfile, factor: float) -> DeviceProfile:

@@ -8,7 +8,7 @@ least sure share.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 
 from bench.simulate.pending import Pending, Served
@@ -23,6 +23,7 @@ from edge.policy.router import Failure
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
 from protos.arms.rules import LOCAL
+from protos.costs.power import MODEL
 from protos.errors import DeadlineError
 
 
@@ -55,7 +56,7 @@ class Simulation:
 
     def _prepare(self, request: Pending) -> None:
         milliseconds = self._scenario.device.preprocess_ms * request.arrival.device
-        self._events.after(milliseconds / 1000, lambda: self._decide(request))
+        self._work(request, milliseconds, lambda: self._decide(request))
 
     def _decide(self, request: Pending) -> None:
         now, asked = self._events.now, self._request(request)
@@ -70,25 +71,28 @@ class Simulation:
         if arm.local_first or not arm.remote:
             self._answer_here(request)
             return
-        seconds = (request.cost.head + request.cost.encode) * request.arrival.device / 1000
-        self._events.after(seconds, lambda: self._send(request))
+        milliseconds = (request.cost.head + request.cost.encode) * request.arrival.device
+        self._work(request, milliseconds, lambda: self._send(request))
 
     def _answer_here(self, request: Pending) -> None:
         """The processor is this request's."""
-        self._events.after(self._here_ms(request) / 1000, lambda: self._answered_here(request))
+        self._work(request, self._here_ms(request), lambda: self._answered_here(request))
 
     def _answered_here(self, request: Pending) -> None:
         self._policy.learn_device(request.parts(self._scenario.device), self._events.now)
         self._policy.learn_local(self._tokens(request))
         if request.unsure and not request.answered_here:
             request.answered_here, request.taken = True, self._policy.escalated(request.decided)
-            self._events.after(
-                request.cost.encode * request.arrival.device / 1000, lambda: self._send(request)
-            )
+            self._work(request, request.cost.encode * request.arrival.device, lambda: self._send(request))
             return
         self._processor.release()
         arm = request.decided.arm
         self._end(request, arm.name if arm.local_first else LOCAL)
+
+    def _work(self, request: Pending, milliseconds: float, then: Callable[[], None]) -> None:
+        """Keep the processor busy, which is this request's."""
+        request.worked_ms += milliseconds
+        self._events.after(milliseconds / 1000, then)
 
     def _send(self, request: Pending) -> None:
         self._processor.release()
@@ -190,8 +194,12 @@ class Simulation:
         lost = next((arm.loss for arm in scenario.arms if arm.name == answered), 0.0)
         counted = total if answered else max(total, UNANSWERED_MS)
         chosen = request.way.name if request.way else ""
-        score = scenario.score(counted, lost, request.bytes_up)
-        self._served.append(Served(request.arrival.at, counted, chosen, answered, request.bytes_up, score))
+        remote = request.way is not None and request.way.remote
+        joules = MODEL.joules(request.worked_ms, 0.0, request.bytes_up, remote=remote)
+        score = scenario.score(counted, lost, request.bytes_up, joules)
+        self._served.append(
+            Served(request.arrival.at, counted, chosen, answered, request.bytes_up, joules, score)
+        )
 
     def _request(self, request: Pending) -> Request:
         """As the orchestrator would describe it to its router now."""

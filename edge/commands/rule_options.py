@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections.abc import Callable
 
 from edge.policy.decision import Weights
 from protos.arms.rules import Rules
@@ -37,7 +38,13 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help="no way that loses more against the whole model, beyond noise (default: any)",
     )
-    rules.add_argument(
+    add_weights(rules.add_argument)
+    _add_device_rules(parser)
+
+
+def add_weights(add: Callable[..., object]) -> None:
+    """Describe `--weights` by an `add_argument`."""
+    add(
         "--weights",
         type=_weights,
         default=Weights(),
@@ -45,7 +52,6 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         help="what a point of accuracy, a kilobyte sent and a joule of the device are worth, in time "
         "(default: accuracy=50ms,kilobyte=0ms,joule=0ms)",
     )
-    _add_device_rules(parser)
 
 
 def _add_device_rules(parser: argparse.ArgumentParser) -> None:

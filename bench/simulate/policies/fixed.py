@@ -78,7 +78,8 @@ class MeanRatePolicy(_Fixed):
             cost = scenario.cost(arm, 8.0)
             link = LinkStates.steady(scenario.mean_rate, 1000 * scenario.round_trip)
             network = cost.asked * link.mean_ms(cost.bytes_up) if arm.remote else 0.0
-            return scenario.score(cost.beside_network + network, arm.loss, cost.mean_bytes)
+            joules = scenario.joules(arm, cost)
+            return scenario.score(cost.beside_network + network, arm.loss, cost.mean_bytes, joules)
 
         return [min(scenario.arms, key=score)]
 

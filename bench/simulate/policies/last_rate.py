@@ -32,7 +32,7 @@ class LastRatePolicy(DecisionPolicy):
         def score(arm: Arm) -> float:
             cost = self.scenario.cost(arm, request.tokens)
             network = cost.asked * link.mean_ms(cost.bytes_up) if arm.remote else 0.0
-            return self.score(arm, cost.beside_network + network, cost.mean_bytes)
+            return self.score(arm, cost.beside_network + network, cost)
 
         return Taken(min(self.scenario.arms, key=score))
 

@@ -36,7 +36,7 @@ class LinUcbPolicy(DecisionPolicy):
         self._rows = np.array([self._context(arm) for arm in self._arms])
         # of each arm: what is known beside the call, as a score
         self._known = np.array(
-            [self.score(a, a.device_ms(c), c.mean_bytes) for a, c in zip(self._arms, costs, strict=True)]
+            [self.score(a, a.device_ms(c), c) for a, c in zip(self._arms, costs, strict=True)]
         )
         self._design, self._response = _RIDGE * np.eye(3), np.zeros(3)
         self._count = 0

@@ -31,7 +31,7 @@ class OraclePolicy(DecisionPolicy):
     def _merit(self, arm: Arm, request: Request, seconds: float | None) -> tuple[float, ...]:
         cost = self.scenario.cost(arm, request.tokens)
         total = None if seconds is None else request.spent_ms + 1000 * seconds
-        return self.score(arm, total, cost.mean_bytes), cost.mean_bytes
+        return self.score(arm, total, cost), cost.mean_bytes
 
 
 class DeadlineOraclePolicy(OraclePolicy):

@@ -15,6 +15,7 @@ from bench.simulate.policy import DecisionPolicy
 from bench.simulate.requests import Arrival, Demand, arrivals
 from bench.simulate.scenario import UNANSWERED_MS, Scenario, slower
 from bench.simulate.simulation import Simulation
+from edge.policy.decision import Weights
 from protos.arms.arm import Arm
 from protos.arms.rules import Rules
 from tests.bench.simulate.worlds import GAPS, STEP, scenario
@@ -40,6 +41,24 @@ def test_an_upload_takes_coder_link_and_cloud(tmp_path: Path) -> None:
     assert served.total_ms == pytest.approx(UPLOAD_MS)
     assert (served.answered, served.bytes_up) == ("upload@jpeg-75", 4500)
     assert served.score == pytest.approx(UPLOAD_MS + 50 * 0.5)  # half a point is lost
+
+
+def test_energy_is_of_the_devices_work_and_of_what_it_sends(tmp_path: Path) -> None:
+    (sent,) = run(UploadPolicy, scenario(tmp_path), at(0.0))
+    (here,) = run(LocalPolicy, scenario(tmp_path), at(0.0))
+    assert sent.joules == pytest.approx(2 * 0.002 + 3.5 * 4500 / 1e6)
+    assert here.joules == pytest.approx(2 * LOCAL_MS / 1000)
+
+
+def test_an_operator_who_pays_for_joules_or_bytes_is_scored_by_them(tmp_path: Path) -> None:
+    given = scenario(tmp_path, weights=Weights(joule=1000.0, kilobyte=10.0))
+    (sent,) = run(UploadPolicy, given, at(0.0))
+    assert sent.score == pytest.approx(UPLOAD_MS + 50 * 0.5 + 1000 * sent.joules + 10 * 4.5)
+    cheap = run(OraclePolicy, scenario(tmp_path, weights=Weights(joule=100_000.0)), at(0.0))
+    assert (
+        cheap[0].joules
+        < run(OraclePolicy, scenario(tmp_path, weights=Weights(kilobyte=1e4)), at(0.0))[0].joules
+    )
 
 
 def test_the_round_trip_comes_on_top(tmp_path: Path) -> None:
