@@ -13,6 +13,7 @@ from protos.errors import PictureError, PromptError, RequestError
 MAX_ID_BYTES = 256
 CLIENT_SECRET_BYTES = 16  # that a device makes, and the least that the cloud takes
 IDEMPOTENCY_KEY_BYTES = 16
+LEAST_KEY_BYTES = 6  # of such a key: enough for what one client asks while the cloud remembers it
 _MAX_ELONGATED = 50  # longer edge to shorter
 _MAX_EDGE = 1 << 14  # of a picture that is sent; as WebP has it
 _MAX_SHRINKING = 64  # pixels of a picture that is sent to those that the model takes

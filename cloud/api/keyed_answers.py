@@ -15,7 +15,7 @@ from cloud.engine.job import Event, Job
 from cloud.engine.ttl_cache import TtlCache
 from protos import inference_pb2 as ip
 from protos.errors import CloudError, RequestError
-from protos.limits import CLIENT_SECRET_BYTES, IDEMPOTENCY_KEY_BYTES
+from protos.limits import CLIENT_SECRET_BYTES, IDEMPOTENCY_KEY_BYTES, LEAST_KEY_BYTES
 
 _EVENT_BYTES = 256  # what an event takes beside its text
 
@@ -33,9 +33,10 @@ def request_key(request: ip.InferRequest) -> RequestKey | None:
     key = request.idempotency_key
     if not key:
         return None
-    if len(key) != IDEMPOTENCY_KEY_BYTES:
+    if not LEAST_KEY_BYTES <= len(key) <= IDEMPOTENCY_KEY_BYTES:
         raise RequestError(
-            f"idempotency_key has {len(key)} bytes; give {IDEMPOTENCY_KEY_BYTES} random ones, or none"
+            f"idempotency_key has {len(key)} bytes; give {LEAST_KEY_BYTES} to {IDEMPOTENCY_KEY_BYTES} random "
+            "ones, or none"
         )
     owner = owner_of(request)
     if not owner:

@@ -17,7 +17,7 @@ from edge.requests.state import RequestState
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.errors import IsthmusError, RequestError
-from protos.limits import IDEMPOTENCY_KEY_BYTES
+from protos.limits import LEAST_KEY_BYTES
 
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 _GIVING = 0.05  # part of the deadline that is kept for giving an answer that is ready
@@ -48,7 +48,8 @@ class CloudAnswers:
         hedge_ms = self._hedge_after_ms(state, decision, local_ms)
         seconds = self._patience(state, decision, local_ms, hedged=hedge_ms is not None)
         if hedge_ms is None:
-            call.request.idempotency_key = secrets.token_bytes(IDEMPOTENCY_KEY_BYTES)
+            call.request.idempotency_key = secrets.token_bytes(LEAST_KEY_BYTES)
+            call.request.id = ""  # the key names it
         self._machine.reserve(call.sent, state.question.rules)
         self._router.begin(decision, call.sent, self._clock())
         try:

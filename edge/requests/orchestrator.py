@@ -3,11 +3,10 @@
 The device never goes without an answer that it could give.
 """
 
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 
 from edge.costs.device_times import DeviceTimes
@@ -16,15 +15,15 @@ from edge.link.endpoint import Endpoint, by_name
 from edge.link.link import Link
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Decision, Request, Weights
+from edge.policy.decision import Weights
 from edge.policy.deferral import deferral_arm
 from edge.policy.router import NETWORK_SECONDS, Router
 from edge.requests.answer import Answer
+from edge.requests.answering import Answering
 from edge.requests.cancellation import Cancellation
 from edge.requests.cloud_answers import CloudAnswers
-from edge.requests.completion import Completion
 from edge.requests.device import Device
-from edge.requests.local_answers import LocalAnswers, pass_on
+from edge.requests.local_answers import LocalAnswers
 from edge.requests.machine import Machine
 from edge.requests.question import Question
 from edge.requests.sender import DeviceSender
@@ -34,15 +33,13 @@ from edge.requests.turn import Priority, Turn, Wait
 from edge.requests.view import View
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
-from protos.arms.rules import LOCAL, Rules
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
 from protos.costs.profile import DeviceProfile
-from protos.errors import CloudError, IsthmusError, NoRoute, RequestError, UnknownFrame, WrongBundle
+from protos.errors import RequestError
 from protos.labels import Labels
 
-_ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
-_ELSEWHERE = (CloudError, WrongBundle)  # what another cloud may help against
 _ANYTHING = Rules()
 _ID_BYTES = 3  # of a request: to find it in the log of the cloud
 _BALANCED = Weights()
@@ -85,12 +82,10 @@ class Orchestrator:
             network_seconds=network_seconds,
         )
         device, router, limit = self._device, self._router, bundle.manifest.limits.max_new_tokens
-        self._local = LocalAnswers(device, router, limit, clock)
+        local = LocalAnswers(device, router, limit, clock)
         clients = {name: endpoint.client for name, endpoint in self._endpoints.items()}
-        self._remote = (
-            CloudAnswers(clients, device, router, self._machine, self._local, clock) if clients else None
-        )
-        self._completion = Completion(device, router, self._machine, clock)
+        remote = CloudAnswers(clients, device, router, self._machine, local, clock) if clients else None
+        self._answering = Answering(device, router, self._machine, local, remote, len(clients), clock)
         self._turn = Turn()
         self._under_way: list[RequestState] = []
 
@@ -99,7 +94,7 @@ class Orchestrator:
         all cuts too, of which one question uses one.
         """
         with self.paused():
-            self._device.load(remote=self._remote is not None, codecs=codecs)
+            self._device.load(remote=bool(self._endpoints), codecs=codecs)
 
     def view(self, picture: Picture, source: str = "", priority: Priority = Priority.INTERACTIVE) -> View:
         """An RGB picture (h, w, 3) of any size, ready for several questions; `source` names the camera that
@@ -149,7 +144,7 @@ class Orchestrator:
                 given, view, output, turn, cancellation, energy, frame or view.frame or None, trace=trace
             )
             with self._counted(state):
-                return self._act(state, self._decide(state))
+                return self._answering.answer(state)
 
     def deferred(
         self,
@@ -223,118 +218,6 @@ class Orchestrator:
             yield
         finally:
             self._under_way.remove(state)
-
-    def _decide(self, state: RequestState) -> Decision:
-        now = self._clock()
-        state.decision = self._router.decide(self._known(state, now), now)
-        return state.decision
-
-    def _known(self, state: RequestState, now: float) -> Request:
-        question, frame = state.question, state.frame
-        return Request(
-            rules=question.rules,
-            conditions=self._machine.conditions(question.rules),
-            weights=question.weights,
-            question_bytes=question.bytes,
-            tokens=self._local.tokens(question),
-            spent_ms=question.spent_ms(now),
-            local_unavailable_reason=self._device.unavailable_reason(question),
-            tiles=state.view.prepared.grid.tiles,
-            reached=state.view.cuts,
-            cached_accuracy=self._router.cached_accuracy(frame) if frame else None,
-            cached_at=self._router.cached_at(frame) if frame else None,
-            failed=frozenset(state.failed),
-        )
-
-    def _act(self, state: RequestState, decision: Decision) -> Answer:
-        if not decision.arm.remote or self._remote is None:
-            return self._answer_here(state)
-        if decision.arm.local_first:
-            return self._answer_first_here(state, decision)
-        try:
-            done = self._remote.ask(state, decision)
-        except _ANSWERED_HERE_INSTEAD as error:
-            return self._act_after(state, decision, error)
-        state.scores, state.view.frame = done.scores, done.frame.hex()
-        return self._completion.answer(state, decision.chosen.name, done.tokens, state.view.frame)
-
-    def _act_after(self, state: RequestState, decision: Decision, error: IsthmusError) -> Answer:
-        """Answer another way than the one that failed. Raises its error where there is none."""
-        if isinstance(error, (RequestError, UnknownFrame)) and self._send_key_frame(state):
-            return self._act(state, decision)
-        if isinstance(error, UnknownFrame) and state.frame is not None:
-            self._forget_frame(state)
-            return self._act(state, self._decide(state))
-        if elsewhere := self._elsewhere(state, decision, error):
-            return self._act(state, elsewhere)
-        if not self._device.may_answer(state.question):
-            raise error
-        with self._telling(state):
-            state.output.restart(str(error))
-        state.turn.give_way()
-        return self._answer_here(state)
-
-    def _elsewhere(self, state: RequestState, decision: Decision, error: IsthmusError) -> Decision | None:
-        """What is decided where one of several clouds has failed; None where it was the last, where what
-        failed would fail at another too, and where the device has an answer of its own to give.
-        """
-        state.failed.add(decision.chosen.cloud_name)
-        ready = state.local is not None and not state.escalated
-        if len(state.failed) == len(self._endpoints) or ready or not isinstance(error, _ELSEWHERE):
-            return None
-        try:
-            decided = self._decide(state)
-        except NoRoute:
-            return None
-        with self._telling(state):
-            state.output.restart(str(error))
-        return decided.escalated() if decided.arm.local_first and state.escalated else decided
-
-    def _send_key_frame(self, state: RequestState) -> bool:
-        """Code this frame against no other from now on; False if that is how it was sent already."""
-        if state.encoded is None or not state.encoded.reference:
-            return False
-        self._device.forget_reference(state.encoded)
-        state.key_frame = True
-        return True
-
-    def _forget_frame(self, state: RequestState) -> None:
-        """The cloud keeps it no longer."""
-        assert state.frame
-        self._router.forget_frame(state.frame)
-        if state.view.frame == state.frame:
-            state.view.frame = ""
-        state.frame = None
-
-    @contextmanager
-    def _telling(self, state: RequestState) -> Iterator[None]:
-        """Within, the caller is told of something: it may take its time, or ask again."""
-        with state.turn.let_go() if state.output.listened else nullcontext():
-            yield
-
-    def _answer_here(self, state: RequestState) -> Answer:
-        if state.local is None:
-            state.local = self._local.run_told(state)
-        elif not state.output.text:
-            with self._telling(state):
-                state.output.emit(state.local.text)
-        if not state.escalated:
-            state.trace.add_all(state.local.milliseconds)
-        state.scores = state.local.scores
-        return self._completion.answer(state, LOCAL, state.local.tokens, frame="")
-
-    def _answer_first_here(self, state: RequestState, decision: Decision) -> Answer:
-        """Answer here, and ask the cloud where that is not sure enough. Nothing is told of an answer before
-        it is accepted: words that are taken back are worse than words that come a moment later.
-        """
-        state.local = self._local.run(state, lambda text: pass_on(state, text, ignore_text))
-        if decision.arm.accepts(state.local.confidence or 0.0):
-            return self._answer_here(state)
-        state.escalated = True
-        taken = dict(state.local.milliseconds)
-        state.trace.add("head", taken.pop("head"))
-        state.trace.add("local", math.fsum(taken.values()))
-        return self._act(state, decision.escalated())
 
 
 def _endpoints(cloud: Cloud | Sequence[Endpoint] | None, link: Link) -> Sequence[Endpoint]:

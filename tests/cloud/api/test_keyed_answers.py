@@ -105,7 +105,7 @@ async def test_a_stream_may_try_again_too(tail: Tail, scenes: list[Pixels]) -> N
 
 @pytest.mark.parametrize(
     ("key", "secret", "words"),
-    [(b"short", bytes(16), "has 5 bytes; give 16"), (KEY, b"", "without client_secret")],
+    [(b"short", bytes(16), "has 5 bytes; give 6 to 16"), (KEY, b"", "without client_secret")],
 )
 def test_what_is_no_key_is_refused(key: bytes, secret: bytes, words: str) -> None:
     with pytest.raises(RequestError, match=words):
