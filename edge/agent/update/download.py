@@ -18,7 +18,7 @@ from edge.agent.settings.update import UpdateSettings
 from protos.errors import BundleError, CloudError, DiskFull, RequestError
 from protos.files import write_whole
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 _SILENCE_SECONDS = 30.0
 _MAX_ETAG = 256
 _SPARE = 64 << 20  # bytes of the disk that are left to others

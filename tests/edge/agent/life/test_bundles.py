@@ -41,7 +41,7 @@ def test_it_takes_what_the_settings_name_while_it_answers_and_opens_it_again(
     setting: Setting, server: ArchiveServer, newer: Bundle, tmp_path: Path
 ) -> None:
     server.files[f"/{newer.digest}.tar"] = packed(newer, tmp_path)
-    server.breaks = [200_000]
+    server.breaks = [500_000]
     setting.write(setting.folder_source())
     setting.put("a.png")
     agent = setting.run()
@@ -73,8 +73,7 @@ def test_one_that_cannot_be_opened_leaves_the_old_one(
     server.files[PATH] = packed(bad, tmp_path)
     setting.write(setting.folder_source(), update=f'url = "{server.url}{PATH}"\nevery = "1s"')
     agent = setting.run()
-    words = agent.says("stays open")
-    assert f"{bad.digest} does not answer here" in words
+    assert "is not an ONNX file that can be run" in agent.says("stays open")
     setting.put("a.png")
     agent.answer()
     server.files[PATH] = packed(newer, tmp_path)
@@ -135,7 +134,7 @@ async def test_one_that_answers_no_question_is_given_up(
     before.close()
     taken = bundles.taken()
     assert taken
-    assert bundles.on_trial
+    assert taken.models.key.bundle == newer.digest
     await fails_on_trial(bundles, taken, status)
     await bundles.roll_back()
     taken.close()

@@ -23,6 +23,9 @@ class ArchiveServer(ThreadingHTTPServer):
         self.files, self.breaks = dict[str, bytes](), list[int]()
         self.asked: list[tuple[str, dict[str, str], int]] = []  # path, headers, status
 
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is no news."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
