@@ -20,7 +20,7 @@ from protos.errors import BundleError
 from protos.terminal.options import open_bundle
 
 _RETRY_SECONDS = (60.0, 6 * 3600.0)
-_MAX_FAILED = 3  # questions, before any is answered
+_MAX_REFUSED = 3  # questions, before any is answered
 _QUIET_SECONDS, _LOOK_SECONDS = 10.0, 0.005
 _log = logging.getLogger(__name__)
 
@@ -147,10 +147,10 @@ class Bundles:
     async def _on_trial(self) -> None:
         """Until the open bundle has answered. Raises BundleError where it does not."""
         assert self._store
-        before = self._failed()
+        before = self._refused()
         while not self._answered.is_set() and any(source.enabled for source in self._settings.source):
-            if self._failed() - before >= _MAX_FAILED:
-                raise BundleError(f"bundle {self._trial[:12]} answers none of {_MAX_FAILED} questions")
+            if self._refused() - before >= _MAX_REFUSED:
+                raise BundleError(f"bundle {self._trial[:12]} answers none of {_MAX_REFUSED} questions")
             with anyio.move_on_after(1):
                 await self._answered.wait()
         self._store.confirms(self._trial)
@@ -159,8 +159,8 @@ class Bundles:
         self._retry.reset()
         self._status.update.swaps += 1
 
-    def _failed(self) -> int:
-        return sum(counts.failed for counts in self._status.snapshot().sources.values())
+    def _refused(self) -> int:
+        return sum(counts.refused for counts in self._status.snapshot().sources.values())
 
     def _with(self, place: Path | None) -> AgentSettings:
         return msgspec.structs.replace(self._settings, bundle=place) if place else self._settings

@@ -11,8 +11,10 @@ from edge.agent.assembly.trying import OpenedModels
 from edge.agent.config.reading import settings_of
 from edge.agent.life.bundles import Bundles
 from edge.agent.status.agent_status import AgentStatus
+from edge.testing.scripted_cloud import says, serving
+from protos import inference_pb2 as pb
 from protos.bundle import Bundle
-from protos.errors import BundleError
+from protos.errors import BundleError, CloudError, WrongBundle
 from tests.edge.agent.life.process import Setting, send
 from tests.edge.agent.update.archives import ArchiveServer, another, archive_server, packed, unusable
 
@@ -64,6 +66,24 @@ def test_it_takes_what_the_settings_name_while_it_answers_and_opens_it_again(
     assert again.ends() == 0
     assert len(server.asked) == 2
     assert (setting.cache / "times" / f"{newer.digest[:12]}-1-auto.json").exists()
+
+
+def test_it_takes_what_the_cloud_serves(
+    setting: Setting, server: ArchiveServer, newer: Bundle, tmp_path: Path
+) -> None:
+    server.files[f"/{newer.digest}.tar"] = packed(newer, tmp_path)
+    with serving(says("a")) as cloud:
+        served = pb.Served(digest=newer.digest, model=newer.manifest.model)
+        cloud.description = pb.DescribeReply(bundles=[served])
+        update = f'url = "{server.url}/{{digest}}.tar"\n[cloud]\naddress = "{cloud.address}"'
+        setting.write(setting.folder_source(), update=update)
+        agent = setting.run()
+        agent.says(f"bundle {newer.digest[:12]} takes the place of")
+        setting.put("a.png")
+        agent.answer()
+        agent.says("answers and is kept")
+        send(agent, signal.SIGTERM)
+        assert agent.ends() == 0
 
 
 def test_one_that_cannot_be_opened_leaves_the_old_one(
@@ -154,5 +174,6 @@ async def fails_on_trial(bundles: Bundles, taken: OpenedModels, status: AgentSta
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run)
         while True:
-            status.source("app").failed()
+            status.source("app").failed(CloudError("gone"))
+            status.source("app").failed(WrongBundle("it serves another"))
             await anyio.sleep(0.1)
