@@ -1,5 +1,6 @@
 """Bundles that the agent has fetched, on the device's disk, and which of them it opens when it starts."""
 
+import logging
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -14,6 +15,7 @@ from protos.bundle import Bundle
 from protos.errors import BundleError
 from protos.files import write_whole
 
+_log = logging.getLogger(__name__)
 _MAX_STATE = 1 << 16
 
 
@@ -86,22 +88,24 @@ class BundleStore:
         return found
 
     def tries(self, digest: str) -> None:
-        """It is opened now: where this process dies of it, the next one knows."""
+        """It is opened now: where this process dies of it, the next one knows. Raises BundleError where that
+        cannot be written.
+        """
         self._write(msgspec.structs.replace(self.state, trial=digest))
 
     def refuses(self) -> None:
         """What was tried is not taken."""
-        self._write(msgspec.structs.replace(self.state, trial=""))
+        self._note(msgspec.structs.replace(self.state, trial=""))
 
     def confirms(self, digest: str) -> None:
         """It has answered: a restart opens it, and others that were fetched are removed."""
-        self._write(msgspec.structs.replace(self.state, trial="", confirmed=digest))
+        self._note(msgspec.structs.replace(self.state, trial="", confirmed=digest))
         self.remove_but({digest})
 
     def fetched(self, etag: str, digest: str) -> None:
         """What the url gave."""
         url = without_secrets(self._update.url.text)
-        self._write(msgspec.structs.replace(self.state, url=url, etag=etag, fetched=digest))
+        self._note(msgspec.structs.replace(self.state, url=url, etag=etag, fetched=digest))
 
     def known(self, opened: str) -> tuple[str, str]:
         """The bundle that the url gave last, where it is here or is the one that is open, and its ETag; else
@@ -117,6 +121,13 @@ class BundleStore:
         for place in self._folder.iterdir() if self._folder.is_dir() else ():
             if place.is_dir() and place.name not in kept:
                 shutil.rmtree(place, ignore_errors=True)
+
+    def _note(self, state: StoreState) -> None:
+        """What the next process knows; without it, that tries again what this one has done."""
+        try:
+            self._write(state)
+        except BundleError as error:
+            _log.warning("%s", error)
 
     def _write(self, state: StoreState) -> None:
         try:

@@ -8,7 +8,7 @@ from edge.agent.config.reading import settings_of
 from edge.agent.settings.update import UpdateSettings
 from edge.agent.update.store import BundleStore
 from protos.bundle import Bundle
-from protos.errors import BundleDamaged
+from protos.errors import BundleDamaged, BundleError
 from tests.edge.agent.update.archives import another, packed
 
 OWN = "0" * 64
@@ -64,3 +64,13 @@ def test_others_are_removed_once_one_has_answered(fetched: Bundle, tmp_path: Pat
 def test_a_state_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{")
     assert BundleStore(tmp_path, update(), OWN).state.own == OWN
+
+
+def test_a_disk_that_takes_nothing_keeps_a_bundle_from_being_tried_only(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("no folder")
+    store = BundleStore(tmp_path / "store", update(), OWN)
+    with pytest.raises(BundleError, match=r"state\.json cannot be written"):
+        store.tries("3" * 64)
+    store.refuses()
+    store.confirms("3" * 64)
+    assert store.state.confirmed == ""
