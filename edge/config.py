@@ -56,6 +56,11 @@ def day_file() -> Path | None:
     return _kept("agent-day.json")
 
 
+def fetched_folder() -> Path:
+    """Where the agent keeps bundles that it fetched. Raises RequestError where there is no cache folder."""
+    return cache_folder() / "fetched"
+
+
 def notify_socket() -> str:
     """Where systemd wants to be told how a service is: $NOTIFY_SOCKET; empty without systemd."""
     return os.environ.get("NOTIFY_SOCKET", "")

@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> None:
     """Run until the end. Raises RequestError, BundleError."""
     import anyio
 
+    from edge.agent.life.causes import cause
     from edge.agent.life.life import Life
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     try:
         anyio.run(Life(options.settings, [show]).run)
     except Exception as error:  # noqa: BLE001 - whatever it is, without the groups around it
-        raise _sole(error) from None
+        raise cause(error) from None
 
 
 def check(options: argparse.Namespace) -> int:
@@ -76,12 +77,6 @@ def check(options: argparse.Namespace) -> int:
         for words in found:
             print(words)
     return 1 if found else 0
-
-
-def _sole(error: BaseException) -> BaseException:
-    """What a task raised, without the groups that its task groups made of it."""
-    held: tuple[BaseException, ...] = getattr(error, "exceptions", ())
-    return _sole(held[0]) if len(held) == 1 else error
 
 
 async def _show(seen: "StandingAnswer") -> None:

@@ -1,5 +1,6 @@
 """Several clouds as one, for calls that no decision is made for: of the outbox, and for embeddings."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from threading import Lock
 
@@ -35,6 +36,14 @@ class FailoverClient:
             except _ELSEWHERE:
                 self.leave(client)
         return self._current.embed(request, seconds)
+
+    def describe(self, seconds: float) -> list[pb.DescribeReply]:
+        """What each cloud serves, of those that answer."""
+        found = []
+        for client in self._clients:
+            with contextlib.suppress(IsthmusError):
+                found.append(client.describe(seconds))
+        return found
 
     @property
     def current(self) -> CloudClient:

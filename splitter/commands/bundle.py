@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from protos import bundle_pb2 as pb
+from protos.archive import unpack
 from protos.arms.loss import NOISE
 from protos.bundle import BESIDE, LEAKAGE, REPORT, Bundle
 from protos.errors import BundleDamaged
@@ -33,7 +34,6 @@ from splitter.commands.cascades import cascade_tables
 from splitter.commands.head_tables import head_tables
 from splitter.commands.kinds import print_kinds
 from splitter.commands.leakage import leakage_table
-from splitter.storage.archive import unpack
 
 _PIPED_WIDTH = 110
 _SHOWN = 10  # labels, of what may be hundreds

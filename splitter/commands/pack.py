@@ -4,10 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
+from protos.archive import ENDINGS, unpack
 from protos.bundle import Bundle
 from protos.terminal.options import add_bundle, add_json, open_bundle
 from protos.terminal.units import format_size
-from splitter.storage.archive import ENDINGS, pack, unpack
+from splitter.storage.archive import pack
 
 _PACK = f"""\
 -o names an archive where it ends in {" or ".join(ENDINGS)}, else a folder. What is packed again has the same

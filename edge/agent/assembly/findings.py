@@ -23,6 +23,8 @@ def findings(settings: AgentSettings) -> list[str]:
     for cloud in settings.clouds:
         which = f"cloud {cloud.name or cloud.address}" if len(settings.clouds) > 1 else "cloud"
         found += [f"{which}: {words}" for words in _cloud(cloud)]
+    if update := settings.update:
+        found += [f"update: {words}" for words in _missing(update.ca, update.token_file)]
     for source in settings.source:
         if source.enabled and (missing := source.missing()):
             found.append(f"source {source.name}: {missing}")
@@ -35,13 +37,16 @@ def _provider(name: str) -> None:
 
 
 def _cloud(cloud: CloudSettings) -> list[str]:
-    files = (cloud.ca, cloud.client_cert, cloud.client_key, cloud.token_file)
-    absent = [f"there is no file {path}; put it there, or name another" for path in files if _absent(path)]
+    absent = _missing(cloud.ca, cloud.client_cert, cloud.client_key, cloud.token_file)
     return _raised(cloud.peer) + absent
 
 
-def _absent(path: Path | None) -> bool:
-    return path is not None and not path.is_file()
+def _missing(*files: Path | None) -> list[str]:
+    return [
+        f"there is no file {path}; put it there, or name another"
+        for path in files
+        if path is not None and not path.is_file()
+    ]
 
 
 def _raised(check: Callable[[], object]) -> list[str]:

@@ -10,6 +10,7 @@ from edge.agent.http.outbox_metrics import OutboxCollector
 from edge.agent.http.server import HttpServer
 from edge.agent.http.settings import HttpSettings
 from edge.agent.http.source_metrics import SourceCollector
+from edge.agent.http.update_metrics import UpdateCollector
 from edge.agent.observing.asking import SharedOrchestrator
 
 
@@ -27,7 +28,7 @@ def http_part(settings: AgentSettings, http: HttpSettings, models: Models, kept:
         remote=bool(settings.clouds),
         embedding=embedding if bundle.manifest.HasField("matching") else None,
         pushed=kept.inboxes,
-        collectors=[SourceCollector(kept.status)],
+        collectors=[SourceCollector(kept.status), UpdateCollector(kept.status.update)],
     )
     return HttpPart(http, served)
 

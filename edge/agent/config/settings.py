@@ -14,6 +14,7 @@ from edge.agent.settings.names import Name, check_names
 from edge.agent.settings.outbox import OutboxSettings
 from edge.agent.settings.quantities import Milliseconds, Section
 from edge.agent.settings.rules import RuleSettings, WeightSettings
+from edge.agent.settings.update import UpdateSettings
 from edge.agent.sources.kinds import AnySource
 from protos.errors import RequestError
 
@@ -34,6 +35,7 @@ class AgentSettings(Section, frozen=True):
     source: Annotated[tuple[AnySource, ...], Meta(max_length=64)] = ()
     sink: Annotated[tuple[AnySink, ...], Meta(max_length=16)] = ()
     event_log: EventLogSettings | None = None
+    update: UpdateSettings | None = None
 
     @property
     def clouds(self) -> tuple[CloudSettings, ...]:
@@ -53,6 +55,8 @@ class AgentSettings(Section, frozen=True):
             self.http.check()
         if self.outbox:
             self.outbox.check()
+        if self.update:
+            self.update.check(clouds=bool(self.clouds))
         for source in self.source:
             for question in source.question:
                 if question.defer is not None:

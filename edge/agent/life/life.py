@@ -5,19 +5,20 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Timer
 
 import anyio
-import anyio.to_thread
 
 from edge import config
 from edge.agent.assembly.agent import run_agent
 from edge.agent.assembly.kept import KeptParts
-from edge.agent.assembly.models import Models, key_of, open_models
+from edge.agent.assembly.models import Models, key_of
+from edge.agent.assembly.trying import OpenedModels
 from edge.agent.config.reading import read_settings
 from edge.agent.config.settings import AgentSettings
+from edge.agent.life.bundles import Bundles
+from edge.agent.life.causes import cause
 from edge.agent.life.notify import Notifier
 from edge.agent.observing.standing_answer import Observer
 from protos.errors import IsthmusError
@@ -39,7 +40,8 @@ class Life:
         self._notifier = notifier or Notifier()
         self._turn: anyio.CancelScope | None = None  # while the agent runs with one configuration
         self._stopping, self._reloading = False, False
-        self._opened: AbstractContextManager[Models] | None = None
+        self._bundles: Bundles | None = None
+        self._opened: OpenedModels | None = None
 
     async def run(self) -> None:
         """Until every source has ended, or a signal. Raises RequestError for settings that are none at the
@@ -55,45 +57,68 @@ class Life:
                 await self._turns(settings)
             finally:
                 self._kept.budgets.save(config.day_file())
+                if self._bundles:
+                    self._bundles.close()
                 if self._opened:
-                    self._opened.__exit__(None, None, None)
+                    self._opened.close()
             tasks.cancel_scope.cancel()
 
     async def _turns(self, settings: AgentSettings) -> None:
-        """One configuration after another."""
-        models = await self._open(settings)
+        """One configuration, or one bundle, after another."""
+        self._bundles = bundles = Bundles(settings, self._kept.status)
+        self._opened = await bundles.open()
         while not self._stopping:
             _log.info("watches %d sources", sum(source.enabled for source in settings.source))
             self._notifier.ready(self._words())
             with anyio.CancelScope() as self._turn:
                 if not self._reloading:
-                    await run_agent(settings, models, self._kept, self._observers)
-            if not self._reloading:
+                    await self._serve(settings, bundles, self._opened.models, self._turn)
+            reloading, self._reloading = self._reloading, False
+            if reloading:
+                settings, bundles = await self._reload(settings, bundles, self._opened)
+            if taken := bundles.taken():
+                self._replace(taken)
+            elif not reloading:
                 return
-            self._reloading = False
-            settings, models = await self._reload(settings, models)
 
-    async def _reload(self, settings: AgentSettings, models: Models) -> tuple[AgentSettings, Models]:
+    async def _serve(
+        self, settings: AgentSettings, bundles: Bundles, models: Models, turn: anyio.CancelScope
+    ) -> None:
+        """Until the agent ends. One that ends by an error of a bundle on trial goes on with the last."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(bundles.run, models, turn.cancel, name="update")
+                await run_agent(settings, models, self._kept, [*self._observers, bundles.observe])
+                tasks.cancel_scope.cancel()
+        except Exception as error:
+            if not bundles.on_trial:
+                raise
+            _log.error("bundle %s is given up: %s", models.key.bundle[:12], cause(error))
+            await bundles.roll_back()
+
+    async def _reload(
+        self, settings: AgentSettings, bundles: Bundles, opened: OpenedModels
+    ) -> tuple[AgentSettings, Bundles]:
         """The new settings, and models where others are needed; the old of both where that fails."""
         try:
             new = read_settings(self._path)
-            if key_of(new) != models.key:
-                models = await self._open(new)
+            found = Bundles(new, self._kept.status)
+            if key_of(found.in_force()) != opened.models.key:
+                self._replace(await found.open())
         except IsthmusError as error:
             _log.error("the old settings stay: %s", error)
-            return settings, models
+            return settings, bundles
+        bundles.close()
+        self._bundles = found
         self._kept.status.reloaded([source.name for source in new.source])
         _log.info("%s is read again", self._path)
-        return new, models
+        return new, found
 
-    async def _open(self, settings: AgentSettings) -> Models:
-        """In a thread, and the old ones are closed when the new are there."""
-        opening = open_models(settings)
-        models = await anyio.to_thread.run_sync(opening.__enter__)
+    def _replace(self, taken: OpenedModels) -> None:
+        """Others answer from now on; those that did are closed."""
         if self._opened:
-            self._opened.__exit__(None, None, None)
-        self._opened = opening
-        return models
+            self._opened.close()
+        self._opened = taken
 
     async def _obey(self) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:

@@ -88,7 +88,7 @@ class Watcher:
                     labels=question.labels,
                 )
         except IsthmusError as error:
-            self._counters.failed()
+            self._counters.failed(error)
             if await self._defers(frame, question, rules, error):
                 return None
             if self._failing.get(question.name) != type(error).__name__:

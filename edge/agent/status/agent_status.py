@@ -7,6 +7,7 @@ from threading import Lock
 from types import MappingProxyType
 
 from edge.agent.status.counters import SourceCounters, SourceCounts
+from edge.agent.status.update_status import UpdateStatus
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class AgentStatus:
 
     def __init__(self) -> None:
         self._lock, self._started, self._reloads = Lock(), time.time(), 0
-        self._sources = dict[str, SourceCounters]()
+        self._sources, self.update = dict[str, SourceCounters](), UpdateStatus()
 
     def source(self, name: str) -> SourceCounters:
         """The counters of a source, which begin at nothing."""

@@ -8,6 +8,8 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, Literal
 
+from protos.errors import CloudError, IsthmusError, NoRoute
+
 SourceState = Literal["disabled", "opening", "open", "lost", "ended"]
 
 
@@ -16,7 +18,8 @@ class SourceCounts:
     """Whole numbers are since the agent began, of frames unless they say otherwise.
 
     `gated`: questions that an earlier answer was given for, as the frame was like that one's. `held`:
-    questions that a budget of the day kept from being asked. `answered`: answers by their route.
+    questions that a budget of the day kept from being asked. `answered`: answers by their route. `refused`:
+    of the questions that failed, those that neither the link nor a rule failed.
     """
 
     state: SourceState = "opening"
@@ -27,6 +30,7 @@ class SourceCounts:
     gated: int = 0
     asked: int = 0
     failed: int = 0
+    refused: int = 0
     held: int = 0
     bytes_up: int = 0
     joules: float = 0.0
@@ -63,8 +67,10 @@ class SourceCounters:
     def gated(self) -> None:
         self._add("gated")
 
-    def failed(self) -> None:
+    def failed(self, error: IsthmusError) -> None:
         self._add("failed")
+        if not isinstance(error, (CloudError, NoRoute)):
+            self._add("refused")
 
     def held(self) -> None:
         self._add("held")

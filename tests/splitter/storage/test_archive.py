@@ -10,12 +10,13 @@ import cv2
 import pytest
 
 import isthmus
+from protos.archive import unpack
 from protos.bundle import MANIFEST, REPORT, Bundle
 from protos.compression import zstd
 from protos.errors import BundleDamaged, BundleError, RequestError
 from protos.measurements import MEASUREMENTS
 from splitter.nano.scenes import picture
-from splitter.storage.archive import pack, unpack
+from splitter.storage.archive import pack
 
 
 @pytest.fixture

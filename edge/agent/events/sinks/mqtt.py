@@ -12,8 +12,9 @@ import msgspec
 
 from edge.agent.events.current import ShownState, StateKey
 from edge.agent.events.sinks import home_assistant
-from edge.agent.events.sinks.sink import SinkFeed, SinkSettings, backoff_of_sink, read_secret, wait_longer
+from edge.agent.events.sinks.sink import SinkFeed, SinkSettings, backoff_of_sink, wait_longer
 from edge.agent.events.sinks.topics import Topics
+from edge.agent.settings.secrets import read_secret
 from protos.connection.address import is_loopback, split_address
 from protos.errors import CloudError, IsthmusError, RequestError
 

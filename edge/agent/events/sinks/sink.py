@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import anyio
@@ -14,9 +13,7 @@ from edge.agent.events.log.event_log import Waiting
 from edge.agent.settings.names import Name
 from edge.agent.settings.quantities import Section
 from edge.backoff import Backoff
-from protos.errors import RequestError
 
-_MAX_SECRET = 4096
 _FIRST_SECONDS, _MAX_SECONDS = 0.5, 60.0  # between tries
 
 
@@ -72,19 +69,6 @@ def backoff_of_sink() -> Backoff:
 async def wait_longer(backoff: Backoff, least: float = 0.0) -> None:
     """`least`: seconds that the other side asked for; they are capped too."""
     await anyio.sleep(max(min(least, _MAX_SECONDS), backoff.seconds()))
-
-
-def read_secret(path: Path) -> str:
-    """The first line of a file. Raises RequestError, which does not show it."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            secret = file.readline(_MAX_SECRET).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise RequestError(f"the secret in {path} cannot be read: {reason}", path=str(path)) from None
-    if not secret:
-        raise RequestError(f"there is no secret in {path}: its first line is empty", path=str(path))
-    return secret
 
 
 def told(event: Event) -> str:

@@ -15,11 +15,11 @@ from edge.agent.events.sinks.sink import (
     SinkFeed,
     SinkSettings,
     backoff_of_sink,
-    read_secret,
     told,
     wait_longer,
 )
 from edge.agent.settings.quantities import Milliseconds
+from edge.agent.settings.secrets import read_secret
 from protos.connection.address import is_loopback
 from protos.errors import CloudError, RequestError
 

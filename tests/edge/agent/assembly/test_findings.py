@@ -17,9 +17,19 @@ def test_all_that_is_missing_is_said_at_once(bundle_path: Path, tmp_path: Path) 
         {"kind": "push", "name": "app"},
     ]
     cloud = {"address": "nowhere", "token-file": str(tmp_path / "token")}
+    update = {"url": "https://host/a.tar", "every": "1h", "ca": str(tmp_path / "ca.pem")}
     table = {"bundle": str(bundle_path), "provider": "abacus", "cloud": cloud, "source": sources}
+    table["update"] = update
     beginnings = [words.split(":")[0] for words in findings(settings_of(table))]
-    assert beginnings == ["provider", "cloud", "cloud", "source inbox", "source door", "source clip"]
+    assert beginnings == [
+        "provider",
+        "cloud",
+        "cloud",
+        "update",
+        "source inbox",
+        "source door",
+        "source clip",
+    ]
 
 
 @pytest.mark.parametrize("bundle", ["gone", "."])

@@ -12,7 +12,12 @@ from protos.errors import RequestError
 HOOK = {"kind": "webhook", "name": "desk", "url": "https://host/hook"}
 FOLDER = {"kind": "folder", "name": "inbox", "path": "pictures"}
 DEFERS = {"question": [{"name": "q", "text": "what?", "defer": "48h"}]}
+DIGEST = "0" * 64
 OUTBOX = {"outbox": {"path": "outbox.db"}, "cloud": {"address": "localhost:7070"}}
+
+
+def updated(**fields: str) -> dict[str, Any]:
+    return {"update": {"url": "https://host/a.tar"} | fields}
 
 
 def test_a_file_holds_quantities_with_their_units(tmp_path: Path) -> None:
@@ -53,6 +58,18 @@ def test_there_may_be_one_cloud_or_several_with_names() -> None:
         ({"sink": [HOOK, HOOK]}, "sink: 'desk' is the name of two"),
         ({"sink": [HOOK | {"kind": "webhok"}]}, "sink[0].kind: invalid value 'webhok'"),
         ({"sink": [HOOK | {"url": "http://host/"}]}, "sink 'desk': events sent to host over http://"),
+        (updated(url="ftp://host/a.tar"), "update.url: ftp://host/a.tar is none of the web"),
+        (updated(url="http://host/a.tar"), "update.url: what host sends over http:// can be changed"),
+        (updated(url="https://u:p@host/a.tar"), "update.url: it has a password in it; use token-file"),
+        (updated(url="https://host/a.zip"), "names no archive; write one that ends in .tar.zst or .tar"),
+        (updated(digest="3fa9"), "update.digest: '3fa9' is no digest; give the 64 hexadecimal digits"),
+        (updated(every="10ms"), "update.every: that is too often; give 1s or more"),
+        (updated(every="1h", digest=DIGEST), "update.every: what has a digest does not change"),
+        (updated(), "nothing says when a bundle is fetched; give digest, or every"),
+        (
+            updated(url="https://host/{digest}.tar"),
+            "nothing says when a bundle is fetched; give digest, or [cloud]",
+        ),
         ({"source": [FOLDER | {"rate": "2"}]}, "source[0].rate: '2' is no rate; write 2/s"),
     ],
 )

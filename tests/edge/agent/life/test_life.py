@@ -1,102 +1,17 @@
 """The agent as a process of its own: signals, settings read again, what is left when it is killed."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Queue
-from typing import Any
 
 import cv2
 import pytest
 
 from splitter.nano.scenes import picture
+from tests.edge.agent.life.process import PATIENCE, Setting, send
 from tests.edge.agent.sources.cameras import ScriptedCamera, http_camera
-
-ROOT = Path(__file__).parents[4]
-_PATIENCE = 90.0
-
-
-class Agent:
-    """`isthmus edge run FILE --json`; its lines as they come."""
-
-    def __init__(self, settings: Path, **variables: str) -> None:
-        command = [sys.executable, "-m", "isthmus", "edge", "run", str(settings), "--json"]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | variables, stdin=pipe, stdout=pipe, stderr=pipe
-        )
-        self._answers, self._log = Queue[bytes](), Queue[bytes]()
-        streams = ((self.process.stdout, self._answers), (self.process.stderr, self._log))
-        self._threads = [threading.Thread(target=_read, args=both) for both in streams]
-        for thread in self._threads:
-            thread.start()
-
-    def answer(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._answers.get(timeout=_PATIENCE))
-        return found
-
-    def says(self, words: str) -> str:
-        """The next line of its log that has these words."""
-        while words not in (line := self._log.get(timeout=_PATIENCE).decode()):
-            assert "Traceback" not in line
-        return line
-
-    def rest(self) -> str:
-        """What is left of the log."""
-        return b"".join(self._log.queue).decode()
-
-    def ends(self) -> int:
-        return self.process.wait(_PATIENCE)
-
-    def close(self) -> None:
-        """Kill it where it has not ended."""
-        self.process.kill()
-        for thread in self._threads:
-            thread.join()
-        with self.process:
-            pass
-
-
-def _read(stream: Any, lines: "Queue[bytes]") -> None:
-    for line in stream:
-        lines.put(line)
-
-
-class Setting:
-    """A folder for a test: `agent.toml`, pictures, and what is remembered."""
-
-    def __init__(self, folder: Path, bundle: Path) -> None:
-        self.folder, self.inbox, self.file = folder, folder / "in", folder / "agent.toml"
-        self.cache = folder / "cache"
-        self.inbox.mkdir()
-        self._head, self._agents = f'bundle = "{bundle}"\n', list[Agent]()
-
-    def write(self, *sources: str) -> None:
-        question = '[[source.question]]\nname = "what"\ntext = "describe the image"\n'
-        self.file.write_text(self._head + "".join(f"[[source]]\n{source}\n{question}" for source in sources))
-
-    def folder_source(self, name: str = "inbox", more: str = "") -> str:
-        return (
-            f'kind = "folder"\nname = "{name}"\npath = "{self.inbox}"\nlook = "20ms"\nrate = "100/s"\n{more}'
-        )
-
-    def put(self, name: str, seed: int = 77) -> None:
-        cv2.imwrite(str(self.inbox / name), picture(seed).image[..., ::-1])
-
-    def run(self, **variables: str) -> Agent:
-        agent = Agent(self.file, ISTHMUS_CACHE=str(self.cache), **variables)
-        self._agents.append(agent)
-        return agent
-
-    def end(self) -> None:
-        for agent in self._agents:
-            agent.close()
 
 
 @pytest.fixture
@@ -104,10 +19,6 @@ def setting(tmp_path: Path, bundle_path: Path) -> Iterator[Setting]:
     found = Setting(tmp_path, bundle_path)
     yield found
     found.end()
-
-
-def send(agent: Agent, number: signal.Signals) -> None:
-    agent.process.send_signal(number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -207,7 +118,7 @@ def test_systemd_is_told(setting: Setting) -> None:
     path = str(setting.folder / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(path)
-        systemd.settimeout(_PATIENCE)
+        systemd.settimeout(PATIENCE)
         agent = setting.run(NOTIFY_SOCKET=path, WATCHDOG_USEC="300000")
         told = told_until(systemd, "READY=1")
         told += told_until(systemd, "WATCHDOG=1")

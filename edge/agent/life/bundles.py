@@ -1,0 +1,166 @@
+"""Which bundle an agent answers with: that of its settings, or one that was fetched since."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from edge import config
+from edge.agent.assembly.models import Models
+from edge.agent.assembly.trying import OpenedModels, open_tried, served_bundle
+from edge.agent.config.settings import AgentSettings
+from edge.agent.observing.standing_answer import StandingAnswer
+from edge.agent.status.agent_status import AgentStatus
+from edge.agent.update.store import BundleStore
+from edge.agent.update.updater import Updater
+from edge.backoff import Backoff
+from protos.errors import BundleError
+from protos.terminal.options import open_bundle
+
+_RETRY_SECONDS = (60.0, 6 * 3600.0)
+_MAX_REFUSED = 3  # questions, before any is answered
+_QUIET_SECONDS, _LOOK_SECONDS = 10.0, 0.005
+_log = logging.getLogger(__name__)
+
+
+class Bundles:
+    """Of one configuration. A fetched bundle is on trial from its swap to its first answer."""
+
+    def __init__(self, settings: AgentSettings, status: AgentStatus) -> None:
+        """Raises BundleError where the settings' own bundle is none, RequestError without a cache folder."""
+        self._settings, self._status = settings, status
+        self._trial, self._answered = "", anyio.Event()
+        self._next: OpenedModels | None = None
+        self._retry, self._rolled_back, self._store = Backoff(*_RETRY_SECONDS), False, None
+        if settings.update:
+            own = open_bundle(settings.bundle).digest
+            self._store = BundleStore(config.fetched_folder(), settings.update, own)
+
+    def in_force(self) -> AgentSettings:
+        """The settings, with the bundle to open: the last one that was fetched and has answered, else their
+        own.
+        """
+        return self._with(self._store.confirmed() if self._store else None)
+
+    async def open(self) -> OpenedModels:
+        """The models in force; those of the settings' own bundle where a fetched one cannot be opened. Raises
+        as `open_models`.
+        """
+        settings = self.in_force()
+        try:
+            return await anyio.to_thread.run_sync(OpenedModels, settings)
+        except BundleError as error:
+            if not self._store or settings.bundle == self._settings.bundle:
+                raise
+            _log.error("the bundle of the settings is opened: %s", error)
+            self._store.confirms("")
+        return await anyio.to_thread.run_sync(OpenedModels, self._settings)
+
+    async def run(self, models: Models, swap: Callable[[], None]) -> None:
+        """Fetch another bundle when one is wanted. `swap` is called when one is open and has answered a
+        question of its own; `taken` then gives it.
+        """
+        self._status.update.bundle = models.key.bundle
+        if not self._store or not self._settings.update:
+            return
+        if self._trial:
+            await self._on_trial()
+        elif self._rolled_back:
+            await anyio.sleep(self._retry.seconds())
+
+        async def served() -> str:
+            return await served_bundle(models)
+
+        async def try_out(place: Path) -> None:
+            await self._try(place)
+            swap()
+            await anyio.sleep_forever()
+
+        updater = Updater(
+            self._settings.update,
+            self._store,
+            self._status.update,
+            models.key.bundle,
+            served=served,
+            try_out=try_out,
+        )
+        await updater.run()
+
+    async def observe(self, seen: StandingAnswer) -> None:
+        """An answer of the open bundle."""
+        if seen.reused is None and not seen.deferred:
+            self._answered.set()
+
+    def taken(self) -> OpenedModels | None:
+        """What is to take the open models' place now, once."""
+        found, self._next = self._next, None
+        return found
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether the open bundle has not answered yet."""
+        return bool(self._trial)
+
+    def end_trial(self) -> None:
+        """The open bundle was not confirmed: the one before it is in force."""
+        if self._trial and self._store:
+            self._store.refuses()
+        self._trial = ""
+
+    async def roll_back(self) -> None:
+        """The bundle on trial failed: `taken` gives the one before it. It is tried again, each time later.
+        Raises as `open`.
+        """
+        self.end_trial()
+        self._status.update.failed()
+        self._rolled_back, self._next = True, await self.open()
+
+    def close(self) -> None:
+        """At the end of this configuration."""
+        self.end_trial()
+        if unused := self.taken():
+            unused.close()
+
+    async def _try(self, place: Path) -> None:
+        """Open a bundle beside the one that answers. Raises IsthmusError."""
+        assert self._store
+        self._store.tries(place.name)
+        try:
+            self._next = await open_tried(self._with(place))
+            await self._quiet()
+        except BaseException:
+            self._store.refuses()
+            if unused := self.taken():
+                unused.close()
+            raise
+        self._trial, self._answered = place.name, anyio.Event()
+        _log.info("bundle %s takes the place of %s", place.name[:12], self._status.update.bundle[:12])
+
+    async def _quiet(self) -> None:
+        """Until no question of a source is under way, if there is such a moment soon."""
+        with anyio.move_on_after(_QUIET_SECONDS):
+            while self._status.waiting_seconds():  # noqa: ASYNC110 - counts tell no event
+                await anyio.sleep(_LOOK_SECONDS)
+
+    async def _on_trial(self) -> None:
+        """Until the open bundle has answered. Raises BundleError where it does not."""
+        assert self._store
+        before = self._refused()
+        while not self._answered.is_set() and any(source.enabled for source in self._settings.source):
+            if self._refused() - before >= _MAX_REFUSED:
+                raise BundleError(f"bundle {self._trial[:12]} answers none of {_MAX_REFUSED} questions")
+            with anyio.move_on_after(1):
+                await self._answered.wait()
+        self._store.confirms(self._trial)
+        _log.info("bundle %s answers and is kept", self._trial[:12])
+        self._trial, self._rolled_back = "", False
+        self._retry.reset()
+        self._status.update.swaps += 1
+
+    def _refused(self) -> int:
+        return sum(counts.refused for counts in self._status.snapshot().sources.values())
+
+    def _with(self, place: Path | None) -> AgentSettings:
+        return msgspec.structs.replace(self._settings, bundle=place) if place else self._settings
