@@ -110,7 +110,7 @@ async def test_image_tokens_are_remembered() -> None:
     cache = EncoderCache(1 << 20)
     async with running(one := engine(cache=cache)):
         await answer(one, counting(ScriptedModel(), 7, value=0.5))
-    assert torch.equal(cache.get("frame 7", "counting", "me").image_tokens, torch.full((1, 1, 1), 0.5))
+    assert torch.equal(cache.get(f"{7:016x}", "counting", "me").image_tokens, torch.full((1, 1, 1), 0.5))
 
 
 async def test_a_fault_fails_its_batch_only(caplog: pytest.LogCaptureFixture) -> None:
