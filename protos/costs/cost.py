@@ -12,9 +12,8 @@ to its first token as so many times that of a usual picture.
 
 from dataclasses import dataclass
 
-OVERHEAD_BYTES = (
-    160  # of a request beside its payload and question: digest, id, names, generation, field tags
-)
+# of a request beside its payload and question, at most: bundle, cut and codec, secret, key, reference, tags
+OVERHEAD_BYTES = 60
 BITS_PER_BYTE_MS = 8000  # a byte over an uplink of so many bits a second, in milliseconds
 
 

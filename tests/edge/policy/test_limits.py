@@ -30,7 +30,7 @@ def choose(
 def test_what_would_pass_the_days_bytes_is_forbidden_and_it_is_said_what_is_left() -> None:
     decision = choose(Rules(bytes_per_day=1_000_000), Conditions(sent_today=997_000))
     said = verdicts(decision)
-    assert said["upload@jpeg-75"] == ("rule bytes-per-day: 3 kB of 1 MB are left today, it takes 4.16 kB")
+    assert said["upload@jpeg-75"] == ("rule bytes-per-day: 3 kB of 1 MB are left today, it takes 4.06 kB")
     assert decision.chosen.bytes_up <= 3_000
     assert decision.arm.remote
 

@@ -15,7 +15,7 @@ from edge.policy.decision import KnownCloud, Request
 from edge.policy.policy import decide
 from protos import bundle_pb2 as pb
 from protos.bundle import Bundle, write_manifest
-from protos.costs.cost import Cost, Workload
+from protos.costs.cost import OVERHEAD_BYTES, Cost, Workload
 from protos.costs.estimates import CloudEstimate, LinkEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError, WrongBundle
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_total_adds_up_its_parts() -> None:
     option = made().option("split@connector/int8-zstd")
-    assert option.choice.bytes_up == 1_000 + 160 + 32
+    assert option.choice.bytes_up == 1_000 + OVERHEAD_BYTES + 32
     assert option.network == pytest.approx(60 + 8000 * option.choice.bytes_up / 100e3)
     assert option.total == pytest.approx(
         2 + 20 + 40 + option.choice.cost.encode + option.network + 1 + 10 + 8 * 5
@@ -60,7 +60,7 @@ def test_a_picture_in_tiles_goes_through_head_and_coder_so_many_times() -> None:
     ways = {choice.name: choice for choice in choices(MANIFEST, measured(mean_tiles=10), DEVICE)}
     assert ways["split@connector/int8-zstd"].cost.head == ways["local"].cost.head == 10 * (2 + 20 + 40)
     assert ways["split@connector/int8-zstd"].cost.encode == pytest.approx(10 * 0.1)
-    assert ways["split@connector/int8-zstd"].bytes_up == 1_000 + 160 + 32
+    assert ways["split@connector/int8-zstd"].bytes_up == 1_000 + OVERHEAD_BYTES + 32
 
 
 @pytest.mark.parametrize(("uplink", "round_trip"), [(64e3, 300.0), (2e6, 60.0), (1e9, 0.0)])
