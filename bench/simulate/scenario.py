@@ -46,10 +46,15 @@ class Scenario:
             )
 
     @cached_property
+    def _offered(self) -> tuple[Arm, ...]:
+        """Every arm of the bundle."""
+        return tuple(arms_of(self.bundle.manifest, self.bundle.measurements))
+
+    @cached_property
     def arms(self) -> tuple[Arm, ...]:
         """Every arm that may be taken."""
-        rules, arms = self.rules, arms_of(self.bundle.manifest, self.bundle.measurements)
-        arms = [arm for arm in arms if not exceeds(rules, arm.loss)]
+        rules = self.rules
+        arms = [arm for arm in self._offered if not exceeds(rules, arm.loss)]
         return tuple(arm for arm in arms if rules.allow_local or (arm.kind != LOCAL and not arm.local_first))
 
     @property
@@ -59,8 +64,7 @@ class Scenario:
 
     def escalated(self, arm: Arm) -> Arm:
         """The arm by which the cloud is asked where the device answered first."""
-        arms = arms_of(self.bundle.manifest, self.bundle.measurements)
-        return next(one for one in arms if one.name == arm.payload)
+        return next(one for one in self._offered if one.name == arm.payload)
 
     @property
     def compares(self) -> bool:

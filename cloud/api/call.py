@@ -83,7 +83,8 @@ class Call:
         DeadlineError after so many seconds.
         """
         async with self._places.waiting(self.caller, None, idle):
-            await asyncio.sleep(self._fruitless.seconds(self.caller))
+            if seconds_held_back := self._fruitless.seconds(self.caller):
+                await asyncio.sleep(seconds_held_back)
             reserved = await self._request_bytes.reserve(self._held)
         async with self._places.waiting(self.caller, seconds, idle, reads=True):
             message = await self.context.read()

@@ -8,7 +8,7 @@ from edge.link.client import UNSENT, CloudClient, Replies
 from protos import inference_pb2 as pb
 from protos.errors import CloudError, DeadlineError, IsthmusError, WrongBundle
 
-_ELSEWHERE = (CloudError, WrongBundle)  # what another cloud may help against
+ELSEWHERE = (CloudError, WrongBundle)  # what another cloud may help against
 
 
 class FailoverClient:
@@ -33,7 +33,7 @@ class FailoverClient:
             client = self._current
             try:
                 return client.embed(request, seconds)
-            except _ELSEWHERE:
+            except ELSEWHERE:
                 self.leave(client)
         return self._current.embed(request, seconds)
 
@@ -83,7 +83,7 @@ class _FailoverReplies:
     def _replies_of(self, left: int) -> Iterator[pb.InferReply]:
         try:
             yield from self._replies
-        except _ELSEWHERE as error:
+        except ELSEWHERE as error:
             if not self._goes_on(error, left):
                 raise
         else:

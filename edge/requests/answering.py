@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
+from edge.link.failover import ELSEWHERE
 from edge.policy.decision import Decision, Request
 from edge.policy.router import Router
 from edge.requests.answer import Answer
@@ -18,7 +19,6 @@ from protos.arms.rules import LOCAL
 from protos.errors import CloudError, IsthmusError, NoRoute, RequestError, UnknownFrame, WrongBundle
 
 _ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
-_ELSEWHERE = (CloudError, WrongBundle)  # what another cloud may help against
 
 
 class Answering:
@@ -99,7 +99,7 @@ class Answering:
         """
         state.failed.add(decision.chosen.cloud_name)
         ready = state.local is not None and not state.escalated
-        if len(state.failed) == self._clouds or ready or not isinstance(error, _ELSEWHERE):
+        if len(state.failed) == self._clouds or ready or not isinstance(error, ELSEWHERE):
             return None
         try:
             decided = self._decide(state)
