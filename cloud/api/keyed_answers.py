@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from cloud.admission.cached_inputs import owner_of
+from cloud.api.replies import log_answered
 from cloud.engine.engine import Engine
 from cloud.engine.job import Event, Job
 from cloud.engine.ttl_cache import TtlCache
@@ -168,6 +169,7 @@ class KeyedAnswers:
         except Exception as error:  # noqa: BLE001 - whoever waits for the run gets it
             run.fail(error)
         else:
+            log_answered(key.name, job)
             self._keep(key, run)
         finally:
             del self._running[key.owner, key.name]

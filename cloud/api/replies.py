@@ -1,12 +1,13 @@
-"""Events of a job as messages of the wire."""
+"""Events of a job as messages of the wire, and as a line of the log."""
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable
 
 from cloud.api.status import code_number, status_of
-from cloud.engine.job import Event
+from cloud.engine.job import Event, Job
 from protos import inference_pb2 as ip
 
-Send = Callable[[ip.InferReply], Awaitable[None]]
+_log = logging.getLogger(__name__)
 
 
 def reply(identity: str, event: Event, load: Callable[[], ip.Load]) -> ip.InferReply:
@@ -17,6 +18,17 @@ def reply(identity: str, event: Event, load: Callable[[], ip.Load]) -> ip.InferR
         raise TypeError("embeddings are no answer to a question")
     event.load.CopyFrom(load())
     return ip.InferReply(id=identity, done=event)
+
+
+def log_answered(identity: str, job: Job) -> None:
+    """One line for the operator about an answer whose last event was given: never what it says."""
+    _log.info(
+        "answered %r at %s: total %.0f ms, queue %.0f ms",
+        identity,
+        job.place.cut,
+        job.stages.total,
+        job.stages.queue,
+    )
 
 
 def failure(identity: str, error: Exception) -> ip.InferReply:

@@ -1,14 +1,13 @@
 """The RPCs of the service: Infer, Converse, Watch, Embed, Describe."""
 
 import asyncio
-import logging
 from typing import TypeVar
 
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.call import Call, Calls, Context, Received
 from cloud.api.drain_gate import DrainGate, closed_stream
 from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
-from cloud.api.replies import failure, reply
+from cloud.api.replies import failure, log_answered, reply
 from cloud.api.watching import Watch
 from cloud.engine.engine import Engine
 from cloud.engine.job import Job
@@ -16,8 +15,6 @@ from protos import inference_pb2 as ip
 from protos.errors import RequestError
 from protos.inference_pb2_grpc import InferenceServicer
 from protos.limits import MAX_ID_BYTES, check_identity
-
-_log = logging.getLogger(__name__)
 
 R = TypeVar("R", ip.InferRequest, ip.EmbedRequest)
 
@@ -144,13 +141,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
             with self._engine.holding(job):
                 async for event in job.events():
                     await call.send(reply(identity, event, self._engine.load))
-        _log.info(
-            "answered %r at %s: total %.0f ms, queue %.0f ms",
-            identity,
-            job.place.cut,
-            job.stages.total,
-            job.stages.queue,
-        )
+        log_answered(identity, job)
 
     async def _answer_once(self, key: RequestKey, received: Received[ip.InferRequest], call: Call) -> None:
         """Answer a request that has a key: by a run of its own, or by an earlier try's."""

@@ -1,6 +1,7 @@
 """A request with an idempotency key is run once, however often it is tried."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,18 @@ async def test_a_retry_is_answered_from_memory(tail: Tail, scenes: list[Pixels])
     assert again.text == first.text == new.text
     assert again.done.stages == first.done.stages  # to the last digit: nothing was run
     assert new.done.stages != first.done.stages
+
+
+async def test_the_operator_reads_of_a_run_once_and_never_what_it_says(
+    tail: Tail, scenes: list[Pixels], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "cloud.api")
+    async with calling(tail) as caller:
+        said = [await caller.ask(keyed(tail, scenes[0])) for _ in range(2)]
+    lines = [text for text in map(logging.LogRecord.getMessage, caplog.records) if KEY.hex() in text]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"answered '{KEY.hex()}' at ")
+    assert said[0].text not in lines[0]
 
 
 async def test_a_retry_joins_the_run_that_its_caller_has_left(endless: Tail, scenes: list[Pixels]) -> None:
