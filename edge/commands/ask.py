@@ -155,7 +155,6 @@ def _opened(bundle: Bundle, options: argparse.Namespace) -> AbstractContextManag
         credentials=credentials_of(options),
         threads=options.threads,
         provider=options.provider or "",
-        once=True,
     )
 
 

@@ -59,18 +59,26 @@ class Factors:
         self._covariance = np.diag(self._spread**2)
         self._at = now
 
-    def observe(self, part: str, expected: float, measured: float, now: float) -> None:
-        """A part took so long, or so many bytes. What no clock can have meant is ignored."""
+    def observe(self, part: str, expected: float, measured: float, now: float, jitter: float = 0.0) -> None:
+        """A part took so long, or so many bytes. What no clock can have meant is ignored.
+
+        `jitter`: what comes and goes on top of whatever is measured, in its unit. A difference as small says
+        nothing: twenty times what was expected would else be believed of all parts when a thread that has
+        next to nothing to do is woken a millisecond late.
+        """
         if part not in self._index or expected <= _MIN or not _MIN < measured < math.inf:
             return
         self._elapse(now)
         row = np.zeros(len(self._mean))
         row[[0, 1, self._index[part]]] = 1.0
-        surprise = math.log(measured / expected) - float(row @ self._mean)
-        variance = float(row @ self._covariance @ row) + NOISE**2
-        distance = surprise**2 / variance
-        noise = NOISE**2 * (FREEDOM + distance) / (FREEDOM + 1)
-        gain = self._covariance @ row / (variance - NOISE**2 + noise)
+        believed = expected * math.exp(float(row @ self._mean))
+        certain = believed + math.copysign(max(abs(measured - believed) - jitter, 0.0), measured - believed)
+        surprise = math.log(certain / believed)
+        least = NOISE**2 + (jitter / max(certain, believed)) ** 2
+        known = float(row @ self._covariance @ row)
+        distance = surprise**2 / (known + least)
+        noise = least * (FREEDOM + distance) / (FREEDOM + 1)
+        gain = self._covariance @ row / (known + noise)
         self._mean = np.clip(self._mean + gain * surprise, -_MAX_LOG, _MAX_LOG)
         self._covariance -= np.outer(gain, row @ self._covariance)
         if distance > _SURPRISE**2:

@@ -15,14 +15,16 @@ QUEUE_SECONDS = 30.0  # what a queue was is forgotten with this time constant
 FIRST_TOKENS = 8.0
 _PREFILL, _TOKEN = "prefill", "token"
 _LEAST_MS = 0.05  # what a stage is expected to take at least, where nobody measured it
+_JITTER_MS = 1.0  # until the cloud's threads are woken
 
 
 class CloudStats:
     """`now` is any monotonic clock in seconds."""
 
     def __init__(self, guess: CloudEstimate, now: float = 0.0) -> None:
-        self._expected = {_entry(cut): ms for cut, ms in guess.entry_ms.items()}
-        self._expected |= {_PREFILL: guess.prefill_ms, _TOKEN: guess.token_ms}
+        stages = {_entry(cut): ms for cut, ms in guess.entry_ms.items()}
+        stages |= {_PREFILL: guess.prefill_ms, _TOKEN: guess.token_ms}
+        self._expected = {stage: max(ms, _LEAST_MS) for stage, ms in stages.items()}
         self._cuts = list(guess.entry_ms)
         self._factors = Factors(list(self._expected), TIMES, now)
         self._queue, self._queue_at = guess.queue_ms, 0.0
@@ -49,7 +51,7 @@ class CloudStats:
         self._observe(_PREFILL, stages.first_token, now, size)
         steps = done.tokens - (done.reason != pb.Done.STOP)  # the step that ends an answer makes no token
         if steps > 0:
-            self._observe(_TOKEN, stages.generate / steps, now)
+            self._observe(_TOKEN, stages.generate / steps, now, jitter=_JITTER_MS / steps)
         self._queue = _mean(self.estimate(now).queue_ms, max(stages.queue, done.load.queue_milliseconds))
         self._queue_at = now
         self.observe_tokens(done.tokens)
@@ -75,9 +77,10 @@ class CloudStats:
     def _ms(self, stage: str, now: float) -> float:
         return self._expected[stage] * self._factors.factor(stage, now).median
 
-    def _observe(self, stage: str, milliseconds: float, now: float, size: float = 1.0) -> None:
-        expected = max(self._expected.get(stage, 0.0), _LEAST_MS)
-        self._factors.observe(stage, expected * size, milliseconds, now)
+    def _observe(
+        self, stage: str, milliseconds: float, now: float, size: float = 1.0, jitter: float = _JITTER_MS
+    ) -> None:
+        self._factors.observe(stage, self._expected.get(stage, 0.0) * size, milliseconds, now, jitter)
 
 
 def _entry(cut: str) -> str:

@@ -113,15 +113,13 @@ class Device:
     def _dual_encoder(self) -> LocalDualEncoder:
         return LocalDualEncoder(self._bundle, self._threads, self._provider)
 
-    def load(self, *, remote: bool, codecs: bool) -> None:
-        """Load the head, the local model if any, and for a cloud the codecs; without `codecs` each is loaded
-        when it is first used. Raises BundleDamaged.
-        """
+    def load(self, *, remote: bool) -> None:
+        """Load the head, the local model if any, and for a cloud the codecs. Raises BundleDamaged."""
         if remote or not self._own:
             self._head.load(self._last_cut)
         if self._own:
             self._small_vision.load()
-        if remote and codecs:
+        if remote:
             self._encoders.load()
             self._frame_coder.warm()
         if self.compares:
@@ -175,7 +173,6 @@ class Device:
         `after`: where the head has come to with this picture.
         Raises UnknownName, BundleDamaged or PayloadError.
         """
-        self._encoders.load_codec(cut, codec)  # not a part of what encoding takes
         begun = self._clock()
         head, parts = self.run_head(prepared, cut, after)
         head_ms, begun = self._since(begun), self._clock()

@@ -36,10 +36,9 @@ def open_orchestrator(
     credentials: Credentials = _NONE,
     threads: int = 1,
     provider: str = "",
-    once: bool = False,
 ) -> Iterator[Orchestrator]:
-    """One with everything loaded; `once`: but the codecs that one question does not use. What it learns of
-    the device and the links is saved every minute, and in the end, however that comes.
+    """One with everything loaded. What it learns of the device and the links is saved every minute, and
+    in the end, however that comes.
 
     `bundle`: a folder that `isthmus split` made; else that of $ISTHMUS_BUNDLE, else the built-in model's.
     `cloud`: HOST:PORT, https://HOST[:PORT], or a peer with its credentials; several by the names that they
@@ -65,7 +64,7 @@ def open_orchestrator(
             threads=threads,
             provider=provider,
         )
-        orchestrator.prepare(codecs=not once)
+        orchestrator.prepare()
 
         def save() -> None:
             with orchestrator.paused(Priority.STANDING):

@@ -89,12 +89,10 @@ class Orchestrator:
         self._turn = Turn()
         self._under_way: list[RequestState] = []
 
-    def prepare(self, *, codecs: bool = True) -> None:
-        """Load what answers need now, so that the first takes no longer than the others; `codecs`: those of
-        all cuts too, of which one question uses one.
-        """
+    def prepare(self) -> None:
+        """Load what answers need now, so that the first takes no longer than the others."""
         with self.paused():
-            self._device.load(remote=bool(self._endpoints), codecs=codecs)
+            self._device.load(remote=bool(self._endpoints))
 
     def view(self, picture: Picture, source: str = "", priority: Priority = Priority.INTERACTIVE) -> View:
         """An RGB picture (h, w, 3) of any size, ready for several questions; `source` names the camera that

@@ -25,11 +25,7 @@ class FeatureEncoders:
         """Get every codec of every cut ready. Raises BundleDamaged."""
         for cut in self._bundle.manifest.cuts:
             for spec in cut.codecs:
-                self.load_codec(cut.name, spec.name)
-
-    def load_codec(self, cut: str, name: str) -> None:
-        """Get one codec ready. Raises UnknownName, or BundleDamaged."""
-        self._encoder(self._bundle.codec(cut, name), self.coder(cut, name))
+                self._encoder(spec, self.coder(cut.name, spec.name))
 
     def encode(self, cut: str, name: str, boundary: Mapping[str, codec.Floats]) -> dict[str, bytes]:
         """A cut's boundary, tensors (tiles, ...), to payloads by tensor name. Raises UnknownName,

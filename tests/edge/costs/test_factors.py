@@ -64,6 +64,24 @@ def test_a_burst_of_load_is_soon_forgotten_and_a_lasting_one_later() -> None:
     assert factors.factor(PARTS[0], now + year).median == pytest.approx(1.0, rel=0.05)
 
 
+@pytest.mark.parametrize("measured", [0.05, 0.9, 1.04])
+def test_a_difference_as_small_as_jitter_teaches_nothing(measured: float) -> None:
+    factors = Factors(PARTS, TIMES)
+    for now in range(20):
+        factors.observe(PARTS[0], 0.05, measured, float(now), jitter=1.0)
+    assert factors.factor(PARTS[5], 20.0).median == pytest.approx(1.0)
+    assert factors.factor(PARTS[5], 20.0).doubt > 0.5
+
+
+@pytest.mark.parametrize("measured", [3.0, 30.0, 300.0])
+def test_what_is_more_than_jitter_is_learned_up_to_it(measured: float) -> None:
+    factors = Factors(PARTS, TIMES)
+    for now in range(20):
+        factors.observe(PARTS[0], 0.05, measured, float(now), jitter=1.0)
+    learned = 0.05 * factors.factor(PARTS[0], 20.0).median
+    assert learned == pytest.approx(measured, abs=1.1, rel=0.1)
+
+
 @pytest.mark.parametrize("measured", [0.0, -1.0, math.nan, math.inf])
 def test_what_is_no_measurement_is_ignored(measured: float) -> None:
     factors = Factors(PARTS, TIMES)

@@ -87,6 +87,20 @@ def test_the_cloud_is_first_guessed_from_the_manifest_then_believed() -> None:
     assert link.tokens == pytest.approx(5, rel=0.05)
 
 
+def test_a_thread_that_is_woken_late_does_not_make_a_cloud_slow() -> None:
+    nothing_to_do = bundle_pb2.Measurements(
+        cuts={"connector": bundle_pb2.MeasuredCut(cloud_milliseconds=0.01)}, cloud_cost=MEASURED.cloud_cost
+    )
+    bundle = Bundle(Path(), bundle_pb2.Manifest(), "aa")
+    bundle._measured = (nothing_to_do, "")
+    link = Link(bundle, 0.0, jitter=lambda: 1.0)
+    for now in range(20):
+        link.observe_cloud("connector", done(decode=0.9, tail=0.1, first_token=10, generate=20), float(now))
+    cloud = link.cloud(19.0)
+    assert (cloud.prefill_ms, cloud.token_ms) == pytest.approx((10, 5), rel=0.1)
+    assert cloud.entry_ms["connector"] < 1
+
+
 def test_a_queue_is_soon_forgotten() -> None:
     link = fresh()
     link.observe_cloud("pixels", done(queue=500), 0.0)

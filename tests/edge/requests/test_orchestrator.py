@@ -429,7 +429,7 @@ def test_an_answer_after_its_deadline_says_that_it_is_late(bundle: Bundle) -> No
 
 def test_a_local_answer_goes_on_from_the_boundary_already_reached(bundle: Bundle) -> None:
     device = Device(bundle)
-    device.load(remote=True, codecs=True)
+    device.load(remote=True)
     asked = pb.Generation(max_tokens=1)
     question = Question("q", time.monotonic(), QUESTION, Rules(), Weights(), asked)
     prepared = device.prepare(PICTURE)
