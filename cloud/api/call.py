@@ -166,7 +166,7 @@ class Calls:
             call.refused(error)
             if isinstance(first_of(error), CallIdle):
                 await self._linger(held.caller)
-            await context.abort(*status_of(error))
+            await _abort(context, error)
             raise
 
     async def _noted(self, serving: Awaitable[R], caller: Caller) -> R:
@@ -188,3 +188,11 @@ class Calls:
                 await asyncio.sleep(self._fruitless.seconds(caller))
             finally:
                 self._lingering -= 1
+
+
+async def _abort(context: Context, error: Exception) -> None:
+    """Tell a caller why, and raise for gRPC what ends the call."""
+    try:
+        await context.abort(*status_of(error))
+    except grpc.aio.InternalError:  # the call is over already: it hung up, or its deadline passed
+        raise asyncio.CancelledError from None
