@@ -21,7 +21,6 @@ from protos.terminal.options import open_bundle
 
 _RETRY_SECONDS = (60.0, 6 * 3600.0)
 _MAX_REFUSED = 3  # questions, before any is answered
-_QUIET_SECONDS, _LOOK_SECONDS = 10.0, 0.005
 _log = logging.getLogger(__name__)
 
 
@@ -62,8 +61,9 @@ class Bundles:
         """Fetch another bundle when one is wanted. `swap` is called when one is open and has answered a
         question of its own; `taken` then gives it.
         """
-        self._status.update.bundle = models.key.bundle
+        self._status.update.opened(models.key.bundle)
         if not self._store or not self._settings.update:
+            self._status.update.entered("off")
             return
         if self._trial:
             await self._on_trial()
@@ -129,7 +129,6 @@ class Bundles:
         self._store.tries(place.name)
         try:
             self._next = await open_tried(self._with(place))
-            await self._quiet()
         except BaseException:
             self._store.refuses()
             if unused := self.taken():
@@ -137,12 +136,6 @@ class Bundles:
             raise
         self._trial, self._answered = place.name, anyio.Event()
         _log.info("bundle %s takes the place of %s", place.name[:12], self._status.update.bundle[:12])
-
-    async def _quiet(self) -> None:
-        """Until no question of a source is under way, if there is such a moment soon."""
-        with anyio.move_on_after(_QUIET_SECONDS):
-            while self._status.waiting_seconds():  # noqa: ASYNC110 - counts tell no event
-                await anyio.sleep(_LOOK_SECONDS)
 
     async def _on_trial(self) -> None:
         """Until the open bundle has answered. Raises BundleError where it does not."""
