@@ -50,7 +50,7 @@ async def run_agent(
         observers = [events, *observers, *(http.observers if http else ())]
         outbox = opened.enter_context(opened_outbox(settings, models.client, standing, observers))
         keeper = outbox.keeper if outbox else None
-        watched = Watched(
+        watched = Watchers(
             {
                 source.name: _watcher(settings, source, standing, kept, observers, keeper)
                 for source in sources
@@ -74,7 +74,7 @@ async def run_agent(
             background.cancel_scope.cancel()
 
 
-class Watched:
+class Watchers:
     """The watchers of all sources."""
 
     def __init__(self, watchers: Mapping[str, Watcher], kept: KeptParts) -> None:
@@ -96,7 +96,7 @@ class Watched:
         await self._ended.wait()
 
 
-async def _leave(leave: anyio.Event, watched: Watched, kept: KeptParts, running: anyio.CancelScope) -> None:
+async def _leave(leave: anyio.Event, watched: Watchers, kept: KeptParts, running: anyio.CancelScope) -> None:
     """Once it is set, end what runs when it is drained, or when that takes too long."""
     await leave.wait()
     with anyio.move_on_after(_DRAIN_SECONDS):

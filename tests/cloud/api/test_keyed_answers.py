@@ -71,12 +71,11 @@ async def test_a_retry_joins_the_run_that_its_caller_has_left(endless: Tail, sce
     assert first.done.tokens == 300
 
 
-async def left(caller: Caller, request: ip.InferRequest) -> None:
-    """It is begun, and who asked hangs up."""
+async def left(caller: Caller, request: ip.InferRequest, waiting: int = 0) -> None:
+    """Who asked hangs up, once one runs and so many wait."""
     call = caller.stub.Infer(request)
-    await call.read()
+    await caller.until_running(waiting)
     call.cancel()
-    await caller.until_running()
 
 
 def answered(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -105,10 +104,10 @@ async def test_of_many_runs_that_a_caller_left_the_first_is_ended(
     monkeypatch.setattr("cloud.api.keyed_answers.MAX_ALONE", 1)
     caplog.set_level(logging.INFO, "cloud.api")
     async with calling(endless) as caller:
-        for name in (b"first-", b"second"):
+        for waiting, name in enumerate((b"first-", b"second")):
             request = keyed(endless, scenes[0], generation=ip.Generation(max_tokens=300))
             request.idempotency_key = name
-            await left(caller, request)
+            await left(caller, request, waiting)
         await caller.until_idle()
     assert answered(caplog) == [b"second".hex()]
 
