@@ -3,6 +3,7 @@ Zstandard compresses it where its name says so.
 """
 
 import contextlib
+import hashlib
 import shutil
 import tarfile
 import tempfile
@@ -12,13 +13,15 @@ from typing import IO
 
 from typing_extensions import Self
 
+from protos import mistaken
 from protos.bundle import BESIDE, MANIFEST, MAX_MANIFEST_BYTES, Bundle
 from protos.compression import zstd
-from protos.errors import BundleDamaged, DiskFull, RequestError
+from protos.errors import BundleDamaged, BundleMissing, DiskFull, RequestError
 from protos.measurements import MEASUREMENTS
 from protos.report import MAX_REPORT_BYTES
 
-ENDINGS = (".tar.zst", ".tar")
+ENDINGS = mistaken.PACKED
+UNFINISHED = ".packing-"  # how the name begins of what is not whole yet
 _CHUNK = 1 << 20
 _MAX_HEADER = 1 << 16
 
@@ -36,20 +39,27 @@ def unpack(archive: Path, output: Path, *, digest: str = "", max_bytes: int | No
     check_free(output)
     with aside(output) as place:
         place.mkdir()
-        try:
-            with _opened(archive) as stream, _members(stream) as members:
-                _Unpacking(archive, place, digest, max_bytes).extract(members)
-        except (tarfile.TarError, zstd.ZstdError, EOFError, RecursionError, ValueError) as error:
-            raise _refused(archive, f"it cannot be read ({error})") from error
+        with _reading(archive) as members:
+            _Unpacking(archive, place, digest, max_bytes).extract(members)
         _check_whole(archive, Bundle.open(place))
     return Bundle.open(output)
+
+
+def packed_digest(archive: Path) -> str:
+    """That of the bundle which an archive holds; only its beginning is read. Raises BundleError."""
+    with _reading(archive) as members:
+        first = next(iter(members), None)
+        content = members.extractfile(first) if first and _is_manifest(first) else None
+        if content is None:
+            raise _refused(archive, f"it does not begin with {MANIFEST}")
+        return hashlib.sha256(content.read()).hexdigest()
 
 
 @contextlib.contextmanager
 def aside(output: Path) -> Iterator[Path]:
     """A place beside the output with the same ending; it gets the output's name when all went well."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".packing-", dir=output.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=output.parent) as folder:
         place = Path(folder) / output.name
         yield place
         place.rename(output)
@@ -76,7 +86,7 @@ class _Unpacking:
             content = members.extractfile(member) if member.isreg() else None
             if content is None:
                 raise _refused(self._archive, f"{member.name!r} is no plain file")
-            if not sizes and path == MANIFEST and member.size <= MAX_MANIFEST_BYTES:
+            if not sizes and _is_manifest(member):
                 (self._place / MANIFEST).write_bytes(content.read())
                 sizes = self._sizes(Bundle.open(self._place))
             elif sizes.pop(path, -1) == member.size or _measured(path, member.size, sizes):
@@ -103,7 +113,8 @@ class _Unpacking:
         free = shutil.disk_usage(self._place).free
         if size > free:
             raise DiskFull(
-                f"a file in {self._archive} has {size} bytes, and the disk {free} free; free some",
+                f"a file in {self._archive} has {size} bytes, and the disk of {self._place.parent.parent} "
+                f"{free} free; free some",
                 needed=size,
                 free=free,
             )
@@ -128,8 +139,22 @@ class _Member(tarfile.TarInfo):
         return member
 
 
-def _members(stream: ByteStream) -> tarfile.TarFile:
-    return tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member)
+@contextlib.contextmanager
+def _reading(archive: Path) -> Iterator[tarfile.TarFile]:
+    """Its members. Raises BundleDamaged for what is no such archive, BundleMissing where it is not there."""
+    try:
+        with (
+            _opened(archive) as stream,
+            tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as members,
+        ):
+            yield members
+    except (tarfile.TarError, zstd.ZstdError, EOFError, RecursionError, ValueError) as error:
+        raise _refused(archive, f"it cannot be read ({error})") from error
+
+
+def _is_manifest(member: tarfile.TarInfo) -> bool:
+    path = member.name.partition("/")[2]
+    return member.isreg() and path == MANIFEST and member.size <= MAX_MANIFEST_BYTES
 
 
 def _measured(path: str, size: int, named: Mapping[str, int]) -> bool:
@@ -146,7 +171,13 @@ def _check_whole(archive: Path, bundle: Bundle) -> None:
 
 @contextlib.contextmanager
 def _opened(archive: Path) -> Iterator[ByteStream]:
-    with archive.open("rb") as stream:
+    try:
+        file = archive.open("rb")
+    except OSError as error:
+        raise BundleMissing(
+            f"{archive} cannot be read ({error.strerror}); name what isthmus bundle pack wrote"
+        ) from error
+    with file as stream:
         if archive.name.endswith(".zst"):
             with zstd.ZstdFile(stream, "rb") as unpacked:
                 yield unpacked

@@ -6,6 +6,7 @@ from pathlib import Path
 
 BUILT_IN = "nano"  # what the model is called that comes with Isthmus
 MANIFEST = "manifest.json"
+PACKED = (".tar.zst", ".tar")  # how the names end of archives that hold a bundle
 PARTS_MARK = "isthmus.json"  # in a folder of finished steps: which bundle they are for
 _CHECKPOINT = "config.json"
 _MAX_BYTES = 16 << 20
@@ -16,6 +17,8 @@ _NAMED = 3
 def not_a_bundle(path: Path) -> str:
     """Why a path is no bundle, and what to do instead."""
     place = _quoted(path)
+    if not path.exists() and path.name.endswith(PACKED):
+        return f"there is no packed bundle {path}; make one with: isthmus bundle pack --edge -o {place}"
     if not path.exists():
         return (
             f"there is no bundle {path}; make one with: isthmus split -o {place} (the built-in model), or: "
@@ -24,7 +27,10 @@ def not_a_bundle(path: Path) -> str:
     if whole := next((above for above in path.resolve().parents if bundle_model(above) is not None), None):
         return f"{path} is a part of the bundle {whole}; name that folder"
     if not path.is_dir():
-        return f"{path} is a file; a bundle is a folder that isthmus split makes"
+        return (
+            f"{path} is a file; a bundle is a folder that isthmus split makes, or what isthmus bundle pack "
+            f"makes of it, whose name ends in {' or '.join(PACKED)}"
+        )
     return _folder_instead(path)
 
 

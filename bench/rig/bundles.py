@@ -11,6 +11,7 @@ from protos.arms.loss import sure_loss_of
 from protos.bundle import Bundle
 from protos.config import built_in_bundle, named_bundle
 from protos.errors import BundleMissing, BundleTooOld, IsthmusError
+from protos.packed import bundle_at
 from protos.terminal.parser import Parser
 from splitter.commands import split
 from splitter.recipe import Options, recipe
@@ -22,9 +23,9 @@ def chosen_bundle(chosen: Path | None) -> Bundle:
     """The chosen bundle, else that of $ISTHMUS_BUNDLE, else the built-in model's, which is split into the
     cache where it is missing or out of date. Raises BundleError.
     """
-    folder = chosen or named_bundle()
-    if folder:
-        return Bundle.open(folder)
+    place = chosen or named_bundle()
+    if place:
+        return bundle_at(place)
     folder = built_in_bundle()
     if not _current(folder):
         _split(folder)

@@ -1,15 +1,17 @@
 """The cloud service as a child process that can be killed and never outlives its parent."""
 
+from itertools import chain
 from pathlib import Path
 
 from bench.rig.watched_process import START_SECONDS, WatchedProcess
 
 
 class CloudProcess(WatchedProcess):
-    """`isthmus cloud serve BUNDLE` at `listen`, a free port unless given; runs inside `with`. Raises
+    """`isthmus cloud serve` of some bundles at `listen`, a free port unless given; runs inside `with`. Raises
     CloudError where it does not come up.
     """
 
-    def __init__(self, bundle: Path, seconds: float = START_SECONDS, listen: str = "127.0.0.1:0") -> None:
-        serve = ("cloud", "serve", "--bundle", bundle, "--listen", listen)
+    def __init__(self, *bundles: Path, seconds: float = START_SECONDS, listen: str = "127.0.0.1:0") -> None:
+        served = chain.from_iterable(("--bundle", bundle) for bundle in bundles)
+        serve = ("cloud", "serve", *served, "--listen", listen)
         super().__init__("the cloud service", serve, "listening on ", seconds)

@@ -14,11 +14,14 @@ from cloud.api.replies import log_answered
 from cloud.engine.engine import Engine
 from cloud.engine.job import Event, Job
 from cloud.engine.ttl_cache import TtlCache
+from cloud.sharing.caller import NOBODY, Caller
 from protos import inference_pb2 as ip
 from protos.errors import CloudError, RequestError
 from protos.limits import CLIENT_SECRET_BYTES, IDEMPOTENCY_KEY_BYTES, LEAST_KEY_BYTES
 
 _EVENT_BYTES = 256  # what an event takes beside its text
+ALONE_SECONDS = 60.0  # that a run goes on while nobody waits for it: a device whose link broke tries again
+MAX_ALONE = 16  # such runs of one caller: as many as an agent asks at once
 
 
 class RequestKey(NamedTuple):
@@ -58,12 +61,15 @@ def _digest(request: ip.InferRequest) -> bytes:
 
 
 class KeyedRun:
-    """The events of one run, for all who wait for it; it goes on where none does. Belongs to the event
-    loop.
+    """The events of one run, for all who wait for it; where none does, it goes on for a while. Belongs to the
+    event loop.
     """
 
     def __init__(self, body: bytes, begin: Callable[[Job], None]) -> None:
-        self.body, self.begin = body, begin
+        self.body, self.begin, self.caller = body, begin, NOBODY
+        self.following: asyncio.Task[None] | None = None  # once it has begun
+        self.waiting = 0  # those who wait for it
+        self.alone: asyncio.TimerHandle | None = None  # ends it, while nobody waits
         self._events: list[Event] = []
         self._error: Exception | None = None
         self._grown = asyncio.Event()
@@ -125,6 +131,8 @@ class KeyedAnswers:
     def find(self, key: RequestKey) -> KeyedRun | None:
         """The run of an earlier try. Raises RequestError where that asked something else."""
         run = self._running.get((key.owner, key.name)) or self._finished.get(key.owner, key.name)
+        if run and run.following and run.following.cancelling():
+            return None
         if run and run.body != key.body:
             raise RequestError(
                 f"idempotency_key {key.name} was sent before with another request; give each its own key"
@@ -144,6 +152,31 @@ class KeyedAnswers:
             run.fail(error if isinstance(error, Exception) else broken)
             raise
 
+    @contextmanager
+    def awaited(self, run: KeyedRun) -> Iterator[None]:
+        """Around the wait of one try for a run. After the last it goes on, as another try may come for
+        what it says; but not for long, nor beside many others of its caller that nobody waits for.
+        """
+        run.waiting += 1
+        if run.alone:
+            run.alone.cancel()
+            run.alone = None
+        try:
+            yield
+        finally:
+            run.waiting -= 1
+            if not run.waiting and run.following and not run.following.done():
+                run.alone = asyncio.get_running_loop().call_later(ALONE_SECONDS, run.following.cancel)
+                self._bound_alone(run.caller)
+
+    def _bound_alone(self, caller: Caller) -> None:
+        """End the one that was left first, where a caller has left too many."""
+        left = [run for run in self._running.values() if run.alone and run.caller == caller]
+        if len(left) > MAX_ALONE:
+            first = min(left, key=lambda run: run.alone.when() if run.alone else 0.0)
+            assert first.following
+            first.following.cancel()
+
     def expire(self) -> None:
         """Free the memory of answers that are kept no more."""
         self._finished.expire()
@@ -157,7 +190,8 @@ class KeyedAnswers:
 
     def _begin(self, key: RequestKey, job: Job) -> None:
         run = self._running[key.owner, key.name]
-        task = asyncio.create_task(self._follow(key, run, job), name=f"run {key.name}")
+        run.caller = job.caller
+        run.following = task = asyncio.create_task(self._follow(key, run, job), name=f"run {key.name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -166,13 +200,19 @@ class KeyedAnswers:
             with self._engine.holding(job):
                 async for event in job.events():
                     run.add(event)
+        except asyncio.CancelledError:
+            run.fail(CloudError("the run of this request was ended; ask again"))
+            raise
         except Exception as error:  # noqa: BLE001 - whoever waits for the run gets it
             run.fail(error)
         else:
             log_answered(key.name, job)
             self._keep(key, run)
         finally:
-            del self._running[key.owner, key.name]
+            if run.alone:
+                run.alone.cancel()
+            if self._running.get((key.owner, key.name)) is run:
+                del self._running[key.owner, key.name]
 
     def _keep(self, key: RequestKey, run: KeyedRun) -> None:
         if self._seconds:

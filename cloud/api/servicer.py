@@ -151,8 +151,9 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
                 run.begin(await self._admit(received, call))
         else:
             call.release(received, *_inputs(received.request))
-        async for event in run.events():
-            await call.send(reply(received.request.id, event, self._engine.load))
+        with self._keyed.awaited(run):
+            async for event in run.events():
+                await call.send(reply(received.request.id, event, self._engine.load))
 
     async def _admit(self, received: Received[R], call: Call) -> Job:
         """The job of a request, which lets go of its input."""

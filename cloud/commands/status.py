@@ -18,6 +18,7 @@ from protos.connection.channel import error_of, open_channel
 from protos.connection.peer import Peer
 from protos.errors import WrongBundle
 from protos.inference_pb2_grpc import InferenceStub
+from protos.packed import bundle_at
 from protos.terminal.arguments import seconds
 from protos.terminal.options import add_credentials, add_json, peer_of
 
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "address", metavar="HOST:PORT", help="where `isthmus cloud serve` listens, or https://HOST[:PORT]"
     )
-    parser.add_argument("-b", "--bundle", type=Path, metavar="DIR", help="a bundle that must be served")
+    parser.add_argument("-b", "--bundle", type=Path, metavar="PLACE", help="a bundle that must be served")
     parser.add_argument(
         "--timeout",
         type=seconds(),
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
     peer = peer_of(options.address, options)
     described, milliseconds = _ask(peer, options.timeout)
     if options.bundle:
-        _check_served(str(peer), described, Bundle.open(options.bundle))
+        _check_served(str(peer), described, bundle_at(options.bundle))
     if options.json:
         print(json.dumps(_record(str(peer), described, milliseconds)))
     else:

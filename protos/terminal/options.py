@@ -8,20 +8,21 @@ from protos.bundle import MANIFEST, Bundle
 from protos.config import built_in_bundle, named_bundle
 from protos.connection.peer import Credentials, Peer
 from protos.errors import BundleMissing, RequestError
+from protos.packed import bundle_at
 from protos.terminal.arguments import number
 
 _TLS = "For a service that is reached by https://HOST[:PORT]; without https:// nothing is encrypted."
 
 
 def add_bundle(parser: argparse.ArgumentParser, *, built_in: bool = True) -> None:
-    """-b, --bundle DIR. `built_in`: the command works with the built-in model's bundle too."""
+    """-b, --bundle PLACE. `built_in`: the command works with the built-in model's bundle too."""
     default = "$ISTHMUS_BUNDLE, or the built-in model's" if built_in else "$ISTHMUS_BUNDLE"
     parser.add_argument(
         "-b",
         "--bundle",
         type=Path,
-        metavar="DIR",
-        help=f"folder that `isthmus split` made (default: {default})",
+        metavar="PLACE",
+        help=f"folder that `isthmus split` made, or file of `isthmus bundle pack` (default: {default})",
     )
 
 
@@ -77,13 +78,13 @@ def open_bundle(chosen: Path | None) -> Bundle:
     """The bundle that was chosen, else that of $ISTHMUS_BUNDLE, else the built-in model's. Raises
     BundleError.
     """
-    folder = chosen or named_bundle()
-    if folder:
-        return Bundle.open(folder)
+    place = chosen or named_bundle()
+    if place:
+        return bundle_at(place)
     built_in = built_in_bundle()
     if not (built_in / MANIFEST).exists():
         remedy = f"make the built-in model's with: isthmus split -o {built_in} --local small"
-        raise BundleMissing(f"no bundle is named; give --bundle DIR, or {remedy}", path=str(built_in))
+        raise BundleMissing(f"no bundle is named; give --bundle PLACE, or {remedy}", path=str(built_in))
     return Bundle.open(built_in)
 
 
@@ -91,7 +92,7 @@ def open_named_bundle(chosen: Path | None, what: str) -> Bundle:
     """The same for a command that needs `what`, which the built-in model's is not. Raises RequestError where
     none is named, and BundleError.
     """
-    folder = chosen or named_bundle()
-    if not folder:
-        raise RequestError(f"no bundle is named; give {what} with --bundle DIR, or set $ISTHMUS_BUNDLE")
-    return Bundle.open(folder)
+    place = chosen or named_bundle()
+    if not place:
+        raise RequestError(f"no bundle is named; give {what} with --bundle PLACE, or set $ISTHMUS_BUNDLE")
+    return bundle_at(place)

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,18 @@ class AgentProcess:
         """Its status after SIGTERM."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(PATIENCE)
+
+    def reload(self) -> None:
+        """It reads its settings again."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def says(self, words: str) -> None:
+        """Returns once its log has them."""
+        due = time.monotonic() + PATIENCE
+        while not any(words in line for line in list(self.log)):
+            self.check()
+            assert time.monotonic() < due, "\n".join(self.log)
+            time.sleep(0.05)
 
     def check(self) -> None:
         """Fails where it has ended."""

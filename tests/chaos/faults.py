@@ -35,6 +35,10 @@ class Fault:
         """When answers came, from a moment on, that show that it is over."""
         return ledger.answers_from_cloud(since)
 
+    def unended(self, ledger: Ledger) -> int:
+        """Questions whose ends are waited for."""
+        return ledger.waiting
+
 
 class CloudKilled(Fault):
     """While answers are on their way, some half told."""
@@ -139,6 +143,29 @@ class CameraUnplugged(Fault):
         return ledger.answers_of(CAMERA, since)
 
 
+class BundleSwapped(Fault):
+    """A newer one is fetched and taken; the cloud serves both."""
+
+    def begin(self, plant: Plant) -> None:
+        plant.want(plant.bundles.new)
+        plant.agent.says(f"bundle {plant.bundles.new.digest[:12]} answers and is kept")
+
+
+class BundleBroken(Fault):
+    """One is taken that is whole and opens, and that neither device nor cloud answer with."""
+
+    def begin(self, plant: Plant) -> None:
+        plant.want(plant.bundles.mute)
+        plant.agent.says(f"bundle {plant.bundles.mute.digest[:12]} is given up")
+
+    def end(self, plant: Plant) -> None:
+        plant.want(plant.bundles.new)
+
+    def unended(self, ledger: Ledger) -> int:
+        """What was asked with that bundle stays in the outbox, for a cloud that serves it."""
+        return ledger.lost
+
+
 def short_faults() -> list[Fault]:
     """Those of `make test`: what is over within seconds."""
     return [
@@ -146,6 +173,8 @@ def short_faults() -> list[Fault]:
         ClockStepped("clock 1 h ahead, link cut", 1),
         DiskFull("disk full, link cut", 1),
         BrokerGone("broker gone", 1),
+        BundleSwapped("bundle swapped", 1),
+        BundleBroken("bundle broken, rolled back", 1),
     ]
 
 
@@ -167,4 +196,6 @@ def all_faults(seconds: float) -> list[Fault]:
         ClockStepped("clock 1 h behind, link cut", 10, -_HOUR),
         DiskFull("disk full, link cut", seconds),
         CameraUnplugged("camera unplugged", seconds),
+        BundleSwapped("bundle swapped", seconds),
+        BundleBroken("bundle broken, rolled back", seconds),
     ]

@@ -3,19 +3,23 @@
 import shutil
 import struct
 import subprocess
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from bench.rig.cloud_process import CloudProcess
+from protos.bundle import MANIFEST, Bundle, write_manifest
 from tests.edge.agent.events.sinks.broker import MOSQUITTO, free_port, mosquitto
+from tests.edge.agent.update.archives import ArchiveServer, another, archive_server, packed
 
 
 class ServedCloud:
     """A cloud that is killed, and comes again at the same address. Runs inside `with`."""
 
-    def __init__(self, bundle: Path) -> None:
-        self._bundle, self._running = bundle, ExitStack()
+    def __init__(self, *bundles: Path) -> None:
+        self._bundles, self._running = bundles, ExitStack()
         self.address = ""
 
     def __enter__(self) -> Self:
@@ -34,7 +38,7 @@ class ServedCloud:
         self._begin(self.address)
 
     def _begin(self, listen: str) -> None:
-        self._process = self._running.enter_context(CloudProcess(self._bundle, listen=listen))
+        self._process = self._running.enter_context(CloudProcess(*self._bundles, listen=listen))
         self.address = self._process.address
 
 
@@ -64,6 +68,37 @@ class Broker:
 
     def stop(self) -> None:
         self._running.close()
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """The bundle that an agent begins with is `old`; `server` has the others: `new`, which the cloud serves
+    too, and `mute`, whose files are whole, which opens, and which nobody answers with.
+    """
+
+    old: Bundle
+    new: Bundle
+    mute: Bundle
+    server: ArchiveServer
+
+    @property
+    def url(self) -> str:
+        """As `agent.toml` has it."""
+        return f"{self.server.url}/{{digest}}.tar"
+
+
+@contextmanager
+def bundles(folder: Path, old: Path) -> Iterator[Bundles]:
+    """They lie in a folder, and are served."""
+    new, mute = another(old, folder / "new"), another(old, folder / "mute")
+    mute.manifest.ClearField("local")
+    (mute.path / MANIFEST).unlink()
+    write_manifest(mute.path, mute.manifest)
+    with archive_server() as server:
+        found = Bundles(Bundle.open(old), new, Bundle.open(mute.path), server)
+        for bundle in (found.new, found.mute):
+            server.files[f"/{bundle.digest}.tar"] = packed(bundle, folder)
+        yield found
 
 
 class WallClock:

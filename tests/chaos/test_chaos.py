@@ -70,7 +70,7 @@ async def through(fault: Fault, running: Plant) -> Outcome:
         await until(running, lambda: fault.answers(ledger, since), RECOVERS_SECONDS)
         over = True
     with suppress(TimeoutError):
-        await until(running, lambda: not ledger.waiting and not running.undelivered(), ENDS_SECONDS)
+        await until(running, lambda: not fault.unended(ledger) and not running.undelivered(), ENDS_SECONDS)
     told = await application.told() - told
     await application.close()
     recovery = min(fault.answers(ledger, since)) - since

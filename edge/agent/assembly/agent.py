@@ -1,6 +1,6 @@
 """The agent: its parts, in one task group."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 import anyio
@@ -9,7 +9,7 @@ from edge import config
 from edge.agent.assembly.kept import KeptParts
 from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import opened_outbox
-from edge.agent.assembly.serving import http_part, server_of
+from edge.agent.assembly.serving import application_of, http_part
 from edge.agent.config.settings import AgentSettings
 from edge.agent.events.event import Event, Owner
 from edge.agent.events.events import Events, opened_events
@@ -21,16 +21,22 @@ from edge.agent.observing.standing_answer import Observer
 from edge.agent.observing.watcher import Watcher
 from edge.agent.settings.names import machine_name
 from edge.agent.sources.kinds import AnySource
+from edge.agent.sources.kinds.push import PushSource
 from edge.requests.turn import Priority
 
 _SAVE_SECONDS = 60.0
+_DRAIN_SECONDS = 10.0  # for answers that are under way when other settings or another bundle take over
 
 
 async def run_agent(
-    settings: AgentSettings, models: Models, kept: KeptParts, observers: Sequence[Observer]
+    settings: AgentSettings,
+    models: Models,
+    kept: KeptParts,
+    observers: Sequence[Observer],
+    leave: anyio.Event | None = None,
 ) -> None:
-    """Until every source has ended, for ever where applications may ask. Raises RequestError for a token's
-    file that holds none, OutboxError.
+    """Until every source has ended, for ever where applications may ask; or until `leave` is set, and what is
+    under way is answered. Raises RequestError for a token's file that holds none, OutboxError.
     """
     http = http_part(settings, settings.http, models, kept) if settings.http else None
     standing = SharedOrchestrator(models.orchestrator, Priority.STANDING)
@@ -38,10 +44,19 @@ async def run_agent(
     for source in settings.source:
         if not source.enabled:
             kept.status.source(source.name).entered("disabled")
+    kept.inboxes.keep({source.name: source.queue for source in sources if isinstance(source, PushSource)})
     with ExitStack() as opened:
         events = opened.enter_context(_events(settings, sources, http))
         observers = [events, *observers, *(http.observers if http else ())]
         outbox = opened.enter_context(opened_outbox(settings, models.client, standing, observers))
+        keeper = outbox.keeper if outbox else None
+        watched = Watchers(
+            {
+                source.name: _watcher(settings, source, standing, kept, observers, keeper)
+                for source in sources
+            },
+            kept,
+        )
         async with anyio.create_task_group() as background:
             background.start_soon(_save, kept, name="save the day's budgets")
             background.start_soon(events.run, name="events")
@@ -49,12 +64,46 @@ async def run_agent(
                 background.start_soon(outbox.sender.run, name="outbox")
             async with anyio.create_task_group() as tasks:
                 if settings.http and http:
-                    await tasks.start(server_of(settings.http, http, outbox).run, name="http")
-                for source in sources:
-                    keeper = outbox.keeper if outbox else None
-                    watcher = _watcher(settings, source, standing, kept, observers, keeper)
-                    tasks.start_soon(watcher.run, kept.opening(source.name), name=f"watch {source.name}")
+                    application = application_of(http, outbox)
+                    await tasks.start(kept.front.serve, settings.http, application, name="http")
+                else:
+                    kept.front.stop()
+                tasks.start_soon(watched.run, name="sources")
+                if leave:
+                    background.start_soon(_leave, leave, watched, kept, tasks.cancel_scope, name="leave")
             background.cancel_scope.cancel()
+
+
+class Watchers:
+    """The watchers of all sources."""
+
+    def __init__(self, watchers: Mapping[str, Watcher], kept: KeptParts) -> None:
+        self._watchers, self._ended = watchers, anyio.Event()
+        self._openings = {name: kept.opening(name) for name in watchers}
+
+    async def run(self) -> None:
+        """Until every source has ended."""
+        async with anyio.create_task_group() as tasks:
+            for name, watcher in self._watchers.items():
+                tasks.start_soon(watcher.run, self._openings[name], name=f"watch {name}")
+        self._ended.set()
+
+    async def drain(self) -> None:
+        """No more frames are taken; returns once what was asked of those that were is answered."""
+        for name, watcher in self._watchers.items():
+            self._openings[name].closing.set()
+            watcher.leave()
+        await self._ended.wait()
+
+
+async def _leave(leave: anyio.Event, watched: Watchers, kept: KeptParts, running: anyio.CancelScope) -> None:
+    """Once it is set, end what runs when it is drained, or when that takes too long."""
+    await leave.wait()
+    with anyio.move_on_after(_DRAIN_SECONDS):
+        async with anyio.create_task_group() as drained:
+            drained.start_soon(watched.drain, name="drain sources")
+            drained.start_soon(kept.front.drain, name="drain http")
+    running.cancel()
 
 
 def _events(

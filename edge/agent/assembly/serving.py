@@ -5,9 +5,9 @@ from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import OutboxParts
 from edge.agent.config.settings import AgentSettings
 from edge.agent.http.application import HttpPart, Served
+from edge.agent.http.front import Application
 from edge.agent.http.openai.encoders import BundleEmbedding
 from edge.agent.http.outbox_metrics import OutboxCollector
-from edge.agent.http.server import HttpServer
 from edge.agent.http.settings import HttpSettings
 from edge.agent.http.source_metrics import SourceCollector
 from edge.agent.http.update_metrics import UpdateCollector
@@ -28,14 +28,15 @@ def http_part(settings: AgentSettings, http: HttpSettings, models: Models, kept:
         remote=bool(settings.clouds),
         embedding=embedding if bundle.manifest.HasField("matching") else None,
         pushed=kept.inboxes,
+        update=kept.status.update,
+        counts=kept.counts,
         collectors=[SourceCollector(kept.status), UpdateCollector(kept.status.update)],
     )
     return HttpPart(http, served)
 
 
-def server_of(http: HttpSettings, part: HttpPart, outbox: OutboxParts | None) -> HttpServer:
+def application_of(part: HttpPart, outbox: OutboxParts | None) -> Application:
     """Of a part whose applications' questions may wait in an outbox."""
     if outbox:
         part.metrics.add(OutboxCollector(outbox.outbox))
-    application = part.application(outbox.keeper if outbox else None)
-    return HttpServer(application, http.address, http.max_connections)
+    return Application(part.application(outbox.keeper if outbox else None), part.leave)

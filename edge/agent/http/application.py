@@ -21,7 +21,7 @@ from edge.agent.http.health import Health
 from edge.agent.http.live.feed import Feed
 from edge.agent.http.live.pages import LOGIN, SCRIPT
 from edge.agent.http.live.viewing import Viewers
-from edge.agent.http.metrics import CountRequests, LinksNow, Metrics
+from edge.agent.http.metrics import AnswerCounts, CountRequests, LinksNow, Metrics
 from edge.agent.http.openai.chat import Chat
 from edge.agent.http.openai.deferred import DeferredEndpoint
 from edge.agent.http.openai.embeddings import Embedding, Embeddings
@@ -32,6 +32,7 @@ from edge.agent.http.refusals import BUG, NO_METHOD, NOT_FOUND, Kind, Refused, r
 from edge.agent.http.settings import HttpSettings
 from edge.agent.observing.asking import Asking
 from edge.agent.observing.standing_answer import Observer
+from edge.agent.status.update_status import UpdateStatus
 from edge.policy.decision import Weights
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
@@ -52,6 +53,8 @@ class Served:
     remote: bool  # there is a cloud
     embedding: Embedding | None = None
     pushed: PushedPictures = field(default_factory=NoPushes)
+    update: UpdateStatus = field(default_factory=UpdateStatus)
+    counts: AnswerCounts = field(default_factory=AnswerCounts)
     collectors: Sequence[Collector] = ()  # other parts' figures
 
 
@@ -64,17 +67,17 @@ class HttpPart:
         self._token = Token(settings.token_file)
         self._token.check()
         self.feed = Feed(served.links, settings.frames)
-        self.metrics = Metrics(served.links, served.collectors)
+        self.metrics = Metrics(served.links, served.collectors, served.counts)
 
     @property
     def observers(self) -> list[Observer]:
         """To be told of every answer."""
-        return [self.feed.observe, self.metrics.observe]
+        return [self.feed.observe, self._served.counts.observe]
 
     def application(self, deferring: DeferredQuestions | None = None) -> Starlette:
         """As ASGI. `deferring`: keeps questions that cannot be answered now; None where nothing is kept."""
         middleware = [
-            Middleware(CountRequests, metrics=self.metrics),
+            Middleware(CountRequests, counts=self._served.counts),
             Middleware(HostGuard, names=self._settings.hosts),
             Middleware(TokenGuard, token=self._token),
         ]
@@ -85,6 +88,10 @@ class HttpPart:
             Exception: _bug,
         }
         return Starlette(routes=self._routes(deferring), middleware=middleware, exception_handlers=handlers)
+
+    def leave(self) -> None:
+        """The application gets no more requests: live pages are to ask for the next one."""
+        self.feed.close()
 
     def _routes(self, deferring: DeferredQuestions | None) -> list[Route]:
         settings, served = self._settings, self._served
@@ -99,7 +106,7 @@ class HttpPart:
         pushes = Pushes(served.pushed, pictures, bodies)
         name = f"{served.bundle.manifest.model} on {socket.gethostname()}"
         viewing = Viewers(self.feed, self._token, bodies, name, settings.frames)
-        health = Health(served.links)
+        health = Health(served.links, self._token, served.bundle, served.update)
 
         async def list_models(_: Request) -> Response:
             return JSONResponse(models.listed())

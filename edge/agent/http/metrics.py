@@ -19,11 +19,11 @@ SENT = 10_000  # bytes of the exchange that the link's estimate is told of
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-class Metrics:
-    """An observer, with a registry of its own; `collectors` are other parts' own figures."""
+class AnswerCounts:
+    """What was answered since the process began, whatever settings and bundle it had. An observer."""
 
-    def __init__(self, links: LinksNow, collectors: Iterable[Collector] = ()) -> None:
-        self._registry = registry = CollectorRegistry()
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
         self._answers = Counter("isthmus_answers", "Answers", ["source", "route"], registry=registry)
         self._reused = Counter(
             "isthmus_reused", "Answers reused for a frame alike", ["source"], registry=registry
@@ -48,12 +48,6 @@ class Metrics:
         self._requests = Counter(
             "isthmus_http_requests", "Requests over HTTP", ["path", "status"], registry=registry
         )
-        for collector in (_LinkCollector(links), *collectors):
-            registry.register(collector)
-
-    def add(self, collector: Collector) -> None:
-        """Another part's own figures, from now on."""
-        self._registry.register(collector)
 
     async def observe(self, seen: StandingAnswer) -> None:
         """Count an answer."""
@@ -73,23 +67,37 @@ class Metrics:
         """Count a request over HTTP; `path` is one of the server's own."""
         self._requests.labels(path, str(status)).inc()
 
+
+class Metrics:
+    """Counts, and the figures of other parts, `collectors`, with a registry of their own."""
+
+    def __init__(self, links: LinksNow, collectors: Iterable[Collector], counts: AnswerCounts) -> None:
+        self._counts, self._registry = counts, CollectorRegistry()
+        for collector in (_LinkCollector(links), *collectors):
+            self._registry.register(collector)
+
+    def add(self, collector: Collector) -> None:
+        """Another part's own figures, from now on."""
+        self._registry.register(collector)
+
     async def show(self, _: Request) -> Response:
         """The reply to a scrape, made in a thread: a part may look at the disk for its figures."""
-        text = await anyio.to_thread.run_sync(generate_latest, self._registry)
+        registries = (self._counts.registry, self._registry)
+        text = b"".join([await anyio.to_thread.run_sync(generate_latest, one) for one in registries])
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 class CountRequests:
     """Counts every request by its route and status."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, counts: AnswerCounts) -> None:
+        self._app, self._counts = app, counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def count(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = scope.get("route")
-                self._metrics.requested(getattr(route, "path", "other"), message["status"])
+                self._counts.requested(getattr(route, "path", "other"), message["status"])
             await send(message)
 
         await self._app(scope, receive, count)

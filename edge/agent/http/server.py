@@ -22,10 +22,12 @@ _BACKLOG = 128
 
 
 class HttpServer:
-    """Serves an application at an address until its task is cancelled. Port 0: one that is free."""
+    """Serves an application at an address, until it is stopped or its task is cancelled. Port 0: one that is
+    free.
+    """
 
     def __init__(self, app: ASGIApp, address: tuple[str, int], max_connections: int) -> None:
-        self._address = address
+        self.address = address
         self._config = uvicorn.Config(
             app,
             http=ImpatientProtocol,
@@ -41,28 +43,44 @@ class HttpServer:
             timeout_graceful_shutdown=_GRACE_SECONDS,
             h11_max_incomplete_event_size=32 << 10,
         )
+        self._server = _Server(self._config)
+        self._stopped = anyio.Event()
 
     async def run(self, *, task_status: TaskStatus[str] = anyio.TASK_STATUS_IGNORED) -> None:
         """Started with the URL that it is reached at. Raises RequestError for an address that is taken."""
-        with _listening(self._address) as listener:
+        with _listening(self.address) as listener:
+            listener.listen(_BACKLOG)
             url = _url(listener)
             _log.info("HTTP at %s", url)
-            server = _Server(self._config)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._serve, server, listener, name="serve HTTP")
+                tasks.start_soon(self._serve, listener, name="uvicorn")
                 task_status.started(url)
                 try:
-                    await anyio.sleep_forever()
+                    await self._stopped.wait()
                 finally:
-                    server.should_exit = True
+                    self.stop()
 
-    async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
+    def stop(self) -> None:
+        """The address is free again; answers that are under way have two seconds."""
+        self._server.stop_listening()
+        self._server.should_exit = True
+        self._stopped.set()
+
+    def limit(self, max_connections: int) -> None:
+        """So many, counted when the next one comes."""
+        self._config.limit_concurrency = max_connections
+
+    async def _serve(self, listener: socket.socket) -> None:
         with anyio.CancelScope(shield=True):  # it ends by `should_exit`, and lets answers end before
-            await server.serve([listener])
+            await self._server.serve([listener])
 
 
 class _Server(uvicorn.Server):
     """Signals are the agent's business."""
+
+    def stop_listening(self) -> None:
+        for server in getattr(self, "servers", ()):  # which uvicorn has once it has started
+            server.close()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -93,6 +111,12 @@ class ImpatientProtocol(H11Protocol):
         elif not waiting and self._hang_up is not None:
             self._hang_up.cancel()
             self._hang_up = None
+
+
+def check_free(address: tuple[str, int]) -> None:
+    """Raises RequestError for an address that cannot be bound."""
+    with _listening(address):
+        pass
 
 
 @contextmanager

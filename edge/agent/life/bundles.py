@@ -21,7 +21,6 @@ from protos.terminal.options import open_bundle
 
 _RETRY_SECONDS = (60.0, 6 * 3600.0)
 _MAX_REFUSED = 3  # questions, before any is answered
-_QUIET_SECONDS, _LOOK_SECONDS = 10.0, 0.005
 _log = logging.getLogger(__name__)
 
 
@@ -62,11 +61,12 @@ class Bundles:
         """Fetch another bundle when one is wanted. `swap` is called when one is open and has answered a
         question of its own; `taken` then gives it.
         """
-        self._status.update.bundle = models.key.bundle
+        self._status.update.opened(models.key.bundle)
         if not self._store or not self._settings.update:
+            self._status.update.entered("off")
             return
         if self._trial:
-            await self._on_trial()
+            await self._confirm(models, swap)
         elif self._rolled_back:
             await anyio.sleep(self._retry.seconds())
 
@@ -129,7 +129,6 @@ class Bundles:
         self._store.tries(place.name)
         try:
             self._next = await open_tried(self._with(place))
-            await self._quiet()
         except BaseException:
             self._store.refuses()
             if unused := self.taken():
@@ -138,19 +137,30 @@ class Bundles:
         self._trial, self._answered = place.name, anyio.Event()
         _log.info("bundle %s takes the place of %s", place.name[:12], self._status.update.bundle[:12])
 
-    async def _quiet(self) -> None:
-        """Until no question of a source is under way, if there is such a moment soon."""
-        with anyio.move_on_after(_QUIET_SECONDS):
-            while self._status.waiting_seconds():  # noqa: ASYNC110 - counts tell no event
-                await anyio.sleep(_LOOK_SECONDS)
+    async def _confirm(self, models: Models, swap: Callable[[], None]) -> None:
+        """Returns once the open bundle has answered; where it does not, the one before it is opened."""
+        try:
+            await self._on_trial(models)
+        except BundleError as error:
+            _log.error("bundle %s is given up: %s", self._trial[:12], error)
+            await self.roll_back()
+            swap()
+            await anyio.sleep_forever()
 
-    async def _on_trial(self) -> None:
+    async def _on_trial(self, models: Models) -> None:
         """Until the open bundle has answered. Raises BundleError where it does not."""
         assert self._store
-        before = self._refused()
+        before, failed = self._refused(), self._failed()
         while not self._answered.is_set() and any(source.enabled for source in self._settings.source):
             if self._refused() - before >= _MAX_REFUSED:
                 raise BundleError(f"bundle {self._trial[:12]} answers none of {_MAX_REFUSED} questions")
+            if self._failed() - failed >= _MAX_REFUSED:
+                failed = self._failed()
+                if await served_bundle(models) not in {"", self._trial}:
+                    raise BundleError(
+                        f"the cloud serves another bundle, and {_MAX_REFUSED} questions were not answered "
+                        "without it; serve this one there first"
+                    )
             with anyio.move_on_after(1):
                 await self._answered.wait()
         self._store.confirms(self._trial)
@@ -161,6 +171,9 @@ class Bundles:
 
     def _refused(self) -> int:
         return sum(counts.refused for counts in self._status.snapshot().sources.values())
+
+    def _failed(self) -> int:
+        return sum(counts.failed for counts in self._status.snapshot().sources.values())
 
     def _with(self, place: Path | None) -> AgentSettings:
         return msgspec.structs.replace(self._settings, bundle=place) if place else self._settings

@@ -5,10 +5,12 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
 
 import anyio
+import anyio.to_thread
 
 from edge import config
 from edge.agent.assembly.agent import run_agent
@@ -22,6 +24,7 @@ from edge.agent.life.causes import cause
 from edge.agent.life.notify import Notifier
 from edge.agent.observing.standing_answer import Observer
 from protos.errors import IsthmusError
+from protos.terminal.options import open_bundle
 
 _GRACE_SECONDS = 10.0  # for an end in order
 _STUCK_SECONDS = 120.0  # a question that is not answered for so long will never be
@@ -29,6 +32,16 @@ _STATUS_SECONDS = 10.0
 _KILLED = 128  # and the number of the signal
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _ReadAgain:
+    """Settings that are to be taken, and models where they need others than are open. `taken` is set then."""
+
+    settings: AgentSettings
+    bundles: Bundles
+    opened: OpenedModels | None
+    taken: anyio.Event = field(default_factory=anyio.Event)
 
 
 class Life:
@@ -39,7 +52,9 @@ class Life:
         self._path, self._observers, self._kept = path, observers, KeptParts()
         self._notifier = notifier or Notifier()
         self._turn: anyio.CancelScope | None = None  # while the agent runs with one configuration
-        self._stopping, self._reloading = False, False
+        self._leave = anyio.Event()  # that it is to end, once what is under way is answered
+        self._stopping, self._wanted = False, anyio.Event()
+        self._read: _ReadAgain | None = None
         self._bundles: Bundles | None = None
         self._opened: OpenedModels | None = None
 
@@ -53,42 +68,45 @@ class Life:
             tasks.start_soon(self._obey, name="signals")
             tasks.start_soon(self._ping, name="watchdog")
             tasks.start_soon(self._describe, name="status")
+            await tasks.start(self._kept.front.run, name="http")
             try:
+                await self._begin(settings)
+                tasks.start_soon(self._reload, name="reload")
                 await self._turns(settings)
             finally:
                 self._kept.budgets.save(config.day_file())
-                if self._bundles:
-                    self._bundles.close()
-                if self._opened:
-                    self._opened.close()
+                self._close()
             tasks.cancel_scope.cancel()
+
+    async def _begin(self, settings: AgentSettings) -> None:
+        await anyio.to_thread.run_sync(open_bundle, settings.bundle)  # unpacks one that is packed
+        self._bundles = Bundles(settings, self._kept.status)
+        self._opened = await self._bundles.open()
 
     async def _turns(self, settings: AgentSettings) -> None:
         """One configuration, or one bundle, after another."""
-        self._bundles = bundles = Bundles(settings, self._kept.status)
-        self._opened = await bundles.open()
         while not self._stopping:
+            if self._read:
+                settings = await self._take(self._read)
+            assert self._bundles
+            assert self._opened
             _log.info("watches %d sources", sum(source.enabled for source in settings.source))
             self._notifier.ready(self._words())
+            self._leave = anyio.Event()
             with anyio.CancelScope() as self._turn:
-                if not self._reloading:
-                    await self._serve(settings, bundles, self._opened.models, self._turn)
-            reloading, self._reloading = self._reloading, False
-            if reloading:
-                settings, bundles = await self._reload(settings, bundles, self._opened)
-            if taken := bundles.taken():
+                await self._serve(settings, self._bundles, self._opened.models)
+            if taken := self._bundles.taken():
                 self._replace(taken)
-            elif not reloading:
+            elif not self._read:
                 return
 
-    async def _serve(
-        self, settings: AgentSettings, bundles: Bundles, models: Models, turn: anyio.CancelScope
-    ) -> None:
+    async def _serve(self, settings: AgentSettings, bundles: Bundles, models: Models) -> None:
         """Until the agent ends. One that ends by an error of a bundle on trial goes on with the last."""
+        leave = self._leave
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(bundles.run, models, turn.cancel, name="update")
-                await run_agent(settings, models, self._kept, [*self._observers, bundles.observe])
+                tasks.start_soon(bundles.run, models, leave.set, name="update")
+                await run_agent(settings, models, self._kept, [*self._observers, bundles.observe], leave)
                 tasks.cancel_scope.cancel()
         except Exception as error:
             if not bundles.on_trial:
@@ -96,23 +114,46 @@ class Life:
             _log.error("bundle %s is given up: %s", models.key.bundle[:12], cause(error))
             await bundles.roll_back()
 
-    async def _reload(
-        self, settings: AgentSettings, bundles: Bundles, opened: OpenedModels
-    ) -> tuple[AgentSettings, Bundles]:
-        """The new settings, and models where others are needed; the old of both where that fails."""
-        try:
-            new = read_settings(self._path)
-            found = Bundles(new, self._kept.status)
-            if key_of(found.in_force()) != opened.models.key:
-                self._replace(await found.open())
-        except IsthmusError as error:
-            _log.error("the old settings stay: %s", error)
-            return settings, bundles
-        bundles.close()
-        self._bundles = found
-        self._kept.status.reloaded([source.name for source in new.source])
+    async def _reload(self) -> None:
+        """Read the settings again as often as that is wanted, beside those in force."""
+        while True:
+            await self._wanted.wait()
+            self._wanted = anyio.Event()
+            try:
+                self._read = await self._prepared()
+            except IsthmusError as error:
+                _log.error("the old settings stay: %s", error)
+                self._notifier.ready(self._words())
+            else:
+                self._leave.set()
+                await self._read.taken.wait()
+
+    async def _prepared(self) -> _ReadAgain:
+        """The new settings, and models where others are needed. Raises IsthmusError."""
+        assert self._opened
+        new = read_settings(self._path)
+        if new.http:
+            self._kept.front.check(new.http)
+        await anyio.to_thread.run_sync(open_bundle, new.bundle)
+        bundles = Bundles(new, self._kept.status)
+        needed = key_of(bundles.in_force()) != self._opened.models.key
+        return _ReadAgain(new, bundles, await bundles.open() if needed else None)
+
+    async def _take(self, read: _ReadAgain) -> AgentSettings:
+        """What was read again is in force. Raises as `Bundles.open`."""
+        assert self._bundles
+        assert self._opened
+        self._read, opened = None, read.opened
+        self._bundles.close()
+        self._bundles = read.bundles
+        if opened is None and key_of(read.bundles.in_force()) != self._opened.models.key:
+            opened = await read.bundles.open()  # another bundle was taken since it was read
+        if opened:
+            self._replace(opened)
+        self._kept.status.reloaded([source.name for source in read.settings.source])
+        read.taken.set()
         _log.info("%s is read again", self._path)
-        return new, found
+        return read.settings
 
     def _replace(self, taken: OpenedModels) -> None:
         """Others answer from now on; those that did are closed."""
@@ -120,21 +161,31 @@ class Life:
             self._opened.close()
         self._opened = taken
 
+    def _close(self) -> None:
+        if self._bundles:
+            self._bundles.close()
+        unused = self._read.opened if self._read else None
+        for models in (self._opened, unused):
+            if models:
+                models.close()
+
     async def _obey(self) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for number in signals:
                 if number == signal.SIGHUP:
-                    self._reloading = not self._stopping
-                    self._notifier.reloading(time.monotonic_ns())
+                    if not self._stopping:
+                        self._notifier.reloading(time.monotonic_ns())
+                        self._wanted.set()
                 elif self._stopping:
                     os._exit(_KILLED + number)
                 else:
                     _log.info("%s: ends", signal.Signals(number).name)
-                    self._stopping, self._reloading = True, False
+                    self._stopping = True
                     self._notifier.stopping()
                     _end_within(_GRACE_SECONDS)
-                if self._turn:
-                    self._turn.cancel()
+                    self._kept.front.close()
+                    if self._turn:
+                        self._turn.cancel()
 
     async def _ping(self) -> None:
         """A sign of life, unless a question is stuck: that this task runs shows that the loop does."""

@@ -11,6 +11,7 @@ from edge.agent.observing.deferral import Asked, Deferring, Subject
 from edge.agent.observing.reuse import Look, Reuse
 from edge.agent.observing.standing_answer import Observer, StandingAnswer
 from edge.agent.settings.questions import QuestionSettings
+from edge.agent.sources.demand import Demand
 from edge.agent.sources.frame import Frame
 from edge.agent.sources.frames import frames_of
 from edge.agent.sources.kinds import AnySource
@@ -49,15 +50,28 @@ class Watcher:
         self._deferring = deferring
         self._reuse, self._held_by, self._failing = Reuse(source.gate, self._features), "", dict[str, str]()
         self._viewed: tuple[Frame, View] | None = None  # of the frame that was asked about last
+        self._left = False
+        self._demand: Demand | None = None
 
     async def run(self, opening: Opening) -> None:
         """Until the source ends."""
         self._counters.entered("opening")
-        async with frames_of(self._source, self._source.rate.seconds, opening, self._counters) as demand:
-            while (frame := await demand.take()) is not None:
+        async with frames_of(
+            self._source, self._source.rate.seconds, opening, self._counters
+        ) as self._demand:
+            while (frame := await self._next(self._demand)) is not None:
                 look = await self._reuse.look(frame)
                 for question in self._source.question:
                     await self._observe(frame, question, look)
+
+    def leave(self) -> None:
+        """Wait for no frame of a live source any more; others end by themselves when they are closed."""
+        self._left = True
+        if self._source.live and self._demand:
+            self._demand.release()
+
+    async def _next(self, demand: Demand) -> Frame | None:
+        return None if self._left and self._source.live else await demand.take()
 
     async def _observe(self, frame: Frame, question: QuestionSettings, look: Look | None) -> None:
         if look and (known := await self._reuse.answer(question.name, look)):

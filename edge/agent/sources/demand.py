@@ -63,6 +63,11 @@ class Demand:
             self._due = time.monotonic() + self._period
             self._hand(frame)
 
+    def release(self) -> None:
+        """Who waits for a frame gets none."""
+        with self._changed:
+            self._hand(None)
+
     def end(self, error: Exception | None = None) -> None:
         """There are no more, or none because of a bug."""
         with self._changed:

@@ -14,7 +14,7 @@ class Frame:
     """A picture of a source: RGB (h, w, 3) of uint8. `taken`: seconds since 1970, by the device's clock."""
 
     source: str
-    sequence: int  # of the source since it was opened, frames that were dropped included
+    sequence: int  # of the source since the agent began, frames that were dropped included
     taken: float
     picture: Picture
 

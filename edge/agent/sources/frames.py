@@ -51,7 +51,7 @@ class _Reader:
 
     def __init__(self, kind: SourceKind, opening: Opening, counters: SourceCounters, demand: Demand) -> None:
         self._kind, self._opening, self._counters, self._demand = kind, opening, counters, demand
-        self._sequence, self._lost_at = 0, 0.0
+        self._opened, self._lost_at = False, 0.0
         self._backoff = Backoff(_FIRST_SECONDS, _MAX_SECONDS)
 
     def run(self) -> None:
@@ -81,21 +81,19 @@ class _Reader:
         return True
 
     def _came(self, shot: Shot) -> None:
-        self._sequence += 1
-        self._counters.read()
         self._found()
-        if self._kind.live:
-            wanted = self._demand.wanted()
-        else:
-            wanted = self._demand.wait_until_wanted(self._opening.closing)
-        if not wanted:
+        if not self._kind.live and not self._demand.wait_until_wanted(self._opening.closing):
+            return  # what was pushed, or lies in a folder, comes again when the source is opened
+        self._counters.read()
+        number = next(self._opening.numbers)
+        if self._kind.live and not self._demand.wanted():
             return
         try:
             picture = _cropped(shot(), self._kind.region)
         except PictureError as error:
             _log.warning("source %s: %s", self._kind.name, error)
             return
-        self._demand.give(Frame(self._kind.name, self._sequence, time.time(), picture))
+        self._demand.give(Frame(self._kind.name, number, time.time(), picture))
 
     def _lost(self, error: IsthmusError) -> None:
         """Said once, however often it is tried again."""
@@ -109,9 +107,9 @@ class _Reader:
         if self._lost_at:
             gone = format_time(1000 * (time.monotonic() - self._lost_at))
             _log.warning("source %s is back after %s", self._kind.name, gone)
-        if self._lost_at or self._sequence == 1:
+        if self._lost_at or not self._opened:
             self._counters.entered("open")
-        self._lost_at = 0.0
+        self._opened, self._lost_at = True, 0.0
         self._backoff.reset()
 
 

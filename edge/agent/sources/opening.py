@@ -1,9 +1,11 @@
 """What a source is given when it is opened, and what outlives that."""
 
-from contextlib import suppress
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from queue import Empty, Full, Queue
-from threading import Event, Lock
+from functools import partial
+from itertools import count
+from threading import Condition, Event, Lock
 
 from edge.pictures.resampling import Picture
 from protos.errors import UnknownName
@@ -14,36 +16,46 @@ Version = tuple[int, int]  # of a file: when it was changed (ns), its bytes
 
 
 class Inbox:
-    """Pictures that were pushed to a source and wait to be asked about."""
+    """Pictures that were pushed to a source and wait to be asked about. From any thread."""
 
     def __init__(self, places: int) -> None:
-        self._queue = Queue[Picture](places)
+        self.places = places
+        self._pictures, self._changed = deque[Picture](), Condition()
 
     def push(self, picture: Picture) -> bool:
         """False where it is full."""
-        try:
-            self._queue.put_nowait(picture)
-        except Full:
-            return False
+        with self._changed:
+            if len(self._pictures) >= self.places:
+                return False
+            self._pictures.append(picture)
+            self._changed.notify_all()
         return True
 
-    def next(self, closing: Event) -> Picture | None:
-        """The oldest, as soon as there is one; None once `closing` is set."""
-        while not closing.is_set():
-            with suppress(Empty):
-                return self._queue.get(timeout=_LOOK_SECONDS)
-        return None
+    def waits(self, closing: Event) -> bool:
+        """True as soon as there is one; False once `closing` is set."""
+        with self._changed:
+            while not closing.is_set():
+                if self._pictures:
+                    return True
+                self._changed.wait(_LOOK_SECONDS)
+        return False
+
+    def take(self) -> Picture:
+        """The oldest, of which there is one."""
+        with self._changed:
+            return self._pictures.popleft()
 
 
 @dataclass(frozen=True)
 class Opening:
     """`closing` is set when the source is to end: what waits, waits for it. `given`: the files that a folder
-    gave, by name, whenever it was opened.
+    gave, by name, whenever it was opened. `numbers`: of its frames.
     """
 
     inboxes: "Inboxes"
     closing: Event = field(default_factory=Event)
     given: dict[str, Version] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
 
 
 class Inboxes:
@@ -63,11 +75,17 @@ class Inboxes:
         return inbox.push(picture)
 
     def open(self, source: str, places: int) -> Inbox:
-        """An empty inbox for a source, to be closed."""
+        """The inbox of a source, with what was pushed to it before."""
         with self._lock:
-            return self._inboxes.setdefault(source, Inbox(places))
+            inbox = self._inboxes.setdefault(source, Inbox(places))
+        inbox.places = places
+        return inbox
 
-    def close(self, source: str) -> None:
-        """Pictures are pushed to it no more; those that wait are forgotten."""
+    def keep(self, places: Mapping[str, int]) -> None:
+        """These sources, by name, have an inbox with so many places from now on. Pictures are pushed to
+        others no more; those that wait there are forgotten.
+        """
         with self._lock:
-            self._inboxes.pop(source, None)
+            self._inboxes = {name: box for name, box in self._inboxes.items() if name in places}
+        for name, number in places.items():
+            self.open(name, number)

@@ -10,10 +10,11 @@ import msgspec
 
 from edge.agent.settings.quantities import without_secrets
 from edge.agent.settings.update import UpdateSettings
-from protos.archive import ENDINGS, unpack
+from protos.archive import ENDINGS, packed_digest
 from protos.bundle import Bundle
 from protos.errors import BundleError
 from protos.files import write_whole
+from protos.packed import unpack_anew
 
 _log = logging.getLogger(__name__)
 _MAX_STATE = 1 << 16
@@ -73,16 +74,9 @@ class BundleStore:
         """The archive as a bundle, its digest; `digest`: what it has to be, if that is known. The archive is
         gone then, however that went. Raises BundleError.
         """
-        place = self._folder / "unpacked"
         try:
-            shutil.rmtree(place, ignore_errors=True)
-            found = unpack(self.archive, place, digest=digest, max_bytes=self._update.max_bytes).digest
-            shutil.rmtree(self._folder / found, ignore_errors=True)
-            place.rename(self._folder / found)
-        except OSError as error:
-            raise BundleError(
-                f"{self._folder} cannot be written to ({error.strerror}); free its disk"
-            ) from error
+            found = digest or packed_digest(self.archive)
+            unpack_anew(self.archive, self._folder / found, digest=found, max_bytes=self._update.max_bytes)
         finally:
             self.archive.unlink(missing_ok=True)
         return found

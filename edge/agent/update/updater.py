@@ -66,9 +66,12 @@ class Updater:
         if wanted == self._opened or (self._update.by_digest and not wanted):
             self._status.entered("idle")
             return
-        place = self._store.bundle(wanted) or await self._fetched(wanted)
+        place = self._store.bundle(wanted)
+        if place is None:
+            self._status.entered("fetching", wanted)
+            place = await self._fetched(wanted)
         if place:
-            self._status.entered("trying")
+            self._status.entered("trying", place.name)
             await self._try_out(place)
         self._status.entered("idle")
 

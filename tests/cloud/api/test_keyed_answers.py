@@ -20,7 +20,7 @@ from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
-from tests.cloud.calling import FP32, Pixels, calling, picture_request
+from tests.cloud.calling import FP32, Caller, Pixels, calling, picture_request
 
 QUESTION = "describe the image"
 UPLOAD = Rules(route="upload", allow_local=False)
@@ -69,6 +69,47 @@ async def test_a_retry_joins_the_run_that_its_caller_has_left(endless: Tail, sce
     assert first.text.startswith(begun)
     assert first.done.stages == second.done.stages
     assert first.done.tokens == 300
+
+
+async def left(caller: Caller, request: ip.InferRequest, waiting: int = 0) -> None:
+    """Who asked hangs up, once one runs and so many wait."""
+    call = caller.stub.Infer(request)
+    await caller.until_running(waiting)
+    call.cancel()
+
+
+def answered(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The keys of the runs that came to their end."""
+    lines = map(logging.LogRecord.getMessage, caplog.records)
+    return [line.split("'")[1] for line in lines if line.startswith("answered ")]
+
+
+async def test_a_run_that_nobody_comes_back_for_is_ended(
+    endless: Tail, scenes: list[Pixels], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.api.keyed_answers.ALONE_SECONDS", 0.05)
+    caplog.set_level(logging.INFO, "cloud.api")
+    request = keyed(endless, scenes[0], generation=ip.Generation(max_tokens=300))
+    async with calling(endless) as caller:
+        await left(caller, request)
+        await caller.until_idle()
+        assert answered(caplog) == []
+        assert (await caller.ask(request)).done.tokens == 300
+    assert answered(caplog) == [KEY.hex()]
+
+
+async def test_of_many_runs_that_a_caller_left_the_first_is_ended(
+    endless: Tail, scenes: list[Pixels], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.api.keyed_answers.MAX_ALONE", 1)
+    caplog.set_level(logging.INFO, "cloud.api")
+    async with calling(endless) as caller:
+        for waiting, name in enumerate((b"first-", b"second")):
+            request = keyed(endless, scenes[0], generation=ip.Generation(max_tokens=300))
+            request.idempotency_key = name
+            await left(caller, request, waiting)
+        await caller.until_idle()
+    assert answered(caplog) == [b"second".hex()]
 
 
 async def test_a_key_is_of_one_request(tail: Tail, scenes: list[Pixels]) -> None:

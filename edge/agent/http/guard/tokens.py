@@ -42,6 +42,15 @@ class Token:
     def admits_cookie(self, given: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "replace"), self.cookie().encode())
 
+    def admits_request(self, asked: HTTPConnection) -> bool:
+        """Whether a request shows it, or its cookie; where there is none, any does. Raises RequestError."""
+        if not self.asked:
+            return True
+        scheme, _, given = asked.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self.admits(given.strip()):
+            return True
+        return self.admits_cookie(asked.cookies.get(COOKIE, ""))
+
     def _read(self) -> bytes:
         if self._file is None:
             return b""
@@ -69,7 +78,7 @@ class TokenGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = HTTPConnection(scope)
         try:
-            admitted = scope["path"] in _OPEN or self._admits(asked)
+            admitted = scope["path"] in _OPEN or self._token.admits_request(asked)
         except RequestError as error:
             _log.error("%s", error)
             await response_of(Refused(UNAVAILABLE, "the token cannot be read"))(scope, receive, send)
@@ -81,11 +90,3 @@ class TokenGuard:
         else:
             words = "this device asks for a token; send it as `Authorization: Bearer TOKEN`"
             await response_of(Refused(BAD_TOKEN, words))(scope, receive, send)
-
-    def _admits(self, asked: HTTPConnection) -> bool:
-        if not self._token.asked:
-            return True
-        scheme, _, given = asked.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._token.admits(given.strip()):
-            return True
-        return self._token.admits_cookie(asked.cookies.get(COOKIE, ""))

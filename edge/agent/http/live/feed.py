@@ -68,6 +68,7 @@ class Feed:
         self._thumbnails: dict[int, bytes] = {}
         self._happenings = deque[Happening](maxlen=_HAPPENINGS)
         self._count, self._changed = 0, anyio.Event()
+        self.closed = anyio.Event()
         self.version = 0  # grows with whatever comes
 
     async def observe(self, seen: StandingAnswer) -> None:
@@ -93,6 +94,11 @@ class Feed:
     def happened(self, happening: Happening) -> None:
         """Keep an event."""
         self._happenings.append(happening)
+        self._wake()
+
+    def close(self) -> None:
+        """Nothing more comes: pages that follow it are to ask for the next one."""
+        self.closed.set()
         self._wake()
 
     async def changed(self, since: int) -> None:

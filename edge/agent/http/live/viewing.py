@@ -89,13 +89,14 @@ class Viewers:
         told: dict[str, str] = {}
         self._viewers += 1
         try:
-            while True:
+            while not self._feed.closed.is_set():
                 version = self._feed.version
                 for key, markup in parts(self._feed, frames=self._frames).items():
                     if told.get(key) != markup:
                         told[key] = markup
                         yield f"event: part\ndata: {json.dumps({'id': place(key), 'markup': markup})}\n\n"
-                await anyio.sleep(_EVERY_SECONDS)
+                with anyio.move_on_after(_EVERY_SECONDS):
+                    await self._feed.closed.wait()
                 with anyio.move_on_after(_ALIVE_SECONDS):
                     await self._feed.changed(since=version)
                 yield ": alive\n\n"

@@ -10,6 +10,7 @@ from edge.agent.sources.frame import Shot
 from edge.agent.sources.opening import Opening, Version
 from edge.agent.sources.source import SourceSettings
 from edge.pictures.files import read_picture
+from edge.pictures.resampling import Picture
 from edge.requests.search import SUFFIXES
 from protos.errors import RequestError
 
@@ -53,10 +54,14 @@ class _WatchedFolder:
                 del given[name]
             settled = [name for name in now if now[name] == before.get(name) != given.get(name)]
             for name in sorted(settled, key=lambda name: (now[name], name)):
-                given[name] = now[name]
                 if (self._settings.path / name).exists():
-                    yield partial(read_picture, self._settings.path / name)
+                    yield partial(self._give, name, now[name])
             before = now
+
+    def _give(self, name: str, version: Version) -> Picture:
+        """What nobody wanted before the source was closed is not given yet."""
+        self._opening.given[name] = version
+        return read_picture(self._settings.path / name)
 
     def _versions(self) -> dict[str, Version]:
         """The pictures that are there. Raises RequestError where the folder is gone."""

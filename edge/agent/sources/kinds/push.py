@@ -9,7 +9,6 @@ from msgspec import Meta
 from edge.agent.sources.frame import Shot
 from edge.agent.sources.opening import Inbox, Opening
 from edge.agent.sources.source import SourceSettings
-from edge.pictures.resampling import Picture
 
 
 class PushSource(SourceSettings, frozen=True, tag="push", kw_only=True):
@@ -23,11 +22,7 @@ class PushSource(SourceSettings, frozen=True, tag="push", kw_only=True):
 
     @contextmanager
     def open(self, opening: Opening) -> Iterator["_Pushed"]:
-        inbox = opening.inboxes.open(self.name, self.queue)
-        try:
-            yield _Pushed(inbox, opening)
-        finally:
-            opening.inboxes.close(self.name)
+        yield _Pushed(opening.inboxes.open(self.name, self.queue), opening)
 
 
 class _Pushed:
@@ -35,13 +30,5 @@ class _Pushed:
         self._inbox, self._opening = inbox, opening
 
     def shots(self) -> Iterator[Shot]:
-        while (picture := self._inbox.next(self._opening.closing)) is not None:
-            yield _Given(picture)
-
-
-class _Given:
-    def __init__(self, picture: Picture) -> None:
-        self._picture = picture
-
-    def __call__(self) -> Picture:
-        return self._picture
+        while self._inbox.waits(self._opening.closing):
+            yield self._inbox.take  # one that is not wanted stays, for when the source is opened again

@@ -73,9 +73,9 @@ class Setting:
         self.inbox.mkdir()
         self._head, self._agents = f'bundle = "{bundle}"\n', list[Agent]()
 
-    def write(self, *sources: str, update: str = "") -> None:
-        """`update`: the lines of that section."""
-        head = self._head + (f"[update]\n{update}\n" if update else "")
+    def write(self, *sources: str, update: str = "", head: str = "") -> None:
+        """`update`: the lines of that section; `head`: whole sections before it."""
+        head = self._head + head + (f"[update]\n{update}\n" if update else "")
         question = '[[source.question]]\nname = "what"\ntext = "describe the image"\n'
         self.file.write_text(head + "".join(f"[[source]]\n{source}\n{question}" for source in sources))
 

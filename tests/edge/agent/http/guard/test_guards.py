@@ -58,7 +58,9 @@ def test_who_has_no_token_learns_that_the_agent_lives_and_no_more(guarded: Runni
             assert (reply.status_code, reply.json()["error"]["code"]) == (401, "invalid_api_key")
         assert client.post("/v1/chat/completions", content=b"{").status_code == 401
         assert client.get(MODELS, headers={"authorization": "Bearer wrong"}).status_code == 401
-        assert client.get("/healthz").text == "alive\n"
+        assert client.get("/healthz").json() == {"status": "alive"}
+        told = client.get("/healthz", headers={"authorization": f"Bearer {TOKEN}"})
+        assert set(told.json()) == {"status", "bundle", "model", "in_use_seconds"}
         assert client.get(MODELS, headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 

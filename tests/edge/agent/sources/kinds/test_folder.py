@@ -61,7 +61,7 @@ def test_a_file_that_is_half_written_is_given_when_it_is_whole(tmp_path: Path) -
     write(tmp_path / "whole.png", 9)
     data = (tmp_path / "whole.png").read_bytes()
     shots = watched(tmp_path)
-    next(shots)
+    next(shots)()
     (tmp_path / "slow.png").write_bytes(data[:40])
     with pytest.raises(PictureError):
         next(shots)()
@@ -79,6 +79,13 @@ def test_a_file_that_is_deleted_is_skipped_and_one_of_its_name_is_new(tmp_path: 
     assert level(next(shots)) == 3
     write(tmp_path / "b.png", 4)
     assert level(next(shots)) == 4
+
+
+def test_a_file_that_nobody_wanted_is_given_when_the_folder_is_opened_again(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", 1)
+    opening = Opening(Inboxes())
+    next(watched(tmp_path, opening=opening))
+    assert level(next(watched(tmp_path, opening=opening))) == 1
 
 
 def test_a_folder_that_was_away_gives_its_files_no_second_time(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""What applications reach while the agent lives: one server, whose application changes with the settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+from starlette.types import ASGIApp
+
+from edge.agent.http.handover import Handover
+from edge.agent.http.server import HttpServer, check_free
+from edge.agent.http.settings import HttpSettings
+
+
+@dataclass(frozen=True)
+class Application:
+    """`leave` is called when it gets no more requests: replies that have no end are to end then."""
+
+    app: ASGIApp
+    leave: Callable[[], None]
+
+
+class HttpFront:
+    """One for a process. Its socket is bound once, and anew only where the settings name another address, so
+    that nobody is refused or hung up on while settings are read again or another bundle is taken.
+    """
+
+    def __init__(self) -> None:
+        self._handover = Handover()
+        self._server: HttpServer | None = None
+        self._tasks: TaskGroup | None = None
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """What listens, until cancelled."""
+        async with anyio.create_task_group() as self._tasks:
+            task_status.started()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self.close()
+
+    async def serve(
+        self,
+        http: HttpSettings,
+        application: Application,
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Have an application answer, until cancelled. Raises RequestError for an address that is taken."""
+        await self._listen(http)
+        async with self._handover.serving(application.app, application.leave):
+            task_status.started()
+            await anyio.sleep_forever()
+
+    async def drain(self) -> None:
+        """What comes waits for the next application; returns once what is under way is answered."""
+        await self._handover.drain()
+
+    def check(self, http: HttpSettings) -> None:
+        """Raises RequestError for an address that cannot be bound now, unless it is this one's own port."""
+        if self._server is None or self._server.address[1] != http.address[1]:
+            check_free(http.address)
+
+    def stop(self) -> None:
+        """Listen no more, until the next application."""
+        if self._server:
+            self._server.stop()
+        self._server = None
+
+    def close(self) -> None:
+        """The agent ends: what is under way is answered, and nothing else."""
+        self._handover.close()
+        self.stop()
+
+    async def _listen(self, http: HttpSettings) -> None:
+        assert self._tasks, "`run` comes first"
+        if self._server is None or self._server.address != http.address:
+            self.stop()
+            server = HttpServer(self._handover, http.address, http.max_connections)
+            await self._tasks.start(server.run, name="serve HTTP")
+            self._server = server
+        self._server.limit(http.max_connections)
