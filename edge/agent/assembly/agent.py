@@ -42,6 +42,7 @@ async def run_agent(
         events = opened.enter_context(_events(settings, sources, http))
         observers = [events, *observers, *(http.observers if http else ())]
         outbox = opened.enter_context(opened_outbox(settings, models.client, standing, observers))
+        told = [*observers, outbox.sender.observe] if outbox else observers
         async with anyio.create_task_group() as background:
             background.start_soon(_save, kept, name="save the day's budgets")
             background.start_soon(events.run, name="events")
@@ -52,7 +53,7 @@ async def run_agent(
                     await tasks.start(server_of(settings.http, http, outbox).run, name="http")
                 for source in sources:
                     keeper = outbox.keeper if outbox else None
-                    watcher = _watcher(settings, source, standing, kept, observers, keeper)
+                    watcher = _watcher(settings, source, standing, kept, told, keeper)
                     tasks.start_soon(watcher.run, kept.opening(source.name), name=f"watch {source.name}")
             background.cancel_scope.cancel()
 

@@ -37,5 +37,6 @@ def server_of(http: HttpSettings, part: HttpPart, outbox: OutboxParts | None) ->
     """Of a part whose applications' questions may wait in an outbox."""
     if outbox:
         part.metrics.add(OutboxCollector(outbox.outbox))
+        part.observers.append(outbox.sender.observe)
     application = part.application(outbox.keeper if outbox else None)
     return HttpServer(application, http.address, http.max_connections)

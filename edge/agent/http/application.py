@@ -65,11 +65,7 @@ class HttpPart:
         self._token.check()
         self.feed = Feed(served.links, settings.frames)
         self.metrics = Metrics(served.links, served.collectors)
-
-    @property
-    def observers(self) -> list[Observer]:
-        """To be told of every answer."""
-        return [self.feed.observe, self.metrics.observe]
+        self.observers: list[Observer] = [self.feed.observe, self.metrics.observe]  # of every answer
 
     def application(self, deferring: DeferredQuestions | None = None) -> Starlette:
         """As ASGI. `deferring`: keeps questions that cannot be answered now; None where nothing is kept."""
