@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -9,12 +10,9 @@ from edge import config
 from edge.agent.assembly.kept import KeptParts
 from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import opened_outbox
-from edge.agent.assembly.serving import http_part, server_of
 from edge.agent.config.settings import AgentSettings
 from edge.agent.events.event import Event, Owner
 from edge.agent.events.events import Events, opened_events
-from edge.agent.http.application import HttpPart
-from edge.agent.http.live.feed import Happening
 from edge.agent.observing.asking import SharedOrchestrator
 from edge.agent.observing.deferral import Deferring
 from edge.agent.observing.standing_answer import Observer
@@ -22,6 +20,9 @@ from edge.agent.observing.watcher import Watcher
 from edge.agent.settings.names import machine_name
 from edge.agent.sources.kinds import AnySource
 from edge.requests.turn import Priority
+
+if TYPE_CHECKING:
+    from edge.agent.http.application import HttpPart
 
 _SAVE_SECONDS = 60.0
 
@@ -32,7 +33,7 @@ async def run_agent(
     """Until every source has ended, for ever where applications may ask. Raises RequestError for a token's
     file that holds none, OutboxError.
     """
-    http = http_part(settings, settings.http, models, kept) if settings.http else None
+    http = _http_part(settings, models, kept)
     standing = SharedOrchestrator(models.orchestrator, Priority.STANDING)
     sources = [source for source in settings.source if source.enabled]
     for source in settings.source:
@@ -50,6 +51,8 @@ async def run_agent(
                 background.start_soon(outbox.sender.run, name="outbox")
             async with anyio.create_task_group() as tasks:
                 if settings.http and http:
+                    from edge.agent.assembly.serving import server_of
+
                     await tasks.start(server_of(settings.http, http, outbox).run, name="http")
                 for source in sources:
                     keeper = outbox.keeper if outbox else None
@@ -58,13 +61,22 @@ async def run_agent(
             background.cancel_scope.cancel()
 
 
+def _http_part(settings: AgentSettings, models: Models, kept: KeptParts) -> "HttpPart | None":
+    """None where nothing listens; then what serves is not loaded either."""
+    if not settings.http:
+        return None
+    from edge.agent.assembly.serving import http_part
+
+    return http_part(settings, settings.http, models, kept)
+
+
 def _events(
-    settings: AgentSettings, sources: Sequence[AnySource], http: HttpPart | None
+    settings: AgentSettings, sources: Sequence[AnySource], http: "HttpPart | None"
 ) -> AbstractContextManager[Events]:
     def show(event: Event) -> None:
         if http:
             words = f"{event.event} {event.phase}: {event.text}"
-            http.feed.happened(Happening(event.at.timestamp(), event.source, words))
+            http.feed.happened(event.at.timestamp(), event.source, words)
 
     owner = Owner(settings.fleet, settings.device or machine_name())
     return opened_events(sources, settings.sink, settings.event_log, owner, show)
