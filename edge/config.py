@@ -23,6 +23,13 @@ def times_file(digest: str, threads: int = 1, run_by: str = "") -> Path | None:
     return _kept("times", f"{_place(digest, threads, run_by)}.json")
 
 
+def limit_blas() -> None:
+    """Have the BLAS of numpy and of OpenCV work in the thread that calls it, unless somebody said otherwise:
+    they would begin a thread for each core beside those of `--threads`. To be called before they are loaded.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def provider() -> str:
     """Which of onnxruntime's providers runs models where none is named: $ISTHMUS_PROVIDER, or `auto`."""
     return os.environ.get("ISTHMUS_PROVIDER", "auto")

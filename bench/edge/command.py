@@ -18,7 +18,7 @@ from protos.terminal.progress import progress
 _EPILOG = """\
 Every start is a process of its own, one after another in turns: `isthmus ask` and `isthmus edge run`, with a
 cloud on this machine and without; and onnxruntime alone, with the same graphs and nothing of Isthmus. The
-files of all of them are in the system's cache.
+files of all of them are in the system's cache, and modules are compiled, as pip leaves them.
 
 examples:
   isthmus bench edge

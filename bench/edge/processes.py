@@ -13,6 +13,7 @@ from protos.errors import IsthmusError
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PATIENCE_SECONDS = 10.0
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 class FedProcess:
@@ -20,14 +21,23 @@ class FedProcess:
     first answer is timed.
     """
 
-    def __init__(self, command: Sequence[str], food: bytes = b"") -> None:
-        """`food`: what an answer needs; where there is none, it answers once by itself."""
+    def __init__(self, command: Sequence[str], food: bytes = b"", bytecode: Path | None = None) -> None:
+        """`food`: what an answer needs; where there is none, it answers once by itself. `bytecode`: a folder
+        where modules are kept compiled, as pip leaves them on a device.
+        """
         self._command, self._food = command, food
+        self._variables = {name: value for name, value in os.environ.items() if name != _NO_BYTECODE}
+        if bytecode:
+            self._variables["PYTHONPYCACHEPREFIX"] = str(bytecode)
 
     def __enter__(self) -> Self:
         self._begun = time.perf_counter()
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            self._command,
+            env=self._variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         return self
 

@@ -53,7 +53,9 @@ def run(options: argparse.Namespace) -> None:
 
     from edge.agent.life.causes import cause
     from edge.agent.life.life import Life
+    from edge.agent.life.memory import limit_arenas
 
+    limit_arenas()
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     show = _show_json if options.json else _show
     try:

@@ -11,7 +11,6 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from edge.commands.answer_output import note, print_how, print_why
 from edge.commands.rule_options import add_rules, rules_of
 from edge.decision_log.log_file import append, check_log
 from edge.decision_log.record import record_of
@@ -122,7 +121,7 @@ def run(options: argparse.Namespace) -> None:
     rules = rules_of(options)
     with _opened(bundle, options) as orchestrator:
         for words in orchestrator.without_effect(rules):
-            note(f"a rule has no effect: {words}", "yellow")
+            _note(f"a rule has no effect: {words}", "yellow")
         believed = orchestrator.links()
         answer = orchestrator.answer(
             picture,
@@ -134,18 +133,31 @@ def run(options: argparse.Namespace) -> None:
             on_text=_print if live else ignore_text,
             on_restart=_print_restart if live else ignore_text,
         )
+        # what was learned is saved behind it
+        print(json.dumps(_as_json(answer)) if options.json else "" if live else answer.text, flush=True)
     if options.log:
         link = believed.get(answer.decision.chosen.cloud_name)
         append(options.log, record_of(answer, bundle.digest, rules, options.weights, link, time.time()))
-    if options.json:
-        print(json.dumps(_as_json(answer)))
-        return
-    print("" if live else answer.text, flush=True)
+    if not options.json:
+        _print_how(answer, bundle, options)
+
+
+def _print_how(answer: Answer, bundle: Bundle, options: argparse.Namespace) -> None:
+    """How it came; what draws tables is loaded behind the answer."""
+    from edge.commands.answer_output import print_how, print_why
+
+    model = bundle.manifest.model
     if options.question and "question" not in places(bundle.manifest.prompt.template):
-        note(f"{bundle.manifest.model} is a captioner: it says what it sees, whatever the question", "yellow")
+        _note(f"{model} is a captioner: it says what it sees, whatever the question", "yellow")
     print_how(answer)
     if options.explain:
         print_why(answer, bundle.measurements.count, few=options.explain == "few")
+
+
+def _note(text: str, style: str) -> None:
+    from edge.commands.answer_output import note
+
+    note(text, style)
 
 
 def _opened(bundle: Bundle, options: argparse.Namespace) -> AbstractContextManager[Orchestrator]:
@@ -214,7 +226,7 @@ def _print(text: str) -> None:
 def _print_restart(_: str) -> None:
     """On a terminal the broken answer stands already, and stays; the reason is told at the end."""
     print(flush=True)
-    note("that answer broke off, here is another", "dim")
+    _note("that answer broke off, here is another", "dim")
 
 
 def _as_json(answer: Answer) -> dict[str, object]:

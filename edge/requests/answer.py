@@ -35,7 +35,7 @@ class Answer:
     stages: Mapping[str, float]
     fallback: str | None  # why the arm that was decided on did not answer
     late: bool  # the deadline had passed when the answer was complete
-    joules: float  # of the device, from question to answer; for other requests meanwhile too
+    joules: float  # its part of the device's, from question to answer
     energy_source: str  # what they are of, and whether they were measured
     frame: str  # ask again about the same frame with this; empty if the cloud keeps nothing of it
     label_scores: Sequence[LabelScore] = ()  # of a dual encoder: every label, the best first

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from edge.costs.device_times import PIXELS, PREFILL, TOKEN
@@ -87,6 +88,7 @@ class Device:
         provider: str = "",
     ) -> None:
         self._bundle, self._threads, self._clock, self._provider = bundle, threads, clock, provider
+        cv2.setNumThreads(threads)  # for the process: by itself it takes every core
         self._has_local = available(bundle)
         self._own = bundle.manifest.local.own if bundle.manifest.local.HasField("own") else None
         self.compares = bundle.manifest.HasField("matching")  # with labels, instead of answering questions

@@ -31,23 +31,25 @@ class Connection:
     def call(self, method: str, message: bytes, size: int | None = None) -> None:
         """Begin a call and send a message, of which more is promised where `size` is larger."""
         stream = self.begin(method)
-        data = struct.pack(">BI", 0, len(message) if size is None else size) + message
-        for start in range(0, len(data), _MAX_FRAME_SIZE):
-            self.send(DATA, 0, stream, data[start : start + _MAX_FRAME_SIZE])
+        self.message(stream, message, size)
         if size is None:
             self.send(DATA, END_STREAM, stream, b"")
 
     def begin(self, method: str) -> int:
-        """Begin a call, and say nothing; the number of its stream."""
+        """Begin a call, and say nothing; the number of its stream. A method whose name several
+        services have is named in full.
+        """
         self.streams += 1
         stream = 2 * self.streams - 1
-        self.send(
-            HEADERS,
-            END_HEADERS,
-            stream,
-            _headers(f"/{SERVICES.get(method, 'isthmus.v1.Inference')}/{method}"),
-        )
+        full = method if "/" in method else f"{SERVICES.get(method, 'isthmus.v1.Inference')}/{method}"
+        self.send(HEADERS, END_HEADERS, stream, _headers(f"/{full}"))
         return stream
+
+    def message(self, stream: int, message: bytes, size: int | None = None) -> None:
+        """Send one on a call that was begun, of which more is promised where `size` is larger."""
+        data = struct.pack(">BI", 0, len(message) if size is None else size) + message
+        for start in range(0, len(data), _MAX_FRAME_SIZE):
+            self.send(DATA, 0, stream, data[start : start + _MAX_FRAME_SIZE])
 
     async def ended(self) -> None:
         """Wait until the service ends a call."""

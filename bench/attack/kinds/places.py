@@ -14,7 +14,7 @@ from bench.attack.inputs import http2
 _PAUSE = 0.5  # seconds from the end of what was held to the next try
 
 
-class _Holder(Attacker):
+class Holder(Attacker):
     """Holds calls of HTTP/2 connections of its own, and begins another where one is ended."""
 
     connections: ClassVar[int]
@@ -48,7 +48,7 @@ class _Holder(Attacker):
                 got["calls begun"] += 1
 
 
-class IdleStreams(_Holder):
+class IdleStreams(Holder):
     name = "idle-streams"
     words = "300 Converse streams of one connection that send nothing"
     connections, calls = 1, 300
@@ -63,7 +63,7 @@ class IdleStreamsOfMany(IdleStreams):
     connections, calls = 300, 1
 
 
-class HalfMessages(_Holder):
+class HalfMessages(Holder):
     name = "half-messages"
     words = "300 requests of one connection that never become whole"
     connections, calls = 1, 300
@@ -78,7 +78,7 @@ class HalfMessagesOfMany(HalfMessages):
     connections, calls = 300, 1
 
 
-class SlowReaders(_Holder):
+class SlowReaders(Holder):
     name = "slow-readers"
     words = "questions without a deadline, 30 of each of 10 connections, whose answers are never read"
     connections, calls, window = 10, 30, 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -9,12 +10,9 @@ from edge import config
 from edge.agent.assembly.kept import KeptParts
 from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import opened_outbox
-from edge.agent.assembly.serving import application_of, http_part
 from edge.agent.config.settings import AgentSettings
 from edge.agent.events.event import Event, Owner
 from edge.agent.events.events import Events, opened_events
-from edge.agent.http.application import HttpPart
-from edge.agent.http.live.feed import Happening
 from edge.agent.observing.asking import SharedOrchestrator
 from edge.agent.observing.deferral import Deferring
 from edge.agent.observing.standing_answer import Observer
@@ -23,6 +21,9 @@ from edge.agent.settings.names import machine_name
 from edge.agent.sources.kinds import AnySource
 from edge.agent.sources.kinds.push import PushSource
 from edge.requests.turn import Priority
+
+if TYPE_CHECKING:
+    from edge.agent.http.application import HttpPart
 
 _SAVE_SECONDS = 60.0
 _DRAIN_SECONDS = 10.0  # for answers that are under way when other settings or another bundle take over
@@ -38,7 +39,7 @@ async def run_agent(
     """Until every source has ended, for ever where applications may ask; or until `leave` is set, and what is
     under way is answered. Raises RequestError for a token's file that holds none, OutboxError.
     """
-    http = http_part(settings, settings.http, models, kept) if settings.http else None
+    http = _http_part(settings, models, kept)
     standing = SharedOrchestrator(models.orchestrator, Priority.STANDING)
     sources = [source for source in settings.source if source.enabled]
     for source in settings.source:
@@ -49,12 +50,10 @@ async def run_agent(
         events = opened.enter_context(_events(settings, sources, http))
         observers = [events, *observers, *(http.observers if http else ())]
         outbox = opened.enter_context(opened_outbox(settings, models.client, standing, observers))
+        told = [*observers, outbox.sender.observe] if outbox else observers
         keeper = outbox.keeper if outbox else None
         watched = Watchers(
-            {
-                source.name: _watcher(settings, source, standing, kept, observers, keeper)
-                for source in sources
-            },
+            {source.name: _watcher(settings, source, standing, kept, told, keeper) for source in sources},
             kept,
         )
         async with anyio.create_task_group() as background:
@@ -64,6 +63,8 @@ async def run_agent(
                 background.start_soon(outbox.sender.run, name="outbox")
             async with anyio.create_task_group() as tasks:
                 if settings.http and http:
+                    from edge.agent.assembly.serving import application_of
+
                     application = application_of(http, outbox)
                     await tasks.start(kept.front.serve, settings.http, application, name="http")
                 else:
@@ -106,13 +107,22 @@ async def _leave(leave: anyio.Event, watched: Watchers, kept: KeptParts, running
     running.cancel()
 
 
+def _http_part(settings: AgentSettings, models: Models, kept: KeptParts) -> "HttpPart | None":
+    """None where nothing listens; then what serves is not loaded either."""
+    if not settings.http:
+        return None
+    from edge.agent.assembly.serving import http_part
+
+    return http_part(settings, settings.http, models, kept)
+
+
 def _events(
-    settings: AgentSettings, sources: Sequence[AnySource], http: HttpPart | None
+    settings: AgentSettings, sources: Sequence[AnySource], http: "HttpPart | None"
 ) -> AbstractContextManager[Events]:
     def show(event: Event) -> None:
         if http:
             words = f"{event.event} {event.phase}: {event.text}"
-            http.feed.happened(Happening(event.at.timestamp(), event.source, words))
+            http.feed.happened(event.at.timestamp(), event.source, words)
 
     owner = Owner(settings.fleet, settings.device or machine_name())
     return opened_events(sources, settings.sink, settings.event_log, owner, show)

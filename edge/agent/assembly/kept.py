@@ -4,13 +4,17 @@ that wait.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
+from typing import TYPE_CHECKING
 
 from edge.agent.budgets.day import DayBudgets
 from edge.agent.http.front import HttpFront
-from edge.agent.http.metrics import AnswerCounts
 from edge.agent.sources.opening import Inboxes, Opening, Version
 from edge.agent.status.agent_status import AgentStatus
+
+if TYPE_CHECKING:
+    from edge.agent.http.metrics import AnswerCounts
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,15 @@ class KeptParts:
     budgets: DayBudgets = field(default_factory=DayBudgets)
     inboxes: Inboxes = field(default_factory=Inboxes)
     front: HttpFront = field(default_factory=HttpFront)
-    counts: AnswerCounts = field(default_factory=AnswerCounts)
     given: dict[str, dict[str, Version]] = field(default_factory=dict)
     numbers: dict[str, Iterator[int]] = field(default_factory=dict)
+
+    @cached_property
+    def counts(self) -> "AnswerCounts":
+        """From the first settings on that have something listen."""
+        from edge.agent.http.metrics import AnswerCounts
+
+        return AnswerCounts()
 
     def opening(self, source: str) -> Opening:
         """For a source that is about to be opened."""

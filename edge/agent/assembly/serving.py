@@ -39,4 +39,5 @@ def application_of(part: HttpPart, outbox: OutboxParts | None) -> Application:
     """Of a part whose applications' questions may wait in an outbox."""
     if outbox:
         part.metrics.add(OutboxCollector(outbox.outbox))
+        part.observers.append(outbox.sender.observe)
     return Application(part.application(outbox.keeper if outbox else None), part.leave)

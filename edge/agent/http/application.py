@@ -68,11 +68,7 @@ class HttpPart:
         self._token.check()
         self.feed = Feed(served.links, settings.frames)
         self.metrics = Metrics(served.links, served.collectors, served.counts)
-
-    @property
-    def observers(self) -> list[Observer]:
-        """To be told of every answer."""
-        return [self.feed.observe, self._served.counts.observe]
+        self.observers: list[Observer] = [self.feed.observe, served.counts.observe]  # of every answer
 
     def application(self, deferring: DeferredQuestions | None = None) -> Starlette:
         """As ASGI. `deferring`: keeps questions that cannot be answered now; None where nothing is kept."""

@@ -14,7 +14,6 @@ from edge.agent.config.settings import AgentSettings
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.status.agent_status import AgentStatus
 from edge.agent.update.store import BundleStore
-from edge.agent.update.updater import Updater
 from edge.backoff import Backoff
 from protos.errors import BundleError
 from protos.terminal.options import open_bundle
@@ -77,6 +76,8 @@ class Bundles:
             await self._try(place)
             swap()
             await anyio.sleep_forever()
+
+        from edge.agent.update.updater import Updater  # and what fetches over HTTP
 
         updater = Updater(
             self._settings.update,

@@ -1,13 +1,14 @@
 """What the outbox holds, sent when the link allows, what is due first before the rest."""
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 
 import anyio
 import anyio.to_thread
 
-from edge.agent.observing.standing_answer import Observer
+from edge.agent.observing.standing_answer import Observer, StandingAnswer
 from edge.agent.outbox.answers import standing_answer
 from edge.agent.outbox.entries import Entry, Outcome
 from edge.agent.outbox.outbox import Outbox
@@ -16,6 +17,7 @@ from edge.link.client import Cloud, Replies, bytes_left
 from edge.link.cloud_call import CloudCall
 from edge.requests.machine import Machine
 from protos import inference_pb2 as pb
+from protos.arms.rules import LOCAL
 from protos.errors import CloudError, IsthmusError, OutboxError, TooLarge, WrongBundle
 
 _log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ class OutboxSender:
 
     Every try of a request is the same to the byte, its key too: where a reply was lost, the cloud gives the
     answer that it gave. A cloud that serves another bundle is asked again later, until the request is due.
+    Where others were answered by a cloud, the next try does not wait for its turn: once a minute, so that a
+    request that fails for itself takes little of the link from them.
     """
 
     def __init__(
@@ -47,16 +51,22 @@ class OutboxSender:
         self._backoff = Backoff(first_seconds, _MAX_SECONDS)
         self._tried: list[bytes] = []  # since the cloud answered last
         self._refused: dict[str, float] = {}  # bundles that are not served, and until when that is believed
-        self._kept = anyio.Event()
+        self._kept, self._link_works = anyio.Event(), anyio.Event()
+        self._believed_after = -math.inf  # when an answer to others says again that a try is worth it
 
     def kept(self) -> None:
         """There is one more."""
         self._kept.set()
 
+    async def observe(self, seen: StandingAnswer) -> None:
+        """An `Observer` of the answers to others: one from a cloud says that there is a link."""
+        if seen.answer.route != LOCAL and seen.reused is None:
+            self._link_works.set()
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._kept = anyio.Event()
+            self._kept, self._link_works = anyio.Event(), anyio.Event()
             try:
                 await self._tell()
                 seconds = await self._step()
@@ -70,14 +80,21 @@ class OutboxSender:
         """Drop what is due, send one; how long to wait for the next, in seconds."""
         while await anyio.to_thread.run_sync(self._outbox.drop_due):
             await self._tell()
-        entry = await anyio.to_thread.run_sync(self._outbox.next, self._unserved(), tuple(self._tried))
-        if entry is None and not self._tried:
+        entry = await self._next()
+        if entry is None:
             await anyio.to_thread.run_sync(self._outbox.tidy)
             return _IDLE_SECONDS
-        if entry is None or len(self._tried) >= _MAX_TRIED:
-            self._tried.clear()
-            return self._backoff.seconds()
         return await self._send(entry)
+
+    async def _next(self) -> Entry | None:
+        """The request whose turn it is: those that were tried in vain come again behind the others."""
+        bundles = self._unserved()
+        if len(self._tried) < _MAX_TRIED:
+            entry = await anyio.to_thread.run_sync(self._outbox.next, bundles, tuple(self._tried))
+            if entry or not self._tried:
+                return entry
+        self._tried.clear()
+        return await anyio.to_thread.run_sync(self._outbox.next, bundles)
 
     async def _send(self, entry: Entry) -> float:
         try:
@@ -98,8 +115,8 @@ class OutboxSender:
             _log.warning("deferred %s is dropped: the cloud refuses it as %s", entry.id, type(error).__name__)
             outcome = Outcome(entry.key, entry.note, dropped=str(error), request_bytes=len(entry.request))
         await anyio.to_thread.run_sync(self._outbox.settle, outcome)
-        self._tried.clear()
-        self._backoff.reset()
+        self._begin_anew()
+        self._believed_after = -math.inf
         return 0.0
 
     def _call(self, entry: Entry) -> Outcome:
@@ -133,9 +150,19 @@ class OutboxSender:
         return tuple(self._refused)
 
     async def _pause(self, seconds: float) -> None:
-        """A new request ends the pause only where none was tried in vain."""
-        if self._tried:
-            await anyio.sleep(seconds)
+        """A new request ends the pause only where none was tried in vain; else news of the link does."""
+        if not self._tried:
+            with anyio.move_on_after(seconds):
+                await self._kept.wait()
             return
-        with anyio.move_on_after(seconds):
-            await self._kept.wait()
+        ignored = min(max(self._believed_after - time.monotonic(), 0.0), seconds)
+        await anyio.sleep(ignored)
+        with anyio.move_on_after(seconds - ignored):
+            await self._link_works.wait()
+            self._believed_after = time.monotonic() + _MAX_SECONDS
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """The link works: what was tried in vain may be tried again, without a wait."""
+        self._tried.clear()
+        self._backoff.reset()

@@ -5,14 +5,13 @@ The kernel (Documentation/hwmon/ina3221.rst) gives `inN_label`, `inN_input` in m
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
 from typing_extensions import Self
 
-from edge.power.meter import EnergyMeter
+from edge.power.meter import EnergyMeter, Measurement
 from edge.power.readings import read_number, read_word
 from protos.costs.power import Power
 
@@ -28,7 +27,9 @@ class Ina3221(EnergyMeter):
     power = Power("ina3221", busy_watts=8.0, waiting_watts=5.0, joules_a_megabyte=0.0)
 
     def __init__(self, volts: Path, amperes: Path) -> None:
+        super().__init__()
         self._volts, self._amperes = volts, amperes
+        self._joules, self._sampled = 0.0, (monotonic(), 0.0)
 
     @classmethod
     def find(cls, sysfs: Path) -> Self | None:
@@ -44,40 +45,26 @@ class Ina3221(EnergyMeter):
         millivolts, milliamperes = read_number(self._volts), read_number(self._amperes)
         return None if millivolts is None or milliamperes is None else millivolts * milliamperes / 1e6
 
+    def count(self) -> float:
+        """The area below the samples, by trapezoids; a board that is silent is taken to go on."""
+        (before, watts_before), at, found = self._sampled, monotonic(), self.watts()
+        watts = watts_before if found is None else found
+        self._joules += (at - before) * (watts + watts_before) / 2
+        self._sampled = at, watts
+        return self._joules
+
     @contextmanager
-    def measure(self) -> Iterator["_Sampled"]:
-        sampled, ended = _Sampled(self), Event()
-        thread = Thread(target=sampled.follow, args=(ended,), name="power", daemon=True)
-        thread.start()
-        try:
-            yield sampled
-        finally:
-            ended.set()
-            thread.join()
+    def measure(self) -> Iterator[Measurement]:
+        ended = Event()
+        thread = Thread(target=self._sample, args=(ended,), name="power", daemon=True)
+        with super().measure() as measurement:
+            thread.start()
+            try:
+                yield measurement
+            finally:
+                ended.set()
+                thread.join()
 
-
-class _Sampled:
-    """Instants and watts; joules are the area below them, by trapezoids."""
-
-    def __init__(self, meter: Ina3221) -> None:
-        self._meter = meter
-        self._samples: list[tuple[float, float]] = []
-        self._sample()
-
-    def follow(self, ended: Event) -> None:
-        """Sample until it ends."""
+    def _sample(self, ended: Event) -> None:
         while not ended.wait(SAMPLE_SECONDS):
-            self._sample()
-
-    def joules(self, sent: int) -> float:
-        del sent  # the rail feeds the radio too
-        self._sample()
-        return sum(
-            (at - before) * (watts + watts_before) / 2
-            for (before, watts_before), (at, watts) in pairwise(sorted(self._samples))
-        )
-
-    def _sample(self) -> None:
-        at, watts = monotonic(), self._meter.watts()
-        if watts is not None:
-            self._samples.append((at, watts))
+            self.shares.look()

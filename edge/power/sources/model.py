@@ -1,7 +1,5 @@
 """No meter: the processor time that this process took, and the bytes that it sent, by stated figures."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import process_time
 
@@ -25,15 +23,5 @@ class CpuTimeModel(EnergyMeter):
         del sysfs
         return cls()
 
-    @contextmanager
-    def measure(self) -> Iterator["_Modelled"]:
-        yield _Modelled()
-
-
-class _Modelled:
-    def __init__(self) -> None:
-        self._begun = process_time()
-
-    def joules(self, sent: int) -> float:
-        busy_ms = (process_time() - self._begun) * 1e3
-        return MODEL.joules(busy_ms, 0.0, sent, remote=True)
+    def count(self) -> float:
+        return MODEL.busy_watts * process_time()

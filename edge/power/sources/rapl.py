@@ -4,8 +4,6 @@
 Many kernels let root alone read it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from typing_extensions import Self
@@ -25,7 +23,9 @@ class Rapl(EnergyMeter):
     power = Power("rapl", busy_watts=15.0, waiting_watts=5.0, joules_a_megabyte=RADIO_JOULES_A_MEGABYTE)
 
     def __init__(self, packages: list[Path]) -> None:
-        self._packages = packages
+        super().__init__()
+        self._packages, self._joules = packages, 0.0
+        self._last = self._counts()
 
     @classmethod
     def find(cls, sysfs: Path) -> Self | None:
@@ -35,24 +35,17 @@ class Rapl(EnergyMeter):
         counted = [zone for zone in packages if read_number(zone / "energy_uj") is not None]
         return cls(counted) if counted else None
 
-    def counts(self) -> dict[Path, int]:
+    def count(self) -> float:
+        now = self._counts()
+        read_twice = now.keys() & self._last.keys()
+        self._joules += sum(_since(zone, self._last[zone], now[zone]) for zone in read_twice) / 1e6
+        self._last |= now
+        return self._joules
+
+    def _counts(self) -> dict[Path, int]:
         """Microjoules of each package that can be read now."""
         found = {zone: read_number(zone / "energy_uj") for zone in self._packages}
         return {zone: count for zone, count in found.items() if count is not None}
-
-    @contextmanager
-    def measure(self) -> Iterator["_Counted"]:
-        yield _Counted(self)
-
-
-class _Counted:
-    def __init__(self, meter: Rapl) -> None:
-        self._meter, self._begun = meter, meter.counts()
-
-    def joules(self, sent: int) -> float:
-        now = self._meter.counts()
-        spent = sum(_since(zone, self._begun[zone], now[zone]) for zone in self._begun.keys() & now.keys())
-        return spent / 1e6 + self._meter.power.joules_a_megabyte * sent / 1e6
 
 
 def _since(zone: Path, begun: int, now: int) -> int:

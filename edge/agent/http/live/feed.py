@@ -91,9 +91,9 @@ class Feed:
         self._thumbnails.pop(entry.number - self._frames, None)
         self._wake()
 
-    def happened(self, happening: Happening) -> None:
-        """Keep an event."""
-        self._happenings.append(happening)
+    def happened(self, at: float, source: str, text: str) -> None:
+        """Keep an event, as a `Happening`."""
+        self._happenings.append(Happening(at, source, text))
         self._wake()
 
     def close(self) -> None:

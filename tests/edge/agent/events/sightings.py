@@ -20,13 +20,18 @@ PICTURE = np.full((120, 160, 3), (200, 40, 40), np.uint8)
 
 
 def seen(
-    text: str, *, frame: int = 1, taken: float = TAKEN, probability: float | None = None
+    text: str,
+    *,
+    frame: int = 1,
+    taken: float = TAKEN,
+    probability: float | None = None,
+    route: str = "local",
 ) -> StandingAnswer:
     """An answer to `what` of the source `gate`."""
     scores = () if probability is None else (LabelScore(text, probability, 0.3),)
     answer = Answer(
         text=text,
-        route="local",
+        route=route,
         decision=cast("Decision", None),
         payload_bytes=0,
         bytes_up=0,

@@ -18,9 +18,11 @@ from edge.requests.machine import Machine
 from edge.testing.scripted_cloud import Context, Script, ScriptedCloud, breaks_off, refuses, says, serving
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
+from tests.edge.agent.events import sightings
 from tests.edge.agent.outbox.entries import NOW, Wall, answered, note, outbox, request
 
 Told = list[StandingAnswer]
+_MINUTES = 600.0
 
 
 @pytest.fixture
@@ -32,6 +34,18 @@ def wall() -> Wall:
 def kept(tmp_path: Path, wall: Wall) -> Iterator[Outbox]:
     with closing(outbox(tmp_path, wall=wall)) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def waiting(kept: Outbox, cloud: ScriptedCloud) -> AsyncIterator[OutboxSender]:
+    """A sender that has failed once, and tries again in minutes only."""
+    with CloudClient(cloud.address) as client:
+        sender = OutboxSender(kept, client, Machine(), [], first_seconds=_MINUTES)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sender.run, name="outbox")
+            await until(lambda: cloud.requests)
+            yield sender
+            tasks.cancel_scope.cancel()
 
 
 @asynccontextmanager
@@ -117,6 +131,28 @@ async def test_one_that_never_succeeds_holds_no_other_up(kept: Outbox) -> None:
         async with sending(kept, cloud):
             await until(lambda: kept.answer(good).text)
     assert kept.answer(poison).state == "waiting"
+
+
+async def test_an_answer_to_others_by_the_cloud_ends_the_wait(kept: Outbox) -> None:
+    identity = kept.put(request(), note())
+    with serving(in_turn(refuses(grpc.StatusCode.UNAVAILABLE, "lost"), says("red"))) as cloud:
+        async with waiting(kept, cloud) as sender:
+            await sender.observe(sightings.seen("blue", route="local"))
+            await anyio.sleep(0.1)
+            assert len(cloud.requests) == 1
+            await sender.observe(sightings.seen("blue", route="split@connector/int8-zstd"))
+            await until(lambda: kept.answer(identity).text)
+
+
+async def test_answers_to_others_end_the_wait_of_one_that_fails_for_itself_once(kept: Outbox) -> None:
+    kept.put(request(), note())
+    with serving(refuses(grpc.StatusCode.UNAVAILABLE, "lost")) as cloud:
+        async with waiting(kept, cloud) as sender:
+            for tries in (2, 2):
+                await sender.observe(sightings.seen("blue", route="split@connector/int8-zstd"))
+                await until(lambda: len(cloud.requests) == tries)  # noqa: B023 - it is called at once
+                await anyio.sleep(0.1)
+            assert len(cloud.requests) == 2
 
 
 async def test_a_bundle_that_is_not_served_waits_and_another_is_sent(kept: Outbox, wall: Wall) -> None:

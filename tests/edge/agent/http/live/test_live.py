@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from edge.agent.http.live.feed import Happening
 from edge.agent.outbox.answers import standing_answer
 from edge.agent.outbox.entries import Entry
 from protos.bundle import Bundle
@@ -84,7 +83,7 @@ def test_parts_that_change_are_sent_as_they_do(server: Running) -> None:
     with httpx.stream("GET", f"{server.url}/live") as reply:
         lines = reply.iter_lines()
         first = {next(parts_in(lines))["id"] for _ in range(6)}
-        server.portal.call(server.part.feed.happened, Happening(0.0, "door", "somebody came"))
+        server.portal.call(server.part.feed.happened, 0.0, "door", "somebody came")
         later = next(parts_in(lines))
     assert "live-frames" in first
     assert later["id"] == "live-events"
