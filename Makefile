@@ -4,7 +4,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 PROTOC := .protoc/bin/python
-PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
+# in the order of tests/conftest.py, which puts long files first
+PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 ON_DEVICE := isthmus.py protos edge splitter/commands splitter/planning splitter/storage
 COVERED := protos splitter edge cloud bench deploy
 
