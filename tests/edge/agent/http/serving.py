@@ -30,6 +30,7 @@ from splitter.nano.scenes import picture
 
 MODEL = "isthmus/auto"
 QUESTION = "how many squares are there?"
+PATIENCE_SECONDS = 60.0  # of a client: the first answer opens the models, which a busy machine takes long for
 
 
 @dataclass(frozen=True)
