@@ -21,6 +21,7 @@ from edge.link.client import CloudClient
 from edge.link.link import Link
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
+from edge.policy.router import NETWORK_SECONDS
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.trace import ignore_text
@@ -50,6 +51,7 @@ def serving(
     rules: Rules | None = None,
     served: dict[str, Any] | None = None,
     deferring: DeferredQuestions | None = None,
+    network_seconds: float = NETWORK_SECONDS,
     **settings: Any,
 ) -> Iterator[Running]:
     """A server in a thread of its own; `settings` as `[http]` has them, `served` as `Served` has them."""
@@ -63,7 +65,11 @@ def serving(
             Served(
                 bundle=bundle,
                 asking=asking
-                or SharedOrchestrator(Orchestrator(bundle, client, known_profile(bundle, 1), link)),
+                or SharedOrchestrator(
+                    Orchestrator(
+                        bundle, client, known_profile(bundle, 1), link, network_seconds=network_seconds
+                    )
+                ),
                 rules=rules or Rules(),
                 weights=Weights(),
                 remote=client is not None,
