@@ -3,12 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
+# as pip does it at the end of an installation, but on every core
+COMPILE := $(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true
 PROTOC := .protoc/bin/python
-PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile
+# in the order of tests/conftest.py, which puts long files first
+PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 ON_DEVICE := isthmus.py protos edge splitter/commands splitter/planning splitter/storage
 COVERED := protos splitter edge cloud bench deploy
 
-.PHONY: help demo test check lint types format stubs protos coverage fuzz chaos bench attack device clean
+.PHONY: help demo test check lint types types-here types-on-device format stubs protos coverage fuzz chaos bench \
+	attack device clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +20,8 @@ help: ## show this list
 demo: $(VENV)/.run ## answer questions over good links, bad links and none, then an agent to open; writes demo/report.html
 	$(RUN) -m isthmus demo
 
-test: lint types stubs ## everything: lint, types, stubs, all tests, and what they cover
+test: ## everything: lint, types, stubs, all tests, and what they cover
+	@$(MAKE) --no-print-directory --jobs 2 lint types stubs
 	$(PYTEST) $(addprefix --cov=,$(COVERED)) --cov-report=
 	$(MAKE) --no-print-directory coverage
 
@@ -27,8 +32,12 @@ lint: $(VENV)/.dev ## what ruff finds
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-types: $(VENV)/.dev ## what mypy finds
+types: types-here types-on-device ## what mypy finds
+
+types-here: $(VENV)/.dev
 	$(VENV)/bin/mypy
+
+types-on-device: $(VENV)/.dev
 	$(VENV)/bin/mypy --python-version 3.10 --follow-imports silent $(ON_DEVICE)
 
 format: $(VENV)/.dev ## lay the code out, and mend what ruff can mend
@@ -68,11 +77,13 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/pip pyproject.toml constraints.txt
-	$(PIP) --constraint constraints.txt --editable '.[demo]'
+	$(PIP) --no-compile --constraint constraints.txt --editable '.[demo]'
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/pip pyproject.toml constraints.txt
-	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(COMPILE)
 	touch $@
 
 # The lowest grpcio-tools whose stubs the supported protobuf runtimes accept; it needs an older protobuf than we do.

@@ -5,6 +5,7 @@ needs one.
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from hypothesis import HealthCheck, settings
 from protos.bundle import Bundle
 from tests.sharing import once
 
-_LONGEST = "test_readme.py"
+_LONGEST = "test_readme.py"  # of all files
 _WITH_A_SPLIT = {
     "bundle_path",
     "bundle",
@@ -39,15 +40,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --quick, tests marked slow and those that need a split are left out. The file that takes longest
-    begins first: it runs beside the others, and not after them.
+    """With --quick, tests marked slow and those that need a split are left out. Files that take long begin
+    first: what is left for the end is short, and no process waits for another's last file.
     """
-    items.sort(key=lambda item: item.path.name != _LONGEST)
+    _put_long_files_first(items)
     if not config.getoption("--quick"):
         return
     slow = [item for item in items if item.get_closest_marker("slow") or _splits(item)]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
+
+
+def _put_long_files_first(items: list[pytest.Item]) -> None:
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    split = {item.path for item in items if _splits(item)}
+    tests = Counter(item.path for item in items)
+
+    def place(item: pytest.Item) -> tuple[bool, bool, bool, int]:
+        path = item.path
+        return path.name != _LONGEST, path not in slow, path not in split, -tests[path]
+
+    items.sort(key=place)
 
 
 def _splits(item: pytest.Item) -> bool:

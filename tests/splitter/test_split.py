@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from transformers import AutoProcessor
 
 from protos import codec as wire
@@ -198,7 +199,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").read_text() == "keep"
 
 
-def command(output: Path) -> list[str]:
+def command(output: Path, photos: Path) -> list[str]:
     return [
         sys.executable,
         "-m",
@@ -208,6 +209,8 @@ def command(output: Path) -> list[str]:
         str(output),
         "--cuts",
         "vision.3",
+        "--calibration",
+        str(photos),
         "--report-pictures",
         "2",
         "--json",
@@ -215,8 +218,11 @@ def command(output: Path) -> list[str]:
 
 
 def test_an_interrupted_split_leaves_no_bundle_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    output = tmp_path / "bundle"
-    process = subprocess.Popen(command(output), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    output, photos = tmp_path / "bundle", tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(8):
+        Image.fromarray(picture(seed).image).save(photos / f"{seed}.png")
+    process = subprocess.Popen(command(output, photos), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     while not list(tmp_path.glob("bundle.*.parts/tower-fp32.onnx")) and process.poll() is None:
         time.sleep(0.02)
     while process.poll() is None:  # Python loses a signal that comes while it finalises an object
@@ -234,13 +240,13 @@ def test_an_interrupted_split_leaves_no_bundle_and_goes_on_where_it_stopped(tmp_
     link = tmp_path / "kept.onnx"
     os.link(tower, link)
 
-    finished = subprocess.run(command(output), cwd=ROOT, capture_output=True, text=True, check=True)
+    finished = subprocess.run(command(output, photos), cwd=ROOT, capture_output=True, text=True, check=True)
     assert link.stat().st_mtime_ns == kept
     assert link.stat().st_nlink == 1, "the finished step was reused and then thrown away with the rest"
     shown = json.loads(finished.stdout)
     assert [entry["name"] for entry in shown["manifest"]["cuts"]] == ["vision.3", "connector"]
     assert not tower.parent.exists()
 
-    again = subprocess.run(command(output), cwd=ROOT, capture_output=True, text=True, check=True)
+    again = subprocess.run(command(output, photos), cwd=ROOT, capture_output=True, text=True, check=True)
     assert "reused" in again.stderr
     assert json.loads(again.stdout)["digest"] == shown["digest"]

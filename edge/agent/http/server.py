@@ -98,12 +98,19 @@ class ImpatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        begun, _ = self.conn.trailing_data
-        self._wait_for_head(waiting=self.conn.their_state is h11.IDLE and bool(begun))
+        self._wait_for_head(waiting=self._head_begun())
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait_for_head(waiting=self._head_begun())  # what came behind the request before
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_for_head(waiting=False)
         super().connection_lost(exc)
+
+    def _head_begun(self) -> bool:
+        begun, _ = self.conn.trailing_data
+        return self.conn.their_state is h11.IDLE and bool(begun)
 
     def _wait_for_head(self, *, waiting: bool) -> None:
         if waiting and self._hang_up is None:

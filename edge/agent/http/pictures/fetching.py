@@ -28,7 +28,7 @@ class Fetcher:
         try:
             with anyio.fail_after(self._seconds):
                 return await self._get(url, await _resolved(url))
-        except TimeoutError:
+        except (TimeoutError, httpx.TimeoutException):  # httpx has a clock too, and may be the first
             raise Refused(
                 LATE, f"{url.host} gave no picture in {self._seconds:.0f} s; send it as a data URL"
             ) from None

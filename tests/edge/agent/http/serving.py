@@ -21,6 +21,7 @@ from edge.link.client import CloudClient
 from edge.link.link import Link
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
+from edge.policy.router import NETWORK_SECONDS
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.trace import ignore_text
@@ -30,6 +31,7 @@ from splitter.nano.scenes import picture
 
 MODEL = "isthmus/auto"
 QUESTION = "how many squares are there?"
+PATIENCE_SECONDS = 60.0  # of a client: the first answer opens the models, which a busy machine takes long for
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def serving(
     rules: Rules | None = None,
     served: dict[str, Any] | None = None,
     deferring: DeferredQuestions | None = None,
+    network_seconds: float = NETWORK_SECONDS,
     **settings: Any,
 ) -> Iterator[Running]:
     """A server in a thread of its own; `settings` as `[http]` has them, `served` as `Served` has them."""
@@ -62,7 +65,11 @@ def serving(
             Served(
                 bundle=bundle,
                 asking=asking
-                or SharedOrchestrator(Orchestrator(bundle, client, known_profile(bundle, 1), link)),
+                or SharedOrchestrator(
+                    Orchestrator(
+                        bundle, client, known_profile(bundle, 1), link, network_seconds=network_seconds
+                    )
+                ),
                 rules=rules or Rules(),
                 weights=Weights(),
                 remote=client is not None,

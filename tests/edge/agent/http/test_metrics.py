@@ -8,7 +8,7 @@ from edge.testing.scripted_cloud import says
 from edge.testing.scripted_cloud import serving as clouded
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
-from tests.edge.agent.http.serving import asked, data_url, png, scene, serving
+from tests.edge.agent.http.serving import PATIENCE_SECONDS, asked, data_url, png, scene, serving
 
 
 def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
@@ -25,7 +25,7 @@ def test_answers_requests_and_the_link_are_counted(bundle: Bundle) -> None:
     with (
         clouded(says("two")) as cloud,
         serving(bundle, cloud=cloud.address) as server,
-        httpx.Client(base_url=server.url) as client,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
     ):
         told = [
             client.post("/v1/chat/completions", json=body | {"model": f"isthmus/{way}"}).json()["isthmus"]
@@ -50,7 +50,7 @@ def test_each_of_several_clouds_is_counted_and_shown_by_its_name(bundle: Bundle)
     links = {"eu": LinkEstimate.steady(1e6, 20.0), "us": LinkEstimate.steady(1e6, 120.0)}
     with (
         serving(bundle, served={"links": lambda: links}) as server,
-        httpx.Client(base_url=server.url) as client,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
     ):
         found = samples(client.get("/metrics").text)
         shown = parts(server.part.feed, frames=0)["link"]

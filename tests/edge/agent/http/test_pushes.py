@@ -9,7 +9,7 @@ import pytest
 from edge.pictures.resampling import Picture
 from protos.bundle import Bundle
 from protos.errors import UnknownName
-from tests.edge.agent.http.serving import png, scene, serving
+from tests.edge.agent.http.serving import PATIENCE_SECONDS, png, scene, serving
 
 
 class OnePlace:
@@ -34,7 +34,10 @@ def door() -> OnePlace:
 
 @pytest.fixture
 def client(bundle: Bundle, door: OnePlace) -> Iterator[httpx.Client]:
-    with serving(bundle, served={"pushed": door}) as server, httpx.Client(base_url=server.url) as client:
+    with (
+        serving(bundle, served={"pushed": door}) as server,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
+    ):
         yield client
 
 

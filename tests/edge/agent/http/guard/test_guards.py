@@ -9,7 +9,7 @@ import pytest
 from edge.agent.http.settings import HttpSettings
 from protos.bundle import Bundle
 from protos.errors import RequestError
-from tests.edge.agent.http.serving import Running, serving
+from tests.edge.agent.http.serving import PATIENCE_SECONDS, Running, serving
 
 TOKEN = "a token of this device"
 MODELS = "/v1/models"
@@ -17,7 +17,10 @@ MODELS = "/v1/models"
 
 @pytest.fixture(scope="module")
 def open_to_all(bundle: Bundle) -> Iterator[httpx.Client]:
-    with serving(bundle, hosts=("camera.example",)) as server, httpx.Client(base_url=server.url) as client:
+    with (
+        serving(bundle, hosts=("camera.example",)) as server,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
+    ):
         yield client
 
 
@@ -52,7 +55,7 @@ def test_pages_of_other_sites_get_nothing(open_to_all: httpx.Client) -> None:
 
 
 def test_who_has_no_token_learns_that_the_agent_lives_and_no_more(guarded: Running) -> None:
-    with httpx.Client(base_url=guarded.url) as client:
+    with httpx.Client(base_url=guarded.url, timeout=PATIENCE_SECONDS) as client:
         for path in (MODELS, "/", "/metrics", "/live", "/frames/1.jpg", "/answers/1"):
             reply = client.get(path)
             assert (reply.status_code, reply.json()["error"]["code"]) == (401, "invalid_api_key")
@@ -82,7 +85,10 @@ def test_a_browser_logs_in_and_keeps_no_token(guarded: Running) -> None:
 def test_a_token_that_is_changed_ends_what_was_let_in(bundle: Bundle, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(TOKEN)
-    with serving(bundle, token_file=file) as server, httpx.Client(base_url=server.url) as client:
+    with (
+        serving(bundle, token_file=file) as server,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
+    ):
         client.post("/login", data={"token": TOKEN})
         assert client.get("/").status_code == 200
         file.write_text("another token of this device")

@@ -9,14 +9,23 @@ import pytest
 from edge.agent.outbox.answers import standing_answer
 from edge.agent.outbox.entries import Entry
 from protos.bundle import Bundle
-from tests.edge.agent.http.serving import MODEL, Running, asked, data_url, png, scene, serving
+from tests.edge.agent.http.serving import (
+    MODEL,
+    PATIENCE_SECONDS,
+    Running,
+    asked,
+    data_url,
+    png,
+    scene,
+    serving,
+)
 from tests.edge.agent.outbox.entries import answered, note, request
 from tests.pages import HOSTILE, checked
 
 
 def ask(server: Running, seed: int = 1, question: str = "how many squares are there?") -> str:
     body = {"model": MODEL, "messages": asked(data_url(png(scene(seed))), question)}
-    reply = httpx.post(f"{server.url}/v1/chat/completions", json=body)
+    reply = httpx.post(f"{server.url}/v1/chat/completions", json=body, timeout=PATIENCE_SECONDS)
     return str(reply.json()["choices"][0]["message"]["content"])
 
 

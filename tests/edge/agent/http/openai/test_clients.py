@@ -115,7 +115,7 @@ def test_a_request_has_rules_of_its_own(bundle: Bundle, url: str) -> None:
 def test_a_cloud_that_is_late_is_told_by_the_status(bundle: Bundle, url: str) -> None:
     with (
         clouded(falls_silent()) as cloud,
-        serving(bundle, cloud=cloud.address) as server,
+        serving(bundle, cloud=cloud.address, network_seconds=1.0) as server,
         openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client,
     ):
         rules = {"isthmus": {"deadline": "300ms", "local": False}}

@@ -18,7 +18,7 @@ from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
-from tests.edge.agent.http.serving import MODEL, asked, data_url, png, scene, serving
+from tests.edge.agent.http.serving import MODEL, PATIENCE_SECONDS, asked, data_url, png, scene, serving
 from tests.edge.agent.outbox.entries import Wall, outbox
 
 CHAT = "/v1/chat/completions"
@@ -43,7 +43,7 @@ def client(bundle: Bundle, kept: Outbox, wall: Wall) -> Iterator[httpx.Client]:
     keeper = Keeper(kept, building, lambda: None, wall)
     with (
         serving(bundle, rules=Rules(allow_local=False), deferring=keeper) as server,
-        httpx.Client(base_url=server.url) as client,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
     ):
         yield client
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_deferred_is_refused(
 
 
 def test_where_there_is_no_outbox_nothing_is_deferred(bundle: Bundle) -> None:
-    with serving(bundle) as server, httpx.Client(base_url=server.url) as client:
+    with serving(bundle) as server, httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         refused, unknown = ask(client), client.get("/v1/deferred/00")
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "isthmus.defer"

@@ -10,7 +10,7 @@ import pytest
 from edge.pictures.resampling import Picture
 from protos.arrays import Floats
 from protos.bundle import Bundle
-from tests.edge.agent.http.serving import MODEL, data_url, png, scene, serving
+from tests.edge.agent.http.serving import MODEL, PATIENCE_SECONDS, data_url, png, scene, serving
 
 
 class Tall:
@@ -39,5 +39,7 @@ def test_texts_and_pictures_are_embedded_in_order(bundle: Bundle) -> None:
 
 def test_a_model_that_answers_questions_embeds_nothing(bundle: Bundle) -> None:
     with serving(bundle) as server:
-        reply = httpx.post(f"{server.url}/v1/embeddings", json={"model": MODEL, "input": "a cat"})
+        reply = httpx.post(
+            f"{server.url}/v1/embeddings", json={"model": MODEL, "input": "a cat"}, timeout=PATIENCE_SECONDS
+        )
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "unsupported")

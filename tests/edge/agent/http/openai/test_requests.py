@@ -10,7 +10,7 @@ import pytest
 
 from edge.agent.settings.quantities import Milliseconds
 from protos.bundle import Bundle
-from tests.edge.agent.http.serving import MODEL, Never, asked, data_url, png, scene, serving
+from tests.edge.agent.http.serving import MODEL, PATIENCE_SECONDS, Never, asked, data_url, png, scene, serving
 
 CHAT = "/v1/chat/completions"
 URL = data_url(png(scene()))
@@ -18,7 +18,10 @@ URL = data_url(png(scene()))
 
 @pytest.fixture(scope="module")
 def client(bundle: Bundle) -> Iterator[httpx.Client]:
-    with serving(bundle, max_body=100_000) as server, httpx.Client(base_url=server.url) as client:
+    with (
+        serving(bundle, max_body=100_000) as server,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
+    ):
         yield client
 
 
@@ -74,9 +77,9 @@ def test_a_large_body_is_refused_by_what_it_claims_and_by_what_it_is(client: htt
 def test_a_picture_of_50_mb_is_answered_where_the_operator_allows_it(bundle: Bundle) -> None:
     large = data_url(png(scene()) + bytes(50_000_000))  # what is behind a PNG's end is read by nobody
     with serving(bundle, max_body=80_000_000) as server:
-        reply = httpx.post(server.url + CHAT, json=body(messages=asked(large)), timeout=60)
+        reply = httpx.post(server.url + CHAT, json=body(messages=asked(large)), timeout=PATIENCE_SECONDS)
     assert reply.status_code == 200
-    with serving(bundle) as server, httpx.Client(base_url=server.url) as client:
+    with serving(bundle) as server, httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         assert client.post(CHAT, json=body(messages=asked(large))).status_code == 413
 
 
@@ -100,7 +103,10 @@ def test_a_slow_body_is_not_waited_for(bundle: Bundle) -> None:
 
 def test_more_than_may_wait_are_told_to_come_back(bundle: Bundle) -> None:
     never = Never()
-    with serving(bundle, never, max_waiting=1) as server, httpx.Client(base_url=server.url) as client:
+    with (
+        serving(bundle, never, max_waiting=1) as server,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
+    ):
         first = server.portal.start_task_soon(_post, server.url)
         server.portal.call(never.asked.wait)
         reply = client.post(CHAT, json=body())

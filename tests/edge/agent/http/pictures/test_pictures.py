@@ -14,7 +14,7 @@ from edge.agent.http.pictures.fetching import Fetcher
 from edge.agent.http.pictures.opening import Pictures
 from edge.agent.http.refusals import Refused
 from edge.agent.http.settings import HttpSettings
-from edge.agent.settings.quantities import Bytes, Milliseconds
+from edge.agent.settings.quantities import Bytes
 from protos.errors import PictureError
 from tests.edge.agent.http.serving import png, scene
 
@@ -112,11 +112,10 @@ async def test_nothing_else_is_fetched() -> None:
 
 async def test_what_is_fetched_has_an_end() -> None:
     with web() as url:
-        fetcher = Fetcher(["127.0.0.1"], 100_000, Milliseconds(200).seconds)
         with pytest.raises(Refused, match="more than 100000 bytes"):
-            await fetcher.fetch(f"{url}/endless")
+            await Fetcher(["127.0.0.1"], 100_000, 60).fetch(f"{url}/endless")
         with pytest.raises(Refused, match="gave no picture in"):
-            await fetcher.fetch(f"{url}/silent")
+            await Fetcher(["127.0.0.1"], 100_000, 0.2).fetch(f"{url}/silent")
 
 
 async def test_a_listed_name_that_is_this_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
