@@ -86,7 +86,7 @@ def first_terminal(place: Path) -> Iterator[None]:
     """Its commands, up to where the service listens."""
     commands = block("<!-- first terminal -->")
     assert commands.count(WITH_LOCAL) == 1
-    process = shell(commands.replace(WITH_LOCAL, f"{WITH_LOCAL} --report-pictures 12"), place)
+    process = shell(commands.replace(WITH_LOCAL, f"{WITH_LOCAL} --report-pictures 4"), place)
     try:
         while process.poll() is None:
             with socket.socket() as probe:
