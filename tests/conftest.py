@@ -24,7 +24,6 @@ from hypothesis import HealthCheck, settings
 from protos.bundle import Bundle
 from tests.sharing import once
 
-_LONGEST = "test_readme.py"  # of all files
 _WITH_A_SPLIT = {
     "bundle_path",
     "bundle",
@@ -55,12 +54,7 @@ def _put_long_files_first(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     split = {item.path for item in items if _splits(item)}
     tests = Counter(item.path for item in items)
-
-    def place(item: pytest.Item) -> tuple[bool, bool, bool, int]:
-        path = item.path
-        return path.name != _LONGEST, path not in slow, path not in split, -tests[path]
-
-    items.sort(key=place)
+    items.sort(key=lambda item: (item.path not in slow, item.path not in split, -tests[item.path]))
 
 
 def _splits(item: pytest.Item) -> bool:

@@ -1,5 +1,5 @@
-"""The README's commands, run as they are printed, in a shell; only what a split loses is measured on fewer
-pictures.
+"""The README's commands, run as they are printed, in a shell; only the first split is told to have one cut,
+measured on few pictures.
 """
 
 import os
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 PORT = 7070
 WITH_LOCAL = "isthmus split -o bundle --with-local"
+SHORT = "--cuts connector --report-pictures 4"
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def first_terminal(place: Path) -> Iterator[None]:
     """Its commands, up to where the service listens."""
     commands = block("<!-- first terminal -->")
     assert commands.count(WITH_LOCAL) == 1
-    process = shell(commands.replace(WITH_LOCAL, f"{WITH_LOCAL} --report-pictures 12"), place)
+    process = shell(commands.replace(WITH_LOCAL, f"{WITH_LOCAL} {SHORT}"), place)
     try:
         while process.poll() is None:
             with socket.socket() as probe:

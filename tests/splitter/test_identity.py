@@ -3,22 +3,23 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from protos.bundle import BESIDE, Bundle
 from protos.errors import BundleError
 from splitter.evaluate import latency
 from splitter.graph.chain import Chain
-from splitter.nano import WEIGHTS
+from splitter.nano.scenes import picture
 from splitter.recipe import Options
 from splitter.silence import silence_libraries
 from splitter.split import split
+from tests.splitter.families.checkpoints import llava_clip
 
 pytestmark = pytest.mark.slow
-
-OPTIONS = Options(WEIGHTS, cuts=("connector",), with_local=True, calibration_pictures=32, report_pictures=2)
 
 
 def silent(_: str) -> None:
@@ -31,13 +32,23 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(place: Path) -> Bundle:
-    with silence_libraries():
-        return split(OPTIONS, place / "first", say=silent)
+def options(place: Path) -> Options:
+    llava_clip(place / "checkpoint")
+    photos = place / "photos"
+    photos.mkdir()
+    for seed in range(12):
+        Image.fromarray(picture(seed).image).save(photos / f"{seed}.png")
+    return Options(place / "checkpoint", ("vision.1",), photos, with_local=True, report_pictures=2)
 
 
 @pytest.fixture(scope="module")
-def second(first: Bundle, place: Path) -> Bundle:
+def first(options: Options, place: Path) -> Bundle:
+    with silence_libraries():
+        return split(options, place / "first", say=silent)
+
+
+@pytest.fixture(scope="module")
+def second(options: Options, first: Bundle, place: Path) -> Bundle:
     """By the same recipe, on a machine whose every measurement says that it is a thousand times slower."""
 
     class Slow:
@@ -49,7 +60,7 @@ def second(first: Bundle, place: Path) -> Bundle:
         patch.setattr(latency, "time", Slow)
         measured = Chain.milliseconds
         patch.setattr(Chain, "milliseconds", lambda *given: [1000 * taken for taken in measured(*given)])
-        return split(OPTIONS, place / "second", say=silent)
+        return split(options, place / "second", say=silent)
 
 
 def test_two_splits_by_one_recipe_are_one_bundle_whatever_was_measured(first: Bundle, second: Bundle) -> None:
@@ -89,15 +100,15 @@ def test_each_says_which_bundle_its_measurements_are_of(first: Bundle, second: B
 
 
 def test_a_bundle_that_is_there_is_reused_and_the_users_files_beside_it_stay(
-    first: Bundle, place: Path
+    options: Options, first: Bundle, place: Path
 ) -> None:
     for name in ("first.parts", "first.old", "first.new"):
         (place / name).mkdir(exist_ok=True)
         (place / name / "thesis.txt").write_text("three years")
     said: list[str] = []
-    assert split(OPTIONS, first.path, say=said.append).digest == first.digest
+    assert split(options, first.path, say=said.append).digest == first.digest
     assert "reused" in said[-1]
-    other = Options(WEIGHTS, cuts=("vision.4",), report_pictures=3)
+    other = replace(options, report_pictures=3)
     with pytest.raises(BundleError, match=r"split in another way; .*--replace"):
         split(other, first.path, say=silent)
     for name in ("first.parts", "first.old", "first.new"):

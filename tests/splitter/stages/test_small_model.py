@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from edge.models.local_model import LocalModel
 from edge.models.small_vision import SmallVision
@@ -114,10 +115,16 @@ def test_the_report_has_the_curve(bundle: Bundle) -> None:
     assert all(one["accuracy_high"] >= one.get("accuracy", 0.0) for one in curve["cascades"])
 
 
-def test_fewer_layers_of_the_model_itself_take_the_heads_tokens(tmp_path: Path) -> None:
-    options = replace(OPTIONS, local=LocalChoice(LAYERS, layers=3))
+def test_fewer_layers_of_the_model_itself_take_the_heads_tokens(small: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(8):
+        Image.fromarray(picture(seed).image).save(photos / f"{seed}.png")
+    few = LocalChoice(LAYERS, layers=1)
+    options = replace(OPTIONS, checkpoint=small, calibration=photos, local=few)
+    assert load_model(small).config.text_config.num_hidden_layers == 2
     with silence_libraries():
         bundle = split(options, tmp_path / "bundle", say=lambda _: None)
     assert not bundle.manifest.local.HasField("own")
-    assert bundle.manifest.local.past_shape[0] == 3
+    assert bundle.manifest.local.past_shape[0] == 1
     assert Orchestrator(bundle, None, DeviceProfile.from_bundle(bundle)).answer(PICTURE, "what is it?").text

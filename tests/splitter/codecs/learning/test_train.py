@@ -25,13 +25,21 @@ from tests.splitter.codecs.learning.pupil import Pupil, crossed
 
 pytestmark = pytest.mark.slow
 
-CUT, STEPS = "vision.4", 24
+CUT, STEPS, KEPT = "vision.4", 8, 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_often() -> Iterator[None]:
+    """The state is kept every few steps: a few more are enough to go on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_KEPT", KEPT)
+        yield
 
 
 @pytest.fixture(scope="module")
 def pupil(tmp_path_factory: pytest.TempPathFactory) -> Pupil:
     return Pupil(
-        tmp_path_factory.mktemp("pupil"), Options(WEIGHTS, calibration_pictures=24, report_pictures=2), CUT
+        tmp_path_factory.mktemp("pupil"), Options(WEIGHTS, calibration_pictures=12, report_pictures=2), CUT
     )
 
 
@@ -100,9 +108,9 @@ def test_what_was_learned_is_what_the_networks_do_afterwards(
 
 def test_an_interrupted_run_goes_on_where_it_stopped(pupil: Pupil, tmp_path: Path) -> None:
     told: list[int] = []
-    learn(pupil.training_set, tmp_path / "state", 20, 600)
+    learn(pupil.training_set, tmp_path / "state", KEPT, 600)
     learn(pupil.training_set, tmp_path / "state", STEPS, 600, lambda done, _: told.append(done))
-    assert told == list(range(21, STEPS + 1))
+    assert told == list(range(KEPT + 1, STEPS + 1))
 
 
 def test_an_interrupted_run_comes_to_what_it_would_have(
@@ -111,13 +119,13 @@ def test_an_interrupted_run_comes_to_what_it_would_have(
     monkeypatch.setattr(train, "autocast_if_faster", lambda loss, _: loss)
 
     def halt(done: int, _: int) -> None:
-        if done == 21:
+        if done == KEPT + 1:
             raise KeyboardInterrupt
 
-    whole = learn(pupil.training_set, tmp_path / "whole", 24, 600, clock=lambda: 0.0)
+    whole = learn(pupil.training_set, tmp_path / "whole", STEPS, 600, clock=lambda: 0.0)
     with pytest.raises(KeyboardInterrupt):
-        learn(pupil.training_set, tmp_path / "state", 24, 600, halt, lambda: 0.0)
-    resumed = learn(pupil.training_set, tmp_path / "state", 24, 600, clock=lambda: 0.0)
+        learn(pupil.training_set, tmp_path / "state", STEPS, 600, halt, lambda: 0.0)
+    resumed = learn(pupil.training_set, tmp_path / "state", STEPS, 600, clock=lambda: 0.0)
     for name, network in whole.networks.items():
         for one, other in zip(network.parameters(), resumed.networks[name].parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
@@ -190,8 +198,8 @@ def test_every_level_crosses_the_wire_as_it_was_learned(
 def test_what_is_held_out_does_not_teach_and_what_came_further_does(pupil: Pupil) -> None:
     more = {name: np.concatenate([values] * 3) for name, values in pupil.boundary.items()}
     held, taught = replace(pupil.training_set, boundary=more).divided()
-    assert held == [0, 6, 12, 18]
-    assert sorted([*held, *taught]) == list(range(3 * 24))
+    assert held == [0, 3, 6, 9]
+    assert sorted([*held, *taught]) == list(range(3 * 12))
 
 
 def test_it_learns_from_as_many_further_pictures_as_have_room(
