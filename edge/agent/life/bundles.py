@@ -134,7 +134,7 @@ class Bundles:
             if unused := self.taken():
                 unused.close()
             raise
-        self._trial, self._answered = place.name, anyio.Event()
+        self._trial = place.name
         _log.info("bundle %s takes the place of %s", place.name[:12], self._status.update.bundle[:12])
 
     async def _confirm(self, models: Models, swap: Callable[[], None]) -> None:
@@ -150,6 +150,7 @@ class Bundles:
     async def _on_trial(self, models: Models) -> None:
         """Until the open bundle has answered. Raises BundleError where it does not."""
         assert self._store
+        self._answered = anyio.Event()  # the one before it may have answered since the swap was begun
         before, failed = self._refused(), self._failed()
         while not self._answered.is_set() and any(source.enabled for source in self._settings.source):
             if self._refused() - before >= _MAX_REFUSED:

@@ -104,8 +104,8 @@ async def test_of_many_runs_that_a_caller_left_the_first_is_ended(
     monkeypatch.setattr("cloud.api.keyed_answers.MAX_ALONE", 1)
     caplog.set_level(logging.INFO, "cloud.api")
     async with calling(endless) as caller:
-        for waiting, name in enumerate((b"first-", b"second")):
-            request = keyed(endless, scenes[0], generation=ip.Generation(max_tokens=300))
+        for waiting, (name, tokens) in enumerate([(b"first-", 300), (b"second", 3)]):
+            request = keyed(endless, scenes[0], generation=ip.Generation(max_tokens=tokens))
             request.idempotency_key = name
             await left(caller, request, waiting)
         await caller.until_idle()
