@@ -151,8 +151,10 @@ class Bundles:
         """Until the open bundle has answered. Raises BundleError where it does not."""
         assert self._store
         self._answered = anyio.Event()  # the one before it may have answered since the swap was begun
-        before, failed = self._refused(), self._failed()
-        while not self._answered.is_set() and any(source.enabled for source in self._settings.source):
+        before, failed, told = self._refused(), self._failed(), self._status.update.answers
+        while not (self._answered.is_set() or self._status.update.answers > told) and any(
+            source.enabled for source in self._settings.source
+        ):
             if self._refused() - before >= _MAX_REFUSED:
                 raise BundleError(f"bundle {self._trial[:12]} answers none of {_MAX_REFUSED} questions")
             if self._failed() - failed >= _MAX_REFUSED:
