@@ -82,6 +82,16 @@ class KeyedRun:
         )
         return sum(len(text) + _EVENT_BYTES for text in texts)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was ended before it was over."""
+        return bool(self.following and self.following.cancelling())
+
+    def end(self) -> None:
+        """Nobody waits for it any more."""
+        if self.following:
+            self.following.cancel()
+
     def add(self, event: Event) -> None:
         self._events.append(event)
         self._wake()
@@ -131,7 +141,7 @@ class KeyedAnswers:
     def find(self, key: RequestKey) -> KeyedRun | None:
         """The run of an earlier try. Raises RequestError where that asked something else."""
         run = self._running.get((key.owner, key.name)) or self._finished.get(key.owner, key.name)
-        if run and run.following and run.following.cancelling():
+        if run and run.ended:
             return None
         if run and run.body != key.body:
             raise RequestError(
@@ -166,16 +176,14 @@ class KeyedAnswers:
         finally:
             run.waiting -= 1
             if not run.waiting and run.following and not run.following.done():
-                run.alone = asyncio.get_running_loop().call_later(ALONE_SECONDS, run.following.cancel)
+                run.alone = asyncio.get_running_loop().call_later(ALONE_SECONDS, run.end)
                 self._bound_alone(run.caller)
 
     def _bound_alone(self, caller: Caller) -> None:
         """End the one that was left first, where a caller has left too many."""
-        left = [run for run in self._running.values() if run.alone and run.caller == caller]
+        left = [run for run in self._running.values() if run.caller == caller and run.alone and not run.ended]
         if len(left) > MAX_ALONE:
-            first = min(left, key=lambda run: run.alone.when() if run.alone else 0.0)
-            assert first.following
-            first.following.cancel()
+            min(left, key=lambda run: run.alone.when() if run.alone else 0.0).end()
 
     def expire(self) -> None:
         """Free the memory of answers that are kept no more."""

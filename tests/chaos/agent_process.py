@@ -19,6 +19,7 @@ from tests.chaos.ledger import Books
 from tests.house import ROOT
 
 PATIENCE = 90.0
+LOG_PATIENCE = 300.0  # where what it says follows many questions
 _SERVES = "HTTP at "
 
 
@@ -67,7 +68,7 @@ class AgentProcess:
 
     def says(self, words: str) -> None:
         """Returns once its log has them."""
-        due = time.monotonic() + PATIENCE
+        due = time.monotonic() + LOG_PATIENCE
         while not any(words in line for line in list(self.log)):
             self.check()
             assert time.monotonic() < due, "\n".join(self.log)

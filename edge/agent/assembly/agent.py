@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from edge.agent.http.application import HttpPart
 
 _SAVE_SECONDS = 60.0
-_DRAIN_SECONDS = 10.0  # for answers that are under way when other settings or another bundle take over
+# for what is under way when other settings or another bundle take over
+_SOURCES_SECONDS, _APPLICATIONS_SECONDS = 30.0, 10.0
 
 
 async def run_agent(
@@ -100,10 +101,10 @@ class Watchers:
 async def _leave(leave: anyio.Event, watched: Watchers, kept: KeptParts, running: anyio.CancelScope) -> None:
     """Once it is set, end what runs when it is drained, or when that takes too long."""
     await leave.wait()
-    with anyio.move_on_after(_DRAIN_SECONDS):
-        async with anyio.create_task_group() as drained:
-            drained.start_soon(watched.drain, name="drain sources")
-            drained.start_soon(kept.front.drain, name="drain http")
+    with anyio.move_on_after(_SOURCES_SECONDS):  # while applications are answered as before
+        await watched.drain()
+    with anyio.move_on_after(_APPLICATIONS_SECONDS):
+        await kept.front.drain()
     running.cancel()
 
 

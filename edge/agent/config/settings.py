@@ -67,6 +67,7 @@ class AgentSettings(Section, frozen=True):
     def _check_defer(self, place: str, defer: Milliseconds) -> None:
         if not self.outbox or not self.clouds:
             raise RequestError(
-                f"{place}: there is nowhere to keep it, or to send it; give [outbox] and [cloud]"
+                f"{place}: there is nowhere to keep it, or to send it; give [outbox] and [cloud], or leave "
+                "defer out"
             )
         self.outbox.check_defer(place, defer)

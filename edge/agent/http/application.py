@@ -31,7 +31,7 @@ from edge.agent.http.pushes import NoPushes, PushedPictures, Pushes
 from edge.agent.http.refusals import BUG, NO_METHOD, NOT_FOUND, Kind, Refused, refused, response_of
 from edge.agent.http.settings import HttpSettings
 from edge.agent.observing.asking import Asking
-from edge.agent.observing.standing_answer import Observer
+from edge.agent.observing.standing_answer import Observer, StandingAnswer
 from edge.agent.status.update_status import UpdateStatus
 from edge.policy.decision import Weights
 from protos.arms.rules import Rules
@@ -93,8 +93,13 @@ class HttpPart:
         settings, served = self._settings, self._served
         bodies = Bodies(settings.max_body, settings.body_time.seconds)
         pictures, models = Pictures(settings), ModelsEndpoint(served.bundle, remote=served.remote)
+
+        async def answered(_: StandingAnswer) -> None:
+            served.update.answered()
+
+        observers = [*self.observers, answered]
         applications = Applications(
-            served.asking, served.rules, served.weights, self.observers, settings.max_waiting, deferring
+            served.asking, served.rules, served.weights, observers, settings.max_waiting, deferring
         )
         deferred = DeferredEndpoint(deferring)
         chat = Chat(applications, models, pictures, bodies, settings.stream, served.bundle.manifest, deferred)

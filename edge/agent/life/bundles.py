@@ -135,7 +135,7 @@ class Bundles:
             if unused := self.taken():
                 unused.close()
             raise
-        self._trial, self._answered = place.name, anyio.Event()
+        self._trial = place.name
         _log.info("bundle %s takes the place of %s", place.name[:12], self._status.update.bundle[:12])
 
     async def _confirm(self, models: Models, swap: Callable[[], None]) -> None:
@@ -151,8 +151,11 @@ class Bundles:
     async def _on_trial(self, models: Models) -> None:
         """Until the open bundle has answered. Raises BundleError where it does not."""
         assert self._store
-        before, failed = self._refused(), self._failed()
-        while not self._answered.is_set() and any(source.enabled for source in self._settings.source):
+        self._answered = anyio.Event()  # the one before it may have answered since the swap was begun
+        before, failed, told = self._refused(), self._failed(), self._status.update.answers
+        while not (self._answered.is_set() or self._status.update.answers > told) and any(
+            source.enabled for source in self._settings.source
+        ):
             if self._refused() - before >= _MAX_REFUSED:
                 raise BundleError(f"bundle {self._trial[:12]} answers none of {_MAX_REFUSED} questions")
             if self._failed() - failed >= _MAX_REFUSED:

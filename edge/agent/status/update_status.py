@@ -9,8 +9,8 @@ UpdateState = Literal["off", "idle", "looking", "fetching", "trying", "failed"]
 
 @dataclass
 class UpdateStatus:
-    """Written by the task that updates. `bundle`: the digest of the open one; `wanted`: that of one which is
-    to take its place, where it is known. `swaps` and `failures`: since the start of the process.
+    """`bundle`: the digest of the open one; `wanted`: that of one which is to take its place, where that is
+    known. `swaps`, `failures` and `answers`, those to applications: since the start of the process.
     """
 
     bundle: str = ""
@@ -18,6 +18,7 @@ class UpdateStatus:
     wanted: str = ""
     swaps: int = 0
     failures: int = 0
+    answers: int = 0
     _since: float = field(default_factory=time.monotonic)
 
     @property
@@ -38,6 +39,10 @@ class UpdateStatus:
     def entered(self, state: UpdateState, wanted: str = "") -> None:
         """What it does now."""
         self.state, self.wanted = state, wanted
+
+    def answered(self) -> None:
+        """An application has its answer."""
+        self.answers += 1
 
     def failed(self) -> None:
         """A bundle was not had, or not taken."""

@@ -11,8 +11,13 @@ from torch import Tensor
 
 from bench.network.conditions import MEGABIT, Conditions
 from bench.network.emulator import Link
-from cloud.api.keyed_answers import request_key
+from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
+from cloud.engine.encoder_cache import EncoderCache
+from cloud.engine.engine import Engine
+from cloud.engine.request_queue import RequestQueue
+from cloud.engine.scheduler import Scheduler
 from cloud.models.tail import Tail
+from cloud.sharing.caller import Caller as Owner
 from edge.link.client import CloudClient
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as ip
@@ -21,6 +26,7 @@ from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
 from tests.cloud.calling import FP32, Caller, Pixels, calling, picture_request
+from tests.cloud.engine.scripted import ScriptedModel, counting
 
 QUESTION = "describe the image"
 UPLOAD = Rules(route="upload", allow_local=False)
@@ -71,10 +77,10 @@ async def test_a_retry_joins_the_run_that_its_caller_has_left(endless: Tail, sce
     assert first.done.tokens == 300
 
 
-async def left(caller: Caller, request: ip.InferRequest, waiting: int = 0) -> None:
-    """Who asked hangs up, once one runs and so many wait."""
+async def left(caller: Caller, request: ip.InferRequest) -> None:
+    """Who asked hangs up, once it runs."""
     call = caller.stub.Infer(request)
-    await caller.until_running(waiting)
+    await caller.until_running()
     call.cancel()
 
 
@@ -98,18 +104,33 @@ async def test_a_run_that_nobody_comes_back_for_is_ended(
     assert answered(caplog) == [KEY.hex()]
 
 
-async def test_of_many_runs_that_a_caller_left_the_first_is_ended(
-    endless: Tail, scenes: list[Pixels], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cloud.api.keyed_answers.MAX_ALONE", 1)
-    caplog.set_level(logging.INFO, "cloud.api")
-    async with calling(endless) as caller:
-        for waiting, name in enumerate((b"first-", b"second")):
-            request = keyed(endless, scenes[0], generation=ip.Generation(max_tokens=300))
-            request.idempotency_key = name
-            await left(caller, request, waiting)
-        await caller.until_idle()
-    assert answered(caplog) == [b"second".hex()]
+async def test_of_many_runs_that_a_caller_left_the_first_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloud.api.keyed_answers.MAX_ALONE", 2)
+    engine = Engine(RequestQueue(Scheduler(1), 9), EncoderCache(1 << 20))  # it runs nothing
+    answers, model = KeyedAnswers(engine, 1 << 20, 60.0), ScriptedModel()
+
+    def leave(name: str, connection: str = "mine") -> None:
+        with answers.starting(RequestKey("owner", name, b"")) as run:
+            run.begin(counting(model, 1, caller=Owner("10.0.0.1", connection)))
+        with answers.awaited(run):
+            pass
+
+    def going_on() -> list[str]:
+        names = ("other", "first", "joined", "second", "third")
+        return [name for name in names if answers.find(RequestKey("owner", name, b""))]
+
+    leave("other", "another")
+    leave("first")
+    leave("joined")
+    joined = answers.find(RequestKey("owner", "joined", b""))
+    assert joined
+    with answers.awaited(joined):
+        leave("second")
+        assert going_on() == ["other", "first", "joined", "second"]
+        leave("third")
+        assert going_on() == ["other", "joined", "second", "third"]
+    assert going_on() == ["other", "joined", "third"]
+    await answers.close()
 
 
 async def test_a_key_is_of_one_request(tail: Tail, scenes: list[Pixels]) -> None:
