@@ -36,8 +36,8 @@ class Connection:
             self.send(DATA, END_STREAM, stream, b"")
 
     def begin(self, method: str) -> int:
-        """Begin a call, and say nothing; the number of its stream. A method whose name several
-        services have is named in full.
+        """Begin a call, and say nothing; the number of its stream. A method whose name several services
+        have is named in full.
         """
         self.streams += 1
         stream = 2 * self.streams - 1

@@ -78,9 +78,7 @@ class HalfFrames(IdleWatches):
 
 class UnreadWatches(IdleWatches):
     name = "unread-watches"
-    words = (
-        "Watch streams, 30 of each of 10 connections, that send as many frames as they may and read no answer"
-    )
+    words = "30 Watch streams of each of 10 connections that send frames, and read no answer"
     connections, calls, window = 10, 30, 0
 
     def begin(self, connection: http2.Connection) -> None:

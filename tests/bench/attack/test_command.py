@@ -14,7 +14,14 @@ from bench.attack.results import AttackResult, Latency, latency_of
 from protos import bundle_pb2 as pb
 from tests.house import ROOT
 
-FEW = ("honest-neighbours", "unreadable", "unreadable-in-stream", "half-messages", "zstd-bomb")
+FEW = (
+    "honest-neighbours",
+    "unreadable",
+    "unreadable-in-stream",
+    "half-messages",
+    "zstd-bomb",
+    "watch-garbage",
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +50,7 @@ def test_what_the_attackers_got_is_counted(figures: dict[str, Any]) -> None:
     assert set(got["unreadable"]) == set(got["zstd-bomb"]) == {"INVALID_ARGUMENT"}
     assert {"INVALID_ARGUMENT"} <= set(got["unreadable-in-stream"]) <= {"INVALID_ARGUMENT", "OK"}
     assert got["half-messages"]["calls begun"] >= 300
+    assert {"INVALID_ARGUMENT"} <= set(got["watch-garbage"]) <= {"INVALID_ARGUMENT", "OK"}
 
 
 def test_an_attack_that_a_bundle_cannot_have_is_left_out_with_a_reason(figures: dict[str, Any]) -> None:

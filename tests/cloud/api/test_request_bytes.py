@@ -1,10 +1,11 @@
 """What many callers send at once fits into memory, and holds nobody up."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
 import pytest
+from google.protobuf.message import Message
 
 from bench.attack.inputs import http2
 from cloud.api.call import Call
@@ -14,18 +15,22 @@ from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy
 from tests.cloud.api.test_places import alive
+from tests.cloud.api.test_watching import Camera, opening
 from tests.cloud.calling import Caller, Pixels, calling, picture_request
 from tests.cloud.sharing.callers import named
 
 QUESTION = "describe the image"
 REFLECT = "ServerReflectionInfo"
+WATCH = "isthmus.v1.Inference/Watch"  # health has one too
 
 
 async def largest(caller: Caller) -> int:
     return int((await caller.stub.Describe(ip.DescribeRequest())).max_request_bytes)
 
 
-@pytest.mark.parametrize("method", ["Infer", "Converse", "Embed", "Describe", "Check", "Watch", REFLECT])
+@pytest.mark.parametrize(
+    "method", ["Infer", "Converse", "Embed", "Describe", "Check", "Watch", REFLECT, WATCH]
+)
 async def test_half_sent_messages_fit_in_the_budget(method: str, tail: Tail, scenes: list[Pixels]) -> None:
     connections, each = 3, 10
     async with calling(tail, max_arriving_bytes=0) as caller, AsyncExitStack() as stack:
@@ -96,18 +101,23 @@ async def _asking(tail: Tail, scenes: list[Pixels]) -> AsyncIterator[ip.InferReq
     await asyncio.Event().wait()
 
 
-async def test_a_conversation_is_read_no_further_than_there_is_room(
-    endless: Tail, scenes: list[Pixels]
+@pytest.mark.parametrize("method", ["Converse", WATCH])
+async def test_a_stream_is_read_no_further_than_there_is_room(
+    method: str, endless: Tail, scenes: list[Pixels]
 ) -> None:
+    begins: Sequence[Message] = [picture_request(endless.bundle, scenes[0], QUESTION)]
+    if method == WATCH:
+        begins = [opening(endless), Camera(endless).frame(scenes[0])]
     async with calling(endless, max_in_flight=1, max_arriving_bytes=0) as caller:
         size = await largest(caller)
         async with http2.connected(caller.service.address, window=0) as connection:
-            asked = picture_request(endless.bundle, scenes[0], QUESTION).SerializeToString()
-            connection.call("Converse", asked, size=len(asked))
+            stream, left = connection.begin(method), http2.WINDOW
+            for message in begins:
+                connection.message(stream, message.SerializeToString())
+                left -= message.ByteSize() + 5
             await caller.until_running()
-            stream = 2 * connection.streams - 1
-            flood = http2.Flood(connection, size, first=http2.WINDOW - len(asked))
-            flood.sent[stream], flood.windows[stream] = 0, http2.WINDOW - len(asked) - 5
+            flood = http2.Flood(connection, size, first=left + 5)
+            flood.sent[stream], flood.windows[stream] = 0, left
             await flood.pour(quiet=1.0)
             assert flood.peak <= 2 * http2.WINDOW
 
