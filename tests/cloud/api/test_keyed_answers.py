@@ -13,6 +13,7 @@ from bench.network.conditions import MEGABIT, Conditions
 from bench.network.emulator import Link
 from cloud.api.keyed_answers import request_key
 from cloud.models.tail import Tail
+from cloud.sharing.caller import NOBODY
 from edge.link.client import CloudClient
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as ip
@@ -122,7 +123,7 @@ async def test_a_stream_may_try_again_too(tail: Tail, scenes: list[Pixels]) -> N
 )
 def test_what_is_no_key_is_refused(key: bytes, secret: bytes, words: str) -> None:
     with pytest.raises(RequestError, match=words):
-        request_key(ip.InferRequest(idempotency_key=key, client_secret=secret))
+        request_key(ip.InferRequest(idempotency_key=key, client_secret=secret), NOBODY)
 
 
 class Counted(Tail):
