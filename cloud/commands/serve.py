@@ -18,11 +18,10 @@ examples:
   isthmus cloud serve --bundle bundle/ --listen 127.0.0.1:0     # any free port; "listening on" names it
   isthmus cloud serve --bundle a/ --bundle b/ --device cuda     # two models from one service
 
-From elsewhere too, with TLS, for those who bring a token or a certificate:
+From elsewhere too, with TLS, for those who bring a token or a certificate (docs/tls.md):
   isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --tokens tokens
   isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --client-ca devices.pem
-  isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key \
-    --jwks https://login.example/jwks.json --audience isthmus --issuer https://login.example
+  isthmus cloud serve --jwks https://login.example/keys --audience isthmus --issuer https://login.example
 
 `isthmus cloud token` makes tokens for --tokens. Of a web token (JWT) `sub` names the device, `tenant` its
 tenant, `role` its role: device, operator or admin. These files are read again when they change, and
@@ -87,25 +86,29 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
 
 def _add_access(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "who may call", "beyond loopback TLS and one of the last three are needed"
+        "who may call", "beyond loopback: TLS, and one or more of --client-ca, --tokens and --jwks"
     )
     for option, metavar, text in (
-        ("--tls-cert", "FILE", "the service's certificate, and those that lead to its authority, in PEM"),
+        ("--tls-cert", "FILE", "the service's certificate, and those between it and its authority, in PEM"),
         ("--tls-key", "FILE", "its key"),
-        ("--client-ca", "FILE", "devices must show a certificate that this authority signed; it names them"),
-        ("--tokens", "FILE", "devices must bring a token of this list, which `isthmus cloud token` makes"),
+        (
+            "--client-ca",
+            "FILE",
+            "connect only devices that show a certificate of this authority, which names them",
+        ),
+        ("--tokens", "FILE", "let in who brings a token of this list; `isthmus cloud token` makes one"),
     ):
         group.add_argument(option, type=Path, metavar=metavar, help=text)
     for option, metavar, text in (
-        ("--jwks", "FILE|URL", "or a web token (JWT) that one of these keys signed"),
-        ("--audience", "NAME", "that it is for, in its claim `aud`"),
-        ("--issuer", "NAME", "that it is of, in its claim `iss`"),
+        ("--jwks", "FILE|URL", "let in who brings a web token (JWT) that one of these keys signed"),
+        ("--audience", "NAME", "what a web token must be for: its claim `aud`"),
+        ("--issuer", "NAME", "whom it must be of: its claim `iss`"),
     ):
         group.add_argument(option, metavar=metavar, help=text)
     group.add_argument(
         "--behind-proxy",
         action="store_true",
-        help="listen beyond loopback without: only a proxy, which has TLS and knows callers, reaches it",
+        help="listen beyond loopback without these: only a proxy reaches the service, and has both",
     )
 
 

@@ -18,7 +18,10 @@ from cloud.api import access as access_module
 from cloud.api.log_limit import LogLimit
 from cloud.config import AccessConfig, RateLimits
 from cloud.identity.web_tokens import LEEWAY
+from edge.link.client import CloudClient
 from protos import inference_pb2 as ip
+from protos.connection.peer import Credentials, Peer
+from protos.errors import CloudError
 from protos.inference_pb2_grpc import InferenceStub
 from tests.cloud.guarded import Guarded, bearing, guarded
 from tests.cloud.identity.provider import AUDIENCE, ISSUER, Signer, key_file
@@ -125,6 +128,19 @@ async def test_a_stream_ends_with_its_token_and_is_opened_again_with_the_next(
         await again.write(ip.InferRequest(id="2"))
         assert (await again.read()).id == "2"
         reviewing.cancel()
+
+
+async def test_a_device_goes_on_once_its_token_is_replaced(tmp_path: Path) -> None:
+    signer, token = Signer("key"), tmp_path / "token"
+    keys = str(key_file(tmp_path / "keys.json", signer))
+    token.touch(0o600)
+    token.write_text(signer.token(exp=time.time() - 60))
+    async with guarded(AccessConfig(jwks=keys, audience=AUDIENCE, issuer=ISSUER)) as service:
+        with CloudClient(Peer.parse(service.address, Credentials(token_file=token))) as client:
+            with pytest.raises(CloudError, match=f"the token in {token} has expired; put a new one there"):
+                await asyncio.to_thread(client.describe, 20)
+            token.write_text(signer.token())
+            assert (await asyncio.to_thread(client.describe, 20)).device == "default/camera-7"
 
 
 async def test_a_thousand_bad_tokens_are_few_lines_and_hold_nobody_else_back(

@@ -1,5 +1,6 @@
 """The service's own TLS over a real gRPC server: whom it shows itself to be, and whom it lets in."""
 
+import asyncio
 from pathlib import Path
 
 import grpc
@@ -7,8 +8,11 @@ import pytest
 
 from cloud.config import AccessConfig
 from cloud.identity.tls import ServerFiles, server_credentials
+from edge.agent.config.reading import read_settings
+from edge.link.client import CloudClient
 from protos import inference_pb2 as ip
-from protos.errors import RequestError
+from protos.connection.peer import Credentials, Peer
+from protos.errors import CloudError, RequestError
 from protos.inference_pb2_grpc import InferenceStub
 from tests.certificates import Authority, Certificate, openssl_only
 from tests.cloud.guarded import guarded
@@ -87,6 +91,30 @@ async def test_a_device_is_who_its_certificate_names(
     shown = authority.sign("device", names)
     async with guarded(access) as service:
         assert await service.who(channel=service.channel(trusting(authority, shown))) == f"default/{known_as}"
+
+
+@pytest.mark.parametrize("given", ["options", "agent.toml"])
+async def test_the_device_shows_its_certificate(
+    given: str, authority: Authority, served: Certificate, tmp_path: Path
+) -> None:
+    shown = authority.sign("device", "DNS:camera-7")
+    access = AccessConfig(served.path, served.key, client_ca=authority.ca.path)
+    async with guarded(access) as service:
+        address = f"https://{service.address}"
+        (tmp_path / "agent.toml").write_text(
+            f'[[cloud]]\naddress = "{address}"\nca = "{authority.ca.path}"\n'
+            f'client-cert = "{shown.path}"\nclient-key = "{shown.key}"\n'
+        )
+        credentials = Credentials(authority.ca.path, shown.path, shown.key)
+        (of_agent,) = (cloud.peer() for cloud in read_settings(tmp_path / "agent.toml").clouds)
+        peer = of_agent if given == "agent.toml" else Peer.parse(address, credentials)
+        with CloudClient(peer) as client:
+            assert (await asyncio.to_thread(client.describe, 20)).device == "default/camera-7"
+        with (
+            CloudClient(Peer.parse(address, Credentials(authority.ca.path))) as client,
+            pytest.raises(CloudError, match="--client-cert and --client-key"),
+        ):
+            await asyncio.to_thread(client.describe, 20)
 
 
 async def test_nobody_is_let_in_without_a_certificate_that_the_authority_signed(
