@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 AUDIENCE, ISSUER = "isthmus", "https://login.example"
+DAY = 86_400.0  # longer than any run of the tests
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
@@ -29,7 +30,7 @@ class Signer:
 
     def token(self, algorithm: str = "", kid: str | None = None, **claims: Any) -> str:
         """A token that is right but for what is given."""
-        given = {"sub": "camera-7", "aud": AUDIENCE, "iss": ISSUER, "exp": time.time() + 600} | claims
+        given = {"sub": "camera-7", "aud": AUDIENCE, "iss": ISSUER, "exp": time.time() + DAY} | claims
         present = {name: value for name, value in given.items() if value is not None}
         header = {"kid": self.name if kid is None else kid}
         return jwt.encode(present, self.key, algorithm or self.algorithm, header)

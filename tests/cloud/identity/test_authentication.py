@@ -1,6 +1,7 @@
 """By what a caller is known where there are several ways."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.cloud.identity.test_certificates import URI, certificate
 
 SIGNER, LISTED = Signer("key"), new_token(Identity("acme", "anna", Role.OPERATOR))
 SHOWN = {"x509_pem_cert": [certificate(URI)]}
-TLS = {"tls_cert": Path("cert"), "tls_key": Path("key"), "client_ca": Path("ca")}
+TLS: dict[str, Any] = {"tls_cert": Path("cert"), "tls_key": Path("key"), "client_ca": Path("ca")}
 
 
 @pytest.fixture

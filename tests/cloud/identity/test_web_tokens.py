@@ -10,11 +10,11 @@ from cloud.identity.identity import Identity, Role
 from cloud.identity.key_source import KeyFile
 from cloud.identity.web_tokens import LEEWAY, WebTokens
 from protos.errors import Unauthenticated
-from tests.cloud.identity.provider import AUDIENCE, ISSUER, Signer, forged, key_file, of_each_kind
+from tests.cloud.identity.provider import AUDIENCE, DAY, ISSUER, Signer, forged, key_file, of_each_kind
 
 SIGNERS = of_each_kind()
 RSA, EC, OKP = SIGNERS
-CLAIMS = {"sub": "camera-7", "aud": AUDIENCE, "iss": ISSUER, "exp": time.time() + 600}
+CLAIMS = {"sub": "camera-7", "aud": AUDIENCE, "iss": ISSUER, "exp": time.time() + DAY}
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ async def test_a_token_names_device_tenant_and_role(signer: Signer, tokens: WebT
     ("claims", "told"),
     [
         ({"exp": time.time() - LEEWAY - 5}, "has expired; put a new one into the device's --token-file"),
-        ({"nbf": time.time() + LEEWAY + 60}, "not valid yet"),
-        ({"iat": time.time() + LEEWAY + 60}, "not valid yet"),
+        ({"nbf": time.time() + DAY}, "not valid yet"),
+        ({"iat": time.time() + DAY}, "not valid yet"),
         ({"aud": "another"}, "for another audience"),
         ({"aud": f"{AUDIENCE}.example"}, "for another audience"),
         ({"iss": "https://evil.example"}, "another issuer"),
