@@ -2,12 +2,64 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from protos.connection.address import is_loopback, split_address
 from protos.errors import RequestError
 
 DTYPES = ("auto", "float16", "bfloat16", "float32")
 DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class AccessConfig:
+    """The service's certificate, and who may call. Raises RequestError for options that do not go
+    together.
+    """
+
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None  # who signs the certificates that devices must show
+    jwks: str | None = None  # a file, or a URL
+    audience: str | None = None
+    issuer: str | None = None
+    tokens: Path | None = None
+    behind_proxy: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise RequestError("a certificate goes with its key; give both --tls-cert and --tls-key")
+        if self.client_ca and not self.tls:
+            raise RequestError(
+                "--client-ca is of TLS; give --tls-cert and --tls-key too, or let the proxy ask for "
+                "certificates"
+            )
+        if not (bool(self.jwks) == bool(self.audience) == bool(self.issuer)):
+            raise RequestError(
+                "--jwks goes with --audience and --issuer: a token for another service, or of another "
+                "issuer, is none here; give all three"
+            )
+        if self.jwks and "://" in self.jwks:
+            _check_url(self.jwks)
+
+    @property
+    def tls(self) -> bool:
+        return self.tls_cert is not None
+
+    @property
+    def identified(self) -> bool:
+        """Whether a caller must say who it is."""
+        return bool(self.client_ca or self.jwks or self.tokens)
+
+
+@dataclass(frozen=True)
+class RateLimits:
+    """A second; None: as much as comes."""
+
+    tenant_requests: float | None = None
+    device_requests: float | None = None
+    tenant_bytes: float | None = None
+    device_bytes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +83,8 @@ class ServeConfig:
     keep_answers: float = 3600.0  # seconds that these are kept; 0: not at all
     threads: int = 0  # 0: torch's own choice
     drain: float = 10.0  # seconds that running answers get after SIGTERM
+    access: AccessConfig = AccessConfig()
+    rates: RateLimits = RateLimits()
 
     def __post_init__(self) -> None:
         if not self.bundles:
@@ -50,6 +104,7 @@ class ServeConfig:
         _within("--keep-answers", self.keep_answers, 0, 86_400)
         _within("--threads", self.threads, 0, 1024)
         _within("--drain", self.drain, 0, 3600)
+        self._check_reachable()
 
     @property
     def max_calls(self) -> int:
@@ -63,10 +118,30 @@ class ServeConfig:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
 
+    def _check_reachable(self) -> None:
+        """Raises RequestError where others would be let in without TLS, or whoever they are."""
+        if self.loopback or self.access.behind_proxy or (self.access.tls and self.access.identified):
+            return
+        missing = [] if self.access.tls else ["TLS (--tls-cert and --tls-key)"]
+        if not self.access.identified:
+            missing.append("a way to know callers (--tokens, --jwks or --client-ca)")
+        raise RequestError(
+            f"--listen {self.host}:{self.port} is reached from other machines; give {' and '.join(missing)}, "
+            "or listen on 127.0.0.1, or say --behind-proxy where only a proxy reaches it, which has both",
+            listen=self.host,
+        )
+
 
 def listen_address(text: str) -> tuple[str, int]:
     """`HOST:PORT` or `[IPv6]:PORT` as host and port. Raises RequestError."""
     return split_address(text, "--listen")
+
+
+def _check_url(url: str) -> None:
+    """Raises RequestError for one that anybody on the way could answer."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        raise RequestError(f"--jwks is fetched from {parts.hostname} without TLS; write https://, or a file")
 
 
 def _among(option: str, value: str, known: tuple[str, ...]) -> None:

@@ -12,7 +12,9 @@
     │   ├── PromptError                                          a question that does not fit the model
     │   ├── UnknownName                                          no such cut, codec, route or format
     │   ├── PayloadError                                         bytes that are not what the codec makes
-    │   └── TooLarge                       RESOURCE_EXHAUSTED    more bytes than are accepted
+    │   ├── TooLarge                       RESOURCE_EXHAUSTED    more bytes than are accepted
+    │   ├── Unauthenticated                UNAUTHENTICATED       nobody knows who asks
+    │   └── NotPermitted                   PERMISSION_DENIED     it is known, and the role is too low
     ├── WrongBundle                   4    FAILED_PRECONDITION   the cloud serves another digest
     ├── UnknownFrame                  5    NOT_FOUND             features sent before are no longer kept
     ├── CloudError                    5    UNAVAILABLE           the cloud did not answer
@@ -113,6 +115,14 @@ class PayloadError(RequestError):
 
 class TooLarge(RequestError):
     status = "RESOURCE_EXHAUSTED"
+
+
+class Unauthenticated(RequestError):
+    status = "UNAUTHENTICATED"
+
+
+class NotPermitted(RequestError):
+    status = "PERMISSION_DENIED"
 
 
 class WrongBundle(IsthmusError):

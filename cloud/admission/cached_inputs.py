@@ -1,9 +1,9 @@
 """What the encoder cache holds for a request."""
 
-import hashlib
 from typing import NamedTuple
 
 from cloud.engine.encoder_cache import CachedEmbeds, EncoderCache
+from cloud.sharing.caller import Caller
 from protos import inference_pb2 as ip
 from protos.codec.payload import Frame
 from protos.errors import RequestError
@@ -25,9 +25,10 @@ class CachedInputs(NamedTuple):
     reference: Frame | None = None
 
 
-def owner_of(request: Owned) -> str:
-    """Whose frames the request may refer to, as a hash of its secret; empty without one. Raises RequestError
-    for a secret that could be guessed, or is no secret but data.
+def owner_of(request: Owned, caller: Caller) -> str:
+    """Whose frames the request may refer to, as a hash: of who knows its secret, or of the device, where that
+    is known. Empty without a secret: nothing is to be kept. Raises RequestError for a secret that could be
+    guessed, or is no secret but data.
     """
     size = len(request.client_secret)
     if size and not CLIENT_SECRET_BYTES <= size <= _MAX_SECRET_BYTES:
@@ -35,7 +36,7 @@ def owner_of(request: Owned) -> str:
             f"client_secret has {size} bytes; give {CLIENT_SECRET_BYTES} to {_MAX_SECRET_BYTES} random ones, "
             "or none to have no frame kept"
         )
-    return hashlib.sha256(request.client_secret).hexdigest() if size else ""
+    return caller.owner(request.client_secret) if size else ""
 
 
 def look_up(request: Request, bundle: str, owner: str, encoder_cache: EncoderCache) -> CachedInputs:

@@ -34,7 +34,7 @@ class InputProcessor:
         """
         arrived = time.monotonic()
         tail = self._tail(request.bundle)
-        owner = owner_of(request)
+        owner = owner_of(request, caller)
         cached = look_up(request, tail.digest, owner, self._encoder_cache)
         job = await self._decoders.turns(request).run(
             caller, deadline, make_job, tail, request, cached, self._decoders.pictures.decode
@@ -53,7 +53,7 @@ class InputProcessor:
         """Reads the frames of a stream, which are kept within. Raises as `admit`, for an opening that no
         frame can be answered by.
         """
-        tail, owner = self._tail(opening.bundle), owner_of(opening)
+        tail, owner = self._tail(opening.bundle), owner_of(opening, caller)
         if not self._encoder_cache.seconds:
             raise RequestError("this service keeps no frame for the next (--keep 0); ask with Infer")
         turns = self._decoders.features

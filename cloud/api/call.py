@@ -11,14 +11,17 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from cloud.api.access import Access, Context
 from cloud.api.messages import parse
 from cloud.api.places import CallIdle, Places
 from cloud.api.request_bytes import Held, RequestBytes
 from cloud.api.status import first_of, status_of
 from cloud.engine.job import UNREAD_SECONDS
+from cloud.identity.identity import Role
 from cloud.sharing.caller import Caller, caller_of
 from cloud.sharing.fruitless import UNREAD, Fruitless
-from protos.errors import CloudError, RequestError
+from cloud.sharing.rates import Rates
+from protos.errors import CloudError, NotPermitted, RequestError, Unauthenticated
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +32,11 @@ _MAX_LINGERING = 512  # ended calls whose callers are told late
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R")
-Context = grpc.aio.ServicerContext[Any, Any]  # bytes or EOF come, messages go
+_TOLD_LATE = (
+    CallIdle,
+    Unauthenticated,
+    NotPermitted,
+)  # whoever was ended so would only begin another at once
 
 
 @dataclass
@@ -51,14 +58,19 @@ class Call:
         request_bytes: RequestBytes,
         held: Held,
         fruitless: Fruitless,
+        rates: Rates,
         max_fields: int,
     ) -> None:
-        self.context, self._places, self.caller = context, places, held.caller
+        self.context, self._places = context, places
         self._request_bytes, self._held = request_bytes, held
-        self._fruitless, self._max_fields = fruitless, max_fields
+        self._fruitless, self._rates, self._max_fields = fruitless, rates, max_fields
         self._received: Received[Any] | None = None  # of a call that has one
         self._writing = asyncio.Lock()  # a stream takes one message at a time
         self._failed: CloudError | None = None
+
+    @property
+    def caller(self) -> Caller:
+        return self._held.caller
 
     @property
     def deadline(self) -> float:
@@ -67,12 +79,22 @@ class Call:
         return time.monotonic() + min(_ANSWER_SECONDS, _ANSWER_SECONDS if left is None else left)
 
     async def request(self, kind: type[M]) -> Received[M]:
-        """The request of a call that has one. Raises RequestError, DeadlineError or CloudBusy."""
+        """The request of a call that has one. Raises RequestError, DeadlineError, or CloudBusy, for who is
+        over its rate before anything is read.
+        """
+        self._rates.check(self.caller)
         received = await self.next_request(kind, lambda: True, _CALLER_SECONDS)
         if received is None:
             raise RequestError("the call ended without a request; send one")
         self._received = received
+        self.charge(received)
         return received
+
+    def charge(self, received: Received[Any]) -> None:
+        """Count a request of a stream; `request` has counted its own. Raises CloudBusy for a caller over its
+        rate.
+        """
+        self._rates.take(self.caller, received.size)
 
     async def next_request(
         self, kind: type[M], idle: Callable[[], bool], seconds: float | None = None
@@ -145,19 +167,26 @@ class Call:
 
 
 class Calls:
-    """The calls of a service: each has a place, and an account of bytes."""
+    """The calls of a service: each is its caller's, and has a place and an account of bytes."""
 
-    def __init__(self, places: Places, request_bytes: RequestBytes, max_fields: int) -> None:
-        self._places, self._request_bytes, self._max_fields = places, request_bytes, max_fields
+    def __init__(
+        self, access: Access, places: Places, request_bytes: RequestBytes, rates: Rates, max_fields: int
+    ) -> None:
+        self._access, self._places, self._request_bytes = access, places, request_bytes
+        self._rates, self._max_fields = rates, max_fields
         self._fruitless = Fruitless()
         self._lingering = 0
 
-    async def served(self, serve: Callable[[Call], Awaitable[R]], context: Context) -> R:
-        """Serve a call; whatever goes wrong, the caller gets a status."""
+    async def served(
+        self, serve: Callable[[Call], Awaitable[R]], context: Context, needs: Role | None = Role.DEVICE
+    ) -> R:
+        """Serve a call to who has the role that it needs; whatever goes wrong, the caller gets a status."""
         held = Held(caller_of(context.peer()))
-        call = Call(context, self._places, self._request_bytes, held, self._fruitless, self._max_fields)
+        call = Call(
+            context, self._places, self._request_bytes, held, self._fruitless, self._rates, self._max_fields
+        )
         try:
-            async with self._places.taken(held.caller):
+            async with self._access.granted(context, needs) as held.caller, self._places.taken(held.caller):
                 with self._request_bytes.accounting(held):
                     return await self._noted(serve(call), held.caller)
         except grpc.aio.AbortError:
@@ -165,6 +194,8 @@ class Calls:
         except Exception as error:
             call.refused(error)
             if isinstance(first_of(error), CallIdle):
+                self._fruitless.count(held.caller)
+            if isinstance(first_of(error), _TOLD_LATE):
                 await self._linger(held.caller)
             await _abort(context, error)
             raise
@@ -178,10 +209,7 @@ class Calls:
             raise
 
     async def _linger(self, caller: Caller) -> None:
-        """Before a call that was ended in idleness is told so: whoever holds places by many calls that do
-        nothing would only begin another at once.
-        """
-        self._fruitless.count(caller)
+        """Before a call is told that it was ended in idleness, or that its caller may not call."""
         if self._lingering < _MAX_LINGERING:
             self._lingering += 1
             try:

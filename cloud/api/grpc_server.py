@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.message import Message
 
 from cloud.config import ServeConfig
+from cloud.identity.tls import ServerFiles, server_credentials
 from protos import inference_pb2 as ip
 from protos.connection.keepalive import server_options
 from protos.errors import RequestError
@@ -99,12 +100,20 @@ def _why_not(family: int, address: tuple[Any, ...]) -> str:
 
 
 def listen(server: grpc.aio.Server, config: ServeConfig) -> str:
-    """Bind the configured port; the address. Raises RequestError."""
+    """Bind the configured port; the address. Raises RequestError, also for a certificate that is none."""
+    place = f"{config.host}:{config.port}"
+    credentials = _credentials(config)
     try:
-        port = server.add_insecure_port(f"{config.host}:{config.port}")
+        port = server.add_secure_port(place, credentials) if credentials else server.add_insecure_port(place)
     except RuntimeError as error:
         check_port(config)  # the system's own reason; gRPC tells none
-        place = f"{config.host}:{config.port}"
         message = f"cannot listen on {place}: gRPC takes no such address; choose another --listen"
         raise RequestError(message, listen=place) from error
     return f"{config.host}:{port}"
+
+
+def _credentials(config: ServeConfig) -> grpc.ServerCredentials | None:
+    access = config.access
+    if access.tls_cert is None or access.tls_key is None:
+        return None
+    return server_credentials(ServerFiles(access.tls_cert, access.tls_key, access.client_ca))

@@ -1,5 +1,5 @@
-"""Health and reflection for whoever asks, from bytes, in places of their own: health must answer while
-another service is full, and a caller of it must not fill the memory either.
+"""Health for whoever asks, reflection for operators, from bytes, in places of their own: health must answer
+while another service is full, and a caller of it must not fill the memory either.
 """
 
 from collections.abc import AsyncIterator
@@ -10,7 +10,9 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from cloud.api.call import Call, Calls, Context
+from cloud.api.access import Context
+from cloud.api.call import Call, Calls
+from cloud.identity.identity import Role
 from protos.errors import TooLarge
 
 _MAX_BYTES = 1 << 12  # of a request: names
@@ -51,7 +53,7 @@ class Health:
             request = await _small_request(call, health_pb2.HealthCheckRequest)
             return await self.status.Check(request, context)
 
-        return await self._calls.served(serve, context)
+        return await self._calls.served(serve, context, needs=None)
 
     async def _watch(self, _: object, context: Context) -> None:
         async def serve(call: Call) -> None:
@@ -59,14 +61,14 @@ class Health:
             async with call.yielding():
                 await self.status.Watch(request, context)
 
-        await self._calls.served(serve, context)
+        await self._calls.served(serve, context, needs=None)
 
     async def _reflect(self, _: object, context: Context) -> None:
         async def serve(call: Call) -> None:
             async for response in self._reflection.ServerReflectionInfo(_questions(call), context):
                 await call.send(response)
 
-        await self._calls.served(serve, context)
+        await self._calls.served(serve, context, needs=Role.OPERATOR)
 
 
 async def _questions(call: Call) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:

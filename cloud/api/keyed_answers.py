@@ -32,8 +32,10 @@ class RequestKey(NamedTuple):
     body: bytes
 
 
-def request_key(request: ip.InferRequest) -> RequestKey | None:
-    """The key of a request, if it has one. Raises RequestError for one that is none, or is nobody's."""
+def request_key(request: ip.InferRequest, caller: Caller) -> RequestKey | None:
+    """The key of a caller's request, if it has one. Raises RequestError for one that is none, or is
+    nobody's.
+    """
     key = request.idempotency_key
     if not key:
         return None
@@ -42,7 +44,7 @@ def request_key(request: ip.InferRequest) -> RequestKey | None:
             f"idempotency_key has {len(key)} bytes; give {LEAST_KEY_BYTES} to {IDEMPOTENCY_KEY_BYTES} random "
             "ones, or none"
         )
-    owner = owner_of(request)
+    owner = owner_of(request, caller)
     if not owner:
         raise RequestError(
             "idempotency_key without client_secret: a key is known to its own client only; give "
@@ -52,12 +54,15 @@ def request_key(request: ip.InferRequest) -> RequestKey | None:
 
 
 def _digest(request: ip.InferRequest) -> bytes:
-    """Of all fields but the id, which names a try and not what is asked."""
-    identity, request.id = request.id, ""
+    """Of all fields but the id, which names a try and not what is asked, and the secret, of which the owner
+    is made.
+    """
+    identity, secret = request.id, request.client_secret
+    request.id, request.client_secret = "", b""
     try:
         return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
     finally:
-        request.id = identity
+        request.id, request.client_secret = identity, secret
 
 
 class KeyedRun:

@@ -31,7 +31,7 @@ class Places:
     """
 
     def __init__(self, total: int, of_one: int) -> None:
-        """`of_one`: of one connection."""
+        """`of_one`: of one connection, or of a device that is known."""
         self._total, self._of_one = total, of_one
         self._held = Holdings()
         self._open: dict[asyncio.Timeout, Caller] = {}
@@ -42,7 +42,7 @@ class Places:
         """Hold a place for a call. Raises CloudBusy, also when it gives way to another."""
         if self._held.of(caller) >= self._of_one:
             raise CloudBusy(
-                f"this connection has {self._of_one} calls open, as many as one may; end some, or ask more "
+                f"this caller has {self._of_one} calls open, as many as one may; end some, or ask more "
                 "in one Converse stream"
             )
         if self._held.total >= self._total:

@@ -60,12 +60,11 @@ async def _serve(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -
 
 
 def _announce(service: Service, tails: Sequence[Tail | DualEncoder], config: ServeConfig) -> None:
-    if not config.loopback:
+    if not config.loopback and not (config.access.tls and config.access.identified):
         _log.warning(
-            "%s is reachable from other machines without TLS: use it on a private network only, or behind a "
-            "proxy that has TLS",
-            service.address,
+            "%s has to be reached through a proxy only, which has TLS and knows callers", service.address
         )
+    address = f"https://{service.address}" if config.access.tls else service.address
     served = "; ".join(
         f"{t.bundle.manifest.model} {t.digest[:12]} at {', '.join(c.name for c in t.bundle.manifest.cuts)}"
         for t in tails
@@ -74,8 +73,8 @@ def _announce(service: Service, tails: Sequence[Tail | DualEncoder], config: Ser
         f"{tail.placement.device_name}, {tail.placement.dtype_name} ({tail.placement.why})" for tail in tails
     )
     device = f"{'; '.join(placements)}, {torch.get_num_threads()} threads"
-    print(f"serving {served}, and pictures; on {device}; address {service.address}", flush=True)
-    print(f"listening on {service.address}", flush=True)
+    print(f"serving {served}, and pictures; on {device}; address {address}", flush=True)
+    print(f"listening on {address}", flush=True)
 
 
 def _stop_signals() -> asyncio.Queue[int]:

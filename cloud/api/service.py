@@ -10,6 +10,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
+from cloud.api.access import Access
 from cloud.api.call import Calls
 from cloud.api.description import describe, max_request_fields
 from cloud.api.drain_gate import DrainGate
@@ -20,13 +21,15 @@ from cloud.api.places import Places
 from cloud.api.request_bytes import RequestBytes
 from cloud.api.servicer import Inference
 from cloud.api.status import first_of
-from cloud.config import ServeConfig
+from cloud.config import RateLimits, ServeConfig
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
+from cloud.identity.authentication import Authentication
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
+from cloud.sharing.rates import Rates
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
@@ -67,7 +70,7 @@ class Service:
 async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> AsyncIterator[Service]:
     """A running service for these tails by digest; leaving stops it at once (drain first).
 
-    Raises RequestError where it cannot listen, and what a task fails with, never a group.
+    Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
@@ -75,12 +78,14 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     description = describe(tails)
     max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
     largest = description.max_request_bytes
-    calls = _calls(config.max_calls, config.max_calls // 2, config.max_arriving_bytes, largest, max_fields)
-    health_calls = _calls(_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, 0, largest, _HEALTH_FIELDS)
+    access = await _access(config)
+    places = Places(config.max_calls, config.max_calls // 2)
+    request_bytes = RequestBytes(config.max_arriving_bytes, largest, places)
+    calls = Calls(access, places, request_bytes, Rates(config.rates), max_fields)
     with Decoders() as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
         inference = Inference(engine, input_processor, gate, calls, keyed, description, config.max_in_flight)
-        server, healthy = new_server(largest, config), Health(health_calls, [SERVICE])
+        server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
         add_inference(server, inference)
         healthy.add_to(server)
         address = listen(server, config)
@@ -88,23 +93,36 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
         try:
             async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
                 running = tasks.create_task(engine.run(), name="engine")
-                expiry = tasks.create_task(_expire(encoder_cache, keyed), name="expiry")
+                keeping = [
+                    tasks.create_task(_expire(encoder_cache, keyed), name="expiry"),
+                    tasks.create_task(access.run(), name="access"),
+                ]
                 service = Service(address, engine, running, server, healthy, gate)
                 await server.start()
                 try:
                     yield service
                 finally:
-                    expiry.cancel()
+                    for task in keeping:
+                        task.cancel()
                     await service.stop()
                     await keyed.close()
         except ExceptionGroup as group:
             raise first_of(group) from None
 
 
-def _calls(total: int, of_one: int, budget: int, largest: int, max_fields: int) -> Calls:
-    """So many calls, and those of one connection, whose requests fit in this budget of bytes."""
-    places = Places(total, of_one)
-    return Calls(places, RequestBytes(budget, largest, places), max_fields)
+async def _access(config: ServeConfig) -> Access:
+    """Raises RequestError for files or a URL that are not what they should be."""
+    if not config.access.identified:
+        return Access(None)
+    authentication = Authentication(config.access)
+    await authentication.start()
+    return Access(authentication)
+
+
+def _health_calls(access: Access, largest: int) -> Calls:
+    """Places of their own, for requests that are small."""
+    places = Places(_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE)
+    return Calls(access, places, RequestBytes(0, largest, places), Rates(RateLimits()), _HEALTH_FIELDS)
 
 
 def _encoder_cache(config: ServeConfig) -> EncoderCache:

@@ -4,7 +4,8 @@ import asyncio
 from typing import TypeVar
 
 from cloud.admission.input_processor import InputProcessor
-from cloud.api.call import Call, Calls, Context, Received
+from cloud.api.access import Context
+from cloud.api.call import Call, Calls, Received
 from cloud.api.drain_gate import DrainGate, closed_stream
 from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
 from cloud.api.replies import failure, log_answered, reply
@@ -122,6 +123,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
     async def _answer_or_fail(self, received: Received[ip.InferRequest], call: Call) -> None:
         identity = received.request.id[:MAX_ID_BYTES]
         try:
+            call.charge(received)
             await self._answer(received, call)
         except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
             call.refused(error, received)
@@ -134,7 +136,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         identity = received.request.id
         check_identity(identity)
         with self._gate.entered():
-            if key := request_key(received.request):
+            if key := request_key(received.request, call.caller):
                 await self._answer_once(key, received, call)
                 return
             job = await self._admit(received, call)

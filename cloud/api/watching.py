@@ -24,7 +24,9 @@ class Watch:
         self._said: str | None = None
 
     async def run(self) -> None:
-        """Raises CloudError where the service drains, and what the call raises."""
+        """Raises CloudError where the service drains, CloudBusy where its caller sends more than it may, and
+        what the call raises.
+        """
         while True:
             try:
                 received = await self._next()
@@ -33,6 +35,7 @@ class Watch:
                 continue
             if received is None:
                 break
+            self._call.charge(received)
             await self._answer_or_fail(received)
         if self._silent:
             await self._reply(ip.WatchReply(sequence=self._sequence))

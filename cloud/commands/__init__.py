@@ -2,7 +2,7 @@
 
 import argparse
 
-from cloud.commands import serve, status
+from cloud.commands import serve, status, token
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,5 +11,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, command, summary in (
         ("serve", serve, "answer questions of devices, for one bundle or several"),
         ("status", status, "whether a service answers, what it serves, and how loaded it is"),
+        ("token", token, "make a token for a device, and the line by which a service knows it"),
     ):
         command.add_arguments(commands.add_parser(name, help=summary, description=summary))

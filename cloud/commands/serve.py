@@ -3,12 +3,13 @@
 import argparse
 import logging
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from cloud.api.log_limit import LogLimit
-from cloud.config import DEVICES, DTYPES, ServeConfig, listen_address
+from cloud.config import DEVICES, DTYPES, AccessConfig, RateLimits, ServeConfig, listen_address
 from protos.bundle import Bundle
-from protos.terminal.arguments import seconds, whole
+from protos.terminal.arguments import number, rate, seconds, whole
 from protos.terminal.options import open_bundle
 
 _EPILOG = """\
@@ -16,7 +17,15 @@ examples:
   isthmus cloud serve --bundle bundle/                          # on this machine only, port 7070
   isthmus cloud serve --bundle bundle/ --listen 127.0.0.1:0     # any free port; "listening on" names it
   isthmus cloud serve --bundle a/ --bundle b/ --device cuda     # two models from one service
-  isthmus cloud serve --bundle bundle/ --listen 0.0.0.0:7070    # from elsewhere too: no TLS, private networks
+
+From elsewhere too, with TLS, for those who bring a token or a certificate (docs/tls.md):
+  isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --tokens tokens
+  isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --client-ca devices.pem
+  isthmus cloud serve --jwks https://login.example/keys --audience isthmus --issuer https://login.example
+
+`isthmus cloud token` makes tokens for --tokens. Of a web token (JWT) `sub` names the device, `tenant` its
+tenant, `role` its role: device, operator or admin. These files are read again when they change, and
+connections that stand are left alone; a token that ends ends the calls that it opened.
 
 What was sent of a frame is personal data. It is held in memory only, for --keep after a question
 about it, so that a second question uploads nothing and the next frame of a camera is coded by what changed;
@@ -50,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where to listen (default: %(default)s)",
     )
     _add_placement(parser)
+    _add_access(parser)
+    _add_rates(parser)
     _add_count(parser, "--max-batch", 1, 1024, "answers side by side (default: %(default)s)")
     _add_count(parser, "--max-waiting", 1, 100_000, "requests that may wait (default: %(default)s)")
     _add_count(parser, "--threads", 0, 1024, "of torch on a CPU (default: torch's choice)")
@@ -73,6 +84,46 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_access(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "who may call", "beyond loopback: TLS, and one or more of --client-ca, --tokens and --jwks"
+    )
+    for option, metavar, text in (
+        ("--tls-cert", "FILE", "the service's certificate, and those between it and its authority, in PEM"),
+        ("--tls-key", "FILE", "its key"),
+        (
+            "--client-ca",
+            "FILE",
+            "connect only devices that show a certificate of this authority, which names them",
+        ),
+        ("--tokens", "FILE", "let in who brings a token of this list; `isthmus cloud token` makes one"),
+    ):
+        group.add_argument(option, type=Path, metavar=metavar, help=text)
+    for option, metavar, text in (
+        ("--jwks", "FILE|URL", "let in who brings a web token (JWT) that one of these keys signed"),
+        ("--audience", "NAME", "what a web token must be for: its claim `aud`"),
+        ("--issuer", "NAME", "whom it must be of: its claim `iss`"),
+    ):
+        group.add_argument(option, metavar=metavar, help=text)
+    group.add_argument(
+        "--behind-proxy",
+        action="store_true",
+        help="listen beyond loopback without these: only a proxy reaches the service, and has both",
+    )
+
+
+def _add_rates(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how much each may send", "who is over it is told how long to wait")
+    for who in ("tenant", "device"):
+        group.add_argument(
+            f"--{who}-requests",
+            type=number(0.001, 1e6, "a second"),
+            metavar="N",
+            help=f"of a {who}, a second",
+        )
+        group.add_argument(f"--{who}-uplink", type=rate, metavar="RATE", help=f"of a {who}, such as 2Mbps")
+
+
 def _add_count(parser: argparse.ArgumentParser, option: str, least: int, most: int, text: str) -> None:
     default = getattr(ServeConfig, option.removeprefix("--").replace("-", "_"))
     parser.add_argument(option, type=whole(least, most), default=default, metavar="N", help=text)
@@ -93,7 +144,9 @@ def run(options: argparse.Namespace) -> int:
     bundles = [open_bundle(folder) for folder in options.bundle or [None]]
     config = _config(options, bundles)
     from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
+    from cloud.identity.authentication import check_files
 
+    check_files(config.access)
     check_port(config)
     from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
 
@@ -104,4 +157,18 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
     host, port = listen_address(options.listen)
     names = ("device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers")
     chosen = {name: getattr(options, name) for name in names}
-    return ServeConfig(tuple(bundle.path for bundle in bundles), host, port, **chosen)
+    paths = tuple(bundle.path for bundle in bundles)
+    return ServeConfig(paths, host, port, access=_access(options), rates=_rates(options), **chosen)
+
+
+def _access(options: argparse.Namespace) -> AccessConfig:
+    return AccessConfig(**{field.name: getattr(options, field.name) for field in fields(AccessConfig)})
+
+
+def _rates(options: argparse.Namespace) -> RateLimits:
+    return RateLimits(
+        options.tenant_requests,
+        options.device_requests,
+        options.tenant_uplink and options.tenant_uplink / 8,
+        options.device_uplink and options.device_uplink / 8,
+    )

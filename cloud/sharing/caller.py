@@ -1,5 +1,6 @@
 """The caller: the unit that work and room are shared by."""
 
+import hashlib
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
@@ -15,11 +16,33 @@ class Caller(NamedTuple):
 
     The address comes first because connections cost a stranger nothing: who opens a thousand gets no more
     than who opens one. The connection comes second because behind a proxy all callers have one address. Where
-    callers are authenticated, a tenant takes the place of the address, and a token that of the connection.
+    callers are known, a tenant takes the place of the address, and a device that of the connection.
     """
 
     address: str
     connection: str
+
+    def owner(self, secret: bytes) -> str:
+        """Whose frames and answers are kept by such a secret, as a hash."""
+        return hashlib.sha256(secret).hexdigest()
+
+
+class KnownCaller(Caller):
+    """A device of a tenant that proved who it is, whatever connections it has."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, tenant: str, device: str) -> "KnownCaller":
+        """The tenant has no slash in its name, and no address begins as these do."""
+        return cls(f"tenant:{tenant}", f"{tenant}/{device}")
+
+    def owner(self, secret: bytes) -> str:
+        """What a device has sent is the device's own, whatever its secret: a process that is started anew
+        finds it.
+        """
+        del secret
+        return hashlib.sha256(self.connection.encode()).hexdigest()
 
 
 NOBODY = Caller("", "")

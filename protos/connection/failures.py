@@ -73,6 +73,7 @@ _OF_WORDS = {
     "Connection refused": _Fault("nobody listens there", _RUNS, lasting=False),
     "errors resolving": _Fault("its name is not known", "check the address, and the network", lasting=False),
 }
+_EXPIRED = "the token has expired"  # our service's words
 _HUNG_UP = ("Socket closed", "Connection reset", "Broken pipe")
 
 
@@ -112,4 +113,6 @@ def _no_entry(details: str, peer: Peer) -> _Fault:
     file = peer.credentials.token_file
     if file is None:
         return _Fault(f"it lets nobody in without a token ({details})", "give one with --token-file FILE")
+    if _EXPIRED in details:  # whatever renews it does so soon
+        return _Fault(f"the token in {file} has expired", "put a new one there", lasting=False)
     return _Fault(f"it refuses the token in {file} ({details})", "put one there that it knows")

@@ -1,11 +1,16 @@
 """Options of the service, and the message of a wrong one."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cloud.config import ServeConfig, listen_address
+from cloud.config import AccessConfig, ServeConfig, listen_address
 from protos.errors import RequestError
+
+FILE = Path("file")
+TLS, PROXIED = AccessConfig(FILE, FILE), AccessConfig(behind_proxy=True)
 
 
 @pytest.mark.parametrize(
@@ -45,4 +50,46 @@ def test_a_setting_out_of_bounds_is_named(setting: str, value: object) -> None:
     [("127.0.0.1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False), ("a.b", False)],
 )
 def test_loopback_is_known(host: str, loopback: bool) -> None:
-    assert ServeConfig((Path(),), host=host).loopback is loopback
+    assert ServeConfig((Path(),), host=host, access=PROXIED).loopback is loopback
+
+
+@pytest.mark.parametrize(
+    ("access", "missing"),
+    [
+        (AccessConfig(), r"give TLS \(--tls-cert and --tls-key\) and a way to know callers"),
+        (TLS, r"give a way to know callers \(--tokens, --jwks or --client-ca\)"),
+        (AccessConfig(tokens=FILE), r"give TLS \(--tls-cert and --tls-key\), or listen"),
+    ],
+)
+def test_beyond_loopback_tls_and_identities_are_needed_or_a_proxy(access: AccessConfig, missing: str) -> None:
+    with pytest.raises(RequestError, match=missing) as refused:
+        ServeConfig((Path(),), host="0.0.0.0", access=access)
+    assert "--behind-proxy" in str(refused.value)
+    ServeConfig((Path(),), access=access)
+    ServeConfig((Path(),), host="0.0.0.0", access=replace(access, behind_proxy=True))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [{"tokens": FILE}, {"client_ca": FILE}, {"jwks": "keys.json", "audience": "isthmus", "issuer": "us"}],
+)
+def test_with_both_others_are_let_in(way: dict[str, Any]) -> None:
+    ServeConfig((Path(),), host="0.0.0.0", access=replace(TLS, **way))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"tls_cert": FILE}, "give both --tls-cert and --tls-key"),
+        ({"tls_key": FILE}, "give both --tls-cert and --tls-key"),
+        ({"client_ca": FILE}, "--client-ca is of TLS"),
+        ({"jwks": "keys.json"}, "--jwks goes with --audience and --issuer"),
+        ({"jwks": "keys.json", "audience": "isthmus"}, "--jwks goes with --audience and --issuer"),
+        ({"audience": "isthmus", "issuer": "us"}, "--jwks goes with --audience and --issuer"),
+        ({"jwks": "http://login.example/", "audience": "a", "issuer": "b"}, "without TLS; write https://"),
+        ({"jwks": "ftp://login.example/", "audience": "a", "issuer": "b"}, "write https://"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(RequestError, match=told):
+        AccessConfig(**options)

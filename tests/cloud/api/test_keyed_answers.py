@@ -17,6 +17,7 @@ from cloud.engine.engine import Engine
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.models.tail import Tail
+from cloud.sharing.caller import NOBODY
 from cloud.sharing.caller import Caller as Owner
 from edge.link.client import CloudClient
 from edge.requests.orchestrator import Orchestrator
@@ -184,7 +185,7 @@ async def test_a_stream_may_try_again_too(tail: Tail, scenes: list[Pixels]) -> N
 )
 def test_what_is_no_key_is_refused(key: bytes, secret: bytes, words: str) -> None:
     with pytest.raises(RequestError, match=words):
-        request_key(ip.InferRequest(idempotency_key=key, client_secret=secret))
+        request_key(ip.InferRequest(idempotency_key=key, client_secret=secret), NOBODY)
 
 
 class Counted(Tail):

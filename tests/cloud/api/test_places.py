@@ -94,7 +94,7 @@ async def test_one_connection_cannot_take_all_places(tail: Tail) -> None:
         ended = asyncio.as_completed([refusal(call) for call in calls])
         status, words = await next(ended)
         assert status == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert "this connection" in words
+        assert "this caller" in words
         assert await alive(caller)
         for call in calls:
             call.cancel()

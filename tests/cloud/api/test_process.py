@@ -16,7 +16,7 @@ import pytest
 from cloud.api.grpc_server import check_port
 from cloud.api.process import serve
 from cloud.api.service import serving
-from cloud.config import ServeConfig
+from cloud.config import AccessConfig, ServeConfig
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
@@ -25,6 +25,7 @@ from protos.inference_pb2_grpc import InferenceStub
 from tests.cloud.calling import Pixels, connected, picture_request
 
 QUESTION = "describe the image"
+PROXIED = AccessConfig(behind_proxy=True)
 ROOT = Path(__file__).parents[3]
 
 
@@ -160,7 +161,7 @@ def test_a_bundle_that_fails_at_its_first_answer_is_named(
 
 
 async def test_an_address_that_nobody_knows_is_told_as_such(tail: Tail) -> None:
-    config = ServeConfig((tail.bundle.path,), host="no-such-host.invalid", port=0)
+    config = ServeConfig((tail.bundle.path,), host="no-such-host.invalid", port=0, access=PROXIED)
     with pytest.raises(RequestError, match=r"no-such-host\.invalid:0") as raised:
         await serving({tail.digest: tail}, config).__aenter__()
     assert "taken" not in str(raised.value)
@@ -170,6 +171,6 @@ def test_a_port_is_free_or_it_is_said_why_not() -> None:
     check_port(ServeConfig((Path(),), port=0))
     check_port(ServeConfig((Path(),), host="localhost", port=0))
     with pytest.raises(RequestError, match="choose another --listen"):
-        check_port(ServeConfig((Path(),), host="192.0.2.1", port=0))
+        check_port(ServeConfig((Path(),), host="192.0.2.1", port=0, access=PROXIED))
     with pytest.raises(RequestError, match="choose another --listen"):
-        check_port(ServeConfig((Path(),), host="no-such-host.invalid", port=0))
+        check_port(ServeConfig((Path(),), host="no-such-host.invalid", port=0, access=PROXIED))

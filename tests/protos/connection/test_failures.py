@@ -81,6 +81,13 @@ def test_what_may_pass_by_itself_is_another_error(peer: Peer, details: str, told
     assert told in str(error)
 
 
+def test_a_token_that_expired_is_soon_renewed() -> None:
+    words = "the token has expired; put a new one into the device's --token-file"
+    error = failure("UNAUTHENTICATED", words, TOKEN)
+    assert type(error) is CloudError
+    assert "the token in token has expired; put a new one there" in str(error)
+
+
 def test_a_death_in_mid_answer_wants_no_certificate() -> None:
     assert "--client-cert" not in str(failure("UNAVAILABLE", "Socket closed", TLS))
     assert "https" not in str(failure("UNAVAILABLE", "recvmsg:Connection reset by peer", PLAIN))
