@@ -155,6 +155,8 @@ class Scripted:
     def __init__(self, *replies: pb.WatchReply) -> None:
         self._replies = replies
 
+    active = True
+
     def __iter__(self) -> Iterator[pb.WatchReply]:
         return iter(self._replies)
 
@@ -163,7 +165,8 @@ class Scripted:
 
 
 def answered(*replies: pb.WatchReply) -> Sequence[tuple[int, str, bool]]:
-    stream = FrameStream(FrameQueue(pb.WatchOpening()), Scripted(*replies), Peer.parse("127.0.0.1:1"))
+    peer = Peer.parse("127.0.0.1:1")
+    stream = FrameStream(FrameQueue(pb.WatchOpening()), Scripted(*replies), peer, lambda _: CloudError(""))
     return [(answer.sequence, answer.text, answer.done is not None) for answer in stream]
 
 

@@ -38,9 +38,9 @@ class Scripted:
         self._fails, self.asked = fails, list[tuple[str, Rules]]()
         self.features_of: Callable[[Picture], Features] = lambda _: {}
 
-    async def view(self, picture: Picture, source: str) -> View:
+    async def view(self, picture: Picture, source: str, number: int) -> View:
         prepared = Prepared(picture, Grid(0, 0), 0.0, picture)
-        return View(prepared, source, "", [], lambda *_: cast("HeadOutput", None))
+        return View(prepared, source, "", [], lambda *_: cast("HeadOutput", None), number)
 
     async def features(self, view: View) -> Features:
         return self.features_of(view.prepared.picture)

@@ -1,0 +1,166 @@
+"""Standing questions: their frames go to the cloud in streams, where it takes them."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from edge.link.client import WatchingCloud
+from edge.link.cloud_call import Exchange
+from edge.link.standing import FrameReplies, Standing, StreamLost
+from edge.policy.decision import Decision
+from edge.requests.device import Device, Payload
+from edge.requests.state import RequestState
+from edge.upload.frame_coder import EncodedFrame
+from protos import inference_pb2 as pb
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class FrameCall(Exchange[pb.WatchRequest]):
+    """A frame, in the stream of its question. One that is lost is not sent again: a request follows it."""
+
+    in_pieces = False
+
+    standing: Standing = field(kw_only=True)
+    about: int = field(kw_only=True)  # the frame's number, as its source counts
+    replies: FrameReplies | None = None
+
+    @property
+    def ran(self) -> bool:
+        return self.replies is not None and self.replies.ran
+
+    def begin(self, cloud: WatchingCloud, seconds: float) -> FrameReplies:
+        return self._send(cloud, seconds, None)
+
+    def begin_keyed(
+        self,
+        cloud: WatchingCloud,
+        seconds: float,
+        silence_seconds: float | None,
+        afford: Callable[[int], bool],
+        *,
+        last: bool = True,
+    ) -> FrameReplies:
+        del afford, last
+        return self._send(cloud, seconds, silence_seconds)
+
+    def give_key(self) -> None:
+        """Frames have none."""
+
+    def _send(self, cloud: WatchingCloud, seconds: float, silence: float | None) -> FrameReplies:
+        self.begun = self.clock()
+        self.replies = self.standing.send(cloud, self.request, self.about, seconds, silence)
+        return self.replies
+
+
+class StandingAnswers:
+    """With the device's turn held, which is let go while the cloud is awaited."""
+
+    def __init__(
+        self,
+        device: Device,
+        exchange: Callable[[RequestState, Decision, FrameCall], pb.Done],
+        note_payload: Callable[[RequestState, Decision, Payload], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """`exchange` sends, awaits and learns; `note_payload` is told of a payload before it is sent."""
+        self._device, self._exchange, self._note_payload = device, exchange, note_payload
+        self._clock = clock
+        self._refusing = set[str]()  # clouds that take no streams, by name
+
+    def ask(self, state: RequestState, decision: Decision, cloud: WatchingCloud) -> pb.Done | None:
+        """The end of the answer, whose text was passed on; None where it takes a request of its own. Raises
+        as `CloudAnswers.ask`.
+        """
+        standing = state.question.standing
+        if standing is None or not self._streams(state, decision):
+            return None
+        with standing.asked() as free:
+            return self._ask(state, decision, cloud, standing) if free else None
+
+    def _streams(self, state: RequestState, decision: Decision) -> bool:
+        """Sampled answers differ where nothing has changed: they are requests of their own."""
+        arm, greedy = decision.arm, not state.question.generation.temperature
+        if not (arm.sends_features and greedy) or decision.chosen.cloud_name in self._refusing:
+            return False
+        return self._device.codes_changes(arm.cut, arm.coding)
+
+    def _ask(
+        self, state: RequestState, decision: Decision, cloud: WatchingCloud, standing: Standing
+    ) -> pb.Done | None:
+        opening = self._opening(state, decision, standing)
+        follows = standing.follows(cloud, opening)
+        frame = self._encode(state, decision, standing, key_frame=not follows)
+        if frame.reference and not any(frame.payloads.values()):
+            return self._unchanged(state, standing)
+        opens = not (follows and standing.active)
+        if opens and frame.reference:
+            frame = self._encode(state, decision, standing, key_frame=True)
+        message = standing.frame(
+            list(frame.payloads.values()), opening if opens else None, key_frame=not frame.reference
+        )
+        call = FrameCall(message, self._clock, standing=standing, about=state.view.number)
+        try:
+            done = self._exchange(state, decision, call)
+        except StreamLost as lost:
+            self._note_lost(decision, lost)
+            if state.local is not None and not state.escalated:
+                raise
+            return None
+        self._device.acknowledge(frame, frame.frame)
+        state.repeats = standing.repeats
+        return done
+
+    def _opening(self, state: RequestState, decision: Decision, standing: Standing) -> pb.WatchOpening:
+        """What the frames share."""
+        asked, (rows, columns) = self._device.request(state.question), state.view.prepared.grid
+        return pb.WatchOpening(
+            bundle=asked.bundle,
+            cut=decision.arm.cut,
+            codec=decision.arm.coding,
+            rows=rows,
+            columns=columns,
+            question=asked.question,
+            generation=asked.generation if asked.HasField("generation") else None,
+            labels=asked.labels,
+            client_secret=asked.client_secret,
+            threshold=standing.threshold,
+            frame_milliseconds=round(state.question.rules.deadline_ms or 0),
+        )
+
+    def _encode(
+        self, state: RequestState, decision: Decision, standing: Standing, *, key_frame: bool
+    ) -> EncodedFrame:
+        """A frame coded against the one before in the stream, where that is shorter."""
+        arm, view = decision.arm, state.view
+        payload = self._device.encode_features(
+            view.prepared,
+            arm.cut,
+            arm.coding,
+            view.reached(arm.cut),
+            source=standing.name,
+            key_frame=key_frame or state.key_frame,
+        )
+        frame = payload.frame
+        assert frame
+        size = sum(
+            map(len, frame.payloads.values())
+        )  # that it is coded against the one before goes without saying
+        self._note_payload(state, decision, replace(payload, size=size))
+        return frame
+
+    def _unchanged(self, state: RequestState, standing: Standing) -> pb.Done:
+        """The codes are those of the frame before: so is the answer, and nothing is sent."""
+        text, done = standing.again()
+        state.repeats = standing.repeats
+        with state.turn.let_go():
+            state.output.emit(text)
+        return done
+
+    def _note_lost(self, decision: Decision, lost: StreamLost) -> None:
+        if lost.facts["refused"]:
+            self._refusing.add(decision.chosen.cloud_name)
+            _log.warning("%s", lost)
+        else:
+            _log.debug("%s", lost)
