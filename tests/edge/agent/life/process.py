@@ -73,9 +73,10 @@ class Setting:
         self.inbox.mkdir()
         self._head, self._agents = f'bundle = "{bundle}"\n', list[Agent]()
 
-    def write(self, *sources: str, update: str = "") -> None:
-        """`update`: the lines of that section."""
+    def write(self, *sources: str, update: str = "", cloud: str = "") -> None:
+        """`update`: the lines of that section; `cloud`: its address."""
         head = self._head + (f"[update]\n{update}\n" if update else "")
+        head += f'[cloud]\naddress = "{cloud}"\n' if cloud else ""
         question = '[[source.question]]\nname = "what"\ntext = "describe the image"\n'
         self.file.write_text(head + "".join(f"[[source]]\n{source}\n{question}" for source in sources))
 
