@@ -62,8 +62,8 @@ def silent(_: pb.WatchRequest, context: Context) -> Iterator[pb.WatchReply]:
 
 def aborts(code: grpc.StatusCode, words: str) -> WatchScript:
     def play(_: pb.WatchRequest, context: Context) -> Iterator[pb.WatchReply]:
+        yield from ()
         context.abort(code, words)
-        yield pb.WatchReply()
 
     return play
 
