@@ -37,6 +37,12 @@ class _Said:
     done: pb.Done
     about: int
 
+    def again(self, stages: pb.Stages | None) -> pb.Done:
+        """Its end, for a frame that is as before."""
+        done = pb.Done(reason=self.done.reason, tokens=self.done.tokens, stages=stages)
+        done.scores.extend(self.done.scores)
+        return done
+
 
 class Standing:
     """A standing question: given to every ask of it. Its frames go in one Watch stream, one at a time, which
@@ -44,12 +50,11 @@ class Standing:
     in the end.
 
     `threshold`: how far the features may be from those of the frame that was answered last, for its answer to
-    hold (`WatchOpening.threshold` in protos/inference.proto).
+    hold (`WatchOpening.threshold` in protos/inference.proto). `name` is its own.
     """
 
     def __init__(self, threshold: float = 0.0) -> None:
         self.threshold, self.name = threshold, secrets.token_hex(4)
-        self.repeats: int | None = None  # the frame whose answer the last one was, where that was as before
         self._open: _Open | None = None
         self._said: _Said | None = None
         self._lock = Lock()
@@ -85,10 +90,10 @@ class Standing:
         return frame
 
     def send(
-        self, cloud: WatchingCloud, frame: pb.WatchRequest, about: int, seconds: float, silence: float | None
+        self, cloud: WatchingCloud, frame: pb.WatchRequest, seconds: float, silence: float | None
     ) -> "FrameReplies":
-        """Send a frame; `about`: its number, as the source counts. Without an answer in `seconds`, that is a
-        DeadlineError; in `silence`, the connection counts as lost. Raises CloudError.
+        """Send a frame. Without an answer in `seconds`, that is a DeadlineError; in `silence`, its connection
+        counts as lost. Raises CloudError.
         """
         if frame.HasField("opening"):
             self.close()
@@ -97,33 +102,37 @@ class Standing:
         opened = self._open
         assert opened
         opened.stream.send(frame.payloads, key_frame=frame.key_frame)
-        return FrameReplies(opened.stream, lambda: self._next(opened, about), seconds, silence)
+        return FrameReplies(opened.stream, lambda: self._next(opened), seconds, silence)
 
-    def again(self, stages: pb.Stages | None = None) -> tuple[str, pb.Done]:
-        """The last answer, for a frame that is as before."""
-        said = self._said
-        assert said
-        self.repeats = said.about
-        done = pb.Done(reason=said.done.reason, tokens=said.done.tokens, stages=stages)
-        done.scores.extend(said.done.scores)
-        return said.text, done
+    def heard(self, answer: FrameAnswer, about: int) -> int | None:
+        """Frames that come may be as before from now on. Where this one is: the number of the frame whose
+        answer it has.
+        """
+        if answer.done is not None:
+            self._said = _Said(answer.text, answer.done, about)
+            return None
+        return self._said.about if self._said else None
+
+    def again(self) -> tuple[str, pb.Done, int]:
+        """The last answer, for a frame that is as before, and the number of its own frame."""
+        assert self._said
+        return self._said.text, self._said.again(pb.Stages()), self._said.about
 
     def close(self) -> None:
         """End the stream; the next frame opens another. From any thread."""
         if self._open:
             self._open.stream.close()
 
-    def _next(self, opened: _Open, about: int) -> tuple[FrameAnswer, pb.Done]:
+    def _next(self, opened: _Open) -> tuple[FrameAnswer, pb.Done]:
         """Raises what the stream raises."""
         answer = next(opened.answers, None)
-        if answer is None or not (answer.done or answer.error or self._said):
-            raise CloudError(f"the cloud at {opened.stream.peer} left a frame without an answer; ask again")
-        if answer.error:
+        if answer and answer.error:
             return answer, pb.Done()
-        if answer.done is None:
-            return answer, self.again(answer.stages)[1]
-        self.repeats, self._said = None, _Said(answer.text, answer.done, about)
-        return answer, answer.done
+        if answer and answer.done is not None:
+            return answer, answer.done
+        if answer and self._said:
+            return answer, self._said.again(answer.stages)
+        raise CloudError(f"the cloud at {opened.stream.peer} left a frame without an answer; ask again")
 
 
 class FrameReplies:
@@ -142,8 +151,7 @@ class FrameReplies:
         self._stream, self._read = stream, read
         self._seconds, self._silence = seconds, silence
         self._over: IsthmusError | None = None  # what ended the wait
-        self._answered = False
-        self.ran = False  # the model did, for this frame
+        self.answer: FrameAnswer | None = None
 
     def __iter__(self) -> Iterator[pb.InferReply]:
         with self._limited():
@@ -155,13 +163,13 @@ class FrameReplies:
         if answer.error:
             self.close()
             raise answer.error
-        self._answered, self.ran = True, answer.ran
+        self.answer = answer
         yield pb.InferReply(text=answer.text)
         yield pb.InferReply(done=done)
 
     def close(self) -> None:
         """As `Replies` has it."""
-        if not self._answered:
+        if self.answer is None:
             self._stream.close()
 
     @contextmanager

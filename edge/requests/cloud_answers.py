@@ -44,7 +44,7 @@ class CloudAnswers:
         """The end of the answer, whose text was passed on. Raises what the client raises, TooLarge where the
         day's bytes do not suffice, DeadlineError where the device's own answer is to be given, and Cancelled.
         """
-        if done := self._standing.ask(state, decision, self._client(decision)):
+        if (done := self._standing.ask(state, decision, self._client(decision))) is not None:
             return done
         done = self._exchange(state, decision, CloudCall(self._build(state, decision), self._clock))
         if state.encoded:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from edge.link.client import WatchingCloud
 from edge.link.cloud_call import Exchange
 from edge.link.standing import FrameReplies, Standing, StreamLost
+from edge.link.watching import FrameAnswer
 from edge.policy.decision import Decision
 from edge.requests.device import Device, Payload
 from edge.requests.state import RequestState
@@ -23,12 +24,16 @@ class FrameCall(Exchange[pb.WatchRequest]):
     in_pieces = False
 
     standing: Standing = field(kw_only=True)
-    about: int = field(kw_only=True)  # the frame's number, as its source counts
     replies: FrameReplies | None = None
 
     @property
+    def answer(self) -> FrameAnswer | None:
+        """None before it has come."""
+        return self.replies.answer if self.replies else None
+
+    @property
     def ran(self) -> bool:
-        return self.replies is not None and self.replies.ran
+        return self.answer is not None and self.answer.ran
 
     def begin(self, cloud: WatchingCloud, seconds: float) -> FrameReplies:
         return self._send(cloud, seconds, None)
@@ -50,7 +55,7 @@ class FrameCall(Exchange[pb.WatchRequest]):
 
     def _send(self, cloud: WatchingCloud, seconds: float, silence: float | None) -> FrameReplies:
         self.begun = self.clock()
-        self.replies = self.standing.send(cloud, self.request, self.about, seconds, silence)
+        self.replies = self.standing.send(cloud, self.request, seconds, silence)
         return self.replies
 
 
@@ -91,16 +96,18 @@ class StandingAnswers:
     ) -> pb.Done | None:
         opening = self._opening(state, decision, standing)
         follows = standing.follows(cloud, opening)
-        frame = self._encode(state, decision, standing, key_frame=not follows)
+        payload, frame = self._encode(state, decision, standing, key_frame=not follows)
         if frame.reference and not any(frame.payloads.values()):
+            self._note_payload(state, decision, payload)
             return self._unchanged(state, standing)
         opens = not (follows and standing.active)
         if opens and frame.reference:
-            frame = self._encode(state, decision, standing, key_frame=True)
+            payload, frame = self._encode(state, decision, standing, key_frame=True)
+        self._note_payload(state, decision, payload)
         message = standing.frame(
             list(frame.payloads.values()), opening if opens else None, key_frame=not frame.reference
         )
-        call = FrameCall(message, self._clock, standing=standing, about=state.view.number)
+        call = FrameCall(message, self._clock, standing=standing)
         try:
             done = self._exchange(state, decision, call)
         except StreamLost as lost:
@@ -108,8 +115,12 @@ class StandingAnswers:
             if state.local is not None and not state.escalated:
                 raise
             return None
+        except BaseException:
+            standing.close()  # the cloud may have the frame, and the next is not coded against it
+            raise
+        assert call.answer
         self._device.acknowledge(frame, frame.frame)
-        state.repeats = standing.repeats
+        state.repeats = standing.heard(call.answer, state.view.number)
         return done
 
     def _opening(self, state: RequestState, decision: Decision, standing: Standing) -> pb.WatchOpening:
@@ -131,7 +142,7 @@ class StandingAnswers:
 
     def _encode(
         self, state: RequestState, decision: Decision, standing: Standing, *, key_frame: bool
-    ) -> EncodedFrame:
+    ) -> tuple[Payload, EncodedFrame]:
         """A frame coded against the one before in the stream, where that is shorter."""
         arm, view = decision.arm, state.view
         payload = self._device.encode_features(
@@ -147,13 +158,11 @@ class StandingAnswers:
         size = sum(
             map(len, frame.payloads.values())
         )  # that it is coded against the one before goes without saying
-        self._note_payload(state, decision, replace(payload, size=size))
-        return frame
+        return replace(payload, size=size), frame
 
     def _unchanged(self, state: RequestState, standing: Standing) -> pb.Done:
         """The codes are those of the frame before: so is the answer, and nothing is sent."""
-        text, done = standing.again()
-        state.repeats = standing.repeats
+        text, done, state.repeats = standing.again()
         with state.turn.let_go():
             state.output.emit(text)
         return done
