@@ -15,7 +15,7 @@ from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, Re
 
 class StreamLost(CloudError):
     """A stream has ended without an answer about its last frame, which may have one by a request of its own.
-    `facts["refused"]`: the cloud takes no frames in streams.
+    `facts["refused"]`: the cloud takes no frames in streams; `facts["displaced"]`: others need its place.
     """
 
 
@@ -55,6 +55,7 @@ class Standing:
 
     def __init__(self, threshold: float = 0.0) -> None:
         self.threshold, self.name = threshold, secrets.token_hex(4)
+        self.rests_until = 0.0  # by the orchestrator's clock: its frames are requests of their own so long
         self._open: _Open | None = None
         self._said: _Said | None = None
         self._lock = Lock()
@@ -78,6 +79,16 @@ class Standing:
     def active(self) -> bool:
         """Whether the stream goes on; the cloud may end one in which no frame comes."""
         return self._open is not None and self._open.stream.active
+
+    def displaced(self) -> bool:
+        """Whether the stream was ended while no frame was in it, because others need its place. Told once."""
+        if self._open is None or self.active:
+            return False
+        try:
+            next(self._open.answers, None)
+        except IsthmusError as error:
+            return isinstance(error, CloudBusy)
+        return False
 
     def frame(
         self, payloads: Sequence[bytes], opening: pb.WatchOpening | None, *, key_frame: bool
@@ -187,7 +198,7 @@ class FrameReplies:
 
     def _end(self, silent: bool) -> None:
         if silent:
-            self._over = StreamLost(str(self._stream.lose(self._silence or 0.0)), refused=False)
+            self._over = StreamLost(str(self._stream.lose(self._silence or 0.0)))
             return
         self._over = DeadlineError(
             f"the cloud at {self._stream.peer} did not answer a frame in {self._seconds:.1f} s; allow more "
@@ -209,5 +220,5 @@ def _meaning(error: IsthmusError) -> IsthmusError:
             refused=True,
         )
     if broken and not error.facts.get(UNSENT):
-        return StreamLost(str(error), refused=False)
+        return StreamLost(str(error), displaced=isinstance(error, CloudBusy))
     return error

@@ -14,6 +14,8 @@ from edge.requests.state import RequestState
 from edge.upload.frame_coder import EncodedFrame
 from protos import inference_pb2 as pb
 
+_REST_SECONDS = 60.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -101,6 +103,8 @@ class StandingAnswers:
             self._note_payload(state, decision, payload)
             return self._unchanged(state, standing)
         opens = not (follows and standing.active)
+        if opens and self._rests(standing):
+            return None
         if opens and frame.reference:
             payload, frame = self._encode(state, decision, standing, key_frame=True)
         self._note_payload(state, decision, payload)
@@ -111,7 +115,7 @@ class StandingAnswers:
         try:
             done = self._exchange(state, decision, call)
         except StreamLost as lost:
-            self._note_lost(decision, lost)
+            self._note_lost(decision, standing, lost)
             if state.local is not None and not state.escalated:
                 raise
             return None
@@ -167,8 +171,16 @@ class StandingAnswers:
             state.output.emit(text)
         return done
 
-    def _note_lost(self, decision: Decision, lost: StreamLost) -> None:
-        if lost.facts["refused"]:
+    def _rests(self, standing: Standing) -> bool:
+        """Whether no stream is to be opened now: a cloud whose places others need would only end it again."""
+        if standing.displaced():
+            standing.rests_until = self._clock() + _REST_SECONDS
+        return self._clock() < standing.rests_until
+
+    def _note_lost(self, decision: Decision, standing: Standing, lost: StreamLost) -> None:
+        if lost.facts.get("displaced"):
+            standing.rests_until = self._clock() + _REST_SECONDS
+        if lost.facts.get("refused"):
             self._refusing.add(decision.chosen.cloud_name)
             _log.warning("%s", lost)
         else:

@@ -74,7 +74,10 @@ class Device:
     def __init__(self, bundle: Bundle, cloud: ScriptedCloud, client: CloudClient) -> None:
         self.cloud, self.standing = cloud, Standing()
         profile = DeviceProfile.from_bundle(bundle)
-        self.orchestrator = Orchestrator(bundle, client, profile, network_seconds=5.0)
+        self.ahead = 0.0  # seconds, of the clock
+        self.orchestrator = Orchestrator(
+            bundle, client, profile, network_seconds=5.0, clock=lambda: time.monotonic() + self.ahead
+        )
         self._number = 0
 
     def ask(self, image: Picture, rules: Rules = REMOTE) -> Answer:
@@ -149,7 +152,6 @@ def test_another_codec_opens_another_stream(bundle: Bundle) -> None:
     "script",
     [
         aborts(grpc.StatusCode.UNAVAILABLE, "draining"),
-        aborts(grpc.StatusCode.RESOURCE_EXHAUSTED, "another call needs the place"),
         silent,
     ],
 )
@@ -170,7 +172,7 @@ def test_a_frame_whose_stream_is_lost_is_a_request_and_the_next_opens_another(
 def test_a_stream_that_the_cloud_ends_between_frames_is_no_fault(bundle: Bundle) -> None:
     def answers_once(request: pb.WatchRequest, context: Context) -> Iterator[pb.WatchReply]:
         yield from answers(request, context)
-        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "this call only waited for its caller")
+        context.abort(grpc.StatusCode.UNAVAILABLE, "draining")
 
     with device(bundle, answers_once) as one:
         found = []
@@ -181,6 +183,25 @@ def test_a_stream_that_the_cloud_ends_between_frames_is_no_fault(bundle: Bundle)
     assert [answer.text for answer in found] == ["frame 1"] * 3
     assert (len(one.cloud.openings), len(one.cloud.requests)) == (3, 0)
     assert (again.bytes_up, again.repeats) == (0, 3)
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_where_others_need_the_place_of_a_stream_frames_are_requests_for_a_minute(
+    bundle: Bundle, idle: bool
+) -> None:
+    def ends(request: pb.WatchRequest, context: Context) -> Iterator[pb.WatchReply]:
+        if idle:
+            yield from answers(request, context)
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "all places are taken")
+
+    with device(bundle, fails_at(1, ends)) as one:
+        found = [one.ask(SCENES[0])]
+        until(lambda: not one.standing.active)
+        found += [one.ask(SCENES[1]), one.ask(SCENES[2])]
+        one.ahead += 61.0
+        found.append(one.ask(SCENES[3]))
+    assert [answer.text for answer in found] == ["frame 1" if idle else SINGLE, SINGLE, SINGLE, "frame 1"]
+    assert len(one.cloud.openings) == 2
 
 
 def test_a_cloud_that_lost_the_frame_before_gets_a_key_frame(bundle: Bundle) -> None:
