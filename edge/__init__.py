@@ -20,6 +20,7 @@ _PLACES = {
     "Orchestrator": "edge.requests.orchestrator",
     "Priority": "edge.requests.turn",
     "Rules": "protos.arms.rules",
+    "Standing": "edge.link.standing",
     "View": "edge.requests.view",
     "Weights": "edge.policy.decision",
     "decode_picture": "edge.pictures.files",

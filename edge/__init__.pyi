@@ -1,3 +1,4 @@
+from edge.link.standing import Standing as Standing
 from edge.pictures.files import decode_picture as decode_picture
 from edge.pictures.files import read_picture as read_picture
 from edge.policy.decision import Weights as Weights

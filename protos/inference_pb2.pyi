@@ -116,16 +116,18 @@ class WatchOpening(_message.Message):
     def __init__(self, bundle: _Optional[bytes] = ..., cut: _Optional[str] = ..., codec: _Optional[str] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., question: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., threshold: _Optional[float] = ..., silence: _Optional[int] = ..., frame_milliseconds: _Optional[int] = ...) -> None: ...
 
 class WatchReply(_message.Message):
-    __slots__ = ("sequence", "text", "done", "failure")
+    __slots__ = ("sequence", "text", "done", "failure", "stages")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     text: str
     done: Done
     failure: Failure
-    def __init__(self, sequence: _Optional[int] = ..., text: _Optional[str] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+    stages: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, sequence: _Optional[int] = ..., text: _Optional[str] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., stages: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class InferReply(_message.Message):
     __slots__ = ("id", "text", "done", "failure")

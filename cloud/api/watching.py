@@ -1,12 +1,14 @@
 """One Watch stream: frame after frame read, and answered where it is not as before."""
 
 import time
+from collections.abc import Sequence
 
 from cloud.admission.frame_reader import AskedFrame, FrameReader
 from cloud.api.call import Call, Received
 from cloud.api.drain_gate import DrainGate
 from cloud.api.replies import failure_of
 from cloud.engine.engine import Engine
+from cloud.engine.job import milliseconds_since
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
 
@@ -53,7 +55,7 @@ class Watch:
             await self._fail(sequence, error, received)
 
     async def _answer(self, received: Received[ip.WatchRequest]) -> None:
-        request, deadline = received.request, self._deadline()
+        request, deadline, arrived = received.request, self._deadline(), time.monotonic()
         self._check(request)
         self._sequence = request.sequence
         try:
@@ -61,12 +63,13 @@ class Watch:
         finally:
             self._call.release(received, "payloads")
         if frame is None:
-            await self._as_before()
+            await self._as_before([milliseconds_since(arrived)])
             return
         text, done = await self._asked(frame)
         self._reader.answered(frame)
         if text == self._said and not done.scores:
-            await self._as_before()
+            took = done.stages
+            await self._as_before([took.decode, took.queue, took.tail, took.first_token, took.generate])
             return
         self._said = text
         done.load.CopyFrom(self._engine.load())
@@ -91,12 +94,13 @@ class Watch:
         assert isinstance(done, ip.Done)
         return "".join(map(str, pieces)), done
 
-    async def _as_before(self) -> None:
-        """Say so, or wait until enough frames are."""
+    async def _as_before(self, stages: Sequence[float]) -> None:
+        """Say so, and what it took in milliseconds, or wait until enough frames are."""
         if self._silent < self._opening.silence:
             self._silent += 1
             return
-        await self._reply(ip.WatchReply(sequence=self._sequence))
+        tenths = [round(10 * milliseconds) for milliseconds in stages]
+        await self._reply(ip.WatchReply(sequence=self._sequence, stages=tenths))
 
     async def _fail(
         self, sequence: int, error: Exception, received: Received[ip.WatchRequest] | None = None

@@ -9,6 +9,7 @@ from threading import Lock, Timer
 from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from typing_extensions import Self
 
 from edge.link.connection import Connection
@@ -46,6 +47,13 @@ class Cloud(Protocol):
         """Call at once; what is read of it raises the errors of protos/errors.py. Without any reply in
         `silence_seconds` the connection counts as lost.
         """
+
+
+class WatchingCloud(Cloud, Protocol):
+    """A cloud that may take a camera's frames in a stream."""
+
+    def watch(self, opening: pb.WatchOpening, seconds: float | None = None) -> FrameStream:
+        """As `CloudClient.watch`."""
 
 
 class CloudClient:
@@ -120,7 +128,7 @@ class CloudClient:
         replies = CloudReplies[pb.WatchReply](
             call, connection.leave, lambda error: self._failed(error, connection)
         )
-        return FrameStream(frames, replies, self.peer)
+        return FrameStream(frames, replies, self.peer, lambda silence: self._silent(silence, connection))
 
     def embed(self, request: pb.EmbedRequest, seconds: float) -> pb.EmbedReply:
         """Where a picture or texts lie in the space of a dual encoder. Raises as `infer`."""
@@ -221,6 +229,11 @@ class CloudReplies(Generic[ReplyT]):
         self._timer.name, self._timer.daemon = "silence of a call", True
         self._timer.start()
 
+    @property
+    def active(self) -> bool:
+        """Whether the call goes on."""
+        return bool(self._call.is_active())
+
     def __iter__(self) -> Iterator[ReplyT]:
         return self
 
@@ -288,6 +301,6 @@ def _options(max_bytes: int) -> list[tuple[str, int]]:
     ]
 
 
-def bytes_left(request: pb.InferRequest, error: IsthmusError) -> int:
+def bytes_left(request: Message, error: IsthmusError) -> int:
     """How many bytes of a request that failed left the device, at most: none, or all of them."""
     return 0 if error.facts.get(UNSENT) else request.ByteSize()

@@ -2,30 +2,44 @@
 network took.
 """
 
+import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
 
-from edge.link.client import Cloud, Replies, bytes_left
+from google.protobuf.message import Message
+
+from edge.link.client import Cloud, Replies, WatchingCloud, bytes_left
 from edge.link.tried_twice import TriedTwice
 from protos import inference_pb2 as pb
 from protos.errors import CloudError, IsthmusError
+from protos.limits import LEAST_KEY_BYTES
 
 MIN_MS = 0.1  # no call is faster; a cloud whose clock says so is wrong
+MessageT = TypeVar("MessageT", bound=Message)
 
 
 @dataclass
-class CloudCall:
-    """Instants are of `clock`, in seconds."""
+class Exchange(ABC, Generic[MessageT]):
+    """One message to the cloud and what comes back. Instants are of `clock`, in seconds."""
 
-    request: pb.InferRequest
+    in_pieces: ClassVar[bool] = True  # the text comes as it is made
+
+    request: MessageT
     clock: Callable[[], float] = time.monotonic
     begun: float = 0.0
     first_reply: float | None = None  # when the first reply came
     first_is_text: bool = False  # that reply was a piece of the answer, sent before the cloud was done
     done: pb.Done | None = None
     tries: int = 1
+
+    @property
+    def ran(self) -> bool:
+        """Whether the model did, for this answer."""
+        return True
 
     @property
     def size(self) -> int:
@@ -41,32 +55,28 @@ class CloudCall:
         """Bytes that left the device, at most, of a call that failed with this error."""
         return self.sent - self.size + bytes_left(self.request, error)
 
-    def begin(self, cloud: Cloud, seconds: float) -> Replies:
-        """Call; `read` is to follow, in this thread or another. Raises what the client raises."""
-        self.begun = self.clock()
-        return cloud.infer(self.request, seconds)
+    @abstractmethod
+    def begin(self, cloud: WatchingCloud, seconds: float) -> Replies:
+        """Send; `read` is to follow, in this thread or another. Raises what the client raises."""
 
+    @abstractmethod
     def begin_keyed(
         self,
-        cloud: Cloud,
+        cloud: WatchingCloud,
         seconds: float,
         silence_seconds: float | None,
         afford: Callable[[int], bool],
         *,
         last: bool = True,
     ) -> Replies:
-        """As `begin`, of a request with an idempotency key: it is tried again where its reply is lost, or
-        none comes in `silence_seconds`, if there is such a limit. `afford` counts so many bytes once more, or
-        says that they may not be sent; `last`: no other cloud could be asked.
+        """As `begin`, where a reply that is lost is asked for again: where its connection breaks, or none
+        comes in `silence_seconds`, if there is such a limit. `afford` counts so many bytes once more, or says
+        that they may not be sent; `last`: no other cloud could be asked.
         """
-        self.begun = self.clock()
 
-        def again() -> bool:
-            affordable = afford(self.size)
-            self.tries += affordable
-            return affordable
-
-        return TriedTwice(cloud, self.request, seconds, silence_seconds, again, self.clock, last=last)
+    @abstractmethod
+    def give_key(self) -> None:
+        """Let the cloud know its tries for one; before it begins."""
 
     def read(self, replies: Replies, tell: Callable[[str], None]) -> pb.Done:
         """Pass the text of a call on as it comes. Raises what the client raises; CloudError if the reply has
@@ -98,6 +108,41 @@ class CloudCall:
 
     def _note(self, reply: pb.InferReply) -> None:
         if self.first_reply is None:
-            self.first_reply, self.first_is_text = self.clock(), reply.HasField("text")
+            self.first_reply = self.clock()
+            self.first_is_text = self.in_pieces and reply.HasField("text")
         if reply.HasField("done"):
             self.done = reply.done
+
+
+AnyExchange = Exchange[Any]
+
+
+@dataclass
+class CloudCall(Exchange[pb.InferRequest]):
+    """A request, in a call of its own; tried again by its idempotency key, it runs once."""
+
+    def begin(self, cloud: Cloud, seconds: float) -> Replies:
+        self.begun = self.clock()
+        return cloud.infer(self.request, seconds)
+
+    def begin_keyed(
+        self,
+        cloud: Cloud,
+        seconds: float,
+        silence_seconds: float | None,
+        afford: Callable[[int], bool],
+        *,
+        last: bool = True,
+    ) -> Replies:
+        self.begun = self.clock()
+
+        def again() -> bool:
+            affordable = afford(self.size)
+            self.tries += affordable
+            return affordable
+
+        return TriedTwice(cloud, self.request, seconds, silence_seconds, again, self.clock, last=last)
+
+    def give_key(self) -> None:
+        self.request.idempotency_key = secrets.token_bytes(LEAST_KEY_BYTES)
+        self.request.id = ""  # the key names it

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.link.client import Cloud
+from edge.link.client import WatchingCloud
 from edge.link.link import Link
 from protos.errors import RequestError
 
@@ -12,7 +12,7 @@ from protos.errors import RequestError
 class Endpoint:
     """What is asked, and what is known of the way to it. `name` is empty where it is the only one."""
 
-    client: Cloud
+    client: WatchingCloud
     link: Link
     name: str = ""
 

@@ -1,6 +1,6 @@
 """A camera's frames to the cloud in one call: each a few bytes beside its payload, and answered in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
@@ -13,21 +13,31 @@ from protos.connection.failures import failure
 from protos.connection.peer import Peer
 from protos.errors import CloudError, IsthmusError
 
+MAX_WAITING = 32  # frames that the link has not taken yet
 _STATUS_NAMES = {status.value[0]: status.name for status in grpc.StatusCode}
+_TENTHS = 10  # of a millisecond
 
 
 @dataclass(frozen=True)
 class FrameAnswer:
-    """What the cloud says about the frame of this number; `text` is the last answer that it gave."""
+    """What the cloud says about the frame of this number; `text` is the last answer that it gave. `stages`:
+    of a frame that had a reply of its own; `ran`: the model did.
+    """
 
     sequence: int
     text: str
     done: pb.Done | None = None  # None: as before
     error: IsthmusError | None = None  # this frame has no answer; the stream goes on
+    stages: pb.Stages | None = None
+    ran: bool = False
 
 
 class WatchReplies(Protocol):
     """Replies as they come."""
+
+    @property
+    def active(self) -> bool:
+        """Whether the call goes on."""
 
     def __iter__(self) -> Iterator[pb.WatchReply]: ...
 
@@ -36,7 +46,9 @@ class WatchReplies(Protocol):
 
 
 class FrameQueue:
-    """The messages of a stream: its opening, then frames as they are sent. From any thread."""
+    """The messages of a stream: its opening, then frames as they are sent; at most MAX_WAITING of them wait
+    for the link. From any thread.
+    """
 
     def __init__(self, opening: pb.WatchOpening) -> None:
         self._messages: SimpleQueue[pb.WatchRequest | None] = SimpleQueue()
@@ -44,14 +56,21 @@ class FrameQueue:
         self._lock, self._sequence = Lock(), 0
 
     def send(self, payloads: Sequence[bytes], *, key_frame: bool) -> int:
-        """Send a frame; its number."""
+        """Send a frame; its number. Raises CloudError where too many wait."""
         with self._lock:
+            if self._messages.qsize() >= MAX_WAITING:
+                raise CloudError(
+                    f"{MAX_WAITING} frames wait for the link already; leave this one out, and code the next "
+                    "against the last that was sent"
+                )
             self._sequence += 1
-            frame = pb.WatchRequest(sequence=self._sequence, key_frame=key_frame)
-            if key_frame or any(payloads):  # of differences none means that nothing changed
-                frame.payloads.extend(payloads)
-            self._messages.put(frame)
+            self._messages.put(frame_message(self._sequence, payloads, key_frame=key_frame))
             return self._sequence
+
+    @property
+    def sent(self) -> int:
+        """The number of the last frame."""
+        return self._sequence
 
     def finish(self) -> None:
         """No frame follows."""
@@ -62,16 +81,43 @@ class FrameQueue:
             yield message
 
 
+def frame_message(sequence: int, payloads: Sequence[bytes], *, key_frame: bool) -> pb.WatchRequest:
+    """A frame as a stream carries it."""
+    frame = pb.WatchRequest(sequence=sequence, key_frame=key_frame)
+    if key_frame or any(payloads):  # of differences none means that nothing changed
+        frame.payloads.extend(payloads)
+    return frame
+
+
 class FrameStream:
     """One call of Watch. Frames are sent from any thread, and answers read in one."""
 
-    def __init__(self, frames: FrameQueue, replies: WatchReplies, peer: Peer) -> None:
-        self._frames, self._replies, self._peer = frames, replies, peer
+    def __init__(
+        self,
+        frames: FrameQueue,
+        replies: WatchReplies,
+        peer: Peer,
+        give_up: Callable[[float], IsthmusError],
+    ) -> None:
+        """`give_up` gives up the connection, which brought nothing in so many seconds."""
+        self._frames, self._replies, self._give_up = frames, replies, give_up
+        self.peer = peer
         self._last, self._text = 0, ""
+
+    @property
+    def active(self) -> bool:
+        """Whether the call goes on; the cloud may end one in which no frame comes."""
+        return self._replies.active
+
+    @property
+    def sent(self) -> int:
+        """The number of the last frame; 0 before the first."""
+        return self._frames.sent
 
     def send(self, payloads: Sequence[bytes], *, key_frame: bool) -> int:
         """Send a frame: a payload of each tensor in the manifest's order, coded by themselves (`key_frame`)
-        or against the frame that was sent before. Its number, from 1 upwards. Never waits.
+        or against the frame that was sent before. Its number, from 1 upwards. Never waits: where the link
+        takes no more, a frame is refused with a CloudError, and the one before it is still the last.
 
         After an answer that is an UnknownFrame or a PayloadError, only a key frame is answered.
         """
@@ -86,6 +132,14 @@ class FrameStream:
         self._frames.finish()
         self._replies.close()
 
+    def lose(self, seconds: float) -> IsthmusError:
+        """End the call and give its connection up: nothing came in so many seconds. The error that says
+        so.
+        """
+        error = self._give_up(seconds)
+        self.close()
+        return error
+
     def __iter__(self) -> Iterator[FrameAnswer]:
         """An answer to every frame in order, also to those that had no reply of their own. Raises what the
         client raises, and CloudError for replies that are out of order.
@@ -93,7 +147,7 @@ class FrameStream:
         for reply in self._replies:
             if reply.sequence and reply.sequence <= self._last:
                 raise CloudError(
-                    f"the cloud at {self._peer} answered frame {reply.sequence} behind frame {self._last}; "
+                    f"the cloud at {self.peer} answered frame {reply.sequence} behind frame {self._last}; "
                     "open another stream"
                 )
             for sequence in range(self._last + 1, reply.sequence):
@@ -104,9 +158,19 @@ class FrameStream:
         self._last = max(self._last, reply.sequence)
         if reply.HasField("failure"):
             code = _STATUS_NAMES.get(reply.failure.code, "UNKNOWN")
-            error = failure(code, reply.failure.message, self._peer)
+            error = failure(code, reply.failure.message, self.peer)
             return FrameAnswer(reply.sequence, self._text, error=error)
         if not reply.HasField("done"):
-            return FrameAnswer(reply.sequence, self._text)
+            stages = _stages(reply.stages)
+            return FrameAnswer(reply.sequence, self._text, stages=stages, ran=len(reply.stages) > 1)
         self._text = reply.text
-        return FrameAnswer(reply.sequence, reply.text, reply.done)
+        return FrameAnswer(reply.sequence, reply.text, reply.done, stages=reply.done.stages, ran=True)
+
+
+def _stages(tenths: Sequence[int]) -> pb.Stages:
+    """As `WatchReply.stages` has them."""
+    decode, queue, tail, first_token, generate = (one / _TENTHS for one in [*tenths, 0, 0, 0, 0, 0][:5])
+    total = decode + queue + tail + first_token + generate
+    return pb.Stages(
+        decode=decode, queue=queue, tail=tail, first_token=first_token, generate=generate, total=total
+    )

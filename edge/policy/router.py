@@ -228,13 +228,18 @@ class Router:
         so many tiles; None where that took two tries, which says little of the link.
         """
         link = self._of(decision)
+        self.learn_transfer(decision, sent, network_ms, now)
+        link.observe_cloud(decision.arm.entry, done, now, tiles / self._measured.mean_tiles)
+        self._tell_tokens(done.tokens, link)
+        self._keep(done.frame.hex(), decision)
+
+    def learn_transfer(self, decision: Decision, sent: int, network_ms: float | None, now: float) -> None:
+        """As `learn`, of a call for which the model did not run."""
+        link = self._of(decision)
         if network_ms is None:
             link.observe_reply()
         else:
             link.observe_transfer(sent, network_ms, now)
-        link.observe_cloud(decision.arm.entry, done, now, tiles / self._measured.mean_tiles)
-        self._tell_tokens(done.tokens, link)
-        self._keep(done.frame.hex(), decision)
 
     def learn_local(self, tokens: int) -> None:
         """The device answered by itself, with so many tokens."""

@@ -43,3 +43,5 @@ class Answer:
     confidence: float | None = None
     escalated: bool = False  # the device answered first, and was not sure enough
     hedge_ms: float = 0.0  # that the device worked on an answer of its own while it awaited the cloud's
+    # of a standing question: the number of the earlier frame whose answer this is, where that still holds
+    repeats: int | None = None

@@ -74,7 +74,7 @@ class Answering:
             done = self._remote.ask(state, decision)
         except _ANSWERED_HERE_INSTEAD as error:
             return self._act_after(state, decision, error)
-        state.scores, state.view.frame = done.scores, done.frame.hex()
+        state.scores, state.view.frame = done.scores, done.frame.hex() or state.view.frame
         return self._completion.answer(state, decision.chosen.name, done.tokens, state.view.frame)
 
     def _act_after(self, state: RequestState, decision: Decision, error: IsthmusError) -> Answer:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from anyio import CancelScope, CapacityLimiter, to_thread
 
+from edge.link.standing import Standing
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
 from edge.requests.answer import Answer
@@ -35,6 +36,7 @@ class AskOptions(TypedDict, total=False):
     generation: pb.Generation | None
     frame: str | None
     labels: Sequence[str] | Labels
+    standing: Standing | None
     priority: Priority
 
 
@@ -55,10 +57,15 @@ class AsyncOrchestrator:
         self._threads = CapacityLimiter(max_requests)
 
     async def view(
-        self, picture: Picture, source: str = "", priority: Priority = Priority.INTERACTIVE
+        self,
+        picture: Picture,
+        source: str = "",
+        priority: Priority = Priority.INTERACTIVE,
+        *,
+        number: int = 0,
     ) -> View:
         """As `Orchestrator.view`."""
-        return await self._run(lambda _: self._orchestrator.view(picture, source, priority))
+        return await self._run(lambda _: self._orchestrator.view(picture, source, priority, number=number))
 
     async def features(self, view: View, cut: str) -> Mapping[str, Floats]:
         """As `View.features`."""

@@ -1,23 +1,23 @@
 """A request's call to the cloud: built, awaited while it is others' turn on the device, and learned from."""
 
-import secrets
 from collections.abc import Callable, Mapping
 
-from edge.link.client import Cloud, Replies
-from edge.link.cloud_call import CloudCall
+from edge.link.client import Replies, WatchingCloud
+from edge.link.cloud_call import AnyExchange, CloudCall
+from edge.link.standing import StreamLost
 from edge.policy.decision import Decision
 from edge.policy.router import Failure, Router
-from edge.requests.device import Device
+from edge.requests.device import Device, Payload
 from edge.requests.hedge import Hedge
 from edge.requests.local_answers import LocalAnswers
 from edge.requests.machine import Machine
 from edge.requests.question import Question
 from edge.requests.sender import DeviceSender
+from edge.requests.standing_answers import StandingAnswers
 from edge.requests.state import RequestState
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.errors import IsthmusError, RequestError
-from protos.limits import LEAST_KEY_BYTES
 
 _CLOUD_STAGES = ("decode", "queue", "tail", "first_token", "generate")
 _GIVING = 0.05  # part of the deadline that is kept for giving an answer that is ready
@@ -28,7 +28,7 @@ class CloudAnswers:
 
     def __init__(
         self,
-        clients: Mapping[str, Cloud],
+        clients: Mapping[str, WatchingCloud],
         device: Device,
         router: Router,
         machine: Machine,
@@ -38,18 +38,26 @@ class CloudAnswers:
         """`clients`: of every cloud, by its name."""
         self._clients, self._device, self._router, self._machine = clients, device, router, machine
         self._local, self._clock = local, clock
+        self._standing = StandingAnswers(device, self._exchange, self._note_payload, clock)
 
     def ask(self, state: RequestState, decision: Decision) -> pb.Done:
         """The end of the answer, whose text was passed on. Raises what the client raises, TooLarge where the
         day's bytes do not suffice, DeadlineError where the device's own answer is to be given, and Cancelled.
         """
-        call = CloudCall(self._build(state, decision), self._clock)
+        if (done := self._standing.ask(state, decision, self._client(decision))) is not None:
+            return done
+        done = self._exchange(state, decision, CloudCall(self._build(state, decision), self._clock))
+        if state.encoded:
+            self._device.acknowledge(state.encoded, done.frame.hex())
+        return done
+
+    def _exchange(self, state: RequestState, decision: Decision, call: AnyExchange) -> pb.Done:
+        """Send, await and learn. Raises as `ask`."""
         local_ms = self._local.left_ms(state)
         hedge_ms = self._hedge_after_ms(state, decision, local_ms)
         seconds = self._patience(state, decision, local_ms, hedged=hedge_ms is not None)
         if hedge_ms is None:
-            call.request.idempotency_key = secrets.token_bytes(LEAST_KEY_BYTES)
-            call.request.id = ""  # the key names it
+            call.give_key()
         self._machine.reserve(call.sent, state.question.rules)
         self._router.begin(decision, call.sent, self._clock())
         try:
@@ -69,7 +77,7 @@ class CloudAnswers:
         self,
         state: RequestState,
         decision: Decision,
-        call: CloudCall,
+        call: AnyExchange,
         seconds: float,
         hedge_ms: float | None,
     ) -> pb.Done:
@@ -98,7 +106,7 @@ class CloudAnswers:
                 state.local, state.hedge_ms = hedge.local, hedge.worked_ms
 
     def _begin_keyed(
-        self, state: RequestState, call: CloudCall, decision: Decision, seconds: float
+        self, state: RequestState, call: AnyExchange, decision: Decision, seconds: float
     ) -> Replies:
         return call.begin_keyed(
             self._client(decision),
@@ -108,7 +116,7 @@ class CloudAnswers:
             last=len(state.failed) + 1 >= len(self._clients),
         )
 
-    def _client(self, decision: Decision) -> Cloud:
+    def _client(self, decision: Decision) -> WatchingCloud:
         return self._clients[decision.chosen.cloud_name]
 
     def _afford(self, size: int, rules: Rules) -> bool:
@@ -119,12 +127,14 @@ class CloudAnswers:
             return False
         return True
 
-    def _lost(self, state: RequestState, decision: Decision, call: CloudCall, error: IsthmusError) -> None:
+    def _lost(self, state: RequestState, decision: Decision, call: AnyExchange, error: IsthmusError) -> None:
         """The call brought no answer."""
         left = call.sent_in_vain(error)
         self._machine.give_back(call.sent - left)
         state.trace.bytes_up += left
         state.trace.add("lost", call.waited_ms() - state.hedge_ms)
+        if isinstance(error, StreamLost):
+            return  # the request that follows tells what is wrong
         failure = Failure(error, left, call.waited_ms(), call.first_reply is not None)
         self._router.learn_failure(decision, failure, self._clock())
 
@@ -144,7 +154,11 @@ class CloudAnswers:
             cloud_name=decision.chosen.cloud_name,
         )
         arm.build(request, sender)
-        payload = sender.payload
+        self._note_payload(state, decision, sender.payload)
+        return request
+
+    def _note_payload(self, state: RequestState, decision: Decision, payload: Payload) -> None:
+        """It is about to be sent; learn what making it took."""
         state.encoded = payload.frame
         if payload.head:
             state.view.note(payload.head)
@@ -152,8 +166,7 @@ class CloudAnswers:
         state.trace.payload_bytes += payload.size
         now = self._clock()
         self._router.learn_device(payload.parts, now)
-        self._router.learn_size(arm, payload.size, state.view.prepared.grid.tiles, now)
-        return request
+        self._router.learn_size(decision.arm, payload.size, state.view.prepared.grid.tiles, now)
 
     def _patience(
         self, state: RequestState, decision: Decision, local_ms: float | None, *, hedged: bool
@@ -179,12 +192,13 @@ class CloudAnswers:
         question, now = state.question, self._clock()
         return self._router.hedge_after_ms(decision, question.rules, question.spent_ms(now), local_ms, now)
 
-    def _learn(self, state: RequestState, decision: Decision, call: CloudCall, done: pb.Done) -> None:
-        network_ms, stages = call.network_ms(), done.stages
-        tiles = state.view.prepared.grid.tiles
+    def _learn(self, state: RequestState, decision: Decision, call: AnyExchange, done: pb.Done) -> None:
+        network_ms, stages, now = call.network_ms(), done.stages, self._clock()
         learned = network_ms if call.tries == 1 else None
-        self._router.learn(decision, call.size, learned, done, self._clock(), tiles)
-        if state.encoded:
-            self._device.acknowledge(state.encoded, done.frame.hex())
+        if call.ran:
+            tiles = state.view.prepared.grid.tiles
+            self._router.learn(decision, call.size, learned, done, now, tiles)
+        else:
+            self._router.learn_transfer(decision, call.size, learned, now)
         state.trace.add("network", network_ms)
         state.trace.add_all({name: getattr(stages, name) for name in _CLOUD_STAGES})

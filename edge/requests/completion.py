@@ -42,6 +42,7 @@ class Completion:
             confidence=self._device.probability(state.local.confidence) if state.local else None,
             escalated=state.escalated,
             hedge_ms=state.hedge_ms,
+            repeats=state.repeats,
         )
 
     def _energy(self, state: RequestState, total_ms: float, *, remote: bool) -> float:

@@ -192,6 +192,10 @@ class Device:
         encode_ms = self._since(begun)
         return data, Payload(len(data), {"encode": encode_ms}, {str(coding): encode_ms})
 
+    def codes_changes(self, cut: str, codec: str) -> bool:
+        """Whether a codec codes one frame against another. Raises UnknownName or BundleDamaged."""
+        return self._frame_coder.codes_changes(cut, codec)
+
     def acknowledge(self, frame: EncodedFrame, digest: str) -> None:
         """The cloud answered what was sent, and names the frame so."""
         self._frame_coder.acknowledge(frame, digest)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edge.background import Tell
 from edge.link.client import Replies
-from edge.link.cloud_call import CloudCall
+from edge.link.cloud_call import AnyExchange
 from edge.link.reading import PendingCall, reading
 from edge.requests.device import LocalAnswer
 from edge.requests.turn import Wait
@@ -39,7 +39,7 @@ class Hedge:
     local: LocalAnswer | None = None  # the device's own answer
     worked_ms: float = 0.0
 
-    def read(self, call: CloudCall, replies: Replies, tell: Tell) -> pb.Done:
+    def read(self, call: AnyExchange, replies: Replies, tell: Tell) -> pb.Done:
         """The cloud's answer. Raises what the call raises, DeadlineError where the device's answer is to be
         given, and Cancelled.
         """

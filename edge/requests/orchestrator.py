@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from functools import partial
 
 from edge.costs.device_times import DeviceTimes
-from edge.link.client import Cloud
+from edge.link.client import WatchingCloud
 from edge.link.endpoint import Endpoint, by_name
 from edge.link.link import Link
+from edge.link.standing import Standing
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
@@ -57,7 +58,7 @@ class Orchestrator:
     def __init__(
         self,
         bundle: Bundle,
-        cloud: Cloud | Sequence[Endpoint] | None,
+        cloud: WatchingCloud | Sequence[Endpoint] | None,
         profile: DeviceProfile,
         link: Link | None = None,
         times: DeviceTimes | None = None,
@@ -94,12 +95,20 @@ class Orchestrator:
         with self.paused():
             self._device.load(remote=bool(self._endpoints))
 
-    def view(self, picture: Picture, source: str = "", priority: Priority = Priority.INTERACTIVE) -> View:
+    def view(
+        self,
+        picture: Picture,
+        source: str = "",
+        priority: Priority = Priority.INTERACTIVE,
+        *,
+        number: int = 0,
+    ) -> View:
         """An RGB picture (h, w, 3) of any size, ready for several questions; `source` names the camera that
-        it is of, and with `priority` its features are made. Raises PictureError.
+        it is of, `number` is what that calls the frame, and with `priority` its features are made. Raises
+        PictureError.
         """
         with self.paused(priority):
-            return self._view(picture, source, priority)
+            return self._view(picture, source, priority, number)
 
     def answer(
         self,
@@ -111,6 +120,7 @@ class Orchestrator:
         generation: pb.Generation | None = None,
         frame: str | None = None,
         labels: Sequence[str] | Labels = (),
+        standing: Standing | None = None,
         priority: Priority = Priority.INTERACTIVE,
         cancellation: Cancellation | None = None,
         on_text: Callable[[str], None] = ignore_text,
@@ -122,7 +132,7 @@ class Orchestrator:
         answers anew, `on_restart` gets the reason: what came before is void. Both are called in this thread.
         `frame` is `Answer.frame` of an earlier question about the same picture; a view knows its own. A dual
         encoder reads no question: it chooses among `labels`, which may bring their embeddings; none are the
-        bundle's own.
+        bundle's own. `standing` is given where the question is asked of one view after another.
         Raises PromptError, PictureError, UnknownName, NoRoute, RequestError for a temperature or top_p that
         means nothing; where no local answer may stand in, CloudError, WrongBundle, UnknownFrame, and other
         RequestErrors; Cancelled after `cancellation.cancel()`.
@@ -130,7 +140,7 @@ class Orchestrator:
         names, embeddings = (labels.names, labels.rows()) if isinstance(labels, Labels) else (labels, {})
         arrived, asked = self._clock(), generation or pb.Generation()
         identity = secrets.token_hex(_ID_BYTES)
-        given = Question(identity, arrived, question, rules, weights, asked, names, embeddings)
+        given = Question(identity, arrived, question, rules, weights, asked, names, embeddings, standing)
         cancellation, output = cancellation or Cancellation(), AnswerText(on_text, on_restart)
         turn = Wait(self._turn, self._turn.urgency(priority, given.due), cancellation)
         with turn.held(), self._machine.meter.measure() as energy:
@@ -184,9 +194,15 @@ class Orchestrator:
         """Of the rules that are set, what this machine has nothing to hold them against."""
         return self._machine.without_effect(rules)
 
-    def _view(self, picture: Picture, source: str = "", priority: Priority = Priority.INTERACTIVE) -> View:
+    def _view(
+        self,
+        picture: Picture,
+        source: str = "",
+        priority: Priority = Priority.INTERACTIVE,
+        number: int = 0,
+    ) -> View:
         prepared, cuts = self._device.prepare(picture), [piece.cut for piece in self.bundle.manifest.pieces]
-        return View(prepared, source, self.bundle.digest, cuts, partial(self._reach, priority))
+        return View(prepared, source, self.bundle.digest, cuts, partial(self._reach, priority), number)
 
     def _seen(self, picture: Picture | View) -> View:
         if not isinstance(picture, View):
@@ -218,7 +234,7 @@ class Orchestrator:
             self._under_way.remove(state)
 
 
-def _endpoints(cloud: Cloud | Sequence[Endpoint] | None, link: Link) -> Sequence[Endpoint]:
+def _endpoints(cloud: WatchingCloud | Sequence[Endpoint] | None, link: Link) -> Sequence[Endpoint]:
     if isinstance(cloud, Sequence):
         return cloud
     return [Endpoint(cloud, link)] if cloud else []

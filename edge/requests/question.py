@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from edge.link.standing import Standing
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
 from protos import inference_pb2 as pb
@@ -24,6 +25,7 @@ class Question:
     generation: pb.Generation
     labels: Sequence[str] = ()  # of a dual encoder; none: the bundle's own
     label_embeddings: Mapping[str, Floats] = field(default_factory=dict)  # (width) by label, of a label file
+    standing: Standing | None = None  # where it is asked of one frame after another
 
     @property
     def bytes(self) -> int:

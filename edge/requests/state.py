@@ -35,4 +35,5 @@ class RequestState:
     local: LocalAnswer | None = None  # the device's own answer
     escalated: bool = False  # it was not sure enough to be given
     failed: set[str] = field(default_factory=set)  # clouds that it was sent to in vain
+    repeats: int | None = None  # the earlier frame whose answer this is
     hedge_ms: float = 0.0  # that the device worked while it awaited the cloud

@@ -12,8 +12,8 @@ class View:
     the cloud keeps of it is not sent again.
 
     `source` names the camera that it is of: its features are coded against the last frame of the same
-    source. `frame` is what the cloud calls what it keeps of it; empty if it keeps nothing. Only the
-    orchestrator writes to it, when it is its request's turn.
+    source. `number`: of the frame, as the source counts. `frame` is what the cloud calls what it keeps of it;
+    empty if it keeps nothing. Only the orchestrator writes to it, when it is its request's turn.
     """
 
     def __init__(
@@ -23,9 +23,11 @@ class View:
         bundle: str,
         cuts: Sequence[str],
         reach: Callable[["View", str], HeadOutput],
+        number: int = 0,
     ) -> None:
         """`bundle`: its digest; `cuts`: every cut in the order of the head; `reach` runs the head to one."""
         self.prepared, self.source, self.bundle, self.frame = prepared, source, bundle, ""
+        self.number = number
         self._cuts, self._reach = cuts, reach
         self._outputs: dict[str, HeadOutput] = {}
 

@@ -15,14 +15,21 @@ from protos.inference_pb2_grpc import InferenceServicer, add_InferenceServicer_t
 
 Context = grpc.ServicerContext
 Script = Callable[[pb.InferRequest, Context], Iterator[pb.InferReply]]
+WatchScript = Callable[[pb.WatchRequest, Context], Iterator[pb.WatchReply]]
 
 
 class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated without types
-    """Plays `script` for every request; `requests` keeps what came, `description` is what Describe gives."""
+    """Plays `script` for every request; `requests` keeps what came, `description` is what Describe gives.
+    With a `watch_script` for every frame it takes streams; `closings` counts those that ended.
+    """
 
     def __init__(self, script: Script) -> None:
         self.script, self.address = script, ""
         self.requests: list[pb.InferRequest] = []
+        self.watch_script: WatchScript | None = None
+        self.openings: list[pb.WatchOpening] = []
+        self.frames: list[pb.WatchRequest] = []
+        self.closings = 0
         self.description = pb.DescribeReply(version="scripted")
 
     def Infer(self, request: pb.InferRequest, context: Context) -> Iterator[pb.InferReply]:  # noqa: N802
@@ -32,6 +39,17 @@ class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated withou
     def Converse(self, requests: Iterator[pb.InferRequest], context: Context) -> Iterator[pb.InferReply]:  # noqa: N802
         for request in requests:
             yield from self.Infer(request, context)
+
+    def Watch(self, frames: Iterator[pb.WatchRequest], context: Context) -> Iterator[pb.WatchReply]:  # noqa: N802
+        if self.watch_script is None:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not implemented!")
+        try:
+            self.openings.append(next(frames).opening)
+            for frame in frames:
+                self.frames.append(frame)
+                yield from self.watch_script(frame, context)
+        finally:
+            self.closings += 1
 
     def Describe(self, request: pb.DescribeRequest, context: Context) -> pb.DescribeReply:  # noqa: ARG002, N802
         return self.description

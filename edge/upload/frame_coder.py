@@ -151,6 +151,10 @@ class FrameCoder:
         )
         return changed if changed and changed.size < key.size else key
 
+    def codes_changes(self, cut: str, name: str) -> bool:
+        """Whether a codec codes one frame against another. Raises UnknownName or BundleDamaged."""
+        return isinstance(self._encoders.coder(cut, name), codec.FrameCodec)
+
     def _changed(
         self, coder: codec.FrameCodec, finer: Mapping[str, codec.Codes], known: EncodedFrame
     ) -> EncodedFrame:

@@ -53,6 +53,7 @@ class Arm(ABC):
     patterns: ClassVar[tuple[str, ...]] = ()  # of the routes that force it
     remote: ClassVar[bool] = True
     local_first: ClassVar[bool] = False  # the device answers, and the cloud where that is not accepted
+    sends_features: ClassVar[bool] = False  # and nothing else: frame after frame, they may go in one stream
     hysteresis: ClassVar[bool] = True  # False: taken at once where it is best, whatever was taken before
 
     cut: str = ""  # that a head runs to, or that the cloud is entered at

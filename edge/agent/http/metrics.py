@@ -52,8 +52,8 @@ class AnswerCounts:
     async def observe(self, seen: StandingAnswer) -> None:
         """Count an answer."""
         source, answer = seen.frame.source, seen.answer
-        if seen.reused is not None:
-            self._reused.labels(source).inc()
+        self._reused.labels(source).inc(seen.reused is not None)
+        if not seen.asked:
             return
         self._answers.labels(source, answer.route).inc()
         self._late.labels(source).inc(answer.late)

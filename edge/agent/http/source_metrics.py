@@ -12,6 +12,7 @@ _COUNTS = {
     "dropped": "Frames that nobody had time for",
     "gated": "Questions answered again as before: the frame was like an earlier one",
     "asked": "Questions asked",
+    "as_before": "Questions asked whose answer was as before: the features were, or the model said the same",
     "failed": "Questions that could not be answered",
     "held": "Questions that a budget of the day kept from being asked",
 }

@@ -8,6 +8,7 @@ import anyio.to_thread
 
 from edge.agent.gating.gate import Features
 from edge.agent.observing.deferral import Asked
+from edge.link.standing import Standing
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
 from edge.requests.answer import Answer
@@ -33,6 +34,7 @@ class Asking(Protocol):
         weights: Weights,
         generation: pb.Generation,
         labels: tuple[str, ...] = (),
+        standing: Standing | None = None,
         on_text: Callable[[str], None] = ignore_text,
         on_restart: Callable[[str], None] = ignore_text,
     ) -> Answer:
@@ -44,7 +46,7 @@ class Asking(Protocol):
 class Viewing(Asking, Protocol):
     """The same for who asks several questions about one frame, and compares frames."""
 
-    async def view(self, picture: Picture, source: str) -> View:
+    async def view(self, picture: Picture, source: str, number: int) -> View:
         """As `Orchestrator.view`."""
 
     async def features(self, view: View) -> Features:
@@ -68,6 +70,7 @@ class SharedOrchestrator:
         weights: Weights,
         generation: pb.Generation,
         labels: tuple[str, ...] = (),
+        standing: Standing | None = None,
         on_text: Callable[[str], None] = ignore_text,
         on_restart: Callable[[str], None] = ignore_text,
     ) -> Answer:
@@ -78,13 +81,14 @@ class SharedOrchestrator:
             weights=weights,
             generation=generation,
             labels=labels,
+            standing=standing,
             priority=self._priority,
             on_text=on_text,
             on_restart=on_restart,
         )
 
-    async def view(self, picture: Picture, source: str) -> View:
-        return await self._requests.view(picture, source, self._priority)
+    async def view(self, picture: Picture, source: str, number: int) -> View:
+        return await self._requests.view(picture, source, self._priority, number=number)
 
     async def features(self, view: View) -> Features:
         return await self._requests.features(view, self._last_cut)

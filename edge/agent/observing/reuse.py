@@ -48,7 +48,8 @@ class Reuse:
             verdict = compare_features(asked, features, self._settings)
         if verdict is not GateVerdict.SAME:
             return None
-        return replace(answer, frame=look.frame, reused=answer.frame.sequence)
+        reused = answer.frame.sequence if answer.reused is None else answer.reused
+        return replace(answer, frame=look.frame, reused=reused, asked=False)
 
     async def keep(self, look: Look, answer: StandingAnswer) -> None:
         """An answer to reuse."""

@@ -10,7 +10,8 @@ from edge.requests.answer import Answer
 @dataclass(frozen=True)
 class StandingAnswer:
     """`text` is the answer. `reused`: the sequence of the earlier frame whose answer it is, where this frame
-    is like that one; then nothing was asked and `answer` is the earlier one's.
+    is like that one. Where the gate found so, nothing was `asked`, and `answer` is the earlier one's; where
+    it was asked and is as before, `answer` has what that took.
     """
 
     frame: Frame
@@ -18,6 +19,7 @@ class StandingAnswer:
     text: str
     answer: Answer
     reused: int | None = None
+    asked: bool = True
     deferred: str = ""  # the id under which the question waited for a link; the frame then has no picture
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from edge.agent.budgets.day import Budget, DayBudgets
@@ -17,6 +18,7 @@ from edge.agent.sources.frames import frames_of
 from edge.agent.sources.kinds import AnySource
 from edge.agent.sources.opening import Opening
 from edge.agent.status.counters import SourceCounters
+from edge.link.standing import Standing
 from edge.policy.decision import Weights
 from edge.requests.view import View
 from protos.arms.rules import Rules
@@ -50,19 +52,23 @@ class Watcher:
         self._deferring = deferring
         self._reuse, self._held_by, self._failing = Reuse(source.gate, self._features), "", dict[str, str]()
         self._viewed: tuple[Frame, View] | None = None  # of the frame that was asked about last
+        self._standing = {one.name: Standing(one.threshold) for one in source.question}
         self._left = False
         self._demand: Demand | None = None
 
     async def run(self, opening: Opening) -> None:
         """Until the source ends."""
         self._counters.entered("opening")
-        async with frames_of(
-            self._source, self._source.rate.seconds, opening, self._counters
-        ) as self._demand:
-            while (frame := await self._next(self._demand)) is not None:
-                look = await self._reuse.look(frame)
-                for question in self._source.question:
-                    await self._observe(frame, question, look)
+        with ExitStack() as streams:
+            for standing in self._standing.values():
+                streams.callback(standing.close)
+            async with frames_of(
+                self._source, self._source.rate.seconds, opening, self._counters
+            ) as self._demand:
+                while (frame := await self._next(self._demand)) is not None:
+                    look = await self._reuse.look(frame)
+                    for question in self._source.question:
+                        await self._observe(frame, question, look)
 
     def leave(self) -> None:
         """Wait for no frame of a live source any more; others end by themselves when they are closed."""
@@ -100,6 +106,7 @@ class Watcher:
                     weights=self._weights,
                     generation=question.generation(),
                     labels=question.labels,
+                    standing=self._standing[question.name],
                 )
         except IsthmusError as error:
             self._counters.failed(error)
@@ -111,8 +118,10 @@ class Watcher:
             return None
         self._failing.pop(question.name, None)
         self._counters.answered(answer.route, answer.bytes_up, answer.joules)
+        if answer.repeats is not None:
+            self._counters.as_before()
         self._budgets.spend(frame.source, answer.bytes_up, answer.joules)
-        return StandingAnswer(frame, question.name, answer.text, answer)
+        return StandingAnswer(frame, question.name, answer.text, answer, answer.repeats)
 
     async def _defers(
         self, frame: Frame, question: QuestionSettings, rules: Rules, error: IsthmusError
@@ -141,7 +150,7 @@ class Watcher:
     async def _view(self, frame: Frame) -> View:
         """One for all questions about a frame."""
         if self._viewed is None or self._viewed[0] is not frame:
-            self._viewed = frame, await self._asking.view(frame.picture, frame.source)
+            self._viewed = frame, await self._asking.view(frame.picture, frame.source, frame.sequence)
         return self._viewed[1]
 
     async def _features(self, frame: Frame) -> Features:

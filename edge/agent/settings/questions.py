@@ -11,12 +11,16 @@ from protos import inference_pb2 as pb
 
 
 class QuestionSettings(Section, frozen=True):
-    """`[[source.question]]`. A dual encoder has no text: it chooses among `labels`."""
+    """`[[source.question]]`. A dual encoder has no text: it chooses among `labels`. `threshold`: how far the
+    features of a frame may be from those of the frame that the cloud answered last for that answer to hold,
+    without the model; 0: they are the same. It begins to matter where sensors are noisy: 0.01.
+    """
 
     name: Name
     text: str = ""
     labels: tuple[str, ...] = ()
     max_tokens: Annotated[int, Meta(ge=0)] = 0  # 0: the bundle's limit
+    threshold: Annotated[float, Meta(ge=0, le=2)] = 0.0
     defer: Milliseconds | None = None  # how long it may wait in the outbox, where it cannot be answered now
     event: Annotated[tuple[EventSettings, ...], Meta(max_length=64)] = ()
 

@@ -17,7 +17,8 @@ SourceState = Literal["disabled", "opening", "open", "lost", "ended"]
 class SourceCounts:
     """Whole numbers are since the agent began, of frames unless they say otherwise.
 
-    `gated`: questions that an earlier answer was given for, as the frame was like that one's. `held`:
+    `gated`: questions that an earlier answer was given for, as the frame was like that one's; `as_before`: of
+    those that were asked, where the cloud said so, or the frame's codes were those of the one before. `held`:
     questions that a budget of the day kept from being asked. `answered`: answers by their route. `refused`:
     of the questions that failed, those that neither the link nor a rule failed.
     """
@@ -29,6 +30,7 @@ class SourceCounts:
     dropped: int = 0
     gated: int = 0
     asked: int = 0
+    as_before: int = 0
     failed: int = 0
     refused: int = 0
     held: int = 0
@@ -66,6 +68,9 @@ class SourceCounters:
 
     def gated(self) -> None:
         self._add("gated")
+
+    def as_before(self) -> None:
+        self._add("as_before")
 
     def failed(self, error: IsthmusError) -> None:
         self._add("failed")

@@ -16,6 +16,7 @@ class SplitArm(Arm):
     """A cut with one of its codecs."""
 
     kind, rank, patterns = "split", 2, ("split", "split@CUT", "split@CUT/CODEC")
+    sends_features = True
 
     @classmethod
     def offered(

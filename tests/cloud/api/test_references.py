@@ -14,6 +14,7 @@ import pytest
 from cloud.engine.ttl_cache import ENTRY_BYTES
 from cloud.models.tail import Tail
 from edge.link.client import CloudClient
+from edge.link.watching import FrameStream
 from edge.models.head import Head
 from edge.pictures.preprocess import Preprocessor
 from edge.requests.answer import Answer
@@ -239,6 +240,9 @@ class Moving:
         assert self.client
         self.requests.append(request)
         yield from self.client.infer(request, seconds, silence_seconds)
+
+    def watch(self, opening: ip.WatchOpening, seconds: float | None = None) -> FrameStream:
+        raise AssertionError("no question is asked of frame after frame here")
 
 
 class Camera:

@@ -96,7 +96,7 @@ async def watching(caller: Caller, first: ip.WatchRequest) -> AsyncIterator[Stre
 
 
 def as_before(reply: ip.WatchReply) -> bool:
-    return reply == ip.WatchReply(sequence=reply.sequence)
+    return reply == ip.WatchReply(sequence=reply.sequence, stages=reply.stages)
 
 
 def noted(tail: Tail, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -135,6 +135,7 @@ async def test_frames_are_answered_and_what_did_not_change_is_as_before(
     assert [first.text, other.text] == wanted
     assert first.done.tokens > 0
     assert as_before(again)
+    assert len(again.stages) == 1
     assert [reply.sequence for reply in (first, again, other)] == [1, 2, 3]
 
 
@@ -175,6 +176,7 @@ async def test_a_model_that_says_the_same_of_another_frame_is_as_before_too(
         nearly = await stream.ask(camera.frame(noisy(scenes[0]), key_frame=True))
     assert first.text
     assert as_before(nearly)
+    assert len(nearly.stages) == 5
 
 
 async def test_silence_answers_several_frames_at_once_and_the_end_answers_the_rest(

@@ -11,7 +11,7 @@ from bench.network.conditions import MEGABIT, Conditions
 from bench.network.emulator import Link
 from cloud.models.tail import Tail
 from edge.link.client import CloudClient
-from edge.link.watching import FrameQueue, FrameStream
+from edge.link.watching import MAX_WAITING, FrameQueue, FrameStream
 from edge.models.head import Head
 from edge.pictures.preprocess import Preprocessor
 from edge.upload.feature_encoders import FeatureEncoders
@@ -155,6 +155,8 @@ class Scripted:
     def __init__(self, *replies: pb.WatchReply) -> None:
         self._replies = replies
 
+    active = True
+
     def __iter__(self) -> Iterator[pb.WatchReply]:
         return iter(self._replies)
 
@@ -162,8 +164,13 @@ class Scripted:
         """Nothing is open."""
 
 
+def stream_of(replies: Scripted) -> FrameStream:
+    peer = Peer.parse("127.0.0.1:1")
+    return FrameStream(FrameQueue(pb.WatchOpening()), replies, peer, lambda _: CloudError(""))
+
+
 def answered(*replies: pb.WatchReply) -> Sequence[tuple[int, str, bool]]:
-    stream = FrameStream(FrameQueue(pb.WatchOpening()), Scripted(*replies), Peer.parse("127.0.0.1:1"))
+    stream = stream_of(Scripted(*replies))
     return [(answer.sequence, answer.text, answer.done is not None) for answer in stream]
 
 
@@ -175,6 +182,30 @@ def test_a_reply_answers_the_frames_before_it_that_had_none() -> None:
         (3, "a cat", False),
         (4, "a cat", False),
     ]
+
+
+def test_a_reply_as_before_says_where_the_time_went() -> None:
+    said = pb.WatchReply(sequence=1, text="a cat", done=pb.Done())
+    replies = Scripted(
+        said, pb.WatchReply(sequence=2, stages=[12]), pb.WatchReply(sequence=3, stages=[1] * 5)
+    )
+    _, alike, ran = stream_of(replies)
+    assert (alike.ran, ran.ran) == (False, True)
+    assert alike.stages == pb.Stages(decode=1.2, total=1.2)
+    assert ran.stages
+    assert ran.stages.total == pytest.approx(0.5)
+
+
+def test_frames_that_the_link_does_not_take_are_refused() -> None:
+    queue = FrameQueue(pb.WatchOpening())
+    taken = iter(queue)
+    assert next(taken).HasField("opening")
+    for number in range(1, MAX_WAITING + 1):
+        assert queue.send([b"codes"], key_frame=False) == number
+    with pytest.raises(CloudError, match="leave this one out"):
+        queue.send([b"codes"], key_frame=False)
+    assert next(taken).sequence == 1
+    assert queue.send([b"codes"], key_frame=False) == MAX_WAITING + 1
 
 
 def test_replies_out_of_order_end_the_stream() -> None:

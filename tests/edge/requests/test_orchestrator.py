@@ -13,6 +13,7 @@ from edge.costs.device_times import DeviceTimes
 from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
 from edge.link.link import Link
+from edge.link.watching import FrameStream
 from edge.pictures.files import decode_picture
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
@@ -389,6 +390,9 @@ class Limits:
         del silence_seconds
         self.seconds.append(seconds)
         yield pb.InferReply(id=request.id, done=pb.Done(tokens=1))
+
+    def watch(self, opening: pb.WatchOpening, seconds: float | None = None) -> FrameStream:
+        raise AssertionError("no question is asked of frame after frame here")
 
 
 def limit(bundle: Bundle, rules: Rules) -> float:

@@ -29,7 +29,9 @@ class LinkBelief:
 
 @dataclass(frozen=True)
 class FeedEntry:
-    """An answer. `number` counts since the agent began; `at`: seconds since 1970."""
+    """An answer. `number` counts since the agent began; `at`: seconds since 1970. `reused`: it is an earlier
+    frame's; `asked`: the question was asked about this one.
+    """
 
     number: int
     at: float
@@ -38,6 +40,7 @@ class FeedEntry:
     text: str
     answer: Answer
     reused: bool
+    asked: bool
     links: Mapping[str, LinkBelief]  # by the name of the cloud; empty of one alone
 
     @property
@@ -83,6 +86,7 @@ class Feed:
             text=seen.text,
             answer=seen.answer,
             reused=seen.reused is not None,
+            asked=seen.asked,
             links=self.links,
         )
         self._entries.append(entry)

@@ -39,7 +39,7 @@ def clock(at: float) -> Markup:
 def _summary(entries: Sequence[FeedEntry]) -> Markup:
     if not entries:
         return lede("Nothing was asked yet. The page fills as answers come.")
-    asked = [entry for entry in entries if not entry.reused] or list(entries)
+    asked = [entry for entry in entries if entry.asked] or list(entries)
     here = sum(entry.kind == "local" for entry in asked)
     sent = sum(entry.answer.bytes_up for entry in asked)
     joules = sum(entry.answer.joules for entry in asked) / len(asked)
@@ -69,7 +69,8 @@ def _frame(entry: FeedEntry, picture: bytes | None) -> Markup:
     alt = f"Frame of {entry.source}, answered: {entry.text}"
     image = element("img", src=f"/frames/{entry.number}.jpg", alt=alt, loading="lazy") if picture else ""
     way = element("span", breakable(entry.answer.route), class_=f"pill {entry.kind}")
-    spent = "a frame alike" if entry.reused else format_time(entry.milliseconds)
+    spent = f"{format_time(entry.milliseconds)}{', as before' if entry.reused else ''}"
+    spent = spent if entry.asked else "a frame alike"
     why = element(
         "a", "why", href=f"/answers/{entry.number}", aria_label=f"Why {entry.answer.route} answered this"
     )
@@ -86,7 +87,7 @@ def _frame(entry: FeedEntry, picture: bytes | None) -> Markup:
 def _table(entries: Sequence[FeedEntry]) -> Markup:
     ways = defaultdict[str, list[FeedEntry]](list)
     for entry in entries:
-        if not entry.reused:
+        if entry.asked:
             ways[entry.answer.route].append(entry)
     ranked = sorted(ways.items(), key=lambda way: -len(way[1]))
     caption = f"By route; energy is {entries[0].answer.energy_source}"

@@ -8,10 +8,12 @@ from typing import Any, cast
 import cv2
 import numpy as np
 import pytest
+from prometheus_client import generate_latest
 
 from edge.agent.budgets.day import DayBudgets
 from edge.agent.config.reading import settings_of
 from edge.agent.gating.gate import Features
+from edge.agent.http.metrics import AnswerCounts
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.observing.watcher import Watcher
 from edge.agent.sources.opening import Inboxes, Opening
@@ -34,13 +36,13 @@ SENT = 600  # bytes of each answer
 class Scripted:
     """Answers with the number of the question; `fails`: these raise. By default all frames are alike."""
 
-    def __init__(self, *fails: int) -> None:
-        self._fails, self.asked = fails, list[tuple[str, Rules]]()
+    def __init__(self, *fails: int, repeats: int | None = None) -> None:
+        self._fails, self._repeats, self.asked = fails, repeats, list[tuple[str, Rules]]()
         self.features_of: Callable[[Picture], Features] = lambda _: {}
 
-    async def view(self, picture: Picture, source: str) -> View:
+    async def view(self, picture: Picture, source: str, number: int) -> View:
         prepared = Prepared(picture, Grid(0, 0), 0.0, picture)
-        return View(prepared, source, "", [], lambda *_: cast("HeadOutput", None))
+        return View(prepared, source, "", [], lambda *_: cast("HeadOutput", None), number)
 
     async def features(self, view: View) -> Features:
         return self.features_of(view.prepared.picture)
@@ -63,6 +65,7 @@ class Scripted:
             joules=2.0,
             energy_source="a model",
             frame="",
+            repeats=self._repeats if len(self.asked) > 1 else None,
         )
 
 
@@ -117,6 +120,24 @@ async def test_a_frame_that_did_not_change_gets_the_earlier_answer(tmp_path: Pat
         ("2", 4, 3),
     ]
     assert (counts.gated, counts.gated_share) == (2, 0.5)
+
+
+@pytest.mark.asyncio
+async def test_an_answer_as_before_is_marked_as_reused_and_what_it_took_is_counted(tmp_path: Path) -> None:
+    watch = Watch(tmp_path, [SCENE, OTHER, OTHER], Scripted(repeats=1), gate={"enabled": True})
+    counts = await watch.run()
+    assert [(one.frame.sequence, one.reused, one.asked) for one in watch.seen] == [
+        (1, None, True),
+        (2, 1, True),
+        (3, 1, False),
+    ]
+    assert (counts.asked, counts.as_before, counts.gated, counts.bytes_up) == (2, 1, 1, 2 * SENT)
+    answers = AnswerCounts()
+    for one in watch.seen:
+        await answers.observe(one)
+    told = generate_latest(answers.registry).decode()
+    assert 'isthmus_reused_total{source="clip"} 2.0' in told
+    assert f'isthmus_sent_bytes_total{{source="clip"}} {2 * SENT}.0' in told
 
 
 @pytest.mark.asyncio
