@@ -1,5 +1,6 @@
 """The caller: the unit that work and room are shared by."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
@@ -23,6 +24,13 @@ class Caller(NamedTuple):
 
 
 NOBODY = Caller("", "")
+
+
+def level_of(callers: Iterable[Caller]) -> int:
+    """How many fields of a caller tell those apart who share among these: addresses, or where there is one,
+    its connections.
+    """
+    return 1 if len({caller.address for caller in callers}) > 1 else len(Caller._fields)
 
 
 @lru_cache(4096)
