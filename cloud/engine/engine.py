@@ -176,12 +176,12 @@ class Engine:
     @contextmanager
     def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:
         """What newcomers take while answers are decoded is owed to these."""
-        stalls, began = bool(self._batches and not schedule.decodes), time.monotonic()
+        stalled, began = bool(self._batches), time.monotonic()
         try:
             yield
         finally:
-            if stalls:
-                self._pace.joined(time.monotonic() - began)
+            if not schedule.decodes:
+                self._pace.joined(time.monotonic() - began, stalled=stalled)
 
     @contextmanager
     def _isolating_faults(self, jobs: Sequence[Job]) -> Iterator[None]:

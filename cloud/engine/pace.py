@@ -34,9 +34,9 @@ class Pace:
         """How long a bundle's decode step of so many rows takes; None where that is not known."""
         return self._times[bundle].seconds(rows)
 
-    def joined(self, seconds: float) -> None:
-        """A step of newcomers took so long, and others were running."""
-        self.debt += seconds
+    def joined(self, seconds: float, *, stalled: bool) -> None:
+        """A step of newcomers took so long, and stalled answers, or nobody."""
+        self.debt = max(self.debt, seconds) if stalled else 0.0
 
     def decoded(self, bundle: str, rows: int, seconds: float) -> None:
         """A decode step of so many rows took so long."""

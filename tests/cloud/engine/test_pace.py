@@ -24,9 +24,17 @@ def test_a_larger_step_is_no_longer_than_its_rows_in_smaller_ones_and_a_smaller_
 
 def test_newcomers_owe_what_they_took_until_it_is_decoded() -> None:
     pace = Pace()
-    pace.joined(1.0)
+    pace.joined(1.0, stalled=True)
+    pace.joined(0.5, stalled=True)
     pace.decoded("a", 1, 0.4)
     assert pace.debt == pytest.approx(0.6)
     pace.decoded("b", 1, 5.0)
     assert pace.debt == 0
     assert (pace.seconds("a", 1), pace.seconds("b", 1), pace.seconds("c", 1)) == (0.4, 5.0, None)
+
+
+def test_nobody_is_owed_what_stalled_nobody() -> None:
+    pace = Pace()
+    pace.joined(1.0, stalled=True)
+    pace.joined(1.0, stalled=False)
+    assert pace.debt == 0

@@ -50,7 +50,7 @@ def schedule(
 def indebted() -> Pace:
     """Newcomers took a second, and those who run have had nothing yet."""
     pace = Pace()
-    pace.joined(1.0)
+    pace.joined(1.0, stalled=True)
     return pace
 
 
