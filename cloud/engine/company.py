@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from cloud.sharing.caller import Caller, level_of
 
-_SLACK = 1.1  # what was measured scatters
+_ROUNDING = 1 + 1e-9
 
 
 def worth_sharing(
@@ -23,6 +23,6 @@ def worth_sharing(
         if own <= rest:
             continue
         alone = seconds(len(callers))
-        if alone is None or together is None or together > _SLACK * alone * len(own | rest) / len(own):
+        if alone is None or together is None or together > _ROUNDING * alone * len(own | rest) / len(own):
             return False
     return True

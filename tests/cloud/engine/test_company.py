@@ -8,7 +8,7 @@ from tests.cloud.sharing.callers import named
 FLOOD, HONEST, OTHER = named("flood"), named("honest"), named("other")
 
 
-@pytest.mark.parametrize(("row", "shared"), [(0.0, True), (0.05, True), (0.2, False), (1.0, False)])
+@pytest.mark.parametrize(("row", "shared"), [(0.0, True), (0.05, True), (0.1, False), (1.0, False)])
 def test_one_row_joins_a_flood_where_its_tokens_come_no_later_than_by_turns(row: float, shared: bool) -> None:
     """A step takes 1 and so much for each row; by turns of two callers a token takes two steps alone."""
     assert worth_sharing([FLOOD] * 16, [HONEST], lambda rows: 1 + row * rows) is shared

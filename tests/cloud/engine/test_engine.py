@@ -17,6 +17,7 @@ from cloud.engine.scheduler import Scheduler
 from protos import bundle_pb2 as pb
 from protos.errors import CloudError, PayloadError, UnknownFrame
 from tests.cloud.engine.scripted import STOP, ScriptedModel, counting, events
+from tests.cloud.sharing.callers import named
 
 
 def engine(max_batch: int = 8, cache: EncoderCache | None = None) -> Engine:
@@ -53,21 +54,22 @@ async def test_jobs_of_one_place_are_answered_in_one_batch() -> None:
 
 async def test_who_comes_later_joins_the_answers_that_run() -> None:
     one, model = engine(), ScriptedModel()
-    first, second = counting(model, 1, max_tokens=9), counting(model, 5, max_tokens=3, cut="x")
+    first = counting(model, 1, max_tokens=9, caller=named("a"))
+    second = counting(model, 5, max_tokens=3, cut="x", caller=named("b"))
     with one.holding(first):
         for _ in range(3):
             await one.step()
         with one.holding(second):
+            one.queue.shares.charge(first.caller, 1.0)  # so that who comes does not wait for the other half
             while not second.finished:
                 await one.step()
-        assert not first.finished
-        assert model.prefills == [1, 1]
-        assert 2 in model.steps
-        while not first.finished:
-            await one.step()
-    assert [piece for piece in await events(first) if isinstance(piece, str)] == [
-        f"{number} " for number in range(2, 11)
-    ]
+        assert one.load().running == 2
+        async with running(one):
+            assert [piece for piece in await events(first) if isinstance(piece, str)] == [
+                f"{number} " for number in range(2, 11)
+            ]
+    assert model.prefills == [1, 1]
+    assert 2 in model.steps
 
 
 async def test_a_place_that_an_answer_frees_is_taken_at_the_next_step() -> None:
@@ -76,10 +78,11 @@ async def test_a_place_that_an_answer_frees_is_taken_at_the_next_step() -> None:
     with ExitStack() as stack:
         for job in jobs:
             stack.enter_context(one.holding(job))
-        while not jobs[2].finished:
+        while not jobs[0].finished:
             await one.step()
-    assert not jobs[1].finished
-    assert max(model.steps) == 2
+        assert (one.load().running, one.load().waiting) == (2, 1)
+        await one.step()
+        assert (one.load().running, one.load().waiting) == (2, 0)
 
 
 async def test_prompts_that_are_long_together_are_prefilled_one_after_another() -> None:
