@@ -71,7 +71,7 @@ class ServeConfig:
     port: int = 7070  # 0: any free one
     device: str = "auto"
     dtype: str = "auto"
-    max_batch: int = 16  # requests in a batch; twice as many in all batches that take turns
+    max_batch: int = 16  # answers side by side; up to twice as many where callers come who hold few
     max_waiting: int = 64  # requests waiting for a place in a batch
     max_in_flight: int = 32  # requests of one Converse stream at once
     max_connections: int = 4096  # fewer where the process has no descriptors for as many

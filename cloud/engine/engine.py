@@ -1,5 +1,5 @@
-"""The engine: batches of jobs by turns, one step at a time, its model work on a worker thread, off the event
-loop.
+"""The engine: answers join and leave between any two steps; its model work is on a worker thread, off the
+event loop.
 """
 
 import asyncio
@@ -8,34 +8,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 from cloud.engine.embedding_batch import EmbeddingBatch
 from cloud.engine.encoder_cache import EncoderCache
-from cloud.engine.faults import ModelFault
+from cloud.engine.faults import ModelFault, not_finite
 from cloud.engine.generation_batch import GenerationBatch
 from cloud.engine.image_encoder import EncodedImages, encode_images
-from cloud.engine.job import EmbeddingJob, GenerationJob, Job
+from cloud.engine.job import EmbeddingJob, GenerationJob, Job, milliseconds_since
+from cloud.engine.pace import Pace
 from cloud.engine.request_queue import RequestQueue
+from cloud.engine.scheduler import InFlight, Schedule
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy, CloudError
 
 _log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
-
-
-@dataclass(eq=False)
-class _Batch:
-    """Jobs that run together, until all are done."""
-
-    jobs: list[Job]
-    generation: GenerationBatch = field(default_factory=GenerationBatch)
-    begun: bool = False
-
-    def leave(self, leaving: Sequence[Job]) -> None:
-        self.jobs = [job for job in self.jobs if job not in leaving]
-        self.generation.leave(leaving)
 
 
 class Engine:
@@ -45,7 +34,9 @@ class Engine:
         self.queue = queue
         self._encoder_cache = encoder_cache
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._batches: list[_Batch] = []
+        self._pace = Pace()
+        self._joining: list[Job] = []  # until their answers have a row, or are embedded
+        self._batches: list[GenerationBatch] = []
 
     async def run(self) -> None:
         """Step until cancelled; jobs that are then unfinished fail as UNAVAILABLE."""
@@ -60,65 +51,93 @@ class Engine:
                 )
 
     async def step(self) -> None:
-        """Jobs leave, and the batch whose turn it is begins or goes on: its jobs are encoded and prefilled
-        (or embedded), or each gets one token.
+        """Rows of jobs that ended are free; then, of whoever was served least, pictures are encoded (texts
+        embedded), prompts are prefilled, or the answers of a batch get a token each.
         """
-        batch = await self._schedule()
-        with self._isolating_faults(batch), self._charged(batch):
-            if batch.begun:
-                await self._on_worker(batch.generation.decode)
+        schedule = await self._schedule()
+        jobs = self._working(schedule)
+        with self._isolating_faults(jobs), self._charged(jobs), self._paced(schedule):
+            if schedule.joins:
+                await self._encode(schedule.joins)
+            elif schedule.prefills:
+                await self._prefill(schedule.prefills)
             else:
-                await self._begin(batch)
-            batch.generation.postprocess()
+                await self._decode([self._batches[index] for index in schedule.decodes])
 
-    async def _schedule(self) -> _Batch:
-        """Let jobs leave and join; the batch that runs a step. Waits while nothing runs and nothing waits,
-        and a moment for others that are coming in.
+    async def _schedule(self) -> Schedule[Job]:
+        """Let jobs leave; what the next step does. Waits while nothing is in flight and nothing waits, and a
+        moment for others that are coming in.
         """
         while True:
-            schedule = self.queue.schedule([batch.jobs for batch in self._batches])
+            batches = [batch.jobs for batch in self._batches]
+            schedule = self.queue.schedule(InFlight(self._joining, batches), self._pace)
             self._leave(schedule.leaves)
-            if schedule.joins:
-                self._batches.append(_Batch(list(schedule.joins)))
-                return self._batches[-1]
-            if schedule.turn is not None:
-                return self._batches[schedule.turn]
-            if not self._batches:
+            if not schedule.idle:
+                return schedule
+            if not self._running:
                 await self.queue.gather()
+
+    def _working(self, schedule: Schedule[Job]) -> Sequence[Job]:
+        """The jobs that a step works for."""
+        decoding = chain.from_iterable(self._batches[index].jobs for index in schedule.decodes)
+        return [*schedule.joins, *schedule.prefills, *decoding]
 
     def _leave(self, leaving: Sequence[Job]) -> None:
         self._fail(
             [job for job in leaving if job.unread and not job.finished],
             CloudBusy("what there is of this answer was not read, so it was ended; ask again, and read it"),
         )
+        self._joining = [job for job in self._joining if job not in leaving]
         for batch in self._batches:
             batch.leave(leaving)
         self._batches = [batch for batch in self._batches if batch.jobs]
 
-    async def _begin(self, batch: _Batch) -> None:
-        batch.begun = True
-        images = await self._on_worker(encode_images, batch.jobs)
+    async def _encode(self, jobs: Sequence[Job]) -> None:
+        """Encode the pictures of jobs of one place, and answer those that need no decoder."""
+        self._joining += jobs
+        images = await self._on_worker(encode_images, jobs)
         self._remember(images)
-        await self._embed(batch, images)
-        await self._prefill(batch, images)
+        await self._embed([job for job in jobs if isinstance(job, EmbeddingJob)], images)
+        _hand_out(images, [job for job in jobs if isinstance(job, GenerationJob)])
 
     def _remember(self, images: EncodedImages) -> None:
-        for image, tokens in images.by_picture():
-            self._encoder_cache.put(image.frame, images.bundle, image.owner, tokens, image.grid, image.sent)
+        for (image, tokens), spoilt in zip(images.by_picture(), images.spoilt(), strict=True):
+            if not spoilt:
+                self._encoder_cache.put(
+                    image.frame, images.bundle, image.owner, tokens, image.grid, image.sent
+                )
 
-    async def _embed(self, batch: _Batch, images: EncodedImages) -> None:
+    async def _embed(self, jobs: Sequence[EmbeddingJob], images: EncodedImages) -> None:
         """Answer the embedding jobs; those with more texts than a step takes wait for their next turn."""
-        if jobs := [job for job in batch.jobs if isinstance(job, EmbeddingJob)]:
-            embedding = EmbeddingBatch(jobs, images)
-            await self._on_worker(embedding.embed_texts)
-            unfinished = embedding.answer()
-            self._leave(unfinished)
-            self.queue.put_back(unfinished)
+        if not jobs:
+            return
+        embedding = EmbeddingBatch(jobs, images)
+        await self._on_worker(embedding.embed_texts)
+        unfinished = embedding.answer()
+        self._leave(jobs)
+        self.queue.put_back(unfinished)
 
-    async def _prefill(self, batch: _Batch, images: EncodedImages) -> None:
-        """Prefill the generation jobs, which the following steps decode."""
-        if jobs := [job for job in batch.jobs if isinstance(job, GenerationJob)]:
-            await self._on_worker(batch.generation.prefill, jobs, images.tokens)
+    async def _prefill(self, jobs: Sequence[Job]) -> None:
+        """Begin the answers of jobs of one bundle, as a batch that others join when it is next decoded."""
+        began = [job for job in jobs if isinstance(job, GenerationJob)]
+        for job in began:
+            job.stages.queue += milliseconds_since(job.queued)
+        batch = GenerationBatch(began)
+        await self._on_worker(batch.prefill)
+        self._joining = [job for job in self._joining if job not in jobs]
+        self._batches.append(batch)
+        batch.postprocess()
+
+    async def _decode(self, batches: Sequence[GenerationBatch]) -> None:
+        """A token for the answers of batches of one bundle, which are one batch from now on."""
+        batch, *others = batches
+        for other in others:
+            await self._on_worker(batch.merge, other)
+            self._batches.remove(other)
+        began, jobs = time.monotonic(), batch.jobs
+        await self._on_worker(batch.decode)
+        self._pace.decoded(jobs[0].tail.digest, len(jobs), time.monotonic() - began)
+        batch.postprocess()
 
     @contextmanager
     def holding(self, job: Job) -> Iterator[None]:
@@ -133,7 +152,7 @@ class Engine:
 
     @property
     def _running(self) -> list[Job]:
-        return [job for batch in self._batches for job in batch.jobs]
+        return [*self._joining, *chain.from_iterable(batch.jobs for batch in self._batches)]
 
     def load(self) -> ip.Load:
         """How many jobs wait and run right now."""
@@ -144,9 +163,9 @@ class Engine:
         )
 
     @contextmanager
-    def _charged(self, batch: _Batch) -> Iterator[None]:
+    def _charged(self, jobs: Sequence[Job]) -> Iterator[None]:
         """What a step takes is of its jobs' callers, in equal parts."""
-        callers, began = [job.caller for job in batch.jobs], time.monotonic()
+        callers, began = [job.caller for job in jobs], time.monotonic()
         try:
             yield
         finally:
@@ -155,13 +174,23 @@ class Engine:
                 self.queue.shares.charge(caller, seconds)
 
     @contextmanager
-    def _isolating_faults(self, batch: _Batch) -> Iterator[None]:
-        """An exception in model code fails the jobs of its batch, and nothing else."""
+    def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:
+        """What newcomers take while answers are decoded is owed to these."""
+        stalled, began = bool(self._batches), time.monotonic()
+        try:
+            yield
+        finally:
+            if not schedule.decodes:
+                self._pace.joined(time.monotonic() - began, stalled=stalled)
+
+    @contextmanager
+    def _isolating_faults(self, jobs: Sequence[Job]) -> Iterator[None]:
+        """An exception in model code fails the jobs of its step, and nothing else."""
         try:
             yield
         except Exception:  # noqa: BLE001 - model code may raise anything
-            _log.exception("a batch of %d failed; the service goes on", len(batch.jobs))
-            self._fail(batch.jobs, ModelFault("model code raised"))
+            _log.exception("a batch of %d failed; the service goes on", len(jobs))
+            self._fail(jobs, ModelFault("model code raised"))
 
     async def _on_worker(self, work: Callable[..., ResultT], *arguments: object) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
@@ -169,3 +198,15 @@ class Engine:
     def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
         for job in jobs:
             job.fail(error)
+
+
+def _hand_out(images: EncodedImages, jobs: Sequence[GenerationJob]) -> None:
+    """Give each job the image tokens of its picture, and fail those whose picture became no numbers."""
+    pictures = zip(images.by_picture(), images.spoilt(), strict=True)
+    for job in jobs:
+        job.queued = time.monotonic()
+        if job.unencoded is None:
+            continue
+        (_, job.image_tokens), spoilt = next(pictures)
+        if spoilt:
+            job.fail(not_finite())

@@ -68,58 +68,77 @@ class Answer:
 
 
 class GenerationBatch:
-    """The running answers of one place.
+    """Answers of one bundle, a row each.
 
-    `prefill` and `decode` belong to the worker thread, all else to the event loop; never both at once.
+    `prefill`, `merge` and `decode` belong to the worker thread, all else to the event loop; never both at
+    once.
     """
 
-    def __init__(self) -> None:
-        self._answers: list[Answer] = []
+    def __init__(self, jobs: Sequence[GenerationJob]) -> None:
+        """Answers that are yet to be begun, by jobs whose pictures are encoded."""
+        self.answers = [Answer(job, row) for row, job in enumerate(jobs)]
         self._decoder: DecoderBatch | None = None
 
-    @torch.inference_mode()
-    def prefill(self, jobs: Sequence[GenerationJob], image_tokens: Tensor) -> None:
-        """Read the prompts with their image tokens (tiles, tokens, width), up to each job's first token.
+    @property
+    def jobs(self) -> Sequence[GenerationJob]:
+        return [answer.job for answer in self.answers]
 
-        The batch must be empty: a decoder batch takes no rows once it runs.
-        """
+    @torch.inference_mode()
+    def prefill(self) -> None:
+        """Read the prompts with their image tokens, up to each job's first token."""
         start = time.monotonic()
-        self._answers = [Answer(job, row) for row, job in enumerate(jobs)]
+        jobs = self.jobs
+        image_tokens = torch.cat([job.take_image_tokens() for job in jobs])
         self._decoder = jobs[0].tail.decoder_batch([job.prompt for job in jobs], image_tokens)
         self._sample(self._decoder.prefill())
         now = time.monotonic()
-        for answer in self._answers:
+        for answer in self.answers:
             answer.job.stages.first_token, answer.prefilled = (now - start) * 1000, now
 
     def leave(self, jobs: Collection[Job]) -> None:
-        """Remove the answers of these jobs; the next `decode` drops their rows."""
-        self._answers = [answer for answer in self._answers if answer.job not in jobs]
-        if not self._answers:
+        """Remove the answers of these jobs; the next step drops their rows."""
+        self.answers = [answer for answer in self.answers if answer.job not in jobs]
+        if not self.answers:
             self._decoder = None  # frees the key-value cache
+
+    @torch.inference_mode()
+    def merge(self, other: "GenerationBatch") -> None:
+        """Take another batch's answers in, with their rows."""
+        self.trimmed().merge(other.trimmed())
+        self.answers += other.answers
+        self._number_rows()
 
     @torch.inference_mode()
     def decode(self) -> None:
         """Another token for every answer."""
-        if self._decoder is None:
-            raise RuntimeError("decode before prefill")
-        self._decoder.keep([answer.row for answer in self._answers])
-        for row, answer in enumerate(self._answers):
-            answer.row = row
-        self._sample(self._decoder.decode([answer.token or 0 for answer in self._answers]))
+        decoder = self.trimmed()
+        self._sample(decoder.decode([answer.token or 0 for answer in self.answers]))
 
     def postprocess(self) -> None:
         """Emit what the last tokens add to the answers."""
-        for answer in self._answers:
+        for answer in self.answers:
             answer.postprocess()
+
+    def trimmed(self) -> DecoderBatch:
+        """The decoder, with the rows of these answers only."""
+        if self._decoder is None:
+            raise RuntimeError("decode before prefill")
+        self._decoder.keep([answer.row for answer in self.answers])
+        self._number_rows()
+        return self._decoder
+
+    def _number_rows(self) -> None:
+        for row, answer in enumerate(self.answers):
+            answer.row = row
 
     def _sample(self, logits: Tensor) -> None:
         """One token a row. NaN in a row, which FP16 makes of features out of all bounds, spoils that row
         only.
         """
-        if any(answer.job.tail.logits_processor.active for answer in self._answers):
-            rows = [answer.allowed(row) for answer, row in zip(self._answers, logits, strict=True)]
+        if any(answer.job.tail.logits_processor.active for answer in self.answers):
+            rows = [answer.allowed(row) for answer, row in zip(self.answers, logits, strict=True)]
             logits = torch.stack(rows)
         spoilt = logits.amax(-1).isnan().tolist()
-        tokens = next_tokens(logits, [answer.job.sampler for answer in self._answers])
-        for answer in self._answers:
+        tokens = next_tokens(logits, [answer.job.sampler for answer in self.answers])
+        for answer in self.answers:
             answer.token = None if spoilt[answer.row] else tokens[answer.row]

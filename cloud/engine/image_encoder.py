@@ -1,4 +1,4 @@
-"""From the cut to the image tokens, for all jobs that join a batch."""
+"""From the cut to the image tokens, for all jobs that join together."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +18,12 @@ class EncodedImages:
     bundle: str
     inputs: Sequence[VisionInput]
     tokens: Tensor  # (tiles of all pictures, tokens, width)
+    finite: Sequence[bool] = ()  # of each tile: whether all its tokens are numbers
+
+    def spoilt(self) -> Iterator[bool]:
+        """Of each picture whether the model makes no number of it."""
+        for tiles in spans(image.grid for image in self.inputs):
+            yield not all(self.finite[tiles])
 
     def by_picture(self) -> Iterator[tuple[VisionInput, Tensor]]:
         """Each picture with its image tokens (tiles, tokens, width)."""
@@ -33,11 +39,12 @@ def encode_images(jobs: Sequence[Job]) -> EncodedImages:
         return EncodedImages(tail.digest, [], torch.empty(0))
     start = time.monotonic()
     tokens = tail.enter(inputs[0].cut, [image.boundary for image in inputs])
+    finite = tokens.isfinite().flatten(1).all(1).tolist()
     _synchronize(tokens)
     milliseconds = milliseconds_since(start)
     for job in jobs:
         job.stages.tail = milliseconds
-    return EncodedImages(tail.digest, inputs, tokens)
+    return EncodedImages(tail.digest, inputs, tokens, finite)
 
 
 def _synchronize(tensor: Tensor) -> None:

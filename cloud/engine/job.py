@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from cloud.engine.sampling import Sampler
@@ -68,6 +69,11 @@ class Job:
         return Place(self.tail.digest, self.unencoded.cut if self.unencoded else None)
 
     @property
+    def prompt_tokens(self) -> int:
+        """How many tokens are prefilled; 0 for a job that needs no decoder."""
+        return 0
+
+    @property
     def frame(self) -> str:
         """The digest of the picture's frame; empty where none is cached."""
         return self.image.frame if self.image else ""
@@ -126,6 +132,16 @@ class GenerationJob(Job):
     prompt: list[int]
     max_tokens: int
     sampler: Sampler | None  # None: greedy
+    image_tokens: Tensor | None = None  # (tiles, tokens, width), from the encoding to the prefill
+
+    @property
+    def prompt_tokens(self) -> int:
+        return len(self.prompt)
+
+    def take_image_tokens(self) -> Tensor:
+        """The image tokens, which are the decoder's from now on."""
+        taken, self.image_tokens = self.image_tokens, None
+        return torch.empty(0) if taken is None else taken
 
 
 @dataclass(eq=False, kw_only=True)

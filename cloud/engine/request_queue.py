@@ -2,18 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from cloud.engine.job import Job, milliseconds_since
-from cloud.engine.scheduler import Schedule, Scheduler
+from cloud.engine.pace import Pace
+from cloud.engine.scheduler import InFlight, Schedule, Scheduler
 from cloud.sharing.caller import Caller
 from cloud.sharing.holdings import Holdings
 from cloud.sharing.shares import Shares
 from protos.errors import CloudBusy
 
 _DECAY = 0.9  # of the mean wait, for each job that joins
-_PAUSE = 0.003  # seconds before a batch; more than a caller needs to ask again, less than a batch takes
+_PAUSE = 0.003  # seconds before the first join; more than a caller needs to ask again, less than a prefill
 _MIN_RETRY_SECONDS = 0.1
 
 
@@ -117,8 +118,8 @@ class RequestQueue:
     async def gather(self) -> None:
         """Wait until a job waits, and a moment longer while others are coming in.
 
-        Without that the first of several callers would get a batch of its own, the others the next, and so
-        on by turns, with batches that are half empty.
+        Without that the first of several callers would be encoded and prefilled alone, and the others beside
+        its answer.
         """
         await self._arrival_beyond(0)
         with suppress(TimeoutError):
@@ -136,9 +137,9 @@ class RequestQueue:
             self._arrival.clear()
             await self._arrival.wait()
 
-    def schedule(self, batches: Sequence[Sequence[Job]]) -> Schedule[Job]:
+    def schedule(self, in_flight: InFlight[Job], pace: Pace) -> Schedule[Job]:
         """Ask the scheduler, and remove the jobs that join or are aborted."""
-        schedule = self._scheduler.schedule(self._jobs, batches, self.shares)
+        schedule = self._scheduler.schedule(self._jobs, in_flight, self.shares, pace)
         self._returning += len(schedule.leaves)
         for job in schedule.drops:
             self.discard(job)

@@ -1,6 +1,7 @@
 """The caller: the unit that work and room are shared by."""
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
@@ -46,6 +47,13 @@ class KnownCaller(Caller):
 
 
 NOBODY = Caller("", "")
+
+
+def level_of(callers: Iterable[Caller]) -> int:
+    """How many fields of a caller tell those apart who share among these: addresses, or where there is one,
+    its connections.
+    """
+    return 1 if len({caller.address for caller in callers}) > 1 else len(Caller._fields)
 
 
 @lru_cache(4096)

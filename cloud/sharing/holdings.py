@@ -1,6 +1,7 @@
 """Who holds how much of something bounded, and who has to give way where it is full."""
 
 from collections import Counter
+from collections.abc import KeysView
 
 from cloud.sharing.caller import Caller
 
@@ -24,6 +25,11 @@ class Holdings:
             del self._by_caller[caller]
         if not self._by_address[caller.address]:
             del self._by_address[caller.address]
+
+    @property
+    def callers(self) -> KeysView[Caller]:
+        """Who holds any."""
+        return self._by_caller.keys()
 
     def of(self, caller: Caller) -> int:
         """What a connection holds."""

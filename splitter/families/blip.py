@@ -127,17 +127,22 @@ class BlipQuestions(Blip):
 
 
 def _decode(
-    model: PreTrainedModel, ids: Tensor, states: Tensor, mask: Tensor, cache: EncoderDecoderCache
+    model: PreTrainedModel,
+    ids: Tensor,
+    positions: Tensor,
+    mask: Tensor,
+    states: Tensor,
+    states_mask: Tensor,
+    cache: EncoderDecoderCache,
 ) -> Tensor:
-    seen = {"encoder_hidden_states": states, "encoder_attention_mask": mask}
+    written = {"position_ids": positions, "attention_mask": mask, "past_key_values": cache}
+    seen = {"encoder_hidden_states": states, "encoder_attention_mask": states_mask}
     with contextlib.ExitStack() as hooks:
         for layer in model.text_decoder.bert.encoder.layer:
             hooks.enter_context(
                 layer.crossattention.self.register_forward_pre_hook(_mind_mask, with_kwargs=True)
             )
-        return torch.as_tensor(
-            model.text_decoder(input_ids=ids, past_key_values=cache, use_cache=True, **seen).logits
-        )
+        return torch.as_tensor(model.text_decoder(input_ids=ids, use_cache=True, **written, **seen).logits)
 
 
 def _mind_mask(

@@ -84,9 +84,14 @@ class Blip2(BlipTower, Causal):
 
 
 def _decode(
-    speaker: PreTrainedModel, ids: Tensor, states: Tensor, mask: Tensor, cache: EncoderDecoderCache
+    speaker: PreTrainedModel,
+    ids: Tensor,
+    _positions: Tensor,  # T5 counts from token to token
+    mask: Tensor,
+    states: Tensor,
+    states_mask: Tensor,
+    cache: EncoderDecoderCache,
 ) -> Tensor:
-    seen = {"encoder_outputs": (states,), "attention_mask": mask}
-    return torch.as_tensor(
-        speaker(decoder_input_ids=ids, past_key_values=cache, use_cache=True, **seen).logits
-    )
+    written = {"decoder_attention_mask": mask, "past_key_values": cache}
+    seen = {"encoder_outputs": (states,), "attention_mask": states_mask}
+    return torch.as_tensor(speaker(decoder_input_ids=ids, use_cache=True, **written, **seen).logits)

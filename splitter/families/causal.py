@@ -5,7 +5,7 @@ their mark.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from transformers import AutoModelForImageTextToText, DynamicCache, GenerationCo
 
 from splitter.families import DecoderBatch, Generative
 from splitter.families.files.generation import plain
+from splitter.families.padded_cache import PaddedCache
 
 
 @runtime_checkable
@@ -87,53 +88,44 @@ class Causal(Generative, Protocol):
 
 
 class CausalBatch:
-    """Prompts of different lengths side by side, padded on the left so that every row's next token is in the
-    same column.
-    """
+    """Prompts of different lengths side by side."""
 
     def __init__(self, family: Causal, model: PreTrainedModel, embeds: Sequence[Tensor]) -> None:
         """`embeds`: for each row its prompt as (length, width)."""
         self._family, self._model = family, model
         self._decoder = family.decoder(model)
         self._embeds = _pad_left(embeds)
-        self._mask = _pad_left(
-            [torch.ones(len(row), 1, dtype=torch.long, device=row.device) for row in embeds]
-        )[..., 0]
-        self._cache = DynamicCache(config=self._decoder.config)
+        mask = _pad_left([torch.ones(len(row), 1, dtype=torch.long, device=row.device) for row in embeds])
+        self.written = PaddedCache(DynamicCache(config=self._decoder.config), mask[..., 0])
 
     def prefill(self) -> Tensor:
-        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
-        return self._forward(self._embeds, positions)
+        embeds, self._embeds = self._embeds, self._embeds[:0]
+        return self._logits(embeds, self.written.positions, 1)[:, -1]
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
-        ids = torch.tensor(tokens, device=self._mask.device)[:, None]
-        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
-        positions = self._mask.sum(1, keepdim=True) - 1
-        return self._forward(self._decoder.get_input_embeddings()(ids), positions)
+        ids = torch.tensor(tokens, device=self.written.mask.device)[:, None]
+        self.written.grow(1)
+        return self._logits(self._decoder.get_input_embeddings()(ids), self.written.next_positions, 1)[:, -1]
 
     def keep(self, rows: Sequence[int]) -> None:
-        if len(rows) == len(self._mask):
-            return
-        chosen = torch.tensor(rows, device=self._mask.device)
-        self._mask = self._mask[chosen]
-        self._cache.batch_select_indices(chosen)
+        self.written.keep(rows)
+
+    def merge(self, other: Self) -> None:
+        self.written.merge(other.written)
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         answer_embeds = self._decoder.get_input_embeddings()(answers[:, :-1])
-        self._mask = torch.nn.functional.pad(self._mask, (0, answer_embeds.shape[1]), value=1)
-        positions = (self._mask.cumsum(1) - 1).clamp(min=0)
-        return self._logits(torch.cat([self._embeds, answer_embeds], 1), positions, answers.shape[1])
-
-    def _forward(self, embeds: Tensor, positions: Tensor) -> Tensor:
-        return self._logits(embeds, positions, 1)[:, -1]
+        self.written.grow(answer_embeds.shape[1])
+        embeds = torch.cat([self._embeds, answer_embeds], 1)
+        return self._logits(embeds, self.written.positions, answers.shape[1])
 
     def _logits(self, embeds: Tensor, positions: Tensor, count: int) -> Tensor:
         """The logits (rows, count, vocabulary) behind the last tokens."""
         out = self._decoder(
             inputs_embeds=embeds,
-            attention_mask=self._mask,
+            attention_mask=self.written.mask,
             position_ids=positions,
-            past_key_values=self._cache,
+            past_key_values=self.written.cache,
             use_cache=True,
         )
         return self._family.logits(self._model, out.last_hidden_state[:, -count:])

@@ -2,48 +2,88 @@
 what they read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, EncoderDecoderCache
 
-# Token ids (rows, length), encoder states (rows, positions, width), their mask (rows, positions), and what is
-# kept between calls, to logits (rows, length, vocabulary).
-Decode = Callable[[Tensor, Tensor, Tensor, EncoderDecoderCache], Tensor]
+from splitter.families.padded_cache import PaddedCache, append_rows, with_right
+
+
+class Decode(Protocol):
+    """A model's decoder."""
+
+    def __call__(
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        mask: Tensor,
+        states: Tensor,
+        states_mask: Tensor,
+        cache: EncoderDecoderCache,
+    ) -> Tensor:
+        """Token ids (rows, length) at positions of as many, the mask (rows, tokens so far) of what was
+        written, the encoder's states (rows, places, width) and their mask (rows, places), to logits (rows,
+        length, vocabulary).
+        """
 
 
 class CrossAttentionBatch:
-    """Answers side by side, all begun with as many tokens. The keys and values of the encoder's states are
-    made once.
-    """
+    """Answers side by side. The keys and values of the encoder's states are made once."""
 
     def __init__(self, decode: Decode, begun: Tensor, states: Tensor, mask: Tensor) -> None:
         """`begun` is what every answer starts from (rows, length); `mask` is 0 where `states` are padding."""
         self._decode, self._begun = decode, begun
-        self._states, self._mask = states, mask
-        self._cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        self.states, self.states_mask = states, mask
+        self.written = PaddedCache(DynamicCache(), torch.ones_like(begun))
+        self.looked_at = DynamicCache()
+        self._cache = EncoderDecoderCache(self.written.cache, self.looked_at)
 
     def prefill(self) -> Tensor:
-        return self._forward(self._begun)
+        return self._logits(self._begun, self.written.positions)[:, -1]
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
-        return self._forward(torch.tensor(tokens, device=self._begun.device)[:, None])
+        self.written.grow(1)
+        ids = torch.tensor(tokens, device=self.states.device)[:, None]
+        return self._logits(ids, self.written.next_positions)[:, -1]
 
     def keep(self, rows: Sequence[int]) -> None:
-        if len(rows) == len(self._mask):
+        if len(rows) == len(self.states):
             return
-        chosen = torch.tensor(rows, device=self._mask.device)
-        self._states, self._mask = self._states[chosen], self._mask[chosen]
-        self._cache.batch_select_indices(chosen)
+        self.written.keep(rows)
+        chosen = torch.tensor(rows, device=self.states.device)
+        self.states, self.states_mask = self.states[chosen], self.states_mask[chosen]
+        self.looked_at.batch_select_indices(chosen)
+        self.set_places(int(self.states_mask.sum(1).max()))
+
+    def merge(self, other: Self) -> None:
+        places = max(self.states.shape[1], other.states.shape[1])
+        self.set_places(places)
+        other.set_places(places)
+        self.written.merge(other.written)
+        self.states = torch.cat([self.states, other.states])
+        self.states_mask = torch.cat([self.states_mask, other.states_mask])
+        append_rows(self.looked_at, other.looked_at)
+
+    def set_places(self, places: int) -> None:
+        """Add padding behind the encoder's states, or drop it: so many are left."""
+        if places == self.states.shape[1]:
+            return
+        self.states = with_right(self.states, places)
+        self.states_mask = with_right(self.states_mask[..., None], places)[..., 0]
+        for layer in self.looked_at.layers:
+            layer.keys, layer.values = with_right(layer.keys, places), with_right(layer.values, places)
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         ids = torch.cat([self._begun, answers[:, :-1]], 1)
-        return self._decode(ids, self._states, self._mask, self._cache)[:, -answers.shape[1] :]
+        self.written.grow(answers.shape[1] - 1)
+        return self._logits(ids, self.written.positions)[:, -answers.shape[1] :]
 
-    def _forward(self, ids: Tensor) -> Tensor:
-        return self._decode(ids, self._states, self._mask, self._cache)[:, -1]
+    def _logits(self, ids: Tensor, positions: Tensor) -> Tensor:
+        return self._decode(ids, positions, self.written.mask, self.states, self.states_mask, self._cache)
 
 
 def padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

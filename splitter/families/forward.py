@@ -3,7 +3,7 @@ is handed the image tokens.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from splitter.families import DecoderBatch
 from splitter.families.causal import Causal
+from splitter.families.padded_cache import PaddedCache
 
 
 @runtime_checkable
@@ -51,9 +52,7 @@ class Forward(Causal, Protocol):
 
 
 class ForwardBatch:
-    """Prompts of different lengths side by side, padded on the left so that every row's next token is in the
-    same column.
-    """
+    """Prompts of different lengths side by side."""
 
     def __init__(
         self, family: Forward, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
@@ -61,26 +60,28 @@ class ForwardBatch:
         self._family, self._model, self._image_tokens = family, model, image_tokens
         longest, device = max(map(len, prompts)), image_tokens.device
         self._ids = torch.tensor([[0] * (longest - len(ids)) + list(ids) for ids in prompts], device=device)
-        self._mask = torch.tensor(
-            [[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts], device=device
-        )
-        self._cache = DynamicCache(config=model.config.get_text_config())
-        self._next = torch.zeros(0)
+        mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
+        self.written = PaddedCache(DynamicCache(config=model.config.get_text_config()), mask)
+        self.next = torch.zeros(0)  # the position (rows, 1) of each row's next token
 
     def prefill(self) -> Tensor:
-        return self._read(self._ids[:, :0], 1)[:, -1]
+        logits = self._read(self._ids[:, :0], 1)[:, -1]
+        self._ids, self._image_tokens = self._ids[:0], self._image_tokens[:0]
+        return logits
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
-        self._mask = pad(self._mask, (0, 1), value=1)
-        positions, self._next = self._next, self._next + 1
-        return self._forward(torch.tensor(tokens, device=self._mask.device)[:, None], positions)
+        self.written.grow(1)
+        positions, self.next = self.next, self.next + 1
+        ids = torch.tensor(tokens, device=self.next.device)[:, None]
+        return self._logits(ids, positions, 1)[:, -1]
 
     def keep(self, rows: Sequence[int]) -> None:
-        if len(rows) == len(self._mask):
-            return
-        chosen = torch.tensor(rows, device=self._mask.device)
-        self._mask, self._next = self._mask[chosen], self._next[chosen]
-        self._cache.batch_select_indices(chosen)
+        self.written.keep(rows)
+        self.next = self.next[list(rows)]
+
+    def merge(self, other: Self) -> None:
+        self.written.merge(other.written)
+        self.next = torch.cat([self.next, other.next])
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         return self._read(answers[:, :-1], answers.shape[1])
@@ -89,14 +90,16 @@ class ForwardBatch:
         """The logits (rows, count, vocabulary) behind the last tokens of the prompts and of what follows them
         (rows, length).
         """
-        positions, further = self._family.positions(self._model, self._ids, self._mask), answer_ids.shape[1]
-        self._next = positions.view(-1, *self._mask.shape).amax((0, 2))[:, None] + 1
-        behind = (self._next + torch.arange(further, device=answer_ids.device)).expand(
+        mask, further = self.written.mask, answer_ids.shape[1]
+        positions = self._family.positions(self._model, self._ids, mask)
+        first = positions.view(-1, *mask.shape).amax((0, 2))[:, None] + 1
+        behind = (first + torch.arange(further, device=answer_ids.device)).expand(
             *positions.shape[:-1], further
         )
         ids = torch.cat([self._ids, answer_ids], 1)
         encoded = self._family.encoded(self._model, self._image_tokens)
-        self._mask, self._next = pad(self._mask, (0, further), value=1), self._next + further
+        self.written.grow(further)
+        self.next = first + further
         told = self._family.types(self._model, self._ids)
         types = {
             name: pad(values, (0, further), value=self._family.answer_type) for name, values in told.items()
@@ -105,14 +108,11 @@ class ForwardBatch:
             ids, torch.cat([positions, behind], -1), count, mm_encoder_outputs={"image": encoded}, **types
         )
 
-    def _forward(self, ids: Tensor, positions: Tensor) -> Tensor:
-        return self._logits(ids, positions, 1)[:, -1]
-
     def _logits(self, ids: Tensor, positions: Tensor, count: int, **prompt: Any) -> Tensor:
         state = {
-            "attention_mask": self._mask,
+            "attention_mask": self.written.mask,
             "position_ids": positions,
-            "past_key_values": self._cache,
+            "past_key_values": self.written.cache,
             "use_cache": True,
         }
         return torch.as_tensor(

@@ -8,7 +8,7 @@ cut) walk a model through these functions, so that a cut means the same to both.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,9 @@ class Processor(Protocol):
 
 
 class DecoderBatch(Protocol):
-    """The language model writing answers side by side, one row a question. Rows may leave; none may join."""
+    """The language model writing answers side by side, one row a question. Rows may leave and join at any
+    step.
+    """
 
     def prefill(self) -> Tensor:
         """Read all prompts; the logits (rows, vocabulary) of each row's next token."""
@@ -48,6 +50,11 @@ class DecoderBatch(Protocol):
 
     def keep(self, rows: Sequence[int]) -> None:
         """Let all other rows leave, and what is kept of them."""
+
+    def merge(self, other: Self) -> None:
+        """Take the rows of another batch of the same model below the own. Both are prefilled; the other is
+        used up.
+        """
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         """In place of a prefill, where the answers (rows, length) are known: the logits (rows, length,

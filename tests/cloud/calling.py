@@ -72,10 +72,10 @@ class Caller:
             while (load := self.service.engine.load()).running or load.waiting:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
-    async def until_running(self, waiting: int = 0) -> None:
-        """Wait until a batch runs and so many requests wait."""
+    async def until_running(self, waiting: int = 0, running: int = 1) -> None:
+        """Wait until so many requests run and so many wait."""
         async with asyncio.timeout(30):
-            while not (load := self.service.engine.load()).running or load.waiting < waiting:  # noqa: ASYNC110
+            while (load := self.service.engine.load()).running < running or load.waiting < waiting:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 

@@ -22,9 +22,9 @@ async def neighbour(caller: Caller, stack: AsyncExitStack) -> Caller:
 
 
 async def flooding(caller: Caller, request: ip.InferRequest) -> list[Refused]:
-    """A call that runs, and four that wait."""
-    calls = [asyncio.create_task(caller.refusal(request, seconds=100))]
-    await caller.until_running()
+    """Two calls that run, and four that wait."""
+    calls = [asyncio.create_task(caller.refusal(request, seconds=100)) for _ in range(2)]
+    await caller.until_running(running=2)
     calls += [asyncio.create_task(caller.refusal(request, seconds=100)) for _ in range(4)]
     await caller.until_running(waiting=4)
     return calls
@@ -46,7 +46,7 @@ async def test_who_comes_is_answered_while_another_fills_the_batch_and_the_queue
         displaced, others = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         assert [task.result()[0] for task in displaced] == [grpc.StatusCode.RESOURCE_EXHAUSTED]
         assert "most of them yours" in displaced.pop().result()[1]
-        assert len(others) == 4  # and they run on
+        assert len(others) == 5  # and they run on
         for task in others:
             task.cancel()
         await asyncio.wait(others)

@@ -1,6 +1,7 @@
 """A model without weights: a prompt of one number counts on from it, one token a step."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -14,10 +15,10 @@ VOCABULARY, STOP, NAN = 40, 30, 31  # the next token after NAN has no logits
 
 
 class Counting:
-    """A decoder batch whose rows count."""
+    """A decoder batch whose rows count. It tells how many rows each of its decode steps had."""
 
-    def __init__(self, prompts: Sequence[Sequence[int]]) -> None:
-        self.last = [prompt[-1] for prompt in prompts]
+    def __init__(self, prompts: Sequence[Sequence[int]], steps: list[int]) -> None:
+        self.last, self.steps = [prompt[-1] for prompt in prompts], steps
 
     def prefill(self) -> Tensor:
         return self._logits()
@@ -25,10 +26,14 @@ class Counting:
     def decode(self, tokens: Sequence[int]) -> Tensor:
         assert len(tokens) == len(self.last), "a token a row"
         self.last = list(tokens)
+        self.steps.append(len(tokens))
         return self._logits()
 
     def keep(self, rows: Sequence[int]) -> None:
         self.last = [self.last[row] for row in rows]
+
+    def merge(self, other: Self) -> None:
+        self.last += other.last
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         raise NotImplementedError
@@ -47,7 +52,8 @@ class ScriptedModel:
     def __init__(self, digest: str = "counting", rules: pb.Decoding | None = None) -> None:
         self.digest = digest
         self.logits_processor = LogitsProcessor(rules or pb.Decoding(), self.stop_tokens)
-        self.batches: list[int] = []
+        self.prefills: list[int] = []  # rows of each
+        self.steps: list[int] = []
 
     def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
         boundary = torch.cat([picture["hidden"] for picture in pictures])
@@ -62,8 +68,8 @@ class ScriptedModel:
         return "".join(f"{token} " for token in ids)
 
     def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Counting:
-        self.batches.append(len(prompts))
-        return Counting(prompts)
+        self.prefills.append(len(prompts))
+        return Counting(prompts, self.steps)
 
 
 def counting(

@@ -15,8 +15,9 @@ from cloud.engine.request_queue import RequestQueue
 from cloud.engine.sampling import Sampler
 from cloud.engine.scheduler import Scheduler
 from protos import bundle_pb2 as pb
-from protos.errors import CloudError
+from protos.errors import CloudError, PayloadError, UnknownFrame
 from tests.cloud.engine.scripted import STOP, ScriptedModel, counting, events
+from tests.cloud.sharing.callers import named
 
 
 def engine(max_batch: int = 8, cache: EncoderCache | None = None) -> Engine:
@@ -48,7 +49,50 @@ async def test_jobs_of_one_place_are_answered_in_one_batch() -> None:
         pieces = await answer(one, *jobs)
         assert (one.load().running, one.load().waiting) == (0, 0)
     assert pieces == [["11 ", "12 ", "13 "], ["21 ", "22 ", "23 "], ["1 ", "2 ", "3 "]]
-    assert model.batches == [2, 1]
+    assert model.prefills == [2, 1]
+
+
+async def test_who_comes_later_joins_the_answers_that_run() -> None:
+    one, model = engine(), ScriptedModel()
+    first = counting(model, 1, max_tokens=9, caller=named("a"))
+    second = counting(model, 5, max_tokens=3, cut="x", caller=named("b"))
+    with one.holding(first):
+        for _ in range(3):
+            await one.step()
+        with one.holding(second):
+            one.queue.shares.charge(first.caller, 1.0)  # so that who comes does not wait for the other half
+            while not second.finished:
+                await one.step()
+        assert one.load().running == 2
+        async with running(one):
+            assert [piece for piece in await events(first) if isinstance(piece, str)] == [
+                f"{number} " for number in range(2, 11)
+            ]
+    assert model.prefills == [1, 1]
+    assert 2 in model.steps
+
+
+async def test_a_place_that_an_answer_frees_is_taken_at_the_next_step() -> None:
+    one, model = engine(max_batch=2), ScriptedModel()
+    jobs = [counting(model, start, max_tokens=length) for start, length in ((1, 2), (5, 20), (9, 2))]
+    with ExitStack() as stack:
+        for job in jobs:
+            stack.enter_context(one.holding(job))
+        while not jobs[0].finished:
+            await one.step()
+        assert (one.load().running, one.load().waiting) == (2, 1)
+        await one.step()
+        assert (one.load().running, one.load().waiting) == (2, 0)
+
+
+async def test_prompts_that_are_long_together_are_prefilled_one_after_another() -> None:
+    queue, model = RequestQueue(Scheduler(8, max_prefill_tokens=5), 64), ScriptedModel()
+    jobs = [counting(model, start) for start in (1, 2, 3)]
+    for job in jobs:
+        job.prompt = [0, *job.prompt]
+    async with running(one := Engine(queue, EncoderCache(1 << 20))):
+        assert [pieces[0] for pieces in await answer(one, *jobs)] == ["2 ", "3 ", "4 "]
+    assert model.prefills == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -81,17 +125,20 @@ async def test_what_is_suppressed_is_not_drawn_either() -> None:
         assert all(pieces != ["11 "] for pieces in await answer(one, *jobs))
 
 
-async def test_a_step_is_a_prefill_or_a_decode() -> None:
+async def test_a_step_encodes_or_prefills_or_decodes() -> None:
     one, model = engine(max_batch=1), ScriptedModel()
     first, second = counting(model, 1, max_tokens=2), counting(model, 5, max_tokens=1)
     with one.holding(first), one.holding(second):
         await one.step()
-        assert (one.load().running, one.load().waiting, first.finished) == (1, 1, False)
+        assert (one.load().running, one.load().waiting, model.prefills) == (1, 1, [])
         await one.step()
-        assert (first.finished, second.finished) == (True, False)
+        assert (model.prefills, model.steps) == ([1], [])
+        await one.step()
+        assert (first.finished, model.steps) == (True, [1])
+        await one.step()
         await one.step()
         assert second.finished
-    assert model.batches == [1, 1]
+    assert model.prefills == [1, 1]
 
 
 async def test_a_cancelled_job_leaves_the_batch_at_the_next_step() -> None:
@@ -100,10 +147,22 @@ async def test_a_cancelled_job_leaves_the_batch_at_the_next_step() -> None:
     with one.holding(staying):
         with one.holding(leaving):
             await one.step()
+            await one.step()
             assert one.load().running == 2
         await one.step()
         assert one.load().running == 1
     assert leaving._events.qsize() == 1
+    assert model.steps == [1]
+
+
+async def test_a_job_that_is_cancelled_between_encoding_and_prefill_is_not_prefilled() -> None:
+    one, model = engine(), ScriptedModel()
+    with one.holding(staying := counting(model, 5, max_tokens=1)):
+        with one.holding(counting(model, 1)):
+            await one.step()
+        await one.step()
+        assert staying.finished
+    assert model.prefills == [1]
 
 
 async def test_image_tokens_are_remembered() -> None:
@@ -123,6 +182,19 @@ async def test_a_fault_fails_its_batch_only(caplog: pytest.LogCaptureFixture) ->
             assert (await events(whole))[0] == "6 "
     assert "a batch of 1 failed; the service goes on" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_picture_that_becomes_no_number_fails_before_it_is_beside_others() -> None:
+    cache, model = EncoderCache(1 << 20), ScriptedModel()
+    spoilt, whole = counting(model, 1, value=float("inf")), counting(model, 5)
+    async with running(one := engine(cache=cache)):
+        with one.holding(spoilt), one.holding(whole):
+            with pytest.raises(PayloadError, match="send the picture instead"):
+                await events(spoilt)
+            assert (await events(whole))[0] == "6 "
+    assert model.prefills == [1]
+    with pytest.raises(UnknownFrame):
+        cache.get(f"{1:016x}", "counting", "me")
 
 
 async def test_what_is_unfinished_fails_when_the_engine_stops() -> None:

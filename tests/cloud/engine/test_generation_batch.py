@@ -1,7 +1,6 @@
 """Answers side by side, with a model that counts."""
 
 import pytest
-import torch
 
 from cloud.engine.generation_batch import GenerationBatch
 from cloud.engine.job import GenerationJob
@@ -11,8 +10,8 @@ from tests.cloud.engine.scripted import NAN, STOP, ScriptedModel, counting, even
 
 
 def prefilled(*jobs: GenerationJob) -> GenerationBatch:
-    batch = GenerationBatch()
-    batch.prefill(jobs, torch.empty(0))
+    batch = GenerationBatch(jobs)
+    batch.prefill()
     batch.postprocess()
     return batch
 
@@ -49,6 +48,21 @@ async def test_the_others_keep_their_rows_when_some_leave() -> None:
     step(batch)
     assert [piece for piece in await events(second) if isinstance(piece, str)] == ["12 ", "13 ", "14 "]
     assert [piece for piece in await events(third) if isinstance(piece, str)] == ["22 ", "23 ", "24 "]
+
+
+async def test_answers_of_two_batches_go_on_in_one_and_who_left_before_takes_no_row() -> None:
+    model = ScriptedModel()
+    first, gone, late, never = (counting(model, start, max_tokens=3) for start in (1, 11, 21, 25))
+    batch, newcomers = prefilled(first, gone), prefilled(late, never)
+    batch.leave([gone])
+    newcomers.leave([never])
+    batch.merge(newcomers)
+    assert batch.jobs == [first, late]
+    step(batch)
+    step(batch)
+    assert [piece for piece in await events(first) if isinstance(piece, str)] == ["2 ", "3 ", "4 "]
+    assert [piece for piece in await events(late) if isinstance(piece, str)] == ["22 ", "23 ", "24 "]
+    assert model.steps == [2, 2]
 
 
 async def test_an_aborted_job_gets_no_event() -> None:

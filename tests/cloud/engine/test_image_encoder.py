@@ -29,3 +29,12 @@ def test_jobs_of_texts_only_have_no_pictures() -> None:
     job = counting(ScriptedModel(), 1)
     job.image = None
     assert not list(encode_images([job]).by_picture())
+
+
+def test_a_picture_with_a_tile_that_is_no_number_is_spoilt_and_no_other() -> None:
+    model = ScriptedModel()
+    tiled, single = counting(model, 1), counting(model, 2)
+    assert tiled.image
+    boundary = {"hidden": torch.tensor([1.0, torch.inf, 1.0]).reshape(3, 1, 1)}
+    tiled.image = replace(tiled.image, boundary=boundary, grid=Grid(1, 2))
+    assert list(encode_images([tiled, single]).spoilt()) == [True, False]

@@ -6,8 +6,9 @@ import pytest
 
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
+from cloud.engine.pace import Pace
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduler import InFlight, Scheduler
 from cloud.sharing.caller import NOBODY
 from protos.errors import CloudBusy
 from tests.cloud.engine.scripted import ScriptedModel, counting, events
@@ -72,10 +73,10 @@ def test_jobs_that_join_or_are_aborted_wait_no_longer() -> None:
     for job in jobs:
         queue.put(job)
     aborted.cancelled = True
-    assert queue.schedule([]).joins == [first, second]
+    assert queue.schedule(InFlight(), Pace()).joins == [first, second]
     assert first.stages.queue > 0
     assert queue.mean_milliseconds > 0
-    assert not queue.schedule([[first, second]]).joins
+    assert not queue.schedule(InFlight([], [[first, second]]), Pace()).joins
     assert queue.clear() == [elsewhere, third]
 
 
@@ -97,7 +98,7 @@ async def test_who_is_coming_in_is_waited_for_and_nobody_else() -> None:
         assert not gathered.done()
     queue.put(counting(model, 2))
     await asyncio.wait_for(gathered, 5)
-    assert len(queue.schedule([]).joins) == 2
+    assert len(queue.schedule(InFlight(), Pace()).joins) == 2
     queue.put(counting(model, 3))
     await asyncio.wait_for(queue.gather(), 5)
 
@@ -114,7 +115,7 @@ async def test_a_full_batch_waits_for_nobody_and_no_batch_for_long() -> None:
             await asyncio.wait_for(queue.gather(), 5)
 
 
-async def test_callers_that_ask_again_and_again_share_their_batches() -> None:
+async def test_callers_that_ask_again_and_again_share_their_steps() -> None:
     """They would alternate else: one alone, all others, one alone."""
     queue, model = RequestQueue(Scheduler(9), 9, pause=60), ScriptedModel()
     engine = Engine(queue, EncoderCache(1 << 20))
@@ -128,10 +129,7 @@ async def test_callers_that_ask_again_and_again_share_their_batches() -> None:
 
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(engine.run())
-        callers = [tasks.create_task(caller(6))]
-        while not engine.load().running:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        callers += [tasks.create_task(caller(5)) for _ in range(3)]
-        await asyncio.wait(callers)
+        await asyncio.wait([tasks.create_task(caller(5)) for _ in range(4)])
         running.cancel()
-    assert model.batches == [1, 4, 4, 4, 4, 4]
+    assert model.prefills == [4] * 5
+    assert model.steps == [4] * 10

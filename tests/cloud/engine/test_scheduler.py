@@ -1,18 +1,19 @@
-"""Which jobs join and leave a batch: plain values in, a value out."""
+"""Which jobs join and leave, and what the next step is: plain values in, a value out."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain
 
 import pytest
 
-from cloud.engine.scheduler import Place, Schedule, Scheduler
+from cloud.engine.pace import Pace
+from cloud.engine.scheduler import InFlight, Place, Schedule, Scheduler
 from cloud.sharing.caller import NOBODY, Caller
 from cloud.sharing.shares import Shares
 from tests.cloud.sharing.callers import named
 
 HERE, THERE = Place("bundle", "vision.2"), Place("bundle", "connector")
+ELSEWHERE = Place("another", "vision.2")
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,40 @@ class Candidate:
     aborted: bool = False
     caller: Caller = NOBODY
     deadline: float = 0.0
+    prompt_tokens: int = 1
 
 
 def schedule(
-    max_batch: int, waiting: Sequence[Candidate], *batches: Sequence[Candidate], **served: float
+    max_batch: int,
+    waiting: Sequence[Candidate],
+    *batches: Sequence[Candidate],
+    encoded: Sequence[Candidate] = (),
+    pace: Pace | None = None,
+    **served: float,
 ) -> Schedule[Candidate]:
     """Decide where callers of these names were served for so many seconds."""
-    shares = Shares()
+    shares, in_flight = Shares(), InFlight(encoded, batches)
     with ExitStack() as stack:
-        for job in [*waiting, *chain(*batches)]:
+        for job in [*waiting, *in_flight.jobs]:
             stack.enter_context(shares.active(job.caller))
         for name, seconds in served.items():
             shares.charge(named(name), seconds)
-        return Scheduler(max_batch).schedule(waiting, batches, shares)
+        return Scheduler(max_batch, max_prefill_tokens=8).schedule(waiting, in_flight, shares, pace or Pace())
+
+
+def indebted() -> Pace:
+    """Newcomers took a second, and those who run have had nothing yet."""
+    pace = Pace()
+    pace.joined(1.0, stalled=True)
+    return pace
 
 
 def asked(name: str, caller: str, deadline: float = 0.0) -> Candidate:
     return Candidate(name, caller=named(caller), deadline=deadline)
+
+
+def rows(caller: str, count: int) -> list[Candidate]:
+    return [asked("r", caller)] * count
 
 
 def names(schedule: Schedule[Candidate]) -> tuple[str, str, str]:
@@ -54,7 +72,7 @@ def names(schedule: Schedule[Candidate]) -> tuple[str, str, str]:
 
 
 def test_nothing_waits_and_nothing_runs() -> None:
-    assert schedule(4, []) == Schedule(drops=[])
+    assert schedule(4, []).idle
 
 
 def test_the_first_and_all_of_its_place_join_together() -> None:
@@ -62,7 +80,7 @@ def test_the_first_and_all_of_its_place_join_together() -> None:
     assert names(schedule(4, waiting)) == ("ace", "", "")
 
 
-@pytest.mark.parametrize("place", [THERE, Place("another", "vision.2"), Place("bundle", None)])
+@pytest.mark.parametrize("place", [THERE, ELSEWHERE, Place("bundle", None)])
 def test_a_place_is_a_bundle_and_a_cut(place: Place) -> None:
     assert names(schedule(4, [Candidate("a"), Candidate("b", place)])) == ("a", "", "")
 
@@ -73,19 +91,22 @@ def test_no_more_join_than_fit_in_a_batch(max_batch: int, joins: str) -> None:
     assert names(schedule(max_batch, waiting))[0] == joins
 
 
-def test_a_caller_does_not_overtake_itself() -> None:
-    assert names(schedule(4, [Candidate("a")], [Candidate("r")])) == ("", "", "")
+def test_who_comes_takes_the_rows_that_are_free() -> None:
+    waiting = [Candidate("a"), Candidate("b"), Candidate("c")]
+    assert names(schedule(4, waiting, [Candidate("r")] * 2)) == ("ab", "", "")
+    assert (
+        names(schedule(4, waiting, [Candidate("r")], encoded=[Candidate("e")] * 2, pace=indebted()))[0] == ""
+    )
+
+
+def test_who_needs_no_row_waits_for_none() -> None:
+    assert names(schedule(1, [Candidate("a", prompt_tokens=0)], rows("flood", 1)))[0] == "a"
 
 
 def test_finished_and_aborted_jobs_leave_and_the_others_run_on() -> None:
     running = [Candidate("r"), Candidate("s", finished=True), Candidate("t", aborted=True)]
-    assert names(schedule(4, [Candidate("a")], running)) == ("", "st", "")
-
-
-def test_the_last_one_leaves_before_others_join() -> None:
-    """Whoever was answered in that batch may ask again in time for the next."""
-    waiting = [Candidate("a", THERE), Candidate("b")]
-    assert names(schedule(4, waiting, [Candidate("r", finished=True)])) == ("", "r", "")
+    encoded = [Candidate("u", aborted=True), Candidate("v")]
+    assert names(schedule(4, [Candidate("a")], running, encoded=encoded)) == ("", "ust", "")
 
 
 def test_an_aborted_job_is_dropped_and_decides_no_place() -> None:
@@ -108,7 +129,7 @@ def test_the_caller_who_was_served_least_is_first_and_of_its_jobs_the_most_urgen
     assert names(schedule(1, waiting, two=1.0)) == ("a", "", "")
 
 
-def test_a_batch_has_as_many_of_each_caller() -> None:
+def test_as_many_of_each_caller_join() -> None:
     waiting = [asked(name, "flood") for name in "abcdef"] + [asked("h", "honest"), asked("i", "other")]
     assert set(names(schedule(8, waiting))[0]) == set("ahi")
     assert len(names(schedule(8, waiting[:-2]))[0]) == 6  # alone it has all of it
@@ -120,21 +141,67 @@ def test_addresses_share_a_batch_before_their_connections_do() -> None:
     assert [job.caller.address for job in joins] == ["a", "b"]
 
 
-def test_who_was_served_clearly_less_overtakes_a_batch_that_runs() -> None:
-    running = [asked("r", "flood")]
-    assert names(schedule(2, [asked("h", "honest")], running, flood=1.0))[0] == "h"
-    assert schedule(2, [asked("h", "honest")], running, flood=0.01) == Schedule(turn=0, drops=[])
-    assert schedule(2, [asked("h", "honest")], running, honest=1.0) == Schedule(turn=0, drops=[])
+def test_while_newcomers_owe_time_only_who_was_served_less_than_all_who_run_joins() -> None:
+    running, newcomer = rows("flood", 1), [asked("h", "honest")]
+    assert schedule(4, newcomer, running).joins
+    assert schedule(4, newcomer, running, pace=indebted(), honest=0.1).decodes == [0]
+    assert schedule(4, newcomer, running, pace=indebted(), flood=0.1).joins
+    assert schedule(4, newcomer, pace=indebted()).joins  # nobody waits for it
+
+
+def test_a_full_batch_has_rows_for_callers_who_hold_less_than_their_part() -> None:
+    full = rows("flood", 8)
+    honest = [asked(name, "honest") for name in "abcd"]
+    assert names(schedule(8, honest, full))[0] == "ab"
+    assert names(schedule(8, honest, [*full, *rows("honest", 2)]))[0] == ""
+    assert names(schedule(8, [asked("f", "flood"), honest[0]], full))[0] == "a"
+    assert names(schedule(8, honest, rows("flood", 16)))[0] == ""
+    assert len(names(schedule(1, honest, rows("flood", 1)))[0]) == 1
+
+
+def test_behind_one_address_connections_have_their_parts() -> None:
+    flood = [Candidate("r", caller=Caller("proxy", "flood"))] * 8
+    newcomer = Candidate("h", caller=Caller("proxy", "honest"))
+    assert names(schedule(8, [newcomer], flood))[0] == "h"
+    assert names(schedule(8, [newcomer], [*flood, *rows("elsewhere", 1)]))[0] == ""
+
+
+def test_prompts_are_prefilled_side_by_side_up_to_a_budget_and_one_always_is() -> None:
+    encoded = [Candidate(name, prompt_tokens=tokens) for name, tokens in (("a", 2), ("b", 3), ("c", 3))]
+    assert [job.name for job in schedule(4, [], encoded=encoded).prefills] == ["a", "b"]
+    assert len(schedule(4, [], encoded=[Candidate("a", prompt_tokens=99)] * 2).prefills) == 1
+
+
+def test_a_prefill_is_of_one_bundle_whatever_the_cut() -> None:
+    encoded = [Candidate("a", HERE), Candidate("b", ELSEWHERE, prompt_tokens=9), Candidate("c", THERE)]
+    assert [job.name for job in schedule(4, [], encoded=encoded).prefills] == ["a", "c"]
+
+
+def test_who_was_served_less_is_encoded_before_others_are_prefilled() -> None:
+    encoded, waiting = [asked("e", "flood")], [asked("h", "honest")]
+    assert schedule(4, waiting, encoded=encoded, flood=1.0).joins == waiting
+    assert schedule(4, waiting, encoded=encoded, honest=1.0).prefills == encoded
+    assert schedule(4, [Candidate("a")], encoded=[Candidate("e")]).prefills
 
 
 def test_the_batch_of_who_was_served_least_runs_next() -> None:
-    batches = [asked("r", "flood"), asked("s", "other")], [asked("h", "honest")]
-    assert schedule(2, [], *batches, flood=1.0, other=1.0).turn == 1
-    assert schedule(2, [], *batches, flood=1.0, honest=1.0).turn == 0
+    batches = [asked("r", "flood"), asked("s", "other")], [Candidate("h", ELSEWHERE, caller=named("honest"))]
+    assert schedule(2, [], *batches, flood=1.0, other=1.0).decodes == [1]
+    assert schedule(2, [], *batches, flood=1.0, honest=1.0).decodes == [0]
 
 
-@pytest.mark.parametrize(("running", "joins"), [(0, 8), (8, 4), (12, 2), (14, 1), (15, 1), (16, 0)])
-def test_who_overtakes_leaves_room_for_the_next_to_do_so(running: int, joins: int) -> None:
-    batches = [[asked("r", "flood")] * running] if running else []
-    waiting = [asked(str(number), "other") for number in range(16)]
-    assert len(schedule(8, waiting, *batches, flood=1.0).joins) == joins
+def test_batches_of_one_caller_become_one_and_those_of_another_bundle_do_not() -> None:
+    batches = [Candidate("a")], [Candidate("b", THERE), Candidate("c")], [Candidate("d", ELSEWHERE)]
+    assert schedule(4, [], *batches).decodes in ([1, 0], [2])
+    assert schedule(4, [], *batches[:2]).decodes == [1, 0]
+
+
+def test_another_callers_batch_stays_apart_while_a_step_together_would_be_much_slower() -> None:
+    pace, batches = Pace(), (rows("flood", 16), rows("honest", 1))
+    assert schedule(16, [], *batches, pace=pace, flood=1.0).decodes == [1]
+    pace.decoded("bundle", 1, 1.0)
+    pace.decoded("bundle", 16, 5.0)
+    assert schedule(16, [], *batches, pace=pace, flood=1.0).decodes == [1]
+    for _ in range(20):
+        pace.decoded("bundle", 16, 1.5)
+    assert schedule(16, [], *batches, pace=pace, flood=1.0).decodes == [0, 1]

@@ -1,0 +1,44 @@
+"""How long steps take, measured, and what newcomers owe to those who run. Pure: no clock of its own."""
+
+from collections import defaultdict
+
+_WEIGHT = 0.3  # of the last step in the mean of its size
+
+
+class StepTimes:
+    """Seconds of a decode step by its rows."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, float] = {}
+
+    def add(self, rows: int, seconds: float) -> None:
+        """A step of so many rows took so long."""
+        self._seconds[rows] = seconds + (1 - _WEIGHT) * (self._seconds.get(rows, seconds) - seconds)
+
+    def seconds(self, rows: int) -> float | None:
+        """How long a step of so many rows takes; None where none of as few was measured. A row that joins
+        costs at most what one row of a smaller step did.
+        """
+        known = self._seconds.items()
+        return min((seconds * rows / size for size, seconds in known if size <= rows), default=None)
+
+
+class Pace:
+    """Newcomers' steps take at most half of the time while answers are decoded, which do not stall so."""
+
+    def __init__(self) -> None:
+        self._times: defaultdict[str, StepTimes] = defaultdict(StepTimes)
+        self.debt = 0.0  # seconds that are decoded before the next newcomers' step
+
+    def seconds(self, bundle: str, rows: int) -> float | None:
+        """How long a bundle's decode step of so many rows takes; None where that is not known."""
+        return self._times[bundle].seconds(rows)
+
+    def joined(self, seconds: float, *, stalled: bool) -> None:
+        """A step of newcomers took so long, and stalled answers, or nobody."""
+        self.debt = max(self.debt, seconds) if stalled else 0.0
+
+    def decoded(self, bundle: str, rows: int, seconds: float) -> None:
+        """A decode step of so many rows took so long."""
+        self._times[bundle].add(rows, seconds)
+        self.debt = max(0.0, self.debt - seconds)

@@ -1,0 +1,40 @@
+"""How long steps take, and what newcomers owe."""
+
+import pytest
+
+from cloud.engine.pace import Pace, StepTimes
+
+
+def test_a_step_is_as_long_as_those_of_its_size_were_lately() -> None:
+    times = StepTimes()
+    times.add(4, 1.0)
+    assert times.seconds(4) == 1.0
+    for _ in range(30):
+        times.add(4, 2.0)
+    assert times.seconds(4) == pytest.approx(2.0, abs=0.01)
+
+
+def test_a_larger_step_is_no_longer_than_its_rows_in_smaller_ones_and_a_smaller_one_is_not_known() -> None:
+    times = StepTimes()
+    times.add(4, 1.0)
+    assert (times.seconds(6), times.seconds(3)) == (1.5, None)
+    times.add(6, 9.0)  # a machine that was busy for a moment
+    assert times.seconds(6) == 1.5
+
+
+def test_newcomers_owe_what_they_took_until_it_is_decoded() -> None:
+    pace = Pace()
+    pace.joined(1.0, stalled=True)
+    pace.joined(0.5, stalled=True)
+    pace.decoded("a", 1, 0.4)
+    assert pace.debt == pytest.approx(0.6)
+    pace.decoded("b", 1, 5.0)
+    assert pace.debt == 0
+    assert (pace.seconds("a", 1), pace.seconds("b", 1), pace.seconds("c", 1)) == (0.4, 5.0, None)
+
+
+def test_nobody_is_owed_what_stalled_nobody() -> None:
+    pace = Pace()
+    pace.joined(1.0, stalled=True)
+    pace.joined(1.0, stalled=False)
+    assert pace.debt == 0
