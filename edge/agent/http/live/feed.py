@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 import anyio.to_thread
@@ -11,7 +11,7 @@ from edge.agent.http.metrics import SENT, LinksNow
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.pictures.thumbnail import thumbnail
 from edge.requests.answer import Answer
-from protos.costs.estimates import LinkEstimate
+from protos.costs.estimates import NO_LINK, LinkEstimate
 
 _ANSWERS, _HAPPENINGS = 240, 12
 _SIDE = 480  # pixels of a frame's longer side
@@ -84,7 +84,7 @@ class Feed:
             source=seen.frame.source,
             question=seen.question,
             text=seen.text,
-            answer=seen.answer,
+            answer=_without_link(seen.answer),
             reused=seen.reused is not None,
             asked=seen.asked,
             links=self.links,
@@ -136,6 +136,11 @@ class Feed:
         self.version += 1
         self._changed.set()
         self._changed = anyio.Event()
+
+
+def _without_link(answer: Answer) -> Answer:
+    """Without the belief that it was decided by: up to 80 kB that an estimate makes anew for every answer."""
+    return replace(answer, decision=replace(answer.decision, states=NO_LINK))
 
 
 def _belief(link: LinkEstimate) -> LinkBelief:
