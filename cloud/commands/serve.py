@@ -135,12 +135,13 @@ def _add_time(parser: argparse.ArgumentParser, option: str, default: str, most: 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal. Raises RequestError, BundleError or CheckpointError where it cannot start."""
+    limited = logging.StreamHandler()
+    limited.addFilter(LogLimit())
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
+        handlers=[limited],
     )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(LogLimit())
     bundles = [open_bundle(folder) for folder in options.bundle or [None]]
     config = _config(options, bundles)
     from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
