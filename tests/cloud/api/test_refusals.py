@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import logging
 import struct
 import zlib
 
@@ -335,20 +334,6 @@ async def test_a_deadline_stops_the_work(
         assert status == Status.DEADLINE_EXCEEDED
         await caller.until_idle()
         assert (await caller.ask(good)).text
-
-
-async def test_a_deadline_that_passes_beside_the_answer_is_no_fault_of_the_service(
-    endless: Tail, scenes: list[Pixels], caplog: pytest.LogCaptureFixture
-) -> None:
-    """gRPC ends such a call by itself, at about the instant at which the service wants to say why."""
-    request = picture_request(endless.bundle, scenes[0], QUESTION)
-    async with calling(endless) as caller:
-        for _ in range(5):
-            calls = (caller.refusal(request, seconds=0.2 + instant / 1000) for instant in range(8))
-            statuses = {status for status, _ in await asyncio.gather(*calls)}
-            assert statuses == {Status.DEADLINE_EXCEEDED}
-        await caller.until_idle()
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_cancellation_stops_the_work(
