@@ -1,10 +1,12 @@
 """How many requests and bytes a second a tenant may send, and each of its devices."""
 
+import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 from cloud.config import RateLimits
 from cloud.sharing.caller import Caller
+from cloud.sharing.leaky_buckets import LeakyBuckets
 from protos.errors import CloudBusy
 
 _BURST_SECONDS = 1.0  # of its rate, that who was quiet may send at once
@@ -17,17 +19,15 @@ class Rates:
     """
 
     def __init__(self, limits: RateLimits, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._requests = [_TokenBuckets(limits.tenant_requests), _TokenBuckets(limits.device_requests)]
-        self._bytes = [_TokenBuckets(limits.tenant_bytes), _TokenBuckets(limits.device_bytes)]
+        self._requests = [_buckets(limits.tenant_requests, clock), _buckets(limits.device_requests, clock)]
+        self._bytes = [_buckets(limits.tenant_bytes, clock), _buckets(limits.device_bytes, clock)]
 
     def check(self, caller: Caller) -> None:
         """Raises CloudBusy, with how long to wait, for who has sent too much, or whose tenant has."""
-        now, names = self._clock(), (caller.address, caller)
         waits = [
-            (buckets.wait(name, now), who)
+            (buckets.level(name) - _BURST_SECONDS, who)
             for kind in (self._requests, self._bytes)
-            for buckets, name, who in zip(kind, names, ("tenant", "device"), strict=True)
+            for buckets, name, who in zip(kind, (caller.address, caller), ("tenant", "device"), strict=True)
         ]
         seconds, who = max(waits)
         if seconds > 0:
@@ -39,26 +39,10 @@ class Rates:
     def take(self, caller: Caller, size: int) -> None:
         """Count a request of so many bytes. Raises as `check`, and counts nothing then."""
         self.check(caller)
-        now, names = self._clock(), (caller.address, caller)
         for kind, units in ((self._requests, 1), (self._bytes, size)):
-            for buckets, name in zip(kind, names, strict=True):
-                buckets.take(name, units, now)
+            for buckets, name in zip(kind, (caller.address, caller), strict=True):
+                buckets.add(name, units)
 
 
-class _TokenBuckets:
-    """Buckets by name, each as the instant at which it will be full."""
-
-    def __init__(self, a_second: float | None) -> None:
-        self._a_second = a_second
-        self._full: dict[Hashable, float] = {}
-
-    def wait(self, name: Hashable, now: float) -> float:
-        """Seconds until something may be taken out."""
-        return max(0.0, self._full.get(name, now) - now - _BURST_SECONDS)
-
-    def take(self, name: Hashable, units: int, now: float) -> None:
-        if self._a_second is None:
-            return
-        self._full[name] = max(now, self._full.get(name, now)) + units / self._a_second
-        if len(self._full) > _MAX_KNOWN:
-            self._full = {known: instant for known, instant in self._full.items() if instant > now}
+def _buckets(a_second: float | None, clock: Callable[[], float]) -> LeakyBuckets:
+    return LeakyBuckets(math.inf if a_second is None else a_second, _MAX_KNOWN, clock)

@@ -79,5 +79,5 @@ def test_who_owes_nothing_is_forgotten_where_there_are_many() -> None:
     clock.now += 0.6
     rates.take(TWO, 0)
     (_, devices) = rates._requests
-    assert len(devices._full) == _MAX_KNOWN + 1
-    assert ONE not in devices._full
+    assert len(devices._empty) == _MAX_KNOWN + 1
+    assert ONE not in devices._empty
