@@ -39,9 +39,9 @@ class Access:
         if self._authentication is None or needs is None:
             yield caller_of(context.peer())
             return
-        identity = await self._identify(self._authentication, _OpenCall(context, needs))
-        ending = asyncio.timeout(None)
-        self._open[ending] = _OpenCall(context, needs)
+        call, ending = _OpenCall(context, needs), asyncio.timeout(None)
+        identity = await self._identify(self._authentication, call)
+        self._open[ending] = call
         try:
             async with ending:
                 yield KnownCaller.of(identity.tenant, identity.device)

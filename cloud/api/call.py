@@ -32,11 +32,7 @@ _MAX_LINGERING = 512  # ended calls whose callers are told late
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R")
-_TOLD_LATE = (
-    CallIdle,
-    Unauthenticated,
-    NotPermitted,
-)  # whoever was ended so would only begin another at once
+_TOLD_LATE = (CallIdle, Unauthenticated, NotPermitted)  # who was ended so would only begin another at once
 
 
 @dataclass

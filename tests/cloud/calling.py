@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -99,6 +100,18 @@ async def connected(address: str) -> AsyncIterator[grpc.aio.Channel]:
     ]
     async with grpc.aio.insecure_channel(address, options=options) as channel:
         yield channel
+
+
+def noted(tail: Tail, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The cuts at which the model is entered from now on."""
+    found, enter = list[str](), tail.enter
+
+    def entered(cut: str, *given: Any) -> Any:
+        found.append(cut)
+        return enter(cut, *given)
+
+    monkeypatch.setattr(tail, "enter", entered)
+    return found
 
 
 def png(pixels: Pixels) -> bytes:

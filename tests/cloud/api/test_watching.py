@@ -18,7 +18,7 @@ from edge.upload.frame_coder import FrameCoder
 from protos import codec as wire
 from protos import inference_pb2 as ip
 from protos.pictures.tiles import ONE_TILE
-from tests.cloud.calling import SECRET, Caller, Pixels, calling
+from tests.cloud.calling import SECRET, Caller, Pixels, calling, noted
 
 Status = grpc.StatusCode
 CUT, CODEC, QUESTION = "connector", "fitted-1", "describe the image"
@@ -97,18 +97,6 @@ async def watching(caller: Caller, first: ip.WatchRequest) -> AsyncIterator[Stre
 
 def as_before(reply: ip.WatchReply) -> bool:
     return reply == ip.WatchReply(sequence=reply.sequence, stages=reply.stages)
-
-
-def noted(tail: Tail, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The cuts at which the model is entered from now on."""
-    found, enter = list[str](), tail.enter
-
-    def entered(cut: str, *given: Any) -> Any:
-        found.append(cut)
-        return enter(cut, *given)
-
-    monkeypatch.setattr(tail, "enter", entered)
-    return found
 
 
 async def infer(caller: Caller, tail: Tail, picture: Pixels) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -30,7 +29,7 @@ from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
 from splitter.nano import scenes
-from tests.cloud.calling import FP32, calling
+from tests.cloud.calling import FP32, calling, noted
 
 FAST = Conditions.steady(1000 * MEGABIT, round_trip=0.001)
 ROUTE = "split@connector/fitted-4"
@@ -47,14 +46,7 @@ def tail(bundle: Bundle) -> Tail:
 @pytest.fixture
 def runs(tail: Tail, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """One more for every frame that the cloud's model is run for."""
-    found, enter = list[str](), tail.enter
-
-    def entered(cut: str, *given: Any) -> Any:
-        found.append(cut)
-        return enter(cut, *given)
-
-    monkeypatch.setattr(tail, "enter", entered)
-    return found
+    return noted(tail, monkeypatch)
 
 
 def grainy(image: Picture, count: int) -> list[Picture]:
