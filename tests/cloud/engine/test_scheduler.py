@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import pytest
 
 from cloud.engine.pace import Pace
-from cloud.engine.scheduler import InFlight, Place, Schedule, Scheduler
+from cloud.engine.schedulable import Place
+from cloud.engine.scheduler import InFlight, Schedule, Scheduler
 from cloud.sharing.caller import NOBODY, Caller
 from cloud.sharing.shares import Shares
 from tests.cloud.sharing.callers import named
 
-HERE, THERE = Place("bundle", "vision.2"), Place("bundle", "connector")
-ELSEWHERE = Place("another", "vision.2")
+HERE, THERE, ENCODED = Place("bundle", 2), Place("bundle", 1), Place("bundle", 0)
+ELSEWHERE = Place("another", 2)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Candidate:
     caller: Caller = NOBODY
     deadline: float = 0.0
     prompt_tokens: int = 1
+    tiles: int = 1
+    boundary_bytes: int = 1
+    held_seconds: float = 0.0
 
 
 def schedule(
@@ -75,7 +79,7 @@ def test_nothing_waits_and_nothing_runs() -> None:
     assert schedule(4, []).idle
 
 
-def test_the_first_and_all_of_its_place_join_together() -> None:
+def test_the_first_and_all_of_its_place_are_encoded_together() -> None:
     waiting = [Candidate("a"), Candidate("b", THERE), Candidate("c"), Candidate("d", THERE), Candidate("e")]
     assert names(schedule(4, waiting)) == ("ace", "", "")
 

@@ -1,0 +1,49 @@
+"""Pictures enter a model at different cuts, and its later layers run for all that have come there: where a
+step starts, and when it is full. Pure, by measured times.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import chain
+
+from cloud.engine.pace import Pace
+from cloud.engine.schedulable import Place, Schedulable
+
+_MAX_BYTES = 256 << 20  # of the boundaries in one step; what lives in the layers is a few times as much
+_MAX_STALL = 0.1  # seconds that answers stand still for one step
+
+
+def departure(able: Sequence[Schedulable], pace: Pace, max_wait: float, max_batch: int) -> Place:
+    """Where the next step starts. It is the turn of the first job, and the others may go on as well.
+
+    It waits for the earliest of its bundle who reach it in `max_wait` seconds, together with all between,
+    where they fit in a batch: a full one goes at once. Nobody is waited for whose time is not known yet.
+    """
+    turn, (bundle, left) = able[0], able[0].place
+    if not left:
+        return turn.place
+    tiles = defaultdict[int, list[int]](list)  # of the jobs for which so many segments are left
+    for job in able:
+        if job.place.bundle == bundle and job.place.left:
+            tiles[job.place.left].append(job.tiles)
+    for start in sorted((further for further in tiles if further > left), reverse=True):
+        coming = [*chain.from_iterable(tiles[further] for further in tiles if left < further <= start)]
+        wait = pace.encoding_seconds(bundle, start, left, sum(coming))
+        if wait is None or wait > max_wait - turn.held_seconds:
+            continue
+        if len(coming) + len(tiles[left]) <= max_batch:
+            return Place(bundle, start)
+    return turn.place
+
+
+def is_full(encodes: Sequence[Schedulable], job: Schedulable, pace: Pace, *, stalls: bool) -> bool:
+    """Whether a step of these jobs takes no other one of their place, for the memory or, where it stalls
+    answers, for the time that it would take.
+    """
+    bundle, left = job.place
+    if not encodes or left is None:
+        return False
+    together = [*encodes, job]
+    seconds = pace.encoding_seconds(bundle, left, left - 1, sum(one.tiles for one in together))
+    too_long = stalls and seconds is not None and seconds > _MAX_STALL
+    return too_long or sum(one.boundary_bytes for one in together) > _MAX_BYTES
