@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,11 @@ def main(bundle: Path, dtype: str, threads: int) -> None:
         torch.set_num_threads(threads)
     model = AnsweringModel(bundle, dtype)
     child.emit(value=True)
-    for line in sys.stdin:
-        child.emit(_measured(model, **json.loads(line)))
+    # as the services do: in the thread that has loaded a model, OpenMP's threads spin, which takes the cores
+    # from everybody else, and so from each other
+    with ThreadPoolExecutor(1) as worker:
+        for line in sys.stdin:
+            child.emit(worker.submit(_measured, model, **json.loads(line)).result())
 
 
 @torch.inference_mode()

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from bench.rig.arguments import add_count, add_figures
 from bench.rig.figures import check_places, publish
+from bench.service.kinds import KINDS
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_bundle
 from protos.terminal.progress import progress
@@ -18,6 +19,7 @@ processes with a connection each. All contenders are measured in turns, with the
 examples:
   isthmus bench service
   isthmus bench service --devices 16 --rounds 1 --duration 2s
+  isthmus bench service --only mixed --only again
   isthmus bench service --bundle bundle --tokens 32 -o service.json
 """
 _DEVICES = (1, 4, 16, 64)
@@ -27,6 +29,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Describe `isthmus bench service`."""
     command.epilog = _EPILOG
     add_bundle(command)
+    command.add_argument(
+        "--only",
+        action="append",
+        choices=KINDS,
+        metavar="KIND",
+        help=f"of what is asked, and once more for each further kind (default: all of {', '.join(KINDS)})",
+    )
     command.add_argument(
         "--devices",
         action="append",
@@ -62,22 +71,26 @@ def run(options: argparse.Namespace) -> None:
     from bench.rig.console import wide_console
     from bench.rig.machine import processor
     from bench.service import tables
+    from bench.service.contenders import ServicePlan
     from bench.service.goals import goals
-    from bench.service.measure import Plan, measure
+    from bench.service.measure import measure
     from bench.service.model import check_answers
 
     check_places("service", options.output)
     bundle = chosen_bundle(options.bundle)
-    check_answers(bundle)
+    check_answers(bundle.manifest)
     devices = sorted(set(options.devices or _DEVICES))
-    plan = Plan(devices, options.rounds, options.duration, options.tokens, options.dtype, options.threads)
+    kinds = options.only or KINDS
+    plan = ServicePlan(
+        kinds, devices, options.rounds, options.duration, options.tokens, options.dtype, options.threads
+    )
     with progress() as shown:
         shown.step("asking")
         rows = list(measure(bundle, plan, lambda name: shown.update(0, note=name)))
     where = (
         f"Measured on {processor()}, {os.cpu_count()} cores for service and devices together, load "
-        f"{os.getloadavg()[0]:.1f}; {plan.dtype}, {plan.threads or 'all'} threads of torch; answers of at most "
-        f"{plan.tokens} tokens; {plan.rounds} turns of {plan.seconds:g} s each."
+        f"{os.getloadavg()[0]:.1f}; {plan.dtype}, {plan.threads or 'all'} threads of torch; at most "
+        f"{plan.tokens} tokens an answer; {plan.rounds} turns of {plan.seconds:g} s each."
     )
     figures = {
         "setting": where,

@@ -59,7 +59,7 @@ class Crowd:
     seconds: float
 
 
-class Sample(NamedTuple):
+class TimedAnswer(NamedTuple):
     """An answer that ended while it was measured. Milliseconds are since it was due, which is when it was
     asked for unless the device was late.
     """
@@ -106,7 +106,7 @@ def _watch(crowd: Crowd, window: tuple[float, float]) -> Watched:
     return Watched(used, resident(crowd.process), time.monotonic() - started)
 
 
-def _forked(work: Callable[[], Sequence[Sample]]) -> Callable[[], list[Sample]]:
+def _forked(work: Callable[[], Sequence[TimedAnswer]]) -> Callable[[], list[TimedAnswer]]:
     """Run work in a process of its own; what it returns comes by calling."""
     reading, writing = os.pipe()
     process = os.fork()
@@ -121,12 +121,12 @@ def _forked(work: Callable[[], Sequence[Sample]]) -> Callable[[], list[Sample]]:
             os._exit(status)
     os.close(writing)
 
-    def result() -> list[Sample]:
+    def result() -> list[TimedAnswer]:
         with os.fdopen(reading, encoding="utf-8") as pipe:
             text = pipe.read()
         if os.waitpid(process, 0)[1]:
             raise IsthmusError("a device's process failed; what went wrong stands above")
-        return [Sample(*one) for one in json.loads(text)]
+        return [TimedAnswer(*one) for one in json.loads(text)]
 
     return result
 
@@ -137,10 +137,10 @@ def _ask(
     requests: Sequence[ip.InferRequest],
     number: int,
     window: tuple[float, float],
-) -> list[Sample]:
+) -> list[TimedAnswer]:
     """Ask until the window is over; what ended within it."""
     began, ended = window
-    samples: list[Sample] = []
+    samples: list[TimedAnswer] = []
     with CloudClient(crowd.address) as client, _closed_at(ended, client):
         client.connect()
         asked = islice(cycle(requests), number, None)
@@ -174,7 +174,9 @@ def _closed_at(instant: float, client: CloudClient) -> Iterator[None]:
         timer.join()
 
 
-def _answers(client: CloudClient, request: ip.InferRequest, due: float, *, again: bool) -> Iterator[Sample]:
+def _answers(
+    client: CloudClient, request: ip.InferRequest, due: float, *, again: bool
+) -> Iterator[TimedAnswer]:
     """Ask about a frame that nobody else asks about, and once more about it if so told."""
     request.client_secret = secrets.token_bytes(CLIENT_SECRET_BYTES)
     sample, frame = _answer(client, request, FIRST, due)
@@ -190,7 +192,9 @@ def _answers(client: CloudClient, request: ip.InferRequest, due: float, *, again
         yield _answer(client, second, AGAIN, time.monotonic())[0]
 
 
-def _answer(client: CloudClient, request: ip.InferRequest, kind: str, due: float) -> tuple[Sample, bytes]:
+def _answer(
+    client: CloudClient, request: ip.InferRequest, kind: str, due: float
+) -> tuple[TimedAnswer, bytes]:
     """One answer, and the name of its frame."""
     first, done = None, ip.Done()
     try:
@@ -199,8 +203,8 @@ def _answer(client: CloudClient, request: ip.InferRequest, kind: str, due: float
             done = reply.done if reply.HasField("done") else done
     except CloudError as error:
         time.sleep(_PAUSE_SECONDS)
-        return Sample(kind, 0.0, _since(due), 0, str(error)), b""
-    return Sample(kind, 1000 * ((first or due) - due), _since(due), done.tokens), done.frame
+        return TimedAnswer(kind, 0.0, _since(due), 0, str(error)), b""
+    return TimedAnswer(kind, 1000 * ((first or due) - due), _since(due), done.tokens), done.frame
 
 
 def _since(instant: float) -> float:

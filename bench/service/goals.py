@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bench.service.crowd import AGAIN, FIRST
 from bench.service.results import BOUND, ISTHMUS, PLAIN, Measured, Row
-from bench.service.scenarios import AGAIN_ASKED, ALONE, BESIDE, ONE_CUT
+from bench.service.traffic import AGAIN_ASKED, ALONE, BESIDE, ONE_CUT
 from bench.service.workloads import MIXED
 
 OF_BOUND, OF_PLAIN, OF_ONE_CUT = 0.9, 3.0, 0.9  # at least

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from cloud.models.loading import load_tail
 from cloud.models.tail import Tail
+from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.bundle import PICTURE_CUT, Bundle
 from protos.errors import RequestError
@@ -35,10 +36,10 @@ class AnsweringModel:
 
     def __init__(self, path: Path, dtype: str) -> None:
         bundle = Bundle.open(path)
-        check_answers(bundle)
+        check_answers(bundle.manifest)
         tail = load_tail(bundle, "auto", dtype)
         assert isinstance(tail, Tail)
-        self.tail, self._family = tail, _causal(bundle)
+        self.tail, self._family = tail, _causal(bundle.manifest)
 
     @property
     def speaker(self) -> PreTrainedModel:
@@ -70,16 +71,16 @@ class AnsweringModel:
         return embeds
 
 
-def check_answers(bundle: Bundle) -> None:
+def check_answers(manifest: pb.Manifest) -> None:
     """Raises RequestError for a bundle whose model does not answer from embeddings."""
-    _causal(bundle)
+    _causal(manifest)
 
 
-def _causal(bundle: Bundle) -> Causal:
-    found = family(bundle.manifest.family)
+def _causal(manifest: pb.Manifest) -> Causal:
+    found = family(manifest.family)
     if not isinstance(found, Causal):
         raise RequestError(
-            f"{bundle.manifest.model} is of the family {bundle.manifest.family}, which does not answer from "
+            f"{manifest.model} is of the family {manifest.family}, which does not answer from "
             "embeddings, so there is no plain server to compare with; measure another bundle"
         )
     return found

@@ -10,13 +10,15 @@ from bench.service.goals import goals
 from bench.service.results import BOUND, WORDS, Measured, Row
 from protos.terminal.units import format_size
 
-_NOTES = (
+_TIMES = (
     "answers/s: of all devices together. A device asks again as soon as it has its answer; where a rate is "
-    "named, requests come at random instants, and times count from these. first token: median ms.",
-    "CPU ms: of the service, an answer; the devices take theirs from the same cores. memory: resident.",
-    "cut, mixed cuts: features of one cut, and of all in turns. again: a second question about a frame, which "
-    "uploads nothing. short beside long: one device asks for short answers, and 16 for the longest that there "
-    "are; times are of the short ones, CPU is an answer of either.",
+    "named, requests come at random instants, and times count from these. first token: median ms."
+)
+_USED = "CPU ms: of the service, an answer; the devices take theirs from the same cores. memory: resident."
+_ASKED = (
+    "cut, mixed cuts: features of one cut, and of all in turns. again: a second question about a frame, "
+    "which uploads nothing. short beside long: one device asks for short answers, and 16 for the longest "
+    "that there are; times are of the short ones, CPU is an answer of either."
 )
 
 
@@ -44,10 +46,10 @@ _COLUMNS: Mapping[str, Callable[[Row, Measured], str]] = {
 
 
 def show(rows: Sequence[Row], where: str, console: Console) -> None:
-    """Every scenario, what is held to a goal, and where it was measured."""
+    """All rows, what is held to a goal, and where it was measured."""
     console.print(_table(rows))
     services = [f"{name}: {words}." for name, words in WORDS.items()]
-    print_notes(console, (*services, *_NOTES, where))
+    print_notes(console, (*services, _TIMES, _USED, _ASKED, where))
     console.print()
     print_sentences(console, map(str, goals(rows)))
 
