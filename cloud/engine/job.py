@@ -59,6 +59,7 @@ class Job:
     arrived: float = 0.0
     deadline: float = NEVER
     queued: float = 0.0
+    worked: float = 0.0  # seconds of the model, its part of those that several share
     held_seconds: float = 0.0  # that it has waited for company
     encoded: bool = False  # the tail has read its picture
     stages: ip.Stages = field(default_factory=ip.Stages)

@@ -33,7 +33,7 @@ class VisionTail:
         self.bundle, self.digest, self.limits = bundle, bundle.digest, bundle.manifest.limits
         self.cuts: Sequence[str] = (PICTURE_CUT, *(cut.name for cut in bundle.manifest.cuts))
         self._family = family(bundle.manifest.family)
-        self._model = load_model(folder, placement.dtype).to(placement.device)
+        self.model = load_model(folder, placement.dtype).to(placement.device)
         self._processor = load_processor(folder)
         self._codecs = _receivers(bundle)
         self.placement = placement
@@ -90,7 +90,7 @@ class VisionTail:
         """
         tiles = [len(next(iter(picture.values()))) for picture in pictures]
         together = {name: self._concatenate([picture[name] for picture in pictures]) for name in pictures[0]}
-        reached = advance(self._family, self._model, cut, until, together)
+        reached = advance(self._family, self.model, cut, until, together)
         apart = {name: torch.split(tensor, tiles) for name, tensor in reached.items()}
         return [{name: parts[row] for name, parts in apart.items()} for row in range(len(pictures))]
 
@@ -108,7 +108,7 @@ class VisionTail:
 
     def _trial_pictures(self) -> list[dict[str, Tensor]]:
         """A grey picture and a noisy one, a tile each: quiet and loud activations."""
-        shape = (1, *self._family.pixel_shape(self._model))
+        shape = (1, *self._family.pixel_shape(self.model))
         noise = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 4 - 2
         return [{PICTURE_CUT: pixels} for pixels in (torch.zeros(shape), noise)]
 
