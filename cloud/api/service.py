@@ -73,7 +73,8 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
-    engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
+    scheduler = Scheduler(config.max_batch, max_wait=config.max_wait)
+    engine = Engine(RequestQueue(scheduler, config.max_waiting), encoder_cache)
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
     description = describe(tails)
     max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
