@@ -16,10 +16,6 @@ from cloud.sharing.shares import Shares
 
 MAX_PREFILL_TOKENS = 1024  # of the prompts in one step, padding included; a longer prompt has one of its own
 MAX_WAIT = 0.005  # seconds; more than a caller needs to ask again
-_MAX_BOUNDARY_BYTES = (
-    256 << 20
-)  # of the pictures in one step, as what lives in the layers takes memory for each
-_MAX_STALL = 0.1  # seconds that answers wait for the pictures of one step
 
 
 @dataclass(frozen=True)
