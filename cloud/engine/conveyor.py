@@ -1,5 +1,5 @@
 """Pictures enter a model at different cuts, and its later layers run for all that have come there: where a
-step starts, and when it is full. Pure, by measured times.
+step starts and ends, and when it is full. Pure, by measured times.
 """
 
 from collections import defaultdict
@@ -34,6 +34,21 @@ def departure(able: Sequence[Schedulable], pace: Pace, max_wait: float, max_batc
         if len(coming) + len(tiles[left]) <= max_batch:
             return Place(bundle, start)
     return turn.place
+
+
+def arrival(encodes: Sequence[Schedulable], able: Sequence[Schedulable], pace: Pace, max_wait: float) -> int:
+    """How many segments are left where a step of jobs of one place ends: at the next cut where another waits.
+    Where nobody does, whoever comes there meanwhile has to wait `max_wait` seconds at most for another step.
+    """
+    bundle, left = encodes[0].place
+    tiles, until = sum(job.tiles for job in encodes), max(0, (left or 0) - 1)
+    stops = {0, *(job.place.left for job in able if job.place.bundle == bundle)}
+    while left and until not in stops:
+        seconds = pace.encoding_seconds(bundle, left, until - 1, tiles)
+        if seconds is None or seconds > max_wait:
+            break
+        until -= 1
+    return until
 
 
 def is_full(encodes: Sequence[Schedulable], job: Schedulable, pace: Pace, *, stalls: bool) -> bool:

@@ -51,7 +51,7 @@ class Engine:
                 )
 
     async def step(self) -> None:
-        """Rows of jobs that ended are free; then, of whoever was served least, pictures go on to the next cut
+        """Rows of jobs that ended are free; then, of whoever was served least, pictures go on to a later cut
         (texts are embedded), prompts are prefilled, or the answers of a batch get a token each.
         """
         schedule = await self._schedule()
@@ -100,19 +100,21 @@ class Engine:
         self._batches = [batch for batch in self._batches if batch.jobs]
 
     async def _encode(self, schedule: Schedule[Job]) -> None:
-        """Pictures of one place go on to the next cut, where others may wait. Jobs that need no decoder are
+        """Pictures of one place go on to a later cut, where others may wait. Jobs that need no decoder are
         answered when theirs are encoded.
         """
-        jobs, place, began = schedule.encodes, schedule.encodes[0].place, time.monotonic()
+        jobs, (bundle, left), began = schedule.encodes, schedule.encodes[0].place, time.monotonic()
         self._joining += schedule.joins
-        advanced = await self._on_worker(advance_images, jobs)
-        self._pace.encoded(*place, sum(job.tiles for job in jobs), time.monotonic() - began)
+        advanced = await self._on_worker(advance_images, jobs, schedule.until)
+        if left:
+            tiles = sum(job.tiles for job in jobs)
+            self._pace.encoded(bundle, left, schedule.until, tiles, time.monotonic() - began)
         for picture in advanced:
             self._arrive(picture)
         await self._embed([job for job in jobs if isinstance(job, EmbeddingJob) and not job.unencoded])
 
     def _arrive(self, picture: Advanced) -> None:
-        """A job's picture stands at the next cut. At the last one it is image tokens, which are remembered;
+        """A job's picture stands at a later cut. At the last one it is image tokens, which are remembered;
         where they are no numbers, the job fails.
         """
         job, image = picture.job, picture.image

@@ -1,4 +1,4 @@
-"""Pictures from one cut to the next, for all jobs that stand at the same one."""
+"""Pictures from one cut to another, for all jobs that stand at the same one."""
 
 import time
 from collections.abc import Sequence
@@ -21,21 +21,20 @@ class Advanced:
 
 
 @torch.inference_mode()
-def advance_images(jobs: Sequence[Job]) -> Sequence[Advanced]:
-    """Take the pictures of jobs of one place to the next cut, on the worker thread. Jobs of texts only have
-    none.
+def advance_images(jobs: Sequence[Job], left: int) -> Sequence[Advanced]:
+    """Take the pictures of jobs of one place to the cut where so many segments are left, on the worker
+    thread. Jobs of texts only have none.
     """
     tail, inputs = jobs[0].tail, [(job, job.unencoded) for job in jobs if job.unencoded]
     if not inputs:
         return []
-    start, cut, last = time.monotonic(), inputs[0][1].at, len(tail.cuts) - 1
-    until = tail.cuts[min(tail.cuts.index(cut) + 1, last)]
-    boundaries = tail.advance(cut, until, [image.boundary for _, image in inputs])
+    start, until = time.monotonic(), tail.cuts[len(tail.cuts) - 1 - left]
+    boundaries = tail.advance(inputs[0][1].at, until, [image.boundary for _, image in inputs])
     advanced = [
         Advanced(job, replace(image, boundary=boundary, reached=until))
         for (job, image), boundary in zip(inputs, boundaries, strict=True)
     ]
-    if until == tail.cuts[-1]:
+    if not left:
         advanced = _encoded(advanced)
     _synchronize(next(iter(boundaries[0].values())))
     milliseconds = milliseconds_since(start)

@@ -28,7 +28,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._times: defaultdict[str, StepTimes] = defaultdict(StepTimes)
-        self._segments: defaultdict[tuple[str, int | None], StepTimes] = defaultdict(StepTimes)
+        self._segments: defaultdict[tuple[str, int], StepTimes] = defaultdict(StepTimes)
         self.debt = 0.0  # seconds that are decoded before the next newcomers' step
 
     def seconds(self, bundle: str, rows: int) -> float | None:
@@ -42,9 +42,15 @@ class Pace:
         times = [self._segments[bundle, left].seconds(tiles) for left in range(start, end, -1)]
         return None if None in times else sum(filter(None, times))
 
-    def encoded(self, bundle: str, left: int | None, tiles: int, seconds: float) -> None:
-        """A step of so many tiles from where so many segments are left to the next cut took so long."""
-        self._segments[bundle, left].add(tiles, seconds)
+    def encoded(self, bundle: str, start: int, end: int, tiles: int, seconds: float) -> None:
+        """A step of so many tiles from where `start` segments are left to where `end` are took so long: each
+        segment its usual part of it.
+        """
+        usual = self.encoding_seconds(bundle, start, end, tiles)
+        for left in range(start, end, -1):
+            own = self._segments[bundle, left].seconds(tiles)
+            part = own / usual if own and usual else 1 / (start - end)
+            self._segments[bundle, left].add(tiles, part * seconds)
 
     def joined(self, seconds: float, *, stalled: bool) -> None:
         """A step of newcomers took so long, and stalled answers, or nobody."""

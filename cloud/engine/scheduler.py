@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Generic
 
 from cloud.engine.company import worth_sharing
-from cloud.engine.conveyor import departure, is_full
+from cloud.engine.conveyor import arrival, departure, is_full
 from cloud.engine.pace import Pace
 from cloud.engine.schedulable import Schedulable, SchedulableT
 from cloud.sharing.caller import Caller, level_of
@@ -38,7 +38,8 @@ class Schedule(Generic[SchedulableT]):
     leaves: Sequence[SchedulableT] = ()  # jobs in flight that are finished or aborted
     drops: Sequence[SchedulableT] = ()  # waiting jobs that are aborted
     joins: Sequence[SchedulableT] = ()  # waiting jobs that are let in, as some of the next
-    encodes: Sequence[SchedulableT] = ()  # jobs of one place, whose pictures go on to the next cut
+    encodes: Sequence[SchedulableT] = ()  # jobs of one place, whose pictures go on to a later cut
+    until: int = 0  # how many segments are left there
     held: Sequence[SchedulableT] = ()  # the job whose turn it is, where it waits for these to reach it
     prefills: Sequence[SchedulableT] = ()  # encoded jobs of one bundle, to be prefilled
     decodes: Sequence[int] = ()  # batches that get a token each, as one batch from now on
@@ -52,9 +53,9 @@ class Schedule(Generic[SchedulableT]):
 class Scheduler:
     """Every step is of the caller who was served least; rows leave and join between any two.
 
-    Pictures go from cut to cut, a step each. Those that are on their way go on before others set out, and at
-    every cut those that wait there board; who is at image tokens already waits for nobody. A job waits for
-    company for `max_wait` seconds at most.
+    Pictures go from cut to cut, a step each, where others may wait. Those that are on their way go on before
+    others set out, and at every cut those that wait there board; who is at image tokens already waits for
+    nobody. A job waits for company for `max_wait` seconds at most.
 
     While answers are decoded, who waits joins at once if they were served less than all who run, and else in
     at most half of the time. `max_batch` answers are decoded side by side, and up to twice as many where
@@ -95,7 +96,8 @@ class Scheduler:
                 return Schedule(drops=drops, prefills=prefills)
             joins = [job for job in encodes if job not in inside]
             held = [job for job in turn if job.place != encodes[0].place]
-            return Schedule(drops=drops, joins=joins, encodes=encodes, held=held)
+            until = arrival(encodes, encoding, pace, self.max_wait)
+            return Schedule(drops=drops, joins=joins, encodes=encodes, until=until, held=held)
         return Schedule(drops=drops, decodes=_together(in_flight.batches, batch, pace))
 
     def _encodes(

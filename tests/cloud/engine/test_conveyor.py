@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.engine.conveyor import departure, is_full
+from cloud.engine.conveyor import arrival, departure, is_full
 from cloud.engine.pace import Pace
 from cloud.engine.schedulable import Place
 from tests.cloud.engine.test_scheduler import Candidate
@@ -20,7 +20,7 @@ def measured(seconds: float = 0.1) -> Pace:
     pace = Pace()
     for left in (1, 2, 3):
         for tiles in (1, 2, 3):
-            pace.encoded("bundle", left, tiles, seconds)
+            pace.encoded("bundle", left, left - 1, tiles, seconds)
     return pace
 
 
@@ -51,6 +51,21 @@ def test_nobody_waits_for_who_is_behind_of_another_bundle_or_of_unknown_time() -
 def test_who_needs_no_layer_waits_for_nobody(left: int | None) -> None:
     first = Candidate("a", Place("bundle", left))
     assert departure([first, *standing(1)], measured(), 1, 8) == first.place
+
+
+@pytest.mark.parametrize(("max_wait", "end"), [(0.15, 2), (0.25, 1), (0.35, 0)])
+def test_where_nobody_waits_a_step_goes_on_as_long_as_whoever_comes_may_wait(
+    max_wait: float, end: int
+) -> None:
+    going = standing(3, 3)
+    assert arrival(going, going, measured(), max_wait) == end
+    assert arrival(going, going, Pace(), max_wait) == 2
+
+
+def test_a_step_ends_where_another_job_waits() -> None:
+    going = standing(3)
+    assert arrival(going, [*going, *standing(1)], measured(), 1) == 1
+    assert arrival(going, [*going, *standing(1, bundle="another")], measured(), 1) == 0
 
 
 def test_a_step_takes_one_always_and_no_more_than_fit_in_the_memory() -> None:

@@ -59,7 +59,7 @@ def comparing(table: Table, at: tuple[float, float], *labels: str) -> EmbeddingJ
 
 
 def run(*jobs: EmbeddingJob) -> None:
-    for picture in advance_images(jobs):
+    for picture in advance_images(jobs, 0):
         assert picture.image_tokens is not None
         picture.job.take_image_tokens(picture.image_tokens)
     batch = EmbeddingBatch(jobs)

@@ -22,7 +22,7 @@ def with_tiles(job: GenerationJob, *values: float) -> GenerationJob:
 def test_each_picture_gets_the_image_tokens_of_its_tiles() -> None:
     model = ScriptedModel()
     tiled, single = with_tiles(counting(model, 1), 0, 1, 2), counting(model, 2, value=7.0)
-    tokens = [picture.image_tokens for picture in advance_images([tiled, single])]
+    tokens = [picture.image_tokens for picture in advance_images([tiled, single], 0)]
     assert [own.flatten().tolist() for own in tokens if own is not None] == [[0.0, 1.0, 2.0], [7.0]]
     assert tiled.stages.tail == single.stages.tail > 0
     assert model.advanced == [("c", 2)]
@@ -32,7 +32,7 @@ def test_a_picture_that_has_not_come_to_the_last_cut_stands_at_the_next_one() ->
     model = ScriptedModel(cuts=("pixels", "c", "x"))
     job = counting(model, 1, cut="pixels", value=7.0)
     for cut, left in (("c", 1), ("x", 0)):
-        (picture,) = advance_images([job])
+        (picture,) = advance_images([job], left)
         job.advance(picture.image)
         assert (picture.image.at, picture.image.cut, job.place.left) == (cut, "pixels", left)
     assert picture.image_tokens is not None
@@ -40,18 +40,18 @@ def test_a_picture_that_has_not_come_to_the_last_cut_stands_at_the_next_one() ->
 
 
 def test_what_is_received_at_the_last_cut_is_image_tokens_at_once() -> None:
-    (picture,) = advance_images([counting(ScriptedModel(), 1, cut="x", value=7.0)])
+    (picture,) = advance_images([counting(ScriptedModel(), 1, cut="x", value=7.0)], 0)
     assert picture.image_tokens is not None
 
 
 def test_jobs_of_texts_only_have_no_pictures() -> None:
     job = counting(ScriptedModel(), 1)
     job.image = None
-    assert not advance_images([job])
+    assert not advance_images([job], 0)
 
 
 @pytest.mark.parametrize("spoilt", [torch.inf, torch.nan])
 def test_a_picture_with_a_tile_that_is_no_number_is_told_and_no_other(spoilt: float) -> None:
     model = ScriptedModel(faulty=False)
     tiled, single = with_tiles(counting(model, 1), 1, spoilt, 1), counting(model, 2)
-    assert [picture.finite for picture in advance_images([tiled, single])] == [False, True]
+    assert [picture.finite for picture in advance_images([tiled, single], 0)] == [False, True]
