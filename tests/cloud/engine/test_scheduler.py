@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -38,11 +38,12 @@ def schedule(
     waiting: Sequence[Candidate],
     *batches: Sequence[Candidate],
     encoded: Sequence[Candidate] = (),
+    encoding: Sequence[Candidate] = (),
     pace: Pace | None = None,
     **served: float,
 ) -> Schedule[Candidate]:
     """Decide where callers of these names were served for so many seconds."""
-    shares, in_flight = Shares(), InFlight(encoded, batches)
+    shares, in_flight = Shares(), InFlight(encoded, batches, encoding)
     with ExitStack() as stack:
         for job in [*waiting, *in_flight.jobs]:
             stack.enter_context(shares.active(job.caller))
@@ -179,6 +180,34 @@ def test_prompts_are_prefilled_side_by_side_up_to_a_budget_and_one_always_is() -
 def test_a_prefill_is_of_one_bundle_whatever_the_cut() -> None:
     encoded = [Candidate("a", HERE), Candidate("b", ELSEWHERE, prompt_tokens=9), Candidate("c", THERE)]
     assert [job.name for job in schedule(4, [], encoded=encoded).prefills] == ["a", "c"]
+
+
+def test_pictures_that_are_on_their_way_go_on_before_others_set_out() -> None:
+    aboard = [Candidate("r", THERE)]
+    going = schedule(4, [Candidate("a", deadline=-1)], encoding=aboard)
+    assert (going.encodes, going.joins, going.until) == (aboard, [], 0)
+
+
+def test_those_who_wait_at_a_cut_board_there_and_the_most_urgent_do_first() -> None:
+    aboard = [Candidate("r", THERE)]
+    waiting = [Candidate(name, THERE, deadline=deadline) for name, deadline in (("a", 2), ("b", 1), ("c", 3))]
+    going = schedule(3, [*waiting, Candidate("d", HERE)], encoding=aboard)
+    assert names(going)[0] == "ba"
+    assert going.encodes == [*aboard, waiting[1], waiting[0]]
+
+
+def test_who_is_at_image_tokens_already_waits_for_no_picture() -> None:
+    waiting = [Candidate("a"), Candidate("c", ENCODED, deadline=9)]
+    assert names(schedule(4, waiting, encoding=[Candidate("r", THERE)]))[0] == "c"
+
+
+def test_whose_turn_it_is_waits_for_those_who_come_in_time_and_no_longer() -> None:
+    pace, waiting = Pace(), [Candidate("a", THERE), Candidate("b", HERE, deadline=9)]
+    assert names(schedule(4, waiting, pace=pace))[0] == "a"
+    pace.encoded("bundle", 2, 1, 1, 0.001)
+    going = schedule(4, waiting, pace=pace)
+    assert (going.joins, going.held, going.until) == (waiting[1:], waiting[:1], 1)
+    assert names(schedule(4, [replace(waiting[0], held_seconds=1), waiting[1]], pace=pace))[0] == "a"
 
 
 def test_who_was_served_less_is_encoded_before_others_are_prefilled() -> None:
