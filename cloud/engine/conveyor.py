@@ -1,5 +1,5 @@
 """Pictures enter a model at different cuts, and its later layers run for all that have come there: where a
-step starts and ends, and when it is full. Pure, by measured times.
+step starts and ends, and how many it takes. Pure, by measured times.
 """
 
 from collections import defaultdict
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from cloud.engine.pace import Pace
-from cloud.engine.schedulable import Place, Schedulable
+from cloud.engine.schedulable import Place, Schedulable, SchedulableT
 
 _MAX_BYTES = 256 << 20  # of the boundaries in one step; what lives in the layers is a few times as much
 _MAX_STALL = 0.1  # seconds that answers stand still for one step
@@ -24,8 +24,9 @@ def departure(able: Sequence[Schedulable], pace: Pace, max_wait: float, max_batc
         return turn.place
     tiles = defaultdict[int, list[int]](list)  # of the jobs for which so many segments are left
     for job in able:
-        if job.place.bundle == bundle and job.place.left:
-            tiles[job.place.left].append(job.tiles)
+        stands_at, further = job.place
+        if stands_at == bundle and further:
+            tiles[further].append(job.tiles)
     for start in sorted((further for further in tiles if further > left), reverse=True):
         coming = [*chain.from_iterable(tiles[further] for further in tiles if left < further <= start)]
         wait = pace.encoding_seconds(bundle, start, left, sum(coming))
@@ -42,8 +43,8 @@ def arrival(encodes: Sequence[Schedulable], able: Sequence[Schedulable], pace: P
     """
     bundle, left = encodes[0].place
     tiles, until = sum(job.tiles for job in encodes), max(0, (left or 0) - 1)
-    stops = {0, *(job.place.left for job in able if job.place.bundle == bundle)}
-    while left and until not in stops:
+    stops = {Place(bundle, 0), *(job.place for job in able)}
+    while left and Place(bundle, until) not in stops:
         seconds = pace.encoding_seconds(bundle, left, until - 1, tiles)
         if seconds is None or seconds > max_wait:
             break
@@ -51,14 +52,15 @@ def arrival(encodes: Sequence[Schedulable], able: Sequence[Schedulable], pace: P
     return until
 
 
-def is_full(encodes: Sequence[Schedulable], job: Schedulable, pace: Pace, *, stalls: bool) -> bool:
-    """Whether a step of these jobs takes no other one of their place, for the memory or, where it stalls
-    answers, for the time that it would take.
+def together(encodes: Sequence[SchedulableT], pace: Pace, *, stalls: bool) -> Sequence[SchedulableT]:
+    """The first of these jobs of one place, as many as go on in one step: one always, and more within bounds
+    of memory and, where the step stalls answers, of time.
     """
-    bundle, left = job.place
-    if not encodes or left is None:
-        return False
-    together = [*encodes, job]
-    seconds = pace.encoding_seconds(bundle, left, left - 1, sum(one.tiles for one in together))
-    too_long = stalls and seconds is not None and seconds > _MAX_STALL
-    return too_long or sum(one.boundary_bytes for one in together) > _MAX_BYTES
+    tiles = size = 0
+    for number, job in enumerate(encodes):
+        tiles, size = tiles + job.tiles, size + job.boundary_bytes
+        bundle, left = job.place
+        seconds = pace.encoding_seconds(bundle, left, left - 1, tiles) if stalls and left else None
+        if number and (size > _MAX_BYTES or (seconds or 0) > _MAX_STALL):
+            return encodes[:number]
+    return encodes

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Generic
 
 from cloud.engine.company import worth_sharing
-from cloud.engine.conveyor import arrival, departure, is_full
+from cloud.engine.conveyor import arrival, departure, together
 from cloud.engine.pace import Pace
 from cloud.engine.schedulable import Schedulable, SchedulableT
 from cloud.sharing.caller import Caller, level_of
@@ -102,7 +102,7 @@ class Scheduler:
 
     def _encodes(
         self, encoding: Sequence[SchedulableT], in_flight: InFlight[SchedulableT], pace: Pace
-    ) -> tuple[list[SchedulableT], list[SchedulableT]]:
+    ) -> tuple[Sequence[SchedulableT], Sequence[SchedulableT]]:
         """The job whose turn it is, the first for whom there is room, and those of one place that go on: it
         among them, or others that it waits for.
         """
@@ -114,14 +114,14 @@ class Scheduler:
             return [], []
         place = departure(able, pace, self.max_wait, self.max_batch)
         for job in _in_company(job for job in able if job.place == place):
-            if len(encodes) == self.max_batch or is_full(encodes, job, pace, stalls=bool(in_flight.batches)):
+            if len(encodes) == self.max_batch:
                 break
             if job not in inside:
                 if not self._fits(job, held):
                     continue
                 held.take(job.caller)
             encodes.append(job)
-        return able[:1], encodes
+        return able[:1], together(encodes, pace, stalls=bool(in_flight.batches))
 
     def _fits(self, job: Schedulable, held: Holdings) -> bool:
         """Whether there is a row for a job: one of the first `max_batch`, or of as many more for callers who

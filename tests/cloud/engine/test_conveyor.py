@@ -1,10 +1,10 @@
-"""Where the next encoding step starts, and when it is full, by times of tenths of seconds."""
+"""Where the next encoding step starts and ends, and how many it takes, by times of tenths of seconds."""
 
 from dataclasses import replace
 
 import pytest
 
-from cloud.engine.conveyor import arrival, departure, is_full
+from cloud.engine.conveyor import arrival, departure, together
 from cloud.engine.pace import Pace
 from cloud.engine.schedulable import Place
 from tests.cloud.engine.test_scheduler import Candidate
@@ -69,15 +69,13 @@ def test_a_step_ends_where_another_job_waits() -> None:
 
 
 def test_a_step_takes_one_always_and_no_more_than_fit_in_the_memory() -> None:
-    (large,) = standing(1)
-    large = replace(large, boundary_bytes=200 << 20)
-    assert not is_full([], replace(large, boundary_bytes=1 << 40), Pace(), stalls=True)
-    assert is_full([large], large, Pace(), stalls=False)
+    large = [replace(job, boundary_bytes=200 << 20) for job in standing(1, 1)]
+    assert together(large, Pace(), stalls=False) == large[:1]
+    assert together(large[:1], measured(seconds=9), stalls=True) == large[:1]
+    assert together(standing(1, 1), Pace(), stalls=False) == standing(1, 1)
 
 
-def test_a_step_that_stalls_answers_is_short() -> None:
-    one, other = standing(1, 1)
-    assert is_full([one], other, measured(seconds=0.2), stalls=True)
-    assert not is_full([one], other, measured(seconds=0.2), stalls=False)
-    assert not is_full([one], other, measured(seconds=0.05), stalls=True)
-    assert not is_full([one], other, Pace(), stalls=True)
+@pytest.mark.parametrize(("seconds", "stalls", "count"), [(0.2, True, 1), (0.2, False, 2), (0.05, True, 2)])
+def test_a_step_that_stalls_answers_is_short(seconds: float, stalls: bool, count: int) -> None:
+    assert len(together(standing(1, 1), measured(seconds), stalls=stalls)) == count
+    assert len(together(standing(1, 1), Pace(), stalls=stalls)) == 2
