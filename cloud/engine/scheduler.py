@@ -54,8 +54,8 @@ class Scheduler:
     """Every step is of the caller who was served least; rows leave and join between any two.
 
     Pictures go from cut to cut, a step each, where others may wait. Those that are on their way go on before
-    others set out, and at every cut those that wait there board; who is at image tokens already waits for
-    nobody. A job waits for company for `max_wait` seconds at most.
+    others set out, and at every cut those that wait there board. A job whose turn it is waits for company for
+    `max_wait` seconds at most.
 
     While answers are decoded, who waits joins at once if they were served less than all who run, and else in
     at most half of the time. `max_batch` answers are decoded side by side, and up to twice as many where
@@ -83,10 +83,7 @@ class Scheduler:
 
         drops, ready = _split(waiting)
         inside = set(in_flight.encoding)
-        encoding = sorted(
-            [*in_flight.encoding, *ready],
-            key=lambda job: (job.place.left != 0, job not in inside, order(job)),
-        )
+        encoding = [*sorted(in_flight.encoding, key=order), *sorted(ready, key=order)]
         turn, encodes = self._encodes(encoding, in_flight, pace)
         prefills = self._prefills(sorted(in_flight.encoded, key=order))
         newcomer = min((*prefills[:1], *turn), key=order, default=None)
@@ -104,23 +101,21 @@ class Scheduler:
         self, encoding: Sequence[SchedulableT], in_flight: InFlight[SchedulableT], pace: Pace
     ) -> tuple[Sequence[SchedulableT], Sequence[SchedulableT]]:
         """The job whose turn it is, the first for whom there is room, and those of one place that go on: it
-        among them, or others that it waits for.
+        among them, or others that it waits for. Of those who board, as many are of each caller.
         """
-        held, inside, encodes = Holdings(), set(in_flight.encoding), list[SchedulableT]()
+        held, inside = Holdings(), set(in_flight.encoding)
         for job in in_flight.jobs:
             held.take(job.caller)
         able = [job for job in encoding if job in inside or self._fits(job, held)]
         if not able:
             return [], []
         place = departure(able, pace, self.max_wait, self.max_batch)
-        for job in _in_company(job for job in able if job.place == place):
-            if len(encodes) == self.max_batch:
-                break
-            if job not in inside:
-                if not self._fits(job, held):
-                    continue
+        here = [job for job in able if job.place == place]
+        encodes = [job for job in here if job in inside][: self.max_batch]
+        for job in _in_company(job for job in here if job not in inside):
+            if len(encodes) < self.max_batch and self._fits(job, held):
+                encodes.append(job)
                 held.take(job.caller)
-            encodes.append(job)
         return able[:1], together(encodes, pace, stalls=bool(in_flight.batches))
 
     def _fits(self, job: Schedulable, held: Holdings) -> bool:

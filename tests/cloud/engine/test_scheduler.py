@@ -13,7 +13,7 @@ from cloud.sharing.caller import NOBODY, Caller
 from cloud.sharing.shares import Shares
 from tests.cloud.sharing.callers import named
 
-HERE, THERE, ENCODED = Place("bundle", 2), Place("bundle", 1), Place("bundle", 0)
+HERE, THERE = Place("bundle", 2), Place("bundle", 1)
 ELSEWHERE = Place("another", 2)
 
 
@@ -196,9 +196,12 @@ def test_those_who_wait_at_a_cut_board_there_and_the_most_urgent_do_first() -> N
     assert going.encodes == [*aboard, waiting[1], waiting[0]]
 
 
-def test_who_is_at_image_tokens_already_waits_for_no_picture() -> None:
-    waiting = [Candidate("a"), Candidate("c", ENCODED, deadline=9)]
-    assert names(schedule(4, waiting, encoding=[Candidate("r", THERE)]))[0] == "c"
+def test_of_those_who_board_as_many_are_of_each_caller_and_who_is_on_the_way_goes_on() -> None:
+    aboard = [Candidate(name, THERE, caller=named("flood")) for name in "rst"]
+    waiting = [Candidate(name, THERE, caller=named("flood")) for name in "ab"]
+    going = schedule(8, [*waiting, Candidate("h", THERE, caller=named("honest"))], encoding=aboard)
+    assert [job.name for job in going.encodes] == ["r", "s", "t", *names(going)[0]]
+    assert sorted(names(going)[0]) in (["a", "h"], ["b", "h"])
 
 
 def test_whose_turn_it_is_waits_for_those_who_come_in_time_and_no_longer() -> None:
