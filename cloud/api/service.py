@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import anyio
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
@@ -16,11 +17,11 @@ from cloud.api.description import describe, max_request_fields
 from cloud.api.drain_gate import DrainGate
 from cloud.api.grpc_server import SERVICE, add_inference, listen, new_server
 from cloud.api.health import Health
+from cloud.api.http.server import http_server
 from cloud.api.keyed_answers import KeyedAnswers
 from cloud.api.places import Places
 from cloud.api.request_bytes import RequestBytes
 from cloud.api.servicer import Inference
-from cloud.api.status import first_of
 from cloud.config import RateLimits, ServeConfig
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
@@ -30,9 +31,17 @@ from cloud.identity.authentication import Authentication
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
 from cloud.sharing.rates import Rates
+from cloud.telemetry.gpus import Gpus, nvidia_library
+from cloud.telemetry.metrics import Metrics
+from cloud.telemetry.statuses import first_of
+from cloud.telemetry.telemetry import Telemetry
+from cloud.telemetry.tracing import Traces
+from cloud.telemetry.watchdog import Watchdog
+from protos.http.server import HttpServer
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
+_GPU_STEP_SECONDS, _CPU_STEP_SECONDS = 60.0, 600.0  # after which a step hangs, where nothing else is said
 _HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, _HEALTH_FIELDS = 64, 16, 16  # the last of a request
 
 
@@ -41,22 +50,37 @@ class Service:
     """A listening server, and its engine."""
 
     address: str
+    http_url: str  # empty: nothing is served over HTTP
     engine: Engine
+    watchdog: Watchdog
     _running: asyncio.Task[None]
     _server: grpc.aio.Server
     _health: Health
     _gate: DrainGate
+    _metrics: Metrics
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests; whether the others finish within `seconds`."""
-        self._gate.close()
-        await self._health.status.enter_graceful_shutdown()
+        await self._close()
         try:
             async with asyncio.timeout(seconds):
                 await self._gate.empty()
         except TimeoutError:
             return False
         return True
+
+    async def give_up(self) -> None:
+        """The model hangs, and nobody can end it: refuse new requests, fail all others as UNAVAILABLE, and
+        close, without waiting for the model.
+        """
+        await self._close()
+        self.engine.abandon("the model hangs, and the service starts anew; ask again")
+        await self._server.stop(_STOP_SECONDS)
+
+    async def _close(self) -> None:
+        self._gate.close()
+        self._metrics.serve(serving=False)
+        await self._health.status.enter_graceful_shutdown()
 
     async def stop(self) -> None:
         """Fail unfinished requests as UNAVAILABLE, and close."""
@@ -72,10 +96,18 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
-    encoder_cache, gate = _encoder_cache(config), DrainGate()
-    engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
+    description, gate, metrics = describe(tails), DrainGate(), _metrics(tails)
+    watchdog = Watchdog(config.step_limit or _step_limit(tails))
+    traces = Traces(config.traces, description.version) if config.traces else None
+    telemetry = Telemetry(metrics, watchdog, traces)
+    encoder_cache, queue = (
+        _encoder_cache(config),
+        RequestQueue(Scheduler(config.max_batch), config.max_waiting),
+    )
+    engine = Engine(queue, encoder_cache, telemetry)
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
-    description = describe(tails)
+    metrics.watch_engine(engine)
+    metrics.watch_caches({**encoder_cache.caches, "answers": keyed.cache})
     max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
     largest = description.max_request_bytes
     access = await _access(config)
@@ -84,21 +116,29 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     calls = Calls(access, places, request_bytes, Rates(config.rates), max_fields)
     with Decoders() as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
-        inference = Inference(engine, input_processor, gate, calls, keyed, description, config.max_in_flight)
+        inference = Inference(
+            engine, input_processor, gate, calls, keyed, telemetry, description, config.max_in_flight
+        )
         server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
-        add_inference(server, inference)
+        add_inference(server, inference, metrics.sent)
         healthy.add_to(server)
         address = listen(server, config)
         await healthy.status.set(SERVICE, HealthCheckResponse.SERVING)
         try:
-            async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
+            async with (
+                asyncio.TaskGroup() as tasks,  # an engine that fails takes the server down with it
+                _over_http(http_server(config, access, metrics)) as http_url,
+            ):
                 running = tasks.create_task(engine.run(), name="engine")
                 keeping = [
                     tasks.create_task(_expire(encoder_cache, keyed), name="expiry"),
                     tasks.create_task(access.run(), name="access"),
                 ]
-                service = Service(address, engine, running, server, healthy, gate)
+                service = Service(
+                    address, http_url, engine, watchdog, running, server, healthy, gate, metrics
+                )
                 await server.start()
+                metrics.serve(serving=True)
                 try:
                     yield service
                 finally:
@@ -108,6 +148,38 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
                     await keyed.close()
         except ExceptionGroup as group:
             raise first_of(group) from None
+        finally:
+            if traces:
+                await traces.close()
+
+
+def _metrics(tails: Mapping[str, Tail | DualEncoder]) -> Metrics:
+    metrics = Metrics()
+    if _on_gpu(tails) and (library := nvidia_library()):
+        metrics.registry.register(Gpus(library))
+    return metrics
+
+
+def _step_limit(tails: Mapping[str, Tail | DualEncoder]) -> float:
+    return _GPU_STEP_SECONDS if _on_gpu(tails) else _CPU_STEP_SECONDS
+
+
+def _on_gpu(tails: Mapping[str, Tail | DualEncoder]) -> bool:
+    return all(tail.placement.device.type == "cuda" for tail in tails.values())
+
+
+@asynccontextmanager
+async def _over_http(server: HttpServer | None) -> AsyncIterator[str]:
+    """The URL of a server while it runs; empty without one."""
+    if server is None:
+        yield ""
+        return
+    async with anyio.create_task_group() as tasks:
+        url = await tasks.start(server.run, name="HTTP")
+        try:
+            yield url
+        finally:
+            server.stop()
 
 
 async def _access(config: ServeConfig) -> Access:

@@ -1,0 +1,76 @@
+"""A request over HTTP as the service's calls are, so that whatever bounds those bounds it too."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import anyio
+import grpc
+from google.protobuf.message import Message
+from starlette.requests import Request
+
+from protos.http.refusals import TOO_LARGE, Refused
+from protos.http.server import CERTIFICATE
+
+Read = Callable[[bytes], Message]
+Write = Callable[[Any], Awaitable[None]]
+
+
+async def nothing(_: Any) -> None:
+    """Of a call that writes no message."""
+
+
+def no_message(_: bytes) -> Message:
+    """Of a call that reads none."""
+    raise NotImplementedError
+
+
+class HttpContext:
+    """A CallContext that has one message: what `read` makes of the body; what it is given goes to `write`."""
+
+    def __init__(
+        self, request: Request, max_bytes: int = 0, read: Read = no_message, write: Write = nothing
+    ) -> None:
+        self._request, self._max_bytes = request, max_bytes
+        self._message_of, self.write = read, write
+        self.is_read = anyio.Event()
+
+    def peer(self) -> str:
+        host, port = self._request.client or ("", 0)
+        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str]]:
+        return self._request.headers.items()
+
+    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
+        shown = self._request.scope.get("state", {}).get(CERTIFICATE)
+        return {"x509_pem_cert": [shown]} if shown else {}
+
+    def time_remaining(self) -> None:
+        """HTTP's callers do not say how long they wait."""
+
+    async def read(self) -> Any:
+        """The message, once. Raises Refused, and what `read` raises; ClientDisconnect."""
+        if self.is_read.is_set():
+            return grpc.aio.EOF
+        try:
+            body = await self._body()
+        finally:
+            self.is_read.set()
+        return self._message_of(body).SerializeToString()
+
+    async def _body(self) -> bytes:
+        claimed = self._request.headers.get("content-length", "0")
+        self._check(int(claimed[:20]) if claimed.isdigit() else 0)
+        body = bytearray()
+        async for chunk in self._request.stream():
+            self._check(len(body) + len(chunk))
+            body += chunk
+        return bytes(body)
+
+    def _check(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise Refused(
+                TOO_LARGE,
+                f"the request has more than {self._max_bytes} bytes, and none that is right has so many: "
+                "make the picture smaller",
+            )
