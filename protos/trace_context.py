@@ -4,6 +4,8 @@ one request is found together, whoever collects it.
 
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -35,8 +37,30 @@ class TraceParent(NamedTuple):
             return None
         return cls(trace, span, bool(int(flags, 16) & 1))
 
+    def below(self) -> Self:
+        """Another span of the same trace."""
+        return self._replace(span_id=secrets.token_hex(8))
+
     def __str__(self) -> str:
         return f"00-{self.trace_id}-{self.span_id}-{self.sampled:02x}"
 
 
 CURRENT: ContextVar[TraceParent | None] = ContextVar("trace parent", default=None)  # of the request under way
+
+
+@contextmanager
+def traced() -> Iterator[TraceParent]:
+    """A request is under way, within: of the trace that is current, or of a new one."""
+    above = CURRENT.get()
+    parent = above.below() if above else TraceParent.new()
+    token = CURRENT.set(parent)
+    try:
+        yield parent
+    finally:
+        CURRENT.reset(token)
+
+
+def headers() -> tuple[tuple[str, str], ...]:
+    """What a call sends of the request that is under way, if one is."""
+    parent = CURRENT.get()
+    return ((HEADER, str(parent)),) if parent else ()

@@ -160,6 +160,7 @@ class Call:
             type(first_of(error)).__name__,
             bundle[: _SHOWN_DIGITS // 2].hex(),
             received.size if received else 0,
+            extra={"error": type(first_of(error)).__name__},
         )
 
 

@@ -3,7 +3,6 @@ is of. It holds no question, no picture and no answer.
 """
 
 import logging
-from collections.abc import Mapping
 
 import structlog
 from structlog.contextvars import merge_contextvars
@@ -13,7 +12,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from cloud.config import JSON
 from cloud.telemetry.log_limit import LogLimit
 
-_HEAD = ("timestamp", "level", "event", "exception")
+_SHOWN = ("request_id", "trace_id")  # of what is known beside a line's words
 
 
 def log_to_stderr(form: str, *, verbose: bool) -> None:
@@ -37,11 +36,7 @@ def formatter(form: str) -> logging.Formatter:
 
 
 def _as_text(_: WrappedLogger, __: str, told: EventDict) -> str:
-    """Time, level and words, then what else is known."""
-    more = "".join(f" {name}={value!r}" for name, value in _more(told).items())
+    """Time, level and words, then what they are of."""
+    more = "".join(f" {name}={told[name]!r}" for name in _SHOWN if name in told)
     traceback = f"\n{told['exception']}" if "exception" in told else ""
     return f"{told['timestamp']} {str(told['level']).upper()} {told['event']}{more}{traceback}"
-
-
-def _more(told: EventDict) -> Mapping[str, object]:
-    return {name: value for name, value in told.items() if name not in _HEAD}

@@ -47,4 +47,5 @@ def decided(answer: Answer) -> dict[str, Any]:
             for one in answer.label_scores
         ],
         "arms": verdicts(answer.decision),
+        "trace_id": answer.trace_id,
     }
