@@ -17,6 +17,7 @@ from cloud.api.description import describe, max_request_fields
 from cloud.api.drain_gate import DrainGate
 from cloud.api.grpc_server import SERVICE, add_inference, listen, new_server
 from cloud.api.health import Health
+from cloud.api.http.openai.api import OpenAiApi
 from cloud.api.http.server import http_server
 from cloud.api.keyed_answers import KeyedAnswers
 from cloud.api.places import Places
@@ -122,12 +123,13 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
         server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
         add_inference(server, inference, metrics.sent)
         healthy.add_to(server)
+        api = OpenAiApi(tails, access, calls, inference, telemetry, largest)
         address = listen(server, config)
         await healthy.status.set(SERVICE, HealthCheckResponse.SERVING)
         try:
             async with (
                 asyncio.TaskGroup() as tasks,  # an engine that fails takes the server down with it
-                _over_http(http_server(config, access, metrics)) as http_url,
+                _over_http(http_server(config, access, metrics, api)) as http_url,
             ):
                 running = tasks.create_task(engine.run(), name="engine")
                 keeping = [

@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import grpc
 from google.protobuf.message import Message
 from starlette.requests import Request
 
 from protos.http.refusals import TOO_LARGE, Refused
 from protos.http.server import CERTIFICATE
+
+_LINGERING_SECONDS = 5.0  # for the rest of a request that is refused
 
 Read = Callable[[bytes], Message]
 Write = Callable[[Any], Awaitable[None]]
@@ -56,16 +59,29 @@ class HttpContext:
             body = await self._body()
         finally:
             self.is_read.set()
+        return await anyio.to_thread.run_sync(self._serialized, body)
+
+    def _serialized(self, body: bytes) -> bytes:
         return self._message_of(body).SerializeToString()
 
     async def _body(self) -> bytes:
-        claimed = self._request.headers.get("content-length", "0")
-        self._check(int(claimed[:20]) if claimed.isdigit() else 0)
-        body = bytearray()
-        async for chunk in self._request.stream():
-            self._check(len(body) + len(chunk))
-            body += chunk
+        claimed, body = self._request.headers.get("content-length", "0"), bytearray()
+        try:
+            self._check(int(claimed[:20]) if claimed.isdigit() else 0)
+            async for chunk in self._request.stream():
+                self._check(len(body) + len(chunk))
+                body += chunk
+        except Refused:
+            body.clear()
+            await self._discard()
+            raise
         return bytes(body)
+
+    async def _discard(self) -> None:
+        """Read on for a while: who is hung up on while they write may never read why."""
+        with anyio.move_on_after(_LINGERING_SECONDS):
+            async for _ in self._request.stream():
+                pass
 
     def _check(self, size: int) -> None:
         if size > self._max_bytes:
