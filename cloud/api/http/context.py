@@ -1,13 +1,14 @@
 """A request over HTTP as the service's calls are, so that whatever bounds those bounds it too."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import grpc
 from google.protobuf.message import Message
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from protos.http.refusals import TOO_LARGE, Refused
 from protos.http.server import CERTIFICATE
@@ -55,10 +56,8 @@ class HttpContext:
         """The message, once. Raises Refused, and what `read` raises; ClientDisconnect."""
         if self.is_read.is_set():
             return grpc.aio.EOF
-        try:
-            body = await self._body()
-        finally:
-            self.is_read.set()
+        body = await self._body()
+        self.is_read.set()
         return await anyio.to_thread.run_sync(self._serialized, body)
 
     def _serialized(self, body: bytes) -> bytes:
@@ -66,20 +65,19 @@ class HttpContext:
 
     async def _body(self) -> bytes:
         claimed, body = self._request.headers.get("content-length", "0"), bytearray()
-        try:
-            self._check(int(claimed[:20]) if claimed.isdigit() else 0)
-            async for chunk in self._request.stream():
-                self._check(len(body) + len(chunk))
-                body += chunk
-        except Refused:
-            body.clear()
-            await self._discard()
-            raise
+        self._check(int(claimed[:20]) if claimed.isdigit() else 0)
+        async for chunk in self._request.stream():
+            self._check(len(body) + len(chunk))
+            body += chunk
         return bytes(body)
 
-    async def _discard(self) -> None:
-        """Read on for a while: who is hung up on while they write may never read why."""
-        with anyio.move_on_after(_LINGERING_SECONDS):
+    async def discard(self) -> None:
+        """Read what is left of a request that is refused, for a while: who is hung up on while they write may
+        never read why.
+        """
+        if self.is_read.is_set():
+            return
+        with anyio.move_on_after(_LINGERING_SECONDS), suppress(ClientDisconnect):
             async for _ in self._request.stream():
                 pass
 

@@ -67,6 +67,7 @@ class OpenAiApi:
         try:
             await unless_gone(receive, answer, context.is_read)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
+            await context.discard()
             await exchange.fail(_told(error), scope, receive)
 
     async def _embed(self, request: Request) -> Response:
@@ -80,6 +81,7 @@ class OpenAiApi:
         try:
             reply = await unless_gone(request.receive, embed, context.is_read)
         except Exception as error:
+            await context.discard()
             raise _told(error) from error
         return reply or Response(status_code=400)  # who asked has hung up: nobody reads this
 
