@@ -30,6 +30,9 @@ From elsewhere too, with TLS, for those who bring a token or a certificate (docs
   isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --client-ca devices.pem
   isthmus cloud serve --jwks https://login.example/keys --audience isthmus --issuer https://login.example
 
+For operators, and for applications without an agent (docs/monitoring.md):
+  isthmus cloud serve --http 127.0.0.1:9464 --log json --traces http://127.0.0.1:4318
+
 `isthmus cloud token` makes tokens for --tokens. Of a web token (JWT) `sub` names the device, `tenant` its
 tenant, `role` its role: device, operator or admin. These files are read again when they change, and
 connections that stand are left alone; a token that ends ends the calls that it opened.
@@ -94,7 +97,9 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
 def _add_monitoring(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("for operators", "docs/monitoring.md")
     group.add_argument(
-        "--http", metavar="HOST:PORT", help="/metrics for Prometheus, and /healthz (default: nothing listens)"
+        "--http",
+        metavar="HOST:PORT",
+        help="/metrics for Prometheus, /healthz, and OpenAI's API under /v1 (default: nothing listens)",
     )
     group.add_argument("--traces", metavar="URL", help="send traces there, by OTLP over HTTP")
     group.add_argument("--log", choices=LOG_FORMS, default=TEXT, help="lines for people, or for programs")

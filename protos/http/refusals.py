@@ -77,11 +77,12 @@ def refused(error: IsthmusError) -> Refused:
     if isinstance(error, Refused):
         return error
     kind = next((kind for ours, kind in _OURS if isinstance(error, ours)), UNAVAILABLE)
-    retry = error.facts.get("retry_seconds")
-    if isinstance(error, NoRoute) and isinstance(retry, float | int):
-        return Refused(UNAVAILABLE, str(error), retry_seconds=max(float(retry), _RETRY_SECONDS))
+    known = error.facts.get("retry_seconds")
+    retry = max(float(known), _RETRY_SECONDS) if isinstance(known, float | int) else None
+    if isinstance(error, NoRoute) and retry is not None:
+        return Refused(UNAVAILABLE, str(error), retry_seconds=retry)
     waits = kind.status in {429, 503}
-    return Refused(kind, str(error), retry_seconds=_RETRY_SECONDS if waits else None)
+    return Refused(kind, str(error), retry_seconds=(retry or _RETRY_SECONDS) if waits else None)
 
 
 def body_of(error: Refused, **more: Any) -> dict[str, Any]:
