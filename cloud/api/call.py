@@ -23,6 +23,7 @@ from cloud.sharing.fruitless import UNREAD, Fruitless
 from cloud.sharing.rates import Rates
 from cloud.telemetry.statuses import first_of
 from protos.errors import CloudError, NotPermitted, RequestError, Unauthenticated
+from protos.http.refusals import Refused
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ class Call:
         """Count it, and write one line for the operator: never the question, nor the error's words, which may
         quote it.
         """
-        if isinstance(first_of(error), RequestError):
+        if isinstance(first_of(error), (RequestError, Refused)):
             self._fruitless.count(self.caller)
         received = received or self._received
         bundle: bytes = getattr(received.request, "bundle", b"") if received else b""

@@ -68,7 +68,7 @@ async def _serve(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -
         _announce(service, list(tails.values()), config)
         notifier.ready(f"serves at {service.address}")
         signs_of_life = asyncio.create_task(_tell_alive(notifier), name="signs of life")
-        hanging = asyncio.create_task(service.watchdog.hanging(), name="watchdog")
+        hanging = asyncio.create_task(service.telemetry.watchdog.hanging(), name="watchdog")
         stopping = asyncio.create_task(stops.get(), name="first signal")
         await asyncio.wait({hanging, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if hanging.done():
@@ -91,7 +91,8 @@ async def _give_up(service: Service) -> NoReturn:
     """End the process at once: a thread that hangs can be ended in no other way, and holds up any end in
     order. Who supervises the process starts it anew.
     """
-    _log.critical("a step of the model takes longer than %g s; the service ends", service.watchdog.limit)
+    limit = service.telemetry.watchdog.limit
+    _log.critical("a step of the model takes longer than %g s; the service ends", limit)
     await service.give_up()
     logging.shutdown()
     sys.stdout.flush()

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import anyio
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
@@ -18,7 +17,7 @@ from cloud.api.drain_gate import DrainGate
 from cloud.api.grpc_server import SERVICE, add_inference, listen, new_server
 from cloud.api.health import Health
 from cloud.api.http.openai.api import OpenAiApi
-from cloud.api.http.server import http_server
+from cloud.api.http.server import serving_http
 from cloud.api.keyed_answers import KeyedAnswers
 from cloud.api.places import Places
 from cloud.api.request_bytes import RequestBytes
@@ -32,17 +31,12 @@ from cloud.identity.authentication import Authentication
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
 from cloud.sharing.rates import Rates
-from cloud.telemetry.gpus import Gpus, nvidia_library
-from cloud.telemetry.metrics import Metrics
+from cloud.telemetry.opening import open_telemetry
 from cloud.telemetry.statuses import first_of
 from cloud.telemetry.telemetry import Telemetry
-from cloud.telemetry.tracing import Traces
-from cloud.telemetry.watchdog import Watchdog
-from protos.http.server import HttpServer
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
-_GPU_STEP_SECONDS, _CPU_STEP_SECONDS = 60.0, 600.0  # after which a step hangs, where nothing else is said
 _HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, _HEALTH_FIELDS = 64, 16, 16  # the last of a request
 
 
@@ -53,12 +47,11 @@ class Service:
     address: str
     http_url: str  # empty: nothing is served over HTTP
     engine: Engine
-    watchdog: Watchdog
+    telemetry: Telemetry
     _running: asyncio.Task[None]
     _server: grpc.aio.Server
     _health: Health
     _gate: DrainGate
-    _metrics: Metrics
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests; whether the others finish within `seconds`."""
@@ -80,7 +73,7 @@ class Service:
 
     async def _close(self) -> None:
         self._gate.close()
-        self._metrics.serve(serving=False)
+        self.telemetry.metrics.serve(serving=False)
         await self._health.status.enter_graceful_shutdown()
 
     async def stop(self) -> None:
@@ -97,18 +90,13 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
-    description, gate, metrics = describe(tails), DrainGate(), _metrics(tails)
-    watchdog = Watchdog(config.step_limit or _step_limit(tails))
-    traces = Traces(config.traces, description.version) if config.traces else None
-    telemetry = Telemetry(metrics, watchdog, traces)
-    encoder_cache, queue = (
-        _encoder_cache(config),
-        RequestQueue(Scheduler(config.max_batch), config.max_waiting),
-    )
+    encoder_cache, gate, description = _encoder_cache(config), DrainGate(), describe(tails)
+    telemetry = open_telemetry(config, description.version, on_gpu=_on_gpu(tails))
+    queue = RequestQueue(Scheduler(config.max_batch), config.max_waiting)
     engine = Engine(queue, encoder_cache, telemetry)
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
-    metrics.watch_engine(engine)
-    metrics.watch_caches({**encoder_cache.caches, "answers": keyed.cache})
+    telemetry.metrics.watch_engine(engine)
+    telemetry.metrics.watch_caches({**encoder_cache.caches, "answers": keyed.cache})
     max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
     largest = description.max_request_bytes
     access = await _access(config)
@@ -121,7 +109,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
             engine, input_processor, gate, calls, keyed, telemetry, description, config.max_in_flight
         )
         server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
-        add_inference(server, inference, metrics.sent)
+        add_inference(server, inference, telemetry.metrics.sent)
         healthy.add_to(server)
         api = OpenAiApi(tails, access, calls, inference, telemetry, largest)
         address = listen(server, config)
@@ -129,18 +117,16 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
         try:
             async with (
                 asyncio.TaskGroup() as tasks,  # an engine that fails takes the server down with it
-                _over_http(http_server(config, access, metrics, api)) as http_url,
+                serving_http(config, access, telemetry.metrics, api) as http_url,
             ):
                 running = tasks.create_task(engine.run(), name="engine")
                 keeping = [
                     tasks.create_task(_expire(encoder_cache, keyed), name="expiry"),
                     tasks.create_task(access.run(), name="access"),
                 ]
-                service = Service(
-                    address, http_url, engine, watchdog, running, server, healthy, gate, metrics
-                )
+                service = Service(address, http_url, engine, telemetry, running, server, healthy, gate)
                 await server.start()
-                metrics.serve(serving=True)
+                telemetry.metrics.serve(serving=True)
                 try:
                     yield service
                 finally:
@@ -151,37 +137,11 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
         except ExceptionGroup as group:
             raise first_of(group) from None
         finally:
-            if traces:
-                await traces.close()
-
-
-def _metrics(tails: Mapping[str, Tail | DualEncoder]) -> Metrics:
-    metrics = Metrics()
-    if _on_gpu(tails) and (library := nvidia_library()):
-        metrics.registry.register(Gpus(library))
-    return metrics
-
-
-def _step_limit(tails: Mapping[str, Tail | DualEncoder]) -> float:
-    return _GPU_STEP_SECONDS if _on_gpu(tails) else _CPU_STEP_SECONDS
+            await telemetry.close()
 
 
 def _on_gpu(tails: Mapping[str, Tail | DualEncoder]) -> bool:
-    return all(tail.placement.device.type == "cuda" for tail in tails.values())
-
-
-@asynccontextmanager
-async def _over_http(server: HttpServer | None) -> AsyncIterator[str]:
-    """The URL of a server while it runs; empty without one."""
-    if server is None:
-        yield ""
-        return
-    async with anyio.create_task_group() as tasks:
-        url = await tasks.start(server.run, name="HTTP")
-        try:
-            yield url
-        finally:
-            server.stop()
+    return any(tail.placement.device.type == "cuda" for tail in tails.values())
 
 
 async def _access(config: ServeConfig) -> Access:

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -43,9 +44,10 @@ class Gpus(Collector):
             labels=["gpu"],
         )
         for index in range(self._library.nvmlDeviceGetCount()):
-            gpu = self._library.nvmlDeviceGetHandleByIndex(index)
-            found = self._library.nvmlDeviceGetMemoryInfo(gpu)
-            memory.add_metric([str(index), "used"], found.used)
-            memory.add_metric([str(index), "total"], found.total)
-            busy.add_metric([str(index)], self._library.nvmlDeviceGetUtilizationRates(gpu).gpu / 100)
+            with suppress(self._library.NVMLError):  # a part of a GPU (MIG) tells no utilisation
+                gpu = self._library.nvmlDeviceGetHandleByIndex(index)
+                found = self._library.nvmlDeviceGetMemoryInfo(gpu)
+                memory.add_metric([str(index), "used"], found.used)
+                memory.add_metric([str(index), "total"], found.total)
+                busy.add_metric([str(index)], self._library.nvmlDeviceGetUtilizationRates(gpu).gpu / 100)
         yield from (memory, busy)

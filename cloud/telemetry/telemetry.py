@@ -22,7 +22,7 @@ class Telemetry:
     """A StepObserver too. Belongs to the event loop."""
 
     def __init__(self, metrics: Metrics, watchdog: Watchdog, traces: Traces | None = None) -> None:
-        self.metrics, self._watchdog, self._traces = metrics, watchdog, traces
+        self.metrics, self.watchdog, self._traces = metrics, watchdog, traces
         self._timelines: dict[Job, Timeline] = {}  # of jobs that are traced
 
     @contextmanager
@@ -74,7 +74,7 @@ class Telemetry:
         """As StepObserver has it."""
         began = time.monotonic()
         try:
-            with self._watchdog.step():
+            with self.watchdog.step():
                 yield
         finally:
             ended = time.monotonic()
@@ -84,3 +84,8 @@ class Telemetry:
                     timeline.add(step, began, ended)
                 if job.answered:
                     self.metrics.answered(job.stages)
+
+    async def close(self) -> None:
+        """Send what was collected and not sent yet."""
+        if self._traces:
+            await self._traces.close()

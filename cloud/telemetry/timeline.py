@@ -22,7 +22,6 @@ class Interval:
 class Timeline:
     """The steps of one job: of each kind the first begin and the last end."""
 
-    steps: int = 0
     _found: dict[str, Interval] = field(default_factory=dict)
 
     def add(self, step: Step, began: float, ended: float) -> None:
@@ -30,7 +29,6 @@ class Timeline:
         name = _SPANS[step]
         first = self._found.get(name)
         self._found[name] = Interval(name, first.began if first else began, ended)
-        self.steps += 1
 
     def intervals(self, job: Job) -> list[Interval]:
         """In order: decode and queue, as the job knows them, then the model's steps."""

@@ -48,6 +48,16 @@ UNAVAILABLE = Refusal(503, SERVER, "unavailable")
 LATE = Refusal(504, "timeout_error", "deadline_exceeded")
 
 
+_STATUSES = {  # of HTTP that have one of gRPC
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    413: "RESOURCE_EXHAUSTED",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
 class Refused(IsthmusError):
     """A request that is refused in a way that only HTTP knows. `param`: the field that is wrong."""
 
@@ -55,6 +65,7 @@ class Refused(IsthmusError):
         self, kind: Refusal, message: str, param: str | None = None, retry_seconds: float | None = None
     ) -> None:
         super().__init__(message)
+        self.status = _STATUSES.get(kind.status, "INVALID_ARGUMENT" if kind.status < 500 else "UNAVAILABLE")
         self.kind, self.param, self.retry_seconds = kind, param, retry_seconds
 
 

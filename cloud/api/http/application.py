@@ -17,13 +17,13 @@ from protos.http.refusals import BUG, NO_METHOD, NOT_FOUND, Refusal, Refused, re
 _log = logging.getLogger(__name__)
 
 
-def application(routes: Sequence[Route], *, identified: bool) -> Starlette:
-    """As ASGI. Where nobody has to say who it is, pages of other sites in a browser on this machine get
-    nothing.
+def application(routes: Sequence[Route], *, guarded: bool) -> Starlette:
+    """As ASGI. `guarded`: pages of other sites, in a browser on this machine, get nothing; where callers must
+    say who they are, they get nothing anyway.
     """
     return Starlette(
         routes=routes,
-        middleware=[] if identified else [Middleware(HostGuard)],
+        middleware=[Middleware(HostGuard)] if guarded else [],
         exception_handlers={
             IsthmusError: _refuse,
             HTTPException: _refuse_address,

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import Message
 from starlette.requests import ClientDisconnect, Request
 
+from cloud.identity.authentication import PEM
 from protos.http.refusals import TOO_LARGE, Refused
 from protos.http.server import CERTIFICATE
 
@@ -19,11 +20,11 @@ Read = Callable[[bytes], Message]
 Write = Callable[[Any], Awaitable[None]]
 
 
-async def nothing(_: Any) -> None:
+async def _nothing(_: Any) -> None:
     """Of a call that writes no message."""
 
 
-def no_message(_: bytes) -> Message:
+def _no_message(_: bytes) -> Message:
     """Of a call that reads none."""
     raise NotImplementedError
 
@@ -32,7 +33,7 @@ class HttpContext:
     """A CallContext that has one message: what `read` makes of the body; what it is given goes to `write`."""
 
     def __init__(
-        self, request: Request, max_bytes: int = 0, read: Read = no_message, write: Write = nothing
+        self, request: Request, max_bytes: int = 0, read: Read = _no_message, write: Write = _nothing
     ) -> None:
         self._request, self._max_bytes = request, max_bytes
         self._message_of, self.write = read, write
@@ -47,7 +48,7 @@ class HttpContext:
 
     def auth_context(self) -> Mapping[str, Sequence[bytes]]:
         shown = self._request.scope.get("state", {}).get(CERTIFICATE)
-        return {"x509_pem_cert": [shown]} if shown else {}
+        return {PEM: [shown]} if shown else {}
 
     def time_remaining(self) -> None:
         """HTTP's callers do not say how long they wait."""

@@ -1,5 +1,9 @@
 """What listens for HTTP, with the service's own certificate where it has one."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
 from starlette.routing import Route
 
 from cloud.api.access import Access
@@ -12,17 +16,33 @@ from cloud.telemetry.metrics import Metrics
 from protos.connection.address import is_loopback
 from protos.http.server import HttpServer
 
-OPTION = "--http"
 
-
-def http_server(config: ServeConfig, access: Access, metrics: Metrics, api: OpenAiApi) -> HttpServer | None:
-    """None where nothing is served over HTTP. Raises RequestError for a certificate that is none."""
+@asynccontextmanager
+async def serving_http(
+    config: ServeConfig, access: Access, metrics: Metrics, api: OpenAiApi
+) -> AsyncIterator[str]:
+    """The URL while it is served; empty where nothing is. Raises RequestError for an address that is taken,
+    or a certificate that is none.
+    """
     if config.http is None:
-        return None
-    monitoring = Monitoring(metrics, access, loopback=is_loopback(config.http[0]))
+        yield ""
+        return
+    server = _server(config, config.http, access, metrics, api)
+    async with anyio.create_task_group() as tasks:
+        url = await tasks.start(server.run, name="HTTP")
+        try:
+            yield url
+        finally:
+            server.stop()
+
+
+def _server(
+    config: ServeConfig, address: tuple[str, int], access: Access, metrics: Metrics, api: OpenAiApi
+) -> HttpServer:
+    monitoring = Monitoring(metrics, access, loopback=is_loopback(address[0]))
     routes = [*api.routes(), Route("/metrics", monitoring.show), Route("/healthz", monitoring.health)]
     files, tls = config.access, None
     if files.tls_cert and files.tls_key:
         tls = ssl_context(ServerFiles(files.tls_cert, files.tls_key, files.client_ca))
-    app = application(routes, identified=files.identified)
-    return HttpServer(app, config.http, config.max_calls, option=OPTION, tls=tls)
+    app = application(routes, guarded=not (files.identified or files.behind_proxy))
+    return HttpServer(app, address, config.max_calls, option="--http", tls=tls)

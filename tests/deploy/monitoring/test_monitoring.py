@@ -36,6 +36,7 @@ _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"),
 class OneGpu:
     """NVIDIA's library, as a machine with one GPU has it."""
 
+    NVMLError = RuntimeError
     nvmlDeviceGetCount = staticmethod(lambda: 1)  # noqa: N815 - the library's names
     nvmlDeviceGetHandleByIndex = staticmethod(lambda index: index)  # noqa: N815
     nvmlDeviceGetMemoryInfo = staticmethod(lambda _: SimpleNamespace(used=3, total=4))  # noqa: N815

@@ -6,7 +6,7 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from cloud.api.access import Access
 from cloud.api.call import Call, Calls
@@ -57,7 +57,12 @@ class OpenAiApi:
 
     async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a question, whole or as it comes."""
-        exchange = ChatExchange(self._models, send)
+
+        async def counted(message: Message) -> None:
+            self._telemetry.metrics.sent(len(message.get("body", b"")))
+            await send(message)
+
+        exchange = ChatExchange(self._models, counted)
         context = HttpContext(Request(scope, receive), self._max_bytes, exchange.message, exchange.write)
 
         async def answer() -> None:
@@ -76,7 +81,9 @@ class OpenAiApi:
 
         async def embed() -> Response:
             embedded = await self._within("embeddings", self._inference.embed, context)
-            return JSONResponse(exchange.reply(embedded))
+            reply = JSONResponse(exchange.reply(embedded))
+            self._telemetry.metrics.sent(len(reply.body))
+            return reply
 
         try:
             reply = await unless_gone(request.receive, embed, context.is_read)

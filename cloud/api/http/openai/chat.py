@@ -8,14 +8,13 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from cloud.api.http.openai.models import Models
+from cloud.telemetry.metrics import STAGES
 from protos import inference_pb2 as ip
 from protos.http.openai.chat_request import ChatRequest, question_of
 from protos.http.openai.completion import EVENT_HEADERS, LAST_EVENT, CompletionHead, event, usage
 from protos.http.openai.data_urls import data_of
 from protos.http.openai.reading import read_json
 from protos.http.refusals import Refused, body_of, response_of
-
-_STAGES = ("decode", "queue", "tail", "first_token", "generate", "total")
 
 
 class ServiceOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,13 +45,13 @@ class ChatExchange:
         """The request that the body is. Raises Refused, PictureError."""
         chat = read_json(body, ServiceChatRequest)
         chat.check()
-        manifest = self._models.find(chat.model).bundle.manifest
-        asked = question_of(chat, compares=manifest.HasField("matching"))
+        bundle = self._models.find(chat.model).bundle
+        asked = question_of(chat, compares=bundle.manifest.HasField("matching"))
         self._head, self._streams = CompletionHead(chat.model), bool(chat.stream)
         self._tells_usage = bool(chat.stream_options and chat.stream_options.include_usage)
         return ip.InferRequest(
             id=self._head.id,
-            bundle=self._models.find(chat.model).bundle.id,
+            bundle=bundle.id,
             question=asked.text,
             picture=ip.Picture(data=data_of(asked.picture)),
             generation=chat.generation(),
@@ -63,10 +62,10 @@ class ChatExchange:
         """Take an event of the answer, and pass it on where it is streamed."""
         if reply.HasField("done"):
             self._done = reply.done
+        elif self._streams:
+            await self._tell(reply.text)
         else:
             self._pieces.append(reply.text)
-            if self._streams:
-                await self._tell(reply.text)
 
     async def end(self, scope: Scope, receive: Receive) -> None:
         """The answer is complete."""
@@ -114,6 +113,6 @@ def _measured(done: ip.Done) -> dict[str, Any]:
         for one in done.scores
     ]
     return {
-        "stages": {name: round(getattr(done.stages, name), 3) for name in _STAGES},
+        "stages": {name: round(getattr(done.stages, name), 3) for name in STAGES},
         "label_scores": scores,
     }

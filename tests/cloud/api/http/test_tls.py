@@ -37,7 +37,7 @@ async def guarded(access: AccessConfig) -> AsyncIterator[str]:
             return PlainTextResponse(caller.connection)
 
     tls = ssl_context(ServerFiles(access.tls_cert, access.tls_key, access.client_ca))
-    app = application([Route("/", who)], identified=access.identified)
+    app = application([Route("/", who)], guarded=False)
     server = HttpServer(app, ("127.0.0.1", 0), 16, option="--http", tls=tls)
     async with anyio.create_task_group() as tasks:
         yield await tasks.start(server.run)
