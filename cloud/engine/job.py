@@ -38,6 +38,7 @@ class VisionInput:
     frame: str = ""  # its digest; empty where the encoder cache keeps nothing
     sent: Frame | None = None  # codes that the next frame may be coded against
     owner: str = ""  # who may ask about it again; empty: nobody
+    codec: str = ""  # by which it came; empty: none
     reached: str = ""  # the cut that it has come to; empty: that at which it entered
 
     @property
@@ -120,6 +121,11 @@ class Job:
     def unread(self) -> bool:
         """Whether the caller has left what there is of the answer unread for too long to keep its row."""
         return time.monotonic() - self._taking >= UNREAD_SECONDS
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer is complete."""
+        return self.finished and self.stages.total > 0
 
     def emit(self, event: Event) -> None:
         """Append an event to `events`."""
