@@ -11,6 +11,7 @@ from bench.network.conditions import MEGABIT, Conditions
 from bench.network.emulator import Link
 from cloud.models.tail import Tail
 from edge.link.client import CloudClient
+from edge.link.time_limits import TimeLimits
 from edge.link.watching import MAX_WAITING, FrameQueue, FrameStream
 from edge.models.head import Head
 from edge.pictures.preprocess import Preprocessor
@@ -75,7 +76,9 @@ async def test_a_camera_is_answered_frame_by_frame(
             for index in shown:
                 sender.send(boundaries[index])
             stream.finish()
-            found = list(stream)
+            told = list(stream)
+        assert [answer.sequence for answer in told if answer.running] == [5]
+        found = [answer for answer in told if not answer.running]
         assert [answer.sequence for answer in found] == [1, 2, 3, 4, 5, 6]
         assert [answer.done is not None for answer in found] == [True, False, False, False, True, False]
         assert found[0].text == found[3].text != found[4].text == found[5].text
@@ -166,7 +169,7 @@ class Scripted:
 
 def stream_of(replies: Scripted) -> FrameStream:
     peer = Peer.parse("127.0.0.1:1")
-    return FrameStream(FrameQueue(pb.WatchOpening()), replies, peer, lambda _: CloudError(""))
+    return FrameStream(FrameQueue(pb.WatchOpening()), replies, peer, TimeLimits(), lambda _: CloudError(""))
 
 
 def answered(*replies: pb.WatchReply) -> Sequence[tuple[int, str, bool]]:
