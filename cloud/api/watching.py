@@ -44,9 +44,8 @@ class Watch:
         while True:
             try:
                 received = await self._next()
-            except RequestError as error:  # no message: it counts as a frame
-                self._sequence += 1
-                await self._fail(self._sequence, error)
+            except RequestError as error:  # no message: which frame it was, nobody knows
+                await self._fail(0, error)
                 continue
             if received is None:
                 return

@@ -176,9 +176,10 @@ class StandingStream:
 
     def _lose(self, seconds: float) -> IsthmusError:
         """It brought nothing in so many seconds."""
-        self.broken = True
-        error = StreamLost(str(self._stream.lose(seconds)))
-        self._over = self._over or error
+        with self._changed:  # the reader is to find the reason, not the end of its call
+            self.broken = True
+            error = StreamLost(str(self._stream.lose(seconds)))
+            self._over = self._over or error
         return error
 
     def _watch_oldest(self) -> None:
