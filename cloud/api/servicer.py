@@ -29,13 +29,14 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         input_processor: InputProcessor,
         gate: DrainGate,
         calls: Calls,
+        streams: Calls,
         keyed: KeyedAnswers,
         description: ip.DescribeReply,
         max_in_flight: int,
     ) -> None:
-        """`max_in_flight`: requests of one Converse stream at once."""
+        """`streams`: those of cameras; `max_in_flight`: requests of one Converse stream at once."""
         self._engine, self._input_processor = engine, input_processor
-        self._gate, self._calls, self._keyed = gate, calls, keyed
+        self._gate, self._calls, self._streams, self._keyed = gate, calls, streams, keyed
         self._description, self._max_in_flight = description, max_in_flight
 
     async def Infer(self, _: object, context: Context) -> None:  # noqa: N802 - gRPC's name
@@ -48,7 +49,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def Watch(self, _: object, context: Context) -> None:  # noqa: N802
         """Stream answers about the frames of one camera."""
-        await self._calls.served(self._watch, context)
+        await self._streams.served(self._watch, context)
 
     async def Describe(self, _: object, context: Context) -> ip.DescribeReply:  # noqa: N802
         """What is served, and the load."""

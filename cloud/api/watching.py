@@ -26,6 +26,7 @@ class Watch:
         self._sequence = 0  # of the frame that came last
         self._still = False  # the last reply was: as before, without the model
         self._silent, self._due = 0, math.inf  # frames without a reply since, and when they have one
+        self._arrived = 0.0  # when the last frame came that was as before
         self._said: str | None = None
 
     async def run(self) -> None:
@@ -91,7 +92,7 @@ class Watch:
         finally:
             self._call.release(received, "payloads")
         if frame is None:
-            await self._as_before(milliseconds_since(arrived))
+            await self._as_before(arrived)
             return
         if self._still and self._opening.silence:
             await self._reply(ip.WatchReply(sequence=self._sequence, running=True))
@@ -125,15 +126,16 @@ class Watch:
         assert isinstance(done, ip.Done)
         return "".join(map(str, pieces)), done
 
-    async def _as_before(self, decode: float) -> None:
-        """Say so, and what it took in milliseconds, or wait until enough frames are, or it is due."""
-        if not self._still or self._silent >= self._opening.silence:
-            reply = ip.WatchReply(sequence=self._sequence, stages=_tenths(decode))
-            await self._reply(reply, still=True)
+    async def _as_before(self, arrived: float) -> None:
+        """Say so, and what it took, unless that may be left out until the next frame comes."""
+        now, limit = time.monotonic(), self._opening.silence_milliseconds / 1000 or math.inf
+        due = self._due if self._silent else now + limit
+        following, self._arrived = now + arrived - self._arrived, arrived
+        if self._still and self._silent < self._opening.silence and following < due:
+            self._silent, self._due = self._silent + 1, due
             return
-        if not self._silent and self._opening.silence_milliseconds:
-            self._due = time.monotonic() + self._opening.silence_milliseconds / 1000
-        self._silent += 1
+        reply = ip.WatchReply(sequence=self._sequence, stages=_tenths(milliseconds_since(arrived)))
+        await self._reply(reply, still=True)
 
     async def _fail(
         self, sequence: int, error: Exception, received: Received[ip.WatchRequest] | None = None

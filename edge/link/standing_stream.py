@@ -216,7 +216,7 @@ class StandingStream:
         if not self._waiting or self._waiting[0].number != answer.sequence:
             raise CloudError(f"the cloud at {self._stream.peer} answered a frame that it was not sent")
         frame = self._waiting[0]
-        if answer.running or answer.stages:
+        if frame.number > 1 and (answer.running or answer.stages):  # the first may have had to connect
             self._trip.observe(time.monotonic() - frame.sent - _worked(answer))
         self._still = not (answer.ran or answer.running or answer.error)
         if not answer.running:

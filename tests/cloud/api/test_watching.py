@@ -189,13 +189,12 @@ async def test_silence_answers_several_frames_at_once_and_the_end_answers_the_re
 async def test_a_frame_without_a_reply_has_one_when_it_is_due_though_no_other_comes(
     tail: Tail, camera: Camera, scenes: list[Pixels]
 ) -> None:
-    silent = opening(tail, silence=24, silence_milliseconds=50)
+    silent = opening(tail, silence=24, silence_milliseconds=300)
     async with calling(tail) as caller, watching(caller, silent) as stream:
         for _ in range(2):
             await stream.ask(camera.frame(scenes[0]))
         due = await stream.ask(camera.frame(scenes[0]))
-        again = await stream.ask(camera.frame(scenes[0]))
-    assert [due, again] == [ip.WatchReply(sequence=3), ip.WatchReply(sequence=4)]
+    assert (due.sequence, as_before(due)) == (3, True)
 
 
 async def test_a_drain_answers_the_frames_without_a_reply(
