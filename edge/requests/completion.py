@@ -39,7 +39,7 @@ class Completion:
             energy_source=self._machine.meter.words,
             frame=frame,
             label_scores=label_scores(state.scores),
-            confidence=self._device.probability(state.local.confidence) if state.local else None,
+            confidence=self._device.models.probability(state.local.confidence) if state.local else None,
             escalated=state.escalated,
             hedge_ms=state.hedge_ms,
             repeats=state.repeats,

@@ -2,16 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 
 import anyio
 
-from edge.agent.observing.standing_answer import StandingAnswer
+from edge.agent.observing.standing_answer import Observer, StandingAnswer
 from protos.errors import IsthmusError
-
-Tell = Callable[[StandingAnswer], Awaitable[None]]
 
 
 class Confirming:
@@ -19,7 +16,7 @@ class Confirming:
     to be asked `again`. Made in the task's event loop.
     """
 
-    def __init__(self, tell: Tell, again: Tell) -> None:
+    def __init__(self, tell: Observer, again: Observer) -> None:
         self._tell, self._again = tell, again
         self._held, self._in_turn = deque[tuple[StandingAnswer, float]](), anyio.Lock()
         self._loop, self._settled, self._ended = asyncio.get_running_loop(), asyncio.Event(), False
