@@ -78,7 +78,7 @@ class Standing:
             self._open = StandingStream(cloud, frame.opening, cloud.watch(frame.opening))
         opened = self._open
         assert opened
-        lost_after = seconds if silence is None else silence
+        lost_after = 2 * seconds if silence is None else silence  # by then the ask itself has given up
         sent = opened.send(frame.payloads, lost_after, number, key_frame=frame.key_frame)
         return FrameReplies(opened, sent, seconds, silence)
 

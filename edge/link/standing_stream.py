@@ -220,8 +220,8 @@ class StandingStream:
             self._trip.observe(time.monotonic() - frame.sent - _worked(answer))
         self._still = not (answer.ran or answer.running or answer.error)
         if not answer.running:
-            self._waiting.popleft()
             self._settle(frame, answer)
+            self._waiting.popleft()
             self._watch_oldest()
         self._changed.notify_all()
 

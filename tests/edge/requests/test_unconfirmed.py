@@ -22,6 +22,7 @@ from protos.costs.profile import DeviceProfile
 from splitter.nano.scenes import picture
 
 ROUTE = "split@connector/fitted-4"
+SINGLE = "by a request of its own"
 REMOTE = Rules(allow_local=False, route=ROUTE)
 SCENES = [picture(77 + seed).image for seed in range(5)]
 NEW = pb.Done(reason=pb.Done.STOP, tokens=3, stages=pb.Stages(decode=1, total=1))
@@ -64,7 +65,7 @@ class Device:
 @contextmanager
 def device(bundle: Bundle, script: WatchScript) -> Iterator[Device]:
     with ExitStack() as opened:
-        cloud = opened.enter_context(serving(says("by a request of its own")))
+        cloud = opened.enter_context(serving(says(SINGLE)))
         cloud.watch_script = script
         client = opened.enter_context(CloudClient(cloud.address))
         found = Device(bundle, cloud, client)
@@ -147,6 +148,11 @@ def test_a_cloud_that_never_confirms_is_lost(bundle: Bundle) -> None:
             sure(found[2])
         until(lambda: not one.standing.active)
         assert one.ask(SCENES[2]).bytes_up > 0, "not as the frame before, which has no answer"
+
+
+def test_a_cloud_that_says_as_before_of_nothing_is_lost(bundle: Bundle) -> None:
+    with device(bundle, script_of({1: [pb.WatchReply(sequence=1)]})) as one:
+        assert one.ask(SCENES[0]).text == SINGLE
 
 
 def test_with_a_deadline_every_frame_has_a_reply(bundle: Bundle) -> None:
