@@ -11,6 +11,8 @@ from cloud.api.drain_gate import DrainGate
 from cloud.api.replies import failure_of
 from cloud.engine.engine import Engine
 from cloud.engine.job import milliseconds_since
+from cloud.telemetry.requests import RequestRecord
+from cloud.telemetry.telemetry import Telemetry
 from protos import inference_pb2 as ip
 from protos.errors import CloudError, RequestError
 
@@ -19,10 +21,16 @@ class Watch:
     """Answers the frames of a stream in their order, until its caller has no more or the service drains."""
 
     def __init__(
-        self, call: Call, opening: ip.WatchOpening, reader: FrameReader, engine: Engine, gate: DrainGate
+        self,
+        call: Call,
+        opening: ip.WatchOpening,
+        reader: FrameReader,
+        engine: Engine,
+        gate: DrainGate,
+        telemetry: Telemetry,
     ) -> None:
         self._call, self._opening, self._reader = call, opening, reader
-        self._engine, self._gate = engine, gate
+        self._engine, self._gate, self._telemetry = engine, gate, telemetry
         self._sequence = 0  # of the frame that came last
         self._still = False  # the last reply was: as before, without the model
         self._silent, self._due = 0, math.inf  # frames without a reply since, and when they have one
@@ -77,13 +85,14 @@ class Watch:
     async def _answer_or_fail(self, received: Received[ip.WatchRequest]) -> None:
         sequence = received.request.sequence = received.request.sequence or self._sequence + 1
         try:
-            with self._gate.entered():
-                await self._answer(received)
+            record = RequestRecord("features", received.size)
+            with self._telemetry.request(record), self._gate.entered():
+                await self._answer(received, record)
         except Exception as error:  # noqa: BLE001 - this frame failed, the stream goes on
             self._call.release(received, "payloads")
             await self._fail(sequence, error, received)
 
-    async def _answer(self, received: Received[ip.WatchRequest]) -> None:
+    async def _answer(self, received: Received[ip.WatchRequest], record: RequestRecord) -> None:
         request, deadline, arrived = received.request, self._deadline(), time.monotonic()
         self._check(request)
         self._sequence = request.sequence
@@ -92,8 +101,10 @@ class Watch:
         finally:
             self._call.release(received, "payloads")
         if frame is None:
+            record.unchanged(self._opening)
             await self._as_before(arrived)
             return
+        self._telemetry.admitted(record, frame.job)
         if self._still and self._opening.silence:
             await self._reply(ip.WatchReply(sequence=self._sequence, running=True))
         text, done = await self._asked(frame)

@@ -38,6 +38,7 @@ class VisionInput:
     frame: str = ""  # its digest; empty where the encoder cache keeps nothing
     sent: Frame | None = None  # codes that the next frame may be coded against
     owner: str = ""  # who may ask about it again; empty: nobody
+    codec: str = ""  # by which it came; empty: none
 
 
 @dataclass(eq=False, kw_only=True)
@@ -53,6 +54,7 @@ class Job:
     arrived: float = 0.0
     deadline: float = NEVER
     queued: float = 0.0
+    worked: float = 0.0  # seconds of the model, its part of those that several share
     stages: ip.Stages = field(default_factory=ip.Stages)
     cancelled: bool = False
     finished: bool = False  # the last event, or an error, is emitted
@@ -87,6 +89,11 @@ class Job:
     def unread(self) -> bool:
         """Whether the caller has left what there is of the answer unread for too long to keep its row."""
         return time.monotonic() - self._taking >= UNREAD_SECONDS
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer is complete."""
+        return self.finished and self.stages.total > 0
 
     def emit(self, event: Event) -> None:
         """Append an event to `events`."""

@@ -66,6 +66,7 @@ class Answer:
     repeats: int | None = None
     # of a standing question: what this hangs on, where the cloud has not said so far that it still holds
     unconfirmed: Unconfirmed | None = None
+    trace_id: str = ""  # by which the logs and traces of a cloud name the request
 
     def confirmed(self) -> Self:
         """What the answer has come to, once its frame is settled. Raises why there is none: ask again."""
