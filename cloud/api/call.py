@@ -169,12 +169,23 @@ class Calls:
     """The calls of a service: each is its caller's, and has a place and an account of bytes."""
 
     def __init__(
-        self, access: Access, places: Places, request_bytes: RequestBytes, rates: Rates, max_fields: int
+        self,
+        access: Access,
+        places: Places,
+        request_bytes: RequestBytes,
+        rates: Rates,
+        max_fields: int,
+        fruitless: Fruitless | None = None,
     ) -> None:
+        """`fruitless`: what is known of callers by other calls."""
         self._access, self._places, self._request_bytes = access, places, request_bytes
         self._rates, self._max_fields = rates, max_fields
-        self._fruitless = Fruitless()
+        self._fruitless = fruitless or Fruitless()
         self._lingering = 0
+
+    def beside(self, places: Places, request_bytes: RequestBytes) -> "Calls":
+        """Other calls of the same callers, with places and bytes of their own."""
+        return Calls(self._access, places, request_bytes, self._rates, self._max_fields, self._fruitless)
 
     async def served(
         self, serve: Callable[[Call], Awaitable[R]], context: Context, needs: Role | None = Role.DEVICE

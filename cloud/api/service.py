@@ -37,6 +37,7 @@ from cloud.telemetry.telemetry import Telemetry
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
+_STREAM_SHARES = 8  # of the cameras' streams one connection may have one share
 _HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, _HEALTH_FIELDS = 64, 16, 16  # the last of a request
 
 
@@ -103,10 +104,20 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     places = Places(config.max_calls, config.max_calls // 2)
     request_bytes = RequestBytes(config.max_arriving_bytes, largest, places)
     calls = Calls(access, places, request_bytes, Rates(config.rates), max_fields)
+    stream_places = Places(config.max_streams, max(1, config.max_streams // _STREAM_SHARES))
+    streams = calls.beside(stream_places, RequestBytes(config.max_stream_bytes, largest, stream_places))
     with Decoders() as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
         inference = Inference(
-            engine, input_processor, gate, calls, keyed, telemetry, description, config.max_in_flight
+            engine,
+            input_processor,
+            gate,
+            calls,
+            streams,
+            keyed,
+            telemetry,
+            description,
+            config.max_in_flight,
         )
         server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
         add_inference(server, inference, telemetry.metrics.sent)
