@@ -77,8 +77,9 @@ class ServeConfig:
     max_connections: int = 4096  # fewer where the process has no descriptors for as many
     max_arriving_bytes: int = 512 << 20  # requests until they are decoded; four of the largest always fit
     max_frame_bytes: int = 64 << 20  # image tokens kept for further questions
+    max_prefix_bytes: int = 256 << 20  # keys and values of pictures kept for further questions
     max_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
-    keep: float = 300.0  # seconds that both are kept; 0: not at all
+    keep: float = 300.0  # seconds that these are kept; 0: not at all
     max_answer_bytes: int = 8 << 20  # answers kept for requests that are tried again by their key
     keep_answers: float = 3600.0  # seconds that these are kept; 0: not at all
     threads: int = 0  # 0: torch's own choice
@@ -98,6 +99,7 @@ class ServeConfig:
         _within("max connections", self.max_connections, 1, 1_000_000)
         _within("max arriving bytes", self.max_arriving_bytes, 0, 1 << 40)
         _within("max frame bytes", self.max_frame_bytes, 0, 1 << 40)
+        _within("max prefix bytes", self.max_prefix_bytes, 0, 1 << 40)
         _within("max sent bytes", self.max_sent_bytes, 0, 1 << 40)
         _within("--keep", self.keep, 0, 86_400)
         _within("max answer bytes", self.max_answer_bytes, 0, 1 << 40)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -24,6 +25,7 @@ from cloud.api.status import first_of
 from cloud.config import RateLimits, ServeConfig
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
+from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.identity.authentication import Authentication
@@ -34,6 +36,13 @@ from cloud.sharing.rates import Rates
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
 _HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, _HEALTH_FIELDS = 64, 16, 16  # the last of a request
+
+
+class Expiring(Protocol):
+    """A cache of what is kept for a time."""
+
+    def expire(self) -> None:
+        """Free the memory of what is kept no more."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,10 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
-    engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
+    prefix_cache = PrefixCache(config.max_prefix_bytes, config.keep)
+    engine = Engine(
+        RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache, prefix_cache
+    )
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
     description = describe(tails)
     max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
@@ -94,7 +106,9 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
             async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
                 running = tasks.create_task(engine.run(), name="engine")
                 keeping = [
-                    tasks.create_task(_expire(encoder_cache, keyed), name="expiry"),
+                    tasks.create_task(
+                        _expire(config.keep, encoder_cache, prefix_cache, keyed), name="expiry"
+                    ),
                     tasks.create_task(access.run(), name="access"),
                 ]
                 service = Service(address, engine, running, server, healthy, gate)
@@ -129,9 +143,9 @@ def _encoder_cache(config: ServeConfig) -> EncoderCache:
     return EncoderCache(config.max_frame_bytes, config.keep, max_sent_bytes=config.max_sent_bytes)
 
 
-async def _expire(encoder_cache: EncoderCache, keyed: KeyedAnswers) -> None:
-    """Free the memory of expired frames and answers, until cancelled."""
+async def _expire(keep: float, *caches: Expiring) -> None:
+    """Free the memory of what is kept no more, until cancelled."""
     while True:
-        await asyncio.sleep(max(_MIN_EXPIRY_SECONDS, min(encoder_cache.seconds / 4, _MAX_EXPIRY_SECONDS)))
-        encoder_cache.expire()
-        keyed.expire()
+        await asyncio.sleep(max(_MIN_EXPIRY_SECONDS, min(keep / 4, _MAX_EXPIRY_SECONDS)))
+        for cache in caches:
+            cache.expire()

@@ -12,7 +12,7 @@ from itertools import count
 
 from torch import Tensor
 
-from cloud.engine.ttl_cache import TtlCache
+from cloud.engine.ttl_cache import Figures, TtlCache
 from protos.codec.payload import Frame
 from protos.errors import UnknownFrame
 from protos.pictures.frames import FRAME_BYTES, digest_prefix
@@ -20,6 +20,11 @@ from protos.pictures.tiles import ONE_TILE, Grid
 
 _MAX_SENT_BYTES = 16 << 20
 _NAME = 2 * FRAME_BYTES  # digits of a digest
+
+
+def frame_key(bundle: str, frame: str) -> str:
+    """What a frame of a bundle is kept by, whether its digest is whole or shortened."""
+    return f"{bundle}/{frame[:_NAME]}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,11 @@ class EncoderCache:
         self._sent = TtlCache[Frame](max_sent_bytes, seconds, clock)
         self._streams = count()
 
+    @property
+    def figures(self) -> Figures:
+        """Of the image tokens."""
+        return self._embeds.figures
+
     def keeps(self, owner: str) -> bool:
         """Whether anything is kept for this owner."""
         return bool(self.seconds and owner)
@@ -104,9 +114,8 @@ class EncoderCache:
         if not self.keeps(owner):
             return
         # A copy, since a part of a batch would keep the whole batch alive.
-        self._embeds.put(
-            owner, f"{bundle}/{frame[:_NAME]}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes
-        )
+        cached = CachedEmbeds(image_tokens.clone(), grid)
+        self._embeds.put(owner, frame_key(bundle, frame), cached, image_tokens.nbytes)
         if sent is not None:
             own = {name: codes.copy() for name, codes in sent.items()}
             self._sent.put(owner, f"{bundle}/{digest_prefix(frame)}", own, sent_size(own))
@@ -115,7 +124,7 @@ class EncoderCache:
         """The image tokens of a frame of this owner and bundle, named by the beginning of its digest. Raises
         UnknownFrame.
         """
-        cached = self._embeds.get(owner, f"{bundle}/{frame}")
+        cached = self._embeds.get(owner, frame_key(bundle, frame))
         if cached is None:
             raise UnknownFrame(
                 f"frame {frame[:64]!r} is not kept (any more); send its features or the picture again",

@@ -18,6 +18,7 @@ from cloud.engine.generation_batch import GenerationBatch
 from cloud.engine.image_encoder import EncodedImages, encode_images
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job, milliseconds_since
 from cloud.engine.pace import Pace
+from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import InFlight, Schedule
 from protos import inference_pb2 as ip
@@ -30,9 +31,13 @@ ResultT = TypeVar("ResultT")
 class Engine:
     """Belongs to the event loop, but for the model work, which one worker thread does."""
 
-    def __init__(self, queue: RequestQueue, encoder_cache: EncoderCache) -> None:
+    def __init__(
+        self, queue: RequestQueue, encoder_cache: EncoderCache, prefix_cache: PrefixCache | None = None
+    ) -> None:
+        """Without a prefix cache, every prompt is read as a whole."""
         self.queue = queue
         self._encoder_cache = encoder_cache
+        self._prefix_cache = prefix_cache or PrefixCache(0)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._pace = Pace()
         self._joining: list[Job] = []  # until their answers have a row, or are embedded
@@ -98,7 +103,9 @@ class Engine:
         images = await self._on_worker(encode_images, jobs)
         self._remember(images)
         await self._embed([job for job in jobs if isinstance(job, EmbeddingJob)], images)
-        _hand_out(images, [job for job in jobs if isinstance(job, GenerationJob)])
+        asked = [job for job in jobs if isinstance(job, GenerationJob)]
+        _hand_out(images, asked)
+        self._prefix_cache.resume(asked)
 
     def _remember(self, images: EncodedImages) -> None:
         for (image, tokens), spoilt in zip(images.by_picture(), images.spoilt(), strict=True):
@@ -127,6 +134,8 @@ class Engine:
         self._joining = [job for job in self._joining if job not in jobs]
         self._batches.append(batch)
         batch.postprocess()
+        for job, prefix in await self._on_worker(batch.prefixes, self._prefix_cache.missing(began)):
+            self._prefix_cache.put(job, prefix)
 
     async def _decode(self, batches: Sequence[GenerationBatch]) -> None:
         """A token for the answers of batches of one bundle, which are one batch from now on."""

@@ -13,7 +13,7 @@ from cloud.engine.sampling import next_tokens
 from protos import inference_pb2 as ip
 from protos.pictures.frames import frame_id
 from protos.text.detokenizer import IncrementalDetokenizer
-from splitter.families import DecoderBatch
+from splitter.families import DecoderBatch, Prefix
 
 
 @dataclass
@@ -87,13 +87,27 @@ class GenerationBatch:
     def prefill(self) -> None:
         """Read the prompts with their image tokens, up to each job's first token."""
         start = time.monotonic()
-        jobs = self.jobs
-        image_tokens = torch.cat([job.take_image_tokens() for job in jobs])
-        self._decoder = jobs[0].tail.decoder_batch([job.prompt for job in jobs], image_tokens)
+        self._decoder = _decoder_batch(self.jobs)
         self._sample(self._decoder.prefill())
         now = time.monotonic()
         for answer in self.answers:
             answer.job.stages.first_token, answer.prefilled = (now - start) * 1000, now
+
+    @torch.inference_mode()
+    def prefixes(self, jobs: Collection[GenerationJob]) -> list[tuple[GenerationJob, Prefix]]:
+        """Copies of what was read of these jobs' prompts, right after the prefill: of those that say numbers,
+        and whose prefixes may be shared.
+        """
+        if self._decoder is None:
+            return []
+        lengths = [
+            (answer, answer.job.tail.prefix_length(answer.job.prompt))
+            for answer in self.answers
+            if answer.job in jobs and answer.token is not None
+        ]
+        return [
+            (answer.job, self._decoder.prefix(answer.row, length)) for answer, length in lengths if length
+        ]
 
     def leave(self, jobs: Collection[Job]) -> None:
         """Remove the answers of these jobs; the next step drops their rows."""
@@ -142,3 +156,11 @@ class GenerationBatch:
         tokens = next_tokens(logits, [answer.job.sampler for answer in self.answers])
         for answer in self.answers:
             answer.token = None if spoilt[answer.row] else tokens[answer.row]
+
+
+def _decoder_batch(jobs: Sequence[GenerationJob]) -> DecoderBatch:
+    """The prompts of jobs that all resume, or all do not."""
+    tail, prompts = jobs[0].tail, [job.prompt for job in jobs]
+    if prefixes := [job.prefix for job in jobs if job.prefix]:
+        return tail.resumed_batch(prompts, prefixes)
+    return tail.decoder_batch(prompts, torch.cat([job.take_image_tokens() for job in jobs]))

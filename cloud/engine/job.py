@@ -17,6 +17,7 @@ from protos.arrays import Floats
 from protos.codec.payload import Frame
 from protos.errors import DeadlineError
 from protos.pictures.tiles import ONE_TILE, Grid
+from splitter.families import Prefix
 
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
 NEVER = float("inf")
@@ -74,9 +75,19 @@ class Job:
         return 0
 
     @property
+    def resumes(self) -> bool:
+        """Whether the beginning of the prompt was prefilled for another question."""
+        return False
+
+    @property
     def frame(self) -> str:
         """The digest of the picture's frame; empty where none is cached."""
         return self.image.frame if self.image else ""
+
+    @property
+    def owner(self) -> str:
+        """Who may ask about that frame again; empty: nobody."""
+        return self.image.owner if self.image and self.image.frame else ""
 
     @property
     def aborted(self) -> bool:
@@ -133,10 +144,19 @@ class GenerationJob(Job):
     max_tokens: int
     sampler: Sampler | None  # None: greedy
     image_tokens: Tensor | None = None  # (tiles, tokens, width), from the encoding to the prefill
+    prefix: Prefix | None = None  # of the prompt, where it was read for another question
 
     @property
     def prompt_tokens(self) -> int:
-        return len(self.prompt)
+        return len(self.prompt) - (self.prefix.length if self.prefix else 0)
+
+    @property
+    def resumes(self) -> bool:
+        return self.prefix is not None
+
+    def resume(self, prefix: Prefix) -> None:
+        """Let the decoder go on from a prefix, which has the image tokens in it."""
+        self.prefix, self.image_tokens = prefix, None
 
     def take_image_tokens(self) -> Tensor:
         """The image tokens, which are the decoder's from now on."""

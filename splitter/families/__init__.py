@@ -24,6 +24,7 @@ from splitter.families.interface import (
     generative,
     walk,
 )
+from splitter.families.padded_cache import Prefix
 
 __all__ = [
     "CONNECTOR",
@@ -36,6 +37,7 @@ __all__ = [
     "Family",
     "Generative",
     "Matching",
+    "Prefix",
     "Processor",
     "Step",
     "cut_names",

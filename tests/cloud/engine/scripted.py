@@ -10,6 +10,7 @@ from cloud.engine.job import GenerationJob, VisionInput
 from cloud.sharing.caller import NOBODY, Caller
 from protos import bundle_pb2 as pb
 from protos.text.decoding import LogitsProcessor
+from splitter.families import Prefix
 
 VOCABULARY, STOP, NAN = 40, 30, 31  # the next token after NAN has no logits
 
@@ -34,6 +35,9 @@ class Counting:
 
     def merge(self, other: Self) -> None:
         self.last += other.last
+
+    def prefix(self, row: int, length: int) -> Prefix:
+        raise NotImplementedError
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         raise NotImplementedError
@@ -70,6 +74,12 @@ class ScriptedModel:
     def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Counting:
         self.prefills.append(len(prompts))
         return Counting(prompts, self.steps)
+
+    def prefix_length(self, prompt: Sequence[int]) -> int:
+        return 0
+
+    def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> Counting:
+        raise NotImplementedError
 
 
 def counting(

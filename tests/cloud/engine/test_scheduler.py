@@ -27,6 +27,7 @@ class Candidate:
     caller: Caller = NOBODY
     deadline: float = 0.0
     prompt_tokens: int = 1
+    resumes: bool = False
 
 
 def schedule(
