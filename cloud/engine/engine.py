@@ -37,7 +37,7 @@ class Engine:
         """Without a prefix cache, every prompt is read as a whole."""
         self.queue = queue
         self._encoder_cache = encoder_cache
-        self._prefix_cache = prefix_cache or PrefixCache(0)
+        self.prefix_cache = prefix_cache or PrefixCache(0)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._pace = Pace()
         self._joining: list[Job] = []  # until their answers have a row, or are embedded
@@ -105,7 +105,7 @@ class Engine:
         await self._embed([job for job in jobs if isinstance(job, EmbeddingJob)], images)
         asked = [job for job in jobs if isinstance(job, GenerationJob)]
         _hand_out(images, asked)
-        self._prefix_cache.resume(asked)
+        self.prefix_cache.resume(asked)
 
     def _remember(self, images: EncodedImages) -> None:
         for (image, tokens), spoilt in zip(images.by_picture(), images.spoilt(), strict=True):
@@ -130,12 +130,11 @@ class Engine:
         for job in began:
             job.stages.queue += milliseconds_since(job.queued)
         batch = GenerationBatch(began)
-        await self._on_worker(batch.prefill)
+        for read in await self._on_worker(batch.prefill, self.prefix_cache.missing(began)):
+            self.prefix_cache.put(*read)
         self._joining = [job for job in self._joining if job not in jobs]
         self._batches.append(batch)
         batch.postprocess()
-        for job, prefix in await self._on_worker(batch.prefixes, self._prefix_cache.missing(began)):
-            self._prefix_cache.put(job, prefix)
 
     async def _decode(self, batches: Sequence[GenerationBatch]) -> None:
         """A token for the answers of batches of one bundle, which are one batch from now on."""

@@ -84,30 +84,22 @@ class GenerationBatch:
         return [answer.job for answer in self.answers]
 
     @torch.inference_mode()
-    def prefill(self) -> None:
-        """Read the prompts with their image tokens, up to each job's first token."""
+    def prefill(self, shared: Collection[GenerationJob] = ()) -> list[tuple[GenerationJob, Prefix]]:
+        """Read the prompts with their image tokens, up to each job's first token. Copies of the prefixes of
+        `shared` jobs, as far as they have some that another question can go on from.
+        """
         start = time.monotonic()
         self._decoder = _decoder_batch(self.jobs)
         self._sample(self._decoder.prefill())
         now = time.monotonic()
         for answer in self.answers:
             answer.job.stages.first_token, answer.prefilled = (now - start) * 1000, now
+        sound = [answer for answer in self.answers if answer.job in shared and answer.token is not None]
+        return [(answer.job, prefix) for answer in sound if (prefix := self._prefix(answer))]
 
-    @torch.inference_mode()
-    def prefixes(self, jobs: Collection[GenerationJob]) -> list[tuple[GenerationJob, Prefix]]:
-        """Copies of what was read of these jobs' prompts, right after the prefill: of those that say numbers,
-        and whose prefixes may be shared.
-        """
-        if self._decoder is None:
-            return []
-        lengths = [
-            (answer, answer.job.tail.prefix_length(answer.job.prompt))
-            for answer in self.answers
-            if answer.job in jobs and answer.token is not None
-        ]
-        return [
-            (answer.job, self._decoder.prefix(answer.row, length)) for answer, length in lengths if length
-        ]
+    def _prefix(self, answer: Answer) -> Prefix | None:
+        length = answer.job.tail.prefix_length(answer.job.prompt)
+        return self._decoder.prefix(answer.row, length) if length and self._decoder else None
 
     def leave(self, jobs: Collection[Job]) -> None:
         """Remove the answers of these jobs; the next step drops their rows."""

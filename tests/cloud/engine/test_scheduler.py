@@ -55,6 +55,12 @@ def indebted() -> Pace:
     return pace
 
 
+def test_prompts_whose_beginning_was_read_are_prefilled_apart_from_others() -> None:
+    encoded = [Candidate("a"), Candidate("b", resumes=True), Candidate("c"), Candidate("d", resumes=True)]
+    assert [job.name for job in schedule(8, [], encoded=encoded).prefills] == ["a", "c"]
+    assert [job.name for job in schedule(8, [], encoded=encoded[1:2] + encoded[3:]).prefills] == ["b", "d"]
+
+
 def asked(name: str, caller: str, deadline: float = 0.0) -> Candidate:
     return Candidate(name, caller=named(caller), deadline=deadline)
 
