@@ -80,6 +80,9 @@ class ServeConfig:
     max_prefix_bytes: int = 256 << 20  # keys and values of pictures kept for further questions
     max_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
     keep: float = 300.0  # seconds that these are kept; 0: not at all
+    max_result_bytes: int = 8 << 20  # answers kept for whoever asks the same again
+    keep_results: float = 300.0  # seconds that these are kept; 0: not at all
+    redis: str | None = None  # where these are kept, instead of in this process
     max_answer_bytes: int = 8 << 20  # answers kept for requests that are tried again by their key
     keep_answers: float = 3600.0  # seconds that these are kept; 0: not at all
     threads: int = 0  # 0: torch's own choice
@@ -102,6 +105,10 @@ class ServeConfig:
         _within("max prefix bytes", self.max_prefix_bytes, 0, 1 << 40)
         _within("max sent bytes", self.max_sent_bytes, 0, 1 << 40)
         _within("--keep", self.keep, 0, 86_400)
+        _within("max result bytes", self.max_result_bytes, 0, 1 << 40)
+        _within("--keep-results", self.keep_results, 0, 86_400)
+        if self.redis is not None:
+            _check_redis(self.redis)
         _within("max answer bytes", self.max_answer_bytes, 0, 1 << 40)
         _within("--keep-answers", self.keep_answers, 0, 86_400)
         _within("--threads", self.threads, 0, 1024)
@@ -144,6 +151,17 @@ def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise RequestError(f"--jwks is fetched from {parts.hostname} without TLS; write https://, or a file")
+
+
+def _check_redis(url: str) -> None:
+    """Raises RequestError for one whose answers anybody on the way could read."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise RequestError("--redis is no URL of Redis; write redis://localhost:6379/0, rediss:// or unix://")
+    if parts.scheme == "redis" and not is_loopback(parts.hostname or "localhost"):
+        raise RequestError(
+            f"--redis is at {parts.hostname} without TLS, and answers are personal data; write rediss://"
+        )
 
 
 def _among(option: str, value: str, known: tuple[str, ...]) -> None:

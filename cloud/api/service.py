@@ -11,6 +11,8 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
+from cloud.answers.answer_store import AnswersInMemory, AnswerStore
+from cloud.answers.shared_answers import SharedAnswers
 from cloud.api.access import Access
 from cloud.api.call import Calls
 from cloud.api.description import describe, max_request_fields
@@ -86,7 +88,9 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     engine = Engine(
         RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache, prefix_cache
     )
-    keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
+    store = _answer_store(config)
+    answers = SharedAnswers(engine, store)
+    keyed = KeyedAnswers(answers, config.max_answer_bytes, config.keep_answers)
     description = describe(tails)
     max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
     largest = description.max_request_bytes
@@ -96,7 +100,9 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     calls = Calls(access, places, request_bytes, Rates(config.rates), max_fields)
     with Decoders() as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
-        inference = Inference(engine, input_processor, gate, calls, keyed, description, config.max_in_flight)
+        inference = Inference(
+            engine, input_processor, gate, calls, answers, keyed, description, config.max_in_flight
+        )
         server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
         add_inference(server, inference)
         healthy.add_to(server)
@@ -107,7 +113,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
                 running = tasks.create_task(engine.run(), name="engine")
                 keeping = [
                     tasks.create_task(
-                        _expire(config.keep, encoder_cache, prefix_cache, keyed), name="expiry"
+                        _expire(config.keep, encoder_cache, prefix_cache, answers, keyed), name="expiry"
                     ),
                     tasks.create_task(access.run(), name="access"),
                 ]
@@ -120,6 +126,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
                         task.cancel()
                     await service.stop()
                     await keyed.close()
+                    await answers.close()
         except ExceptionGroup as group:
             raise first_of(group) from None
 
@@ -137,6 +144,17 @@ def _health_calls(access: Access, largest: int) -> Calls:
     """Places of their own, for requests that are small."""
     places = Places(_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE)
     return Calls(access, places, RequestBytes(0, largest, places), Rates(RateLimits()), _HEALTH_FIELDS)
+
+
+def _answer_store(config: ServeConfig) -> AnswerStore | None:
+    """Raises RequestError where Redis is asked for and its package is missing."""
+    if not config.keep_results:
+        return None
+    if config.redis is None:
+        return AnswersInMemory(config.max_result_bytes, config.keep_results)
+    from cloud.answers.redis_answers import RedisAnswers  # the one who needs its package
+
+    return RedisAnswers(config.redis, config.keep_results)
 
 
 def _encoder_cache(config: ServeConfig) -> EncoderCache:

@@ -4,6 +4,7 @@ import asyncio
 from typing import TypeVar
 
 from cloud.admission.input_processor import InputProcessor
+from cloud.answers.shared_answers import SharedAnswers
 from cloud.api.access import Context
 from cloud.api.call import Call, Calls, Received
 from cloud.api.drain_gate import DrainGate, closed_stream
@@ -29,13 +30,14 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         input_processor: InputProcessor,
         gate: DrainGate,
         calls: Calls,
+        answers: SharedAnswers,
         keyed: KeyedAnswers,
         description: ip.DescribeReply,
         max_in_flight: int,
     ) -> None:
         """`max_in_flight`: requests of one Converse stream at once."""
         self._engine, self._input_processor = engine, input_processor
-        self._gate, self._calls, self._keyed = gate, calls, keyed
+        self._gate, self._calls, self._answers, self._keyed = gate, calls, answers, keyed
         self._description, self._max_in_flight = description, max_in_flight
 
     async def Infer(self, _: object, context: Context) -> None:  # noqa: N802 - gRPC's name
@@ -140,8 +142,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
                 await self._answer_once(key, received, call)
                 return
             job = await self._admit(received, call)
-            with self._engine.holding(job):
-                async for event in job.events():
+            with self._answers.answering(job) as events:
+                async for event in events:
                     await call.send(reply(identity, event, self._engine.load))
         log_answered(identity, job)
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from protos.errors import DeadlineError
 from protos.pictures.tiles import ONE_TILE, Grid
 from splitter.families import Prefix
 
+ResultT = TypeVar("ResultT")
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
 NEVER = float("inf")
 UNREAD_SECONDS = 1.0  # that an answer runs on while its caller does not read what there is of it
@@ -27,6 +29,18 @@ UNREAD_SECONDS = 1.0  # that an answer runs on while its caller does not read wh
 def milliseconds_since(instant: float) -> float:
     """Milliseconds from an instant of time.monotonic() to now."""
     return (time.monotonic() - instant) * 1000
+
+
+async def before(deadline: float, waiting: Awaitable[ResultT]) -> ResultT:
+    """Wait until an instant of time.monotonic() at most. Raises DeadlineError."""
+    left = None if deadline == NEVER else deadline - time.monotonic()
+    try:
+        async with asyncio.timeout(left):
+            return await waiting
+    except TimeoutError:
+        raise DeadlineError(
+            "the deadline passed before the answer was complete; allow more time, or fewer tokens"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ class Job:
     cancelled: bool = False
     finished: bool = False  # the last event, or an error, is emitted
     _events: asyncio.Queue[Event | Exception] = field(default_factory=asyncio.Queue)
-    _taking: float = NEVER  # since when whoever takes the events has been at one of them
+    taking: float = NEVER  # since when whoever takes the events has been at one of them
 
     @property
     def unencoded(self) -> VisionInput | None:
@@ -97,7 +111,7 @@ class Job:
     @property
     def unread(self) -> bool:
         """Whether the caller has left what there is of the answer unread for too long to keep its row."""
-        return time.monotonic() - self._taking >= UNREAD_SECONDS
+        return time.monotonic() - self.taking >= UNREAD_SECONDS
 
     def emit(self, event: Event) -> None:
         """Append an event to `events`."""
@@ -115,24 +129,26 @@ class Job:
         Raises the error that the job failed with, or DeadlineError.
         """
         while True:
-            event = await self._next()
-            if isinstance(event, Exception):
-                raise event
-            self._taking = time.monotonic()
+            event = await self.next_event()
+            self.taking = time.monotonic()
             yield event
-            self._taking = NEVER
+            self.taking = NEVER
             if not isinstance(event, str):
                 return
 
-    async def _next(self) -> Event | Exception:
-        left = None if self.deadline == NEVER else self.deadline - time.monotonic()
-        try:
-            async with asyncio.timeout(left):
-                return await self._events.get()
-        except TimeoutError:
-            raise DeadlineError(
-                "the deadline passed before the answer was complete; allow more time, or fewer tokens"
-            ) from None
+    async def next_event(self) -> Event:
+        """The next of them; the deadline may be put off meanwhile. Raises as `events`."""
+        while True:
+            deadline = self.deadline
+            try:
+                event = await before(deadline, self._events.get())
+            except DeadlineError:
+                if self.deadline == deadline:
+                    raise
+                continue
+            if isinstance(event, Exception):
+                raise event
+            return event
 
 
 @dataclass(eq=False, kw_only=True)
