@@ -1,9 +1,10 @@
 """One run of a question, for all who wait for what it says."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
-from cloud.engine.job import NEVER, Event, before
+from cloud.engine.job import NEVER, Event, before, deadline_passed
 
 _EVENT_BYTES = 256  # what an event takes beside its text
 
@@ -52,6 +53,8 @@ class Run:
         given, events = 0, self._events
         while True:
             while given < len(events):
+                if time.monotonic() >= deadline:  # others may have more time
+                    raise deadline_passed()
                 yield events[given]
                 given += 1
             if events and not isinstance(events[-1], str):

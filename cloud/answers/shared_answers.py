@@ -19,6 +19,7 @@ from protos.errors import CloudError
 @dataclass(eq=False)
 class _Listener:
     job: Job
+    deadline: float  # that of the job which runs may be put off
     taking: float = NEVER  # since when it has been at one of the events
 
 
@@ -36,7 +37,7 @@ class Flight(Run):
     @contextmanager
     def heard_by(self, job: Job) -> Iterator[AsyncIterator[Event]]:
         """The events for one who waits. The run ends where the last leaves before it is over."""
-        listener = _Listener(job)
+        listener = _Listener(job, job.deadline)
         self._listeners.add(listener)
         self.job.deadline = max(self.job.deadline, job.deadline)
         try:
@@ -61,7 +62,7 @@ class Flight(Run):
 
     async def _retold(self, listener: _Listener) -> AsyncIterator[Event]:
         job, first = listener.job, 0.0
-        async for event in self.events(job.deadline):
+        async for event in self.events(listener.deadline):
             first = first or milliseconds_since(job.arrived)
             listener.taking = time.monotonic()
             self._note_taking()

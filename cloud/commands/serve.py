@@ -31,13 +31,22 @@ What was sent of a frame is personal data. It is held in memory only, for --keep
 about it, so that a second question uploads nothing and the next frame of a camera is coded by what changed;
 it is never written to disk. --keep 0s holds nothing. So are answers to requests with an idempotency key, as
 a device's outbox sends them: whoever tries one again within --keep-answers gets what was said, and the model
-does not run again.
+does not run again. Nor does it where the same device asks the same about the same frame within
+--keep-results; that answer is held in memory too, or in Redis, for several services to share:
+  isthmus cloud serve --redis redis://localhost:6379/0
+Who can read that Redis can read answers, and who can write there gives them: let nobody in but the services.
+Where it is away, the service goes on without, and uses it again once it is back.
 
 SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain. A second one stops
 at once.
 """
 _KEEP = "how long what was sent of a frame is held in memory; 0s: not at all (default: %(default)s)"
 _KEEP_ANSWERS = "how long answers are held for those who try again; 0s: not at all (default: %(default)s)"
+
+
+_KEEP_RESULTS = (
+    "how long an answer is held for who asks the same again; 0s: not at all (default: %(default)s)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_count(parser, "--threads", 0, 1024, "of torch on a CPU (default: torch's choice)")
     _add_time(parser, "--drain", "10s", "1h", "for running answers (default: %(default)s)")
     _add_time(parser, "--keep", "5min", "24h", _KEEP)
+    _add_time(parser, "--keep-results", "5min", "24h", _KEEP_RESULTS)
+    parser.add_argument("--redis", metavar="URL", help="hold these in Redis, not in this process")
     _add_time(parser, "--keep-answers", "1h", "24h", _KEEP_ANSWERS)
     parser.add_argument("--verbose", action="store_true", help="one log line a request")
     parser.set_defaults(run=run)
@@ -156,8 +167,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConfig:
     host, port = listen_address(options.listen)
-    names = ("device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers")
-    chosen = {name: getattr(options, name) for name in names}
+    counts = ("max_batch", "max_waiting", "threads")
+    kept = ("keep", "keep_results", "redis", "keep_answers")
+    chosen = {name: getattr(options, name) for name in ("device", "dtype", "drain", *counts, *kept)}
     paths = tuple(bundle.path for bundle in bundles)
     return ServeConfig(paths, host, port, access=_access(options), rates=_rates(options), **chosen)
 

@@ -38,9 +38,13 @@ async def before(deadline: float, waiting: Awaitable[ResultT]) -> ResultT:
         async with asyncio.timeout(left):
             return await waiting
     except TimeoutError:
-        raise DeadlineError(
-            "the deadline passed before the answer was complete; allow more time, or fewer tokens"
-        ) from None
+        raise deadline_passed() from None
+
+
+def deadline_passed() -> DeadlineError:
+    return DeadlineError(
+        "the deadline passed before the answer was complete; allow more time, or fewer tokens"
+    )
 
 
 @dataclass(frozen=True)
