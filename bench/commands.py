@@ -20,6 +20,11 @@ _COMMANDS = {
         "bench.leakage.command",
         "what features give away: pictures made again from what crosses the wire",
     ),
+    "service": (
+        "bench.service.command",
+        "many devices on one service, beside a plain server and the model alone",
+    ),
+    "gpu": ("bench.gpu.command", "what a GPU makes of a bundle: equal answers, answers a second, the head"),
     "attack": ("bench.attack.command", "what hostile callers cost an honest device, attack by attack"),
 }
 _EPILOG = """\
@@ -33,6 +38,8 @@ examples:
   isthmus bench memory --config llava-7b --disk /var/tmp
   isthmus bench leakage --bundle my-bundle --data nano
   isthmus bench video --bundle my-bundle
+  isthmus bench service --devices 16
+  isthmus bench gpu --device cpu
   isthmus bench attack --only slow-readers
 """
 

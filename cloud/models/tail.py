@@ -33,24 +33,24 @@ class Tail(VisionTail):
 
     def decoder_prompt(self, prompt: Sequence[int]) -> list[int]:
         """What the decoder has read of a prompt before the first token of the answer."""
-        return self._family.decoder_prompt(self._model, prompt)
+        return self._family.decoder_prompt(self.model, prompt)
 
     def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> DecoderBatch:
         """Prompts with each its image tokens in place, ready for the prefill.
 
         `image_tokens` (tiles, tokens, width): those of the first prompt's tiles, then of the second's.
         """
-        return self._family.rows(self._model, prompts, image_tokens)
+        return self._family.rows(self.model, prompts, image_tokens)
 
     def prefix_length(self, prompt: Sequence[int]) -> int:
         """How many tokens of a prompt, up to the end of its picture, another question about it may share; 0
         for none.
         """
-        return self._family.prefix_length(self._model, prompt)
+        return self._family.prefix_length(self.model, prompt)
 
     def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> DecoderBatch:
         """Whole prompts, and what was read of each before, ready for the prefill of what follows."""
-        return self._family.resumed(self._model, prompts, prefixes)
+        return self._family.resumed(self.model, prompts, prefixes)
 
     @torch.inference_mode()
     def warm(self) -> bool:

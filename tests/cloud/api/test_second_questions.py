@@ -9,8 +9,9 @@ FIRST, SECOND = "describe the image", "what color is the circle"
 
 async def second(caller: Caller, tail: Tail, scene: Pixels, secret: bytes = SECRET) -> Answered:
     first = await caller.ask(picture_request(tail.bundle, scene, FIRST, client_secret=secret))
-    again = {"cached_frame": first.done.frame, "client_secret": secret}
-    return await caller.ask(ip.InferRequest(bundle=tail.bundle.id, question=SECOND, **again))
+    request = ip.InferRequest(bundle=tail.bundle.id, question=SECOND, client_secret=secret)
+    request.cached_frame = first.done.frame
+    return await caller.ask(request)
 
 
 async def test_it_goes_on_from_the_picture_and_is_answered_as_the_whole(
