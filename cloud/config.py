@@ -81,7 +81,7 @@ class ServeConfig:
     max_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
     keep: float = 300.0  # seconds that these are kept; 0: not at all
     max_result_bytes: int = 8 << 20  # answers kept for whoever asks the same again
-    keep_results: float = 300.0  # seconds that these are kept; 0: not at all
+    keep_results: float = 300.0  # seconds that these are kept, at most those of `keep`; 0: not at all
     redis: str | None = None  # where these are kept, instead of in this process
     max_answer_bytes: int = 8 << 20  # answers kept for requests that are tried again by their key
     keep_answers: float = 3600.0  # seconds that these are kept; 0: not at all
@@ -114,6 +114,11 @@ class ServeConfig:
         _within("--threads", self.threads, 0, 1024)
         _within("--drain", self.drain, 0, 3600)
         self._check_reachable()
+
+    @property
+    def result_seconds(self) -> float:
+        """How long answers are kept for whoever asks the same again: no longer than their frames."""
+        return min(self.keep, self.keep_results)
 
     @property
     def max_calls(self) -> int:

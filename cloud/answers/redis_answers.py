@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _SECONDS = 0.2  # that an answer waits for Redis, each way
 _AGAIN_SECONDS = 5.0  # until it is asked again, where it was away
 
-ResultT = TypeVar("ResultT")
+SaidT = TypeVar("SaidT")
 
 
 class RedisAnswers:
@@ -67,7 +67,7 @@ class RedisAnswers:
     async def close(self) -> None:
         await self._redis.aclose()
 
-    async def _tried(self, ask: Callable[[], Awaitable[ResultT]]) -> ResultT | None:
+    async def _tried(self, ask: Callable[[], Awaitable[SaidT]]) -> SaidT | None:
         """What Redis says; None where it is away, or was a moment ago."""
         if self._closed_until is not None and self._clock() < self._closed_until:
             return None

@@ -148,13 +148,14 @@ def _health_calls(access: Access, largest: int) -> Calls:
 
 def _answer_store(config: ServeConfig) -> AnswerStore | None:
     """Raises RequestError where Redis is asked for and its package is missing."""
-    if not config.keep_results:
+    seconds = config.result_seconds
+    if not seconds:
         return None
     if config.redis is None:
-        return AnswersInMemory(config.max_result_bytes, config.keep_results)
+        return AnswersInMemory(config.max_result_bytes, seconds)
     from cloud.answers.redis_answers import RedisAnswers  # the one who needs its package
 
-    return RedisAnswers(config.redis, config.keep_results)
+    return RedisAnswers(config.redis, seconds)
 
 
 def _encoder_cache(config: ServeConfig) -> EncoderCache:

@@ -32,7 +32,8 @@ about it, so that a second question uploads nothing and the next frame of a came
 it is never written to disk. --keep 0s holds nothing. So are answers to requests with an idempotency key, as
 a device's outbox sends them: whoever tries one again within --keep-answers gets what was said, and the model
 does not run again. Nor does it where the same device asks the same about the same frame within
---keep-results; that answer is held in memory too, or in Redis, for several services to share:
+--keep-results, or --keep where that is shorter; that answer is held in memory too, or in Redis, for several
+services to share:
   isthmus cloud serve --redis redis://localhost:6379/0
 Who can read that Redis can read answers, and who can write there gives them: let nobody in but the services.
 Where it is away, the service goes on without, and uses it again once it is back.

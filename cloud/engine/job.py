@@ -20,7 +20,7 @@ from protos.errors import DeadlineError
 from protos.pictures.tiles import ONE_TILE, Grid
 from splitter.families import Prefix
 
-ResultT = TypeVar("ResultT")
+AwaitedT = TypeVar("AwaitedT")
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
 NEVER = float("inf")
 UNREAD_SECONDS = 1.0  # that an answer runs on while its caller does not read what there is of it
@@ -31,7 +31,7 @@ def milliseconds_since(instant: float) -> float:
     return (time.monotonic() - instant) * 1000
 
 
-async def before(deadline: float, waiting: Awaitable[ResultT]) -> ResultT:
+async def before(deadline: float, waiting: Awaitable[AwaitedT]) -> AwaitedT:
     """Wait until an instant of time.monotonic() at most. Raises DeadlineError."""
     left = None if deadline == NEVER else deadline - time.monotonic()
     try:
