@@ -1,5 +1,7 @@
 """Answers in Redis: several services share them, and go on without where it is away."""
 
+import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from cloud.answers.answer_store import AnswerKey, KeptAnswer
 from cloud.answers.redis_answers import RedisAnswers
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
+from protos.errors import RequestError
 from tests.cloud.answers.redis_server import redis_only, redis_server
 from tests.cloud.calling import Pixels, calling, picture_request
 
@@ -80,3 +83,15 @@ async def test_a_redis_that_was_away_is_not_asked_for_a_while(tmp_path: Path) ->
         now = 6.0
         assert await answers.get(KEY) is None, "it was not asked to keep it"
         await answers.close()
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    monkeypatch.delitem(sys.modules, "cloud.answers.redis_answers")
+    with pytest.raises(RequestError, match="pip install 'isthmus"):
+        importlib.import_module("cloud.answers.redis_answers")
+
+
+def test_what_is_no_url_is_refused() -> None:
+    with pytest.raises(RequestError, match="no URL of Redis"):
+        RedisAnswers("redis://localhost:6379/0?socket_timeout=soon", 60.0)
