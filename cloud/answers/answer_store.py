@@ -12,7 +12,8 @@ from google.protobuf.proto import parse_length_prefixed, serialize_length_prefix
 
 from cloud.engine.encoder_cache import frame_key
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
-from cloud.engine.ttl_cache import Figures, TtlCache
+from cloud.engine.ttl_cache import TtlCache
+from cloud.telemetry.metrics import CacheCounts
 from protos import inference_pb2 as ip
 
 
@@ -66,7 +67,9 @@ class KeptAnswer(NamedTuple):
 class AnswerStore(Protocol):
     """Keeps answers for a time."""
 
-    figures: Figures
+    @property
+    def counts(self) -> CacheCounts:
+        """What it was asked for and holds."""
 
     async def get(self, key: AnswerKey) -> KeptAnswer | None:
         """The answer, if it is kept."""
@@ -85,8 +88,7 @@ class AnswersInMemory:
     """In `max_bytes` of this process, for `seconds`; who holds most loses first."""
 
     def __init__(self, max_bytes: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._kept = TtlCache[bytes](max_bytes, seconds, clock)
-        self.figures = self._kept.figures
+        self.counts = self._kept = TtlCache[bytes](max_bytes, seconds, clock)
 
     async def get(self, key: AnswerKey) -> KeptAnswer | None:
         kept = self._kept.get(*key)

@@ -4,11 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from cloud.answers.answer_store import AnswerKey, KeptAnswer
-from cloud.engine.ttl_cache import Figures
 from protos.errors import RequestError
 
 try:
@@ -25,6 +25,13 @@ _SECONDS = 0.2  # that an answer waits for Redis, each way
 _AGAIN_SECONDS = 5.0  # until it is asked again, where it was away
 
 SaidT = TypeVar("SaidT")
+
+
+@dataclass
+class _Counts:
+    hits: int = 0
+    misses: int = 0
+    bytes: int = 0  # here; what Redis holds, it tells itself
 
 
 class RedisAnswers:
@@ -46,15 +53,15 @@ class RedisAnswers:
         self._place = urlsplit(url).hostname or "its socket"
         self._seconds, self._clock = seconds, clock
         self._closed_until: float | None = None  # since it was away
-        self.figures = Figures()
+        self.counts = _Counts()
 
     async def get(self, key: AnswerKey) -> KeptAnswer | None:
         data = await self._tried(lambda: self._redis.get(_name(key)))
         answer = KeptAnswer.from_bytes(data) if isinstance(data, bytes) else None
         if answer:
-            self.figures.hits += 1
+            self.counts.hits += 1
         else:
-            self.figures.misses += 1
+            self.counts.misses += 1
         return answer
 
     async def put(self, key: AnswerKey, answer: KeptAnswer) -> None:

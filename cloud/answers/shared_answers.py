@@ -12,7 +12,6 @@ from cloud.answers.answer_store import AnswerKey, AnswerStore, KeptAnswer, answe
 from cloud.answers.run import Run
 from cloud.engine.engine import Engine
 from cloud.engine.job import NEVER, Event, Job, milliseconds_since
-from cloud.engine.ttl_cache import Figures
 from protos import inference_pb2 as ip
 from protos.errors import CloudError
 
@@ -99,7 +98,6 @@ class SharedAnswers:
         self._engine, self._store = engine, store
         self._flights: dict[AnswerKey, Flight] = {}
         self.joined = 0  # jobs that had a run of another to wait for
-        self.figures = store.figures if store else Figures()
 
     @contextmanager
     def answering(self, job: Job) -> Iterator[AsyncIterator[Event]]:

@@ -2,6 +2,7 @@
 
 import resource
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -56,12 +57,20 @@ def max_connections(config: ServeConfig) -> int:
     return config.max_connections if unlimited else max(1, min(config.max_connections, soft - _DESCRIPTORS))
 
 
-def add_inference(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
+def add_inference(
+    server: grpc.aio.Server, servicer: InferenceServicer, sent: Callable[[int], None] = lambda _: None
+) -> None:
     """Add the RPCs of a servicer that reads its requests itself, as bytes (cloud/api/messages.py).
 
     Each is a stream of requests here, which is the same on the wire: a call begins before its request is
-    whole, so that one that never becomes whole can be ended.
+    whole, so that one that never becomes whole can be ended. `sent` is told the bytes of each reply.
     """
+
+    def written(reply: Message) -> bytes:
+        data = reply.SerializeToString()
+        sent(len(data))
+        return data
+
     methods: dict[str, grpc.RpcMethodHandler[bytes, Message]] = {}
     for method in _INFERENCE.methods:
         handler = (
@@ -69,10 +78,7 @@ def add_inference(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
             if method.server_streaming
             else grpc.stream_unary_rpc_method_handler
         )
-        reply = getattr(ip, method.output_type.name)
-        methods[method.name] = handler(
-            getattr(servicer, method.name), response_serializer=reply.SerializeToString
-        )
+        methods[method.name] = handler(getattr(servicer, method.name), response_serializer=written)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
 
 

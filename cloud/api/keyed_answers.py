@@ -102,9 +102,13 @@ class KeyedAnswers:
     ) -> None:
         self._answers, self._seconds = answers, seconds
         self._finished = TtlCache[KeyedRun](max_bytes, seconds, clock)
-        self.figures = self._finished.figures
         self._running: dict[tuple[str, str], KeyedRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def cache(self) -> TtlCache[KeyedRun]:
+        """Answers that are kept, for who counts what is found."""
+        return self._finished
 
     def find(self, key: RequestKey) -> KeyedRun | None:
         """The run of an earlier try. Raises RequestError where that asked something else."""

@@ -19,11 +19,12 @@ from cloud.api.description import describe, max_request_fields
 from cloud.api.drain_gate import DrainGate
 from cloud.api.grpc_server import SERVICE, add_inference, listen, new_server
 from cloud.api.health import Health
+from cloud.api.http.openai.api import OpenAiApi
+from cloud.api.http.server import serving_http
 from cloud.api.keyed_answers import KeyedAnswers
 from cloud.api.places import Places
 from cloud.api.request_bytes import RequestBytes
 from cloud.api.servicer import Inference
-from cloud.api.status import first_of
 from cloud.config import RateLimits, ServeConfig
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
@@ -34,6 +35,9 @@ from cloud.identity.authentication import Authentication
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
 from cloud.sharing.rates import Rates
+from cloud.telemetry.opening import open_telemetry
+from cloud.telemetry.statuses import first_of
+from cloud.telemetry.telemetry import Telemetry
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
@@ -52,7 +56,9 @@ class Service:
     """A listening server, and its engine."""
 
     address: str
+    http_url: str  # empty: nothing is served over HTTP
     engine: Engine
+    telemetry: Telemetry
     _running: asyncio.Task[None]
     _server: grpc.aio.Server
     _health: Health
@@ -60,14 +66,26 @@ class Service:
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests; whether the others finish within `seconds`."""
-        self._gate.close()
-        await self._health.status.enter_graceful_shutdown()
+        await self._close()
         try:
             async with asyncio.timeout(seconds):
                 await self._gate.empty()
         except TimeoutError:
             return False
         return True
+
+    async def give_up(self) -> None:
+        """The model hangs, and nobody can end it: refuse new requests, fail all others as UNAVAILABLE, and
+        close, without waiting for the model.
+        """
+        await self._close()
+        self.engine.abandon("the model hangs, and the service starts anew; ask again")
+        await self._server.stop(_STOP_SECONDS)
+
+    async def _close(self) -> None:
+        self._gate.close()
+        self.telemetry.metrics.serve(serving=False)
+        await self._health.status.enter_graceful_shutdown()
 
     async def stop(self) -> None:
         """Fail unfinished requests as UNAVAILABLE, and close."""
@@ -83,15 +101,16 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
-    encoder_cache, gate = _encoder_cache(config), DrainGate()
-    prefix_cache = PrefixCache(config.max_prefix_bytes, config.keep)
-    engine = Engine(
-        RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache, prefix_cache
-    )
-    store = _answer_store(config)
+    encoder_cache, gate, description = _encoder_cache(config), DrainGate(), describe(tails)
+    prefix_cache, store = PrefixCache(config.max_prefix_bytes, config.keep), _answer_store(config)
+    telemetry = open_telemetry(config, description.version, on_gpu=_on_gpu(tails))
+    queue = RequestQueue(Scheduler(config.max_batch), config.max_waiting)
+    engine = Engine(queue, encoder_cache, telemetry, prefix_cache)
     answers = SharedAnswers(engine, store)
     keyed = KeyedAnswers(answers, config.max_answer_bytes, config.keep_answers)
-    description = describe(tails)
+    telemetry.metrics.watch_engine(engine)
+    caches = {**encoder_cache.caches, "prefixes": prefix_cache.cache, "answers": keyed.cache}
+    telemetry.metrics.watch_caches(caches | ({"results": store.counts} if store else {}))
     max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
     largest = description.max_request_bytes
     access = await _access(config)
@@ -101,15 +120,27 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     with Decoders() as decoders:
         input_processor = InputProcessor(tails, encoder_cache, decoders)
         inference = Inference(
-            engine, input_processor, gate, calls, answers, keyed, description, config.max_in_flight
+            engine,
+            input_processor,
+            gate,
+            calls,
+            answers,
+            keyed,
+            telemetry,
+            description,
+            config.max_in_flight,
         )
         server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
-        add_inference(server, inference)
+        add_inference(server, inference, telemetry.metrics.sent)
         healthy.add_to(server)
+        api = OpenAiApi(tails, access, calls, inference, telemetry, largest)
         address = listen(server, config)
         await healthy.status.set(SERVICE, HealthCheckResponse.SERVING)
         try:
-            async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
+            async with (
+                asyncio.TaskGroup() as tasks,  # an engine that fails takes the server down with it
+                serving_http(config, access, telemetry.metrics, api) as http_url,
+            ):
                 running = tasks.create_task(engine.run(), name="engine")
                 keeping = [
                     tasks.create_task(
@@ -117,8 +148,9 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
                     ),
                     tasks.create_task(access.run(), name="access"),
                 ]
-                service = Service(address, engine, running, server, healthy, gate)
+                service = Service(address, http_url, engine, telemetry, running, server, healthy, gate)
                 await server.start()
+                telemetry.metrics.serve(serving=True)
                 try:
                     yield service
                 finally:
@@ -129,6 +161,12 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
                     await answers.close()
         except ExceptionGroup as group:
             raise first_of(group) from None
+        finally:
+            await telemetry.close()
+
+
+def _on_gpu(tails: Mapping[str, Tail | DualEncoder]) -> bool:
+    return any(tail.placement.device.type == "cuda" for tail in tails.values())
 
 
 async def _access(config: ServeConfig) -> Access:

@@ -1,13 +1,20 @@
 """`isthmus cloud serve`: load bundles, listen, answer until a signal."""
 
 import argparse
-import logging
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from cloud.api.log_limit import LogLimit
-from cloud.config import DEVICES, DTYPES, AccessConfig, RateLimits, ServeConfig, listen_address
+from cloud.config import (
+    DEVICES,
+    DTYPES,
+    LOG_FORMS,
+    TEXT,
+    AccessConfig,
+    RateLimits,
+    ServeConfig,
+    listen_address,
+)
 from protos.bundle import Bundle
 from protos.terminal.arguments import number, rate, seconds, whole
 from protos.terminal.options import open_bundle
@@ -22,6 +29,9 @@ From elsewhere too, with TLS, for those who bring a token or a certificate (docs
   isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --tokens tokens
   isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --client-ca devices.pem
   isthmus cloud serve --jwks https://login.example/keys --audience isthmus --issuer https://login.example
+
+For operators, and for applications without an agent (docs/monitoring.md):
+  isthmus cloud serve --http 127.0.0.1:9464 --log json --traces http://127.0.0.1:4318
 
 `isthmus cloud token` makes tokens for --tokens. Of a web token (JWT) `sub` names the device, `tenant` its
 tenant, `role` its role: device, operator or admin. These files are read again when they change, and
@@ -79,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_time(parser, "--keep-results", "5min", "24h", _KEEP_RESULTS)
     parser.add_argument("--redis", metavar="URL", help="hold these in Redis, not in this process")
     _add_time(parser, "--keep-answers", "1h", "24h", _KEEP_ANSWERS)
-    parser.add_argument("--verbose", action="store_true", help="one log line a request")
+    _add_monitoring(parser)
     parser.set_defaults(run=run)
 
 
@@ -93,6 +103,25 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
         choices=DTYPES,
         help="auto: on a GPU the checkpoint's own bfloat16, or float16 where that can hold its numbers, "
         "else the faster of bfloat16 and float32",
+    )
+
+
+def _add_monitoring(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for operators", "docs/monitoring.md")
+    group.add_argument(
+        "--http",
+        metavar="HOST:PORT",
+        help="/metrics for Prometheus, /healthz, and OpenAI's API under /v1 (default: nothing listens)",
+    )
+    group.add_argument("--traces", metavar="URL", help="send traces there, by OTLP over HTTP")
+    group.add_argument("--log", choices=LOG_FORMS, default=TEXT, help="lines for people, or for programs")
+    group.add_argument("--verbose", action="store_true", help="one log line a request")
+    group.add_argument(
+        "--step-limit",
+        type=seconds("1s", "24h"),
+        metavar="TIME",
+        help="a step of the model that takes longer hangs, and the service ends to be started anew (default: "
+        "1min on a GPU, 10min on a CPU)",
     )
 
 
@@ -147,20 +176,19 @@ def _add_time(parser: argparse.ArgumentParser, option: str, default: str, most: 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal. Raises RequestError, BundleError or CheckpointError where it cannot start."""
-    limited = logging.StreamHandler()
-    limited.addFilter(LogLimit())
-    logging.basicConfig(
-        level=logging.INFO if options.verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(message)s",
-        handlers=[limited],
-    )
+    from cloud.telemetry.logs import log_to_stderr  # a device has none of what the service logs with
+
+    log_to_stderr(options.log, verbose=options.verbose)
     bundles = [open_bundle(folder) for folder in options.bundle or [None]]
     config = _config(options, bundles)
     from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
     from cloud.identity.authentication import check_files
+    from protos.http.server import check_free
 
     check_files(config.access)
     check_port(config)
+    if config.http:
+        check_free(config.http, "--http")
     from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
 
     return serve(bundles, config)
@@ -168,11 +196,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConfig:
     host, port = listen_address(options.listen)
-    counts = ("max_batch", "max_waiting", "threads")
-    kept = ("keep", "keep_results", "redis", "keep_answers")
-    chosen = {name: getattr(options, name) for name in ("device", "dtype", "drain", *counts, *kept)}
+    http = listen_address(options.http, "--http") if options.http else None
+    names = ["device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers"]
+    names += ["keep_results", "redis", "step_limit", "traces"]
+    chosen = {name: getattr(options, name) for name in names}
     paths = tuple(bundle.path for bundle in bundles)
-    return ServeConfig(paths, host, port, access=_access(options), rates=_rates(options), **chosen)
+    return ServeConfig(paths, host, port, http=http, access=_access(options), rates=_rates(options), **chosen)
 
 
 def _access(options: argparse.Namespace) -> AccessConfig:

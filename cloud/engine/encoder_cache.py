@@ -5,14 +5,15 @@ memory, for a limited time, and never on disk.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from torch import Tensor
 
-from cloud.engine.ttl_cache import Figures, TtlCache
+from cloud.engine.ttl_cache import TtlCache
 from protos.codec.payload import Frame
 from protos.errors import UnknownFrame
 from protos.pictures.frames import FRAME_BYTES, digest_prefix
@@ -91,9 +92,9 @@ class EncoderCache:
         self._streams = count()
 
     @property
-    def figures(self) -> Figures:
-        """Of the image tokens."""
-        return self._embeds.figures
+    def caches(self) -> Mapping[str, TtlCache[Any]]:
+        """By name, for who counts what they find."""
+        return {"image tokens": self._embeds, "codes": self._sent}
 
     def keeps(self, owner: str) -> bool:
         """Whether anything is kept for this owner."""

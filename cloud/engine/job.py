@@ -57,6 +57,7 @@ class VisionInput:
     frame: str = ""  # its digest; empty where the encoder cache keeps nothing
     sent: Frame | None = None  # codes that the next frame may be coded against
     owner: str = ""  # who may ask about it again; empty: nobody
+    codec: str = ""  # by which it came; empty: none
 
 
 @dataclass(eq=False, kw_only=True)
@@ -117,6 +118,11 @@ class Job:
     def unread(self) -> bool:
         """Whether the caller has left what there is of the answer unread for too long to keep its row."""
         return time.monotonic() - self.taking >= UNREAD_SECONDS
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer is complete."""
+        return self.finished and self.stages.total > 0
 
     def emit(self, event: Event) -> None:
         """Append an event to `events`."""

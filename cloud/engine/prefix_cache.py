@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cloud.engine.encoder_cache import frame_key
 from cloud.engine.job import GenerationJob
-from cloud.engine.ttl_cache import Figures, TtlCache
+from cloud.engine.ttl_cache import TtlCache
 from splitter.families import Prefix
 
 
@@ -29,16 +29,12 @@ class PrefixCache:
         self, max_bytes: int, seconds: float = math.inf, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._keeps = bool(max_bytes and seconds)
-        self._read = TtlCache[ReadPrompt](max_bytes, seconds, clock)
-
-    @property
-    def figures(self) -> Figures:
-        return self._read.figures
+        self.cache = TtlCache[ReadPrompt](max_bytes, seconds, clock)
 
     def resume(self, jobs: Iterable[GenerationJob]) -> None:
         """Let those jobs whose prompts begin as one did about their frame go on from there."""
         for job in self._kept(jobs):
-            read = self._read.get(job.owner, frame_key(job.tail.digest, job.frame))
+            read = self.cache.get(job.owner, frame_key(job.tail.digest, job.frame))
             if read and list(read.tokens) == job.prompt[: len(read.tokens)]:
                 job.resume(read.prefix)
 
@@ -49,11 +45,11 @@ class PrefixCache:
     def put(self, job: GenerationJob, prefix: Prefix) -> None:
         """Keep what was read of a job's prompt."""
         read = ReadPrompt(tuple(job.prompt[: prefix.length]), prefix)
-        self._read.put(job.owner, frame_key(job.tail.digest, job.frame), read, prefix.nbytes)
+        self.cache.put(job.owner, frame_key(job.tail.digest, job.frame), read, prefix.nbytes)
 
     def expire(self) -> None:
         """Free the memory of expired prefixes."""
-        self._read.expire()
+        self.cache.expire()
 
     def _kept(self, jobs: Iterable[GenerationJob]) -> Iterable[GenerationJob]:
         return (job for job in jobs if self._keeps and job.owner)

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 CachedT = TypeVar("CachedT")
@@ -10,15 +9,6 @@ CachedT = TypeVar("CachedT")
 # What an entry takes beside its numbers: key, tuple, tensor or array objects, and the allocator's share;
 # measured as resident memory. Of a small model's frames it is the larger part.
 ENTRY_BYTES = 1536
-
-
-@dataclass
-class Figures:
-    """What a cache was asked for since it was made, and what it holds."""
-
-    hits: int = 0
-    misses: int = 0
-    held_bytes: int = 0
 
 
 class TtlCache(Generic[CachedT]):
@@ -30,9 +20,15 @@ class TtlCache(Generic[CachedT]):
 
     def __init__(self, max_bytes: int, seconds: float, clock: Callable[[], float]) -> None:
         self._max_bytes, self._seconds, self._clock = max_bytes, seconds, clock
-        self.figures = Figures()
+        self._bytes = 0
+        self.hits = self.misses = 0
         self._entries: dict[str, OrderedDict[str, tuple[CachedT, int, float]]] = {}
         self._held: dict[str, int] = {}  # bytes by owner, the least recently seen first
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return self._bytes
 
     def put(self, owner: str, key: str, value: CachedT, size: int) -> None:
         """Keep a value that owns `size` bytes of numbers, unless it is larger than the cache."""
@@ -40,21 +36,21 @@ class TtlCache(Generic[CachedT]):
         size += ENTRY_BYTES
         if size > self._max_bytes:
             return
-        while self.figures.held_bytes + size > self._max_bytes:
+        while self._bytes + size > self._max_bytes:
             most = max(self._held, key=self._held.__getitem__)
             self.drop(most, next(iter(self._entries[most])))
         self._entries.setdefault(owner, OrderedDict())[key] = value, size, self._clock() + self._seconds
         self._held[owner] = self._held.pop(owner, 0) + size
-        self.figures.held_bytes += size
+        self._bytes += size
 
     def get(self, owner: str, key: str) -> CachedT | None:
         """The value, unless it is evicted or expired."""
         entries = self._entries.get(owner, OrderedDict())
         value, _, until = entries.get(key, (None, 0, 0.0))
         if until <= self._clock():
-            self.figures.misses += 1
+            self.misses += 1
             return None
-        self.figures.hits += 1
+        self.hits += 1
         entries.move_to_end(key)
         self._held[owner] = self._held.pop(owner)
         return value
@@ -78,6 +74,6 @@ class TtlCache(Generic[CachedT]):
             return
         _, size, _ = entries.pop(key)
         self._held[owner] -= size
-        self.figures.held_bytes -= size
+        self._bytes -= size
         if not entries:
             del self._entries[owner], self._held[owner]

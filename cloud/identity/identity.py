@@ -13,7 +13,7 @@ class Role(IntEnum):
     """What a caller may do; each may do what those before it may."""
 
     DEVICE = 1  # ask, watch, embed, describe
-    OPERATOR = 2  # reflection too
+    OPERATOR = 2  # reflection and metrics too
     ADMIN = 3  # what changes a running service; there is no such call yet
 
     @classmethod

@@ -47,7 +47,7 @@ async def test_a_name_tells_nothing_a_value_is_no_pickle_and_both_go_in_time(tmp
         assert await answers.get(KEY) == ANSWER
         await plain.set(name, b"no answer")
         assert await answers.get(KEY) is None
-        assert (answers.figures.hits, answers.figures.misses) == (1, 1)
+        assert (answers.counts.hits, answers.counts.misses) == (1, 1)
         await answers.close()
         await plain.aclose()
 

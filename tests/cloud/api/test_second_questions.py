@@ -20,9 +20,9 @@ async def test_it_goes_on_from_the_picture_and_is_answered_as_the_whole(
     async with calling(tail) as caller, calling(tail, max_prefix_bytes=0) as forgetful:
         for scene in scenes[:3]:
             assert (await second(caller, tail, scene)).text == (await second(forgetful, tail, scene)).text
-        figures = [one.service.engine.prefix_cache.figures for one in (caller, forgetful)]
+        figures = [one.service.engine.prefix_cache.cache for one in (caller, forgetful)]
         assert [(one.hits, one.misses) for one in figures] == [(3, 3), (0, 0)]
-        assert figures[0].held_bytes > 0
+        assert figures[0].bytes > 0
 
 
 async def test_the_same_question_by_the_same_sender_is_answered_without_the_model(

@@ -333,10 +333,10 @@ async def test_what_a_stream_keeps_is_free_when_it_ends(
         kept = caller.service.engine._encoder_cache._sent
         async with watching(caller, opening(tail)) as stream:
             await stream.ask(camera.frame(scenes[0]))
-            assert kept.figures.held_bytes > 0
+            assert kept._bytes > 0
             await stream.call.done_writing()
             await stream.ended()
-        assert kept.figures.held_bytes == 0
+        assert kept._bytes == 0
 
 
 async def test_a_frame_that_was_answered_can_be_asked_about_by_who_has_the_secret(

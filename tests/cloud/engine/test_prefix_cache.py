@@ -28,7 +28,7 @@ def asking(model: ScriptedModel, *prompt: int, owner: str = "me", frame: str = "
 
 def engine(max_bytes: int = 1 << 20, seconds: float = 60.0) -> Engine:
     cache = PrefixCache(max_bytes, seconds)
-    return Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20), cache)
+    return Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20), None, cache)
 
 
 async def test_only_what_follows_the_picture_is_read_of_a_further_question() -> None:
@@ -40,8 +40,8 @@ async def test_only_what_follows_the_picture_is_read_of_a_further_question() -> 
         assert await answer(one, second, third) == [["8 "], ["4 "]]
     assert (second.prompt_tokens, third.prompt_tokens) == (1, 2)
     assert (model.prefills, model.resumed) == ([1], [1, 1])
-    assert (one.prefix_cache.figures.hits, one.prefix_cache.figures.misses) == (2, 1)
-    assert one.prefix_cache.figures.held_bytes == HELD
+    assert (one.prefix_cache.cache.hits, one.prefix_cache.cache.misses) == (2, 1)
+    assert one.prefix_cache.cache.bytes == HELD
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_nothing_is_kept_without_room_or_time(bounds: tuple[int, float]) -
     async with running(one := engine(*bounds)):
         for _ in range(2):
             await answer(one, asking(model, 9, 5))
-    assert (model.resumed, one.prefix_cache.figures.held_bytes) == ([], 0)
+    assert (model.resumed, one.prefix_cache.cache.bytes) == ([], 0)
 
 
 async def test_what_became_no_number_is_not_kept() -> None:
@@ -80,15 +80,15 @@ async def test_what_became_no_number_is_not_kept() -> None:
             await events(spoilt)
         assert await answer(one, asking(model, 9, 5)) == [["6 "]]
     assert model.resumed == []
-    assert one.prefix_cache.figures.held_bytes == HELD
+    assert one.prefix_cache.cache.bytes == HELD
 
 
 async def test_what_is_kept_goes_when_its_time_is_over() -> None:
     now = 0.0
     cache, model = PrefixCache(1 << 20, 60.0, lambda: now), ScriptedModel()
-    async with running(one := Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20), cache)):
+    async with running(one := Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20), None, cache)):
         await answer(one, asking(model, 9, 5))
     now = 61.0
     cache.resume([late := asking(model, 9, 5)])
     cache.expire()
-    assert (late.prefix, cache.figures.held_bytes) == (None, 0)
+    assert (late.prefix, cache.cache.bytes) == (None, 0)

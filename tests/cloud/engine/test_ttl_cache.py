@@ -54,4 +54,4 @@ def test_nothing_is_left_of_an_owner_whose_values_have_expired() -> None:
     cache.put("me", "a", 1, 1)
     now = 2.0
     cache.expire()
-    assert (cache._entries, cache._held, cache.figures.held_bytes) == ({}, {}, 0)
+    assert (cache._entries, cache._held, cache._bytes) == ({}, {}, 0)

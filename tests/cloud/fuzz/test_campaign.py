@@ -72,7 +72,7 @@ def assert_nothing_is_held(caller: Caller, budgets: list[RequestBytes]) -> None:
         assert not budget._places._waiting
     cache = caller.service.engine._encoder_cache
     for kept in (cache._embeds, cache._sent):
-        assert 0 < kept.figures.held_bytes <= MAX_BYTES
+        assert 0 < kept._bytes <= MAX_BYTES
 
 
 async def test_a_message_can_be_made_again(attacked: Tail | DualEncoder) -> None:
