@@ -49,10 +49,12 @@ CURRENT: ContextVar[TraceParent | None] = ContextVar("trace parent", default=Non
 
 
 @contextmanager
-def traced() -> Iterator[TraceParent]:
-    """A request is under way, within: of the trace that is current, or of a new one."""
+def traced(*, begin: bool = True) -> Iterator[TraceParent | None]:
+    """A request is under way, within: of the trace that is current, else of a new one where one is to
+    `begin`.
+    """
     above = CURRENT.get()
-    parent = above.below() if above else TraceParent.new()
+    parent = above.below() if above else TraceParent.new() if begin else None
     token = CURRENT.set(parent)
     try:
         yield parent

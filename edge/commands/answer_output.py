@@ -41,8 +41,6 @@ def print_why(answer: Answer, count: int, *, few: bool) -> None:
     console.print(_table(answer, count, rows))
     if more := len(answer.decision.arms) - len(rows):
         console.print(f"{more} more ways: --explain all", style="dim", highlight=False)
-    if answer.bytes_up:
-        console.print(f"trace {answer.trace_id} in the cloud's log", style="dim", highlight=False)
 
 
 def _summary(answer: Answer) -> str:
@@ -50,7 +48,8 @@ def _summary(answer: Answer) -> str:
     late = " (late)" if answer.late else ""
     source = answer.energy_source.partition(":")[0]
     came = f"{answer.route} · {answer.bytes_up} bytes up · {answer.stages['total']:.1f} ms{late}: {stages}"
-    return f"{came} · {answer.joules:.2f} J ({source}){_surely(answer)}"
+    trace = f" · trace {answer.trace_id}" if answer.trace_id else ""
+    return f"{came} · {answer.joules:.2f} J ({source}){_surely(answer)}{trace}"
 
 
 def _surely(answer: Answer) -> str:

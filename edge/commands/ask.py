@@ -104,6 +104,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "lost; `--explain all`: every one",
     )
     parser.add_argument("--log", type=Path, metavar="FILE", help="append a line for each decision")
+    parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="give the request a trace, by which the cloud's logs and traces know it (docs/monitoring.md)",
+    )
     add_credentials(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -167,6 +172,7 @@ def _opened(bundle: Bundle, options: argparse.Namespace) -> AbstractContextManag
         credentials=credentials_of(options),
         threads=options.threads,
         provider=options.provider or "",
+        traces=options.trace,
     )
 
 

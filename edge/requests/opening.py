@@ -36,6 +36,7 @@ def open_orchestrator(
     credentials: Credentials = _NONE,
     threads: int = 1,
     provider: str = "",
+    traces: bool = False,
 ) -> Iterator[Orchestrator]:
     """One with everything loaded. What it learns of the device and the links is saved every minute, and
     in the end, however that comes.
@@ -43,7 +44,8 @@ def open_orchestrator(
     `bundle`: a folder that `isthmus split` made; else that of $ISTHMUS_BUNDLE, else the built-in model's.
     `cloud`: HOST:PORT, https://HOST[:PORT], or a peer with its credentials; several by the names that they
     are called by; without one the device answers alone. `provider`: of onnxruntime; else that of
-    $ISTHMUS_PROVIDER, else the one that suits the model.
+    $ISTHMUS_PROVIDER, else the one that suits the model. `traces`: clouds are told which trace a request is
+    of (docs/monitoring.md).
     Raises BundleError, and RequestError for an address, credentials or a provider that are none.
     """
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle) if bundle else None)
@@ -63,6 +65,7 @@ def open_orchestrator(
             machine=machine,
             threads=threads,
             provider=provider,
+            traces=traces,
         )
         orchestrator.prepare()
 

@@ -35,7 +35,15 @@ def test_a_request_below_another_is_of_its_trace() -> None:
     assert not headers()
     with traced() as outer:
         assert headers() == ((HEADER, str(outer)),)
-        with traced() as inner:
+        with traced(begin=False) as inner:
+            assert outer
+            assert inner
             assert inner.trace_id == outer.trace_id
             assert inner.span_id != outer.span_id
     assert not headers()
+
+
+def test_a_request_of_no_trace_sends_nothing() -> None:
+    with traced(begin=False) as parent:
+        assert parent is None
+        assert not headers()

@@ -22,6 +22,7 @@ class ModelKey:
     threads: int
     provider: str
     clouds: tuple[CloudSettings, ...]
+    traces: bool
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ def open_models(settings: AgentSettings) -> Iterator[Models]:
     with ExitStack() as opened:
         clients = [opened.enter_context(CloudClient(peer)) for peer in peers.values()]
         orchestrator = opened.enter_context(
-            open_orchestrator(bundle, peers, threads=settings.threads, provider=settings.provider)
+            open_orchestrator(
+                bundle, peers, threads=settings.threads, provider=settings.provider, traces=settings.traces
+            )
         )
         yield Models(_key(bundle, settings), orchestrator, FailoverClient(clients) if clients else None)
 
 
 def _key(bundle: Bundle, settings: AgentSettings) -> ModelKey:
-    return ModelKey(bundle.digest, settings.threads, settings.provider, settings.clouds)
+    return ModelKey(bundle.digest, settings.threads, settings.provider, settings.clouds, settings.traces)

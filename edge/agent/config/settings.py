@@ -27,6 +27,7 @@ class AgentSettings(Section, frozen=True):
     device: Name | None = None  # this machine's name
     threads: Annotated[int, Meta(ge=1, le=256)] = 1
     provider: str = ""
+    traces: bool = False  # clouds are told which trace a request is of
     cloud: CloudSettings | Annotated[tuple[CloudSettings, ...], Meta(max_length=8)] | None = None
     rules: RuleSettings = RuleSettings()
     weights: WeightSettings = WeightSettings()

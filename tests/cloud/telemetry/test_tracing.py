@@ -45,7 +45,11 @@ async def test_a_device_s_answer_names_the_trace_of_its_request(tail: Tail, scen
     with collecting() as collector:
         async with calling(tail, traces=collector.url) as caller:
             with CloudClient(caller.service.address) as client:
-                device = Orchestrator(tail.bundle, client, known_profile(tail.bundle, 1))
-                ask = asyncio.to_thread(device.answer, scenes[0], QUESTION, Rules(allow_local=False))
-                answer = await ask
-    assert answer.trace_id == collector.named("request").trace_id.hex()
+                profile, rules = known_profile(tail.bundle, 1), Rules(allow_local=False)
+                device = Orchestrator(tail.bundle, client, profile, traces=True)
+                answer = await asyncio.to_thread(device.answer, scenes[0], QUESTION, rules)
+                silent = Orchestrator(tail.bundle, client, profile)
+                untold = await asyncio.to_thread(silent.answer, scenes[1], QUESTION, rules)
+    requests = [span.trace_id.hex() for span in collector.spans if span.name == "request"]
+    assert answer.trace_id == requests[0]
+    assert not untold.trace_id, "a trace takes bytes, so it is sent where it is asked for"
