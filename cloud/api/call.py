@@ -166,8 +166,14 @@ class Calls:
     """The calls of a service: each is its caller's, and has a place and an account of bytes."""
 
     def __init__(
-        self, access: Access, places: Places, request_bytes: RequestBytes, rates: Rates, max_fields: int
+        self,
+        access: Access,
+        places: Places,
+        request_bytes: RequestBytes,
+        rates: Rates,
+        max_fields: Callable[[], int],
     ) -> None:
+        """`max_fields`: the most that a request has which is right, of what is served now."""
         self._access, self._places, self._request_bytes = access, places, request_bytes
         self._rates, self._max_fields = rates, max_fields
         self._fruitless = Fruitless()
@@ -179,7 +185,7 @@ class Calls:
         """Serve a call to who has the role that it needs; whatever goes wrong, the caller gets a status."""
         held = Held(caller_of(context.peer()))
         call = Call(
-            context, self._places, self._request_bytes, held, self._fruitless, self._rates, self._max_fields
+            context, self._places, self._request_bytes, held, self._fruitless, self._rates, self._max_fields()
         )
         try:
             async with self._access.granted(context, needs) as held.caller, self._places.taken(held.caller):

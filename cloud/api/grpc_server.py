@@ -2,21 +2,24 @@
 
 import resource
 import socket
+from types import ModuleType
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from cloud.config import ServeConfig
 from cloud.identity.tls import ServerFiles, server_credentials
-from protos import inference_pb2 as ip
+from protos import admin_pb2, inference_pb2
+from protos.admin_pb2_grpc import AdminServicer
 from protos.connection.keepalive import server_options
 from protos.errors import RequestError
 from protos.inference_pb2_grpc import InferenceServicer
 
-_INFERENCE = ip.DESCRIPTOR.services_by_name["Inference"]
-SERVICE = _INFERENCE.full_name
-
+_INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["Inference"]
+_ADMIN = admin_pb2.DESCRIPTOR.services_by_name["Admin"]
+SERVICE, ADMIN_SERVICE = _INFERENCE.full_name, _ADMIN.full_name
 
 _HANDSHAKE_MS = 10_000  # for HTTP/2 to begin; a bare connection ends then
 _DESCRIPTORS = 256  # for all but connections: libraries, workers, an event loop
@@ -57,23 +60,31 @@ def max_connections(config: ServeConfig) -> int:
 
 
 def add_inference(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
-    """Add the RPCs of a servicer that reads its requests itself, as bytes (cloud/api/messages.py).
+    """Add the RPCs of a servicer that reads its requests itself, as bytes (cloud/api/messages.py)."""
+    _add(server, _INFERENCE, inference_pb2, servicer)
 
-    Each is a stream of requests here, which is the same on the wire: a call begins before its request is
-    whole, so that one that never becomes whole can be ended.
+
+def add_admin(server: grpc.aio.Server, servicer: AdminServicer) -> None:
+    """The same for the RPCs that change the service."""
+    _add(server, _ADMIN, admin_pb2, servicer)
+
+
+def _add(server: grpc.aio.Server, service: ServiceDescriptor, messages: ModuleType, servicer: object) -> None:
+    """Each RPC is a stream of requests here, which is the same on the wire: a call begins before its request
+    is whole, so that one that never becomes whole can be ended.
     """
     methods: dict[str, grpc.RpcMethodHandler[bytes, Message]] = {}
-    for method in _INFERENCE.methods:
+    for method in service.methods:
         handler = (
             grpc.stream_stream_rpc_method_handler
             if method.server_streaming
             else grpc.stream_unary_rpc_method_handler
         )
-        reply = getattr(ip, method.output_type.name)
+        reply = getattr(messages, method.output_type.name)
         methods[method.name] = handler(
             getattr(servicer, method.name), response_serializer=reply.SerializeToString
         )
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service.full_name, methods)])
 
 
 def check_port(config: ServeConfig) -> None:

@@ -10,15 +10,12 @@ from transformers.utils import logging as transformers_logging
 
 from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
-from cloud.models.dual_encoder import DualEncoder
 from cloud.models.loading import load_tail
 from cloud.models.numpy_threads import limit_numpy
-from cloud.models.tail import Tail
+from cloud.models.served_models import ServedModel
 from protos.bundle import Bundle
-from protos.errors import BundleError
 
 _log = logging.getLogger(__name__)
-_MAX_REASON = 200  # characters of torch's words
 
 
 def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
@@ -31,27 +28,13 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     if config.threads:
         torch.set_num_threads(config.threads)
     tails = {
-        digest: _loaded(bundle, config)
+        digest: load_tail(bundle, config.device, config.dtype)
         for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
     }
     return asyncio.run(_serve(tails, config))
 
 
-def _loaded(bundle: Bundle, config: ServeConfig) -> Tail | DualEncoder:
-    """A bundle's model. Raises as `load_tail` does, and BundleError where torch cannot compute it here."""
-    try:
-        return load_tail(bundle, config.device, config.dtype)
-    except (RuntimeError, ValueError) as error:  # torch's, memory that runs out among them
-        _log.info("torch failed", exc_info=error)
-        why = next(iter(str(error).splitlines()), type(error).__name__)[:_MAX_REASON]
-        raise BundleError(
-            f"bundle {bundle.path} ({bundle.manifest.model}) fails at its first answer: {why}; verify it, or "
-            "give another --device or --dtype",
-            bundle=bundle.digest,
-        ) from error
-
-
-async def _serve(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> int:
+async def _serve(tails: Mapping[str, ServedModel], config: ServeConfig) -> int:
     stops = _stop_signals()
     async with serving(tails, config) as service:
         _announce(service, list(tails.values()), config)
@@ -59,7 +42,7 @@ async def _serve(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -
         return await _drain(service, config.drain, stops)
 
 
-def _announce(service: Service, tails: Sequence[Tail | DualEncoder], config: ServeConfig) -> None:
+def _announce(service: Service, tails: Sequence[ServedModel], config: ServeConfig) -> None:
     if not config.loopback and not (config.access.tls and config.access.identified):
         _log.warning(
             "%s has to be reached through a proxy only, which has TLS and knows callers", service.address

@@ -11,10 +11,11 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.access import Access
+from cloud.api.admin import Admin
 from cloud.api.call import Calls
-from cloud.api.description import describe, max_request_fields
+from cloud.api.description import describe
 from cloud.api.drain_gate import DrainGate
-from cloud.api.grpc_server import SERVICE, add_inference, listen, new_server
+from cloud.api.grpc_server import ADMIN_SERVICE, SERVICE, add_admin, add_inference, listen, new_server
 from cloud.api.health import Health
 from cloud.api.keyed_answers import KeyedAnswers
 from cloud.api.places import Places
@@ -22,18 +23,21 @@ from cloud.api.request_bytes import RequestBytes
 from cloud.api.servicer import Inference
 from cloud.api.status import first_of
 from cloud.config import RateLimits, ServeConfig
+from cloud.control.model_control import ModelControl
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.identity.authentication import Authentication
-from cloud.models.dual_encoder import DualEncoder
-from cloud.models.tail import Tail
+from cloud.models.request_bounds import max_request_bytes
+from cloud.models.served_models import ServedModel, ServedModels
 from cloud.sharing.rates import Rates
+from protos.errors import RequestError
+from protos.terminal.units import format_size
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
-_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, _HEALTH_FIELDS = 64, 16, 16  # the last of a request
+_SMALL_CALLS, _SMALL_CALLS_OF_ONE, _SMALL_FIELDS = 64, 16, 16  # the last of a request
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> AsyncIterator[Service]:
+async def serving(tails: Mapping[str, ServedModel], config: ServeConfig) -> AsyncIterator[Service]:
     """A running service for these tails by digest; leaving stops it at once (drain first).
 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
@@ -75,18 +79,27 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
-    description = describe(tails)
-    max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
-    largest = description.max_request_bytes
+    models = ServedModels(tails)
+    largest = _max_request(models, config)
     access = await _access(config)
     places = Places(config.max_calls, config.max_calls // 2)
     request_bytes = RequestBytes(config.max_arriving_bytes, largest, places)
-    calls = Calls(access, places, request_bytes, Rates(config.rates), max_fields)
-    with Decoders() as decoders:
-        input_processor = InputProcessor(tails, encoder_cache, decoders)
-        inference = Inference(engine, input_processor, gate, calls, keyed, description, config.max_in_flight)
-        server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
+    calls = Calls(access, places, request_bytes, Rates(config.rates), lambda: models.max_request_fields)
+    small_calls = _small_calls(access, largest)
+    with Decoders() as decoders, ModelControl(models, engine.held, config, largest) as control:
+        input_processor = InputProcessor(models, encoder_cache, decoders)
+        inference = Inference(
+            engine,
+            input_processor,
+            gate,
+            calls,
+            keyed,
+            lambda: describe(models, largest),
+            config.max_in_flight,
+        )
+        server, healthy = new_server(largest, config), Health(small_calls, [SERVICE, ADMIN_SERVICE])
         add_inference(server, inference)
+        add_admin(server, Admin(small_calls, control, known=config.knows_admins))
         healthy.add_to(server)
         address = listen(server, config)
         await healthy.status.set(SERVICE, HealthCheckResponse.SERVING)
@@ -119,10 +132,23 @@ async def _access(config: ServeConfig) -> Access:
     return Access(authentication)
 
 
-def _health_calls(access: Access, largest: int) -> Calls:
-    """Places of their own, for requests that are small."""
-    places = Places(_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE)
-    return Calls(access, places, RequestBytes(0, largest, places), Rates(RateLimits()), _HEALTH_FIELDS)
+def _max_request(models: ServedModels, config: ServeConfig) -> int:
+    """Bytes of the longest request that is read, as long as the service runs. Raises RequestError for
+    --max-request below what a bundle needs.
+    """
+    longest = max(max_request_bytes(model.bundle) for model in models)
+    if 0 < config.max_request < longest:
+        raise RequestError(
+            f"--max-request is {format_size(config.max_request)}, and requests for what is served may have "
+            f"{format_size(longest)}; give that or more, or leave it out"
+        )
+    return config.max_request or longest
+
+
+def _small_calls(access: Access, largest: int) -> Calls:
+    """Places of their own, for requests that are small: health, reflection, admin."""
+    places = Places(_SMALL_CALLS, _SMALL_CALLS_OF_ONE)
+    return Calls(access, places, RequestBytes(0, largest, places), Rates(RateLimits()), lambda: _SMALL_FIELDS)
 
 
 def _encoder_cache(config: ServeConfig) -> EncoderCache:

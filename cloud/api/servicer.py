@@ -1,6 +1,7 @@
 """The RPCs of the service: Infer, Converse, Watch, Embed, Describe."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TypeVar
 
 from cloud.admission.input_processor import InputProcessor
@@ -30,13 +31,13 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         gate: DrainGate,
         calls: Calls,
         keyed: KeyedAnswers,
-        description: ip.DescribeReply,
+        describe: Callable[[], ip.DescribeReply],
         max_in_flight: int,
     ) -> None:
         """`max_in_flight`: requests of one Converse stream at once."""
         self._engine, self._input_processor = engine, input_processor
         self._gate, self._calls, self._keyed = gate, calls, keyed
-        self._description, self._max_in_flight = description, max_in_flight
+        self._described, self._max_in_flight = describe, max_in_flight
 
     async def Infer(self, _: object, context: Context) -> None:  # noqa: N802 - gRPC's name
         """Stream one answer."""
@@ -63,8 +64,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def _describe(self, call: Call) -> ip.DescribeReply:
         await call.request(ip.DescribeRequest)
-        description = ip.DescribeReply(load=self._engine.load())
-        description.MergeFrom(self._description)
+        description = self._described()
+        description.load.CopyFrom(self._engine.load())
         return description
 
     async def _embed(self, call: Call) -> ip.EmbedReply:

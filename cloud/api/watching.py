@@ -26,8 +26,8 @@ class Watch:
         self._said: str | None = None
 
     async def run(self) -> None:
-        """Raises CloudError where the service drains, CloudBusy where its caller sends more than it may, and
-        what the call raises.
+        """Raises CloudError where the service drains, WrongBundle where its bundle is withdrawn, CloudBusy
+        where its caller sends more than it may, and what the call raises.
         """
         while True:
             try:
@@ -43,7 +43,8 @@ class Watch:
             await self._reply(ip.WatchReply(sequence=self._sequence))
 
     async def _next(self) -> Received[ip.WatchRequest] | None:
-        return await self._gate.unless_closing(self._call.next_request(ip.WatchRequest, lambda: True))
+        async with self._reader.while_served():
+            return await self._gate.unless_closing(self._call.next_request(ip.WatchRequest, lambda: True))
 
     async def _answer_or_fail(self, received: Received[ip.WatchRequest]) -> None:
         sequence = received.request.sequence

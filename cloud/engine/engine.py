@@ -15,6 +15,7 @@ from cloud.engine.embedding_batch import EmbeddingBatch
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.faults import ModelFault, not_finite
 from cloud.engine.generation_batch import GenerationBatch
+from cloud.engine.held_jobs import HeldJobs
 from cloud.engine.image_encoder import EncodedImages, encode_images
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job, milliseconds_since
 from cloud.engine.pace import Pace
@@ -32,6 +33,7 @@ class Engine:
 
     def __init__(self, queue: RequestQueue, encoder_cache: EncoderCache) -> None:
         self.queue = queue
+        self.held = HeldJobs()
         self._encoder_cache = encoder_cache
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._pace = Pace()
@@ -141,7 +143,20 @@ class Engine:
 
     @contextmanager
     def holding(self, job: Job) -> Iterator[None]:
-        """Queue the job; closing takes it out, wherever it is. Raises CloudBusy."""
+        """Queue the job of a caller who waits; closing takes it out, wherever it is. Raises CloudBusy."""
+        with self.held.held(job), self._queued(job):
+            yield
+
+    @contextmanager
+    def sparing(self, job: Job) -> Iterator[None]:
+        """The same for a job that nobody waits for: it fails as GaveWay where another is held. Raises GaveWay
+        where there is one.
+        """
+        with self.held.spare(job), self._queued(job):
+            yield
+
+    @contextmanager
+    def _queued(self, job: Job) -> Iterator[None]:
         with self.queue.shares.active(job.caller):
             self.queue.put(job)
             try:

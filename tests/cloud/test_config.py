@@ -38,6 +38,8 @@ def test_no_address_is_refused_with_the_form_of_one(text: str) -> None:
         ("threads", -1),
         ("drain", -1.0),
         ("keep", -1.0),
+        ("max_request", -1),
+        ("bundle_folder", Path("nowhere")),
     ],
 )
 def test_a_setting_out_of_bounds_is_named(setting: str, value: object) -> None:

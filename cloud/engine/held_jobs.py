@@ -1,0 +1,68 @@
+"""The jobs whose callers wait for them, and those that run only while there are none."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from cloud.engine.job import Job
+from protos.errors import CloudBusy
+
+
+class GaveWay(CloudBusy):
+    """A job that nobody waits for ended as another came."""
+
+
+class HeldJobs:
+    """Belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[Job, None] = {}
+        self._spare: dict[Job, None] = {}
+        self._left = asyncio.Event()
+        self.on_answered: list[Callable[[Job], None]] = []  # called with every job that was answered whole
+
+    @contextmanager
+    def held(self, job: Job) -> Iterator[None]:
+        """While a caller waits for a job. Spare jobs end."""
+        for other in self._spare:
+            if not other.finished:
+                other.fail(GaveWay("another request came"))
+        self._jobs[job] = None
+        try:
+            yield
+        finally:
+            del self._jobs[job]
+            self._wake()
+        for answered in self.on_answered:
+            answered(job)
+
+    @contextmanager
+    def spare(self, job: Job) -> Iterator[None]:
+        """While a job runs that nobody waits for. Raises GaveWay where others are held; where they come, the
+        job fails as that.
+        """
+        if self._jobs:
+            raise GaveWay("other requests are here")
+        self._spare[job] = None
+        try:
+            yield
+        finally:
+            del self._spare[job]
+
+    def of(self, bundle: str) -> list[Job]:
+        """The jobs for a bundle."""
+        return [job for job in self._jobs if job.place.bundle == bundle]
+
+    async def none_of(self, bundle: str) -> None:
+        """Wait until there is none for a bundle."""
+        while self.of(bundle):
+            await self._left.wait()
+
+    async def none(self) -> None:
+        """Wait until there is none at all."""
+        while self._jobs:
+            await self._left.wait()
+
+    def _wake(self) -> None:
+        self._left.set()
+        self._left = asyncio.Event()
