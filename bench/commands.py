@@ -21,6 +21,7 @@ _COMMANDS = {
         "what features give away: pictures made again from what crosses the wire",
     ),
     "attack": ("bench.attack.command", "what hostile callers cost an honest device, attack by attack"),
+    "rollout": ("bench.rollout.command", "what the verdicts on a new version find, and how often they err"),
 }
 _EPILOG = """\
 examples:
@@ -34,6 +35,7 @@ examples:
   isthmus bench leakage --bundle my-bundle --data nano
   isthmus bench video --bundle my-bundle
   isthmus bench attack --only slow-readers
+  isthmus bench rollout
 """
 
 
