@@ -70,3 +70,101 @@ class Model(_message.Message):
     weight_bytes: int
     unfinished: int
     def __init__(self, digest: _Optional[str] = ..., model: _Optional[str] = ..., state: _Optional[_Union[Model.State, str]] = ..., folder: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., weight_bytes: _Optional[int] = ..., unfinished: _Optional[int] = ...) -> None: ...
+
+class SetTrafficRequest(_message.Message):
+    __slots__ = ("candidate", "stable", "share", "shadow", "automatic", "bounds", "end")
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    STABLE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    AUTOMATIC_FIELD_NUMBER: _ClassVar[int]
+    BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    candidate: str
+    stable: str
+    share: float
+    shadow: float
+    automatic: bool
+    bounds: Bounds
+    end: bool
+    def __init__(self, candidate: _Optional[str] = ..., stable: _Optional[str] = ..., share: _Optional[float] = ..., shadow: _Optional[float] = ..., automatic: bool = ..., bounds: _Optional[_Union[Bounds, _Mapping]] = ..., end: bool = ...) -> None: ...
+
+class Bounds(_message.Message):
+    __slots__ = ("slowdown", "failures", "changed")
+    SLOWDOWN_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    slowdown: float
+    failures: float
+    changed: float
+    def __init__(self, slowdown: _Optional[float] = ..., failures: _Optional[float] = ..., changed: _Optional[float] = ...) -> None: ...
+
+class GetTrafficRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Traffic(_message.Message):
+    __slots__ = ("candidate", "stable", "share", "shadow", "automatic", "bounds", "verdict", "findings", "pairs", "candidate_failed", "stable_failed", "answered", "changed", "slowdown", "stages", "interrupted")
+    class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        VERDICT_UNSPECIFIED: _ClassVar[Traffic.Verdict]
+        ADVANCE: _ClassVar[Traffic.Verdict]
+        HOLD: _ClassVar[Traffic.Verdict]
+        ROLL_BACK: _ClassVar[Traffic.Verdict]
+    VERDICT_UNSPECIFIED: Traffic.Verdict
+    ADVANCE: Traffic.Verdict
+    HOLD: Traffic.Verdict
+    ROLL_BACK: Traffic.Verdict
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    STABLE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    AUTOMATIC_FIELD_NUMBER: _ClassVar[int]
+    BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_FAILED_FIELD_NUMBER: _ClassVar[int]
+    STABLE_FAILED_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    SLOWDOWN_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    candidate: str
+    stable: str
+    share: float
+    shadow: float
+    automatic: bool
+    bounds: Bounds
+    verdict: Traffic.Verdict
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    pairs: int
+    candidate_failed: int
+    stable_failed: int
+    answered: int
+    changed: int
+    slowdown: float
+    stages: _containers.RepeatedCompositeFieldContainer[StageTime]
+    interrupted: int
+    def __init__(self, candidate: _Optional[str] = ..., stable: _Optional[str] = ..., share: _Optional[float] = ..., shadow: _Optional[float] = ..., automatic: bool = ..., bounds: _Optional[_Union[Bounds, _Mapping]] = ..., verdict: _Optional[_Union[Traffic.Verdict, str]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., pairs: _Optional[int] = ..., candidate_failed: _Optional[int] = ..., stable_failed: _Optional[int] = ..., answered: _Optional[int] = ..., changed: _Optional[int] = ..., slowdown: _Optional[float] = ..., stages: _Optional[_Iterable[_Union[StageTime, _Mapping]]] = ..., interrupted: _Optional[int] = ...) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("measure", "harm", "health")
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    HARM_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    measure: str
+    harm: float
+    health: float
+    def __init__(self, measure: _Optional[str] = ..., harm: _Optional[float] = ..., health: _Optional[float] = ...) -> None: ...
+
+class StageTime(_message.Message):
+    __slots__ = ("stage", "stable", "candidate")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    STABLE_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    stable: float
+    candidate: float
+    def __init__(self, stage: _Optional[str] = ..., stable: _Optional[float] = ..., candidate: _Optional[float] = ...) -> None: ...

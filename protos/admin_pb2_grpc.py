@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminStub(object):
-    """What changes a running service. `Models` and `GetTraffic` need the role operator, all else admin.
+    """What changes a running service. `Models` and `GetTraffic` need the role operator, the others admin.
     """
 
     def __init__(self, channel):
@@ -50,10 +50,20 @@ class AdminStub(object):
                 request_serializer=protos_dot_admin__pb2.ModelsRequest.SerializeToString,
                 response_deserializer=protos_dot_admin__pb2.ModelsReply.FromString,
                 _registered_method=True)
+        self.SetTraffic = channel.unary_unary(
+                '/isthmus.v1.Admin/SetTraffic',
+                request_serializer=protos_dot_admin__pb2.SetTrafficRequest.SerializeToString,
+                response_deserializer=protos_dot_admin__pb2.Traffic.FromString,
+                _registered_method=True)
+        self.GetTraffic = channel.unary_unary(
+                '/isthmus.v1.Admin/GetTraffic',
+                request_serializer=protos_dot_admin__pb2.GetTrafficRequest.SerializeToString,
+                response_deserializer=protos_dot_admin__pb2.Traffic.FromString,
+                _registered_method=True)
 
 
 class AdminServicer(object):
-    """What changes a running service. `Models` and `GetTraffic` need the role operator, all else admin.
+    """What changes a running service. `Models` and `GetTraffic` need the role operator, the others admin.
     """
 
     def Load(self, request, context):
@@ -77,6 +87,19 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetTraffic(self, request, context):
+        """Begins the rollout of a candidate beside a stable version of the same model, changes it, or ends it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTraffic(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +118,16 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_admin__pb2.ModelsRequest.FromString,
                     response_serializer=protos_dot_admin__pb2.ModelsReply.SerializeToString,
             ),
+            'SetTraffic': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetTraffic,
+                    request_deserializer=protos_dot_admin__pb2.SetTrafficRequest.FromString,
+                    response_serializer=protos_dot_admin__pb2.Traffic.SerializeToString,
+            ),
+            'GetTraffic': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTraffic,
+                    request_deserializer=protos_dot_admin__pb2.GetTrafficRequest.FromString,
+                    response_serializer=protos_dot_admin__pb2.Traffic.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'isthmus.v1.Admin', rpc_method_handlers)
@@ -104,7 +137,7 @@ def add_AdminServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Admin(object):
-    """What changes a running service. `Models` and `GetTraffic` need the role operator, all else admin.
+    """What changes a running service. `Models` and `GetTraffic` need the role operator, the others admin.
     """
 
     @staticmethod
@@ -178,6 +211,60 @@ class Admin(object):
             '/isthmus.v1.Admin/Models',
             protos_dot_admin__pb2.ModelsRequest.SerializeToString,
             protos_dot_admin__pb2.ModelsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetTraffic(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/isthmus.v1.Admin/SetTraffic',
+            protos_dot_admin__pb2.SetTrafficRequest.SerializeToString,
+            protos_dot_admin__pb2.Traffic.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTraffic(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/isthmus.v1.Admin/GetTraffic',
+            protos_dot_admin__pb2.GetTrafficRequest.SerializeToString,
+            protos_dot_admin__pb2.Traffic.FromString,
             options,
             channel_credentials,
             insecure,

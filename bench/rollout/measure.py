@@ -29,7 +29,7 @@ class PairSums:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RolloutOutcome:
     """What became of the rollouts of a case, in percent; `pairs`: the median until a verdict, None where most
     have none.
     """
@@ -42,7 +42,7 @@ class Outcome:
     pairs: float | None
 
 
-def simulate(case: Case, rollouts: int, seed: int) -> Outcome:
+def simulate(case: Case, rollouts: int, seed: int) -> RolloutOutcome:
     """Roll a candidate out so many times. The first verdict counts."""
     sums = _pairs(case, rollouts, np.random.default_rng(seed))
     findings = findings_of(sums, BOUNDS)
@@ -51,7 +51,7 @@ def simulate(case: Case, rollouts: int, seed: int) -> Outcome:
     back, ahead = _first(harmed), _first(healthy)
     ended = np.minimum(back, ahead)
     median = float(np.median(ended))
-    return Outcome(
+    return RolloutOutcome(
         case.group,
         case.name,
         case.pairs,

@@ -6,10 +6,10 @@ from rich.table import Table
 
 from bench.rig.console import plain_table
 from bench.rollout.cases import BOUNDS
-from bench.rollout.measure import Outcome
+from bench.rollout.measure import RolloutOutcome
 
 
-def table(outcomes: Sequence[Outcome]) -> Table:
+def table(outcomes: Sequence[RolloutOutcome]) -> Table:
     """A row a case, those of one group under its name."""
     made = plain_table("verdicts on candidates, simulated", padding=2)
     made.add_column("candidate")

@@ -7,8 +7,10 @@ from cloud.models.served_models import ServedModels
 from protos import inference_pb2 as ip
 
 
-def describe(models: ServedModels, max_request_bytes: int) -> ip.DescribeReply:
-    """Describe the service of these models; its load is left open."""
+def describe(models: ServedModels, max_request_bytes: int, recommended: str) -> ip.DescribeReply:
+    """Describe the service of these models to a caller who should work with the one `recommended`, if that is
+    not empty; the load is left open.
+    """
     placements = [model.placement for model in models]
     description = ip.DescribeReply(
         version=_version(),
@@ -19,7 +21,12 @@ def describe(models: ServedModels, max_request_bytes: int) -> ip.DescribeReply:
     for model in models:
         manifest = model.bundle.manifest
         cuts = [cut.name for cut in manifest.cuts]
-        description.bundles.add(digest=model.digest, model=manifest.model, cuts=cuts)
+        description.bundles.add(
+            digest=model.digest,
+            model=manifest.model,
+            cuts=cuts,
+            recommended=model.digest == recommended,
+        )
     return description
 
 

@@ -24,6 +24,8 @@ from cloud.api.servicer import Inference
 from cloud.api.status import first_of
 from cloud.config import RateLimits, ServeConfig
 from cloud.control.model_control import ModelControl
+from cloud.control.shadow import Shadow
+from cloud.control.traffic import TrafficControl
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.request_queue import RequestQueue
@@ -80,6 +82,7 @@ async def serving(tails: Mapping[str, ServedModel], config: ServeConfig) -> Asyn
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
     models = ServedModels(tails)
+    traffic = TrafficControl(models)
     largest = _max_request(models, config)
     access = await _access(config)
     places = Places(config.max_calls, config.max_calls // 2)
@@ -94,12 +97,12 @@ async def serving(tails: Mapping[str, ServedModel], config: ServeConfig) -> Asyn
             gate,
             calls,
             keyed,
-            lambda: describe(models, largest),
+            lambda caller: describe(models, largest, traffic.recommended(caller.device)),
             config.max_in_flight,
         )
         server, healthy = new_server(largest, config), Health(small_calls, [SERVICE, ADMIN_SERVICE])
         add_inference(server, inference)
-        add_admin(server, Admin(small_calls, control, known=config.knows_admins))
+        add_admin(server, Admin(small_calls, control, traffic, known=config.knows_admins))
         healthy.add_to(server)
         address = listen(server, config)
         await healthy.status.set(SERVICE, HealthCheckResponse.SERVING)
@@ -109,6 +112,7 @@ async def serving(tails: Mapping[str, ServedModel], config: ServeConfig) -> Asyn
                 keeping = [
                     tasks.create_task(_expire(encoder_cache, keyed), name="expiry"),
                     tasks.create_task(access.run(), name="access"),
+                    tasks.create_task(Shadow(engine, models, traffic).run(), name="shadow"),
                 ]
                 service = Service(address, engine, running, server, healthy, gate)
                 await server.start()

@@ -13,6 +13,7 @@ from cloud.api.replies import failure, log_answered, reply
 from cloud.api.watching import Watch
 from cloud.engine.engine import Engine
 from cloud.engine.job import Job
+from cloud.sharing.caller import Caller
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
 from protos.inference_pb2_grpc import InferenceServicer
@@ -31,10 +32,12 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         gate: DrainGate,
         calls: Calls,
         keyed: KeyedAnswers,
-        describe: Callable[[], ip.DescribeReply],
+        describe: Callable[[Caller], ip.DescribeReply],
         max_in_flight: int,
     ) -> None:
-        """`max_in_flight`: requests of one Converse stream at once."""
+        """`describe`: to a caller, but for the load. `max_in_flight`: requests of one Converse stream at
+        once.
+        """
         self._engine, self._input_processor = engine, input_processor
         self._gate, self._calls, self._keyed = gate, calls, keyed
         self._described, self._max_in_flight = describe, max_in_flight
@@ -64,7 +67,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def _describe(self, call: Call) -> ip.DescribeReply:
         await call.request(ip.DescribeRequest)
-        description = self._described()
+        description = self._described(call.caller)
         description.load.CopyFrom(self._engine.load())
         return description
 

@@ -38,6 +38,7 @@ class VisionInput:
     frame: str = ""  # its digest; empty where the encoder cache keeps nothing
     sent: Frame | None = None  # codes that the next frame may be coded against
     owner: str = ""  # who may ask about it again; empty: nobody
+    cached: bool = False  # image tokens that this very model made before
 
 
 @dataclass(eq=False, kw_only=True)

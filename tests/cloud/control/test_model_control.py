@@ -2,11 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -14,43 +10,11 @@ import pytest
 from cloud.models.tail import Tail
 from protos import admin_pb2 as ap
 from protos import inference_pb2 as ip
-from protos.admin_pb2_grpc import AdminStub
-from protos.bundle import MANIFEST, Bundle, write_manifest
-from tests.cloud.calling import SECRET, Caller, Pixels, calling, picture_request
+from protos.bundle import Bundle
+from tests.cloud.calling import SECRET, Pixels, picture_request
+from tests.cloud.control.versions import another_version, operated
 
 QUESTION = "describe the image"
-
-
-@dataclass
-class Operated:
-    """A service, a client of it, and its operator."""
-
-    caller: Caller
-    admin: Any
-
-    async def load(self, name: str) -> ap.Model:
-        model: ap.Model = await self.admin.Load(ap.LoadRequest(name=name))
-        return model
-
-    async def unload(self, digest: str, drain: float = 0.0) -> ap.UnloadReply:
-        asked = ap.UnloadRequest(digest=digest, drain_milliseconds=round(drain * 1000))
-        reply: ap.UnloadReply = await self.admin.Unload(asked)
-        return reply
-
-    async def refusal(self, name: str) -> str:
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await self.load(name)
-        return refused.value.details() or ""
-
-    async def served(self) -> list[str]:
-        described = await self.caller.stub.Describe(ip.DescribeRequest())
-        return [one.digest for one in described.bundles]
-
-
-@asynccontextmanager
-async def operated(*tails: Tail, **settings: Any) -> AsyncIterator[Operated]:
-    async with calling(*tails, **settings) as caller:
-        yield Operated(caller, AdminStub(caller.channel))
 
 
 @pytest.fixture
@@ -62,19 +26,10 @@ def bundles(bundle_path: Path, endless_path: Path, tmp_path: Path) -> Path:
     return tmp_path / "bundles"
 
 
-def changed(bundle_path: Path, copy: Path, *, max_picture_bytes: int) -> str:
-    """A version of a bundle that takes other pictures; its digest."""
-    shutil.copytree(bundle_path, copy, ignore=shutil.ignore_patterns(MANIFEST))
-    manifest = Bundle.open(bundle_path).manifest
-    manifest.limits.max_picture_bytes = max_picture_bytes
-    return write_manifest(copy, manifest)
-
-
 async def test_a_bundle_is_loaded_beside_the_one_that_answers_and_outlives_its_folder(
     endless: Tail, bundle_path: Path, bundles: Path, scenes: list[Pixels]
 ) -> None:
-    limit = endless.limits.max_picture_bytes - 1
-    digest = changed(bundle_path, bundles / "nano-2", max_picture_bytes=limit)
+    digest = another_version(bundle_path, bundles / "nano-2")
     async with operated(endless, bundle_folder=bundles) as service:
         call = service.caller.stub.Infer(picture_request(endless.bundle, scenes[0], QUESTION))
         assert (await call.read()).text
@@ -112,10 +67,11 @@ async def test_only_what_is_in_the_folder_is_loaded(tail: Tail, endless_path: Pa
 async def test_a_load_that_fails_changes_nothing(
     tail: Tail, bundle_path: Path, bundles: Path, scenes: list[Pixels]
 ) -> None:
-    limits = tail.limits.max_picture_bytes
-    changed(bundle_path, bundles / "larger", max_picture_bytes=2 * limits)
-    changed(bundle_path, bundles / "damaged", max_picture_bytes=limits - 1)
-    (bundles / "damaged" / "cloud" / "model.safetensors").write_bytes(b"cut off")
+    another_version(bundle_path, bundles / "larger", tail.limits.max_picture_bytes)
+    another_version(bundle_path, bundles / "damaged")
+    weights = bundles / "damaged" / "cloud" / "model.safetensors"
+    weights.unlink()  # it is a link to the real one
+    weights.write_bytes(b"cut off")
     async with operated(tail, bundle_folder=bundles, memory_limit=tail.weight_bytes + 1000) as service:
         assert "model.safetensors has 7 bytes" in await service.refusal("damaged")
         assert "start it with --max-request" in await service.refusal("larger")
@@ -129,7 +85,7 @@ async def test_a_load_that_fails_changes_nothing(
 async def test_larger_requests_are_read_where_the_service_was_started_for_them(
     tail: Tail, bundle_path: Path, bundles: Path
 ) -> None:
-    digest = changed(bundle_path, bundles / "larger", max_picture_bytes=2 * tail.limits.max_picture_bytes)
+    digest = another_version(bundle_path, bundles / "larger", tail.limits.max_picture_bytes)
     largest = 3 * tail.limits.max_picture_bytes
     async with operated(tail, bundle_folder=bundles, max_request=largest) as service:
         await service.load("larger")

@@ -1,0 +1,142 @@
+"""Requests that were answered, run once more by both versions while nothing else runs, and compared."""
+
+import asyncio
+import logging
+import math
+import secrets
+import time
+from dataclasses import dataclass, replace
+
+from cloud.control.rollout import Rollout, StageTimes
+from cloud.control.traffic import TrafficControl
+from cloud.engine.engine import Engine
+from cloud.engine.job import EmbeddingJob, GenerationJob, Job
+from cloud.models.dual_encoder import DualEncoder
+from cloud.models.served_models import ServedModel, ServedModels
+from cloud.models.tail import Tail
+from cloud.rollout.tally import Pair
+from cloud.sharing.caller import Caller
+from protos import inference_pb2 as ip
+from protos.errors import CloudBusy
+
+_log = logging.getLogger(__name__)
+_SHADOW = Caller("shadow", "shadow")  # nobody is charged for it
+_IDLE_SECONDS = 1.0  # that a request is held for the service to have nothing else to do
+_RUN_SECONDS = 60.0
+_STAGES = ("tail", "first_token", "generate")  # what depends on the version, and not on the load
+_PARTS = 1 << 32
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one version made of a request; `text` is None where it failed."""
+
+    text: str | None
+    times: StageTimes
+
+    @property
+    def milliseconds(self) -> float:
+        return sum(self.times.values())
+
+
+class Shadow:
+    """Takes a share of the requests for the stable version, one at a time. Both versions run it, in an order
+    that is drawn, so that load and caches are the same for both. Nothing is told of what they say, nor kept;
+    a request that comes ends them. Belongs to the event loop.
+    """
+
+    def __init__(self, engine: Engine, models: ServedModels, traffic: TrafficControl) -> None:
+        self._engine, self._models, self._traffic = engine, models, traffic
+        self._offered = asyncio.Queue[Job](1)
+        self._busy = False
+        engine.held.on_answered.append(self._offer)
+
+    async def run(self) -> None:
+        """Compare, until cancelled."""
+        while True:
+            await self._next()
+
+    def _offer(self, job: Job) -> None:
+        """Take a job that was answered, if it is drawn and no other is at work."""
+        rollout = self._traffic.rollout
+        if self._busy or not rollout or rollout.rolled_back or not _comparable(job, rollout):
+            return
+        if secrets.randbelow(_PARTS) < rollout.shadow * _PARTS:
+            self._busy = True
+            self._offered.put_nowait(job)
+
+    async def _next(self) -> None:
+        job = await self._offered.get()
+        try:
+            await self._compare(job)
+        except CloudBusy:
+            if rollout := self._traffic.rollout:
+                rollout.interrupted += 1
+        finally:
+            self._busy = False
+
+    async def _compare(self, job: Job) -> None:
+        """Raises CloudBusy where requests come."""
+        rollout = self._traffic.rollout
+        if not rollout or job.tail.digest != rollout.stable:
+            return
+        try:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                await self._engine.held.none()
+        except TimeoutError:
+            raise CloudBusy("there is never nothing to do") from None
+        digests = [rollout.stable, rollout.candidate]
+        if secrets.randbelow(2):
+            digests.reverse()
+        runs = {digest: await self._run(_again(job, self._models[digest])) for digest in digests}
+        stable, candidate = runs[rollout.stable], runs[rollout.candidate]
+        if self._traffic.rollout is rollout:
+            rollout.take(_pair(stable, candidate), stable.times, candidate.times)
+
+    async def _run(self, job: Job) -> _Run:
+        """Raises CloudBusy where requests come."""
+        try:
+            with self._engine.sparing(job):
+                *pieces, end = [event async for event in job.events()]
+        except CloudBusy:
+            raise
+        except Exception as error:  # noqa: BLE001 - a version may fail in any way; how, its words may quote
+            _log.warning("a shadow of %s failed: %s", job.tail.digest[:12], type(error).__name__)
+            return _Run(None, {})
+        stages = end.stages if isinstance(end, ip.Done) else ip.Stages()
+        return _Run("".join(map(str, pieces)), {name: getattr(stages, name) for name in _STAGES})
+
+
+def _comparable(job: Job, rollout: Rollout) -> bool:
+    """Whether both versions can be given it, and would always say the same of it."""
+    image = job.image
+    if image is None or image.cached or image.cut not in rollout.cuts or job.tail.digest != rollout.stable:
+        return False
+    if isinstance(job, EmbeddingJob):
+        return bool(job.labels)
+    return isinstance(job, GenerationJob) and job.sampler is None
+
+
+def _again(job: Job, model: ServedModel) -> Job:
+    """The same for a version, of whose picture nothing is kept."""
+    image = job.image and replace(job.image, frame="", sent=None, owner="")
+    again: Job
+    if isinstance(job, GenerationJob):
+        assert isinstance(model, Tail)
+        again = GenerationJob(
+            tail=model, image=image, prompt=list(job.prompt), max_tokens=job.max_tokens, sampler=None
+        )
+    else:
+        assert isinstance(job, EmbeddingJob)
+        assert isinstance(model, DualEncoder)
+        again = EmbeddingJob(tail=model, image=image, labels=job.labels, texts=job.texts)
+    again.caller, again.arrived = _SHADOW, time.monotonic()
+    again.deadline = again.arrived + _RUN_SECONDS
+    return again
+
+
+def _pair(stable: _Run, candidate: _Run) -> Pair:
+    if stable.text is None or candidate.text is None:
+        return Pair(stable.text is None, candidate.text is None)
+    ratio = candidate.milliseconds / stable.milliseconds if stable.milliseconds > 0 else 0.0
+    return Pair(changed=stable.text != candidate.text, log_ratio=math.log(ratio) if ratio > 0 else 0.0)
