@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from transformers.utils import logging as transformers_logging
@@ -12,7 +12,7 @@ from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
 from cloud.models.loading import load_tail
 from cloud.models.numpy_threads import limit_numpy
-from cloud.models.served_models import ServedModel
+from cloud.models.served_models import ServedModels
 from protos.bundle import Bundle
 
 _log = logging.getLogger(__name__)
@@ -27,33 +27,35 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     limit_numpy()
     if config.threads:
         torch.set_num_threads(config.threads)
-    tails = {
-        digest: load_tail(bundle, config.device, config.dtype)
-        for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
-    }
-    return asyncio.run(_serve(tails, config))
+    models = ServedModels(
+        {
+            digest: load_tail(bundle, config.device, config.dtype)
+            for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
+        }
+    )
+    return asyncio.run(_serve(models, config))
 
 
-async def _serve(tails: Mapping[str, ServedModel], config: ServeConfig) -> int:
+async def _serve(models: ServedModels, config: ServeConfig) -> int:
     stops = _stop_signals()
-    async with serving(tails, config) as service:
-        _announce(service, list(tails.values()), config)
+    async with serving(models, config) as service:
+        _announce(service, models, config)
         await stops.get()
         return await _drain(service, config.drain, stops)
 
 
-def _announce(service: Service, tails: Sequence[ServedModel], config: ServeConfig) -> None:
+def _announce(service: Service, models: ServedModels, config: ServeConfig) -> None:
     if not config.loopback and not (config.access.tls and config.access.identified):
         _log.warning(
             "%s has to be reached through a proxy only, which has TLS and knows callers", service.address
         )
     address = f"https://{service.address}" if config.access.tls else service.address
     served = "; ".join(
-        f"{t.bundle.manifest.model} {t.digest[:12]} at {', '.join(c.name for c in t.bundle.manifest.cuts)}"
-        for t in tails
+        f"{m.bundle.manifest.model} {m.digest[:12]} at {', '.join(c.name for c in m.bundle.manifest.cuts)}"
+        for m in models
     )
     placements = dict.fromkeys(
-        f"{tail.placement.device_name}, {tail.placement.dtype_name} ({tail.placement.why})" for tail in tails
+        f"{m.placement.device_name}, {m.placement.dtype_name} ({m.placement.why})" for m in models
     )
     device = f"{'; '.join(placements)}, {torch.get_num_threads()} threads"
     print(f"serving {served}, and pictures; on {device}; address {address}", flush=True)

@@ -1,7 +1,7 @@
 """The parts of a running service put together, started, and drained."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.identity.authentication import Authentication
 from cloud.models.request_bounds import max_request_bytes
-from cloud.models.served_models import ServedModel, ServedModels
+from cloud.models.served_models import ServedModels
 from cloud.sharing.rates import Rates
 from protos.errors import RequestError
 from protos.terminal.units import format_size
@@ -73,15 +73,14 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(tails: Mapping[str, ServedModel], config: ServeConfig) -> AsyncIterator[Service]:
-    """A running service for these tails by digest; leaving stops it at once (drain first).
+async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Service]:
+    """A running service for these models; leaving stops it at once (drain first).
 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
-    models = ServedModels(tails)
     traffic = TrafficControl(models)
     largest = _max_request(models, config)
     access = await _access(config)

@@ -1,7 +1,6 @@
 """Bundles loaded, unloaded and listed while the service answers."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +35,8 @@ class ModelControl:
         self._models, self._held, self._max_request = models, held, max_request
         self._device, self._dtype = config.device, config.dtype
         self._folder, self._budget = BundleFolder(config.bundle_folder), MemoryBudget(config.memory_limit)
+        self._loading = asyncio.Lock()
+        # one that is cancelled goes on to its end, and only then the next begins
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
 
     def __enter__(self) -> Self:
@@ -51,11 +52,13 @@ class ModelControl:
         left as it is. Raises RequestError for one that is not there or cannot be served beside the others,
         BundleError for one that is damaged or finds no room, CheckpointError.
         """
-        bundle = await self._on_thread(self._folder.find, name)
-        if bundle.digest not in self._models:
-            model = await self._on_thread(self._load, bundle)
-            self._models.add(model)
-            _log.warning("serves %s (%s) from now on", model.digest[:12], bundle.manifest.model)
+        bundle = await asyncio.to_thread(self._folder.find, name)
+        async with self._loading:
+            if bundle.digest not in self._models:
+                self._check(bundle)
+                model = await self._on_thread(self._load, bundle, self._weights())
+                self._models.add(model)
+                _log.warning("serves %s (%s) from now on", model.digest[:12], bundle.manifest.model)
         return self._described(self._models[bundle.digest], ap.Model.SERVING)
 
     async def unload(self, digits: str, drain: float) -> ap.UnloadReply:
@@ -69,7 +72,8 @@ class ModelControl:
             unfinished = await self._drained(digest, drain)
         finally:
             self._models.forget(digest)
-        await self._on_thread(_free)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
         return ap.UnloadReply(digest=digest, unfinished=unfinished)
 
     async def listed(self) -> ap.ModelsReply:
@@ -78,7 +82,7 @@ class ModelControl:
             *(self._described(model, ap.Model.SERVING) for model in self._models),
             *(self._described(model, ap.Model.DRAINING) for model in self._models.draining),
         ]
-        bundles = await self._on_thread(self._folder.bundles)
+        bundles = await asyncio.to_thread(self._folder.bundles)
         folders = {bundle.digest: bundle.path.name for bundle in bundles}
         for model in loaded:
             model.folder = folders.pop(model.digest, "")
@@ -109,8 +113,12 @@ class ModelControl:
             return len(unfinished)
         return 0
 
-    def _load(self, bundle: Bundle) -> ServedModel:
-        """On the thread."""
+    def _check(self, bundle: Bundle) -> None:
+        """Raises RequestError for a bundle that cannot be served beside the others."""
+        if any(model.digest == bundle.digest for model in self._models.draining):
+            raise RequestError(
+                f"{bundle.path.name} is being unloaded; load it again when that is over", bundle=bundle.digest
+            )
         longest = max_request_bytes(bundle)
         if longest > self._max_request:
             raise RequestError(
@@ -119,10 +127,13 @@ class ModelControl:
                 f"{format_size(longest)} or more",
                 bundle=bundle.digest,
             )
+
+    def _load(self, bundle: Bundle, held: int) -> ServedModel:
+        """On the thread. `held`: bytes of the models that are loaded."""
         name = f"{bundle.path.name} ({bundle.manifest.model})"
 
         def check_room(weights: int, device: torch.device) -> None:
-            self._budget.check(name, weights, device, self._weights())
+            self._budget.check(name, weights, device, held)
 
         return load_tail(bundle, self._device, self._dtype, check_room)
 
@@ -142,10 +153,3 @@ class ModelControl:
 
     async def _on_thread(self, work: Callable[..., LoadedT], *arguments: object) -> LoadedT:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
-
-def _free() -> None:
-    """Models are in circles of references, which Python frees when it comes to it."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

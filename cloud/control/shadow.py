@@ -7,13 +7,13 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 
-from cloud.control.rollout import Rollout, StageTimes
 from cloud.control.traffic import TrafficControl
 from cloud.engine.engine import Engine
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.served_models import ServedModel, ServedModels
 from cloud.models.tail import Tail
+from cloud.rollout.rollout import Rollout, StageTimes
 from cloud.rollout.tally import Pair
 from cloud.sharing.caller import Caller
 from protos import inference_pb2 as ip
@@ -96,7 +96,7 @@ class Shadow:
     async def _run(self, job: Job) -> _Run:
         """Raises CloudBusy where requests come."""
         try:
-            with self._engine.sparing(job):
+            with self._engine.in_background(job):
                 *pieces, end = [event async for event in job.events()]
         except CloudBusy:
             raise
@@ -123,8 +123,9 @@ def _again(job: Job, model: ServedModel) -> Job:
     again: Job
     if isinstance(job, GenerationJob):
         assert isinstance(model, Tail)
+        limit = min(job.max_tokens, model.limits.max_new_tokens)
         again = GenerationJob(
-            tail=model, image=image, prompt=list(job.prompt), max_tokens=job.max_tokens, sampler=None
+            tail=model, image=image, prompt=list(job.prompt), max_tokens=limit, sampler=None
         )
     else:
         assert isinstance(job, EmbeddingJob)

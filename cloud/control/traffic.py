@@ -2,10 +2,10 @@
 
 import math
 
-from cloud.control.rollout import Rollout
 from cloud.models.served_models import ServedModel, ServedModels
 from cloud.rollout.canary import Bounds, Verdict, harm_needed, health_needed
 from cloud.rollout.comparable import comparable_cuts
+from cloud.rollout.rollout import Rollout
 from protos import admin_pb2 as ap
 from protos.errors import RequestError
 

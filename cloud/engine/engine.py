@@ -148,11 +148,11 @@ class Engine:
             yield
 
     @contextmanager
-    def sparing(self, job: Job) -> Iterator[None]:
-        """The same for a job that nobody waits for: it fails as GaveWay where another is held. Raises GaveWay
-        where there is one.
+    def in_background(self, job: Job) -> Iterator[None]:
+        """The same for a job that nobody waits for: it fails as GaveWay when a caller comes. Raises GaveWay
+        where one is there.
         """
-        with self.held.spare(job), self._queued(job):
+        with self.held.background(job), self._queued(job):
             yield
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The jobs whose callers wait for them, and those that run only while there are none."""
+"""The jobs whose callers wait for them, and those that run in the background of none."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from protos.errors import CloudBusy
 
 
 class GaveWay(CloudBusy):
-    """A job that nobody waits for ended as another came."""
+    """A job in the background ended, as one came that somebody waits for."""
 
 
 class HeldJobs:
@@ -17,14 +17,14 @@ class HeldJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[Job, None] = {}
-        self._spare: dict[Job, None] = {}
+        self._background: dict[Job, None] = {}
         self._left = asyncio.Event()
         self.on_answered: list[Callable[[Job], None]] = []  # called with every job that was answered whole
 
     @contextmanager
     def held(self, job: Job) -> Iterator[None]:
-        """While a caller waits for a job. Spare jobs end."""
-        for other in self._spare:
+        """While a caller waits for a job. Those in the background end."""
+        for other in self._background:
             if not other.finished:
                 other.fail(GaveWay("another request came"))
         self._jobs[job] = None
@@ -37,17 +37,17 @@ class HeldJobs:
             answered(job)
 
     @contextmanager
-    def spare(self, job: Job) -> Iterator[None]:
-        """While a job runs that nobody waits for. Raises GaveWay where others are held; where they come, the
-        job fails as that.
+    def background(self, job: Job) -> Iterator[None]:
+        """While a job runs that nobody waits for. Raises GaveWay where callers wait for others; where they
+        come, the job fails as that.
         """
         if self._jobs:
             raise GaveWay("other requests are here")
-        self._spare[job] = None
+        self._background[job] = None
         try:
             yield
         finally:
-            del self._spare[job]
+            del self._background[job]
 
     def of(self, bundle: str) -> list[Job]:
         """The jobs for a bundle."""

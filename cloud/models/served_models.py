@@ -24,6 +24,7 @@ class ServedModels:
         self._serving = dict(models)
         self._draining: dict[str, ServedModel] = {}
         self._waiting: dict[asyncio.Timeout, str] = {}  # streams between two frames, by the bundle's digest
+        self.max_request_fields = self._max_fields()  # of a request for any of them
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._serving.values())
@@ -37,11 +38,6 @@ class ServedModels:
     @property
     def draining(self) -> list[ServedModel]:
         return list(self._draining.values())
-
-    @property
-    def max_request_fields(self) -> int:
-        """The most fields that a request for any of them has."""
-        return max(max_request_fields(model.bundle) for model in self)
 
     def find(self, name: bytes) -> ServedModel:
         """The model that a request names by the first bytes of its bundle's digest. Raises WrongBundle."""
@@ -67,6 +63,7 @@ class ServedModels:
     def add(self, model: ServedModel) -> None:
         """Serve a model from now on."""
         self._serving[model.digest] = model
+        self.max_request_fields = self._max_fields()
 
     def withdraw(self, digest: str) -> ServedModel:
         """Let no request find a model any more, and end the streams that wait for a frame. Raises
@@ -78,6 +75,7 @@ class ServedModels:
                 "service"
             )
         model = self._draining[digest] = self._serving.pop(digest)
+        self.max_request_fields = self._max_fields()
         for wait, waiting_for in list(self._waiting.items()):
             if waiting_for == digest:
                 wait.reschedule(asyncio.get_running_loop().time())
@@ -103,6 +101,9 @@ class ServedModels:
             raise self._wrong(digest) from None
         finally:
             self._waiting.pop(wait, None)
+
+    def _max_fields(self) -> int:
+        return max(max_request_fields(model.bundle) for model in self)
 
     def _named(self, digits: str) -> list[ServedModel]:
         return [model for digest, model in self._serving.items() if digest.startswith(digits)]

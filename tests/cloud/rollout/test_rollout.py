@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from cloud.control.rollout import Rollout
 from cloud.rollout.canary import Bounds, Verdict
+from cloud.rollout.rollout import Rollout
 from cloud.rollout.tally import Pair
 
 TIMES = {"tail": 2.0, "generate": 10.0}
