@@ -71,13 +71,19 @@ class Engine:
         moment for others that are coming in.
         """
         while True:
-            batches = [batch.jobs for batch in self._batches]
-            schedule = self.queue.schedule(InFlight(self._joining, batches), self._pace)
-            self._leave(schedule.leaves)
-            if not schedule.idle:
+            if schedule := self._due():
                 return schedule
             if not self._running:
                 await self.queue.gather()
+
+    def _due(self) -> Schedule[Job] | None:
+        """Let jobs leave; the next step, if there is work. Who waits for work holds no job that left, nor its
+        picture or model.
+        """
+        batches = [batch.jobs for batch in self._batches]
+        schedule = self.queue.schedule(InFlight(self._joining, batches), self._pace)
+        self._leave(schedule.leaves)
+        return None if schedule.idle else schedule
 
     def _working(self, schedule: Schedule[Job]) -> Sequence[Job]:
         """The jobs that a step works for."""

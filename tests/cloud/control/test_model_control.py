@@ -1,6 +1,7 @@
 """Bundles come and go while a real service answers."""
 
 import asyncio
+import gc
 import shutil
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def bundles(bundle_path: Path, endless_path: Path, tmp_path: Path) -> Path:
     return tmp_path / "bundles"
 
 
-async def test_a_bundle_is_loaded_beside_the_one_that_answers_and_outlives_its_folder(
+async def test_a_bundle_is_loaded_beside_the_one_that_answers_outlives_its_folder_and_is_freed(
     endless: Tail, bundle_path: Path, bundles: Path, scenes: list[Pixels]
 ) -> None:
     digest = another_version(bundle_path, bundles / "nano-2")
@@ -43,6 +44,8 @@ async def test_a_bundle_is_loaded_beside_the_one_that_answers_and_outlives_its_f
         opened = Bundle.open(bundles / "nano-2")
         shutil.rmtree(bundles / "nano-2")
         assert (await service.caller.ask(picture_request(opened, scenes[0], QUESTION))).text
+        await service.unload(digest, 10)
+        assert not [one for one in gc.get_objects() if type(one) is Tail and one.digest == digest]
 
 
 async def test_what_is_loaded_and_what_may_be_is_listed(endless: Tail, bundle: Bundle, bundles: Path) -> None:
