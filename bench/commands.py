@@ -20,6 +20,10 @@ _COMMANDS = {
         "bench.leakage.command",
         "what features give away: pictures made again from what crosses the wire",
     ),
+    "service": (
+        "bench.service.command",
+        "many devices on one service, beside a plain server and the model alone",
+    ),
     "attack": ("bench.attack.command", "what hostile callers cost an honest device, attack by attack"),
     "rollout": ("bench.rollout.command", "what the verdicts on a new version find, and how often they err"),
 }
@@ -34,6 +38,7 @@ examples:
   isthmus bench memory --config llava-7b --disk /var/tmp
   isthmus bench leakage --bundle my-bundle --data nano
   isthmus bench video --bundle my-bundle
+  isthmus bench service --devices 16
   isthmus bench attack --only slow-readers
   isthmus bench rollout
 """

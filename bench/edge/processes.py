@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from bench.rig.process_memory import memory
+from bench.rig.process_time import cpu_seconds
 from protos.errors import IsthmusError
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _PATIENCE_SECONDS = 10.0
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
@@ -63,10 +63,7 @@ class FedProcess:
 
     def cpu_seconds(self) -> float:
         """So far, of all its threads."""
-        fields = (
-            Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        )
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_seconds(self._process.pid)
 
     def resident_bytes(self) -> int:
         """Now."""

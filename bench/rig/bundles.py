@@ -94,6 +94,13 @@ def cheapest_split(measured: pb.Measurements) -> str:
     return next(name for name in sorted(coded) if coded[name] == best)
 
 
+def cheapest_codec(measured: pb.Measurements, cut: str) -> str:
+    """The codec of a cut with the fewest bytes that loses at most a point, as above."""
+    codecs = measured.cuts[cut].codecs
+    best = _cheapest([codecs[name] for name in sorted(codecs)], measured.accuracy)
+    return next(name for name in sorted(codecs) if codecs[name] == best)
+
+
 def _cheapest(candidates: list[_Coded], whole: float) -> _Coded:
     """Where none is good enough: the most accurate."""
     if not candidates:

@@ -1,5 +1,6 @@
 """The cloud service as a child process that can be killed and never outlives its parent."""
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -7,11 +8,17 @@ from bench.rig.watched_process import START_SECONDS, WatchedProcess
 
 
 class CloudProcess(WatchedProcess):
-    """`isthmus cloud serve` of some bundles at `listen`, a free port unless given; runs inside `with`. Raises
-    CloudError where it does not come up.
+    """`isthmus cloud serve` of some bundles at `listen`, a free port unless given, with further `options`;
+    runs inside `with`. Raises CloudError where it does not come up.
     """
 
-    def __init__(self, *bundles: Path, seconds: float = START_SECONDS, listen: str = "127.0.0.1:0") -> None:
+    def __init__(
+        self,
+        *bundles: Path,
+        seconds: float = START_SECONDS,
+        listen: str = "127.0.0.1:0",
+        options: Sequence[object] = (),
+    ) -> None:
         served = chain.from_iterable(("--bundle", bundle) for bundle in bundles)
-        serve = ("cloud", "serve", *served, "--listen", listen)
+        serve = ("cloud", "serve", *served, "--listen", listen, *options)
         super().__init__("the cloud service", serve, "listening on ", seconds)

@@ -29,10 +29,11 @@ def resident(process: int) -> int:
     has ended.
     """
     with suppress(IsthmusError, OSError):
-        return memory(process).get("VmRSS", 0) + sum(map(resident, _children(process)))
+        return memory(process).get("VmRSS", 0) + sum(map(resident, children(process)))
     return 0
 
 
-def _children(process: int) -> list[int]:
+def children(process: int) -> list[int]:
+    """The processes that a process started and that still run."""
     lists = (_PROC / str(process) / "task").glob("*/children")
     return [int(child) for children in lists for child in children.read_text(encoding="ascii").split()]

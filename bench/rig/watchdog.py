@@ -1,6 +1,6 @@
-"""Run an `isthmus` command that ends when the process that started it does, even by SIGKILL.
+"""Run a module that ends when the process that started it does, even by SIGKILL.
 
-python -m bench.rig.watchdog PARENT_PID COMMAND...
+python -m bench.rig.watchdog PARENT_PID MODULE ARGUMENT...
 """
 
 import os
@@ -16,8 +16,8 @@ _POLL_SECONDS = 0.25
 def main() -> None:
     parent = int(sys.argv[1])
     threading.Thread(target=_watch, args=(parent,), name="watchdog", daemon=True).start()
-    sys.argv = ["isthmus", *sys.argv[2:]]
-    runpy.run_module("isthmus", run_name="__main__")
+    sys.argv = sys.argv[2:]
+    runpy.run_module(sys.argv[0], run_name="__main__")
 
 
 def _watch(parent: int) -> None:

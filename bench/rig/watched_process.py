@@ -1,4 +1,4 @@
-"""An `isthmus` service as a child process that can be killed and never outlives its parent."""
+"""A service as a child process that can be killed and never outlives its parent."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ _STOP_SECONDS = 5.0
 
 
 class WatchedProcess:
-    """`isthmus ARGUMENTS`; runs inside `with`, from where it has printed its address. `announced`: the words
-    before the address. Raises CloudError where it does not come up.
+    """`python -m MODULE ARGUMENTS`, of `isthmus` unless told; runs inside `with`, from where it has printed
+    its address. `announced`: the words before the address. Raises CloudError where it does not come up.
     """
 
     def __init__(
@@ -29,10 +29,11 @@ class WatchedProcess:
         announced: str,
         seconds: float = START_SECONDS,
         variables: Mapping[str, str] | None = None,
+        module: str = "isthmus",
     ) -> None:
         """`name`: what messages call it; `variables`: of its environment, beside ours."""
         self._name, self._announced, self._seconds = name, announced, seconds
-        self._arguments, self._variables = arguments, variables or {}
+        self._command, self._variables = [module, *map(str, arguments)], variables or {}
         self._lines: deque[str] = deque(maxlen=20)
         self._addresses: queue.Queue[str | None] = queue.Queue()
         self.address, self.printed_bytes = "", 0
@@ -40,7 +41,7 @@ class WatchedProcess:
     def __enter__(self) -> Self:
         watchdog = [sys.executable, "-m", "bench.rig.watchdog", str(os.getpid())]
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [*watchdog, *map(str, self._arguments)],
+            [*watchdog, *self._command],
             env={**os.environ, **self._variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -164,7 +164,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
     async def _admit(self, received: Received[R], call: Call) -> Job:
         """The job of a request, which lets go of its input."""
         try:
-            async with self._engine.queue.entering(call.caller):
+            bundle = received.request.bundle.hex()
+            async with self._engine.queue.entering(call.caller, bundle, call.deadline):
                 return await self._input_processor.admit(received.request, call.caller, call.deadline)
         finally:
             call.release(received, *_inputs(received.request))

@@ -95,6 +95,8 @@ class Engine:
             [job for job in leaving if job.unread and not job.finished],
             CloudBusy("what there is of this answer was not read, so it was ended; ask again, and read it"),
         )
+        for job in leaving:
+            self.queue.learn(job)
         self._joining = [job for job in self._joining if job not in leaving]
         for batch in self._batches:
             batch.leave(leaving)
@@ -186,13 +188,14 @@ class Engine:
     @contextmanager
     def _charged(self, jobs: Sequence[Job]) -> Iterator[None]:
         """What a step takes is of its jobs' callers, in equal parts."""
-        callers, began = [job.caller for job in jobs], time.monotonic()
+        began = time.monotonic()
         try:
             yield
         finally:
-            seconds = (time.monotonic() - began) / len(callers)
-            for caller in callers:
-                self.queue.shares.charge(caller, seconds)
+            seconds = (time.monotonic() - began) / len(jobs)
+            for job in jobs:
+                job.worked += seconds
+                self.queue.shares.charge(job.caller, seconds)
 
     @contextmanager
     def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:

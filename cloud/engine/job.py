@@ -54,6 +54,7 @@ class Job:
     arrived: float = 0.0
     deadline: float = NEVER
     queued: float = 0.0
+    worked: float = 0.0  # seconds of the model, its part of those that several share
     stages: ip.Stages = field(default_factory=ip.Stages)
     cancelled: bool = False
     finished: bool = False  # the last event, or an error, is emitted

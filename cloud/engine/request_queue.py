@@ -5,17 +5,20 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
-from cloud.engine.job import Job, milliseconds_since
+from cloud.engine.job import NEVER, Job, milliseconds_since
 from cloud.engine.pace import Pace
+from cloud.engine.quickest import Quickest
 from cloud.engine.scheduler import InFlight, Schedule, Scheduler
-from cloud.sharing.caller import Caller
+from cloud.sharing.caller import Caller, level_of
 from cloud.sharing.holdings import Holdings
 from cloud.sharing.shares import Shares
-from protos.errors import CloudBusy
+from protos.bundle import ID_BYTES
+from protos.errors import CloudBusy, DeadlineError
 
 _DECAY = 0.9  # of the mean wait, for each job that joins
 _PAUSE = 0.003  # seconds before the first join; more than a caller needs to ask again, less than a prefill
 _MIN_RETRY_SECONDS = 0.1
+_NAME = 2 * ID_BYTES  # digits of a digest, which a request names its bundle by at least
 
 
 class RequestQueue:
@@ -31,6 +34,7 @@ class RequestQueue:
         self._jobs: dict[Job, None] = {}
         self._held = Holdings()
         self._arrival = asyncio.Event()
+        self._quickest = Quickest()
         self.shares = Shares()
         self.mean_milliseconds = 0.0
 
@@ -39,8 +43,13 @@ class RequestQueue:
         return len(self._jobs) + len(self._entering)
 
     @asynccontextmanager
-    async def entering(self, caller: Caller) -> AsyncIterator[None]:
-        """Hold a place while a request is made a job. Raises CloudBusy, also when it is displaced."""
+    async def entering(
+        self, caller: Caller, bundle: str = "", deadline: float = NEVER
+    ) -> AsyncIterator[None]:
+        """Hold a place while a request to a bundle, by the beginning of its digest, is made a job. Raises
+        CloudBusy, also when it is displaced; DeadlineError where it cannot be answered in time.
+        """
+        self._refuse_late(caller, bundle, deadline)
         self._make_room(caller)
         self._returning = max(0, self._returning - 1)
         place = asyncio.timeout(None)
@@ -90,9 +99,38 @@ class RequestQueue:
         return f"try again in {seconds:.1f} s, or answer on the device"
 
     def put(self, job: Job) -> None:
-        """Append a job. Raises CloudBusy."""
+        """Append a job. Raises CloudBusy, and DeadlineError where it cannot be answered in time."""
+        self._refuse_late(job.caller, job.tail.digest, job.deadline)
         self._make_room(job.caller)
         self.put_back([job])
+
+    def learn(self, job: Job) -> None:
+        """Of a job that has ended: how quick an answer can be."""
+        if job.stages.total:
+            alone = (job.stages.total - job.stages.queue) / 1000
+            self._quickest.answered(job.tail.digest[:_NAME], alone, job.worked)
+
+    def _refuse_late(self, caller: Caller, bundle: str, deadline: float) -> None:
+        """Raises CloudBusy where an answer would be late because of others, DeadlineError where it would be
+        all the same.
+        """
+        left, name = deadline - time.monotonic(), bundle[:_NAME]
+        alone = self._quickest.seconds(name, 0, 1)
+        if left < alone:
+            raise DeadlineError(
+                f"the quickest answers take {1000 * alone:.0f} ms here, and {max(0, 1000 * left):.0f} ms are "
+                "left of the deadline; allow more time, or answer on the device"
+            )
+        callers = {*self._held.callers, caller}
+        level = level_of(callers)
+        ahead, sharing = self._held.size(caller)[level - 1], len({one[:level] for one in callers})
+        least = self._quickest.seconds(name, ahead, sharing)
+        if left < least:
+            message = (
+                f"{ahead} requests of yours wait here already, so this one takes {least:.1f} s at least, and "
+                f"{left:.1f} s are left of the deadline; ask for less at once, or answer on the device"
+            )
+            raise CloudBusy(message, waiting=len(self))
 
     def put_back(self, jobs: Iterable[Job]) -> None:
         """Append jobs that were let in before and need another turn."""

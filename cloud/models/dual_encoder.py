@@ -45,7 +45,7 @@ class DualEncoder(VisionTail):
         """Texts to embeddings (texts, width) of length 1, and into the cache; on the thread that runs the
         model.
         """
-        embeddings: Floats = embed_texts(self._family, self._model, self._tokenizer, texts).cpu().numpy()
+        embeddings: Floats = embed_texts(self._family, self.model, self._tokenizer, texts).cpu().numpy()
         for text, row in zip(texts, embeddings, strict=True):
             self._text_cache[text] = row.copy()  # a view would keep the whole request's embeddings
         while len(self._text_cache) > _MAX_TEXTS:

@@ -33,14 +33,14 @@ class Tail(VisionTail):
 
     def decoder_prompt(self, prompt: Sequence[int]) -> list[int]:
         """What the decoder has read of a prompt before the first token of the answer."""
-        return self._family.decoder_prompt(self._model, prompt)
+        return self._family.decoder_prompt(self.model, prompt)
 
     def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> DecoderBatch:
         """Prompts with each its image tokens in place, ready for the prefill.
 
         `image_tokens` (tiles, tokens, width): those of the first prompt's tiles, then of the second's.
         """
-        return self._family.rows(self._model, prompts, image_tokens)
+        return self._family.rows(self.model, prompts, image_tokens)
 
     @torch.inference_mode()
     def warm(self) -> bool:

@@ -34,7 +34,7 @@ class VisionTail:
         folder = bundle.folder("cloud")
         self.bundle, self.digest, self.limits = bundle, bundle.digest, bundle.manifest.limits
         self._family = family(bundle.manifest.family)
-        self._model = load_model(folder, placement.dtype).to(placement.device)
+        self.model = load_model(folder, placement.dtype).to(placement.device)
         self._processor = load_processor(folder)
         self._codecs = _receivers(bundle)
         self.placement = placement
@@ -104,9 +104,9 @@ class VisionTail:
 
     def _enter(self, cut: str, boundary: dict[str, Tensor]) -> Tensor:
         if cut != PICTURE_CUT:
-            return enter(self._family, self._model, cut, boundary)
-        *_, (last, reached) = walk(self._family, self._model, boundary[PICTURE_CUT])
-        return enter(self._family, self._model, last, reached)
+            return enter(self._family, self.model, cut, boundary)
+        *_, (last, reached) = walk(self._family, self.model, boundary[PICTURE_CUT])
+        return enter(self._family, self.model, last, reached)
 
     def cached_boundary(self, image_tokens: Tensor) -> tuple[str, dict[str, Tensor]]:
         """Image tokens (tiles, tokens, width) from the encoder cache, as the last cut and its boundary."""
@@ -115,7 +115,7 @@ class VisionTail:
 
     def _trial_pictures(self) -> list[dict[str, Tensor]]:
         """A grey picture and a noisy one, a tile each: quiet and loud activations."""
-        shape = (1, *self._family.pixel_shape(self._model))
+        shape = (1, *self._family.pixel_shape(self.model))
         noise = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 4 - 2
         return [{PICTURE_CUT: pixels} for pixels in (torch.zeros(shape), noise)]
 

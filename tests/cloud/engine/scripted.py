@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from cloud.engine.job import GenerationJob, VisionInput
+from cloud.engine.job import NEVER, GenerationJob, VisionInput
 from cloud.sharing.caller import NOBODY, Caller
 from protos import bundle_pb2 as pb
 from protos.text.decoding import LogitsProcessor
@@ -79,11 +79,18 @@ def counting(
     cut: str = "c",
     value: float = 0.0,
     caller: Caller = NOBODY,
+    deadline: float = NEVER,
 ) -> GenerationJob:
     """A job answered by the `max_tokens` numbers after `start`, or those before STOP."""
     image = VisionInput(cut, {"hidden": torch.full((1, 1, 1), value)}, frame=f"{start:016x}", owner="me")
     return GenerationJob(
-        tail=model, image=image, prompt=[start], max_tokens=max_tokens, sampler=None, caller=caller
+        tail=model,
+        image=image,
+        prompt=[start],
+        max_tokens=max_tokens,
+        sampler=None,
+        caller=caller,
+        deadline=deadline,
     )
 
 

@@ -1,16 +1,18 @@
 """The bounded queue in front of the model."""
 
 import asyncio
+import time
 
 import pytest
 
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
+from cloud.engine.job import GenerationJob
 from cloud.engine.pace import Pace
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import InFlight, Scheduler
 from cloud.sharing.caller import NOBODY
-from protos.errors import CloudBusy
+from protos.errors import CloudBusy, DeadlineError
 from tests.cloud.engine.scripted import ScriptedModel, counting, events
 from tests.cloud.sharing.callers import named
 
@@ -133,3 +135,43 @@ async def test_callers_that_ask_again_and_again_share_their_steps() -> None:
         running.cancel()
     assert model.prefills == [4] * 5
     assert model.steps == [4] * 10
+
+
+async def test_what_cannot_be_in_time_is_refused_before_it_is_decoded() -> None:
+    queue, model = RequestQueue(Scheduler(2), 9), ScriptedModel("f" * 64)
+    queue.learn(_answered(model, total=500, queue=100, worked=0.2))
+    now = time.monotonic()
+    with pytest.raises(DeadlineError, match=r"quickest answers take 400 ms here, and \d+ ms are left"):
+        await queue.entering(NOBODY, "f" * 16, now + 0.3).__aenter__()
+    with pytest.raises(DeadlineError):
+        queue.put(counting(model, 1, deadline=now + 0.3))
+    async with queue.entering(NOBODY, "f" * 16, now + 60):
+        assert len(queue) == 1
+    async with queue.entering(NOBODY, "e" * 16, now + 0.3):
+        assert len(queue) == 1, "another bundle may be quicker"
+
+
+async def test_who_has_much_waiting_is_told_that_more_would_be_late_and_others_are_let_in() -> None:
+    queue, model = RequestQueue(Scheduler(2), 99), ScriptedModel("f" * 64)
+    queue.learn(_answered(model, total=100, queue=0, worked=0.1))
+    soon = time.monotonic() + 2.5
+    for number in range(30):
+        queue.put(counting(model, number, caller=named("much")))
+    with pytest.raises(CloudBusy, match=r"30 requests of yours wait here already, so this one takes 3\.1 s"):
+        queue.put(counting(model, 1, caller=named("much"), deadline=soon))
+    async with queue.entering(named("little"), "f" * 16, soon):
+        queue.put(counting(model, 1, caller=named("little"), deadline=soon))
+
+
+def test_what_failed_teaches_nothing() -> None:
+    queue, model = RequestQueue(Scheduler(2), 9), ScriptedModel()
+    failed = counting(model, 1)
+    failed.fail(CloudBusy("no"))
+    queue.learn(failed)
+    queue.put(counting(model, 1, deadline=time.monotonic() + 0.1))
+
+
+def _answered(model: ScriptedModel, total: float, queue: float, worked: float) -> GenerationJob:
+    job = counting(model, 1)
+    job.stages.total, job.stages.queue, job.worked = total, queue, worked
+    return job

@@ -78,7 +78,7 @@ async def test_its_caption_of_a_photo_is_the_whole_models(captioner: Bundle) -> 
         (preprocessor := Preprocessor(captioner.manifest.preprocessing)).pixels(preprocessor.resize(photo))
     )
     prompt = torch.tensor([[4] * 64 + [1]])
-    out = tail._model.generate(
+    out = tail.model.generate(
         input_ids=prompt,
         attention_mask=torch.ones_like(prompt),
         pixel_values=pixels,

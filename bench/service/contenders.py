@@ -1,0 +1,109 @@
+"""The contenders, each in a process of its own that runs on from when it is first needed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from bench.rig import child
+from bench.rig.cloud_process import CloudProcess
+from bench.rig.watched_process import WatchedProcess
+from bench.service.crowd import Crowd, Group, TimedAnswer, Watched, plan_of
+from bench.service.results import ISTHMUS, PLAIN, Run
+from protos.bundle import Bundle
+from protos.errors import IsthmusError
+
+_BATCHES = (1, 2, 4, 8, 16, 32)  # that the bound is the best of, up to one for each device
+
+
+class ServicePlan(NamedTuple):
+    """What is measured: `kinds` of traffic, `devices` in the closed loop, `rounds` of windows of
+    `seconds`.
+    """
+
+    kinds: Collection[str]
+    devices: Sequence[int]
+    rounds: int
+    seconds: float
+    tokens: int
+    dtype: str
+    threads: int
+
+
+class Contenders:
+    """They end with `running`."""
+
+    def __init__(self, bundle: Bundle, plan: ServicePlan, running: ExitStack) -> None:
+        self._path, self._plan, self._running = bundle.path.resolve(), plan, running
+        self._services: dict[str, WatchedProcess] = {}
+
+    def crowd(self, name: str, groups: Sequence[Group]) -> tuple[Watched, list[list[TimedAnswer]]]:
+        """What a service used while groups of devices asked it, and what these saw. Raises CloudError or
+        IsthmusError.
+        """
+        service, plan = self._service(name), self._plan
+        crowd = Crowd(service.address, service.pid, groups, plan.seconds / 2, plan.seconds)
+        (found,) = child.results("bench.service.crowd", plan_of(crowd))
+        return Watched(*found["watched"]), [
+            [TimedAnswer(*sample) for sample in group] for group in found["groups"]
+        ]
+
+    def bound(self, group: Group) -> Iterator[Run]:
+        """The model alone, by the two largest of the batches that so many devices can fill. Raises
+        IsthmusError.
+        """
+        for batch in [size for size in _BATCHES if size <= group.devices][-2:]:
+            asked = {"folder": group.folder, "batch": batch, "seconds": self._plan.seconds / 2}
+            yield Run(batch, **self._model(asked))
+
+    def _service(self, name: str) -> WatchedProcess:
+        if name not in self._services:
+            self._services[name] = self._running.enter_context(self._new(name))
+        return self._services[name]
+
+    def _new(self, name: str) -> WatchedProcess:
+        plan = self._plan
+        if name == PLAIN:
+            arguments = (self._path, plan.dtype, plan.threads)
+            return WatchedProcess(
+                "the plain server", arguments, "listening on ", module="bench.service.plain"
+            )
+        options = ("--dtype", plan.dtype, "--threads", plan.threads)
+        return CloudProcess(self._path, options=options if name == ISTHMUS else (*options, "--max-batch", 1))
+
+    @cached_property
+    def _model(self) -> Callable[[Mapping[str, Any]], Any]:
+        arguments = (self._path, self._plan.dtype, self._plan.threads)
+        return self._running.enter_context(_conversation("bench.service.bound", arguments))
+
+
+@contextmanager
+def _conversation(module: str, arguments: Sequence[object]) -> Iterator[Callable[[Mapping[str, Any]], Any]]:
+    """A process that answers a line of JSON with another, once it has said that it is there. Raises
+    IsthmusError where it does not.
+    """
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        assert process.stdin
+        assert process.stdout
+        answers, questions = process.stdout, process.stdin
+
+        def read() -> Any:
+            if not (line := answers.readline()):
+                raise IsthmusError(
+                    f"the process that measures ({module}) failed; what went wrong stands above"
+                )
+            return json.loads(line)
+
+        def ask(question: Mapping[str, Any]) -> Any:
+            print(json.dumps(question), file=questions, flush=True)
+            return read()
+
+        try:
+            read()
+            yield ask
+        finally:
+            process.kill()

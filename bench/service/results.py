@@ -1,0 +1,107 @@
+"""What a crowd of devices saw of a service, and what the service used."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bench.service.crowd import TimedAnswer, Watched
+
+BOUND, ISTHMUS, UNBATCHED, PLAIN = "bound", "isthmus", "unbatched", "plain"
+WORDS = {
+    BOUND: "the model in process, perfect batches of pictures that are decoded already",
+    ISTHMUS: "isthmus cloud serve",
+    UNBATCHED: "the same with --max-batch 1",
+    PLAIN: "a grpc.aio server around transformers' generate",
+}
+
+
+class Run(NamedTuple):
+    """What the model did alone in a while, in batches of a size."""
+
+    batch: int
+    requests: int
+    tokens: int
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What all devices of a group together saw of one service. `cpu_ms` is the service's for one answer, of
+    whatever group; latencies are None of the bound.
+    """
+
+    service: str
+    answers: int
+    failed: int
+    first_failure: str
+    per_second: float
+    tokens_per_second: float
+    cpu_ms: float
+    resident_bytes: int | None = None
+    first_token_p50: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """How many devices asked for what, and what each service made of it. `rate`: requests a second that were
+    asked for; None: each device asks when it has its answer.
+    """
+
+    workload: str
+    devices: int
+    rate: float | None
+    measured: Sequence[Measured]
+
+    def of(self, service: str) -> Measured | None:
+        return next((one for one in self.measured if one.service == service), None)
+
+    def ratio(self, service: str) -> float | None:
+        """Answers a second of isthmus to those of another."""
+        ours, theirs = self.of(ISTHMUS), self.of(service)
+        return ours.per_second / theirs.per_second if ours and theirs and theirs.per_second else None
+
+
+def measured_of(
+    service: str, samples: Sequence[TimedAnswer], watched: Sequence[Watched], answered: int
+) -> Measured:
+    """Of samples, over windows in which so many were answered in all, these among them."""
+    answers = [sample for sample in samples if not sample.failure]
+    failures = [sample.failure for sample in samples if sample.failure]
+    seconds = sum(window.seconds for window in watched)
+    times = sorted(sample.ms for sample in answers)
+    return Measured(
+        service,
+        len(answers),
+        len(failures),
+        next(iter(failures), ""),
+        len(answers) / seconds,
+        sum(sample.tokens for sample in answers) / seconds,
+        1000 * sum(window.cpu_seconds for window in watched) / max(1, answered),
+        max(window.resident_bytes for window in watched),
+        statistics.median(sample.first_token_ms for sample in answers) if answers else None,
+        quantile(times, 0.5),
+        quantile(times, 0.95),
+        quantile(times, 0.99),
+    )
+
+
+def bound_of(runs: Sequence[Run]) -> Measured:
+    """Of the batch size that was the fastest."""
+    by_size = [[run for run in runs if run.batch == size] for size in {run.batch for run in runs}]
+    return max(map(_bound, by_size), key=lambda one: one.per_second)
+
+
+def _bound(runs: Sequence[Run]) -> Measured:
+    requests, seconds = sum(run.requests for run in runs), sum(run.seconds for run in runs)
+    tokens, cpu = sum(run.tokens for run in runs), sum(run.cpu_seconds for run in runs)
+    return Measured(BOUND, requests, 0, "", requests / seconds, tokens / seconds, 1000 * cpu / requests)
+
+
+def quantile(ordered: Sequence[float], share: float) -> float | None:
+    """The nearest of ordered times; None of none."""
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))] if ordered else None
