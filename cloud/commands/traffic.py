@@ -125,7 +125,7 @@ def _evidence(traffic: ap.Traffic) -> Table:
     bounds = traffic.bounds
     found = {
         "failures": (
-            f"{traffic.candidate_failed} the candidate alone, {traffic.stable_failed} the other alone",
+            f"{traffic.candidate_failed} it alone, {traffic.stable_failed} the other",
             f"{bounds.failures:.1%} more",
         ),
         "time": (f"{traffic.slowdown:+.1%} on average", f"{bounds.slowdown:+.1%}"),
