@@ -24,6 +24,7 @@ _COMMANDS = {
         "bench.service.command",
         "many devices on one service, beside a plain server and the model alone",
     ),
+    "gpu": ("bench.gpu.command", "what a GPU makes of a bundle: equal answers, answers a second, the head"),
     "attack": ("bench.attack.command", "what hostile callers cost an honest device, attack by attack"),
     "rollout": ("bench.rollout.command", "what the verdicts on a new version find, and how often they err"),
 }
@@ -39,6 +40,7 @@ examples:
   isthmus bench leakage --bundle my-bundle --data nano
   isthmus bench video --bundle my-bundle
   isthmus bench service --devices 16
+  isthmus bench gpu --device cpu
   isthmus bench attack --only slow-readers
   isthmus bench rollout
 """

@@ -1,6 +1,6 @@
 """The bound: the model in process with perfect batches, no network, no queue, everything decoded beforehand.
 
-python -m bench.service.bound BUNDLE DTYPE THREADS
+python -m bench.service.bound BUNDLE DEVICE DTYPE THREADS
 
 Reads a JSON line for each measurement, {"folder", "batch", "seconds"}, and prints one with what was done.
 """
@@ -23,11 +23,11 @@ from bench.service.model import AnsweringModel, Seen
 from bench.service.workloads import read_requests
 
 
-def main(bundle: Path, dtype: str, threads: int) -> None:
+def main(bundle: Path, device: str, dtype: str, threads: int) -> None:
     """Measure until there is no further line."""
     if threads:
         torch.set_num_threads(threads)
-    model = AnsweringModel(bundle, dtype)
+    model = AnsweringModel(bundle, device, dtype)
     child.emit(value=True)
     # as the services do: in the thread that has loaded a model, OpenMP's threads spin, which takes the cores
     # from everybody else, and so from each other
@@ -73,4 +73,4 @@ def _answer(model: AnsweringModel, seen: Sequence[Seen]) -> int:
 
 
 if __name__ == "__main__":
-    child.run(lambda: main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    child.run(lambda: main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])))

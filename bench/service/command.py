@@ -7,6 +7,7 @@ from dataclasses import asdict
 from bench.rig.arguments import add_count, add_figures
 from bench.rig.figures import check_places, publish
 from bench.service.kinds import KINDS
+from cloud.config import DEVICES
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_bundle
 from protos.terminal.progress import progress
@@ -52,6 +53,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     add_count(command, "--rounds", 2, "turns of each contender")
     add_count(command, "--tokens", 8, "that a short answer has at most")
+    command.add_argument("--device", default="auto", choices=DEVICES, help="of all (default: %(default)s)")
     command.add_argument(
         "--dtype",
         default="float32",
@@ -82,7 +84,14 @@ def run(options: argparse.Namespace) -> None:
     devices = sorted(set(options.devices or _DEVICES))
     kinds = options.only or KINDS
     plan = ServicePlan(
-        kinds, devices, options.rounds, options.duration, options.tokens, options.dtype, options.threads
+        kinds=kinds,
+        devices=devices,
+        rounds=options.rounds,
+        seconds=options.duration,
+        tokens=options.tokens,
+        device=options.device,
+        dtype=options.dtype,
+        threads=options.threads,
     )
     with progress() as shown:
         shown.step("asking")

@@ -29,6 +29,7 @@ class ServicePlan(NamedTuple):
     rounds: int
     seconds: float
     tokens: int
+    device: str
     dtype: str
     threads: int
 
@@ -67,16 +68,17 @@ class Contenders:
     def _new(self, name: str) -> WatchedProcess:
         plan = self._plan
         if name == PLAIN:
-            arguments = (self._path, plan.dtype, plan.threads)
+            arguments = (self._path, plan.device, plan.dtype, plan.threads)
             return WatchedProcess(
                 "the plain server", arguments, "listening on ", module="bench.service.plain"
             )
-        options = ("--dtype", plan.dtype, "--threads", plan.threads)
+        options = ("--device", plan.device, "--dtype", plan.dtype, "--threads", plan.threads)
         return CloudProcess(self._path, options=options if name == ISTHMUS else (*options, "--max-batch", 1))
 
     @cached_property
     def _model(self) -> Callable[[Mapping[str, Any]], Any]:
-        arguments = (self._path, self._plan.dtype, self._plan.threads)
+        plan = self._plan
+        arguments = (self._path, plan.device, plan.dtype, plan.threads)
         return self._running.enter_context(_conversation("bench.service.bound", arguments))
 
 

@@ -11,6 +11,7 @@ import random
 import secrets
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from bench.rig.process_time import cpu_seconds
 from bench.service.workloads import read_requests
 from edge.link.client import CloudClient
 from protos import inference_pb2 as ip
-from protos.errors import CloudError, IsthmusError
+from protos.errors import IsthmusError
 from protos.limits import CLIENT_SECRET_BYTES
 
 FIRST, AGAIN = "first", "again"
@@ -117,6 +118,8 @@ def _forked(work: Callable[[], Sequence[TimedAnswer]]) -> Callable[[], list[Time
             with os.fdopen(writing, "w", encoding="utf-8") as pipe:
                 json.dump(work(), pipe)
             status = 0
+        except BaseException:  # noqa: BLE001 - this is all that is left of the process
+            traceback.print_exc()
         finally:
             os._exit(status)
     os.close(writing)
@@ -201,7 +204,7 @@ def _answer(
         for reply in client.infer(request, _DEADLINE_SECONDS):
             first = first or time.monotonic()
             done = reply.done if reply.HasField("done") else done
-    except CloudError as error:
+    except (IsthmusError, ValueError) as error:  # grpc has a ValueError for a channel that is closed
         time.sleep(_PAUSE_SECONDS)
         return TimedAnswer(kind, 0.0, _since(due), 0, str(error)), b""
     return TimedAnswer(kind, 1000 * ((first or due) - due), _since(due), done.tokens), done.frame

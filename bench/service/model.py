@@ -34,10 +34,10 @@ class Seen(NamedTuple):
 class AnsweringModel:
     """Raises RequestError for a bundle whose model does not answer from embeddings."""
 
-    def __init__(self, path: Path, dtype: str) -> None:
+    def __init__(self, path: Path, device: str, dtype: str) -> None:
         bundle = Bundle.open(path)
         check_answers(bundle.manifest)
-        tail = load_tail(bundle, "auto", dtype)
+        tail = load_tail(bundle, device, dtype)
         assert isinstance(tail, Tail)
         self.tail, self._family = tail, _causal(bundle.manifest)
 
@@ -65,7 +65,7 @@ class AnsweringModel:
     def embeds(self, seen: Seen) -> Tensor:
         """The prompt with its image tokens in place (1, length, width)."""
         tokens = self.tail.enter(seen.cut, [seen.boundary])
-        ids = torch.tensor([seen.prompt])
+        ids = torch.tensor([seen.prompt], device=tokens.device)
         embeds: Tensor = self._family.decoder(self.tail.model).get_input_embeddings()(ids)
         embeds[ids == self._family.image_token(self.tail.model)] = tokens.flatten(0, 1).to(embeds.dtype)
         return embeds

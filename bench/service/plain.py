@@ -1,6 +1,6 @@
 """The rival: a plain grpc.aio server around transformers' `generate`, one answer after another.
 
-python -m bench.service.plain BUNDLE DTYPE THREADS
+python -m bench.service.plain BUNDLE DEVICE DTYPE THREADS
 
 It takes the same requests and decodes them by the bundle's codecs; an answer comes whole.
 """
@@ -41,7 +41,7 @@ class PlainInference(InferenceServicer):  # type: ignore[misc] # generated witho
         with generating_by(self._model.speaker, plain):
             out = self._model.speaker.generate(
                 inputs_embeds=embeds,
-                attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long),
+                attention_mask=torch.ones(embeds.shape[:2], dtype=torch.long, device=embeds.device),
                 max_new_tokens=seen.max_tokens,
                 eos_token_id=list(self._model.tail.stop_tokens) or None,
                 do_sample=False,
@@ -50,10 +50,10 @@ class PlainInference(InferenceServicer):  # type: ignore[misc] # generated witho
         return [int(token) for token in out[0] if int(token) not in self._model.tail.stop_tokens]
 
 
-async def serve(bundle: Path, dtype: str) -> None:
+async def serve(bundle: Path, device: str, dtype: str) -> None:
     """Serve until killed."""
     server = grpc.aio.server()
-    add_InferenceServicer_to_server(PlainInference(AnsweringModel(bundle, dtype)), server)
+    add_InferenceServicer_to_server(PlainInference(AnsweringModel(bundle, device, dtype)), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(f"listening on 127.0.0.1:{port}", flush=True)
@@ -61,6 +61,6 @@ async def serve(bundle: Path, dtype: str) -> None:
 
 
 if __name__ == "__main__":
-    if int(sys.argv[3]):
-        torch.set_num_threads(int(sys.argv[3]))
-    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2]))
+    if threads := int(sys.argv[4]):
+        torch.set_num_threads(threads)
+    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))

@@ -1,0 +1,1 @@
+"""`isthmus bench gpu`: what a GPU makes of a bundle, in one short run."""
