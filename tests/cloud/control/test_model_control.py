@@ -30,7 +30,7 @@ def bundles(bundle_path: Path, endless_path: Path, tmp_path: Path) -> Path:
 async def test_a_bundle_is_loaded_beside_the_one_that_answers_outlives_its_folder_and_is_freed(
     endless: Tail, bundle_path: Path, bundles: Path, scenes: list[Pixels]
 ) -> None:
-    digest = another_version(bundle_path, bundles / "nano-2")
+    digest = another_version(bundle_path, bundles / "nano-2", -2)
     async with operated(endless, bundle_folder=bundles) as service:
         call = service.caller.stub.Infer(picture_request(endless.bundle, scenes[0], QUESTION))
         assert (await call.read()).text
