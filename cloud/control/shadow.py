@@ -72,6 +72,8 @@ class Shadow:
         except CloudBusy:
             if rollout := self._traffic.rollout:
                 rollout.interrupted += 1
+        except Exception:  # noqa: BLE001 - no caller has to do with it
+            _log.exception("a comparison broke off; the service goes on")
         finally:
             self._busy = False
 
@@ -80,15 +82,15 @@ class Shadow:
         rollout = self._traffic.rollout
         if not rollout or job.tail.digest != rollout.stable:
             return
+        versions = [self._models[digest] for digest in (rollout.stable, rollout.candidate)]
         try:
             async with asyncio.timeout(_IDLE_SECONDS):
                 await self._engine.held.none()
         except TimeoutError:
             raise CloudBusy("there is never nothing to do") from None
-        digests = [rollout.stable, rollout.candidate]
         if secrets.randbelow(2):
-            digests.reverse()
-        runs = {digest: await self._run(_again(job, self._models[digest])) for digest in digests}
+            versions.reverse()
+        runs = {version.digest: await self._run(_again(job, version)) for version in versions}
         stable, candidate = runs[rollout.stable], runs[rollout.candidate]
         if self._traffic.rollout is rollout:
             rollout.take(_pair(stable, candidate), stable.times, candidate.times)

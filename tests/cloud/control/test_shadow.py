@@ -81,26 +81,54 @@ async def test_a_candidate_that_fails_is_rolled_back(
         assert await service.recommended() == [tail.digest]
 
 
+class Gate:
+    """Holds a model's vision part up, on the model's own thread, until it is opened; some calls pass."""
+
+    def __init__(self, tail: Tail, monkeypatch: pytest.MonkeyPatch, passing: int = 0) -> None:
+        self._enter, self._entered, self._open = tail.enter, threading.Event(), threading.Event()
+        self._passing = passing
+        monkeypatch.setattr(tail, "enter", self._held_up)
+
+    async def reached(self) -> None:
+        assert await asyncio.to_thread(self._entered.wait, 30)
+
+    def open(self) -> None:
+        self._open.set()
+
+    def _held_up(self, *given: Any) -> Any:
+        self._passing -= 1
+        if self._passing < 0:
+            self._entered.set()
+            assert self._open.wait(30)
+        return self._enter(*given)
+
+
 async def test_a_request_that_comes_ends_the_comparison(
     tail: Tail, candidate: Tail, scenes: list[Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entered, go_on, enter = threading.Event(), threading.Event(), candidate.enter
-
-    def slow(*given: Any) -> Any:
-        entered.set()
-        assert go_on.wait(30)
-        return enter(*given)
-
-    monkeypatch.setattr(candidate, "enter", slow)
     async with operated(tail, candidate) as service:
         await service.set_traffic(candidate=candidate.digest, shadow=1.0)
+        gate = Gate(candidate, monkeypatch)
         await service.caller.ask(picture_request(tail.bundle, scenes[0], QUESTION))
-        assert await asyncio.to_thread(entered.wait, 30)
-        monkeypatch.setattr(candidate, "enter", enter)
+        await gate.reached()
         coming = asyncio.create_task(service.caller.ask(picture_request(tail.bundle, scenes[1], QUESTION)))
         assert (await until(service, lambda traffic: traffic.interrupted == 1)).pairs == 0
-        go_on.set()
+        gate.open()
         assert (await coming).text
+
+
+async def test_a_candidate_may_be_unloaded_in_the_middle_of_it(
+    tail: Tail, candidate: Tail, scenes: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with operated(tail, candidate) as service:
+        await service.set_traffic(candidate=candidate.digest, shadow=1.0)
+        gate = Gate(tail, monkeypatch, passing=1)
+        await service.caller.ask(picture_request(tail.bundle, scenes[0], QUESTION))
+        await gate.reached()
+        await service.unload(candidate.digest)
+        gate.open()
+        assert (await service.traffic()).candidate == ""
+        assert (await service.caller.ask(picture_request(tail.bundle, scenes[1], QUESTION))).text
 
 
 async def test_each_device_gets_one_version_recommended(tail: Tail, candidate: Tail, tmp_path: Path) -> None:
