@@ -38,7 +38,7 @@ class Bounds:
             ("alpha", self.alpha, 1e-6),
         ):
             if not least <= value <= 0.99:
-                raise RequestError(f"the bound of {name} is {value:.2%}; give {least:.4%} to 99%")
+                raise RequestError(f"the bound of {name} is {100 * value:g}%; give {100 * least:g}% to 99%")
 
     @property
     def log_slowdown(self) -> float:
