@@ -89,7 +89,7 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
 def _add_loading(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("loading while it runs", "by `isthmus cloud load`; docs/rollout.md")
     group.add_argument(
-        "--bundles", type=Path, metavar="DIR", help="folder of bundles, none but which may be loaded"
+        "--bundles", type=Path, metavar="DIR", help="the folder whose bundles may be loaded, and no others"
     )
     group.add_argument(
         "--max-request",
