@@ -9,6 +9,7 @@ from protos.errors import RequestError
 
 DTYPES = ("auto", "float16", "bfloat16", "float32")
 DEVICES = ("auto", "cpu", "cuda")
+LOG_FORMS = TEXT, JSON = "text", "json"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ class ServeConfig:
     bundle_folder: Path | None = None  # whose bundles may be loaded while the service runs
     max_request: int = 0  # bytes of the longest request; 0: what the first bundles need
     memory_limit: int = 0  # bytes of all loaded models' weights; 0: what the machine has
+    step_limit: float | None = None  # seconds after which a step of the model hangs; None: by its device
+    http: tuple[str, int] | None = None  # host and port for operators and OpenAI's clients; None: neither
+    traces: str | None = None  # the URL of a collector of traces
     access: AccessConfig = AccessConfig()
     rates: RateLimits = RateLimits()
 
@@ -110,7 +114,13 @@ class ServeConfig:
         _within("--max-request", self.max_request, 0, 1 << 30)
         if self.bundle_folder and not self.bundle_folder.is_dir():
             raise RequestError(f"--bundles {self.bundle_folder} is no folder; name one that holds bundles")
-        self._check_reachable()
+        if self.step_limit is not None:
+            _within("--step-limit", self.step_limit, 1, 86_400)
+        if self.traces:
+            _check_http("--traces", self.traces)
+        self._check_reachable("--listen", self.host, self.port)
+        if self.http:
+            self._check_reachable("--http", *self.http)
 
     @property
     def max_calls(self) -> int:
@@ -129,23 +139,23 @@ class ServeConfig:
         """Whether who changes the service is known, or at least on this machine."""
         return self.access.identified or (self.loopback and not self.access.behind_proxy)
 
-    def _check_reachable(self) -> None:
+    def _check_reachable(self, option: str, host: str, port: int) -> None:
         """Raises RequestError where others would be let in without TLS, or whoever they are."""
-        if self.loopback or self.access.behind_proxy or (self.access.tls and self.access.identified):
+        if is_loopback(host) or self.access.behind_proxy or (self.access.tls and self.access.identified):
             return
         missing = [] if self.access.tls else ["TLS (--tls-cert and --tls-key)"]
         if not self.access.identified:
             missing.append("a way to know callers (--tokens, --jwks or --client-ca)")
         raise RequestError(
-            f"--listen {self.host}:{self.port} is reached from other machines; give {' and '.join(missing)}, "
+            f"{option} {host}:{port} is reached from other machines; give {' and '.join(missing)}, "
             "or listen on 127.0.0.1, or say --behind-proxy where only a proxy reaches it, which has both",
-            listen=self.host,
+            listen=host,
         )
 
 
-def listen_address(text: str) -> tuple[str, int]:
+def listen_address(text: str, option: str = "--listen") -> tuple[str, int]:
     """`HOST:PORT` or `[IPv6]:PORT` as host and port. Raises RequestError."""
-    return split_address(text, "--listen")
+    return split_address(text, option)
 
 
 def _check_url(url: str) -> None:
@@ -153,6 +163,12 @@ def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise RequestError(f"--jwks is fetched from {parts.hostname} without TLS; write https://, or a file")
+
+
+def _check_http(option: str, url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise RequestError(f"{option} is {url!r}; give a URL, such as http://127.0.0.1:4318")
 
 
 def _among(option: str, value: str, known: tuple[str, ...]) -> None:

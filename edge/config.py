@@ -68,19 +68,6 @@ def fetched_folder() -> Path:
     return cache_folder() / "fetched"
 
 
-def notify_socket() -> str:
-    """Where systemd wants to be told how a service is: $NOTIFY_SOCKET; empty without systemd."""
-    return os.environ.get("NOTIFY_SOCKET", "")
-
-
-def watchdog_seconds() -> float | None:
-    """How often systemd's watchdog wants a sign of life from this process; None where it wants none."""
-    microseconds, process = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
-    if not microseconds.isdecimal() or (process and process != str(os.getpid())):
-        return None
-    return int(microseconds) / 1e6 or None
-
-
 def _place(digest: str, threads: int, run_by: str) -> str:
     return f"{digest[:12]}-{threads}-{run_by or provider()}"
 

@@ -1,4 +1,6 @@
-"""What the environment says to every package: where files are kept that can be made again."""
+"""What the environment says to every package: where files are kept that can be made again, and what systemd
+wants to be told.
+"""
 
 import os
 from pathlib import Path
@@ -38,3 +40,16 @@ def expanded(path: str) -> Path:
         raise RequestError(
             f"{message}; set $ISTHMUS_CACHE to a folder, and give paths without `~`", path=path
         ) from error
+
+
+def notify_socket() -> str:
+    """Where systemd wants to be told how a service is: $NOTIFY_SOCKET; empty without systemd."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
+def watchdog_seconds() -> float | None:
+    """How often systemd's watchdog wants a sign of life from this process; None where it wants none."""
+    microseconds, process = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    if not microseconds.isdecimal() or (process and process != str(os.getpid())):
+        return None
+    return int(microseconds) / 1e6 or None

@@ -62,4 +62,4 @@ def _features(tail: VisionTail, features: ip.Features, reference: Frame | None) 
             "the differences do not lead to the frame that they are said to; the payload is damaged: "
             "send a key frame"
         )
-    return VisionInput(cut, boundary, grid, frame, sent)
+    return VisionInput(cut, boundary, grid, frame, sent, codec=codec)

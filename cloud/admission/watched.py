@@ -62,7 +62,8 @@ class WatchedFrames:
         if answered is not None and self._near(features, answered):
             return ReadFrame(sent, None)
         boundary = by_tiles(features, self._grid.tiles)
-        image = VisionInput(self._opening.cut, boundary, self._grid, owner=self._owner)
+        opening = self._opening
+        image = VisionInput(opening.cut, boundary, self._grid, owner=self._owner, codec=opening.codec)
         if self._owner:
             image = replace(image, frame=self._digest(sent))
         return ReadFrame(sent, answer_job(self._tail, self._opening, lambda: image))

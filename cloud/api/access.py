@@ -1,9 +1,9 @@
 """Who may call, from a call's first byte to its last."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import grpc
 
@@ -17,8 +17,30 @@ REVIEW_SECONDS = 5.0  # from one look at the open calls to the next
 Context = grpc.aio.ServicerContext[Any, Any]  # bytes or EOF come, messages go
 
 
+class CallContext(Protocol):
+    """An open call, over gRPC or HTTP."""
+
+    def peer(self) -> str:
+        """Where the caller is, as gRPC writes it."""
+
+    def invocation_metadata(self) -> Any:
+        """Pairs of names, in small letters, and values; None: none."""
+
+    def auth_context(self) -> Any:
+        """What the connection's certificate says, by gRPC's names of it."""
+
+    def time_remaining(self) -> float | None:
+        """Seconds that the caller waits for an answer; None: it does not say."""
+
+    async def read(self) -> Any:
+        """The next message as bytes, or EOF."""
+
+    def write(self, message: Any, /) -> Awaitable[None]:
+        """Give the caller a message."""
+
+
 class _OpenCall(NamedTuple):
-    context: Context
+    context: CallContext
     needs: Role
 
 
@@ -31,8 +53,13 @@ class Access:
         self._open: dict[asyncio.Timeout, _OpenCall] = {}
         self._ended: dict[asyncio.Timeout, RequestError] = {}
 
+    @property
+    def identifies(self) -> bool:
+        """Whether a caller must say who it is."""
+        return self._authentication is not None
+
     @asynccontextmanager
-    async def granted(self, context: Context, needs: Role | None) -> AsyncIterator[Caller]:
+    async def granted(self, context: CallContext, needs: Role | None) -> AsyncIterator[Caller]:
         """Around a call, before anything of it is read; whose it is. Raises Unauthenticated or NotPermitted,
         also when a token or certificate ends while the call is open. `needs`: None where anybody may call.
         """

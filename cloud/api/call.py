@@ -3,25 +3,27 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from cloud.api.access import Access, Context
+from cloud.api.access import Access, CallContext, Context
 from cloud.api.messages import parse
 from cloud.api.places import CallIdle, Places
 from cloud.api.request_bytes import Held, RequestBytes
-from cloud.api.status import first_of, status_of
+from cloud.api.status import status_of
 from cloud.engine.job import UNREAD_SECONDS
 from cloud.identity.identity import Role
 from cloud.sharing.caller import Caller, caller_of
 from cloud.sharing.fruitless import UNREAD, Fruitless
 from cloud.sharing.rates import Rates
+from cloud.telemetry.statuses import first_of
 from protos.errors import CloudError, NotPermitted, RequestError, Unauthenticated
+from protos.http.refusals import Refused
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class Call:
 
     def __init__(
         self,
-        context: Context,
+        context: CallContext,
         places: Places,
         request_bytes: RequestBytes,
         held: Held,
@@ -149,7 +151,7 @@ class Call:
         """Count it, and write one line for the operator: never the question, nor the error's words, which may
         quote it.
         """
-        if isinstance(first_of(error), RequestError):
+        if isinstance(first_of(error), (RequestError, Refused)):
             self._fruitless.count(self.caller)
         received = received or self._received
         bundle: bytes = getattr(received.request, "bundle", b"") if received else b""
@@ -159,6 +161,7 @@ class Call:
             type(first_of(error)).__name__,
             bundle[: _SHOWN_DIGITS // 2].hex(),
             received.size if received else 0,
+            extra={"error": type(first_of(error)).__name__},
         )
 
 
@@ -182,7 +185,16 @@ class Calls:
     async def served(
         self, serve: Callable[[Call], Awaitable[R]], context: Context, needs: Role | None = Role.DEVICE
     ) -> R:
-        """Serve a call to who has the role that it needs; whatever goes wrong, the caller gets a status."""
+        """Serve a call over gRPC; whatever goes wrong, the caller gets a status."""
+        async with telling(context):
+            return await self.within(serve, context, needs)
+
+    async def within(
+        self, serve: Callable[[Call], Awaitable[R]], context: CallContext, needs: Role | None = Role.DEVICE
+    ) -> R:
+        """Serve a call to who has the role that it needs, in the bounds that all calls have. Raises what
+        serving it raises, and counts and logs that.
+        """
         held = Held(caller_of(context.peer()))
         call = Call(
             context, self._places, self._request_bytes, held, self._fruitless, self._rates, self._max_fields()
@@ -192,14 +204,13 @@ class Calls:
                 with self._request_bytes.accounting(held):
                     return await self._noted(serve(call), held.caller)
         except grpc.aio.AbortError:
-            raise  # its status is sent already
+            raise  # of a library's servicer: its status is sent already
         except Exception as error:
             call.refused(error)
             if isinstance(first_of(error), CallIdle):
                 self._fruitless.count(held.caller)
             if isinstance(first_of(error), _TOLD_LATE):
                 await self._linger(held.caller)
-            await _abort(context, error)
             raise
 
     async def _noted(self, serving: Awaitable[R], caller: Caller) -> R:
@@ -220,9 +231,16 @@ class Calls:
                 self._lingering -= 1
 
 
-async def _abort(context: Context, error: Exception) -> None:
-    """Tell a caller why, and raise for gRPC what ends the call."""
+@asynccontextmanager
+async def telling(context: Context) -> AsyncIterator[None]:
+    """Around a call over gRPC: what is raised within is told to the caller as a status."""
     try:
-        await context.abort(*status_of(error))
-    except grpc.aio.InternalError:  # the call is over already: it hung up, or its deadline passed
-        raise asyncio.CancelledError from None
+        yield
+    except grpc.aio.AbortError:
+        raise  # it is told already
+    except Exception as error:
+        try:
+            await context.abort(*status_of(error))
+        except grpc.aio.InternalError:  # the call is over already: it hung up, or its deadline passed
+            raise asyncio.CancelledError from None
+        raise

@@ -13,7 +13,7 @@ def describe(models: ServedModels, max_request_bytes: int, recommended: str) -> 
     """
     placements = [model.placement for model in models]
     description = ip.DescribeReply(
-        version=_version(),
+        version=version(),
         device=placements[0].device_name,
         dtype=", ".join(dict.fromkeys(placement.dtype_name for placement in placements)),
         max_request_bytes=max_request_bytes,
@@ -31,7 +31,8 @@ def describe(models: ServedModels, max_request_bytes: int, recommended: str) -> 
 
 
 @functools.cache
-def _version() -> str:
+def version() -> str:
+    """Of Isthmus, as it is installed."""
     try:
         return importlib.metadata.version("isthmus")
     except importlib.metadata.PackageNotFoundError:

@@ -2,7 +2,7 @@
 
 import resource
 import socket
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -59,20 +59,32 @@ def max_connections(config: ServeConfig) -> int:
     return config.max_connections if unlimited else max(1, min(config.max_connections, soft - _DESCRIPTORS))
 
 
-def add_inference(server: grpc.aio.Server, servicer: InferenceServicer) -> None:
-    """Add the RPCs of a servicer that reads its requests itself, as bytes (cloud/api/messages.py)."""
-    _add(server, _INFERENCE, inference_pb2, servicer)
+def add_inference(
+    server: grpc.aio.Server, servicer: InferenceServicer, sent: Callable[[int], None] = lambda _: None
+) -> None:
+    """Add the RPCs of a servicer that reads its requests itself, as bytes (cloud/api/messages.py). `sent` is
+    told the bytes of each reply.
+    """
+    _add(server, _INFERENCE, servicer, sent)
 
 
 def add_admin(server: grpc.aio.Server, servicer: AdminServicer) -> None:
     """The same for the RPCs that change the service."""
-    _add(server, _ADMIN, admin_pb2, servicer)
+    _add(server, _ADMIN, servicer, lambda _: None)
 
 
-def _add(server: grpc.aio.Server, service: ServiceDescriptor, messages: ModuleType, servicer: object) -> None:
+def _add(
+    server: grpc.aio.Server, service: ServiceDescriptor, servicer: object, sent: Callable[[int], None]
+) -> None:
     """Each RPC is a stream of requests here, which is the same on the wire: a call begins before its request
     is whole, so that one that never becomes whole can be ended.
     """
+
+    def written(reply: Message) -> bytes:
+        data = reply.SerializeToString()
+        sent(len(data))
+        return data
+
     methods: dict[str, grpc.RpcMethodHandler[bytes, Message]] = {}
     for method in service.methods:
         handler = (
@@ -80,10 +92,7 @@ def _add(server: grpc.aio.Server, service: ServiceDescriptor, messages: ModuleTy
             if method.server_streaming
             else grpc.stream_unary_rpc_method_handler
         )
-        reply = getattr(messages, method.output_type.name)
-        methods[method.name] = handler(
-            getattr(servicer, method.name), response_serializer=reply.SerializeToString
-        )
+        methods[method.name] = handler(getattr(servicer, method.name), response_serializer=written)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service.full_name, methods)])
 
 

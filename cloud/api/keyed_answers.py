@@ -143,6 +143,11 @@ class KeyedAnswers:
         self._running: dict[tuple[str, str], KeyedRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def cache(self) -> TtlCache[KeyedRun]:
+        """Answers that are kept, for who counts what is found."""
+        return self._finished
+
     def find(self, key: RequestKey) -> KeyedRun | None:
         """The run of an earlier try. Raises RequestError where that asked something else."""
         run = self._running.get((key.owner, key.name)) or self._finished.get(key.owner, key.name)

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import torch
 from transformers.utils import logging as transformers_logging
@@ -14,8 +17,11 @@ from cloud.models.loading import load_tail
 from cloud.models.numpy_threads import limit_numpy
 from cloud.models.served_models import ServedModels
 from protos.bundle import Bundle
+from protos.config import watchdog_seconds
+from protos.notify import Notifier
 
 _log = logging.getLogger(__name__)
+EXIT_HANGS = 70  # the exit status of a service whose model hangs: sysexits' "internal software error"
 
 
 def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
@@ -33,15 +39,49 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
             for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
         }
     )
+    return serve_models(models, config)
+
+
+def serve_models(models: ServedModels, config: ServeConfig) -> int:
+    """The same for models that are loaded."""
     return asyncio.run(_serve(models, config))
 
 
 async def _serve(models: ServedModels, config: ServeConfig) -> int:
-    stops = _stop_signals()
+    stops, notifier = _stop_signals(), Notifier()
     async with serving(models, config) as service:
         _announce(service, models, config)
-        await stops.get()
-        return await _drain(service, config.drain, stops)
+        notifier.ready(f"serves at {service.address}")
+        signs_of_life = asyncio.create_task(_tell_alive(notifier), name="signs of life")
+        hanging = asyncio.create_task(service.telemetry.watchdog.hanging(), name="watchdog")
+        stopping = asyncio.create_task(stops.get(), name="first signal")
+        await asyncio.wait({hanging, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if hanging.done():
+            await _give_up(service)
+        notifier.stopping()
+        status = await _drain(service, config.drain, stops, hanging)
+        signs_of_life.cancel()
+        hanging.cancel()
+        return status
+
+
+async def _tell_alive(notifier: Notifier) -> None:
+    """For systemd's watchdog, until cancelled: where the event loop hangs, nothing is told."""
+    while seconds := watchdog_seconds():
+        notifier.alive()
+        await asyncio.sleep(seconds / 2)
+
+
+async def _give_up(service: Service) -> NoReturn:
+    """End the process at once: a thread that hangs can be ended in no other way, and holds up any end in
+    order. Who supervises the process starts it anew.
+    """
+    limit = service.telemetry.watchdog.limit
+    _log.critical("a step of the model takes longer than %g s; the service ends", limit)
+    await service.give_up()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(EXIT_HANGS)
 
 
 def _announce(service: Service, models: ServedModels, config: ServeConfig) -> None:
@@ -60,6 +100,8 @@ def _announce(service: Service, models: ServedModels, config: ServeConfig) -> No
     device = f"{'; '.join(placements)}, {torch.get_num_threads()} threads"
     print(f"serving {served}, and pictures; on {device}; address {address}", flush=True)
     print(f"listening on {address}", flush=True)
+    if service.http_url:
+        print(f"HTTP at {service.http_url}", flush=True)
 
 
 def _stop_signals() -> asyncio.Queue[int]:
@@ -70,14 +112,18 @@ def _stop_signals() -> asyncio.Queue[int]:
     return stops
 
 
-async def _drain(service: Service, seconds: float, stops: asyncio.Queue[int]) -> int:
+async def _drain(
+    service: Service, seconds: float, stops: asyncio.Queue[int], hanging: asyncio.Task[None]
+) -> int:
     """The exit status: 0 where every running answer was finished, 1 where time ran out or a second signal
     came.
     """
     _log.warning("draining: new requests are refused, running answers have %g s", seconds)
     draining = asyncio.create_task(service.drain(seconds), name="drain")
     second_signal = asyncio.create_task(stops.get(), name="second signal")
-    await asyncio.wait({draining, second_signal}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({draining, second_signal, hanging}, return_when=asyncio.FIRST_COMPLETED)
+    if hanging.done():
+        await _give_up(service)
     second_signal.cancel()
     if draining.done() and draining.result():
         return 0

@@ -28,6 +28,7 @@ def log_answered(identity: str, job: Job) -> None:
         job.place.cut,
         job.stages.total,
         job.stages.queue,
+        extra={"bundle": job.tail.digest, "total_ms": job.stages.total, "queue_ms": job.stages.queue},
     )
 
 

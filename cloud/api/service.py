@@ -13,15 +13,16 @@ from cloud.admission.input_processor import InputProcessor
 from cloud.api.access import Access
 from cloud.api.admin import Admin
 from cloud.api.call import Calls
-from cloud.api.description import describe
+from cloud.api.description import describe, version
 from cloud.api.drain_gate import DrainGate
 from cloud.api.grpc_server import ADMIN_SERVICE, SERVICE, add_admin, add_inference, listen, new_server
 from cloud.api.health import Health
+from cloud.api.http.openai.api import OpenAiApi
+from cloud.api.http.server import serving_http
 from cloud.api.keyed_answers import KeyedAnswers
 from cloud.api.places import Places
 from cloud.api.request_bytes import RequestBytes
 from cloud.api.servicer import Inference
-from cloud.api.status import first_of
 from cloud.config import RateLimits, ServeConfig
 from cloud.control.model_control import ModelControl
 from cloud.control.shadow import Shadow
@@ -34,6 +35,9 @@ from cloud.identity.authentication import Authentication
 from cloud.models.request_bounds import max_request_bytes
 from cloud.models.served_models import ServedModels
 from cloud.sharing.rates import Rates
+from cloud.telemetry.opening import open_telemetry
+from cloud.telemetry.statuses import first_of
+from cloud.telemetry.telemetry import Telemetry
 from protos.errors import RequestError
 from protos.terminal.units import format_size
 
@@ -47,7 +51,9 @@ class Service:
     """A listening server, and its engine."""
 
     address: str
+    http_url: str  # empty: nothing is served over HTTP
     engine: Engine
+    telemetry: Telemetry
     _running: asyncio.Task[None]
     _server: grpc.aio.Server
     _health: Health
@@ -55,14 +61,26 @@ class Service:
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests; whether the others finish within `seconds`."""
-        self._gate.close()
-        await self._health.status.enter_graceful_shutdown()
+        await self._close()
         try:
             async with asyncio.timeout(seconds):
                 await self._gate.empty()
         except TimeoutError:
             return False
         return True
+
+    async def give_up(self) -> None:
+        """The model hangs, and nobody can end it: refuse new requests, fail all others as UNAVAILABLE, and
+        close, without waiting for the model.
+        """
+        await self._close()
+        self.engine.abandon("the model hangs, and the service starts anew; ask again")
+        await self._server.stop(_STOP_SECONDS)
+
+    async def _close(self) -> None:
+        self._gate.close()
+        self.telemetry.metrics.serve(serving=False)
+        await self._health.status.enter_graceful_shutdown()
 
     async def stop(self) -> None:
         """Fail unfinished requests as UNAVAILABLE, and close."""
@@ -79,8 +97,12 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
-    engine = Engine(RequestQueue(Scheduler(config.max_batch), config.max_waiting), encoder_cache)
+    telemetry = open_telemetry(config, version(), on_gpu=_on_gpu(models))
+    queue = RequestQueue(Scheduler(config.max_batch), config.max_waiting)
+    engine = Engine(queue, encoder_cache, telemetry)
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
+    telemetry.metrics.watch_engine(engine)
+    telemetry.metrics.watch_caches({**encoder_cache.caches, "answers": keyed.cache})
     traffic = TrafficControl(models)
     largest = _max_request(models, config)
     access = await _access(config)
@@ -96,25 +118,31 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
             gate,
             calls,
             keyed,
+            telemetry,
             lambda caller: describe(models, largest, traffic.recommended(caller.device)),
             config.max_in_flight,
         )
         server, healthy = new_server(largest, config), Health(small_calls, [SERVICE, ADMIN_SERVICE])
-        add_inference(server, inference)
+        add_inference(server, inference, telemetry.metrics.sent)
         add_admin(server, Admin(small_calls, control, traffic, known=config.knows_admins))
         healthy.add_to(server)
+        api = OpenAiApi(models, access, calls, inference, telemetry, largest)
         address = listen(server, config)
         await healthy.status.set(SERVICE, HealthCheckResponse.SERVING)
         try:
-            async with asyncio.TaskGroup() as tasks:  # an engine that fails takes the server down with it
+            async with (
+                asyncio.TaskGroup() as tasks,  # an engine that fails takes the server down with it
+                serving_http(config, access, telemetry.metrics, api) as http_url,
+            ):
                 running = tasks.create_task(engine.run(), name="engine")
                 keeping = [
                     tasks.create_task(_expire(encoder_cache, keyed), name="expiry"),
                     tasks.create_task(access.run(), name="access"),
                     tasks.create_task(Shadow(engine, models, traffic).run(), name="shadow"),
                 ]
-                service = Service(address, engine, running, server, healthy, gate)
+                service = Service(address, http_url, engine, telemetry, running, server, healthy, gate)
                 await server.start()
+                telemetry.metrics.serve(serving=True)
                 try:
                     yield service
                 finally:
@@ -124,6 +152,12 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
                     await keyed.close()
         except ExceptionGroup as group:
             raise first_of(group) from None
+        finally:
+            await telemetry.close()
+
+
+def _on_gpu(models: ServedModels) -> bool:
+    return any(model.placement.device.type == "cuda" for model in models)
 
 
 async def _access(config: ServeConfig) -> Access:

@@ -1,12 +1,13 @@
 """The RPCs of the service: Infer, Converse, Watch, Embed, Describe."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.access import Context
-from cloud.api.call import Call, Calls, Received
+from cloud.api.call import Call, Calls, Received, telling
 from cloud.api.drain_gate import DrainGate, closed_stream
 from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
 from cloud.api.replies import failure, log_answered, reply
@@ -14,12 +15,15 @@ from cloud.api.watching import Watch
 from cloud.engine.engine import Engine
 from cloud.engine.job import Job
 from cloud.sharing.caller import Caller
+from cloud.telemetry.requests import RequestRecord
+from cloud.telemetry.telemetry import Telemetry
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
 from protos.inference_pb2_grpc import InferenceServicer
 from protos.limits import MAX_ID_BYTES, check_identity
 
 R = TypeVar("R", ip.InferRequest, ip.EmbedRequest)
+T = TypeVar("T")
 
 
 class Inference(InferenceServicer):  # type: ignore[misc] # generated without types
@@ -32,6 +36,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         gate: DrainGate,
         calls: Calls,
         keyed: KeyedAnswers,
+        telemetry: Telemetry,
         describe: Callable[[Caller], ip.DescribeReply],
         max_in_flight: int,
     ) -> None:
@@ -41,28 +46,35 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         self._engine, self._input_processor = engine, input_processor
         self._gate, self._calls, self._keyed = gate, calls, keyed
         self._described, self._max_in_flight = describe, max_in_flight
+        self._telemetry = telemetry
 
     async def Infer(self, _: object, context: Context) -> None:  # noqa: N802 - gRPC's name
         """Stream one answer."""
-        await self._calls.served(self._infer, context)
+        await self._served("Infer", self.infer, context)
 
     async def Converse(self, _: object, context: Context) -> None:  # noqa: N802
         """Stream many answers at once, until the caller has no more questions or the service drains."""
-        await self._calls.served(self._converse, context)
+        await self._served("Converse", self._converse, context)
 
     async def Watch(self, _: object, context: Context) -> None:  # noqa: N802
         """Stream answers about the frames of one camera."""
-        await self._calls.served(self._watch, context)
+        await self._served("Watch", self._watch, context)
 
     async def Describe(self, _: object, context: Context) -> ip.DescribeReply:  # noqa: N802
         """What is served, and the load."""
-        return await self._calls.served(self._describe, context)
+        return await self._served("Describe", self._describe, context)
 
     async def Embed(self, _: object, context: Context) -> ip.EmbedReply:  # noqa: N802
         """Embed a picture or texts."""
-        return await self._calls.served(self._embed, context)
+        return await self._served("Embed", self.embed, context)
 
-    async def _infer(self, call: Call) -> None:
+    async def _served(self, method: str, serve: Callable[[Call], Awaitable[T]], context: Context) -> T:
+        async with telling(context):
+            with self._telemetry.call(method, context.invocation_metadata() or ()):
+                return await self._calls.within(serve, context)
+
+    async def infer(self, call: Call) -> None:
+        """Stream the answer to the one request of a call."""
         await self._answer(await call.request(ip.InferRequest), call)
 
     async def _describe(self, call: Call) -> ip.DescribeReply:
@@ -71,10 +83,11 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         description.load.CopyFrom(self._engine.load())
         return description
 
-    async def _embed(self, call: Call) -> ip.EmbedReply:
+    async def embed(self, call: Call) -> ip.EmbedReply:
+        """Embed what the one request of a call brings."""
         received = await call.request(ip.EmbedRequest)
-        with self._gate.entered():
-            job = await self._admit(received, call)
+        with self._told(received) as record, self._gate.entered():
+            job = await self._admit(received, call, record)
             with self._engine.holding(job):
                 (embedded,) = [event async for event in job.events() if isinstance(event, ip.EmbedReply)]
         embedded.load.CopyFrom(self._engine.load())
@@ -122,7 +135,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         opening = received.request.opening
         call.release(received, "payloads")
         async with self._input_processor.watching(opening, call.caller, call.deadline) as reader:
-            await Watch(call, opening, reader, self._engine, self._gate).run()
+            await Watch(call, opening, reader, self._engine, self._gate, self._telemetry).run()
 
     async def _answer_or_fail(self, received: Received[ip.InferRequest], call: Call) -> None:
         identity = received.request.id[:MAX_ID_BYTES]
@@ -138,37 +151,44 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def _answer(self, received: Received[ip.InferRequest], call: Call) -> None:
         identity = received.request.id
-        check_identity(identity)
-        with self._gate.entered():
+        with self._told(received) as record, self._gate.entered():
+            check_identity(identity)
             if key := request_key(received.request, call.caller):
-                await self._answer_once(key, received, call)
+                await self._answer_once(key, received, call, record)
                 return
-            job = await self._admit(received, call)
+            job = await self._admit(received, call, record)
             with self._engine.holding(job):
                 async for event in job.events():
                     await call.send(reply(identity, event, self._engine.load))
         log_answered(identity, job)
 
-    async def _answer_once(self, key: RequestKey, received: Received[ip.InferRequest], call: Call) -> None:
+    def _told(self, received: Received[R]) -> AbstractContextManager[RequestRecord]:
+        return self._telemetry.request(RequestRecord.of(received.request, received.size))
+
+    async def _answer_once(
+        self, key: RequestKey, received: Received[ip.InferRequest], call: Call, record: RequestRecord
+    ) -> None:
         """Answer a request that has a key: by a run of its own, or by an earlier try's."""
         run = self._keyed.find(key)
         if run is None:
             with self._keyed.starting(key) as run:
-                run.begin(await self._admit(received, call))
+                run.begin(await self._admit(received, call, record))
         else:
             call.release(received, *_inputs(received.request))
         with self._keyed.awaited(run):
             async for event in run.events():
                 await call.send(reply(received.request.id, event, self._engine.load))
 
-    async def _admit(self, received: Received[R], call: Call) -> Job:
+    async def _admit(self, received: Received[R], call: Call, record: RequestRecord) -> Job:
         """The job of a request, which lets go of its input."""
         try:
             bundle = received.request.bundle.hex()
             async with self._engine.queue.entering(call.caller, bundle, call.deadline):
-                return await self._input_processor.admit(received.request, call.caller, call.deadline)
+                job = await self._input_processor.admit(received.request, call.caller, call.deadline)
         finally:
             call.release(received, *_inputs(received.request))
+        self._telemetry.admitted(record, job)
+        return job
 
 
 def _inputs(request: ip.InferRequest | ip.EmbedRequest) -> list[str]:

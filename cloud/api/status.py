@@ -4,13 +4,14 @@ import logging
 
 import grpc
 
+from cloud.telemetry.statuses import first_of
 from protos.errors import IsthmusError
 
 _log = logging.getLogger(__name__)
 _MAX_MESSAGE_BYTES = 1500  # gRPC's metadata holds 8 KiB, and a message may quote the request
 
 
-def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
+def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     """The status and message that a caller gets; of a group, those of its first error. Logs an error that is
     not expected.
     """
@@ -23,13 +24,6 @@ def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
         grpc.StatusCode.INTERNAL,
         "the service failed at this request and logged why; ask again, or answer on the device",
     )
-
-
-def first_of(error: Exception) -> Exception:
-    """The first error of a group that tasks failed with; any other itself."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def code_number(status: grpc.StatusCode) -> int:

@@ -9,6 +9,8 @@ from cloud.api.drain_gate import DrainGate
 from cloud.api.replies import failure_of
 from cloud.engine.engine import Engine
 from cloud.engine.job import milliseconds_since
+from cloud.telemetry.requests import RequestRecord
+from cloud.telemetry.telemetry import Telemetry
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
 
@@ -17,10 +19,16 @@ class Watch:
     """Answers the frames of a stream in their order, until its caller has no more or the service drains."""
 
     def __init__(
-        self, call: Call, opening: ip.WatchOpening, reader: FrameReader, engine: Engine, gate: DrainGate
+        self,
+        call: Call,
+        opening: ip.WatchOpening,
+        reader: FrameReader,
+        engine: Engine,
+        gate: DrainGate,
+        telemetry: Telemetry,
     ) -> None:
         self._call, self._opening, self._reader = call, opening, reader
-        self._engine, self._gate = engine, gate
+        self._engine, self._gate, self._telemetry = engine, gate, telemetry
         self._sequence = 0  # of the frame that came last
         self._silent = 0  # frames that were as before, and have no reply so far
         self._said: str | None = None
@@ -49,13 +57,14 @@ class Watch:
     async def _answer_or_fail(self, received: Received[ip.WatchRequest]) -> None:
         sequence = received.request.sequence
         try:
-            with self._gate.entered():
-                await self._answer(received)
+            record = RequestRecord("features", received.size)
+            with self._telemetry.request(record), self._gate.entered():
+                await self._answer(received, record)
         except Exception as error:  # noqa: BLE001 - this frame failed, the stream goes on
             self._call.release(received, "payloads")
             await self._fail(sequence, error, received)
 
-    async def _answer(self, received: Received[ip.WatchRequest]) -> None:
+    async def _answer(self, received: Received[ip.WatchRequest], record: RequestRecord) -> None:
         request, deadline, arrived = received.request, self._deadline(), time.monotonic()
         self._check(request)
         self._sequence = request.sequence
@@ -64,8 +73,10 @@ class Watch:
         finally:
             self._call.release(received, "payloads")
         if frame is None:
+            record.unchanged(self._opening)
             await self._as_before([milliseconds_since(arrived)])
             return
+        self._telemetry.admitted(record, frame.job)
         text, done = await self._asked(frame)
         self._reader.answered(frame)
         if text == self._said and not done.scores:

@@ -1,13 +1,20 @@
 """`isthmus cloud serve`: load bundles, listen, answer until a signal."""
 
 import argparse
-import logging
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from cloud.api.log_limit import LogLimit
-from cloud.config import DEVICES, DTYPES, AccessConfig, RateLimits, ServeConfig, listen_address
+from cloud.config import (
+    DEVICES,
+    DTYPES,
+    LOG_FORMS,
+    TEXT,
+    AccessConfig,
+    RateLimits,
+    ServeConfig,
+    listen_address,
+)
 from protos.bundle import Bundle
 from protos.terminal.arguments import number, rate, seconds, size, whole
 from protos.terminal.options import open_bundle
@@ -23,6 +30,9 @@ From elsewhere too, with TLS, for those who bring a token or a certificate (docs
   isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --tokens tokens
   isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --client-ca devices.pem
   isthmus cloud serve --jwks https://login.example/keys --audience isthmus --issuer https://login.example
+
+For operators, and for applications without an agent (docs/monitoring.md):
+  isthmus cloud serve --http 127.0.0.1:9464 --log json --traces http://127.0.0.1:4318
 
 `isthmus cloud token` makes tokens for --tokens. Of a web token (JWT) `sub` names the device, `tenant` its
 tenant, `role` its role: device, operator or admin. These files are read again when they change, and
@@ -69,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_time(parser, "--drain", "10s", "1h", "for running answers (default: %(default)s)")
     _add_time(parser, "--keep", "5min", "24h", _KEEP)
     _add_time(parser, "--keep-answers", "1h", "24h", _KEEP_ANSWERS)
-    parser.add_argument("--verbose", action="store_true", help="one log line a request")
+    _add_monitoring(parser)
     parser.set_defaults(run=run)
 
 
@@ -104,6 +114,25 @@ def _add_loading(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="SIZE",
         help="of the weights of all loaded models (default: what the machine has)",
+    )
+
+
+def _add_monitoring(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for operators", "docs/monitoring.md")
+    group.add_argument(
+        "--http",
+        metavar="HOST:PORT",
+        help="/metrics for Prometheus, /healthz, and OpenAI's API under /v1 (default: nothing listens)",
+    )
+    group.add_argument("--traces", metavar="URL", help="send traces there, by OTLP over HTTP")
+    group.add_argument("--log", choices=LOG_FORMS, default=TEXT, help="lines for people, or for programs")
+    group.add_argument("--verbose", action="store_true", help="one log line a request")
+    group.add_argument(
+        "--step-limit",
+        type=seconds("1s", "24h"),
+        metavar="TIME",
+        help="a step of the model that takes longer hangs, and the service ends to be started anew (default: "
+        "1min on a GPU, 10min on a CPU)",
     )
 
 
@@ -158,20 +187,19 @@ def _add_time(parser: argparse.ArgumentParser, option: str, default: str, most: 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal. Raises RequestError, BundleError or CheckpointError where it cannot start."""
-    limited = logging.StreamHandler()
-    limited.addFilter(LogLimit())
-    logging.basicConfig(
-        level=logging.INFO if options.verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(message)s",
-        handlers=[limited],
-    )
+    from cloud.telemetry.logs import log_to_stderr  # a device has none of what the service logs with
+
+    log_to_stderr(options.log, verbose=options.verbose)
     bundles = [open_bundle(folder) for folder in options.bundle or [None]]
     config = _config(options, bundles)
     from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
     from cloud.identity.authentication import check_files
+    from protos.http.server import check_free
 
     check_files(config.access)
     check_port(config)
+    if config.http:
+        check_free(config.http, "--http")
     from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
 
     return serve(bundles, config)
@@ -179,13 +207,21 @@ def run(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConfig:
     host, port = listen_address(options.listen)
-    names = ("device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers")
+    http = listen_address(options.http, "--http") if options.http else None
+    names = ["device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers"]
+    names += ["step_limit", "traces"]
     chosen = {name: getattr(options, name) for name in names}
     chosen |= {name: getattr(options, name) for name in ("max_request", "memory_limit")}
     paths = tuple(bundle.path for bundle in bundles)
-    folder = options.bundles
     return ServeConfig(
-        paths, host, port, access=_access(options), rates=_rates(options), bundle_folder=folder, **chosen
+        paths,
+        host,
+        port,
+        http=http,
+        access=_access(options),
+        rates=_rates(options),
+        bundle_folder=options.bundles,
+        **chosen,
     )
 
 

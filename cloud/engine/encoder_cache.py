@@ -5,10 +5,11 @@ memory, for a limited time, and never on disk.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from torch import Tensor
 
@@ -84,6 +85,11 @@ class EncoderCache:
         self._embeds = TtlCache[CachedEmbeds](max_bytes, seconds, clock)
         self._sent = TtlCache[Frame](max_sent_bytes, seconds, clock)
         self._streams = count()
+
+    @property
+    def caches(self) -> Mapping[str, TtlCache[Any]]:
+        """By name, for who counts what they find."""
+        return {"image tokens": self._embeds, "codes": self._sent}
 
     def keeps(self, owner: str) -> bool:
         """Whether anything is kept for this owner."""

@@ -18,6 +18,7 @@ from cloud.engine.generation_batch import GenerationBatch
 from cloud.engine.held_jobs import HeldJobs
 from cloud.engine.image_encoder import EncodedImages, encode_images
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job, milliseconds_since
+from cloud.engine.observer import Step, StepObserver, Unobserved
 from cloud.engine.pace import Pace
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import InFlight, Schedule
@@ -31,8 +32,10 @@ ResultT = TypeVar("ResultT")
 class Engine:
     """Belongs to the event loop, but for the model work, which one worker thread does."""
 
-    def __init__(self, queue: RequestQueue, encoder_cache: EncoderCache) -> None:
-        self.queue = queue
+    def __init__(
+        self, queue: RequestQueue, encoder_cache: EncoderCache, observer: StepObserver | None = None
+    ) -> None:
+        self.queue, self._observer = queue, observer or Unobserved()
         self.held = HeldJobs()
         self._encoder_cache = encoder_cache
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
@@ -47,10 +50,7 @@ class Engine:
                 while True:
                     await self.step()
             finally:
-                self._fail(
-                    [*self._running, *self.queue.clear()],
-                    CloudError("the service stopped before this was answered; ask again"),
-                )
+                self.abandon("the service stopped before this was answered; ask again")
 
     async def step(self) -> None:
         """Rows of jobs that ended are free; then, of whoever was served least, pictures are encoded (texts
@@ -58,13 +58,18 @@ class Engine:
         """
         schedule = await self._schedule()
         jobs = self._working(schedule)
-        with self._isolating_faults(jobs), self._charged(jobs), self._paced(schedule):
+        observed = self._observer.step(_step_of(schedule), jobs)
+        with observed, self._isolating_faults(jobs), self._charged(jobs), self._paced(schedule):
             if schedule.joins:
                 await self._encode(schedule.joins)
             elif schedule.prefills:
                 await self._prefill(schedule.prefills)
             else:
                 await self._decode([self._batches[index] for index in schedule.decodes])
+
+    def abandon(self, why: str) -> None:
+        """Fail whatever waits or runs as UNAVAILABLE."""
+        self._fail([*self._running, *self.queue.clear()], CloudError(why))
 
     async def _schedule(self) -> Schedule[Job]:
         """Let jobs leave; what the next step does. Waits while nothing is in flight and nothing waits, and a
@@ -222,6 +227,12 @@ class Engine:
     def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
         for job in jobs:
             job.fail(error)
+
+
+def _step_of(schedule: Schedule[Job]) -> Step:
+    if schedule.joins:
+        return "encode"
+    return "prefill" if schedule.prefills else "decode"
 
 
 def _hand_out(images: EncodedImages, jobs: Sequence[GenerationJob]) -> None:

@@ -39,6 +39,7 @@ class VisionInput:
     sent: Frame | None = None  # codes that the next frame may be coded against
     owner: str = ""  # who may ask about it again; empty: nobody
     cached: bool = False  # image tokens that this very model made before
+    codec: str = ""  # by which it came; empty: none
 
 
 @dataclass(eq=False, kw_only=True)
@@ -89,6 +90,11 @@ class Job:
     def unread(self) -> bool:
         """Whether the caller has left what there is of the answer unread for too long to keep its row."""
         return time.monotonic() - self._taking >= UNREAD_SECONDS
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer is complete."""
+        return self.finished and self.stages.total > 0
 
     def emit(self, event: Event) -> None:
         """Append an event to `events`."""

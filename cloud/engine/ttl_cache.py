@@ -21,8 +21,14 @@ class TtlCache(Generic[CachedT]):
     def __init__(self, max_bytes: int, seconds: float, clock: Callable[[], float]) -> None:
         self._max_bytes, self._seconds, self._clock = max_bytes, seconds, clock
         self._bytes = 0
+        self.hits = self.misses = 0
         self._entries: dict[str, OrderedDict[str, tuple[CachedT, int, float]]] = {}
         self._held: dict[str, int] = {}  # bytes by owner, the least recently seen first
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return self._bytes
 
     def put(self, owner: str, key: str, value: CachedT, size: int) -> None:
         """Keep a value that owns `size` bytes of numbers, unless it is larger than the cache."""
@@ -42,7 +48,9 @@ class TtlCache(Generic[CachedT]):
         entries = self._entries.get(owner, OrderedDict())
         value, _, until = entries.get(key, (None, 0, 0.0))
         if until <= self._clock():
+            self.misses += 1
             return None
+        self.hits += 1
         entries.move_to_end(key)
         self._held[owner] = self._held.pop(owner)
         return value

@@ -13,7 +13,7 @@ from cloud.identity.web_tokens import WebTokens
 from protos.errors import NotPermitted, Unauthenticated
 
 _HEADER, _SCHEME = "authorization", "bearer"
-_PEM = "x509_pem_cert"  # gRPC's name of it
+PEM = "x509_pem_cert"  # gRPC's name of it
 _WAYS = "send a token (on the device: --token-file FILE)"
 
 Metadata = Iterable[tuple[str, str | bytes]]
@@ -54,7 +54,7 @@ class Authentication:
         given = [value for name, value in metadata if name == _HEADER]
         if given:
             return await self._bearer(_token(given))
-        if self._by_certificate and (shown := next(iter(connection.get(_PEM, ())), None)):
+        if self._by_certificate and (shown := next(iter(connection.get(PEM, ())), None)):
             return certificate_identity(shown)
         raise Unauthenticated(f"this service lets nobody in whom it does not know; {_WAYS}")
 

@@ -37,6 +37,29 @@ def server_credentials(files: ServerFiles) -> grpc.ServerCredentials:
     )
 
 
+def ssl_context(files: ServerFiles) -> ssl.SSLContext:
+    """The same for HTTP. Raises RequestError as `server_credentials`."""
+    loaded = Reloaded([path for path in files if path], lambda: _context(files))
+    context = loaded.current()
+
+    def greeted(connection: ssl.SSLObject | ssl.SSLSocket, *_: object) -> None:
+        connection.context = loaded.current()
+
+    context.sni_callback = greeted  # asked at every handshake
+    return context
+
+
+def _context(files: ServerFiles) -> ssl.SSLContext:
+    _configuration(files)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(files.cert, files.key, password="")
+    if files.client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(files.client_ca)
+    return context
+
+
 def _configuration(files: ServerFiles) -> grpc.ServerCertificateConfiguration:
     cert, key = _read("--tls-cert", files.cert), _read("--tls-key", files.key)
     try:

@@ -33,7 +33,7 @@ class Rates:
         if seconds > 0:
             raise CloudBusy(
                 f"this {who} has sent as much as it may; wait {seconds:.1f} s, or answer on the device",
-                seconds=seconds,
+                retry_seconds=seconds,
             )
 
     def take(self, caller: Caller, size: int) -> None:

@@ -41,6 +41,8 @@ def print_why(answer: Answer, count: int, *, few: bool) -> None:
     console.print(_table(answer, count, rows))
     if more := len(answer.decision.arms) - len(rows):
         console.print(f"{more} more ways: --explain all", style="dim", highlight=False)
+    if answer.bytes_up:
+        console.print(f"trace {answer.trace_id} in the cloud's log", style="dim", highlight=False)
 
 
 def _summary(answer: Answer) -> str:

@@ -18,6 +18,7 @@ from protos import inference_pb2 as pb
 from protos.connection.channel import error_of, open_channel
 from protos.connection.peer import Peer
 from protos.errors import CloudError, IsthmusError, TooLarge, UnusableCloud
+from protos.trace_context import headers
 
 MAX_BYTES = 64 << 20
 _MAX_REPLY_BYTES = 4 << 20
@@ -95,7 +96,7 @@ class CloudClient:
             )
         connection = self._entered()
         try:
-            call = connection.stub.Infer(request, timeout=max(seconds, 0.0))
+            call = connection.stub.Infer(request, timeout=max(seconds, 0.0), metadata=headers())
         except BaseException:
             connection.leave()
             raise
@@ -121,7 +122,7 @@ class CloudClient:
         """
         connection, frames = self._entered(), FrameQueue(opening)
         try:
-            call = connection.stub.Watch(iter(frames), timeout=seconds)
+            call = connection.stub.Watch(iter(frames), timeout=seconds, metadata=headers())
         except BaseException:
             connection.leave()
             raise

@@ -45,3 +45,4 @@ class Answer:
     hedge_ms: float = 0.0  # that the device worked on an answer of its own while it awaited the cloud's
     # of a standing question: the number of the earlier frame whose answer this is, where that still holds
     repeats: int | None = None
+    trace_id: str = ""  # by which the logs and traces of a cloud name the request

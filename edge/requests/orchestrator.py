@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from edge.costs.device_times import DeviceTimes
@@ -40,6 +41,7 @@ from protos.costs.estimates import LinkEstimate
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
 from protos.labels import Labels
+from protos.trace_context import traced
 
 _ANYTHING = Rules()
 _ID_BYTES = 3  # of a request: to find it in the log of the cloud
@@ -143,7 +145,7 @@ class Orchestrator:
         given = Question(identity, arrived, question, rules, weights, asked, names, embeddings, standing)
         cancellation, output = cancellation or Cancellation(), AnswerText(on_text, on_restart)
         turn = Wait(self._turn, self._turn.urgency(priority, given.due), cancellation)
-        with turn.held(), self._machine.meter.measure() as energy:
+        with traced() as trace_parent, turn.held(), self._machine.meter.measure() as energy:
             self._device.check(given)
             view, trace = self._seen(picture), Trace()
             if view is not picture:
@@ -152,7 +154,7 @@ class Orchestrator:
                 given, view, output, turn, cancellation, energy, frame or view.frame or None, trace=trace
             )
             with self._counted(state):
-                return self._answering.answer(state)
+                return replace(self._answering.answer(state), trace_id=trace_parent.trace_id)
 
     def deferred(
         self,

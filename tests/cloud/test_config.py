@@ -40,6 +40,7 @@ def test_no_address_is_refused_with_the_form_of_one(text: str) -> None:
         ("keep", -1.0),
         ("max_request", -1),
         ("bundle_folder", Path("nowhere")),
+        ("step_limit", 0.5),
     ],
 )
 def test_a_setting_out_of_bounds_is_named(setting: str, value: object) -> None:
@@ -95,3 +96,16 @@ def test_with_both_others_are_let_in(way: dict[str, Any]) -> None:
 def test_options_that_do_not_go_together_are_told(options: dict[str, Any], told: str) -> None:
     with pytest.raises(RequestError, match=told):
         AccessConfig(**options)
+
+
+def test_http_beyond_loopback_needs_what_grpc_does() -> None:
+    with pytest.raises(RequestError, match=r"--http 0\.0\.0\.0:9464 is reached .*--tokens, --jwks"):
+        ServeConfig((FILE,), http=("0.0.0.0", 9464))
+    assert ServeConfig((FILE,), http=("0.0.0.0", 9464), access=PROXIED).http
+    assert ServeConfig((FILE,), http=("127.0.0.1", 9464)).http
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:4318", "grpc://127.0.0.1:4317", "http://"])
+def test_traces_go_to_a_url(url: str) -> None:
+    with pytest.raises(RequestError, match=r"--traces .* give a URL"):
+        ServeConfig((FILE,), traces=url)

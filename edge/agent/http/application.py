@@ -15,7 +15,6 @@ from starlette.routing import Route
 
 from edge.agent.http.applications import Applications, DeferredQuestions
 from edge.agent.http.guard.bodies import Bodies
-from edge.agent.http.guard.hosts import HostGuard
 from edge.agent.http.guard.tokens import Token, TokenGuard
 from edge.agent.http.health import Health
 from edge.agent.http.live.feed import Feed
@@ -28,7 +27,6 @@ from edge.agent.http.openai.embeddings import Embedding, Embeddings
 from edge.agent.http.openai.models import ModelsEndpoint
 from edge.agent.http.pictures.opening import Pictures
 from edge.agent.http.pushes import NoPushes, PushedPictures, Pushes
-from edge.agent.http.refusals import BUG, NO_METHOD, NOT_FOUND, Kind, Refused, refused, response_of
 from edge.agent.http.settings import HttpSettings
 from edge.agent.observing.asking import Asking
 from edge.agent.observing.standing_answer import Observer, StandingAnswer
@@ -37,6 +35,8 @@ from edge.policy.decision import Weights
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.errors import IsthmusError
+from protos.http.hosts import HostGuard
+from protos.http.refusals import BUG, NO_METHOD, NOT_FOUND, Refusal, Refused, refused, response_of
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class HttpPart:
         """As ASGI. `deferring`: keeps questions that cannot be answered now; None where nothing is kept."""
         middleware = [
             Middleware(CountRequests, counts=self._served.counts),
-            Middleware(HostGuard, names=self._settings.hosts),
+            Middleware(HostGuard, names=self._settings.hosts, remedy=", or list the name in http.hosts"),
             Middleware(TokenGuard, token=self._token),
         ]
         handlers = {
@@ -144,7 +144,7 @@ async def _refuse(_: Request, error: Exception) -> Response:
 async def _refuse_address(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kinds = {404: NOT_FOUND, 405: NO_METHOD}
-    kind = kinds.get(error.status_code) or Kind(error.status_code, "invalid_request_error", "http_error")
+    kind = kinds.get(error.status_code) or Refusal(error.status_code, "invalid_request_error", "http_error")
     words = f"{request.method} {request.url.path[:128]} is nothing that this device serves; see /v1/models"
     return response_of(Refused(kind, words), error.headers)
 

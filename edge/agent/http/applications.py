@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge.agent.http.refusals import BUSY, Refused
 from edge.agent.observing.asking import Asking
 from edge.agent.observing.deferral import Asked, Deferring
 from edge.agent.observing.standing_answer import Observer, StandingAnswer
@@ -19,6 +18,7 @@ from edge.requests.trace import ignore_text
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.errors import IsthmusError
+from protos.http.refusals import BUSY, Refused
 
 SOURCE = "http"  # the source that applications' pictures are of
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from edge.agent.http.settings import HttpSettings
+from edge.agent.http.settings import OPTION, HttpSettings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from edge.agent.http.handover import Handover
-    from edge.agent.http.server import HttpServer
+    from protos.http.server import HttpServer
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class HttpFront:
 
     def check(self, http: HttpSettings) -> None:
         """Raises RequestError for an address that cannot be bound now, unless it is this one's own port."""
-        from edge.agent.http.server import check_free
+        from protos.http.server import check_free
 
         if self._server is None or self._server.address[1] != http.address[1]:
-            check_free(http.address)
+            check_free(http.address, OPTION)
 
     def stop(self) -> None:
         """Listen no more, until the next application."""
@@ -83,13 +83,13 @@ class HttpFront:
 
     async def _listen(self, http: HttpSettings) -> "Handover":
         from edge.agent.http.handover import Handover
-        from edge.agent.http.server import HttpServer
+        from protos.http.server import HttpServer
 
         assert self._tasks, "`run` comes first"
         self._handover = self._handover or Handover()
         if self._server is None or self._server.address != http.address:
             self.stop()
-            server = HttpServer(self._handover, http.address, http.max_connections)
+            server = HttpServer(self._handover, http.address, http.max_connections, option=OPTION)
             await self._tasks.start(server.run, name="serve HTTP")
             self._server = server
         self._server.limit(http.max_connections)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.agent.http.refusals import UNAVAILABLE, Refused, response_of
+from protos.http.refusals import UNAVAILABLE, Refused, response_of
 
 _END_SECONDS = 2.0  # for answers that are under way when an application ends
 _RETRY_SECONDS = 1.0

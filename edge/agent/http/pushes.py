@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from edge.agent.http.guard.bodies import Bodies
 from edge.agent.http.pictures.opening import Pictures
-from edge.agent.http.refusals import BUSY, NOT_FOUND, Refused
 from edge.pictures.resampling import Picture
 from protos.errors import UnknownName
+from protos.http.refusals import BUSY, NOT_FOUND, Refused
 
 
 class PushedPictures(Protocol):

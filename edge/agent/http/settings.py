@@ -1,6 +1,5 @@
 """Where applications on this device, and people beside it, reach the agent."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +9,7 @@ from edge.agent.settings.quantities import Bytes, Milliseconds, Section
 from protos.connection.address import is_loopback, split_address
 from protos.errors import RequestError
 
-LISTEN = "127.0.0.1:8080"
+OPTION, LISTEN = "http.listen", "127.0.0.1:8080"
 Streaming = Literal["live", "whole"]
 
 
@@ -45,13 +44,4 @@ class HttpSettings(Section, frozen=True):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port. Raises RequestError."""
-        return split_address(self.listen, "http.listen")
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is an IP address, not a name."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+        return split_address(self.listen, OPTION)

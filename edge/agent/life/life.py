@@ -21,9 +21,10 @@ from edge.agent.config.reading import read_settings
 from edge.agent.config.settings import AgentSettings
 from edge.agent.life.bundles import Bundles
 from edge.agent.life.causes import cause
-from edge.agent.life.notify import Notifier
 from edge.agent.observing.standing_answer import Observer
+from protos.config import watchdog_seconds
 from protos.errors import IsthmusError
+from protos.notify import Notifier
 from protos.terminal.options import open_bundle
 
 _GRACE_SECONDS = 10.0  # for an end in order
@@ -189,7 +190,7 @@ class Life:
 
     async def _ping(self) -> None:
         """A sign of life, unless a question is stuck: that this task runs shows that the loop does."""
-        seconds = config.watchdog_seconds()
+        seconds = watchdog_seconds()
         while seconds:
             if self._kept.status.waiting_seconds() < _STUCK_SECONDS:
                 self._notifier.alive()

@@ -15,9 +15,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from cloud.api import access as access_module
-from cloud.api.log_limit import LogLimit
 from cloud.config import AccessConfig, RateLimits
 from cloud.identity.web_tokens import LEEWAY
+from cloud.telemetry.log_limit import LogLimit
 from edge.link.client import CloudClient
 from protos import inference_pb2 as ip
 from protos.connection.peer import Credentials, Peer

@@ -32,7 +32,7 @@ def test_a_device_over_its_requests_is_told_how_long_to_wait() -> None:
     with pytest.raises(CloudBusy, match=r"this device .* wait 0\.5 s") as refused:
         rates.take(ONE, 0)
     rates.take(TWO, 0)
-    clock.now += float(str(refused.value.facts["seconds"]))
+    clock.now += float(str(refused.value.facts["retry_seconds"]))
     rates.take(ONE, 0)
     with pytest.raises(CloudBusy):
         rates.take(ONE, 0)

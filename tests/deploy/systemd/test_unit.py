@@ -1,4 +1,4 @@
-"""The unit, as systemd's own tools judge it, and as the agent needs it."""
+"""The units, as systemd's own tools judge them, and as the agent and the service need them."""
 
 import configparser
 import shutil
@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 import isthmus
+from cloud.api.process import EXIT_HANGS
+from cloud.commands import serve
 from edge.commands import agent
+from protos.errors import BundleError, RequestError
 from tests.house import ROOT
 
-UNIT = ROOT / "deploy/systemd/isthmus-edge.service"
+EDGE, CLOUD = (ROOT / "deploy/systemd" / f"isthmus-{one}.service" for one in ("edge", "cloud"))
 PROGRAM = "/opt/isthmus/venv/bin/isthmus"
 MAX_EXPOSURE = 20  # tenths of what systemd counts, of 100
 
@@ -25,18 +28,19 @@ class Lines(dict[str, str]):
     """A name may stand several times; the last one counts, as far as is looked at here."""
 
 
-def service() -> configparser.SectionProxy:
+def service(unit: Path) -> configparser.SectionProxy:
     parser = configparser.RawConfigParser(strict=False, dict_type=Lines)
     parser.optionxform = str  # type: ignore[assignment,method-assign] # names are of two cases
-    parser.read(UNIT)
+    parser.read(unit)
     return parser["Service"]
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """The unit with a program that is there."""
-    place = tmp_path / UNIT.name
-    place.write_text(UNIT.read_text().replace(PROGRAM, str(Path(sys.executable).with_name("isthmus"))))
+@pytest.fixture(params=[EDGE, CLOUD], ids=lambda unit: unit.stem)
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A unit with a program that is there."""
+    unit: Path = request.param
+    place = tmp_path / unit.name
+    place.write_text(unit.read_text().replace(PROGRAM, str(Path(sys.executable).with_name("isthmus"))))
     return place
 
 
@@ -55,15 +59,25 @@ def test_it_may_do_little_else_than_its_work(installed: Path) -> None:
     assert found.returncode == 0, found.stdout[-2000:]
 
 
-def test_what_it_starts_is_a_command() -> None:
-    program, *words = service()["ExecStart"].split()
+@pytest.mark.parametrize(("unit", "run"), [(EDGE, agent.run), (CLOUD, serve.run)])
+def test_what_it_starts_is_a_command(unit: Path, run: object) -> None:
+    program, *words = service(unit)["ExecStart"].split()
     assert program == PROGRAM
     options = isthmus._parser().parse_args(words)
-    assert options.run is agent.run
+    assert options.run is run
 
 
 def test_it_waits_for_the_agent_and_for_its_signs_of_life() -> None:
-    assert service()["Type"] == "notify"
-    assert service()["WatchdogSec"]
-    assert service()["ExecReload"] == "/bin/kill -HUP $MAINPID"
-    assert service()["StandardOutput"] == "null"  # answers tell what was seen
+    assert service(EDGE)["Type"] == "notify"
+    assert service(EDGE)["WatchdogSec"]
+    assert service(EDGE)["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert service(EDGE)["StandardOutput"] == "null"  # answers tell what was seen
+
+
+def test_a_service_whose_model_hangs_is_started_anew_and_wrong_options_are_not() -> None:
+    cloud = service(CLOUD)
+    assert (cloud["Type"], cloud["Restart"]) == ("notify", "on-failure")
+    assert cloud["WatchdogSec"]
+    lasting = set(map(int, cloud["RestartPreventExitStatus"].split()))
+    assert {RequestError.exit_code, BundleError.exit_code} < lasting
+    assert EXIT_HANGS not in lasting

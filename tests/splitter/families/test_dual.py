@@ -3,12 +3,14 @@ puts them.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import openai
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -263,6 +265,26 @@ async def test_embed_gives_pictures_and_texts_of_length_1(dual: Dual) -> None:
     np.testing.assert_allclose(embedding.values, expected[0], atol=2e-3)
     assert np.linalg.norm(embedding.values) == pytest.approx(1, abs=1e-5)
     assert seen.frame
+
+
+async def test_openai_s_client_gets_the_same_embeddings(dual: Dual) -> None:
+    model, url = dual.bundle.manifest.model, "data:image/png;base64," + b64encode(png(photo())).decode()
+    async with (
+        calling(DualEncoder(dual.bundle, FP32), http=("127.0.0.1", 0)) as caller,
+        openai.AsyncOpenAI(base_url=f"{caller.service.http_url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        texts = await client.embeddings.create(model=model, input=["cat", "zebras"])
+        (seen,) = (await client.embeddings.create(model=model, input=url)).data
+        labelled = await client.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}],
+            extra_body={"isthmus": {"labels": ["cat", "zebras"]}},
+        )
+    rows = [row.embedding for row in texts.data]
+    np.testing.assert_allclose(rows, dual.texts(["cat", "zebras"]), atol=2e-3)
+    assert np.linalg.norm(seen.embedding) == pytest.approx(1, abs=1e-5)
+    assert labelled.choices[0].message.content in {"cat", "zebras"}
+    assert len((labelled.model_extra or {})["isthmus"]["label_scores"]) == 2
 
 
 def test_the_device_ranks_as_the_service_does_but_for_int8(dual: Dual) -> None:

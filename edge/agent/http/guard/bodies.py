@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import anyio
 from starlette.requests import Request
 
-from edge.agent.http.refusals import BUSY, TOO_LARGE, TOO_SLOW, Refused
+from protos.http.refusals import BUSY, TOO_LARGE, TOO_SLOW, Refused
 
 _AT_ONCE = 4  # bodies of the largest size that are held together
 

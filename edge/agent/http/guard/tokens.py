@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edge.agent.http.live.pages import LOGIN
-from edge.agent.http.refusals import BAD_TOKEN, UNAVAILABLE, Refused, response_of
 from protos.errors import RequestError
+from protos.http.refusals import BAD_TOKEN, UNAVAILABLE, Refused, response_of
 
 _log = logging.getLogger(__name__)
 COOKIE = "isthmus"

@@ -14,7 +14,7 @@ from edge.agent.http.guard.tokens import COOKIE, Token
 from edge.agent.http.live.feed import Feed
 from edge.agent.http.live.pages import answer_page, live_page, login_page, place
 from edge.agent.http.live.parts import parts
-from edge.agent.http.refusals import BUSY, NOT_FOUND, Refused
+from protos.http.refusals import BUSY, NOT_FOUND, Refused
 from protos.pages.document import policy
 
 _SCRIPT = (Path(__file__).parent / "live.js").read_text(encoding="utf-8")

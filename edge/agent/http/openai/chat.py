@@ -5,15 +5,23 @@ from starlette.types import ASGIApp
 
 from edge.agent.http.applications import Applications, QuestionAsked
 from edge.agent.http.guard.bodies import Bodies
-from edge.agent.http.openai.chat_request import ChatQuestion, ChatRequest, question_of
-from edge.agent.http.openai.completion import CompletionHead
+from edge.agent.http.openai.completion import AnswerHead
 from edge.agent.http.openai.deferred import DeferredEndpoint
 from edge.agent.http.openai.models import ModelsEndpoint
-from edge.agent.http.openai.reading import read_json
+from edge.agent.http.openai.options import IsthmusOptions
 from edge.agent.http.openai.replies import StreamReply, WholeReply
 from edge.agent.http.pictures.opening import Pictures
 from edge.agent.http.settings import Streaming
+from edge.agent.settings.quantities import read_quantity
 from protos import bundle_pb2 as pb
+from protos.http.openai.chat_request import ChatRequest, question_of
+from protos.http.openai.reading import read_json
+
+
+class DeviceChatRequest(ChatRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """OpenAI's parameters, and what this device can beside them."""
+
+    isthmus: IsthmusOptions = IsthmusOptions()
 
 
 class Chat:
@@ -37,23 +45,23 @@ class Chat:
         """The reply. Raises Refused, and what reading the picture raises."""
         chat, asked = await self._read(request)
         limit = self._manifest.limits.max_new_tokens
-        head = CompletionHead(chat.model, min(asked.generation.max_tokens or limit, limit) or 2)
+        head = AnswerHead(chat.model, max_tokens=min(asked.generation.max_tokens or limit, limit) or 2)
         if not chat.stream:
             return WholeReply(self._applications, asked, head)
         hold = (chat.isthmus.stream or self._stream) == "whole"
         usage = bool(chat.stream_options and chat.stream_options.include_usage)
         return StreamReply(self._applications, asked, head, hold=hold, usage=usage)
 
-    async def _read(self, request: Request) -> tuple[ChatRequest, QuestionAsked]:
+    async def _read(self, request: Request) -> tuple[DeviceChatRequest, QuestionAsked]:
         async with self._bodies.read(request) as body:
-            chat = read_json(body, ChatRequest)
+            chat = read_json(body, DeviceChatRequest, read_quantity)
             chat.check()
             self._deferred.check(chat.isthmus.defer, stream=bool(chat.stream))
             route = self._models.route(chat.model)
-            question: ChatQuestion = question_of(chat, compares=self._manifest.HasField("matching"))
+            question = question_of(chat, compares=self._manifest.HasField("matching"))
             picture = await self._pictures.open(question.picture)
         rules = chat.isthmus.rules(self._applications.rules, route)
         asked = QuestionAsked(
-            picture, question.text, rules, chat.generation(), question.labels, chat.isthmus.defer
+            picture, question.text, rules, chat.generation(), chat.isthmus.labels, chat.isthmus.defer
         )
         return chat, asked

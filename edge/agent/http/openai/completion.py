@@ -1,55 +1,31 @@
 """Answers as OpenAI's objects, with what was decided and why in the field `isthmus`."""
 
-import secrets
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge.policy.explain import sentence, verdicts
 from edge.requests.answer import Answer
+from protos.http.openai.completion import CompletionHead, Told, usage
 
 
 @dataclass(frozen=True)
-class CompletionHead:
-    """What a completion and all its chunks have in common."""
+class AnswerHead(CompletionHead):
+    """What a completion and all its chunks have in common. `max_tokens`: that the answer may have."""
 
-    model: str
-    max_tokens: int  # that the answer may have
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
+    max_tokens: int = field(kw_only=True)
 
-    def whole(self, answer: Answer) -> dict[str, Any]:
+    def answered(self, answer: Answer) -> Told:
         """The whole answer."""
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": answer.text, "refusal": None},
-            "logprobs": None,
-            "finish_reason": self.finish_reason(answer),
-        }
-        told = {"usage": usage(answer), "isthmus": decided(answer)}
-        return self._object("chat.completion", [choice], **told)
+        told = {"usage": usage(answer.tokens), "isthmus": decided(answer)}
+        return self.whole(answer.text, self.finish_reason(answer), **told)
 
-    def chunk(self, delta: dict[str, str], finish: str | None = None, **more: Any) -> dict[str, Any]:
-        """A piece of the answer."""
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return self._object("chat.completion.chunk", [choice], **more)
-
-    def usage_chunk(self, answer: Answer) -> dict[str, Any]:
-        """The last chunk, where it is asked for."""
-        return self._object("chat.completion.chunk", [], usage=usage(answer), isthmus=decided(answer))
+    def used(self, answer: Answer) -> Told:
+        """The chunk that tells the tokens."""
+        return self.usage_chunk(usage(answer.tokens), isthmus=decided(answer))
 
     def finish_reason(self, answer: Answer) -> str:
         """`length` where the answer has as many tokens as it may have."""
         return "length" if answer.tokens >= self.max_tokens else "stop"
-
-    def _object(self, kind: str, choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        named = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
-        return named | {"choices": choices} | more
-
-
-def usage(answer: Answer) -> dict[str, int]:
-    """Tokens; those of the prompt are counted by nobody, and stand as 0."""
-    return {"prompt_tokens": 0, "completion_tokens": answer.tokens, "total_tokens": answer.tokens}
 
 
 def decided(answer: Answer) -> dict[str, Any]:
@@ -71,4 +47,5 @@ def decided(answer: Answer) -> dict[str, Any]:
             for one in answer.label_scores
         ],
         "arms": verdicts(answer.decision),
+        "trace_id": answer.trace_id,
     }

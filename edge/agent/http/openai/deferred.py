@@ -6,15 +6,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from edge.agent.http.applications import DeferredQuestions
-from edge.agent.http.openai.completion import CompletionHead
-from edge.agent.http.refusals import INVALID, NOT_FOUND, UNSUPPORTED, Kind, Refused
+from edge.agent.http.openai.completion import AnswerHead
 from edge.agent.outbox.answers import standing_answer
 from edge.agent.outbox.entries import DROPPED, DeferredState, Outcome
 from edge.agent.settings.quantities import Milliseconds
 from protos import inference_pb2 as pb
 from protos.errors import RequestError
+from protos.http.refusals import INVALID, NOT_FOUND, UNSUPPORTED, Refusal, Refused
 
-_DROPPED = Kind(410, INVALID, "deferred_dropped")
+_DROPPED = Refusal(410, INVALID, "deferred_dropped")
 _LOOK_SECONDS = 5  # until it is worth asking again
 
 
@@ -72,4 +72,5 @@ def _completion(outcome: Outcome) -> dict[str, Any]:
     answer, tokens = standing_answer(outcome).answer, outcome.end.tokens
     limit = tokens if outcome.end.reason == pb.Done.LENGTH else tokens + 1
     kind = answer.route.partition("@")[0]
-    return CompletionHead(f"isthmus/{kind}", limit, outcome.id, int(outcome.note.kept)).whole(answer)
+    head = AnswerHead(f"isthmus/{kind}", outcome.id, int(outcome.note.kept), max_tokens=limit)
+    return head.answered(answer)

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from edge.agent.http.refusals import NO_MODEL, Refused
 from protos.arms import arms_of, check_route
 from protos.arms.rules import AUTO
 from protos.bundle import Bundle
 from protos.errors import UnknownName, did_you_mean
+from protos.http.openai.models import OWNER, entries, entry
+from protos.http.refusals import NO_MODEL, Refused
 
-OWNER = "isthmus"
 _PREFIX = f"{OWNER}/"
 
 
@@ -37,11 +37,11 @@ class ModelsEndpoint:
 
     def listed(self) -> dict[str, Any]:
         """The answer to `GET /v1/models`."""
-        return {"object": "list", "data": [_model(route) for route in self._routes]}
+        return entries(f"{_PREFIX}{route}" for route in self._routes)
 
     def one(self, model: str) -> dict[str, Any]:
         """The answer to `GET /v1/models/{model}`. Raises Refused."""
-        return _model(self.route(model))
+        return entry(f"{_PREFIX}{self.route(model)}")
 
     def _unknown(self, model: str) -> Refused:
         names = [f"{_PREFIX}{route}" for route in self._routes]
@@ -54,7 +54,3 @@ class ModelsEndpoint:
 def _cut(arm: str) -> str:
     kind, _, place = arm.partition("@")
     return place.partition("/")[0] if kind == "split" else ""
-
-
-def _model(route: str) -> dict[str, Any]:
-    return {"id": f"{_PREFIX}{route}", "object": "model", "created": 0, "owned_by": OWNER}

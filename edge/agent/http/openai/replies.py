@@ -1,7 +1,6 @@
 """Answers on their way to the caller: whole, or as server-sent events."""
 
 import asyncio
-import json
 from enum import Enum
 from typing import Any
 
@@ -10,21 +9,16 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from edge.agent.http.applications import Applications, QuestionAsked
-from edge.agent.http.leaving import unless_gone
-from edge.agent.http.openai.completion import CompletionHead, decided
+from edge.agent.http.openai.completion import AnswerHead, decided
 from edge.agent.http.openai.deferred import waiting
 from edge.agent.http.openai.stream_text import StreamText
-from edge.agent.http.refusals import Kind, Refused, body_of, refused, response_of
 from edge.requests.answer import Answer
 from protos.errors import IsthmusError
+from protos.http.leaving import unless_gone
+from protos.http.openai.completion import EVENT_HEADERS, LAST_EVENT, event
+from protos.http.refusals import Refusal, Refused, body_of, refused, response_of
 
-_EVENTS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
-_RESTARTED = Kind(503, "server_error", "answer_restarted")
-_END = b"data: [DONE]\n\n"
+_RESTARTED = Refusal(503, "server_error", "answer_restarted")
 
 
 class _Signal(Enum):
@@ -53,14 +47,14 @@ class WholeReply:
     question is deferred: that it waits.
     """
 
-    def __init__(self, applications: Applications, asked: QuestionAsked, head: CompletionHead) -> None:
+    def __init__(self, applications: Applications, asked: QuestionAsked, head: AnswerHead) -> None:
         self._applications, self._asked, self._head = applications, asked, head
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = await unless_gone(receive, lambda: self._applications.answer_or_defer(self._asked))
         if isinstance(found, Answer):
             headers = {"isthmus-route": found.route}
-            await JSONResponse(self._head.whole(found), headers=headers)(scope, receive, send)
+            await JSONResponse(self._head.answered(found), headers=headers)(scope, receive, send)
         elif found is not None:
             await waiting(found)(scope, receive, send)
 
@@ -74,7 +68,7 @@ class StreamReply:
         self,
         applications: Applications,
         asked: QuestionAsked,
-        head: CompletionHead,
+        head: AnswerHead,
         *,
         hold: bool,
         usage: bool,
@@ -130,8 +124,8 @@ class StreamReply:
     async def _begin(self, send: Send) -> None:
         if not self._begun:
             self._begun = True
-            await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
-            await _event(send, self._head.chunk({"role": "assistant", "content": ""}))
+            await send({"type": "http.response.start", "status": 200, "headers": EVENT_HEADERS})
+            await _event(send, self._head.opening())
 
     async def _finish(self, send: Send, answer: Answer) -> None:
         rest = self._text.end(answer.text)
@@ -144,8 +138,8 @@ class StreamReply:
         finish = self._head.finish_reason(answer)
         await _event(send, self._head.chunk({}, finish, isthmus=decided(answer)))
         if self._usage:
-            await _event(send, self._head.usage_chunk(answer))
-        await _end(send, _END)
+            await _event(send, self._head.used(answer))
+        await _end(send, LAST_EVENT)
 
 
 def _restarted(answer: Answer) -> dict[str, Any]:
@@ -158,8 +152,7 @@ def _restarted(answer: Answer) -> dict[str, Any]:
 
 
 async def _event(send: Send, told: dict[str, Any]) -> None:
-    line = f"data: {json.dumps(told, separators=(',', ':'))}\n\n"
-    await send({"type": "http.response.body", "body": line.encode(), "more_body": True})
+    await send({"type": "http.response.body", "body": event(told), "more_body": True})
 
 
 async def _end(send: Send, last: bytes = b"") -> None:

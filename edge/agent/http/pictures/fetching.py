@@ -11,9 +11,9 @@ from ipaddress import ip_address
 import anyio
 import httpx
 
-from edge.agent.http.refusals import FORBIDDEN, LATE, TOO_LARGE, UNSUPPORTED, Refused
-from edge.agent.http.settings import is_address
+from protos.connection.address import is_address
 from protos.errors import PictureError
+from protos.http.refusals import FORBIDDEN, LATE, TOO_LARGE, UNSUPPORTED, Refused
 
 
 class Fetcher:

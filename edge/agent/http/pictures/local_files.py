@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from edge.agent.http.refusals import FORBIDDEN, TOO_LARGE, Refused
 from protos.errors import PictureError
+from protos.http.refusals import FORBIDDEN, TOO_LARGE, Refused
 
 
 class LocalFiles:

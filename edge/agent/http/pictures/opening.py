@@ -1,7 +1,5 @@
 """The picture of a request, wherever its address says that it is."""
 
-import base64
-import binascii
 from collections.abc import Callable
 from functools import partial
 
@@ -13,6 +11,7 @@ from edge.agent.http.settings import HttpSettings
 from edge.pictures.files import decode_picture
 from edge.pictures.resampling import Picture
 from protos.errors import PictureError
+from protos.http.openai.data_urls import data_of
 
 _DECODERS = 2  # threads: a large picture takes hundreds of megabytes while it is decoded
 
@@ -30,7 +29,7 @@ class Pictures:
         """RGB (h, w, 3), upright. Raises PictureError, Refused."""
         scheme = address[:8].partition(":")[0].lower()
         if scheme == "data":
-            return await self._decoded(partial(_data_of, address))
+            return await self._decoded(partial(data_of, address))
         if scheme == "file":
             return await self._decoded(partial(self._files.read, address))
         if scheme in {"http", "https"}:
@@ -45,14 +44,3 @@ class Pictures:
 
     async def _decoded(self, read: Callable[[], bytes]) -> Picture:
         return await anyio.to_thread.run_sync(lambda: decode_picture(read()), limiter=self._limiter)
-
-
-def _data_of(address: str) -> bytes:
-    """What a data URL holds. Raises PictureError."""
-    head, comma, data = address.partition(",")
-    if not comma or not head.lower().endswith(";base64"):
-        raise PictureError("the data URL is not one of base64; write data:image/jpeg;base64,...")
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise PictureError("the data URL is damaged: what follows the comma is no base64") from error

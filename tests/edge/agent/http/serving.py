@@ -13,7 +13,6 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from edge.agent.http.application import HttpPart, Served
 from edge.agent.http.applications import DeferredQuestions
-from edge.agent.http.server import HttpServer
 from edge.agent.http.settings import HttpSettings
 from edge.agent.observing.asking import Asking, SharedOrchestrator
 from edge.costs.known import known_profile
@@ -27,6 +26,7 @@ from edge.requests.orchestrator import Orchestrator
 from edge.requests.trace import ignore_text
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.http.server import HttpServer
 from splitter.nano.scenes import picture
 
 MODEL = "isthmus/auto"
@@ -79,7 +79,9 @@ def serving(
                 },
             ),
         )
-        server = HttpServer(part.application(deferring), ("127.0.0.1", 0), http.max_connections)
+        server = HttpServer(
+            part.application(deferring), ("127.0.0.1", 0), http.max_connections, option="http.listen"
+        )
         ended, url = portal.start_task(server.run)
         try:
             yield Running(str(url), part, portal)

@@ -12,10 +12,10 @@ import pytest
 
 from edge.agent.http.pictures.fetching import Fetcher
 from edge.agent.http.pictures.opening import Pictures
-from edge.agent.http.refusals import Refused
 from edge.agent.http.settings import HttpSettings
 from edge.agent.settings.quantities import Bytes
 from protos.errors import PictureError
+from protos.http.refusals import Refused
 from tests.edge.agent.http.serving import png, scene
 
 DATA = png(scene())

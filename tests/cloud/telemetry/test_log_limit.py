@@ -2,7 +2,7 @@
 
 import logging
 
-from cloud.api.log_limit import LogLimit
+from cloud.telemetry.log_limit import LogLimit
 
 
 def record(line: int, level: int = logging.WARNING) -> logging.LogRecord:

@@ -1,8 +1,9 @@
-"""The server: a socket, and uvicorn on it, as a part of the agent."""
+"""The server: a socket, and uvicorn on it, as a part of a process that has other work."""
 
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,9 +17,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from protos.errors import RequestError
 
 _log = logging.getLogger(__name__)
-_GRACE_SECONDS = 2  # for answers that are under way when the agent ends
+_GRACE_SECONDS = 2  # for answers that are under way when the process ends
 _HEADER_SECONDS = 10.0
 _BACKLOG = 128
+CERTIFICATE = "certificate"  # of the state of a request: what its connection showed, as PEM
 
 
 class HttpServer:
@@ -26,8 +28,17 @@ class HttpServer:
     free.
     """
 
-    def __init__(self, app: ASGIApp, address: tuple[str, int], max_connections: int) -> None:
-        self.address = address
+    def __init__(
+        self,
+        app: ASGIApp,
+        address: tuple[str, int],
+        max_connections: int,
+        *,
+        option: str,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`option`: what the operator names the address by."""
+        self.address, self._option, self._tls = address, option, tls
         self._config = uvicorn.Config(
             app,
             http=ImpatientProtocol,
@@ -48,9 +59,9 @@ class HttpServer:
 
     async def run(self, *, task_status: TaskStatus[str] = anyio.TASK_STATUS_IGNORED) -> None:
         """Started with the URL that it is reached at. Raises RequestError for an address that is taken."""
-        with _listening(self.address) as listener:
+        with _listening(self.address, self._option) as listener:
             listener.listen(_BACKLOG)
-            url = _url(listener)
+            url = _url(listener, "https" if self._tls else "http")
             _log.info("HTTP at %s", url)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._serve, listener, name="uvicorn")
@@ -72,11 +83,13 @@ class HttpServer:
 
     async def _serve(self, listener: socket.socket) -> None:
         with anyio.CancelScope(shield=True):  # it ends by `should_exit`, and lets answers end before
+            self._config.load()
+            self._config.ssl = self._tls
             await self._server.serve([listener])
 
 
 class _Server(uvicorn.Server):
-    """Signals are the agent's business."""
+    """Signals are the business of the process."""
 
     def stop_listening(self) -> None:
         for server in getattr(self, "servers", ()):  # which uvicorn has once it has started
@@ -94,6 +107,8 @@ class ImpatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         super().connection_made(transport)
+        if (tls := transport.get_extra_info("ssl_object")) and (shown := tls.getpeercert(binary_form=True)):
+            self.app_state = self.app_state | {CERTIFICATE: ssl.DER_cert_to_PEM_cert(shown).encode()}
         self._wait_for_head(waiting=True)
 
     def data_received(self, data: bytes) -> None:
@@ -120,14 +135,14 @@ class ImpatientProtocol(H11Protocol):
             self._hang_up = None
 
 
-def check_free(address: tuple[str, int]) -> None:
+def check_free(address: tuple[str, int], option: str) -> None:
     """Raises RequestError for an address that cannot be bound."""
-    with _listening(address):
+    with _listening(address, option):
         pass
 
 
 @contextmanager
-def _listening(address: tuple[str, int]) -> Iterator[socket.socket]:
+def _listening(address: tuple[str, int], option: str) -> Iterator[socket.socket]:
     host, port = address[0].strip("[]"), address[1]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
@@ -136,12 +151,12 @@ def _listening(address: tuple[str, int]) -> Iterator[socket.socket]:
             listener.bind((host, port))
         except OSError as error:
             raise RequestError(
-                f"http.listen: nothing can listen at {address[0]}:{port}: {error.strerror}; end what does, "
-                "or name another port"
+                f"{option}: nothing can listen at {address[0]}:{port}: {error.strerror}; end what "
+                "does, or name another port"
             ) from error
         yield listener
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, scheme: str) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

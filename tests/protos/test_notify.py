@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from edge.agent.life.notify import Notifier
+from protos.notify import Notifier
 
 
 def test_what_happens_is_told(tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
 """`POST /v1/chat/completions`: what it may hold, and the one picture and question in it."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from edge.agent.http.openai.options import IsthmusOptions
-from edge.agent.http.openai.reading import neutral
-from edge.agent.http.refusals import UNSUPPORTED, Refused
 from protos import inference_pb2 as pb
+from protos.http.openai.reading import neutral
+from protos.http.refusals import UNSUPPORTED, Refused
 
 # parameters that would change the answer, and the values by which they ask for nothing
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -69,6 +67,8 @@ class StreamOptions(msgspec.Struct, frozen=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """OpenAI's parameters; a server may have more."""
+
     model: str
     messages: Annotated[list[Message], Meta(min_length=1)]
     stream: bool | None = False
@@ -78,7 +78,6 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
     seed: int | None = None
-    isthmus: IsthmusOptions = IsthmusOptions()
     # of _NEUTRAL
     n: Any = None
     stop: Any = None
@@ -108,7 +107,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     verbosity: Any = None
 
     def check(self) -> None:
-        """Raises Refused for a parameter that asks for what this device cannot do."""
+        """Raises Refused for a parameter that asks for what our models cannot do."""
         for name, values in _NEUTRAL.items():
             if not neutral(getattr(self, name), values):
                 words = f"{name} is not supported here: a model gives one answer, as text; leave it out"
@@ -124,13 +123,11 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         )
 
 
-@dataclass(frozen=True)
-class ChatQuestion:
+class ChatQuestion(NamedTuple):
     """One picture's address, and what is asked about it; nothing of a dual encoder."""
 
     picture: str
     text: str
-    labels: tuple[str, ...] = ()
 
 
 def question_of(request: ChatRequest, *, compares: bool) -> ChatQuestion:
@@ -158,7 +155,7 @@ def question_of(request: ChatRequest, *, compares: bool) -> ChatQuestion:
             '`isthmus: {"labels": ["cat", "dog"]}`'
         )
         raise Refused(UNSUPPORTED, words, f"{param}.content")
-    return ChatQuestion(last.pictures[0], text, request.isthmus.labels)
+    return ChatQuestion(last.pictures[0], text)
 
 
 def _no_place(role: str) -> str:

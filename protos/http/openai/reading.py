@@ -1,19 +1,23 @@
 """JSON bodies read by their types: what is wrong is named by its place."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-from edge.agent.http.refusals import BAD_REQUEST, Refused
-from edge.agent.settings.quantities import read_quantity
+from protos.http.refusals import BAD_REQUEST, Refused
 
 _Body = TypeVar("_Body")
 
 
-def read_json(body: bytearray, kind: type[_Body]) -> _Body:
-    """A body as one of these. Raises Refused, whose `param` is the field that is wrong."""
+def read_json(
+    body: bytes | bytearray, kind: type[_Body], read: Callable[[type, Any], Any] | None = None
+) -> _Body:
+    """A body as one of these. `read`: reads fields of types that JSON has not. Raises Refused, whose `param`
+    is the field that is wrong.
+    """
     try:
-        return msgspec.json.decode(body, type=kind, dec_hook=read_quantity)
+        return msgspec.json.decode(body, type=kind, dec_hook=read)
     except msgspec.ValidationError as error:
         words, param = _placed(str(error))
         raise Refused(BAD_REQUEST, words, param) from error

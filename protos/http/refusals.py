@@ -11,17 +11,19 @@ from protos.errors import (
     DeadlineError,
     IsthmusError,
     NoRoute,
+    NotPermitted,
     PictureError,
     PromptError,
     RequestError,
     TooLarge,
+    Unauthenticated,
 )
 
 _RETRY_SECONDS = 1.0
 INVALID, SERVER, RATE = "invalid_request_error", "server_error", "rate_limit_error"
 
 
-class Kind(NamedTuple):
+class Refusal(NamedTuple):
     """An HTTP status, and what the error's `type` and `code` are."""
 
     status: int
@@ -29,41 +31,54 @@ class Kind(NamedTuple):
     code: str
 
 
-BAD_REQUEST = Kind(400, INVALID, "invalid_request")
-BAD_TOKEN = Kind(401, "authentication_error", "invalid_api_key")
-FORBIDDEN = Kind(403, "permission_error", "forbidden")
-NOT_FOUND = Kind(404, INVALID, "not_found")
-NO_MODEL = Kind(404, INVALID, "model_not_found")
-NO_METHOD = Kind(405, INVALID, "method_not_allowed")
-TOO_SLOW = Kind(408, INVALID, "request_timeout")
-TOO_LARGE = Kind(413, INVALID, "request_too_large")
-NOT_JSON = Kind(415, INVALID, "unsupported_media_type")
-WRONG_HOST = Kind(421, INVALID, "wrong_host")
-BUSY = Kind(429, RATE, "too_many_requests")
-UNSUPPORTED = Kind(400, INVALID, "unsupported")
-BUG = Kind(500, SERVER, "internal_error")
-UNAVAILABLE = Kind(503, SERVER, "unavailable")
-LATE = Kind(504, "timeout_error", "deadline_exceeded")
+BAD_REQUEST = Refusal(400, INVALID, "invalid_request")
+BAD_TOKEN = Refusal(401, "authentication_error", "invalid_api_key")
+FORBIDDEN = Refusal(403, "permission_error", "forbidden")
+NOT_FOUND = Refusal(404, INVALID, "not_found")
+NO_MODEL = Refusal(404, INVALID, "model_not_found")
+NO_METHOD = Refusal(405, INVALID, "method_not_allowed")
+TOO_SLOW = Refusal(408, INVALID, "request_timeout")
+TOO_LARGE = Refusal(413, INVALID, "request_too_large")
+NOT_JSON = Refusal(415, INVALID, "unsupported_media_type")
+WRONG_HOST = Refusal(421, INVALID, "wrong_host")
+BUSY = Refusal(429, RATE, "too_many_requests")
+UNSUPPORTED = Refusal(400, INVALID, "unsupported")
+BUG = Refusal(500, SERVER, "internal_error")
+UNAVAILABLE = Refusal(503, SERVER, "unavailable")
+LATE = Refusal(504, "timeout_error", "deadline_exceeded")
+
+
+_STATUSES = {  # of HTTP that have one of gRPC
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    413: "RESOURCE_EXHAUSTED",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    504: "DEADLINE_EXCEEDED",
+}
 
 
 class Refused(IsthmusError):
     """A request that is refused in a way that only HTTP knows. `param`: the field that is wrong."""
 
     def __init__(
-        self, kind: Kind, message: str, param: str | None = None, retry_seconds: float | None = None
+        self, kind: Refusal, message: str, param: str | None = None, retry_seconds: float | None = None
     ) -> None:
         super().__init__(message)
+        self.status = _STATUSES.get(kind.status, "INVALID_ARGUMENT" if kind.status < 500 else "UNAVAILABLE")
         self.kind, self.param, self.retry_seconds = kind, param, retry_seconds
 
 
-_OURS: tuple[tuple[type[IsthmusError], Kind], ...] = (  # the first that fits
+_OURS: tuple[tuple[type[IsthmusError], Refusal], ...] = (  # the first that fits
+    (Unauthenticated, BAD_TOKEN),
+    (NotPermitted, FORBIDDEN),
     (TooLarge, TOO_LARGE),
-    (PictureError, Kind(400, INVALID, "invalid_image")),
-    (PromptError, Kind(400, INVALID, "invalid_prompt")),
+    (PictureError, Refusal(400, INVALID, "invalid_image")),
+    (PromptError, Refusal(400, INVALID, "invalid_prompt")),
     (RequestError, BAD_REQUEST),
-    (NoRoute, Kind(400, INVALID, "no_route")),
+    (NoRoute, Refusal(400, INVALID, "no_route")),
     (DeadlineError, LATE),
-    (CloudBusy, Kind(429, RATE, "cloud_busy")),
+    (CloudBusy, Refusal(429, RATE, "cloud_busy")),
     (CloudError, UNAVAILABLE),
 )
 
@@ -73,11 +88,12 @@ def refused(error: IsthmusError) -> Refused:
     if isinstance(error, Refused):
         return error
     kind = next((kind for ours, kind in _OURS if isinstance(error, ours)), UNAVAILABLE)
-    retry = error.facts.get("retry_seconds")
-    if isinstance(error, NoRoute) and isinstance(retry, float | int):
-        return Refused(UNAVAILABLE, str(error), retry_seconds=max(float(retry), _RETRY_SECONDS))
+    known = error.facts.get("retry_seconds")
+    retry = max(float(known), _RETRY_SECONDS) if isinstance(known, float | int) else None
+    if isinstance(error, NoRoute) and retry is not None:
+        return Refused(UNAVAILABLE, str(error), retry_seconds=retry)
     waits = kind.status in {429, 503}
-    return Refused(kind, str(error), retry_seconds=_RETRY_SECONDS if waits else None)
+    return Refused(kind, str(error), retry_seconds=(retry or _RETRY_SECONDS) if waits else None)
 
 
 def body_of(error: Refused, **more: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""systemd told how the agent is, over the socket that it names: sd_notify(3), without systemd's library."""
+"""systemd told how a service is, over the socket that it names: sd_notify(3), without systemd's library."""
 
 import socket
 
-from edge import config
+from protos import config
 
 
 class Notifier:

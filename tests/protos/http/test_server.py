@@ -6,9 +6,9 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from edge.agent.http.server import HttpServer
 from protos.bundle import Bundle
 from protos.errors import RequestError
+from protos.http.server import HttpServer
 from tests.edge.agent.http.serving import serving
 
 
@@ -20,7 +20,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         host, port = taken.getsockname()
         with pytest.raises(RequestError, match=f"nothing can listen at {host}:{port}"):
-            await HttpServer(nothing, (host, port), 4).run()
+            await HttpServer(nothing, (host, port), 4, option="http.listen").run()
 
 
 def test_a_flood_of_connections_is_refused_and_passes(bundle: Bundle) -> None:
@@ -34,7 +34,7 @@ def test_a_flood_of_connections_is_refused_and_passes(bundle: Bundle) -> None:
 
 
 def test_who_sends_no_whole_request_is_hung_up_on(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.agent.http.server._HEADER_SECONDS", 0.2)
+    monkeypatch.setattr("protos.http.server._HEADER_SECONDS", 0.2)
     with serving(bundle) as server:
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as silent:

@@ -1,6 +1,6 @@
-"""Only requests that mean this device: pages of other sites, in a browser beside it, get nothing.
+"""Only requests that mean this machine: pages of other sites, in a browser beside it, get nothing.
 
-A page that a stranger wrote can have its own name resolve to this device (DNS rebinding), or post to it from
+A page that a stranger wrote can have its own name resolve to this machine (DNS rebinding), or post to it from
 where it is. The first has a foreign name in `Host`, the second in `Origin`.
 """
 
@@ -11,14 +11,16 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from edge.agent.http.refusals import FORBIDDEN, WRONG_HOST, Refused, response_of
-from edge.agent.http.settings import is_address
+from protos.connection.address import is_address
+from protos.http.refusals import FORBIDDEN, WRONG_HOST, Refused, response_of
 
 
 class HostGuard:
     """Lets in what is asked of an address, of localhost, of this machine's name, or of one of `names`."""
 
-    def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str] = (), remedy: str = "") -> None:
+        """`remedy`: what else helps than to ask by its address."""
+        self._remedy = remedy
         own = socket.gethostname().lower()
         self._app, self._names = app, {"localhost", own, f"{own}.local", *(name.lower() for name in names)}
 
@@ -34,12 +36,12 @@ class HostGuard:
         if not is_address(name) and name not in self._names:
             return Refused(
                 WRONG_HOST,
-                f"{name[:64]!r} is no name of this device; ask its address, or list the name in http.hosts",
+                f"{name[:64]!r} is no name of this machine; ask by its address{self._remedy}",
             )
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
-            return Refused(FORBIDDEN, "pages of other sites may not ask this device")
+            return Refused(FORBIDDEN, "pages of other sites may not ask here")
         if asked.headers.get("sec-fetch-site") == "cross-site" and not _is_visit(asked):
-            return Refused(FORBIDDEN, "pages of other sites may not ask this device")
+            return Refused(FORBIDDEN, "pages of other sites may not ask here")
         return None
 
 

@@ -1,0 +1,1 @@
+"""The service over HTTP: for operators and for applications without an agent."""

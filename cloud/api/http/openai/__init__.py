@@ -1,0 +1,1 @@
+"""OpenAI's API, for applications without an agent."""
