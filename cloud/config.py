@@ -74,9 +74,12 @@ class ServeConfig:
     dtype: str = "auto"
     max_batch: int = 16  # answers side by side; up to twice as many where callers come who hold few
     max_waiting: int = 64  # requests waiting for a place in a batch
+    max_wait: float = 0.005  # seconds that a request waits for company
     max_in_flight: int = 32  # requests of one Converse stream at once
     max_connections: int = 4096  # fewer where the process has no descriptors for as many
     max_arriving_bytes: int = 512 << 20  # requests until they are decoded; four of the largest always fit
+    max_streams: int = 512  # of cameras (Watch), beside all other calls
+    max_stream_bytes: int = 2 << 30  # their requests until they are decoded, as max_arriving_bytes
     max_frame_bytes: int = 64 << 20  # image tokens kept for further questions
     max_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
     keep: float = 300.0  # seconds that both are kept; 0: not at all
@@ -101,9 +104,12 @@ class ServeConfig:
         _within("--listen port", self.port, 0, 65535)
         _within("--max-batch", self.max_batch, 1, 1024)
         _within("--max-waiting", self.max_waiting, 1, 100_000)
+        _within("--max-wait", self.max_wait, 0, 60)
         _within("max in flight", self.max_in_flight, 1, 10_000)
         _within("max connections", self.max_connections, 1, 1_000_000)
         _within("max arriving bytes", self.max_arriving_bytes, 0, 1 << 40)
+        _within("max streams", self.max_streams, 1, 1_000_000)
+        _within("max stream bytes", self.max_stream_bytes, 0, 1 << 40)
         _within("max frame bytes", self.max_frame_bytes, 0, 1 << 40)
         _within("max sent bytes", self.max_sent_bytes, 0, 1 << 40)
         _within("--keep", self.keep, 0, 86_400)

@@ -88,7 +88,7 @@ class WatchRequest(_message.Message):
     def __init__(self, opening: _Optional[_Union[WatchOpening, _Mapping]] = ..., sequence: _Optional[int] = ..., key_frame: bool = ..., payloads: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class WatchOpening(_message.Message):
-    __slots__ = ("bundle", "cut", "codec", "rows", "columns", "question", "generation", "labels", "client_secret", "threshold", "silence", "frame_milliseconds")
+    __slots__ = ("bundle", "cut", "codec", "rows", "columns", "question", "generation", "labels", "client_secret", "threshold", "silence", "frame_milliseconds", "silence_milliseconds")
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     CUT_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +101,7 @@ class WatchOpening(_message.Message):
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     SILENCE_FIELD_NUMBER: _ClassVar[int]
     FRAME_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     bundle: bytes
     cut: str
     codec: str
@@ -113,21 +114,24 @@ class WatchOpening(_message.Message):
     threshold: float
     silence: int
     frame_milliseconds: int
-    def __init__(self, bundle: _Optional[bytes] = ..., cut: _Optional[str] = ..., codec: _Optional[str] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., question: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., threshold: _Optional[float] = ..., silence: _Optional[int] = ..., frame_milliseconds: _Optional[int] = ...) -> None: ...
+    silence_milliseconds: int
+    def __init__(self, bundle: _Optional[bytes] = ..., cut: _Optional[str] = ..., codec: _Optional[str] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., question: _Optional[str] = ..., generation: _Optional[_Union[Generation, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ..., client_secret: _Optional[bytes] = ..., threshold: _Optional[float] = ..., silence: _Optional[int] = ..., frame_milliseconds: _Optional[int] = ..., silence_milliseconds: _Optional[int] = ...) -> None: ...
 
 class WatchReply(_message.Message):
-    __slots__ = ("sequence", "text", "done", "failure", "stages")
+    __slots__ = ("sequence", "text", "done", "failure", "stages", "running")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     text: str
     done: Done
     failure: Failure
     stages: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, sequence: _Optional[int] = ..., text: _Optional[str] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., stages: _Optional[_Iterable[int]] = ...) -> None: ...
+    running: bool
+    def __init__(self, sequence: _Optional[int] = ..., text: _Optional[str] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., stages: _Optional[_Iterable[int]] = ..., running: bool = ...) -> None: ...
 
 class InferReply(_message.Message):
     __slots__ = ("id", "text", "done", "failure")

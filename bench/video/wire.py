@@ -26,6 +26,7 @@ from protos.limits import CLIENT_SECRET_BYTES
 from protos.pictures.tiles import ONE_TILE
 
 SILENCE = 24  # frames as before without a reply: one in five seconds
+_ANY_CHANGE = 2.0  # the threshold for which no frame has changed: the model does not run
 _PAUSE = 0.03  # seconds between frames, so that each is a write of its own, as a camera's are
 _SETTLE = 1.0  # for what is under way after the last frame
 _SECONDS = 60.0
@@ -157,7 +158,12 @@ def _converse(client: CloudClient, camera: _Camera) -> _Sending:
 def _watch(silence: int) -> _Way:
     def watch(client: CloudClient, camera: _Camera) -> _Sending:
         opening = ip.WatchOpening(
-            bundle=camera.bundle.id, cut=camera.cut, codec=camera.codec, question=QUESTION, silence=silence
+            bundle=camera.bundle.id,
+            cut=camera.cut,
+            codec=camera.codec,
+            question=QUESTION,
+            silence=silence,
+            threshold=_ANY_CHANGE if silence else 0.0,
         )
         with closing(client.watch(opening, _SECONDS)) as stream:
             answers = iter(stream)

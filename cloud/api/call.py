@@ -175,12 +175,19 @@ class Calls:
         request_bytes: RequestBytes,
         rates: Rates,
         max_fields: Callable[[], int],
+        fruitless: Fruitless | None = None,
     ) -> None:
-        """`max_fields`: the most that a request has which is right, of what is served now."""
+        """`max_fields`: the most that a request has which is right, of what is served now; `fruitless`: what
+        is known of callers by other calls.
+        """
         self._access, self._places, self._request_bytes = access, places, request_bytes
         self._rates, self._max_fields = rates, max_fields
-        self._fruitless = Fruitless()
+        self._fruitless = fruitless or Fruitless()
         self._lingering = 0
+
+    def beside(self, places: Places, request_bytes: RequestBytes) -> "Calls":
+        """Other calls of the same callers, with places and bytes of their own."""
+        return Calls(self._access, places, request_bytes, self._rates, self._max_fields, self._fruitless)
 
     async def served(
         self, serve: Callable[[Call], Awaitable[R]], context: Context, needs: Role | None = Role.DEVICE

@@ -25,7 +25,7 @@ def log_answered(identity: str, job: Job) -> None:
     _log.info(
         "answered %r at %s: total %.0f ms, queue %.0f ms",
         identity,
-        job.place.cut,
+        job.image.cut if job.image else None,
         job.stages.total,
         job.stages.queue,
         extra={"bundle": job.tail.digest, "total_ms": job.stages.total, "queue_ms": job.stages.queue},

@@ -43,6 +43,7 @@ from protos.terminal.units import format_size
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
+_STREAM_SHARES = 8  # of the cameras' streams one connection may have one share
 _SMALL_CALLS, _SMALL_CALLS_OF_ONE, _SMALL_FIELDS = 64, 16, 16  # the last of a request
 
 
@@ -98,8 +99,8 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
     telemetry = open_telemetry(config, version(), on_gpu=_on_gpu(models))
-    queue = RequestQueue(Scheduler(config.max_batch), config.max_waiting)
-    engine = Engine(queue, encoder_cache, telemetry)
+    scheduler = Scheduler(config.max_batch, max_wait=config.max_wait)
+    engine = Engine(RequestQueue(scheduler, config.max_waiting), encoder_cache, telemetry)
     keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
     telemetry.metrics.watch_engine(engine)
     telemetry.metrics.watch_caches({**encoder_cache.caches, "answers": keyed.cache})
@@ -109,6 +110,8 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
     places = Places(config.max_calls, config.max_calls // 2)
     request_bytes = RequestBytes(config.max_arriving_bytes, largest, places)
     calls = Calls(access, places, request_bytes, Rates(config.rates), lambda: models.max_request_fields)
+    stream_places = Places(config.max_streams, max(1, config.max_streams // _STREAM_SHARES))
+    streams = calls.beside(stream_places, RequestBytes(config.max_stream_bytes, largest, stream_places))
     small_calls = _small_calls(access, largest)
     with Decoders() as decoders, ModelControl(models, engine.held, config, largest) as control:
         input_processor = InputProcessor(models, encoder_cache, decoders)
@@ -117,6 +120,7 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
             input_processor,
             gate,
             calls,
+            streams,
             keyed,
             telemetry,
             lambda caller: describe(models, largest, traffic.recommended(caller.device)),

@@ -35,16 +35,17 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         input_processor: InputProcessor,
         gate: DrainGate,
         calls: Calls,
+        streams: Calls,
         keyed: KeyedAnswers,
         telemetry: Telemetry,
         describe: Callable[[Caller], ip.DescribeReply],
         max_in_flight: int,
     ) -> None:
-        """`describe`: to a caller, but for the load. `max_in_flight`: requests of one Converse stream at
-        once.
+        """`streams`: those of cameras; `describe`: to a caller, but for the load; `max_in_flight`: requests
+        of one Converse stream at once.
         """
         self._engine, self._input_processor = engine, input_processor
-        self._gate, self._calls, self._keyed = gate, calls, keyed
+        self._gate, self._calls, self._streams, self._keyed = gate, calls, streams, keyed
         self._described, self._max_in_flight = describe, max_in_flight
         self._telemetry = telemetry
 
@@ -58,7 +59,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def Watch(self, _: object, context: Context) -> None:  # noqa: N802
         """Stream answers about the frames of one camera."""
-        await self._served("Watch", self._watch, context)
+        await self._served("Watch", self._watch, context, self._streams)
 
     async def Describe(self, _: object, context: Context) -> ip.DescribeReply:  # noqa: N802
         """What is served, and the load."""
@@ -68,10 +69,16 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         """Embed a picture or texts."""
         return await self._served("Embed", self.embed, context)
 
-    async def _served(self, method: str, serve: Callable[[Call], Awaitable[T]], context: Context) -> T:
+    async def _served(
+        self,
+        method: str,
+        serve: Callable[[Call], Awaitable[T]],
+        context: Context,
+        calls: Calls | None = None,
+    ) -> T:
         async with telling(context):
             with self._telemetry.call(method, context.invocation_metadata() or ()):
-                return await self._calls.within(serve, context)
+                return await (calls or self._calls).within(serve, context)
 
     async def infer(self, call: Call) -> None:
         """Stream the answer to the one request of a call."""

@@ -1,7 +1,9 @@
 """One Watch stream: frame after frame read, and answered where it is not as before."""
 
+import asyncio
+import math
 import time
-from collections.abc import Sequence
+from contextlib import suppress
 
 from cloud.admission.frame_reader import AskedFrame, FrameReader
 from cloud.api.call import Call, Received
@@ -12,7 +14,7 @@ from cloud.engine.job import milliseconds_since
 from cloud.telemetry.requests import RequestRecord
 from cloud.telemetry.telemetry import Telemetry
 from protos import inference_pb2 as ip
-from protos.errors import RequestError
+from protos.errors import CloudError, RequestError
 
 
 class Watch:
@@ -30,13 +32,24 @@ class Watch:
         self._call, self._opening, self._reader = call, opening, reader
         self._engine, self._gate, self._telemetry = engine, gate, telemetry
         self._sequence = 0  # of the frame that came last
-        self._silent = 0  # frames that were as before, and have no reply so far
+        self._still = False  # the last reply was: as before, without the model
+        self._silent, self._due = 0, math.inf  # frames without a reply since, and when they have one
+        self._arrived = 0.0  # when the last frame came that was as before
         self._said: str | None = None
 
     async def run(self) -> None:
         """Raises CloudError where the service drains, WrongBundle where its bundle is withdrawn, CloudBusy
-        where its caller sends more than it may, and what the call raises.
+        where its caller sends more than it may or another needs the place, and what the call raises.
         """
+        try:
+            await self._answer_all()
+        except CloudError:
+            with suppress(CloudError):  # its caller cannot be told any more
+                await self._confirm()
+            raise
+        await self._confirm()
+
+    async def _answer_all(self) -> None:
         while True:
             try:
                 received = await self._next()
@@ -44,18 +57,34 @@ class Watch:
                 await self._fail(0, error)
                 continue
             if received is None:
-                break
+                return
             self._call.charge(received)
             await self._answer_or_fail(received)
-        if self._silent:
-            await self._reply(ip.WatchReply(sequence=self._sequence))
 
     async def _next(self) -> Received[ip.WatchRequest] | None:
-        async with self._reader.while_served():
-            return await self._gate.unless_closing(self._call.next_request(ip.WatchRequest, lambda: True))
+        """The next frame. Those without a reply have theirs when it is due."""
+        reading = asyncio.ensure_future(
+            self._gate.unless_closing(self._call.next_request(ip.WatchRequest, lambda: True))
+        )
+        try:
+            async with self._reader.while_served():
+                while not reading.done():
+                    left = self._due - time.monotonic()
+                    await asyncio.wait({reading}, timeout=None if left == math.inf else max(left, 0.0))
+                    if time.monotonic() >= self._due:
+                        await self._confirm()
+                return reading.result()
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    async def _confirm(self) -> None:
+        """Say of the frames that have no reply that they are as before."""
+        if self._silent:
+            await self._reply(ip.WatchReply(sequence=self._sequence), still=True)
 
     async def _answer_or_fail(self, received: Received[ip.WatchRequest]) -> None:
-        sequence = received.request.sequence
+        sequence = received.request.sequence = received.request.sequence or self._sequence + 1
         try:
             record = RequestRecord("features", received.size)
             with self._telemetry.request(record), self._gate.entered():
@@ -74,14 +103,17 @@ class Watch:
             self._call.release(received, "payloads")
         if frame is None:
             record.unchanged(self._opening)
-            await self._as_before([milliseconds_since(arrived)])
+            await self._as_before(arrived)
             return
         self._telemetry.admitted(record, frame.job)
+        if self._still and self._opening.silence:
+            await self._reply(ip.WatchReply(sequence=self._sequence, running=True))
         text, done = await self._asked(frame)
         self._reader.answered(frame)
         if text == self._said and not done.scores:
             took = done.stages
-            await self._as_before([took.decode, took.queue, took.tail, took.first_token, took.generate])
+            stages = _tenths(took.decode, took.queue, took.tail, took.first_token, took.generate)
+            await self._reply(ip.WatchReply(sequence=self._sequence, stages=stages))
             return
         self._said = text
         done.load.CopyFrom(self._engine.load())
@@ -106,13 +138,16 @@ class Watch:
         assert isinstance(done, ip.Done)
         return "".join(map(str, pieces)), done
 
-    async def _as_before(self, stages: Sequence[float]) -> None:
-        """Say so, and what it took in milliseconds, or wait until enough frames are."""
-        if self._silent < self._opening.silence:
-            self._silent += 1
+    async def _as_before(self, arrived: float) -> None:
+        """Say so, and what it took, unless that may be left out until the next frame comes."""
+        now, limit = time.monotonic(), self._opening.silence_milliseconds / 1000 or math.inf
+        due = self._due if self._silent else now + limit
+        following, self._arrived = now + arrived - self._arrived, arrived
+        if self._still and self._silent < self._opening.silence and following < due:
+            self._silent, self._due = self._silent + 1, due
             return
-        tenths = [round(10 * milliseconds) for milliseconds in stages]
-        await self._reply(ip.WatchReply(sequence=self._sequence, stages=tenths))
+        reply = ip.WatchReply(sequence=self._sequence, stages=_tenths(milliseconds_since(arrived)))
+        await self._reply(reply, still=True)
 
     async def _fail(
         self, sequence: int, error: Exception, received: Received[ip.WatchRequest] | None = None
@@ -120,10 +155,15 @@ class Watch:
         self._call.refused(error, received)
         await self._reply(ip.WatchReply(sequence=sequence, failure=failure_of(error)))
 
-    async def _reply(self, reply: ip.WatchReply) -> None:
-        self._silent = 0
+    async def _reply(self, reply: ip.WatchReply, *, still: bool = False) -> None:
+        self._silent, self._due, self._still = 0, math.inf, still
         await self._call.send(reply)
 
     def _deadline(self) -> float:
         seconds = self._opening.frame_milliseconds / 1000
         return min(self._call.deadline, time.monotonic() + seconds) if seconds else self._call.deadline
+
+
+def _tenths(*milliseconds: float) -> list[int]:
+    """As `WatchReply.stages` has them."""
+    return [round(10 * one) for one in milliseconds]

@@ -44,9 +44,14 @@ it is never written to disk. --keep 0s holds nothing. So are answers to requests
 a device's outbox sends them: whoever tries one again within --keep-answers gets what was said, and the model
 does not run again.
 
+Requests enter the model's layers at different cuts. A batch starts at the earliest, and at every later
+one those that wait there board it. --max-wait is how long one waits for others that are on their way to it,
+or coming in; where they take longer, as on most CPUs, it goes on at once.
+
 SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain. A second one stops
 at once.
 """
+_MAX_WAIT = "that a request waits for others to share its steps; 0s: not at all (default: %(default)s)"
 _KEEP = "how long what was sent of a frame is held in memory; 0s: not at all (default: %(default)s)"
 _KEEP_ANSWERS = "how long answers are held for those who try again; 0s: not at all (default: %(default)s)"
 
@@ -75,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_rates(parser)
     _add_count(parser, "--max-batch", 1, 1024, "answers side by side (default: %(default)s)")
     _add_count(parser, "--max-waiting", 1, 100_000, "requests that may wait (default: %(default)s)")
+    _add_time(parser, "--max-wait", "5ms", "1min", _MAX_WAIT)
     _add_count(parser, "--threads", 0, 1024, "of torch on a CPU (default: torch's choice)")
     _add_time(parser, "--drain", "10s", "1h", "for running answers (default: %(default)s)")
     _add_time(parser, "--keep", "5min", "24h", _KEEP)
@@ -209,7 +215,7 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
     host, port = listen_address(options.listen)
     http = listen_address(options.http, "--http") if options.http else None
     names = ["device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers"]
-    names += ["step_limit", "traces"]
+    names += ["max_wait", "step_limit", "traces"]
     chosen = {name: getattr(options, name) for name in names}
     chosen |= {name: getattr(options, name) for name in ("max_request", "memory_limit")}
     paths = tuple(bundle.path for bundle in bundles)

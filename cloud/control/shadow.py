@@ -5,11 +5,12 @@ import logging
 import math
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cloud.control.traffic import TrafficControl
 from cloud.engine.engine import Engine
-from cloud.engine.job import EmbeddingJob, GenerationJob, Job
+from cloud.engine.job import EmbeddingJob, GenerationJob, Job, VisionInput
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.served_models import ServedModel, ServedModels
 from cloud.models.tail import Tail
@@ -39,6 +40,31 @@ class _Run:
         return sum(self.times.values())
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """A request that was answered, and its picture as it came, of which nothing is kept."""
+
+    job: Job
+    image: VisionInput
+
+    def again(self, version: ServedModel) -> Job:
+        """The same for a version."""
+        job = self.job
+        again: Job | None = None
+        if isinstance(job, GenerationJob) and isinstance(version, Tail):
+            limit = min(job.max_tokens, version.limits.max_new_tokens)
+            again = GenerationJob(
+                tail=version, image=self.image, prompt=list(job.prompt), max_tokens=limit, sampler=None
+            )
+        elif isinstance(job, EmbeddingJob) and isinstance(version, DualEncoder):
+            again = EmbeddingJob(tail=version, image=self.image, labels=job.labels, texts=job.texts)
+        if again is None:
+            raise TypeError("the versions of a rollout are of one kind")
+        again.caller, again.arrived = _SHADOW, time.monotonic()
+        again.deadline = again.arrived + _RUN_SECONDS
+        return again
+
+
 class Shadow:
     """Takes a share of the requests for the stable version, one at a time. Both versions run it, in an order
     that is drawn, so that load and caches are the same for both. Nothing is told of what they say, nor kept;
@@ -47,28 +73,36 @@ class Shadow:
 
     def __init__(self, engine: Engine, models: ServedModels, traffic: TrafficControl) -> None:
         self._engine, self._models, self._traffic = engine, models, traffic
-        self._offered = asyncio.Queue[Job](1)
+        self._offered = asyncio.Queue[_Answered](1)
         self._busy = False
-        engine.held.on_answered.append(self._offer)
+        engine.held.on_held = self._drawn
 
     async def run(self) -> None:
         """Compare, until cancelled."""
         while True:
             await self._next()
 
-    def _offer(self, job: Job) -> None:
-        """Take a job that was answered, if it is drawn and no other is at work."""
-        rollout = self._traffic.rollout
-        if self._busy or not rollout or rollout.rolled_back or not _comparable(job, rollout):
-            return
-        if secrets.randbelow(_PARTS) < rollout.shadow * _PARTS:
+    def _drawn(self, job: Job) -> Callable[[], None] | None:
+        """What to do with a job once it is answered, if it is drawn. Its picture is kept as it came: the
+        engine takes it on through the model.
+        """
+        rollout, image = self._traffic.rollout, job.image
+        if self._busy or not rollout or rollout.rolled_back or image is None:
+            return None
+        if not _comparable(job, image, rollout) or secrets.randbelow(_PARTS) >= rollout.shadow * _PARTS:
+            return None
+        return lambda: self._offer(_Answered(job, replace(image, frame="", sent=None, owner="")))
+
+    def _offer(self, answered: _Answered) -> None:
+        """Take a request, if no other is at work."""
+        if not self._busy:
             self._busy = True
-            self._offered.put_nowait(job)
+            self._offered.put_nowait(answered)
 
     async def _next(self) -> None:
-        job = await self._offered.get()
+        answered = await self._offered.get()
         try:
-            await self._compare(job)
+            await self._compare(answered)
         except CloudBusy:
             if rollout := self._traffic.rollout:
                 rollout.interrupted += 1
@@ -77,10 +111,10 @@ class Shadow:
         finally:
             self._busy = False
 
-    async def _compare(self, job: Job) -> None:
+    async def _compare(self, answered: _Answered) -> None:
         """Raises CloudBusy where requests come."""
         rollout = self._traffic.rollout
-        if not rollout or job.tail.digest != rollout.stable:
+        if not rollout or answered.job.tail.digest != rollout.stable:
             return
         versions = [self._models[digest] for digest in (rollout.stable, rollout.candidate)]
         try:
@@ -90,7 +124,7 @@ class Shadow:
             raise CloudBusy("there is never nothing to do") from None
         if secrets.randbelow(2):
             versions.reverse()
-        runs = {version.digest: await self._run(_again(job, version)) for version in versions}
+        runs = {version.digest: await self._run(answered.again(version)) for version in versions}
         stable, candidate = runs[rollout.stable], runs[rollout.candidate]
         if self._traffic.rollout is rollout:
             rollout.take(_pair(stable, candidate), stable.times, candidate.times)
@@ -109,33 +143,13 @@ class Shadow:
         return _Run("".join(map(str, pieces)), {name: getattr(stages, name) for name in _STAGES})
 
 
-def _comparable(job: Job, rollout: Rollout) -> bool:
+def _comparable(job: Job, image: VisionInput, rollout: Rollout) -> bool:
     """Whether both versions can be given it, and would always say the same of it."""
-    image = job.image
-    if image is None or image.cached or image.cut not in rollout.cuts or job.tail.digest != rollout.stable:
+    if image.cached or image.cut not in rollout.cuts or job.tail.digest != rollout.stable:
         return False
     if isinstance(job, EmbeddingJob):
         return bool(job.labels)
     return isinstance(job, GenerationJob) and job.sampler is None
-
-
-def _again(job: Job, model: ServedModel) -> Job:
-    """The same for a version, of whose picture nothing is kept."""
-    image = job.image and replace(job.image, frame="", sent=None, owner="")
-    again: Job
-    if isinstance(job, GenerationJob):
-        assert isinstance(model, Tail)
-        limit = min(job.max_tokens, model.limits.max_new_tokens)
-        again = GenerationJob(
-            tail=model, image=image, prompt=list(job.prompt), max_tokens=limit, sampler=None
-        )
-    else:
-        assert isinstance(job, EmbeddingJob)
-        assert isinstance(model, DualEncoder)
-        again = EmbeddingJob(tail=model, image=image, labels=job.labels, texts=job.texts)
-    again.caller, again.arrived = _SHADOW, time.monotonic()
-    again.deadline = again.arrived + _RUN_SECONDS
-    return again
 
 
 def _pair(stable: _Run, candidate: _Run) -> Pair:

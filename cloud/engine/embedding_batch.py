@@ -7,8 +7,6 @@ from itertools import chain, zip_longest
 import numpy as np
 import torch
 
-from cloud.engine.faults import not_finite
-from cloud.engine.image_encoder import EncodedImages
 from cloud.engine.job import EmbeddingJob, milliseconds_since
 from cloud.models.interfaces import EmbeddingModel
 from protos import inference_pb2 as ip
@@ -20,16 +18,13 @@ MAX_TEXTS = 8  # that the text tower reads in one step; other requests have thei
 
 
 class EmbeddingBatch:
-    """Jobs of one place: all with a picture at the same cut, or all without one.
+    """Jobs of one bundle whose pictures are encoded, or that have none.
 
     A job with many new texts takes several steps, and returns to the queue after each.
     """
 
-    def __init__(self, jobs: Sequence[EmbeddingJob], images: EncodedImages) -> None:
+    def __init__(self, jobs: Sequence[EmbeddingJob]) -> None:
         self._jobs = jobs
-        encoded = (job for job in jobs if job.unencoded)
-        for job, row in zip(encoded, images.tokens.float().cpu().numpy(), strict=True):
-            job.picture = row[0].copy()  # a view would keep the whole batch for as long as the job waits
 
     @torch.inference_mode()
     def embed_texts(self) -> None:
@@ -52,9 +47,7 @@ class EmbeddingBatch:
         for job in self._jobs:
             if job.aborted:
                 continue
-            if job.picture is not None and not np.isfinite(job.picture).all():
-                job.fail(not_finite())
-            elif job.missing:
+            if job.missing:
                 unfinished.append(job)
             else:
                 _answer(job, job.picture, [job.embedded[text] for text in job.texts])

@@ -16,8 +16,8 @@ from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.faults import ModelFault, not_finite
 from cloud.engine.generation_batch import GenerationBatch
 from cloud.engine.held_jobs import HeldJobs
-from cloud.engine.image_encoder import EncodedImages, encode_images
-from cloud.engine.job import EmbeddingJob, GenerationJob, Job, milliseconds_since
+from cloud.engine.image_encoder import Advanced, advance_images
+from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.engine.observer import Step, StepObserver, Unobserved
 from cloud.engine.pace import Pace
 from cloud.engine.request_queue import RequestQueue
@@ -53,15 +53,15 @@ class Engine:
                 self.abandon("the service stopped before this was answered; ask again")
 
     async def step(self) -> None:
-        """Rows of jobs that ended are free; then, of whoever was served least, pictures are encoded (texts
-        embedded), prompts are prefilled, or the answers of a batch get a token each.
+        """Rows of jobs that ended are free; then, of whoever was served least, pictures go on to a later cut
+        (texts are embedded), prompts are prefilled, or the answers of a batch get a token each.
         """
         schedule = await self._schedule()
         jobs = self._working(schedule)
         observed = self._observer.step(_step_of(schedule), jobs)
         with observed, self._isolating_faults(jobs), self._charged(jobs), self._paced(schedule):
-            if schedule.joins:
-                await self._encode(schedule.joins)
+            if schedule.encodes:
+                await self._encode(schedule)
             elif schedule.prefills:
                 await self._prefill(schedule.prefills)
             else:
@@ -85,15 +85,20 @@ class Engine:
         """Let jobs leave; the next step, if there is work. Who waits for work holds no job that left, nor its
         picture or model.
         """
-        batches = [batch.jobs for batch in self._batches]
-        schedule = self.queue.schedule(InFlight(self._joining, batches), self._pace)
+        schedule = self.queue.schedule(self._in_flight, self._pace)
         self._leave(schedule.leaves)
         return None if schedule.idle else schedule
+
+    @property
+    def _in_flight(self) -> InFlight[Job]:
+        encoding = [job for job in self._joining if job.unencoded]
+        encoded = [job for job in self._joining if not job.unencoded]
+        return InFlight(encoded, [batch.jobs for batch in self._batches], encoding)
 
     def _working(self, schedule: Schedule[Job]) -> Sequence[Job]:
         """The jobs that a step works for."""
         decoding = chain.from_iterable(self._batches[index].jobs for index in schedule.decodes)
-        return [*schedule.joins, *schedule.prefills, *decoding]
+        return [*schedule.encodes, *schedule.prefills, *decoding]
 
     def _leave(self, leaving: Sequence[Job]) -> None:
         self._fail(
@@ -107,26 +112,39 @@ class Engine:
             batch.leave(leaving)
         self._batches = [batch for batch in self._batches if batch.jobs]
 
-    async def _encode(self, jobs: Sequence[Job]) -> None:
-        """Encode the pictures of jobs of one place, and answer those that need no decoder."""
-        self._joining += jobs
-        images = await self._on_worker(encode_images, jobs)
-        self._remember(images)
-        await self._embed([job for job in jobs if isinstance(job, EmbeddingJob)], images)
-        _hand_out(images, [job for job in jobs if isinstance(job, GenerationJob)])
+    async def _encode(self, schedule: Schedule[Job]) -> None:
+        """Pictures of one place go on to a later cut, where others may wait. Jobs that need no decoder are
+        answered when theirs are encoded.
+        """
+        jobs, (bundle, left), began = schedule.encodes, schedule.encodes[0].place, time.monotonic()
+        self._joining += schedule.joins
+        advanced = await self._on_worker(advance_images, jobs, schedule.until)
+        if left:
+            tiles = sum(job.tiles for job in jobs)
+            self._pace.encoded(bundle, left, schedule.until, tiles, time.monotonic() - began)
+        for picture in advanced:
+            self._arrive(picture)
+        await self._embed([job for job in jobs if isinstance(job, EmbeddingJob) and not job.unencoded])
 
-    def _remember(self, images: EncodedImages) -> None:
-        for (image, tokens), spoilt in zip(images.by_picture(), images.spoilt(), strict=True):
-            if not spoilt:
-                self._encoder_cache.put(
-                    image.frame, images.bundle, image.owner, tokens, image.grid, image.sent
-                )
+    def _arrive(self, picture: Advanced) -> None:
+        """A job's picture stands at a later cut. At the last one it is image tokens, which are remembered;
+        where they are no numbers, the job fails.
+        """
+        job, image = picture.job, picture.image
+        job.advance(image)
+        if not picture.finite:
+            job.fail(not_finite())
+        elif picture.image_tokens is not None:
+            job.take_image_tokens(picture.image_tokens)
+            self._encoder_cache.put(
+                image.frame, job.tail.digest, image.owner, picture.image_tokens, image.grid, image.sent
+            )
 
-    async def _embed(self, jobs: Sequence[EmbeddingJob], images: EncodedImages) -> None:
+    async def _embed(self, jobs: Sequence[EmbeddingJob]) -> None:
         """Answer the embedding jobs; those with more texts than a step takes wait for their next turn."""
         if not jobs:
             return
-        embedding = EmbeddingBatch(jobs, images)
+        embedding = EmbeddingBatch(jobs)
         await self._on_worker(embedding.embed_texts)
         unfinished = embedding.answer()
         self._leave(jobs)
@@ -135,8 +153,6 @@ class Engine:
     async def _prefill(self, jobs: Sequence[Job]) -> None:
         """Begin the answers of jobs of one bundle, as a batch that others join when it is next decoded."""
         began = [job for job in jobs if isinstance(job, GenerationJob)]
-        for job in began:
-            job.stages.queue += milliseconds_since(job.queued)
         batch = GenerationBatch(began)
         await self._on_worker(batch.prefill)
         self._joining = [job for job in self._joining if job not in jobs]
@@ -204,13 +220,16 @@ class Engine:
 
     @contextmanager
     def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:
-        """What newcomers take while answers are decoded is owed to these."""
+        """What newcomers take while answers are decoded is owed to these, and is the wait of who is held."""
         stalled, began = bool(self._batches), time.monotonic()
         try:
             yield
         finally:
+            seconds = time.monotonic() - began
+            for job in schedule.held:
+                job.held_seconds += seconds
             if not schedule.decodes:
-                self._pace.joined(time.monotonic() - began, stalled=stalled)
+                self._pace.joined(seconds, stalled=stalled)
 
     @contextmanager
     def _isolating_faults(self, jobs: Sequence[Job]) -> Iterator[None]:
@@ -230,18 +249,6 @@ class Engine:
 
 
 def _step_of(schedule: Schedule[Job]) -> Step:
-    if schedule.joins:
+    if schedule.encodes:
         return "encode"
     return "prefill" if schedule.prefills else "decode"
-
-
-def _hand_out(images: EncodedImages, jobs: Sequence[GenerationJob]) -> None:
-    """Give each job the image tokens of its picture, and fail those whose picture became no numbers."""
-    pictures = zip(images.by_picture(), images.spoilt(), strict=True)
-    for job in jobs:
-        job.queued = time.monotonic()
-        if job.unencoded is None:
-            continue
-        (_, job.image_tokens), spoilt = next(pictures)
-        if spoilt:
-            job.fail(not_finite())

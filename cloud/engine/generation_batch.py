@@ -88,7 +88,7 @@ class GenerationBatch:
         """Read the prompts with their image tokens, up to each job's first token."""
         start = time.monotonic()
         jobs = self.jobs
-        image_tokens = torch.cat([job.take_image_tokens() for job in jobs])
+        image_tokens = torch.cat([job.give_image_tokens() for job in jobs])
         self._decoder = jobs[0].tail.decoder_batch([job.prompt for job in jobs], image_tokens)
         self._sample(self._decoder.prefill())
         now = time.monotonic()

@@ -19,7 +19,8 @@ class HeldJobs:
         self._jobs: dict[Job, None] = {}
         self._background: dict[Job, None] = {}
         self._left = asyncio.Event()
-        self.on_answered: list[Callable[[Job], None]] = []  # called with every job that was answered whole
+        # called with every job as it comes; what that gives is called once the job was answered whole
+        self.on_held: Callable[[Job], Callable[[], None] | None] = _unwatched
 
     @contextmanager
     def held(self, job: Job) -> Iterator[None]:
@@ -28,13 +29,14 @@ class HeldJobs:
             if not other.finished:
                 other.fail(GaveWay("another request came"))
         self._jobs[job] = None
+        on_answered = self.on_held(job)
         try:
             yield
         finally:
             del self._jobs[job]
             self._wake()
-        for answered in self.on_answered:
-            answered(job)
+        if on_answered:
+            on_answered()
 
     @contextmanager
     def background(self, job: Job) -> Iterator[None]:
@@ -51,7 +53,7 @@ class HeldJobs:
 
     def of(self, bundle: str) -> list[Job]:
         """The jobs for a bundle."""
-        return [job for job in self._jobs if job.place.bundle == bundle]
+        return [job for job in self._jobs if job.tail.digest == bundle]
 
     async def none_of(self, bundle: str) -> None:
         """Wait until there is none for a bundle."""
@@ -66,3 +68,7 @@ class HeldJobs:
     def _wake(self) -> None:
         self._left.set()
         self._left = asyncio.Event()
+
+
+def _unwatched(_: Job) -> None:
+    """Nobody asks."""

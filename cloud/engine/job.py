@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cloud.engine.sampling import Sampler
-from cloud.engine.scheduler import Place
+from cloud.engine.schedulable import Place
 from cloud.models.interfaces import EmbeddingModel, GenerativeModel, VisionModel
 from cloud.sharing.caller import NOBODY, Caller
 from protos import inference_pb2 as ip
@@ -30,16 +30,22 @@ def milliseconds_since(instant: float) -> float:
 
 @dataclass(frozen=True)
 class VisionInput:
-    """One picture as it enters the tail."""
+    """One picture as it enters the tail, and where it stands in it."""
 
-    cut: str
-    boundary: Mapping[str, Tensor]  # (tiles, ...)
+    cut: str  # at which it entered
+    boundary: Mapping[str, Tensor]  # (tiles, ...), at the cut that it has come to
     grid: Grid = ONE_TILE
     frame: str = ""  # its digest; empty where the encoder cache keeps nothing
     sent: Frame | None = None  # codes that the next frame may be coded against
     owner: str = ""  # who may ask about it again; empty: nobody
     cached: bool = False  # image tokens that this very model made before
     codec: str = ""  # by which it came; empty: none
+    reached: str = ""  # the cut that it has come to; empty: that at which it entered
+
+    @property
+    def at(self) -> str:
+        """The cut of its boundary."""
+        return self.reached or self.cut
 
 
 @dataclass(eq=False, kw_only=True)
@@ -56,6 +62,8 @@ class Job:
     deadline: float = NEVER
     queued: float = 0.0
     worked: float = 0.0  # seconds of the model, its part of those that several share
+    held_seconds: float = 0.0  # that it has waited for company
+    encoded: bool = False  # the tail has read its picture
     stages: ip.Stages = field(default_factory=ip.Stages)
     cancelled: bool = False
     finished: bool = False  # the last event, or an error, is emitted
@@ -65,11 +73,35 @@ class Job:
     @property
     def unencoded(self) -> VisionInput | None:
         """The picture, while the tail has not read it."""
-        return self.image
+        return None if self.encoded else self.image
 
     @property
     def place(self) -> Place:
-        return Place(self.tail.digest, self.unencoded.cut if self.unencoded else None)
+        left = len(self.tail.cuts) - 1 - self.tail.cuts.index(self.unencoded.at) if self.unencoded else None
+        return Place(self.tail.digest, left)
+
+    @property
+    def tiles(self) -> int:
+        """Of its picture."""
+        return self.image.grid.tiles if self.image else 0
+
+    @property
+    def boundary_bytes(self) -> int:
+        """What its picture takes where it stands."""
+        return sum(tensor.nbytes for tensor in self.image.boundary.values()) if self.image else 0
+
+    def advance(self, image: VisionInput) -> None:
+        """Its picture has come to a cut, and waits there."""
+        self.image, self.queued = image, time.monotonic()
+
+    def take_image_tokens(self, image_tokens: Tensor) -> None:
+        """What the tail has made of the picture (tiles, tokens, width)."""
+        del image_tokens
+        self.encoded = True
+
+    def end_wait(self) -> None:
+        """Its turn has come."""
+        self.stages.queue += milliseconds_since(self.queued)
 
     @property
     def prompt_tokens(self) -> int:
@@ -146,7 +178,11 @@ class GenerationJob(Job):
     def prompt_tokens(self) -> int:
         return len(self.prompt)
 
-    def take_image_tokens(self) -> Tensor:
+    def take_image_tokens(self, image_tokens: Tensor) -> None:
+        super().take_image_tokens(image_tokens)
+        self.image_tokens = image_tokens
+
+    def give_image_tokens(self) -> Tensor:
         """The image tokens, which are the decoder's from now on."""
         taken, self.image_tokens = self.image_tokens, None
         return torch.empty(0) if taken is None else taken
@@ -166,9 +202,10 @@ class EmbeddingJob(Job):
     def __post_init__(self) -> None:
         self.missing = dict.fromkeys(self.texts)
 
-    @property
-    def unencoded(self) -> VisionInput | None:
-        return self.image if self.picture is None else None
+    def take_image_tokens(self, image_tokens: Tensor) -> None:
+        """Its embedding; copied, since a part of a batch would keep the whole batch alive."""
+        super().take_image_tokens(image_tokens)
+        self.picture = image_tokens[0, 0].float().cpu().numpy().copy()
 
     def take(self, embeddings: Mapping[str, Floats]) -> None:
         """Take those of the embeddings that are missing."""

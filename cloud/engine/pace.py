@@ -6,7 +6,7 @@ _WEIGHT = 0.3  # of the last step in the mean of its size
 
 
 class StepTimes:
-    """Seconds of a decode step by its rows."""
+    """Seconds of a step by its rows, or tiles."""
 
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}
@@ -28,11 +28,29 @@ class Pace:
 
     def __init__(self) -> None:
         self._times: defaultdict[str, StepTimes] = defaultdict(StepTimes)
+        self._segments: defaultdict[tuple[str, int], StepTimes] = defaultdict(StepTimes)
         self.debt = 0.0  # seconds that are decoded before the next newcomers' step
 
     def seconds(self, bundle: str, rows: int) -> float | None:
         """How long a bundle's decode step of so many rows takes; None where that is not known."""
         return self._times[bundle].seconds(rows)
+
+    def encoding_seconds(self, bundle: str, start: int, end: int, tiles: int) -> float | None:
+        """How long so many tiles take from where `start` segments of the layers are left to where `end` are;
+        None where that is not known.
+        """
+        times = [self._segments[bundle, left].seconds(tiles) for left in range(start, end, -1)]
+        return None if None in times else sum(filter(None, times))
+
+    def encoded(self, bundle: str, start: int, end: int, tiles: int, seconds: float) -> None:
+        """A step of so many tiles from where `start` segments are left to where `end` are took so long: each
+        segment its usual part of it.
+        """
+        usual = self.encoding_seconds(bundle, start, end, tiles)
+        for left in range(start, end, -1):
+            own = self._segments[bundle, left].seconds(tiles)
+            part = own / usual if own and usual else 1 / (start - end)
+            self._segments[bundle, left].add(tiles, part * seconds)
 
     def joined(self, seconds: float, *, stalled: bool) -> None:
         """A step of newcomers took so long, and stalled answers, or nobody."""

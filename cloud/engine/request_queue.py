@@ -16,7 +16,6 @@ from protos.bundle import ID_BYTES
 from protos.errors import CloudBusy, DeadlineError
 
 _DECAY = 0.9  # of the mean wait, for each job that joins
-_PAUSE = 0.003  # seconds before the first join; more than a caller needs to ask again, less than a prefill
 _MIN_RETRY_SECONDS = 0.1
 _NAME = 2 * ID_BYTES  # digits of a digest, which a request names its bundle by at least
 
@@ -27,8 +26,8 @@ class RequestQueue:
     Where it is full, a caller who has fewer requests in it displaces the youngest of who has most.
     """
 
-    def __init__(self, scheduler: Scheduler, max_waiting: int, pause: float = _PAUSE) -> None:
-        self._scheduler, self._max_waiting, self._pause = scheduler, max_waiting, pause
+    def __init__(self, scheduler: Scheduler, max_waiting: int) -> None:
+        self._scheduler, self._max_waiting = scheduler, max_waiting
         self._entering: dict[asyncio.Timeout, Caller] = {}
         self._returning = 0  # callers that were answered a moment ago, and may ask again
         self._jobs: dict[Job, None] = {}
@@ -154,17 +153,19 @@ class RequestQueue:
         return jobs
 
     async def gather(self) -> None:
-        """Wait until a job waits, and a moment longer while others are coming in.
+        """Wait until a job waits, and up to the scheduler's `max_wait` longer while others are coming in.
 
         Without that the first of several callers would be encoded and prefilled alone, and the others beside
         its answer.
         """
         await self._arrival_beyond(0)
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._pause):
+            async with asyncio.timeout(self._scheduler.max_wait):
                 while self._coming and len(self._jobs) < self._scheduler.max_batch:
                     await self._arrival_beyond(len(self._jobs))
         self._returning = 0
+        for job in self._jobs:
+            job.held_seconds = time.monotonic() - job.queued
 
     @property
     def _coming(self) -> bool:
@@ -183,10 +184,7 @@ class RequestQueue:
             self.discard(job)
         for job in schedule.joins:
             self.discard(job)
-            self._count_wait(job)
+            self.mean_milliseconds += (1 - _DECAY) * (milliseconds_since(job.queued) - self.mean_milliseconds)
+        for job in (*schedule.encodes, *schedule.prefills):
+            job.end_wait()
         return schedule
-
-    def _count_wait(self, job: Job) -> None:
-        waited = milliseconds_since(job.queued)
-        job.stages.queue += waited
-        self.mean_milliseconds += (1 - _DECAY) * (waited - self.mean_milliseconds)

@@ -4,50 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic
 
 from cloud.engine.company import worth_sharing
+from cloud.engine.conveyor import arrival, departure, together
 from cloud.engine.pace import Pace
+from cloud.engine.schedulable import Schedulable, SchedulableT
 from cloud.sharing.caller import Caller, level_of
 from cloud.sharing.holdings import Holdings
 from cloud.sharing.shares import Shares
 
 MAX_PREFILL_TOKENS = 1024  # of the prompts in one step, padding included; a longer prompt has one of its own
-
-
-class Place(NamedTuple):
-    """Where jobs enter a model. Only jobs of one place are encoded together."""
-
-    bundle: str
-    cut: str | None  # None: without a picture
-
-
-class Schedulable(Protocol):
-    """What the scheduler reads of a job."""
-
-    @property
-    def place(self) -> Place: ...
-
-    @property
-    def caller(self) -> Caller: ...
-
-    @property
-    def deadline(self) -> float: ...
-
-    @property
-    def prompt_tokens(self) -> int:
-        """How many tokens are prefilled; 0 for a job that needs no decoder."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether its answer is complete, or failed."""
-
-    @property
-    def aborted(self) -> bool:
-        """Whether the caller has cancelled or does not read, or the deadline has passed."""
-
-
-SchedulableT = TypeVar("SchedulableT", bound=Schedulable)
+MAX_WAIT = 0.005  # seconds; more than a caller needs to ask again
 
 
 @dataclass(frozen=True)
@@ -56,10 +24,11 @@ class InFlight(Generic[SchedulableT]):
 
     encoded: Sequence[SchedulableT] = ()  # their prompts wait for the prefill
     batches: Sequence[Sequence[SchedulableT]] = ()  # answers that are decoded side by side
+    encoding: Sequence[SchedulableT] = ()  # their pictures have come to some cut
 
     @property
     def jobs(self) -> Sequence[SchedulableT]:
-        return [*self.encoded, *chain(*self.batches)]
+        return [*self.encoding, *self.encoded, *chain(*self.batches)]
 
 
 @dataclass(frozen=True)
@@ -68,18 +37,25 @@ class Schedule(Generic[SchedulableT]):
 
     leaves: Sequence[SchedulableT] = ()  # jobs in flight that are finished or aborted
     drops: Sequence[SchedulableT] = ()  # waiting jobs that are aborted
-    joins: Sequence[SchedulableT] = ()  # waiting jobs of one place, to be encoded
+    joins: Sequence[SchedulableT] = ()  # waiting jobs that are let in, as some of the next
+    encodes: Sequence[SchedulableT] = ()  # jobs of one place, whose pictures go on to a later cut
+    until: int = 0  # how many segments are left there
+    held: Sequence[SchedulableT] = ()  # the job whose turn it is, where it waits for these to reach it
     prefills: Sequence[SchedulableT] = ()  # encoded jobs of one bundle, to be prefilled
     decodes: Sequence[int] = ()  # batches that get a token each, as one batch from now on
 
     @property
     def idle(self) -> bool:
-        return not (self.joins or self.prefills or self.decodes)
+        return not (self.encodes or self.prefills or self.decodes)
 
 
 @dataclass(frozen=True)
 class Scheduler:
     """Every step is of the caller who was served least; rows leave and join between any two.
+
+    Pictures go from cut to cut, a step each, where others may wait. Those that are on their way go on before
+    others set out, and at every cut those that wait there board. A job whose turn it is waits for company for
+    `max_wait` seconds at most.
 
     While answers are decoded, who waits joins at once if they were served less than all who run, and else in
     at most half of the time. `max_batch` answers are decoded side by side, and up to twice as many where
@@ -88,6 +64,7 @@ class Scheduler:
 
     max_batch: int
     max_prefill_tokens: int = MAX_PREFILL_TOKENS
+    max_wait: float = MAX_WAIT
 
     def schedule(
         self,
@@ -105,27 +82,41 @@ class Scheduler:
             return shares.rank(job.caller), job.deadline
 
         drops, ready = _split(waiting)
-        joins = self._joins(sorted(ready, key=order), in_flight.jobs)
+        inside = set(in_flight.encoding)
+        encoding = [*sorted(in_flight.encoding, key=order), *sorted(ready, key=order)]
+        turn, encodes = self._encodes(encoding, in_flight, pace)
         prefills = self._prefills(sorted(in_flight.encoded, key=order))
-        newcomers = min(filter(None, (prefills, joins)), key=lambda jobs: order(jobs[0]), default=[])
-        turn, due = _due(in_flight.batches, shares)
-        if newcomers and (due is None or not pace.debt or shares.lead(newcomers[0].caller, due) > 0):
-            encoded = newcomers is prefills
-            return Schedule(drops=drops, joins=() if encoded else joins, prefills=prefills if encoded else ())
-        return Schedule(drops=drops, decodes=_together(in_flight.batches, turn, pace))
+        newcomer = min((*prefills[:1], *turn), key=order, default=None)
+        batch, due = _due(in_flight.batches, shares)
+        if newcomer and (due is None or not pace.debt or shares.lead(newcomer.caller, due) > 0):
+            if newcomer in prefills:
+                return Schedule(drops=drops, prefills=prefills)
+            joins = [job for job in encodes if job not in inside]
+            held = [job for job in turn if job.place != encodes[0].place]
+            until = arrival(encodes, encoding, pace, self.max_wait)
+            return Schedule(drops=drops, joins=joins, encodes=encodes, until=until, held=held)
+        return Schedule(drops=drops, decodes=_together(in_flight.batches, batch, pace))
 
-    def _joins(self, ready: Sequence[SchedulableT], inside: Sequence[SchedulableT]) -> list[SchedulableT]:
-        """Jobs of one place: that of the first for whom there is room."""
-        held, joins = Holdings(), list[SchedulableT]()
-        for job in inside:
+    def _encodes(
+        self, encoding: Sequence[SchedulableT], in_flight: InFlight[SchedulableT], pace: Pace
+    ) -> tuple[Sequence[SchedulableT], Sequence[SchedulableT]]:
+        """The job whose turn it is, the first for whom there is room, and those of one place that go on: it
+        among them, or others that it waits for. Of those who board, as many are of each caller.
+        """
+        held, inside = Holdings(), set(in_flight.encoding)
+        for job in in_flight.jobs:
             held.take(job.caller)
-        first = next((job for job in ready if self._fits(job, held)), None)
-        together = [job for job in ready if first and job.place == first.place]
-        for job in _in_company(together):
-            if len(joins) < self.max_batch and self._fits(job, held):
-                joins.append(job)
+        able = [job for job in encoding if job in inside or self._fits(job, held)]
+        if not able:
+            return [], []
+        place = departure(able, pace, self.max_wait, self.max_batch)
+        here = [job for job in able if job.place == place]
+        encodes = [job for job in here if job in inside][: self.max_batch]
+        for job in _in_company(job for job in here if job not in inside):
+            if len(encodes) < self.max_batch and self._fits(job, held):
+                encodes.append(job)
                 held.take(job.caller)
-        return joins
+        return able[:1], together(encodes, pace, stalls=bool(in_flight.batches))
 
     def _fits(self, job: Schedulable, held: Holdings) -> bool:
         """Whether there is a row for a job: one of the first `max_batch`, or of as many more for callers who

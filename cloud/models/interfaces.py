@@ -15,9 +15,14 @@ class VisionModel(Protocol):
     """A model that encodes images, from any cut on."""
 
     digest: str
+    cuts: Sequence[str]  # where pictures enter, in order; at the last one they are image tokens
 
-    def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
-        """Boundaries of pictures to the image tokens (tiles, tokens, width) of all their tiles in order."""
+    def advance(
+        self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
+    ) -> Sequence[Mapping[str, Tensor]]:
+        """Boundaries of pictures at one cut to those at a later one, or the same, each (tiles, ...). At the
+        last cut that is one tensor, (tiles, tokens, width).
+        """
 
 
 class GenerativeModel(VisionModel, Protocol):

@@ -16,10 +16,8 @@ from protos.errors import BundleDamaged, RequestError
 from protos.limits import check_elongation
 from protos.pictures.sizes import picture_grid
 from protos.pictures.tiles import Grid
-from splitter.families import enter, family, walk
+from splitter.families import Boundary, advance, family
 from splitter.families.loading import load_model, load_processor
-
-_MAX_TILES = 64  # through the tower at once; what lives in its layers takes memory for each
 
 
 class VisionTail:
@@ -33,6 +31,7 @@ class VisionTail:
         _check_limits(bundle)
         folder = bundle.folder("cloud")
         self.bundle, self.digest, self.limits = bundle, bundle.digest, bundle.manifest.limits
+        self.cuts: Sequence[str] = (PICTURE_CUT, *(cut.name for cut in bundle.manifest.cuts))
         self._family = family(bundle.manifest.family)
         self.model = load_model(folder, placement.dtype).to(placement.device)
         self._processor = load_processor(folder)
@@ -90,23 +89,22 @@ class VisionTail:
             )
         return found
 
+    def advance(self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]) -> list[Boundary]:
+        """Boundaries of pictures at one cut, or their pixels, to those at a later one, or the same, each
+        (tiles, ...), where the model runs and in its dtype.
+        """
+        tiles = [len(next(iter(picture.values()))) for picture in pictures]
+        together = {name: self._concatenate([picture[name] for picture in pictures]) for name in pictures[0]}
+        reached = advance(self._family, self.model, cut, until, together)
+        apart = {name: torch.split(tensor, tiles) for name, tensor in reached.items()}
+        return [{name: parts[row] for name, parts in apart.items()} for row in range(len(pictures))]
+
     def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
-        """Boundaries of pictures at one cut (or their pixels) to image tokens or embeddings (tiles, tokens,
+        """Boundaries of pictures at one cut, or their pixels, to image tokens or embeddings (tiles, tokens,
         width) of all their tiles.
         """
-        boundary = {name: self._concatenate([picture[name] for picture in pictures]) for name in pictures[0]}
-        starts = range(0, len(next(iter(boundary.values()))), _MAX_TILES)
-        parts = [
-            {name: tensor[start : start + _MAX_TILES] for name, tensor in boundary.items()}
-            for start in starts
-        ]
-        return torch.cat([self._enter(cut, part) for part in parts])
-
-    def _enter(self, cut: str, boundary: dict[str, Tensor]) -> Tensor:
-        if cut != PICTURE_CUT:
-            return enter(self._family, self.model, cut, boundary)
-        *_, (last, reached) = walk(self._family, self.model, boundary[PICTURE_CUT])
-        return enter(self._family, self.model, last, reached)
+        reached = self.advance(cut, self.cuts[-1], pictures)
+        return torch.cat([tokens for picture in reached for tokens in picture.values()])
 
     def cached_boundary(self, image_tokens: Tensor) -> tuple[str, dict[str, Tensor]]:
         """Image tokens (tiles, tokens, width) from the encoder cache, as the last cut and its boundary."""

@@ -5,7 +5,7 @@ time.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
-from threading import Lock, Timer
+from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from typing_extensions import Self
 
 from edge.link.connection import Connection
+from edge.link.time_limits import TimeLimit, TimeLimits
 from edge.link.watching import FrameQueue, FrameStream
 from protos import inference_pb2 as pb
 from protos.connection.channel import error_of, open_channel
@@ -66,7 +67,7 @@ class CloudClient:
 
     def __init__(self, peer: Peer | str, max_bytes: int = MAX_BYTES) -> None:
         self.peer, self._max_bytes = Peer.parse(peer) if isinstance(peer, str) else peer, max_bytes
-        self._lock, self._closed = Lock(), False
+        self._lock, self._closed, self._limits = Lock(), False, TimeLimits()
         self._connection: Connection | None = self._opened()
 
     def connect(self) -> None:
@@ -104,7 +105,9 @@ class CloudClient:
             call, connection.leave, lambda error: self._failed(error, connection)
         )
         if silence_seconds is not None:
-            replies.limit_silence(silence_seconds, lambda: self._silent(silence_seconds, connection))
+            replies.limit_silence(
+                self._limits, silence_seconds, lambda: self._silent(silence_seconds, connection)
+            )
         return replies
 
     def converse(
@@ -129,7 +132,9 @@ class CloudClient:
         replies = CloudReplies[pb.WatchReply](
             call, connection.leave, lambda error: self._failed(error, connection)
         )
-        return FrameStream(frames, replies, self.peer, lambda silence: self._silent(silence, connection))
+        return FrameStream(
+            frames, replies, self.peer, self._limits, lambda silence: self._silent(silence, connection)
+        )
 
     def embed(self, request: pb.EmbedRequest, seconds: float) -> pb.EmbedReply:
         """Where a picture or texts lie in the space of a dual encoder. Raises as `infer`."""
@@ -149,6 +154,7 @@ class CloudClient:
             connection, self._connection, self._closed = self._connection, None, True
         if connection:
             connection.channel.close()
+        self._limits.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -221,14 +227,12 @@ class CloudReplies(Generic[ReplyT]):
         self._leave: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._leave.put(leave)
         self._lock, self._heard = Lock(), False
-        self._timer: Timer | None = None
+        self._limit: TimeLimit | None = None
         self._silence: IsthmusError | None = None
 
-    def limit_silence(self, seconds: float, lost: Callable[[], IsthmusError]) -> None:
+    def limit_silence(self, limits: TimeLimits, seconds: float, lost: Callable[[], IsthmusError]) -> None:
         """End the call with an error where no reply has come in so many seconds from now."""
-        self._timer = Timer(seconds, self._end_silent, (lost,))
-        self._timer.name, self._timer.daemon = "silence of a call", True
-        self._timer.start()
+        self._limit = limits.after(seconds, lambda: self._end_silent(lost))
 
     @property
     def active(self) -> bool:
@@ -259,8 +263,8 @@ class CloudReplies(Generic[ReplyT]):
     def _hear(self) -> None:
         with self._lock:
             self._heard = True
-        if self._timer:
-            self._timer.cancel()
+        if self._limit:
+            self._limit.cancel()
 
     def _end_silent(self, lost: Callable[[], IsthmusError]) -> None:
         with self._lock:

@@ -42,6 +42,11 @@ class Exchange(ABC, Generic[MessageT]):
         return True
 
     @property
+    def replied(self) -> bool:
+        """Whether a reply came, by which link and cloud are known."""
+        return True
+
+    @property
     def size(self) -> int:
         """Bytes of the request."""
         return self.request.ByteSize()

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import grpc
 
+from edge.link.time_limits import TimeLimits
 from protos import inference_pb2 as pb
 from protos.connection.failures import failure
 from protos.connection.peer import Peer
@@ -21,7 +22,8 @@ _TENTHS = 10  # of a millisecond
 @dataclass(frozen=True)
 class FrameAnswer:
     """What the cloud says about the frame of this number; `text` is the last answer that it gave. `stages`:
-    of a frame that had a reply of its own; `ran`: the model did.
+    of a frame that had a reply of its own at once; `ran`: the model did. `running`: it does now, and another
+    answer about this frame follows.
     """
 
     sequence: int
@@ -30,6 +32,7 @@ class FrameAnswer:
     error: IsthmusError | None = None  # this frame has no answer; the stream goes on
     stages: pb.Stages | None = None
     ran: bool = False
+    running: bool = False
 
 
 class WatchReplies(Protocol):
@@ -64,7 +67,7 @@ class FrameQueue:
                     "against the last that was sent"
                 )
             self._sequence += 1
-            self._messages.put(frame_message(self._sequence, payloads, key_frame=key_frame))
+            self._messages.put(frame_message(payloads, key_frame=key_frame))
             return self._sequence
 
     @property
@@ -81,9 +84,9 @@ class FrameQueue:
             yield message
 
 
-def frame_message(sequence: int, payloads: Sequence[bytes], *, key_frame: bool) -> pb.WatchRequest:
-    """A frame as a stream carries it."""
-    frame = pb.WatchRequest(sequence=sequence, key_frame=key_frame)
+def frame_message(payloads: Sequence[bytes], *, key_frame: bool) -> pb.WatchRequest:
+    """A frame as a stream carries it, the next in number."""
+    frame = pb.WatchRequest(key_frame=key_frame)
     if key_frame or any(payloads):  # of differences none means that nothing changed
         frame.payloads.extend(payloads)
     return frame
@@ -97,11 +100,14 @@ class FrameStream:
         frames: FrameQueue,
         replies: WatchReplies,
         peer: Peer,
+        limits: TimeLimits,
         give_up: Callable[[float], IsthmusError],
     ) -> None:
-        """`give_up` gives up the connection, which brought nothing in so many seconds."""
+        """`limits`: of the client; `give_up` gives up the connection, which brought nothing in so many
+        seconds.
+        """
         self._frames, self._replies, self._give_up = frames, replies, give_up
-        self.peer = peer
+        self.peer, self.limits = peer, limits
         self._last, self._text = 0, ""
 
     @property
@@ -141,11 +147,12 @@ class FrameStream:
         return error
 
     def __iter__(self) -> Iterator[FrameAnswer]:
-        """An answer to every frame in order, also to those that had no reply of their own. Raises what the
-        client raises, and CloudError for replies that are out of order.
+        """An answer to every frame in order, also to those that had no reply of their own; before it, of a
+        frame that might have had none, that it is `running`. Raises what the client raises, and CloudError
+        for replies that are out of order.
         """
         for reply in self._replies:
-            if reply.sequence and reply.sequence <= self._last:
+            if reply.sequence <= self._last:
                 raise CloudError(
                     f"the cloud at {self.peer} answered frame {reply.sequence} behind frame {self._last}; "
                     "open another stream"
@@ -155,13 +162,16 @@ class FrameStream:
             yield self._answer(reply)
 
     def _answer(self, reply: pb.WatchReply) -> FrameAnswer:
-        self._last = max(self._last, reply.sequence)
+        if reply.running:
+            self._last = reply.sequence - 1
+            return FrameAnswer(reply.sequence, self._text, running=True)
+        self._last = reply.sequence
         if reply.HasField("failure"):
             code = _STATUS_NAMES.get(reply.failure.code, "UNKNOWN")
             error = failure(code, reply.failure.message, self.peer)
             return FrameAnswer(reply.sequence, self._text, error=error)
         if not reply.HasField("done"):
-            stages = _stages(reply.stages)
+            stages = _stages(reply.stages) if reply.stages else None
             return FrameAnswer(reply.sequence, self._text, stages=stages, ran=len(reply.stages) > 1)
         self._text = reply.text
         return FrameAnswer(reply.sequence, reply.text, reply.done, stages=reply.done.stages, ran=True)

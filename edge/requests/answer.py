@@ -1,9 +1,13 @@
 """What a device gives back for a question: the text, the route that it came by, and what that took."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from typing_extensions import Self
+
+from edge.link.standing_stream import SentFrame
 from edge.policy.decision import Decision
+from protos import inference_pb2 as pb
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,21 @@ class LabelScore:
     label: str
     probability: float
     similarity: float
+
+
+def label_scores(scores: Sequence[pb.Score]) -> Sequence[LabelScore]:
+    """As an answer has them."""
+    return tuple(LabelScore(one.label, one.probability, one.similarity) for one in scores)
+
+
+@dataclass(frozen=True)
+class Unconfirmed:
+    """Why an answer is not sure yet: it is given again for a `frame` to which the cloud has not replied.
+    `alike`: for another one, whose codes are those of that frame.
+    """
+
+    frame: SentFrame
+    alike: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,4 +64,22 @@ class Answer:
     hedge_ms: float = 0.0  # that the device worked on an answer of its own while it awaited the cloud's
     # of a standing question: the number of the earlier frame whose answer this is, where that still holds
     repeats: int | None = None
+    # of a standing question: what this hangs on, where the cloud has not said so far that it still holds
+    unconfirmed: Unconfirmed | None = None
     trace_id: str = ""  # by which the logs and traces of a cloud name the request
+
+    def confirmed(self) -> Self:
+        """What the answer has come to, once its frame is settled. Raises why there is none: ask again."""
+        if self.unconfirmed is None:
+            return self
+        frame = self.unconfirmed.frame
+        said, done = frame.found()
+        return replace(
+            self,
+            text=said.text,
+            tokens=done.tokens,
+            label_scores=label_scores(done.scores),
+            repeats=said.about if self.unconfirmed.alike else frame.repeats,
+            frame=done.frame.hex(),
+            unconfirmed=None,
+        )

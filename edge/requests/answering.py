@@ -57,7 +57,7 @@ class Answering:
             question_bytes=question.bytes,
             tokens=self._local.tokens(question),
             spent_ms=question.spent_ms(now),
-            local_unavailable_reason=self._device.unavailable_reason(question),
+            local_unavailable_reason=self._device.models.unavailable_reason(question),
             tiles=state.view.prepared.grid.tiles,
             reached=state.view.cuts,
             cached_accuracy=self._router.cached_accuracy(frame) if frame else None,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from edge.link.client import Replies, WatchingCloud
 from edge.link.cloud_call import AnyExchange, CloudCall
-from edge.link.standing import StreamLost
+from edge.link.standing_stream import StreamLost
 from edge.policy.decision import Decision
 from edge.policy.router import Failure, Router
 from edge.requests.device import Device, Payload
@@ -70,7 +70,8 @@ class CloudAnswers:
         finally:
             self._router.end(decision)
         state.trace.bytes_up += call.sent
-        self._learn(state, decision, call, done)
+        if call.replied:
+            self._learn(state, decision, call, done)
         return done
 
     def _call(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from edge.policy.router import Router
-from edge.requests.answer import Answer, LabelScore
+from edge.requests.answer import Answer, label_scores
 from edge.requests.device import Device
 from edge.requests.machine import Machine
 from edge.requests.state import RequestState
@@ -38,11 +38,12 @@ class Completion:
             joules=joules,
             energy_source=self._machine.meter.words,
             frame=frame,
-            label_scores=tuple(LabelScore(s.label, s.probability, s.similarity) for s in state.scores),
-            confidence=self._device.probability(state.local.confidence) if state.local else None,
+            label_scores=label_scores(state.scores),
+            confidence=self._device.models.probability(state.local.confidence) if state.local else None,
             escalated=state.escalated,
             hedge_ms=state.hedge_ms,
             repeats=state.repeats,
+            unconfirmed=state.unconfirmed,
         )
 
     def _energy(self, state: RequestState, total_ms: float, *, remote: bool) -> float:

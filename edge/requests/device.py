@@ -5,18 +5,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from edge.costs.device_times import PIXELS, PREFILL, TOKEN
-from edge.models.dual_encoder import LocalDualEncoder
+from edge.costs.device_times import PIXELS
 from edge.models.head import Head, HeadOutput
-from edge.models.local_model import LocalModel, available
-from edge.models.small_vision import SmallVision
 from edge.pictures.preprocess import Preprocessor
 from edge.pictures.resampling import Picture
+from edge.requests.device_models import DeviceModels, Written
 from edge.requests.question import Prepared, Question
 from edge.upload.feature_encoders import FeatureEncoders
 from edge.upload.frame_coder import EncodedFrame, FrameCoder
@@ -25,7 +22,6 @@ from protos import inference_pb2 as pb
 from protos.arms.loss import sure_loss_of
 from protos.arms.rules import Rules, exceeds
 from protos.bundle import Bundle
-from protos.codec import Floats
 from protos.errors import PictureError
 from protos.limits import (
     CLIENT_SECRET_BYTES,
@@ -36,7 +32,6 @@ from protos.limits import (
 )
 from protos.pictures.tiles import Grid
 from protos.pictures.upload_formats import Coding
-from protos.text.confidence import AnswerConfidence, probability
 
 
 @dataclass(frozen=True)
@@ -67,16 +62,6 @@ class LocalAnswer:
     confidence: float | None = None  # raw; None where the local model tells none
 
 
-class _Written(NamedTuple):
-    """What the local model wrote, behind the head."""
-
-    tokens: int
-    milliseconds: Mapping[str, float]
-    text: str
-    scores: Sequence[pb.Score] = ()
-    confidence: float | None = None
-
-
 class Device:
     """The device's half of the work. The head and the local model are loaded when first needed, and kept."""
 
@@ -89,9 +74,7 @@ class Device:
     ) -> None:
         self._bundle, self._threads, self._clock, self._provider = bundle, threads, clock, provider
         cv2.setNumThreads(threads)  # for the process: by itself it takes every core
-        self._has_local = available(bundle)
-        self._own = bundle.manifest.local.own if bundle.manifest.local.HasField("own") else None
-        self.compares = bundle.manifest.HasField("matching")  # with labels, instead of answering questions
+        self.models = DeviceModels(bundle, threads, clock, provider)
         self._preprocessor = Preprocessor(bundle.manifest.preprocessing)
         self._encoders = FeatureEncoders(bundle, threads)
         self._frame_coder = FrameCoder(bundle, self._encoders)
@@ -103,36 +86,19 @@ class Device:
     def _head(self) -> Head:
         return Head(self._bundle, self._threads, self._provider)
 
-    @cached_property
-    def _local(self) -> LocalModel:
-        return LocalModel(self._bundle, self._threads, self._provider)
-
-    @cached_property
-    def _small_vision(self) -> SmallVision:
-        return SmallVision(self._bundle.device_model, self._threads, self._provider)
-
-    @cached_property
-    def _dual_encoder(self) -> LocalDualEncoder:
-        return LocalDualEncoder(self._bundle, self._threads, self._provider)
-
     def load(self, *, remote: bool) -> None:
         """Load the head, the local model if any, and for a cloud the codecs. Raises BundleDamaged."""
-        if remote or not self._own:
+        if remote or not self.models.see_alone:
             self._head.load(self._last_cut)
-        if self._own:
-            self._small_vision.load()
         if remote:
             self._encoders.load()
             self._frame_coder.warm()
-        if self.compares:
-            assert self._dual_encoder
-        elif self._has_local:
-            assert self._local
+        self.models.load()
 
     def check(self, question: Question) -> None:
         """Raises PromptError or RequestError for what means nothing."""
         check_labels(question.labels, self._bundle.manifest)
-        if self.compares:
+        if self.models.compare_labels:
             check_no_question(question.text, self._bundle.manifest)
         else:
             check_question(question.text, self._bundle.manifest.limits)
@@ -153,7 +119,7 @@ class Device:
             labels=question.labels,
             client_secret=self._client_secret,
         )
-        if not self.compares:
+        if not self.models.compare_labels:
             request.question = question.text
             if question.generation.ByteSize():
                 request.generation.CopyFrom(question.generation)
@@ -204,46 +170,32 @@ class Device:
         """The cloud does not have what this frame was coded against."""
         self._frame_coder.forget(frame)
 
-    def unavailable_reason(self, question: Question) -> str:
-        """Why the device cannot answer alone, whatever the rules; empty if it can."""
-        if self.compares:
-            return self._dual_encoder.unavailable_reason(question.labels, question.label_embeddings)
-        if not self._has_local:
-            return "the local model is not on this device"
-        if self._own and question.bytes > self._own.limits.max_question_bytes:
-            most = self._own.limits.max_question_bytes
-            return f"the question has {question.bytes} bytes, the device's model reads {most}"
-        sampled = question.generation.temperature > 0
-        return "local answers are greedy, a temperature was asked for" if sampled else ""
-
     def may_answer(self, question: Question) -> bool:
         """Whether a local answer may stand in for the cloud's."""
         rules = question.rules
-        return rules.allow_local and not self._too_lossy(rules) and not self.unavailable_reason(question)
+        return (
+            rules.allow_local and not self._too_lossy(rules) and not self.models.unavailable_reason(question)
+        )
 
     def _too_lossy(self, rules: Rules) -> bool:
         """Whether the rule about losses forbids the device's own answers."""
         measured = self._bundle.measurements
         return exceeds(rules, sure_loss_of(measured.local, measured.accuracy))
 
-    def unread_labels(self, question: Question) -> int:
-        """How many labels the device's text tower would have to read for this."""
-        return len(self._dual_encoder.unread(question.labels, question.label_embeddings))
-
     def answer(
         self, question: Question, prepared: Prepared, after: HeadOutput | None, emit: Callable[[str], None]
     ) -> LocalAnswer:
         """Answer here, from where the head has come to; `emit` gets the text in pieces."""
-        if self._own:
+        if self.models.see_alone:
             return self._answer_small(question, prepared.original, after, emit)
         begun = self._clock()
         head, parts = self.run_head(prepared, self._last_cut, after)
         (image_tokens,) = head.boundary.values()
         taken = {"head": self._since(begun)}
-        if self.compares:
-            answer = self._compare(question, image_tokens[0, 0], emit)
+        if self.models.compare_labels:
+            answer = self.models.compare(question, image_tokens[0, 0], emit)
         else:
-            answer = self._generate(question, prepared.grid, np.concatenate(image_tokens), emit)
+            answer = self.models.write(question, prepared.grid, np.concatenate(image_tokens), emit)
         return self._local_answer(answer, prepared.grid, taken, head, parts)
 
     def _answer_small(
@@ -251,13 +203,13 @@ class Device:
     ) -> LocalAnswer:
         """By a model with a vision part of its own, which counts as part of its prefill."""
         begun = self._clock()
-        image_tokens, grid = self._small_vision.see(picture)
-        answer = self._generate(question, grid, image_tokens, emit, begun)
+        image_tokens, grid = self.models.see(picture)
+        answer = self.models.write(question, grid, image_tokens, emit, begun)
         return self._local_answer(answer, grid, {"head": 0.0}, after, {})
 
     def _local_answer(
         self,
-        answer: _Written,
+        answer: Written,
         grid: Grid,
         taken: Mapping[str, float],
         head: HeadOutput | None,
@@ -267,47 +219,11 @@ class Device:
             answer.tokens,
             {**taken, **answer.milliseconds},
             head,
-            {**parts, **_generation_parts(answer, grid)},
+            {**parts, **answer.parts(grid)},
             answer.scores,
             answer.text,
             answer.confidence,
         )
-
-    def probability(self, confidence: float | None) -> float | None:
-        """That a local answer of this raw confidence is what the whole model would say; None where the split
-        measured none.
-        """
-        local = self._bundle.measurements.local
-        if confidence is None or not local.HasField("calibration"):
-            return None
-        return probability(local.calibration.knots, confidence)
-
-    def _generate(
-        self,
-        question: Question,
-        grid: Grid,
-        image_tokens: Floats,
-        emit: Callable[[str], None],
-        begun: float | None = None,
-    ) -> _Written:
-        """`begun`: when the work for the first token did, if not now."""
-        milliseconds: dict[str, float] = {}
-        limit, pieces, begun = question.generation.max_tokens, list[str](), begun or self._clock()
-        sure = AnswerConfidence()
-        for text in self._local.answer(image_tokens, question.text, limit, grid, sure):
-            stage = "generate" if pieces else "first_token"
-            milliseconds[stage] = milliseconds.get(stage, 0.0) + self._since(begun)
-            emit(text)
-            pieces.append(text)
-            begun = self._clock()
-        return _Written(len(pieces), milliseconds, "".join(pieces), confidence=sure.raw)
-
-    def _compare(self, question: Question, embedding: Floats, emit: Callable[[str], None]) -> _Written:
-        begun = self._clock()
-        scores = self._dual_encoder.compare(embedding, question.labels, question.label_embeddings)
-        milliseconds = {"first_token": self._since(begun)}
-        emit(scores[0].label)
-        return _Written(1, milliseconds, scores[0].label, scores)
 
     def run_head(
         self, prepared: Prepared, cut: str, after: HeadOutput | None
@@ -331,16 +247,6 @@ class Device:
 
     def _since(self, begun: float) -> float:
         return (self._clock() - begun) * 1000
-
-
-def _generation_parts(written: _Written, grid: Grid) -> dict[str, float]:
-    """What the local model took by the profile's parts: its prompt is that of one tile, or is not told."""
-    parts = {}
-    if grid.tiles == 1 and "generate" in written.milliseconds:
-        parts[PREFILL] = written.milliseconds["first_token"]
-    if written.tokens > 1:
-        parts[TOKEN] = written.milliseconds["generate"] / (written.tokens - 1)
-    return parts
 
 
 def _check_picture(picture: Picture) -> None:

@@ -48,7 +48,7 @@ class LocalAnswers:
 
     def good(self, local: LocalAnswer) -> bool:
         """Whether the cloud would hardly say anything else."""
-        sure = self._device.probability(local.confidence)
+        sure = self._device.models.probability(local.confidence)
         return sure is not None and sure >= _GOOD
 
     def left_ms(self, state: RequestState) -> float | None:
@@ -63,8 +63,8 @@ class LocalAnswers:
 
     def tokens(self, question: Question) -> float:
         """How many steps an answer takes: tokens, or labels to be read on the device."""
-        if self._device.compares:
-            return self._device.unread_labels(question)
+        if self._device.models.compare_labels:
+            return self._device.models.unread_labels(question)
         return self._router.tokens(self.max_tokens(question))
 
     def max_tokens(self, question: Question) -> int:

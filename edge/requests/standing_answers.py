@@ -6,15 +6,17 @@ from dataclasses import dataclass, field, replace
 
 from edge.link.client import WatchingCloud
 from edge.link.cloud_call import Exchange
-from edge.link.standing import FrameReplies, Standing, StreamLost
-from edge.link.watching import FrameAnswer
+from edge.link.standing import FrameReplies, Standing
+from edge.link.standing_stream import Said, SentFrame, StreamLost
 from edge.policy.decision import Decision
+from edge.requests.answer import Unconfirmed
 from edge.requests.device import Device, Payload
 from edge.requests.state import RequestState
 from edge.upload.frame_coder import EncodedFrame
 from protos import inference_pb2 as pb
 
 _REST_SECONDS = 60.0
+_REPLY_DUE_MS = 2000  # how late an answer may be confirmed
 
 _log = logging.getLogger(__name__)
 
@@ -26,16 +28,17 @@ class FrameCall(Exchange[pb.WatchRequest]):
     in_pieces = False
 
     standing: Standing = field(kw_only=True)
+    number: int = field(kw_only=True)  # of the frame, as the source counts
     replies: FrameReplies | None = None
 
     @property
-    def answer(self) -> FrameAnswer | None:
-        """None before it has come."""
-        return self.replies.answer if self.replies else None
+    def replied(self) -> bool:
+        return self.replies is not None and self.replies.replied
 
     @property
     def ran(self) -> bool:
-        return self.answer is not None and self.answer.ran
+        answer = self.replies.frame.answer if self.replies else None
+        return answer is not None and answer.ran
 
     def begin(self, cloud: WatchingCloud, seconds: float) -> FrameReplies:
         return self._send(cloud, seconds, None)
@@ -57,7 +60,7 @@ class FrameCall(Exchange[pb.WatchRequest]):
 
     def _send(self, cloud: WatchingCloud, seconds: float, silence: float | None) -> FrameReplies:
         self.begun = self.clock()
-        self.replies = self.standing.send(cloud, self.request, seconds, silence)
+        self.replies = self.standing.send(cloud, self.request, self.number, seconds, silence)
         return self.replies
 
 
@@ -111,7 +114,7 @@ class StandingAnswers:
         message = standing.frame(
             list(frame.payloads.values()), opening if opens else None, key_frame=not frame.reference
         )
-        call = FrameCall(message, self._clock, standing=standing)
+        call = FrameCall(message, self._clock, standing=standing, number=state.view.number)
         try:
             done = self._exchange(state, decision, call)
         except StreamLost as lost:
@@ -122,14 +125,16 @@ class StandingAnswers:
         except BaseException:
             standing.close()  # the cloud may have the frame, and the next is not coded against it
             raise
-        assert call.answer
         self._device.acknowledge(frame, frame.frame)
-        state.repeats = standing.heard(call.answer, state.view.number)
+        said, sent = standing.again()
+        _note_frame(state, said, sent)
         return done
 
     def _opening(self, state: RequestState, decision: Decision, standing: Standing) -> pb.WatchOpening:
         """What the frames share."""
         asked, (rows, columns) = self._device.request(state.question), state.view.prepared.grid
+        deadline = round(state.question.rules.deadline_ms or 0)
+        silence = 0 if deadline else standing.max_unconfirmed  # with a deadline each reply is waited for
         return pb.WatchOpening(
             bundle=asked.bundle,
             cut=decision.arm.cut,
@@ -141,7 +146,9 @@ class StandingAnswers:
             labels=asked.labels,
             client_secret=asked.client_secret,
             threshold=standing.threshold,
-            frame_milliseconds=round(state.question.rules.deadline_ms or 0),
+            silence=silence,
+            silence_milliseconds=_REPLY_DUE_MS if silence else 0,
+            frame_milliseconds=deadline,
         )
 
     def _encode(
@@ -166,10 +173,11 @@ class StandingAnswers:
 
     def _unchanged(self, state: RequestState, standing: Standing) -> pb.Done:
         """The codes are those of the frame before: so is the answer, and nothing is sent."""
-        text, done, state.repeats = standing.again()
+        said, before = standing.again()
+        _note_frame(state, said, before, alike=True)
         with state.turn.let_go():
-            state.output.emit(text)
-        return done
+            state.output.emit(said.text)
+        return said.again(pb.Stages())
 
     def _rests(self, standing: Standing) -> bool:
         """Whether no stream is to be opened now: a cloud whose places others need would only end it again."""
@@ -185,3 +193,11 @@ class StandingAnswers:
             _log.warning("%s", lost)
         else:
             _log.debug("%s", lost)
+
+
+def _note_frame(state: RequestState, said: Said, frame: SentFrame, *, alike: bool = False) -> None:
+    """What an answer is of, or hangs on: that of a frame, or of one `alike`."""
+    if frame.answer is None:
+        state.repeats, state.unconfirmed = said.about, Unconfirmed(frame, alike)
+    else:
+        state.repeats = said.about if alike else frame.repeats

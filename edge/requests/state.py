@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from edge.policy.decision import Decision
 from edge.power.meter import Measurement
+from edge.requests.answer import Unconfirmed
 from edge.requests.cancellation import Cancellation
 from edge.requests.device import LocalAnswer
 from edge.requests.question import Question
@@ -36,4 +37,5 @@ class RequestState:
     escalated: bool = False  # it was not sure enough to be given
     failed: set[str] = field(default_factory=set)  # clouds that it was sent to in vain
     repeats: int | None = None  # the earlier frame whose answer this is
+    unconfirmed: Unconfirmed | None = None
     hedge_ms: float = 0.0  # that the device worked while it awaited the cloud

@@ -20,7 +20,8 @@ WatchScript = Callable[[pb.WatchRequest, Context], Iterator[pb.WatchReply]]
 
 class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated without types
     """Plays `script` for every request; `requests` keeps what came, `description` is what Describe gives.
-    With a `watch_script` for every frame it takes streams; `closings` counts those that ended.
+    With a `watch_script` for every frame, which is numbered, it takes streams; `closings` counts those that
+    ended.
     """
 
     def __init__(self, script: Script) -> None:
@@ -45,7 +46,8 @@ class ScriptedCloud(InferenceServicer):  # type: ignore[misc] # generated withou
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not implemented!")
         try:
             self.openings.append(next(frames).opening)
-            for frame in frames:
+            for number, frame in enumerate(frames, 1):
+                frame.sequence = frame.sequence or number
                 self.frames.append(frame)
                 yield from self.watch_script(frame, context)
         finally:

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from protos import bundle_pb2 as pb
+from protos.bundle import PICTURE_CUT
 from protos.errors import CheckpointError, UnknownName
 
 Boundary = dict[str, Tensor]
@@ -257,14 +258,29 @@ def walk(family: Family, model: PreTrainedModel, pixels: Tensor) -> Iterator[tup
     yield from _onwards(family, model, 0, family.embed(model, pixels))
 
 
+def advance(family: Family, model: PreTrainedModel, cut: str, until: str, boundary: Boundary) -> Boundary:
+    """From a cut's boundary, or from pixels at PICTURE_CUT, to that of a later cut, or the same one.
+
+    Rows do not depend on each other, so those that came to a cut through the layers and those that were
+    received there go on as one boundary. Raises UnknownName.
+    """
+    names = [PICTURE_CUT, *cut_names(family, model)]
+    for name in (cut, until):
+        if name not in names:
+            raise UnknownName("cut", name, names)
+    if cut == until:
+        return boundary
+    onwards = (
+        walk(family, model, boundary[PICTURE_CUT])
+        if cut == PICTURE_CUT
+        else _onwards(family, model, names.index(cut), boundary)
+    )
+    return next(reached for name, reached in onwards if name == until)
+
+
 def enter(family: Family, model: PreTrainedModel, cut: str, boundary: Boundary) -> Tensor:
     """From a cut's boundary to that of the last cut, (n, tokens, width): the vision part of the tail."""
-    names = cut_names(family, model)
-    if cut not in names:
-        raise UnknownName("cut", cut, names)
-    for _, reached in _onwards(family, model, names.index(cut) + 1, boundary):
-        boundary = reached
-    (last,) = boundary.values()
+    (last,) = advance(family, model, cut, cut_names(family, model)[-1], boundary).values()
     return last
 
 

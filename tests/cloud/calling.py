@@ -104,14 +104,14 @@ async def connected(address: str) -> AsyncIterator[grpc.aio.Channel]:
 
 
 def noted(tail: Tail, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The cuts at which the model is entered from now on."""
-    found, enter = list[str](), tail.enter
+    """The cuts from which the model is run from now on, step by step."""
+    found, advance = list[str](), tail.advance
 
-    def entered(cut: str, *given: Any) -> Any:
+    def noting(cut: str, *given: Any) -> Any:
         found.append(cut)
-        return enter(cut, *given)
+        return advance(cut, *given)
 
-    monkeypatch.setattr(tail, "enter", entered)
+    monkeypatch.setattr(tail, "advance", noting)
     return found
 
 

@@ -35,6 +35,7 @@ def test_no_address_is_refused_with_the_form_of_one(text: str) -> None:
         ("dtype", "int8"),
         ("max_batch", 0),
         ("max_waiting", 0),
+        ("max_wait", -0.001),
         ("threads", -1),
         ("drain", -1.0),
         ("keep", -1.0),

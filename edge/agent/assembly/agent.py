@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from edge.agent.http.application import HttpPart
 
 _SAVE_SECONDS = 60.0
-# for what is under way when other settings or another bundle take over
-_SOURCES_SECONDS, _APPLICATIONS_SECONDS = 30.0, 10.0
+# for what is under way when other settings or another bundle take over: a picture that was pushed is
+# accepted, so its question has as long as any may take (life.py)
+_SOURCES_SECONDS, _APPLICATIONS_SECONDS = 120.0, 10.0
 
 
 async def run_agent(

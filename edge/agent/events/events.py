@@ -62,7 +62,7 @@ class _Watch:
         return self._began
 
     def observe(self, seen: StandingAnswer, probability: float | None) -> Phase | None:
-        phase = self._rule.observe(Observed(seen.text, probability), anyio.current_time())
+        phase = self._rule.observe(Observed(seen.text, probability), anyio.current_time() - seen.late)
         if phase in {"begin", "changed"}:
             self._id, self._began = uuid.uuid4().hex, seen.frame.taken
         return phase

@@ -11,7 +11,8 @@ from edge.requests.answer import Answer
 class StandingAnswer:
     """`text` is the answer. `reused`: the sequence of the earlier frame whose answer it is, where this frame
     is like that one. Where the gate found so, nothing was `asked`, and `answer` is the earlier one's; where
-    it was asked and is as before, `answer` has what that took.
+    it was asked and is as before, `answer` has what that took. `late`: seconds since then, for which it was
+    not sure.
     """
 
     frame: Frame
@@ -20,6 +21,7 @@ class StandingAnswer:
     answer: Answer
     reused: int | None = None
     asked: bool = True
+    late: float = 0.0
     deferred: str = ""  # the id under which the question waited for a link; the frame then has no picture
 
 

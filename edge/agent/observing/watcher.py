@@ -4,10 +4,14 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+
+import anyio
 
 from edge.agent.budgets.day import Budget, DayBudgets
 from edge.agent.gating.gate import Features
 from edge.agent.observing.asking import Viewing
+from edge.agent.observing.confirming import Confirming
 from edge.agent.observing.deferral import Asked, Deferring, Subject
 from edge.agent.observing.reuse import Look, Reuse
 from edge.agent.observing.standing_answer import Observer, StandingAnswer
@@ -23,6 +27,9 @@ from edge.policy.decision import Weights
 from edge.requests.view import View
 from protos.arms.rules import Rules
 from protos.errors import IsthmusError
+
+# of one source: answers in a row that wait to be confirmed, and what their pictures take meanwhile
+_MAX_UNCONFIRMED, _MAX_UNCONFIRMED_BYTES = 24, 32 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +60,7 @@ class Watcher:
         self._reuse, self._held_by, self._failing = Reuse(source.gate, self._features), "", dict[str, str]()
         self._viewed: tuple[Frame, View] | None = None  # of the frame that was asked about last
         self._standing = {one.name: Standing(one.threshold) for one in source.question}
+        self._confirming = dict[str, Confirming]()
         self._left = False
         self._demand: Demand | None = None
 
@@ -62,13 +70,25 @@ class Watcher:
         with ExitStack() as streams:
             for standing in self._standing.values():
                 streams.callback(standing.close)
-            async with frames_of(
-                self._source, self._source.rate.seconds, opening, self._counters
-            ) as self._demand:
-                while (frame := await self._next(self._demand)) is not None:
-                    look = await self._reuse.look(frame)
-                    for question in self._source.question:
-                        await self._observe(frame, question, look)
+            async with anyio.create_task_group() as tasks:
+                for question in self._source.question:
+                    confirming = Confirming(self._tell_asked, partial(self._ask_again, question))
+                    self._confirming[question.name] = confirming
+                    tasks.start_soon(confirming.run, name=f"confirm {self._source.name} {question.name}")
+                await self._watch(opening)
+                for standing in self._standing.values():
+                    standing.finish()
+                for confirming in self._confirming.values():
+                    confirming.end()
+
+    async def _watch(self, opening: Opening) -> None:
+        async with frames_of(
+            self._source, self._source.rate.seconds, opening, self._counters
+        ) as self._demand:
+            while (frame := await self._next(self._demand)) is not None:
+                look = await self._reuse.look(frame)
+                for question in self._source.question:
+                    await self._observe(frame, question, look)
 
     def leave(self) -> None:
         """Wait for no frame of a live source any more; others end by themselves when they are closed."""
@@ -88,17 +108,45 @@ class Watcher:
         if rules is None:
             self._counters.held()
             return
-        answer = await self._ask(frame, question, rules)
+        standing = self._standing[question.name]
+        standing.max_unconfirmed = self._max_unconfirmed(frame)
+        answer = await self._ask(frame, question, rules, standing)
         if answer is None:
             return
         if look:
             await self._reuse.keep(look, answer)
-        await self._tell(answer)
+        await self._confirming[question.name].tell(answer)
 
-    async def _ask(self, frame: Frame, question: QuestionSettings, rules: Rules) -> StandingAnswer | None:
-        """None where it cannot be answered; why is said once, until it can be answered again."""
+    def _max_unconfirmed(self, frame: Frame) -> int:
+        """Behind a gate each frame has changed, and its answer is what others are given at once."""
+        if self._source.gate.enabled:
+            return 0
+        return min(_MAX_UNCONFIRMED, _MAX_UNCONFIRMED_BYTES // frame.picture.nbytes)
+
+    async def _ask_again(self, question: QuestionSettings, held: StandingAnswer) -> None:
+        """Of a frame that the cloud has left without an answer, in a request of its own."""
+        rules, lost = self._rules_now(), held.answer
+        if rules is None:
+            self._counters.held()
+            return
+        answer = await self._ask(held.frame, question, rules, None)
+        if answer is None:
+            return
+        both = replace(
+            answer.answer,
+            bytes_up=lost.bytes_up + answer.answer.bytes_up,
+            joules=lost.joules + answer.answer.joules,
+        )
+        await self._tell_asked(replace(answer, answer=both, late=held.late))
+
+    async def _ask(
+        self, frame: Frame, question: QuestionSettings, rules: Rules, standing: Standing | None
+    ) -> StandingAnswer | None:
+        """In the stream of its question, or without one once more, by itself. None where it cannot be
+        answered; why is said once, until it can be answered again.
+        """
         try:
-            with self._counters.asking():
+            with self._counters.asking(again=standing is None):
                 answer = await self._asking.answer(
                     await self._view(frame),
                     question.text,
@@ -106,7 +154,7 @@ class Watcher:
                     weights=self._weights,
                     generation=question.generation(),
                     labels=question.labels,
-                    standing=self._standing[question.name],
+                    standing=standing,
                 )
         except IsthmusError as error:
             self._counters.failed(error)
@@ -117,9 +165,6 @@ class Watcher:
             self._failing[question.name] = type(error).__name__
             return None
         self._failing.pop(question.name, None)
-        self._counters.answered(answer.route, answer.bytes_up, answer.joules)
-        if answer.repeats is not None:
-            self._counters.as_before()
         self._budgets.spend(frame.source, answer.bytes_up, answer.joules)
         return StandingAnswer(frame, question.name, answer.text, answer, answer.repeats)
 
@@ -155,6 +200,13 @@ class Watcher:
 
     async def _features(self, frame: Frame) -> Features:
         return await self._asking.features(await self._view(frame))
+
+    async def _tell_asked(self, seen: StandingAnswer) -> None:
+        """Count it, and tell it."""
+        self._counters.answered(seen.answer.route, seen.answer.bytes_up, seen.answer.joules)
+        if seen.reused is not None:
+            self._counters.as_before()
+        await self._tell(seen)
 
     async def _tell(self, answer: StandingAnswer) -> None:
         for observe in self._observers:

@@ -41,8 +41,11 @@ class Capture:
 @contextmanager
 def captured(address: str, backend: int, options: Sequence[tuple[int, float]]) -> Iterator[Capture | None]:
     """What is at a path or an address, by one of OpenCV's backends and its properties; None where it cannot
-    be opened.
+    be opened. FFmpeg decodes with as many threads as OpenCV may have in this process: `threads` of
+    agent.toml.
     """
+    if backend == cv2.CAP_FFMPEG:
+        options = [*options, (cv2.CAP_PROP_N_THREADS, cv2.getNumThreads())]
     for name, value in _FFMPEG.items():
         os.environ.setdefault(name, value)
     capture = cv2.VideoCapture()

@@ -93,10 +93,11 @@ class SourceCounters:
             self._counts = replace(was, answered=answers, bytes_up=bytes_up, joules=joules)
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
-        """Around a question that is asked."""
+    def asking(self, *, again: bool = False) -> Iterator[None]:
+        """Around a question that is asked; `again`: it is counted already."""
         begun = time.monotonic()
-        self._add("asked")
+        if not again:
+            self._add("asked")
         with self._lock:
             self._asking.append(begun)
         try:

@@ -23,7 +23,7 @@ from edge.link.client import CloudClient
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as ip
 from protos.arms.rules import Rules
-from protos.bundle import Bundle
+from protos.bundle import PICTURE_CUT, Bundle
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
 from tests.cloud.calling import FP32, Caller, Pixels, calling, picture_request
@@ -194,11 +194,14 @@ class Counted(Tail):
     runs: int
     lose: Callable[[], None]
 
-    def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
-        self.runs += 1
-        if self.runs == 1:
-            self.lose()
-        return super().enter(cut, pictures)
+    def advance(
+        self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
+    ) -> list[dict[str, Tensor]]:
+        if cut == PICTURE_CUT:
+            self.runs += 1
+            if self.runs == 1:
+                self.lose()
+        return super().advance(cut, until, pictures)
 
 
 @pytest.mark.parametrize("lost", ["reset", "forgotten"])

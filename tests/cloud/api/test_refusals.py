@@ -4,15 +4,18 @@ import asyncio
 import io
 import struct
 import zlib
+from collections.abc import Mapping, Sequence
 
 import grpc
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor
 
 from bench.attack.inputs.zstd import lying_bomb
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
+from protos.bundle import PICTURE_CUT
 from protos.compression import zstd
 from tests.cloud.calling import Caller, Head, Pixels, calling, picture_request, png
 
@@ -301,13 +304,15 @@ async def cancel(task: "asyncio.Task[object]") -> None:
 class Fragile(Tail):
     """A tail whose model raises at every second picture, as a bug or a full memory would."""
 
-    entered = 0
+    pictures = 0
 
-    def enter(self, *arguments: object) -> object:  # type: ignore[override]
-        self.entered += 1
-        if self.entered % 2:
+    def advance(
+        self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
+    ) -> list[dict[str, Tensor]]:
+        self.pictures += cut == PICTURE_CUT
+        if self.pictures % 2:
             raise ZeroDivisionError("the inside of the service")
-        return super().enter(*arguments)  # type: ignore[arg-type]
+        return super().advance(cut, until, pictures)
 
 
 async def test_a_fault_in_the_model_fails_its_batch_only(

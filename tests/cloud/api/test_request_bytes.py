@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
+import grpc
 import pytest
 from google.protobuf.message import Message
 
@@ -14,13 +15,15 @@ from cloud.api.request_bytes import Held, RequestBytes
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy
+from protos.inference_pb2_grpc import InferenceStub
 from tests.cloud.api.test_places import alive
 from tests.cloud.api.test_watching import Camera, opening
-from tests.cloud.calling import Caller, Pixels, calling, picture_request
+from tests.cloud.calling import Caller, Pixels, calling, connected, picture_request
 from tests.cloud.sharing.callers import named
 
 QUESTION = "describe the image"
 REFLECT = "ServerReflectionInfo"
+NO_BYTES = {"max_arriving_bytes": 0, "max_stream_bytes": 0}  # as few as may be
 WATCH = "isthmus.v1.Inference/Watch"  # health has one too
 
 
@@ -33,7 +36,7 @@ async def largest(caller: Caller) -> int:
 )
 async def test_half_sent_messages_fit_in_the_budget(method: str, tail: Tail, scenes: list[Pixels]) -> None:
     connections, each = 3, 10
-    async with calling(tail, max_arriving_bytes=0) as caller, AsyncExitStack() as stack:
+    async with calling(tail, **NO_BYTES) as caller, AsyncExitStack() as stack:
         size = await largest(caller)
         floods = []
         for _ in range(connections):
@@ -77,7 +80,7 @@ async def test_a_request_counts_until_it_is_a_job(
 
     monkeypatch.setattr(RequestBytes, "__init__", noted)
     async with calling(endless) as caller:
-        inference, _ = budgets
+        inference, *_ = budgets
         whole = inference._free
         call = caller.stub.Infer(picture_request(endless.bundle, scenes[0], QUESTION))
         assert (await call.read()).text
@@ -108,7 +111,7 @@ async def test_a_stream_is_read_no_further_than_there_is_room(
     begins: Sequence[Message] = [picture_request(endless.bundle, scenes[0], QUESTION)]
     if method == WATCH:
         begins = [opening(endless), Camera(endless).frame(scenes[0])]
-    async with calling(endless, max_in_flight=1, max_arriving_bytes=0) as caller:
+    async with calling(endless, max_in_flight=1, **NO_BYTES) as caller:
         size = await largest(caller)
         async with http2.connected(caller.service.address, window=0) as connection:
             stream, left = connection.begin(method), http2.WINDOW
@@ -120,6 +123,24 @@ async def test_a_stream_is_read_no_further_than_there_is_room(
             flood.sent[stream], flood.windows[stream] = 0, left
             await flood.pour(quiet=1.0)
             assert flood.peak <= 2 * http2.WINDOW
+
+
+async def test_the_streams_of_400_cameras_wait_at_once_and_leave_room_for_calls(
+    tail: Tail, scenes: list[Pixels]
+) -> None:
+    lost = ip.WatchRequest(sequence=1)  # against a frame that was never sent: a reply without the model
+    async with calling(tail) as caller, AsyncExitStack() as stack:
+        streams = []
+        for _ in range(8):
+            channel = await stack.enter_async_context(connected(caller.service.address))
+            streams += [InferenceStub(channel).Watch(timeout=60) for _ in range(50)]
+        for message in (opening(tail), lost):
+            for stream in streams:
+                await stream.write(message)
+        replies = [await stream.read() for stream in streams]
+        assert {reply.failure.code for reply in replies} == {grpc.StatusCode.NOT_FOUND.value[0]}
+        assert (await caller.ask(picture_request(tail.bundle, scenes[0], QUESTION))).text
+        assert not any(stream.done() for stream in streams)
 
 
 async def test_a_read_that_only_waits_gives_way() -> None:

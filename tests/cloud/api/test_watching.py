@@ -9,6 +9,7 @@ import grpc
 import numpy as np
 import pytest
 
+from cloud.admission.watched import ReadFrame, WatchedFrames
 from cloud.engine.ttl_cache import ENTRY_BYTES
 from cloud.models.tail import Tail
 from edge.models.head import Head
@@ -170,17 +171,61 @@ async def test_a_model_that_says_the_same_of_another_frame_is_as_before_too(
 async def test_silence_answers_several_frames_at_once_and_the_end_answers_the_rest(
     tail: Tail, camera: Camera, scenes: list[Pixels]
 ) -> None:
+    """It begins behind a reply that says as before, and a frame that the model runs for is announced."""
     async with calling(tail) as caller, watching(caller, opening(tail, silence=3)) as stream:
-        for _ in range(1 + 4 + 2):
+        for _ in range(1 + 1 + 4 + 1):
             await stream.send(camera.frame(scenes[0]))
         await stream.send(camera.frame(scenes[1]))
         for _ in range(2):
             await stream.send(camera.frame(scenes[1]))
         await stream.call.done_writing()
-        replies = [await stream.reply() for _ in range(4)]
+        replies = [await stream.reply() for _ in range(7)]
         assert await stream.ended() == (Status.OK, "")
-    assert [reply.sequence for reply in replies] == [1, 5, 8, 10]
-    assert [as_before(reply) for reply in replies] == [False, True, False, True]
+    assert [reply.sequence for reply in replies] == [1, 2, 6, 8, 8, 9, 10]
+    assert [as_before(reply) for reply in replies] == [False, True, True, False, False, True, True]
+    assert [reply.running for reply in replies] == [False, False, False, True, False, False, False]
+
+
+async def test_a_frame_without_a_reply_has_one_when_it_is_due_though_no_other_comes(
+    tail: Tail, camera: Camera, scenes: list[Pixels]
+) -> None:
+    silent = opening(tail, silence=24, silence_milliseconds=300)
+    async with calling(tail) as caller, watching(caller, silent) as stream:
+        for _ in range(2):
+            await stream.ask(camera.frame(scenes[0]))
+        due = await stream.ask(camera.frame(scenes[0]))
+    assert (due.sequence, as_before(due)) == (3, True)
+
+
+async def test_a_drain_answers_the_frames_without_a_reply(
+    tail: Tail, camera: Camera, scenes: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, read = asyncio.Semaphore(0), WatchedFrames.read
+    loop = asyncio.get_running_loop()
+
+    def noted_read(*given: Any) -> ReadFrame:
+        loop.call_soon_threadsafe(begun.release)
+        return read(*given)
+
+    monkeypatch.setattr(WatchedFrames, "read", noted_read)
+    async with calling(tail) as caller, watching(caller, opening(tail, silence=24)) as stream:
+        for _ in range(2):
+            await stream.ask(camera.frame(scenes[0]))
+        await stream.send(camera.frame(scenes[0]))
+        for _ in range(3):
+            await begun.acquire()
+        draining = asyncio.create_task(caller.service.drain(60))
+        assert await stream.reply() == ip.WatchReply(sequence=3)
+        assert (await stream.ended())[0] == Status.UNAVAILABLE
+        assert await draining
+
+
+async def test_frames_need_no_number(tail: Tail, camera: Camera, scenes: list[Pixels]) -> None:
+    async with calling(tail) as caller, watching(caller, opening(tail)) as stream:
+        for number, scene in enumerate([scenes[0], scenes[0], scenes[1]], 1):
+            frame = camera.frame(scene)
+            frame.ClearField("sequence")
+            assert (await stream.ask(frame)).sequence == number
 
 
 async def test_a_frame_whose_reference_was_pushed_out_asks_for_a_key_frame(
@@ -214,9 +259,8 @@ def key(request: ip.WatchRequest, **fields: Any) -> ip.WatchRequest:
         ({"payloads": []}, Status.INVALID_ARGUMENT, "one of each tensor, in this order"),
         ({"payloads": [b"", b""]}, Status.INVALID_ARGUMENT, "has 2 payloads"),
         ({"sequence": 1}, Status.INVALID_ARGUMENT, "number the frames upwards"),
-        ({"sequence": 0}, Status.INVALID_ARGUMENT, "number the frames upwards"),
     ],
-    ids=["damaged", "too long", "none", "too many", "repeated", "no number"],
+    ids=["damaged", "too long", "none", "too many", "repeated"],
 )
 async def test_a_frame_that_is_refused_says_why_and_the_stream_goes_on(
     damage: dict[str, Any], status: Status, words: str, tail: Tail, camera: Camera, scenes: list[Pixels]

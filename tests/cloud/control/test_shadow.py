@@ -14,6 +14,7 @@ from cloud.rollout.assignment import is_assigned
 from protos import admin_pb2 as ap
 from protos import inference_pb2 as ip
 from protos.admin_pb2_grpc import AdminStub
+from protos.bundle import PICTURE_CUT
 from tests.cloud.calling import Head, Pixels, calling, picture_request
 from tests.cloud.control.versions import Operated, operated
 from tests.cloud.guarded import bearing
@@ -65,7 +66,7 @@ async def test_a_candidate_that_fails_is_rolled_back(
     def fail(*_: Any) -> Any:
         raise RuntimeError("a fault of this version")
 
-    monkeypatch.setattr(candidate, "enter", fail)
+    monkeypatch.setattr(candidate, "advance", fail)
     async with operated(tail, candidate) as service:
         await service.set_traffic(candidate=candidate.digest, shadow=1.0, share=1.0, automatic=True)
         assert await service.recommended() == [candidate.digest]
@@ -82,12 +83,12 @@ async def test_a_candidate_that_fails_is_rolled_back(
 
 
 class Gate:
-    """Holds a model's vision part up, on the model's own thread, until it is opened; some calls pass."""
+    """Holds a model's vision part up, on the model's own thread, until it is opened; some pictures pass."""
 
     def __init__(self, tail: Tail, monkeypatch: pytest.MonkeyPatch, passing: int = 0) -> None:
-        self._enter, self._entered, self._open = tail.enter, threading.Event(), threading.Event()
+        self._advance, self._entered, self._open = tail.advance, threading.Event(), threading.Event()
         self._passing = passing
-        monkeypatch.setattr(tail, "enter", self._held_up)
+        monkeypatch.setattr(tail, "advance", self._held_up)
 
     async def reached(self) -> None:
         assert await asyncio.to_thread(self._entered.wait, 30)
@@ -95,12 +96,12 @@ class Gate:
     def open(self) -> None:
         self._open.set()
 
-    def _held_up(self, *given: Any) -> Any:
-        self._passing -= 1
+    def _held_up(self, cut: str, *given: Any) -> Any:
+        self._passing -= cut == PICTURE_CUT
         if self._passing < 0:
             self._entered.set()
             assert self._open.wait(30)
-        return self._enter(*given)
+        return self._advance(cut, *given)
 
 
 async def test_a_request_that_comes_ends_the_comparison(

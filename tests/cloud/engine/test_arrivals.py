@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -54,7 +55,14 @@ async def said(engine: Engine, job: GenerationJob, *, hangs_up_after: int | None
 
 
 def seen(tail: Tail, scenes: list[Pixels]) -> list[VisionInput]:
-    return [VisionInput(PICTURE_CUT, *tail.preprocess(pixels)) for pixels in scenes]
+    """Each picture at a cut, all cuts by turns."""
+    found = []
+    for pixels, cut in zip(scenes, cycle(tail.cuts), strict=False):
+        boundary, grid = tail.preprocess(pixels)
+        with torch.inference_mode():
+            (reached,) = tail.advance(PICTURE_CUT, cut, [boundary])
+        found.append(VisionInput(cut, reached, grid))
+    return found
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from torch import Tensor
 from cloud.engine.embedding_batch import MAX_TEXTS, EmbeddingBatch
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
-from cloud.engine.image_encoder import encode_images
+from cloud.engine.image_encoder import advance_images
 from cloud.engine.job import EmbeddingJob, VisionInput
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
@@ -26,6 +26,7 @@ class Table:
     """A tail whose pictures are their own embeddings, and whose texts are two directions."""
 
     digest = "table"
+    cuts: Sequence[str] = ("c",)
     matching = pb.Matching(kind=pb.Matching.SOFTMAX, scale=1)
 
     def __init__(self) -> None:
@@ -33,9 +34,11 @@ class Table:
         self.cached: set[str] = set()
         self.encoded = 0
 
-    def enter(self, cut: str, pictures: Sequence[Mapping[str, Tensor]]) -> Tensor:
+    def advance(
+        self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
+    ) -> Sequence[Mapping[str, Tensor]]:
         self.encoded += len(pictures)
-        return torch.stack([picture["at"][None] for picture in pictures])
+        return pictures
 
     def cached_texts(self, texts: Iterable[str]) -> dict[str, Floats]:
         return {text: direction(text) for text in texts if text in self.cached}
@@ -51,14 +54,15 @@ def direction(text: str) -> Floats:
 
 def comparing(table: Table, at: tuple[float, float], *labels: str) -> EmbeddingJob:
     texts = tuple(f"to the {label}" for label in labels)
-    image = VisionInput("c", {"at": torch.tensor(at)}, frame="f1")
+    image = VisionInput("c", {"at": torch.tensor(at)[None, None]}, frame="f1")
     return EmbeddingJob(tail=table, image=image, labels=labels, texts=texts)
 
 
 def run(*jobs: EmbeddingJob) -> None:
-    images = encode_images(jobs)
-    assert [image.frame for image, _ in images.by_picture()] == [job.frame for job in jobs if job.image]
-    batch = EmbeddingBatch(jobs, images)
+    for picture in advance_images(jobs, 0):
+        assert picture.image_tokens is not None
+        picture.job.take_image_tokens(picture.image_tokens)
+    batch = EmbeddingBatch(jobs)
     batch.embed_texts()
     assert not batch.answer()
     assert all(job.finished or job.aborted for job in jobs)
@@ -97,12 +101,13 @@ async def test_texts_need_no_picture() -> None:
 
 
 async def test_a_picture_that_is_no_number_spoils_its_own_job_only() -> None:
-    table = Table()
+    table, engine = Table(), Engine(RequestQueue(Scheduler(8), 64), EncoderCache(1 << 20))
     spoilt, whole = comparing(table, (float("nan"), 1), "north"), comparing(table, (0, 1), "north")
-    run(spoilt, whole)
-    with pytest.raises(PayloadError, match="send the picture instead"):
-        await emitted(spoilt)
-    assert (await emitted(whole))[0] == "north"
+    with engine.holding(spoilt), engine.holding(whole):
+        await engine.step()
+        with pytest.raises(PayloadError, match="send the picture instead"):
+            await emitted(spoilt)
+        assert (await emitted(whole))[0] == "north"
 
 
 async def test_an_aborted_job_gets_no_event() -> None:

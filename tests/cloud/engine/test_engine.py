@@ -20,8 +20,8 @@ from tests.cloud.engine.scripted import STOP, ScriptedModel, counting, events
 from tests.cloud.sharing.callers import named
 
 
-def engine(max_batch: int = 8, cache: EncoderCache | None = None) -> Engine:
-    return Engine(RequestQueue(Scheduler(max_batch), 64), cache or EncoderCache(1 << 20))
+def engine(max_batch: int = 8, cache: EncoderCache | None = None, max_wait: float = 0.005) -> Engine:
+    return Engine(RequestQueue(Scheduler(max_batch, max_wait=max_wait), 64), cache or EncoderCache(1 << 20))
 
 
 @asynccontextmanager
@@ -42,20 +42,44 @@ async def answer(engine: Engine, *jobs: GenerationJob) -> list[list[object]]:
         return [[event for event in await events(job) if isinstance(event, str)] for job in jobs]
 
 
-async def test_jobs_of_one_place_are_answered_in_one_batch() -> None:
-    model = ScriptedModel()
-    jobs = [counting(model, 10, cut="c"), counting(model, 20, cut="x"), counting(model, 0, cut="c")]
+async def test_jobs_of_one_bundle_are_answered_in_one_batch() -> None:
+    model, other = ScriptedModel(), ScriptedModel("other")
+    jobs = [counting(model, 10), counting(other, 20), counting(model, 0)]
     async with running(one := engine()):
         pieces = await answer(one, *jobs)
         assert (one.load().running, one.load().waiting) == (0, 0)
     assert pieces == [["11 ", "12 ", "13 "], ["21 ", "22 ", "23 "], ["1 ", "2 ", "3 "]]
-    assert model.prefills == [2, 1]
+    assert (model.prefills, other.prefills) == ([2], [1])
+
+
+async def test_pictures_board_at_each_cut_while_others_come_through_the_layers() -> None:
+    one, model = engine(max_wait=0), ScriptedModel(cuts=("pixels", "vision.1", "vision.2", "connector"))
+    first, later = counting(model, 10, cut="pixels"), counting(model, 0, cut="vision.2")
+    with one.holding(first):
+        await one.step()
+        with one.holding(later), one.holding(counting(model, 5, cut="pixels")):
+            await one.step()
+            await one.step()
+            assert model.advanced == [("pixels", 1), ("vision.1", 1), ("vision.2", 2)]
+            await one.step()
+    assert model.prefills == [2]
+    assert first.stages.tail > later.stages.tail > 0
+
+
+async def test_a_job_that_is_cancelled_between_two_cuts_goes_no_further() -> None:
+    one, model = engine(), ScriptedModel(cuts=("pixels", "vision.1", "connector"))
+    with one.holding(staying := counting(model, 5, max_tokens=1, cut="pixels")):
+        with one.holding(counting(model, 1, cut="pixels")):
+            await one.step()
+        while not staying.finished:
+            await one.step()
+    assert model.advanced == [("pixels", 2), ("vision.1", 1)]
 
 
 async def test_who_comes_later_joins_the_answers_that_run() -> None:
     one, model = engine(), ScriptedModel()
     first = counting(model, 1, max_tokens=9, caller=named("a"))
-    second = counting(model, 5, max_tokens=3, cut="x", caller=named("b"))
+    second = counting(model, 5, max_tokens=3, caller=named("b"))
     with one.holding(first):
         for _ in range(3):
             await one.step()
@@ -173,8 +197,7 @@ async def test_image_tokens_are_remembered() -> None:
 
 
 async def test_a_fault_fails_its_batch_only(caplog: pytest.LogCaptureFixture) -> None:
-    model = ScriptedModel()
-    broken, whole = counting(model, 1, cut="c", value=float("nan")), counting(model, 5, cut="x")
+    broken, whole = counting(ScriptedModel(), 1, value=float("nan")), counting(ScriptedModel("other"), 5)
     async with running(one := engine()):
         with one.holding(broken), one.holding(whole):
             with pytest.raises(ModelFault):

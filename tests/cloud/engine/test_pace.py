@@ -38,3 +38,15 @@ def test_nobody_is_owed_what_stalled_nobody() -> None:
     pace.joined(1.0, stalled=True)
     pace.joined(1.0, stalled=False)
     assert pace.debt == 0
+
+
+def test_a_step_through_several_segments_is_divided_as_they_usually_take() -> None:
+    pace = Pace()
+    assert pace.encoding_seconds("a", 2, 0, 1) is None
+    pace.encoded("a", 2, 1, 1, 3.0)
+    pace.encoded("a", 1, 0, 1, 1.0)
+    assert pace.encoding_seconds("a", 2, 0, 1) == 4.0
+    for _ in range(30):
+        pace.encoded("a", 2, 0, 1, 8.0)
+    found = [pace.encoding_seconds("a", left, left - 1, 1) for left in (2, 1)]
+    assert found == pytest.approx([6.0, 2.0], abs=0.01)

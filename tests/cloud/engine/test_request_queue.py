@@ -68,9 +68,9 @@ def test_callers_who_have_as_much_displace_nobody() -> None:
 
 
 def test_jobs_that_join_or_are_aborted_wait_no_longer() -> None:
-    queue, model = RequestQueue(Scheduler(2), 9), ScriptedModel()
+    queue, one, other = RequestQueue(Scheduler(2), 9), ScriptedModel(), ScriptedModel("other")
     aborted, first, elsewhere, second, third = jobs = [
-        counting(model, start, cut=cut) for start, cut in enumerate("ccxcc")
+        counting(model, start) for start, model in enumerate((one, one, other, one, one))
     ]
     for job in jobs:
         queue.put(job)
@@ -92,7 +92,7 @@ async def test_an_arrival_ends_the_wait() -> None:
 
 
 async def test_who_is_coming_in_is_waited_for_and_nobody_else() -> None:
-    queue, model = RequestQueue(Scheduler(9), 9, pause=60), ScriptedModel()
+    queue, model = RequestQueue(Scheduler(9, max_wait=60), 9), ScriptedModel()
     async with queue.entering(NOBODY):
         queue.put(counting(model, 1))
         gathered = asyncio.create_task(queue.gather())
@@ -107,7 +107,7 @@ async def test_who_is_coming_in_is_waited_for_and_nobody_else() -> None:
 
 async def test_a_full_batch_waits_for_nobody_and_no_batch_for_long() -> None:
     full, slow, model = (
-        RequestQueue(Scheduler(1), 9, pause=60),
+        RequestQueue(Scheduler(1, max_wait=60), 9),
         RequestQueue(Scheduler(9), 9),
         ScriptedModel(),
     )
@@ -119,7 +119,7 @@ async def test_a_full_batch_waits_for_nobody_and_no_batch_for_long() -> None:
 
 async def test_callers_that_ask_again_and_again_share_their_steps() -> None:
     """They would alternate else: one alone, all others, one alone."""
-    queue, model = RequestQueue(Scheduler(9), 9, pause=60), ScriptedModel()
+    queue, model = RequestQueue(Scheduler(9, max_wait=60), 9), ScriptedModel()
     engine = Engine(queue, EncoderCache(1 << 20))
 
     async def caller(rounds: int) -> None:

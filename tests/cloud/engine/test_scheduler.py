@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from cloud.engine.pace import Pace
-from cloud.engine.scheduler import InFlight, Place, Schedule, Scheduler
+from cloud.engine.schedulable import Place
+from cloud.engine.scheduler import InFlight, Schedule, Scheduler
 from cloud.sharing.caller import NOBODY, Caller
 from cloud.sharing.shares import Shares
 from tests.cloud.sharing.callers import named
 
-HERE, THERE = Place("bundle", "vision.2"), Place("bundle", "connector")
-ELSEWHERE = Place("another", "vision.2")
+HERE, THERE = Place("bundle", 2), Place("bundle", 1)
+ELSEWHERE = Place("another", 2)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Candidate:
     caller: Caller = NOBODY
     deadline: float = 0.0
     prompt_tokens: int = 1
+    tiles: int = 1
+    boundary_bytes: int = 1
+    held_seconds: float = 0.0
 
 
 def schedule(
@@ -34,11 +38,12 @@ def schedule(
     waiting: Sequence[Candidate],
     *batches: Sequence[Candidate],
     encoded: Sequence[Candidate] = (),
+    encoding: Sequence[Candidate] = (),
     pace: Pace | None = None,
     **served: float,
 ) -> Schedule[Candidate]:
     """Decide where callers of these names were served for so many seconds."""
-    shares, in_flight = Shares(), InFlight(encoded, batches)
+    shares, in_flight = Shares(), InFlight(encoded, batches, encoding)
     with ExitStack() as stack:
         for job in [*waiting, *in_flight.jobs]:
             stack.enter_context(shares.active(job.caller))
@@ -75,7 +80,7 @@ def test_nothing_waits_and_nothing_runs() -> None:
     assert schedule(4, []).idle
 
 
-def test_the_first_and_all_of_its_place_join_together() -> None:
+def test_the_first_and_all_of_its_place_are_encoded_together() -> None:
     waiting = [Candidate("a"), Candidate("b", THERE), Candidate("c"), Candidate("d", THERE), Candidate("e")]
     assert names(schedule(4, waiting)) == ("ace", "", "")
 
@@ -175,6 +180,37 @@ def test_prompts_are_prefilled_side_by_side_up_to_a_budget_and_one_always_is() -
 def test_a_prefill_is_of_one_bundle_whatever_the_cut() -> None:
     encoded = [Candidate("a", HERE), Candidate("b", ELSEWHERE, prompt_tokens=9), Candidate("c", THERE)]
     assert [job.name for job in schedule(4, [], encoded=encoded).prefills] == ["a", "c"]
+
+
+def test_pictures_that_are_on_their_way_go_on_before_others_set_out() -> None:
+    aboard = [Candidate("r", THERE)]
+    going = schedule(4, [Candidate("a", deadline=-1)], encoding=aboard)
+    assert (going.encodes, going.joins, going.until) == (aboard, [], 0)
+
+
+def test_those_who_wait_at_a_cut_board_there_and_the_most_urgent_do_first() -> None:
+    aboard = [Candidate("r", THERE)]
+    waiting = [Candidate(name, THERE, deadline=deadline) for name, deadline in (("a", 2), ("b", 1), ("c", 3))]
+    going = schedule(3, [*waiting, Candidate("d", HERE)], encoding=aboard)
+    assert names(going)[0] == "ba"
+    assert going.encodes == [*aboard, waiting[1], waiting[0]]
+
+
+def test_of_those_who_board_as_many_are_of_each_caller_and_who_is_on_the_way_goes_on() -> None:
+    aboard = [Candidate(name, THERE, caller=named("flood")) for name in "rst"]
+    waiting = [Candidate(name, THERE, caller=named("flood")) for name in "ab"]
+    going = schedule(8, [*waiting, Candidate("h", THERE, caller=named("honest"))], encoding=aboard)
+    assert [job.name for job in going.encodes] == ["r", "s", "t", *names(going)[0]]
+    assert sorted(names(going)[0]) in (["a", "h"], ["b", "h"])
+
+
+def test_whose_turn_it_is_waits_for_those_who_come_in_time_and_no_longer() -> None:
+    pace, waiting = Pace(), [Candidate("a", THERE), Candidate("b", HERE, deadline=9)]
+    assert names(schedule(4, waiting, pace=pace))[0] == "a"
+    pace.encoded("bundle", 2, 1, 1, 0.001)
+    going = schedule(4, waiting, pace=pace)
+    assert (going.joins, going.held, going.until) == (waiting[1:], waiting[:1], 1)
+    assert names(schedule(4, [replace(waiting[0], held_seconds=1), waiting[1]], pace=pace))[0] == "a"
 
 
 def test_who_was_served_less_is_encoded_before_others_are_prefilled() -> None:

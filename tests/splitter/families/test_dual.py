@@ -47,6 +47,7 @@ from tests.cloud.calling import FP32, SECRET, calling, picture_request, png
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.dual_checkpoints import clip
 from tests.splitter.families.duals import LABELS, Dual, of_length_1
+from tests.splitter.families.made import check_boarding
 
 pytestmark = pytest.mark.slow
 
@@ -73,6 +74,11 @@ def test_entering_at_any_cut_gives_the_whole_models_embedding(dual: Dual) -> Non
     assert float(functional.cosine_similarity(expected[:1], expected[1:])) < 0.999, (
         "the picture should matter"
     )
+
+
+@torch.inference_mode()
+def test_a_picture_that_boards_at_any_cut_is_what_it_is_alone(dual: Dual) -> None:
+    check_boarding(dual.family, dual.model, dual.pixels[:1], dual.pixels[1:])
 
 
 def test_the_last_cut_is_the_embedding_as_one_token(dual: Dual) -> None:

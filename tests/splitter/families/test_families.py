@@ -32,7 +32,7 @@ from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 from splitter.quantize.dynamic import to_int8
 from tests.cloud.calling import FP32, calling, picture_request
 from tests.edge.pictures.picture_files import scene
-from tests.splitter.families.made import Made
+from tests.splitter.families.made import Made, check_boarding
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +69,11 @@ def test_entering_at_any_cut_gives_the_whole_models_logits(made: Made) -> None:
                 torch.testing.assert_close(got, logits, atol=1e-5, rtol=0)
     assert list(reached) == cut_names(made.family, made.model)
     assert (expected[0][0] - expected[1][0]).abs().max() > 0.01, "the picture should matter"
+
+
+@torch.inference_mode()
+def test_a_picture_that_boards_at_any_cut_is_what_it_is_alone(made: Made) -> None:
+    check_boarding(made.family, made.model, made.pixels[:1], made.pixels[1:])
 
 
 def test_rows_side_by_side_say_what_each_says_alone(made: Made) -> None:

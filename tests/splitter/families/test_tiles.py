@@ -24,6 +24,7 @@ from splitter.families.loading import load_model, load_processor
 from splitter.families.prompt import prompt_of, tokenizer_of
 from tests.edge.pictures.picture_files import scene
 from tests.splitter.families.checkpoints import idefics3, smolvlm
+from tests.splitter.families.made import check_boarding
 
 pytestmark = pytest.mark.slow
 
@@ -153,6 +154,15 @@ def test_entering_at_any_cut_gives_the_whole_models_logits(checkpoint: Checkpoin
                 )
                 torch.testing.assert_close(got, logits, atol=1e-5, rtol=0)
     assert (expected[0][0] - expected[1][0]).abs().max() > 0.01, "the picture should matter"
+
+
+@torch.inference_mode()
+def test_pictures_of_several_grids_board_at_any_cut_and_are_what_they_are_alone(
+    checkpoint: Checkpoint,
+) -> None:
+    tiled = [checkpoint.family.pixels(checkpoint.processor, [scene(*size)]) for size in ((57, 83), (41, 300))]
+    assert len(tiled[0]) != len(tiled[1])
+    check_boarding(checkpoint.family, checkpoint.model, *tiled)
 
 
 def test_the_image_tokens_of_tiles_are_those_of_the_whole_models_own_code(checkpoint: Checkpoint) -> None:

@@ -34,6 +34,27 @@ def test_every_frame_comes_in_order_as_rgb(video: Path, own_pace: bool) -> None:
     assert blues[-1] > 150
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux tells the threads of a process")
+def test_ffmpeg_has_no_more_threads_than_the_device(tmp_path: Path) -> None:
+    path, threads = tmp_path / "clip.mp4", cv2.getNumThreads()
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 100.0, (64, 48))
+    for _ in range(FRAMES):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    decoders = list[int]()
+    try:
+        for number in (1, 3):
+            cv2.setNumThreads(number)
+            with VideoSource(name="clip", path=path).open(Opening(Inboxes())) as opened:
+                shots = opened.shots()
+                next(shots)()
+                names = [task.read_text() for task in Path("/proc/self/task").glob("*/comm")]
+            decoders.append(sum(name.startswith("av:") for name in names))
+    finally:
+        cv2.setNumThreads(threads)
+    assert decoders == [0, 3]
+
+
 def test_a_loop_begins_again(video: Path) -> None:
     source = VideoSource(name="clip", path=video, own_pace=False, loop=True)
     with source.open(Opening(Inboxes())) as opened:

@@ -1,0 +1,54 @@
+"""What the scheduler reads of a job."""
+
+from typing import NamedTuple, Protocol, TypeVar
+
+from cloud.sharing.caller import Caller
+
+
+class Place(NamedTuple):
+    """Where a job stands in a model: which job was sent there and which came there does not matter. Only jobs
+    of one place are encoded together, as far as the next cut.
+    """
+
+    bundle: str
+    left: int | None  # how many segments, from one cut to the next, until image tokens; None: no picture
+
+
+class Schedulable(Protocol):
+    """What the scheduler reads of a job."""
+
+    @property
+    def place(self) -> Place: ...
+
+    @property
+    def caller(self) -> Caller: ...
+
+    @property
+    def deadline(self) -> float: ...
+
+    @property
+    def tiles(self) -> int:
+        """Of its picture."""
+
+    @property
+    def boundary_bytes(self) -> int:
+        """What its picture takes where it stands."""
+
+    @property
+    def held_seconds(self) -> float:
+        """How long it has waited for company."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """How many tokens are prefilled; 0 for a job that needs no decoder."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether its answer is complete, or failed."""
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the caller has cancelled or does not read, or the deadline has passed."""
+
+
+SchedulableT = TypeVar("SchedulableT", bound=Schedulable)
