@@ -81,8 +81,12 @@ class ServeConfig:
     max_streams: int = 512  # of cameras (Watch), beside all other calls
     max_stream_bytes: int = 2 << 30  # their requests until they are decoded, as max_arriving_bytes
     max_frame_bytes: int = 64 << 20  # image tokens kept for further questions
+    max_prefix_bytes: int = 256 << 20  # keys and values of pictures kept for further questions
     max_sent_bytes: int = 16 << 20  # codes kept for frames that are coded against them
-    keep: float = 300.0  # seconds that both are kept; 0: not at all
+    keep: float = 300.0  # seconds that these are kept; 0: not at all
+    max_result_bytes: int = 8 << 20  # answers kept for whoever asks the same again
+    keep_results: float = 300.0  # seconds that these are kept, at most those of `keep`; 0: not at all
+    redis: str | None = None  # where these are kept, instead of in this process
     max_answer_bytes: int = 8 << 20  # answers kept for requests that are tried again by their key
     keep_answers: float = 3600.0  # seconds that these are kept; 0: not at all
     threads: int = 0  # 0: torch's own choice
@@ -111,8 +115,13 @@ class ServeConfig:
         _within("max streams", self.max_streams, 1, 1_000_000)
         _within("max stream bytes", self.max_stream_bytes, 0, 1 << 40)
         _within("max frame bytes", self.max_frame_bytes, 0, 1 << 40)
+        _within("max prefix bytes", self.max_prefix_bytes, 0, 1 << 40)
         _within("max sent bytes", self.max_sent_bytes, 0, 1 << 40)
         _within("--keep", self.keep, 0, 86_400)
+        _within("max result bytes", self.max_result_bytes, 0, 1 << 40)
+        _within("--keep-results", self.keep_results, 0, 86_400)
+        if self.redis is not None:
+            _check_redis(self.redis)
         _within("max answer bytes", self.max_answer_bytes, 0, 1 << 40)
         _within("--keep-answers", self.keep_answers, 0, 86_400)
         _within("--threads", self.threads, 0, 1024)
@@ -127,6 +136,11 @@ class ServeConfig:
         self._check_reachable("--listen", self.host, self.port)
         if self.http:
             self._check_reachable("--http", *self.http)
+
+    @property
+    def result_seconds(self) -> float:
+        """How long answers are kept for whoever asks the same again: no longer than their frames."""
+        return min(self.keep, self.keep_results)
 
     @property
     def max_calls(self) -> int:
@@ -169,6 +183,17 @@ def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise RequestError(f"--jwks is fetched from {parts.hostname} without TLS; write https://, or a file")
+
+
+def _check_redis(url: str) -> None:
+    """Raises RequestError for one whose answers anybody on the way could read."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise RequestError("--redis is no URL of Redis; write redis://localhost:6379/0, rediss:// or unix://")
+    if parts.scheme == "redis" and not is_loopback(parts.hostname or "localhost"):
+        raise RequestError(
+            f"--redis is at {parts.hostname} without TLS, and answers are personal data; write rediss://"
+        )
 
 
 def _check_http(option: str, url: str) -> None:

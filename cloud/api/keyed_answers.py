@@ -5,21 +5,21 @@ run twice.
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from cloud.admission.cached_inputs import owner_of
+from cloud.answers.run import Run
+from cloud.answers.shared_answers import SharedAnswers
 from cloud.api.replies import log_answered
-from cloud.engine.engine import Engine
-from cloud.engine.job import Event, Job
+from cloud.engine.job import Job
 from cloud.engine.ttl_cache import TtlCache
 from cloud.sharing.caller import NOBODY, Caller
 from protos import inference_pb2 as ip
 from protos.errors import CloudError, RequestError
 from protos.limits import CLIENT_SECRET_BYTES, IDEMPOTENCY_KEY_BYTES, LEAST_KEY_BYTES
 
-_EVENT_BYTES = 256  # what an event takes beside its text
 ALONE_SECONDS = 60.0  # that a run goes on while nobody waits for it: a device whose link broke tries again
 MAX_ALONE = 16  # such runs of one caller: as many as an agent asks at once
 
@@ -65,27 +65,15 @@ def _digest(request: ip.InferRequest) -> bytes:
         request.id, request.client_secret = identity, secret
 
 
-class KeyedRun:
-    """The events of one run, for all who wait for it; where none does, it goes on for a while. Belongs to the
-    event loop.
-    """
+class KeyedRun(Run):
+    """The run of one key, for all its tries; where none waits, it goes on for a while."""
 
     def __init__(self, body: bytes, begin: Callable[[Job], None]) -> None:
+        super().__init__()
         self.body, self.begin, self.caller = body, begin, NOBODY
         self.following: asyncio.Task[None] | None = None  # once it has begun
         self.waiting = 0  # those who wait for it
         self.alone: asyncio.TimerHandle | None = None  # ends it, while nobody waits
-        self._events: list[Event] = []
-        self._error: Exception | None = None
-        self._grown = asyncio.Event()
-
-    @property
-    def size(self) -> int:
-        """Bytes of memory."""
-        texts = (
-            event.encode() if isinstance(event, str) else event.SerializeToString() for event in self._events
-        )
-        return sum(len(text) + _EVENT_BYTES for text in texts)
 
     @property
     def ended(self) -> bool:
@@ -97,36 +85,6 @@ class KeyedRun:
         if self.following:
             self.following.cancel()
 
-    def add(self, event: Event) -> None:
-        self._events.append(event)
-        self._wake()
-
-    def fail(self, error: Exception) -> None:
-        self._error = error
-        self._wake()
-
-    def compact(self) -> None:
-        """Make one piece of the text, once the run is over."""
-        *pieces, end = self._events
-        self._events = [*filter(None, ["".join(map(str, pieces))]), end]
-
-    async def events(self) -> AsyncIterator[Event]:
-        """All of them from the first on, as they come. Raises what the run failed with."""
-        given, events = 0, self._events
-        while True:
-            while given < len(events):
-                yield events[given]
-                given += 1
-            if events and not isinstance(events[-1], str):
-                return
-            if self._error:
-                raise self._error
-            await self._grown.wait()
-
-    def _wake(self) -> None:
-        self._grown.set()
-        self._grown = asyncio.Event()
-
 
 class KeyedAnswers:
     """Runs that are not over, and in `max_bytes` of memory, for `seconds`, what those said that are.
@@ -136,9 +94,13 @@ class KeyedAnswers:
     """
 
     def __init__(
-        self, engine: Engine, max_bytes: int, seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        answers: SharedAnswers,
+        max_bytes: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine, self._seconds = engine, seconds
+        self._answers, self._seconds = answers, seconds
         self._finished = TtlCache[KeyedRun](max_bytes, seconds, clock)
         self._running: dict[tuple[str, str], KeyedRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -215,8 +177,8 @@ class KeyedAnswers:
 
     async def _follow(self, key: RequestKey, run: KeyedRun, job: Job) -> None:
         try:
-            with self._engine.holding(job):
-                async for event in job.events():
+            with self._answers.answering(job) as events:
+                async for event in events:
                     run.add(event)
         except asyncio.CancelledError:
             run.fail(CloudError("the run of this request was ended; ask again"))

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
+from cloud.answers.answer_store import AnswersInMemory, AnswerStore
+from cloud.answers.shared_answers import SharedAnswers
 from cloud.api.access import Access
 from cloud.api.admin import Admin
 from cloud.api.call import Calls
@@ -29,6 +32,7 @@ from cloud.control.shadow import Shadow
 from cloud.control.traffic import TrafficControl
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
+from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.identity.authentication import Authentication
@@ -45,6 +49,13 @@ _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
 _STREAM_SHARES = 8  # of the cameras' streams one connection may have one share
 _SMALL_CALLS, _SMALL_CALLS_OF_ONE, _SMALL_FIELDS = 64, 16, 16  # the last of a request
+
+
+class Expiring(Protocol):
+    """A cache of what is kept for a time."""
+
+    def expire(self) -> None:
+        """Free the memory of what is kept no more."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +109,15 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
     encoder_cache, gate = _encoder_cache(config), DrainGate()
+    prefix_cache, store = PrefixCache(config.max_prefix_bytes, config.keep), _answer_store(config)
     telemetry = open_telemetry(config, version(), on_gpu=_on_gpu(models))
     scheduler = Scheduler(config.max_batch, max_wait=config.max_wait)
-    engine = Engine(RequestQueue(scheduler, config.max_waiting), encoder_cache, telemetry)
-    keyed = KeyedAnswers(engine, config.max_answer_bytes, config.keep_answers)
+    engine = Engine(RequestQueue(scheduler, config.max_waiting), encoder_cache, telemetry, prefix_cache)
+    answers = SharedAnswers(engine, store)
+    keyed = KeyedAnswers(answers, config.max_answer_bytes, config.keep_answers)
     telemetry.metrics.watch_engine(engine)
-    telemetry.metrics.watch_caches({**encoder_cache.caches, "answers": keyed.cache})
+    caches = {**encoder_cache.caches, "prefixes": prefix_cache.cache, "answers": keyed.cache}
+    telemetry.metrics.watch_caches(caches | ({"results": store.counts} if store else {}))
     traffic = TrafficControl(models)
     largest = _max_request(models, config)
     access = await _access(config)
@@ -121,6 +135,7 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
             gate,
             calls,
             streams,
+            answers,
             keyed,
             telemetry,
             lambda caller: describe(models, largest, traffic.recommended(caller.device)),
@@ -140,7 +155,9 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
             ):
                 running = tasks.create_task(engine.run(), name="engine")
                 keeping = [
-                    tasks.create_task(_expire(encoder_cache, keyed), name="expiry"),
+                    tasks.create_task(
+                        _expire(config.keep, encoder_cache, prefix_cache, answers, keyed), name="expiry"
+                    ),
                     tasks.create_task(access.run(), name="access"),
                     tasks.create_task(Shadow(engine, models, traffic).run(), name="shadow"),
                 ]
@@ -154,6 +171,7 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
                         task.cancel()
                     await service.stop()
                     await keyed.close()
+                    await answers.close()
         except ExceptionGroup as group:
             raise first_of(group) from None
         finally:
@@ -192,13 +210,25 @@ def _small_calls(access: Access, largest: int) -> Calls:
     return Calls(access, places, RequestBytes(0, largest, places), Rates(RateLimits()), lambda: _SMALL_FIELDS)
 
 
+def _answer_store(config: ServeConfig) -> AnswerStore | None:
+    """Raises RequestError where Redis is asked for and its package is missing."""
+    seconds = config.result_seconds
+    if not seconds:
+        return None
+    if config.redis is None:
+        return AnswersInMemory(config.max_result_bytes, seconds)
+    from cloud.answers.redis_answers import RedisAnswers  # the one who needs its package
+
+    return RedisAnswers(config.redis, seconds)
+
+
 def _encoder_cache(config: ServeConfig) -> EncoderCache:
     return EncoderCache(config.max_frame_bytes, config.keep, max_sent_bytes=config.max_sent_bytes)
 
 
-async def _expire(encoder_cache: EncoderCache, keyed: KeyedAnswers) -> None:
-    """Free the memory of expired frames and answers, until cancelled."""
+async def _expire(keep: float, *caches: Expiring) -> None:
+    """Free the memory of what is kept no more, until cancelled."""
     while True:
-        await asyncio.sleep(max(_MIN_EXPIRY_SECONDS, min(encoder_cache.seconds / 4, _MAX_EXPIRY_SECONDS)))
-        encoder_cache.expire()
-        keyed.expire()
+        await asyncio.sleep(max(_MIN_EXPIRY_SECONDS, min(keep / 4, _MAX_EXPIRY_SECONDS)))
+        for cache in caches:
+            cache.expire()

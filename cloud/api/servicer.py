@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from cloud.admission.input_processor import InputProcessor
+from cloud.answers.shared_answers import SharedAnswers
 from cloud.api.access import Context
 from cloud.api.call import Call, Calls, Received, telling
 from cloud.api.drain_gate import DrainGate, closed_stream
@@ -36,6 +37,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         gate: DrainGate,
         calls: Calls,
         streams: Calls,
+        answers: SharedAnswers,
         keyed: KeyedAnswers,
         telemetry: Telemetry,
         describe: Callable[[Caller], ip.DescribeReply],
@@ -45,7 +47,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         of one Converse stream at once.
         """
         self._engine, self._input_processor = engine, input_processor
-        self._gate, self._calls, self._streams, self._keyed = gate, calls, streams, keyed
+        self._gate, self._calls, self._streams = gate, calls, streams
+        self._answers, self._keyed = answers, keyed
         self._described, self._max_in_flight = describe, max_in_flight
         self._telemetry = telemetry
 
@@ -164,8 +167,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
                 await self._answer_once(key, received, call, record)
                 return
             job = await self._admit(received, call, record)
-            with self._engine.holding(job):
-                async for event in job.events():
+            with self._answers.answering(job) as events:
+                async for event in events:
                     await call.send(reply(identity, event, self._engine.load))
         log_answered(identity, job)
 

@@ -16,6 +16,8 @@ from cloud.telemetry.telemetry import Telemetry
 from protos import inference_pb2 as ip
 from protos.errors import CloudError, RequestError
 
+_MAX_SEQUENCE = 2**32 - 1
+
 
 class Watch:
     """Answers the frames of a stream in their order, until its caller has no more or the service drains."""
@@ -84,7 +86,8 @@ class Watch:
             await self._reply(ip.WatchReply(sequence=self._sequence), still=True)
 
     async def _answer_or_fail(self, received: Received[ip.WatchRequest]) -> None:
-        sequence = received.request.sequence = received.request.sequence or self._sequence + 1
+        following = min(self._sequence + 1, _MAX_SEQUENCE)
+        sequence = received.request.sequence = received.request.sequence or following
         try:
             record = RequestRecord("features", received.size)
             with self._telemetry.request(record), self._gate.entered():

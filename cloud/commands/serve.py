@@ -42,7 +42,12 @@ What was sent of a frame is personal data. It is held in memory only, for --keep
 about it, so that a second question uploads nothing and the next frame of a camera is coded by what changed;
 it is never written to disk. --keep 0s holds nothing. So are answers to requests with an idempotency key, as
 a device's outbox sends them: whoever tries one again within --keep-answers gets what was said, and the model
-does not run again.
+does not run again. Nor does it where the same device asks the same about the same frame within
+--keep-results, or --keep where that is shorter; that answer is held in memory too, or in Redis, for several
+services to share:
+  isthmus cloud serve --redis redis://localhost:6379/0
+Who can read that Redis can read answers, and who can write there gives them: let nobody in but the services.
+Where it is away, the service goes on without, and uses it again once it is back.
 
 Requests enter the model's layers at different cuts. A batch starts at the earliest, and at every later
 one those that wait there board it. --max-wait is how long one waits for others that are on their way to it,
@@ -54,6 +59,11 @@ at once.
 _MAX_WAIT = "that a request waits for others to share its steps; 0s: not at all (default: %(default)s)"
 _KEEP = "how long what was sent of a frame is held in memory; 0s: not at all (default: %(default)s)"
 _KEEP_ANSWERS = "how long answers are held for those who try again; 0s: not at all (default: %(default)s)"
+
+
+_KEEP_RESULTS = (
+    "how long an answer is held for who asks the same again; 0s: not at all (default: %(default)s)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +94,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_count(parser, "--threads", 0, 1024, "of torch on a CPU (default: torch's choice)")
     _add_time(parser, "--drain", "10s", "1h", "for running answers (default: %(default)s)")
     _add_time(parser, "--keep", "5min", "24h", _KEEP)
+    _add_time(parser, "--keep-results", "5min", "24h", _KEEP_RESULTS)
+    parser.add_argument("--redis", metavar="URL", help="hold these in Redis, not in this process")
     _add_time(parser, "--keep-answers", "1h", "24h", _KEEP_ANSWERS)
     _add_monitoring(parser)
     parser.set_defaults(run=run)
@@ -215,7 +227,7 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
     host, port = listen_address(options.listen)
     http = listen_address(options.http, "--http") if options.http else None
     names = ["device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers"]
-    names += ["max_wait", "step_limit", "traces"]
+    names += ["keep_results", "max_wait", "redis", "step_limit", "traces"]
     chosen = {name: getattr(options, name) for name in names}
     chosen |= {name: getattr(options, name) for name in ("max_request", "memory_limit")}
     paths = tuple(bundle.path for bundle in bundles)

@@ -23,6 +23,11 @@ _MAX_SENT_BYTES = 16 << 20
 _NAME = 2 * FRAME_BYTES  # digits of a digest
 
 
+def frame_key(bundle: str, frame: str) -> str:
+    """What a frame of a bundle is kept by, whether its digest is whole or shortened."""
+    return f"{bundle}/{frame[:_NAME]}"
+
+
 @dataclass(frozen=True)
 class CachedEmbeds:
     """The image tokens (tiles, tokens, width) of a picture of this grid of tiles."""
@@ -110,9 +115,8 @@ class EncoderCache:
         if not self.keeps(owner):
             return
         # A copy, since a part of a batch would keep the whole batch alive.
-        self._embeds.put(
-            owner, f"{bundle}/{frame[:_NAME]}", CachedEmbeds(image_tokens.clone(), grid), image_tokens.nbytes
-        )
+        cached = CachedEmbeds(image_tokens.clone(), grid)
+        self._embeds.put(owner, frame_key(bundle, frame), cached, image_tokens.nbytes)
         if sent is not None:
             own = {name: codes.copy() for name, codes in sent.items()}
             self._sent.put(owner, f"{bundle}/{digest_prefix(frame)}", own, sent_size(own))
@@ -121,7 +125,7 @@ class EncoderCache:
         """The image tokens of a frame of this owner and bundle, named by the beginning of its digest. Raises
         UnknownFrame.
         """
-        cached = self._embeds.get(owner, f"{bundle}/{frame}")
+        cached = self._embeds.get(owner, frame_key(bundle, frame))
         if cached is None:
             raise UnknownFrame(
                 f"frame {frame[:64]!r} is not kept (any more); send its features or the picture again",

@@ -20,6 +20,7 @@ from cloud.engine.image_encoder import Advanced, advance_images
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.engine.observer import Step, StepObserver, Unobserved
 from cloud.engine.pace import Pace
+from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import InFlight, Schedule
 from protos import inference_pb2 as ip
@@ -33,11 +34,17 @@ class Engine:
     """Belongs to the event loop, but for the model work, which one worker thread does."""
 
     def __init__(
-        self, queue: RequestQueue, encoder_cache: EncoderCache, observer: StepObserver | None = None
+        self,
+        queue: RequestQueue,
+        encoder_cache: EncoderCache,
+        observer: StepObserver | None = None,
+        prefix_cache: PrefixCache | None = None,
     ) -> None:
+        """Without a prefix cache, every prompt is read as a whole."""
         self.queue, self._observer = queue, observer or Unobserved()
         self.held = HeldJobs()
         self._encoder_cache = encoder_cache
+        self.prefix_cache = prefix_cache or PrefixCache(0)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._pace = Pace()
         self._joining: list[Job] = []  # until their answers have a row, or are embedded
@@ -125,6 +132,9 @@ class Engine:
         for picture in advanced:
             self._arrive(picture)
         await self._embed([job for job in jobs if isinstance(job, EmbeddingJob) and not job.unencoded])
+        self.prefix_cache.resume(
+            [job for job in jobs if isinstance(job, GenerationJob) and not (job.unencoded or job.finished)]
+        )
 
     def _arrive(self, picture: Advanced) -> None:
         """A job's picture stands at a later cut. At the last one it is image tokens, which are remembered;
@@ -154,7 +164,8 @@ class Engine:
         """Begin the answers of jobs of one bundle, as a batch that others join when it is next decoded."""
         began = [job for job in jobs if isinstance(job, GenerationJob)]
         batch = GenerationBatch(began)
-        await self._on_worker(batch.prefill)
+        for read in await self._on_worker(batch.prefill, self.prefix_cache.missing(began)):
+            self.prefix_cache.put(*read)
         self._joining = [job for job in self._joining if job not in jobs]
         self._batches.append(batch)
         batch.postprocess()

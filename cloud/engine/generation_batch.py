@@ -13,7 +13,7 @@ from cloud.engine.sampling import next_tokens
 from protos import inference_pb2 as ip
 from protos.pictures.frames import frame_id
 from protos.text.detokenizer import IncrementalDetokenizer
-from splitter.families import DecoderBatch
+from splitter.families import DecoderBatch, Prefix
 
 
 @dataclass
@@ -84,16 +84,22 @@ class GenerationBatch:
         return [answer.job for answer in self.answers]
 
     @torch.inference_mode()
-    def prefill(self) -> None:
-        """Read the prompts with their image tokens, up to each job's first token."""
+    def prefill(self, shared: Collection[GenerationJob] = ()) -> list[tuple[GenerationJob, Prefix]]:
+        """Read the prompts with their image tokens, up to each job's first token. Copies of the prefixes of
+        `shared` jobs, as far as they have some that another question can go on from.
+        """
         start = time.monotonic()
-        jobs = self.jobs
-        image_tokens = torch.cat([job.give_image_tokens() for job in jobs])
-        self._decoder = jobs[0].tail.decoder_batch([job.prompt for job in jobs], image_tokens)
+        self._decoder = _decoder_batch(self.jobs)
         self._sample(self._decoder.prefill())
         now = time.monotonic()
         for answer in self.answers:
             answer.job.stages.first_token, answer.prefilled = (now - start) * 1000, now
+        sound = [answer for answer in self.answers if answer.job in shared and answer.token is not None]
+        return [(answer.job, prefix) for answer in sound if (prefix := self._prefix(answer))]
+
+    def _prefix(self, answer: Answer) -> Prefix | None:
+        length = answer.job.tail.prefix_length(answer.job.prompt)
+        return self._decoder.prefix(answer.row, length) if length and self._decoder else None
 
     def leave(self, jobs: Collection[Job]) -> None:
         """Remove the answers of these jobs; the next step drops their rows."""
@@ -142,3 +148,11 @@ class GenerationBatch:
         tokens = next_tokens(logits, [answer.job.sampler for answer in self.answers])
         for answer in self.answers:
             answer.token = None if spoilt[answer.row] else tokens[answer.row]
+
+
+def _decoder_batch(jobs: Sequence[GenerationJob]) -> DecoderBatch:
+    """The prompts of jobs that all resume, or all do not."""
+    tail, prompts = jobs[0].tail, [job.prompt for job in jobs]
+    if prefixes := [job.prefix for job in jobs if job.prefix]:
+        return tail.resumed_batch(prompts, prefixes)
+    return tail.decoder_batch(prompts, torch.cat([job.give_image_tokens() for job in jobs]))

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -17,7 +18,9 @@ from protos.arrays import Floats
 from protos.codec.payload import Frame
 from protos.errors import DeadlineError
 from protos.pictures.tiles import ONE_TILE, Grid
+from splitter.families import Prefix
 
+AwaitedT = TypeVar("AwaitedT")
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
 NEVER = float("inf")
 UNREAD_SECONDS = 1.0  # that an answer runs on while its caller does not read what there is of it
@@ -26,6 +29,22 @@ UNREAD_SECONDS = 1.0  # that an answer runs on while its caller does not read wh
 def milliseconds_since(instant: float) -> float:
     """Milliseconds from an instant of time.monotonic() to now."""
     return (time.monotonic() - instant) * 1000
+
+
+async def before(deadline: float, waiting: Awaitable[AwaitedT]) -> AwaitedT:
+    """Wait until an instant of time.monotonic() at most. Raises DeadlineError."""
+    left = None if deadline == NEVER else deadline - time.monotonic()
+    try:
+        async with asyncio.timeout(left):
+            return await waiting
+    except TimeoutError:
+        raise deadline_passed() from None
+
+
+def deadline_passed() -> DeadlineError:
+    return DeadlineError(
+        "the deadline passed before the answer was complete; allow more time, or fewer tokens"
+    )
 
 
 @dataclass(frozen=True)
@@ -68,7 +87,7 @@ class Job:
     cancelled: bool = False
     finished: bool = False  # the last event, or an error, is emitted
     _events: asyncio.Queue[Event | Exception] = field(default_factory=asyncio.Queue)
-    _taking: float = NEVER  # since when whoever takes the events has been at one of them
+    taking: float = NEVER  # since when whoever takes the events has been at one of them
 
     @property
     def unencoded(self) -> VisionInput | None:
@@ -109,9 +128,19 @@ class Job:
         return 0
 
     @property
+    def resumes(self) -> bool:
+        """Whether the beginning of the prompt was prefilled for another question."""
+        return False
+
+    @property
     def frame(self) -> str:
         """The digest of the picture's frame; empty where none is cached."""
         return self.image.frame if self.image else ""
+
+    @property
+    def owner(self) -> str:
+        """Who may ask about that frame again; empty: nobody."""
+        return self.image.owner if self.image and self.image.frame else ""
 
     @property
     def aborted(self) -> bool:
@@ -121,7 +150,7 @@ class Job:
     @property
     def unread(self) -> bool:
         """Whether the caller has left what there is of the answer unread for too long to keep its row."""
-        return time.monotonic() - self._taking >= UNREAD_SECONDS
+        return time.monotonic() - self.taking >= UNREAD_SECONDS
 
     @property
     def answered(self) -> bool:
@@ -144,24 +173,26 @@ class Job:
         Raises the error that the job failed with, or DeadlineError.
         """
         while True:
-            event = await self._next()
-            if isinstance(event, Exception):
-                raise event
-            self._taking = time.monotonic()
+            event = await self.next_event()
+            self.taking = time.monotonic()
             yield event
-            self._taking = NEVER
+            self.taking = NEVER
             if not isinstance(event, str):
                 return
 
-    async def _next(self) -> Event | Exception:
-        left = None if self.deadline == NEVER else self.deadline - time.monotonic()
-        try:
-            async with asyncio.timeout(left):
-                return await self._events.get()
-        except TimeoutError:
-            raise DeadlineError(
-                "the deadline passed before the answer was complete; allow more time, or fewer tokens"
-            ) from None
+    async def next_event(self) -> Event:
+        """The next of them; the deadline may be put off meanwhile. Raises as `events`."""
+        while True:
+            deadline = self.deadline
+            try:
+                event = await before(deadline, self._events.get())
+            except DeadlineError:
+                if self.deadline == deadline:
+                    raise
+                continue
+            if isinstance(event, Exception):
+                raise event
+            return event
 
 
 @dataclass(eq=False, kw_only=True)
@@ -173,10 +204,19 @@ class GenerationJob(Job):
     max_tokens: int
     sampler: Sampler | None  # None: greedy
     image_tokens: Tensor | None = None  # (tiles, tokens, width), from the encoding to the prefill
+    prefix: Prefix | None = None  # of the prompt, where it was read for another question
 
     @property
     def prompt_tokens(self) -> int:
-        return len(self.prompt)
+        return len(self.prompt) - (self.prefix.length if self.prefix else 0)
+
+    @property
+    def resumes(self) -> bool:
+        return self.prefix is not None
+
+    def resume(self, prefix: Prefix) -> None:
+        """Let the decoder go on from a prefix, which has the image tokens in it."""
+        self.prefix, self.image_tokens = prefix, None
 
     def take_image_tokens(self, image_tokens: Tensor) -> None:
         super().take_image_tokens(image_tokens)

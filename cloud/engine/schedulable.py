@@ -43,6 +43,10 @@ class Schedulable(Protocol):
         """How many tokens are prefilled; 0 for a job that needs no decoder."""
 
     @property
+    def resumes(self) -> bool:
+        """Whether the beginning of the prompt was prefilled for another question."""
+
+    @property
     def finished(self) -> bool:
         """Whether its answer is complete, or failed."""
 

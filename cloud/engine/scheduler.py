@@ -130,11 +130,11 @@ class Scheduler:
         return held.total < 2 * self.max_batch and held.size(job.caller)[level - 1] < max(1, part)
 
     def _prefills(self, encoded: Sequence[SchedulableT]) -> list[SchedulableT]:
-        """Those of the first one's bundle whose prompts fit in a step side by side."""
+        """Those of the first one's bundle whose prompts fit in a step side by side, and begin as its does."""
         prefills: list[SchedulableT] = []
         longest = 0
         for job in encoded:
-            if job.place.bundle != encoded[0].place.bundle:
+            if (job.place.bundle, job.resumes) != (encoded[0].place.bundle, encoded[0].resumes):
                 continue
             longest = max(longest, job.prompt_tokens)
             if prefills and longest * (len(prefills) + 1) > self.max_prefill_tokens:

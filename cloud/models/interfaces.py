@@ -8,7 +8,7 @@ from torch import Tensor
 from protos import bundle_pb2 as pb
 from protos.arrays import Floats
 from protos.text.decoding import LogitsProcessor
-from splitter.families import DecoderBatch
+from splitter.families import DecoderBatch, Prefix
 
 
 class VisionModel(Protocol):
@@ -39,6 +39,14 @@ class GenerativeModel(VisionModel, Protocol):
 
     def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> DecoderBatch:
         """Prompts with their image tokens in place, ready for the prefill."""
+
+    def prefix_length(self, prompt: Sequence[int]) -> int:
+        """How many tokens of a prompt, up to the end of its picture, another question about it may share; 0
+        for none.
+        """
+
+    def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> DecoderBatch:
+        """Whole prompts, and what was read of each before, ready for the prefill of what follows."""
 
 
 class EmbeddingModel(VisionModel, Protocol):

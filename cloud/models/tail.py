@@ -11,7 +11,7 @@ from cloud.models.vision_tail import VisionTail
 from protos.bundle import PICTURE_CUT, Bundle
 from protos.text.decoding import LogitsProcessor
 from protos.text.prompt import PromptBuilder
-from splitter.families import DecoderBatch, Generative
+from splitter.families import DecoderBatch, Generative, Prefix
 
 
 class Tail(VisionTail):
@@ -41,6 +41,16 @@ class Tail(VisionTail):
         `image_tokens` (tiles, tokens, width): those of the first prompt's tiles, then of the second's.
         """
         return self._family.rows(self.model, prompts, image_tokens)
+
+    def prefix_length(self, prompt: Sequence[int]) -> int:
+        """How many tokens of a prompt, up to the end of its picture, another question about it may share; 0
+        for none.
+        """
+        return self._family.prefix_length(self.model, prompt)
+
+    def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> DecoderBatch:
+        """Whole prompts, and what was read of each before, ready for the prefill of what follows."""
+        return self._family.resumed(self.model, prompts, prefixes)
 
     @torch.inference_mode()
     def warm(self) -> bool:

@@ -38,8 +38,9 @@ class Exchange(ABC, Generic[MessageT]):
 
     @property
     def ran(self) -> bool:
-        """Whether the model did, for this answer."""
-        return True
+        """Whether the model did, for this answer: not where the cloud had given it before."""
+        stages = self.done.stages if self.done else pb.Stages()
+        return not stages.total or stages.tail + stages.first_token > 0
 
     @property
     def replied(self) -> bool:

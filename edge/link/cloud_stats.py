@@ -48,7 +48,8 @@ class CloudStats:
         stages = done.stages
         if cut is not None:
             self._observe(_entry(cut), stages.decode + stages.tail, now, size)
-        self._observe(_PREFILL, stages.first_token, now, size)
+            # of a frame that was kept only the question is prefilled
+            self._observe(_PREFILL, stages.first_token, now, size)
         steps = done.tokens - (done.reason != pb.Done.STOP)  # the step that ends an answer makes no token
         if steps > 0:
             self._observe(_TOKEN, stages.generate / steps, now, jitter=_JITTER_MS / steps)

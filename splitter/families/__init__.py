@@ -25,6 +25,7 @@ from splitter.families.interface import (
     generative,
     walk,
 )
+from splitter.families.padded_cache import Prefix
 
 __all__ = [
     "CONNECTOR",
@@ -37,6 +38,7 @@ __all__ = [
     "Family",
     "Generative",
     "Matching",
+    "Prefix",
     "Processor",
     "Step",
     "advance",

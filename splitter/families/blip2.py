@@ -58,6 +58,10 @@ class Blip2(BlipTower, Causal):
         begun = torch.tensor([self.decoder_prompt(model, prompt) for prompt in prompts], device=read.device)
         return CrossAttentionBatch(partial(_decode, speaker), begun, read, mask)
 
+    def prefix_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        # an encoder reads the picture and the question both ways
+        return super().prefix_length(model, prompt) if model.config.use_decoder_only_language_model else 0
+
     def captioner_template(self, tokenizer: Any, written: str) -> str:
         # The picture comes before the beginning token; the question is put as BLIP-2's authors put it.
         return written + surrounded(tokenizer, _ASKED)

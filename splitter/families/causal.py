@@ -13,7 +13,7 @@ from transformers import AutoModelForImageTextToText, DynamicCache, GenerationCo
 
 from splitter.families import DecoderBatch, Generative
 from splitter.families.files.generation import plain
-from splitter.families.padded_cache import PaddedCache
+from splitter.families.padded_cache import PaddedCache, Prefix, left_padded, window
 
 
 @runtime_checkable
@@ -65,6 +65,20 @@ class Causal(Generative, Protocol):
         ]
         return CausalBatch(self, model, embeds)
 
+    def prefix_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        mark, whole = self.image_token(model), window(DynamicCache(config=self.decoder(model).config))
+        end = max((place for place, token in enumerate(prompt, 1) if token == mark), default=0)
+        # Twice, since rows of long prefixes may be beside rows that read much behind theirs.
+        return end if end < len(prompt) and 2 * len(prompt) <= whole else 0
+
+    def resumed(
+        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]
+    ) -> DecoderBatch:
+        embed, (some, *_) = self.decoder(model).get_input_embeddings(), prefixes
+        device = some.states[0][0].device
+        left = [prompt[prefix.length :] for prompt, prefix in zip(prompts, prefixes, strict=True)]
+        return CausalBatch(self, model, [embed(torch.tensor(ids, device=device)) for ids in left], prefixes)
+
     def inputs(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor) -> dict[str, Tensor]:
         del model
         ids = torch.tensor([prompt])
@@ -90,17 +104,28 @@ class Causal(Generative, Protocol):
 class CausalBatch:
     """Prompts of different lengths side by side."""
 
-    def __init__(self, family: Causal, model: PreTrainedModel, embeds: Sequence[Tensor]) -> None:
-        """`embeds`: for each row its prompt as (length, width)."""
+    def __init__(
+        self,
+        family: Causal,
+        model: PreTrainedModel,
+        embeds: Sequence[Tensor],
+        prefixes: Sequence[Prefix] = (),
+    ) -> None:
+        """`embeds`: for each row its prompt as (length, width), or what it has behind its prefix."""
         self._family, self._model = family, model
         self._decoder = family.decoder(model)
-        self._embeds = _pad_left(embeds)
-        mask = _pad_left([torch.ones(len(row), 1, dtype=torch.long, device=row.device) for row in embeds])
-        self.written = PaddedCache(DynamicCache(config=self._decoder.config), mask[..., 0])
+        self._embeds = left_padded(embeds)
+        mask = left_padded([torch.ones(len(row), 1, dtype=torch.long, device=row.device) for row in embeds])
+        self.written = PaddedCache(DynamicCache(config=self._decoder.config), mask[..., 0], prefixes)
 
     def prefill(self) -> Tensor:
         embeds, self._embeds = self._embeds, self._embeds[:0]
-        return self._logits(embeds, self.written.positions, 1)[:, -1]
+        logits = self._logits(embeds, self.written.positions[:, -embeds.shape[1] :], 1)[:, -1]
+        self.written.close_gaps()
+        return logits
+
+    def prefix(self, row: int, length: int) -> Prefix:
+        return Prefix(self.written.states(row, length), length, length)
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
         ids = torch.tensor(tokens, device=self.written.mask.device)[:, None]
@@ -152,9 +177,3 @@ def spoken_logits(model: PreTrainedModel, inputs: dict[str, Tensor], options: di
         **inputs, do_sample=False, num_beams=1, return_dict_in_generate=True, output_logits=True, **options
     )
     return torch.cat(list(out.logits))
-
-
-def _pad_left(rows: Sequence[Tensor]) -> Tensor:
-    """Rows (length, width) to (rows, longest, width), zeros in front."""
-    longest = max(len(row) for row in rows)
-    return torch.stack([torch.nn.functional.pad(row, (0, 0, longest - len(row), 0)) for row in rows])

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, EncoderDecoderCache
 
-from splitter.families.padded_cache import PaddedCache, append_rows, with_right
+from splitter.families.padded_cache import PaddedCache, Prefix, append_rows, with_right
 
 
 class Decode(Protocol):
@@ -49,6 +49,9 @@ class CrossAttentionBatch:
         self.written.grow(1)
         ids = torch.tensor(tokens, device=self.states.device)[:, None]
         return self._logits(ids, self.written.next_positions)[:, -1]
+
+    def prefix(self, row: int, length: int) -> Prefix:
+        raise NotImplementedError("the picture is no part of what is read")
 
     def keep(self, rows: Sequence[int]) -> None:
         if len(rows) == len(self.states):

@@ -13,7 +13,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from splitter.families import DecoderBatch
 from splitter.families.causal import Causal
-from splitter.families.padded_cache import PaddedCache
+from splitter.families.padded_cache import PaddedCache, Prefix
 
 
 @runtime_checkable
@@ -46,6 +46,12 @@ class Forward(Causal, Protocol):
     ) -> DecoderBatch:
         return ForwardBatch(self, model, prompts, image_tokens)
 
+    def resumed(
+        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]
+    ) -> DecoderBatch:
+        left = [prompt[prefix.length :] for prompt, prefix in zip(prompts, prefixes, strict=True)]
+        return ForwardBatch(self, model, left, prefixes[0].states[0][0][:0], prefixes)
+
     def inputs(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor) -> dict[str, Tensor]:
         made = super().inputs(model, prompt, pixels)
         return made | self.types(model, made["input_ids"])
@@ -55,19 +61,30 @@ class ForwardBatch:
     """Prompts of different lengths side by side."""
 
     def __init__(
-        self, family: Forward, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
+        self,
+        family: Forward,
+        model: PreTrainedModel,
+        prompts: Sequence[Sequence[int]],
+        image_tokens: Tensor,
+        prefixes: Sequence[Prefix] = (),
     ) -> None:
+        """`prompts` and their image tokens; or what prompts have behind their prefixes, which hold these."""
         self._family, self._model, self._image_tokens = family, model, image_tokens
         longest, device = max(map(len, prompts)), image_tokens.device
         self._ids = torch.tensor([[0] * (longest - len(ids)) + list(ids) for ids in prompts], device=device)
         mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
-        self.written = PaddedCache(DynamicCache(config=model.config.get_text_config()), mask)
-        self.next = torch.zeros(0)  # the position (rows, 1) of each row's next token
+        self.written = PaddedCache(DynamicCache(config=model.config.get_text_config()), mask, prefixes)
+        # the position (rows, 1) of each row's next token; no rows until a picture was read
+        self.next = torch.tensor([[prefix.next_position] for prefix in prefixes], device=device)
 
     def prefill(self) -> Tensor:
-        logits = self._read(self._ids[:, :0], 1)[:, -1]
+        logits = (self._resume() if len(self.next) else self._read(self._ids[:, :0], 1))[:, -1]
         self._ids, self._image_tokens = self._ids[:0], self._image_tokens[:0]
         return logits
+
+    def prefix(self, row: int, length: int) -> Prefix:
+        behind = int(self.written.mask[row].sum()) - length  # tokens of text, each a position
+        return Prefix(self.written.states(row, length), length, int(self.next[row]) - behind)
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
         self.written.grow(1)
@@ -85,6 +102,14 @@ class ForwardBatch:
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         return self._read(answers[:, :-1], answers.shape[1])
+
+    def _resume(self) -> Tensor:
+        """The logits (rows, 1, vocabulary) behind prompts whose prefixes were read before."""
+        positions = self.next + self.written.mask[:, -self._ids.shape[1] :].cumsum(1) - 1
+        self.next = positions[:, -1:] + 1
+        logits = self._logits(self._ids, positions, 1)
+        self.written.close_gaps()
+        return logits
 
     def _read(self, answer_ids: Tensor, count: int) -> Tensor:
         """The logits (rows, count, vocabulary) behind the last tokens of the prompts and of what follows them

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from protos import bundle_pb2 as pb
 from protos.bundle import PICTURE_CUT
 from protos.errors import CheckpointError, UnknownName
+from splitter.families.padded_cache import Prefix
 
 Boundary = dict[str, Tensor]
 Step = Callable[[Boundary], Boundary]
@@ -48,6 +49,11 @@ class DecoderBatch(Protocol):
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
         """Add one token to each row; the logits (rows, vocabulary) of the next."""
+
+    def prefix(self, row: int, length: int) -> Prefix:
+        """A copy of what was read of the first tokens of a row, right after its prefill: so many as the
+        family's `prefix_length` says.
+        """
 
     def keep(self, rows: Sequence[int]) -> None:
         """Let all other rows leave, and what is kept of them."""
@@ -123,6 +129,21 @@ class Generative(Family, Protocol):
 
         `image_tokens` (tiles, tokens, width): those of the first prompt's tiles, then of the second's.
         """
+
+    def prefix_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        """How many tokens of a prompt, up to the end of its picture, the decoder reads alike whatever follows
+        them; 0 where it does not, or cannot go on behind them.
+        """
+        del model, prompt
+        return 0
+
+    def resumed(
+        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]
+    ) -> DecoderBatch:
+        """Whole prompts, each with the prefix that was read of it before, ready for the prefill of what
+        follows. Prefixes are copied.
+        """
+        raise NotImplementedError(f"a {self.name} reads a prompt as a whole")
 
     def inputs(self, model: PreTrainedModel, prompt: Sequence[int], pixels: Tensor) -> dict[str, Tensor]:
         """A prompt and its one picture (tiles, 3, h, w) as the model's own forward takes them: what the

@@ -2,13 +2,33 @@
 token is in the same column.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 from transformers import DynamicCache
-from transformers.cache_utils import CacheLayerMixin, DynamicSlidingWindowLayer
+from transformers.cache_utils import CacheLayerMixin, DynamicLayer, DynamicSlidingWindowLayer
+
+States = tuple[tuple[Tensor, Tensor], ...]  # keys and values of each layer (heads, tokens, width)
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What a decoder has read of a prompt: its first `length` tokens. `next_position` is that of the token
+    behind them.
+    """
+
+    states: States
+    length: int
+    next_position: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that it keeps alive."""
+        return sum(tensor.untyped_storage().nbytes() for layer in self.states for tensor in layer)
 
 
 class PaddedCache:
@@ -17,8 +37,17 @@ class PaddedCache:
     What is padding in every row is dropped when rows leave, so that the cache is as long as its longest row.
     """
 
-    def __init__(self, cache: DynamicCache, mask: Tensor) -> None:
+    def __init__(self, cache: DynamicCache, mask: Tensor, prefixes: Sequence[Prefix] = ()) -> None:
+        """An empty cache, and the mask of what is to be read into it; behind copies of the rows' prefixes, if
+        there are any.
+        """
         self.cache, self.mask = cache, mask
+        if prefixes:
+            before = left_padded([torch.ones(prefix.length, 1).to(mask) for prefix in prefixes])
+            self.mask = torch.cat([before[..., 0], mask], 1)
+            for index, layer in enumerate(zip(*(prefix.states for prefix in prefixes), strict=True)):
+                keys, values = (left_padded(states) for states in zip(*layer, strict=True))
+                cache.update(keys, values, index)
 
     @property
     def positions(self) -> Tensor:
@@ -34,6 +63,29 @@ class PaddedCache:
         """Make room for so many tokens behind each row."""
         self.mask = pad(self.mask, (0, columns), value=1)
 
+    def states(self, row: int, length: int) -> States:
+        """A copy of what the first tokens of a row left in each layer. None of them has passed out of a
+        window.
+        """
+        behind = int(self.mask[row].sum()) - length
+        return tuple(
+            (_copy(layer.keys[row], length, behind), _copy(layer.values[row], length, behind))
+            for layer in self.cache.layers
+        )
+
+    def close_gaps(self) -> None:
+        """Put all padding of a row in front of it: between its prefix and what was read behind lies some,
+        where another row read more. No layer's window may be shorter than the cache.
+        """
+        mask, order = self.mask.sort(dim=1, stable=True)
+        if torch.equal(mask, self.mask):
+            return
+        self.mask, columns = mask, order[:, None, :, None]
+        for layer in self.cache.layers:
+            layer.keys = layer.keys.gather(2, columns.expand_as(layer.keys))
+            layer.values = layer.values.gather(2, columns.expand_as(layer.values))
+        self._drop_common_padding()
+
     def keep(self, rows: Sequence[int]) -> None:
         """Let all rows but those with these numbers leave."""
         if len(rows) == len(self.mask):
@@ -41,9 +93,7 @@ class PaddedCache:
         chosen = torch.tensor(rows, device=self.mask.device)
         self.mask = self.mask[chosen]
         self.cache.batch_select_indices(chosen)
-        longest = int(self.mask.sum(1).max())
-        if longest < self.mask.shape[1]:
-            self.set_length(longest)
+        self._drop_common_padding()
 
     def merge(self, other: "PaddedCache") -> None:
         """Take another's rows below the own; the other is used up."""
@@ -52,6 +102,11 @@ class PaddedCache:
         other.set_length(longest)
         self.mask = torch.cat([self.mask, other.mask])
         append_rows(self.cache, other.cache)
+
+    def _drop_common_padding(self) -> None:
+        longest = int(self.mask.sum(1).max())
+        if longest < self.mask.shape[1]:
+            self.set_length(longest)
 
     def set_length(self, length: int) -> None:
         """Add padding on the left, or drop it: so many columns are left, or all that a sliding window sees of
@@ -66,6 +121,16 @@ class PaddedCache:
                 _pad_states(layer, length)
 
 
+def window(cache: DynamicCache) -> float:
+    """How many tokens the layer of a cache keeps that keeps fewest; 0 where one keeps something else than
+    keys and values of tokens.
+    """
+    if not all(isinstance(layer, DynamicLayer) for layer in cache.layers):
+        return 0
+    sliding = (layer for layer in cache.layers if isinstance(layer, DynamicSlidingWindowLayer))
+    return min((layer.sliding_window - 1 for layer in sliding), default=math.inf)
+
+
 def append_rows(cache: DynamicCache, other: DynamicCache) -> None:
     """Put another cache's rows below a cache's own. Both are equally long."""
     for own, joining in zip(cache.layers, other.layers, strict=True):
@@ -78,9 +143,23 @@ def with_left(states: Tensor, length: int) -> Tensor:
     return pad(states, (0, 0, length - states.shape[-2], 0))
 
 
+def left_padded(rows: Sequence[Tensor]) -> Tensor:
+    """Rows (..., length, width) side by side in a tensor of its own (rows, ..., longest, width), zeros in
+    front.
+    """
+    longest = max(row.shape[-2] for row in rows)
+    return torch.stack([with_left(row, longest) for row in rows])
+
+
 def with_right(states: Tensor, length: int) -> Tensor:
     """The same behind them."""
     return pad(states, (0, 0, 0, length - states.shape[-2]))
+
+
+def _copy(states: Tensor, length: int, behind: int) -> Tensor:
+    """So many columns of (..., columns, width), with so many behind them."""
+    end = states.shape[-2] - behind
+    return states[..., end - length : end, :].clone()
 
 
 def _pad_states(layer: CacheLayerMixin, length: int) -> None:

@@ -2,6 +2,7 @@
 ways.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -39,6 +40,9 @@ class SiglipGemma(OneTile, Forward):
 class PaliGemma(SiglipGemma):
     name = "paligemma"
     answer_type = 1  # behind the prefix, read one way
+
+    def prefix_length(self, _model: PreTrainedModel, _prompt: Sequence[int]) -> int:
+        return 0  # the picture's tokens look at the question
 
     def types(self, _model: PreTrainedModel, ids: Tensor) -> dict[str, Tensor]:
         return {"token_type_ids": torch.zeros_like(ids)}  # a prompt is all prefix, which is read both ways

@@ -83,7 +83,10 @@ class Caller:
 
 @asynccontextmanager
 async def calling(*tails: Tail | DualEncoder, **settings: Any) -> AsyncIterator[Caller]:
-    """A service for these tails on a free port of this machine, and a client of it."""
+    """A service for these tails on a free port of this machine, and a client of it. Unless told otherwise,
+    what is asked again is worked for again.
+    """
+    settings = {"keep_results": 0} | settings
     config = ServeConfig(tuple(tail.bundle.path for tail in tails), port=0, **settings)
     async with (
         serving(ServedModels({tail.digest: tail for tail in tails}), config) as service,

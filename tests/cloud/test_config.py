@@ -41,12 +41,25 @@ def test_no_address_is_refused_with_the_form_of_one(text: str) -> None:
         ("keep", -1.0),
         ("max_request", -1),
         ("bundle_folder", Path("nowhere")),
+        ("keep_results", -1.0),
+        ("max_prefix_bytes", -1),
         ("step_limit", 0.5),
     ],
 )
 def test_a_setting_out_of_bounds_is_named(setting: str, value: object) -> None:
     with pytest.raises(RequestError, match=str(value)):
         ServeConfig((Path(),), **{setting: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("localhost:6379", "no URL of Redis"), ("redis://10.0.0.7:6379", "10.0.0.7 without TLS")],
+)
+def test_a_redis_that_others_could_read_is_refused(url: str, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        ServeConfig((Path(),), redis=url)
+    for good in ("redis://localhost:6379/0", "rediss://10.0.0.7:6379", "unix:///run/redis.sock"):
+        ServeConfig((Path(),), redis=good)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.network.conditions import MEGABIT, Conditions
 from bench.network.emulator import Link
+from cloud.answers.shared_answers import SharedAnswers
 from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
@@ -108,7 +109,7 @@ async def test_a_run_that_nobody_comes_back_for_is_ended(
 async def test_of_many_runs_that_a_caller_left_the_first_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cloud.api.keyed_answers.MAX_ALONE", 2)
     engine = Engine(RequestQueue(Scheduler(1), 9), EncoderCache(1 << 20))  # it runs nothing
-    answers, model = KeyedAnswers(engine, 1 << 20, 60.0), ScriptedModel()
+    answers, model = KeyedAnswers(SharedAnswers(engine, None), 1 << 20, 60.0), ScriptedModel()
 
     def leave(name: str, connection: str = "mine") -> None:
         with answers.starting(RequestKey("owner", name, b"")) as run:

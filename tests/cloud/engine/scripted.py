@@ -10,6 +10,7 @@ from cloud.engine.job import NEVER, GenerationJob, VisionInput
 from cloud.sharing.caller import NOBODY, Caller
 from protos import bundle_pb2 as pb
 from protos.text.decoding import LogitsProcessor
+from splitter.families import Prefix
 
 VOCABULARY, STOP, NAN = 40, 30, 31  # the next token after NAN has no logits
 
@@ -34,6 +35,9 @@ class Counting:
 
     def merge(self, other: Self) -> None:
         self.last += other.last
+
+    def prefix(self, row: int, length: int) -> Prefix:
+        return Prefix(((torch.zeros(1, length, 1), torch.zeros(1, length, 1)),), length, length)
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         raise NotImplementedError
@@ -62,6 +66,7 @@ class ScriptedModel:
         self.advanced: list[tuple[str, int]] = []  # the cut that pictures left in a step, and how many
         self.prefills: list[int] = []  # rows of each
         self.steps: list[int] = []
+        self.resumed: list[int] = []  # lengths of the prefixes that were gone on from
 
     def advance(
         self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
@@ -79,6 +84,13 @@ class ScriptedModel:
 
     def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Counting:
         self.prefills.append(len(prompts))
+        return Counting(prompts, self.steps)
+
+    def prefix_length(self, prompt: Sequence[int]) -> int:
+        return len(prompt) - 1
+
+    def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> Counting:
+        self.resumed += [prefix.length for prefix in prefixes]
         return Counting(prompts, self.steps)
 
 

@@ -31,6 +31,7 @@ class Candidate:
     tiles: int = 1
     boundary_bytes: int = 1
     held_seconds: float = 0.0
+    resumes: bool = False
 
 
 def schedule(
@@ -57,6 +58,12 @@ def indebted() -> Pace:
     pace = Pace()
     pace.joined(1.0, stalled=True)
     return pace
+
+
+def test_prompts_whose_beginning_was_read_are_prefilled_apart_from_others() -> None:
+    encoded = [Candidate("a"), Candidate("b", resumes=True), Candidate("c"), Candidate("d", resumes=True)]
+    assert [job.name for job in schedule(8, [], encoded=encoded).prefills] == ["a", "c"]
+    assert [job.name for job in schedule(8, [], encoded=encoded[1:2] + encoded[3:]).prefills] == ["b", "d"]
 
 
 def asked(name: str, caller: str, deadline: float = 0.0) -> Candidate:

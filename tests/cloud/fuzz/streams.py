@@ -64,6 +64,7 @@ def _spoil(draw: random.Random, opening: ip.WatchOpening) -> None:
         case _:
             opening.threshold, opening.silence = draw.choice(FLOATS), draw.choice(COUNTS)
             opening.frame_milliseconds = draw.choice((0, 1, 50, 2**32 - 1))
+            opening.silence_milliseconds = draw.choice((0, 1, 50, 2**32 - 1))
 
 
 def _frame(draw: random.Random, number: int, features: ip.Features) -> ip.WatchRequest:

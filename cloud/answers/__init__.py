@@ -1,0 +1,1 @@
+"""Answers that several callers wait for, and those that were given before."""
