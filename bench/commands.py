@@ -26,6 +26,7 @@ _COMMANDS = {
     ),
     "gpu": ("bench.gpu.command", "what a GPU makes of a bundle: equal answers, answers a second, the head"),
     "attack": ("bench.attack.command", "what hostile callers cost an honest device, attack by attack"),
+    "rollout": ("bench.rollout.command", "what the verdicts on a new version find, and how often they err"),
 }
 _EPILOG = """\
 examples:
@@ -41,6 +42,7 @@ examples:
   isthmus bench service --devices 16
   isthmus bench gpu --device cpu
   isthmus bench attack --only slow-readers
+  isthmus bench rollout
 """
 
 

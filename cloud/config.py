@@ -91,6 +91,9 @@ class ServeConfig:
     keep_answers: float = 3600.0  # seconds that these are kept; 0: not at all
     threads: int = 0  # 0: torch's own choice
     drain: float = 10.0  # seconds that running answers get after SIGTERM
+    bundle_folder: Path | None = None  # whose bundles may be loaded while the service runs
+    max_request: int = 0  # bytes of the longest request; 0: what the first bundles need
+    memory_limit: int = 0  # bytes of all loaded models' weights; 0: what the machine has
     step_limit: float | None = None  # seconds after which a step of the model hangs; None: by its device
     http: tuple[str, int] | None = None  # host and port for operators and OpenAI's clients; None: neither
     traces: str | None = None  # the URL of a collector of traces
@@ -123,6 +126,9 @@ class ServeConfig:
         _within("--keep-answers", self.keep_answers, 0, 86_400)
         _within("--threads", self.threads, 0, 1024)
         _within("--drain", self.drain, 0, 3600)
+        _within("--max-request", self.max_request, 0, 1 << 30)
+        if self.bundle_folder and not self.bundle_folder.is_dir():
+            raise RequestError(f"--bundles {self.bundle_folder} is no folder; name one that holds bundles")
         if self.step_limit is not None:
             _within("--step-limit", self.step_limit, 1, 86_400)
         if self.traces:
@@ -147,6 +153,11 @@ class ServeConfig:
     def loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
+
+    @property
+    def knows_admins(self) -> bool:
+        """Whether who changes the service is known, or at least on this machine."""
+        return self.access.identified or (self.loopback and not self.access.behind_proxy)
 
     def _check_reachable(self, option: str, host: str, port: int) -> None:
         """Raises RequestError where others would be let in without TLS, or whoever they are."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
-_MESSAGES = ("protos/bundle.proto", "protos/inference.proto")
-_SERVICES = ("protos/inference.proto",)
+_MESSAGES = ("protos/bundle.proto", "protos/inference.proto", "protos/admin.proto")
+_SERVICES = ("protos/inference.proto", "protos/admin.proto")
 
 
 def generate(output: Path) -> None:

@@ -274,11 +274,13 @@ class DescribeReply(_message.Message):
     def __init__(self, version: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., bundles: _Optional[_Iterable[_Union[Served, _Mapping]]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., max_request_bytes: _Optional[int] = ...) -> None: ...
 
 class Served(_message.Message):
-    __slots__ = ("digest", "model", "cuts")
+    __slots__ = ("digest", "model", "cuts", "recommended")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CUTS_FIELD_NUMBER: _ClassVar[int]
+    RECOMMENDED_FIELD_NUMBER: _ClassVar[int]
     digest: str
     model: str
     cuts: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, digest: _Optional[str] = ..., model: _Optional[str] = ..., cuts: _Optional[_Iterable[str]] = ...) -> None: ...
+    recommended: bool
+    def __init__(self, digest: _Optional[str] = ..., model: _Optional[str] = ..., cuts: _Optional[_Iterable[str]] = ..., recommended: bool = ...) -> None: ...

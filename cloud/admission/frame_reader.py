@@ -1,7 +1,8 @@
 """Frames of one Watch stream as they come: read by turns with others', compared, and kept for the next."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
 from cloud.admission.watched import WatchedFrames
@@ -23,8 +24,19 @@ class AskedFrame(NamedTuple):
 class FrameReader:
     """Belongs to the event loop."""
 
-    def __init__(self, frames: WatchedFrames, kept: StreamFrames, turns: Turns, caller: Caller) -> None:
+    def __init__(
+        self,
+        frames: WatchedFrames,
+        kept: StreamFrames,
+        turns: Turns,
+        caller: Caller,
+        while_served: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> None:
+        """`while_served`: around a wait for the next frame; raises WrongBundle once the bundle is
+        withdrawn.
+        """
         self._frames, self._kept, self._turns, self._caller = frames, kept, turns, caller
+        self.while_served = while_served
 
     async def read(self, payloads: Sequence[bytes], deadline: float, *, key_frame: bool) -> AskedFrame | None:
         """Read the next frame, against the last one unless it is a key frame; None where it is as the one

@@ -1,7 +1,7 @@
 """Requests to jobs: every claim of a request is checked here, the costly part in decode threads."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -12,28 +12,24 @@ from cloud.admission.jobs import make_job
 from cloud.admission.watched import WatchedFrames
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.job import Job, milliseconds_since
-from cloud.models.dual_encoder import DualEncoder
-from cloud.models.tail import Tail
+from cloud.models.served_models import ServedModels
 from cloud.sharing.caller import Caller
 from protos import inference_pb2 as ip
-from protos.bundle import ID_BYTES
-from protos.errors import RequestError, WrongBundle
+from protos.errors import RequestError
 
 
 class InputProcessor:
     """Checks and decodes requests for the bundles that are served."""
 
-    def __init__(
-        self, tails: Mapping[str, Tail | DualEncoder], encoder_cache: EncoderCache, decoders: Decoders
-    ) -> None:
-        self._tails, self._encoder_cache, self._decoders = tails, encoder_cache, decoders
+    def __init__(self, models: ServedModels, encoder_cache: EncoderCache, decoders: Decoders) -> None:
+        self._models, self._encoder_cache, self._decoders = models, encoder_cache, decoders
 
     async def admit(self, request: Request, caller: Caller, deadline: float) -> Job:
         """A job ready for the engine. Raises what protos/errors.py has for each thing that can be wrong with
         a request.
         """
         arrived = time.monotonic()
-        tail = self._tail(request.bundle)
+        tail = self._models.find(request.bundle)
         owner = owner_of(request, caller)
         cached = look_up(request, tail.digest, owner, self._encoder_cache)
         job = await self._decoders.turns(request).run(
@@ -53,22 +49,10 @@ class InputProcessor:
         """Reads the frames of a stream, which are kept within. Raises as `admit`, for an opening that no
         frame can be answered by.
         """
-        tail, owner = self._tail(opening.bundle), owner_of(opening, caller)
+        tail, owner = self._models.find(opening.bundle), owner_of(opening, caller)
         if not self._encoder_cache.seconds:
             raise RequestError("this service keeps no frame for the next (--keep 0); ask with Infer")
         turns = self._decoders.features
         frames = await turns.run(caller, deadline, WatchedFrames, tail, opening, owner)
         with self._encoder_cache.stream(owner or caller.connection) as kept:
-            yield FrameReader(frames, kept, turns, caller)
-
-    def _tail(self, name: bytes) -> Tail | DualEncoder:
-        digest = name.hex()
-        named = [tail for known, tail in self._tails.items() if known.startswith(digest)]
-        if len(named) == 1 and len(name) >= ID_BYTES:
-            return named[0]
-        served = ", ".join(self._tails)
-        message = (
-            f"bundle {digest[:64]!r} is not served here, but {served}: work with one of these, or "
-            "serve that bundle as well"
-        )
-        raise WrongBundle(message, bundle=digest, served=list(self._tails))
+            yield FrameReader(frames, kept, turns, caller, lambda: self._models.while_served(tail.digest))

@@ -41,7 +41,7 @@ def vision_input(
 
 def _cached_frame(tail: VisionTail, frame: str, embeds: CachedEmbeds) -> VisionInput:
     cut, boundary = tail.cached_boundary(embeds.image_tokens)
-    return VisionInput(cut, boundary, embeds.grid, frame)
+    return VisionInput(cut, boundary, embeds.grid, frame, cached=True)
 
 
 def _picture(tail: VisionTail, data: bytes, decode: DecodePicture) -> VisionInput:

@@ -174,10 +174,12 @@ class Calls:
         places: Places,
         request_bytes: RequestBytes,
         rates: Rates,
-        max_fields: int,
+        max_fields: Callable[[], int],
         fruitless: Fruitless | None = None,
     ) -> None:
-        """`fruitless`: what is known of callers by other calls."""
+        """`max_fields`: the most that a request has which is right, of what is served now; `fruitless`: what
+        is known of callers by other calls.
+        """
         self._access, self._places, self._request_bytes = access, places, request_bytes
         self._rates, self._max_fields = rates, max_fields
         self._fruitless = fruitless or Fruitless()
@@ -202,7 +204,7 @@ class Calls:
         """
         held = Held(caller_of(context.peer()))
         call = Call(
-            context, self._places, self._request_bytes, held, self._fruitless, self._rates, self._max_fields
+            context, self._places, self._request_bytes, held, self._fruitless, self._rates, self._max_fields()
         )
         try:
             async with self._access.granted(context, needs) as held.caller, self._places.taken(held.caller):

@@ -1,55 +1,38 @@
 """What Describe answers: the version, the bundles served, and how large a request may be."""
 
+import functools
 import importlib.metadata
-from collections.abc import Mapping
 
-from cloud.models.vision_tail import VisionTail
+from cloud.models.served_models import ServedModels
 from protos import inference_pb2 as ip
-from protos.bundle import Bundle
-from protos.pictures.tiles import max_tiles
-
-_TEXT_OVERHEAD = 8  # bytes of a text's tag and length
-_NAMES = 64 << 10  # bytes for all the short fields
-_PAYLOAD_FIELDS = 3  # itself, its name and its data
-_SHORT_FIELDS = 64  # all others, with room for a mistake that has a better message of its own
 
 
-def describe(tails: Mapping[str, VisionTail]) -> ip.DescribeReply:
-    """Describe the service of these tails by digest; its load is left open."""
-    placements = [tail.placement for tail in tails.values()]
+def describe(models: ServedModels, max_request_bytes: int, recommended: str) -> ip.DescribeReply:
+    """Describe the service of these models to a caller who should work with the one `recommended`, if that is
+    not empty; the load is left open.
+    """
+    placements = [model.placement for model in models]
     description = ip.DescribeReply(
-        version=_version(),
+        version=version(),
         device=placements[0].device_name,
         dtype=", ".join(dict.fromkeys(placement.dtype_name for placement in placements)),
-        max_request_bytes=max(max_request_bytes(tail.bundle) for tail in tails.values()),
+        max_request_bytes=max_request_bytes,
     )
-    for tail in tails.values():
-        manifest = tail.bundle.manifest
+    for model in models:
+        manifest = model.bundle.manifest
         cuts = [cut.name for cut in manifest.cuts]
-        description.bundles.add(digest=tail.digest, model=manifest.model, cuts=cuts)
+        description.bundles.add(
+            digest=model.digest,
+            model=manifest.model,
+            cuts=cuts,
+            recommended=model.digest == recommended,
+        )
     return description
 
 
-def max_request_bytes(bundle: Bundle) -> int:
-    """The longest request that can be right: a picture or the widest cut's payloads, a question, labels, and
-    short fields.
-    """
-    manifest = bundle.manifest
-    limits, matching, tiles = manifest.limits, manifest.matching, max_tiles(manifest.preprocessing)
-    payloads = [sum(t.max_bytes for t in codec.tensors) for cut in manifest.cuts for codec in cut.codecs]
-    largest = max([limits.max_picture_bytes, *(tiles * size for size in payloads)])
-    texts = matching.max_texts * (matching.max_text_bytes + _TEXT_OVERHEAD)
-    return largest + limits.max_question_bytes + texts + _NAMES
-
-
-def max_request_fields(bundle: Bundle) -> int:
-    """How many fields, those of its messages counted, a request can have that is right."""
-    manifest = bundle.manifest
-    payloads = max((len(codec.tensors) for cut in manifest.cuts for codec in cut.codecs), default=0)
-    return _PAYLOAD_FIELDS * payloads + manifest.matching.max_texts + _SHORT_FIELDS
-
-
-def _version() -> str:
+@functools.cache
+def version() -> str:
+    """Of Isthmus, as it is installed."""
     try:
         return importlib.metadata.version("isthmus")
     except importlib.metadata.PackageNotFoundError:

@@ -6,18 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from cloud.config import ServeConfig
 from cloud.identity.tls import ServerFiles, server_credentials
-from protos import inference_pb2 as ip
+from protos import admin_pb2, inference_pb2
+from protos.admin_pb2_grpc import AdminServicer
 from protos.connection.keepalive import server_options
 from protos.errors import RequestError
 from protos.inference_pb2_grpc import InferenceServicer
 
-_INFERENCE = ip.DESCRIPTOR.services_by_name["Inference"]
-SERVICE = _INFERENCE.full_name
-
+_INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["Inference"]
+_ADMIN = admin_pb2.DESCRIPTOR.services_by_name["Admin"]
+SERVICE, ADMIN_SERVICE = _INFERENCE.full_name, _ADMIN.full_name
 
 _HANDSHAKE_MS = 10_000  # for HTTP/2 to begin; a bare connection ends then
 _DESCRIPTORS = 256  # for all but connections: libraries, workers, an event loop
@@ -60,10 +62,22 @@ def max_connections(config: ServeConfig) -> int:
 def add_inference(
     server: grpc.aio.Server, servicer: InferenceServicer, sent: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Add the RPCs of a servicer that reads its requests itself, as bytes (cloud/api/messages.py).
+    """Add the RPCs of a servicer that reads its requests itself, as bytes (cloud/api/messages.py). `sent` is
+    told the bytes of each reply.
+    """
+    _add(server, _INFERENCE, servicer, sent)
 
-    Each is a stream of requests here, which is the same on the wire: a call begins before its request is
-    whole, so that one that never becomes whole can be ended. `sent` is told the bytes of each reply.
+
+def add_admin(server: grpc.aio.Server, servicer: AdminServicer) -> None:
+    """The same for the RPCs that change the service."""
+    _add(server, _ADMIN, servicer, lambda _: None)
+
+
+def _add(
+    server: grpc.aio.Server, service: ServiceDescriptor, servicer: object, sent: Callable[[int], None]
+) -> None:
+    """Each RPC is a stream of requests here, which is the same on the wire: a call begins before its request
+    is whole, so that one that never becomes whole can be ended.
     """
 
     def written(reply: Message) -> bytes:
@@ -72,14 +86,14 @@ def add_inference(
         return data
 
     methods: dict[str, grpc.RpcMethodHandler[bytes, Message]] = {}
-    for method in _INFERENCE.methods:
+    for method in service.methods:
         handler = (
             grpc.stream_stream_rpc_method_handler
             if method.server_streaming
             else grpc.stream_unary_rpc_method_handler
         )
         methods[method.name] = handler(getattr(servicer, method.name), response_serializer=written)
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, methods)])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service.full_name, methods)])
 
 
 def check_port(config: ServeConfig) -> None:

@@ -3,21 +3,16 @@ while another service is full, and a caller of it must not fill the memory eithe
 """
 
 from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from cloud.api.access import Context
 from cloud.api.call import Call, Calls
+from cloud.api.small_requests import check_small, small_request
 from cloud.identity.identity import Role
-from protos.errors import TooLarge
-
-_MAX_BYTES = 1 << 12  # of a request: names
-
-M = TypeVar("M", bound=Message)
 
 
 class Health:
@@ -50,14 +45,14 @@ class Health:
 
     async def _check(self, _: object, context: Context) -> health_pb2.HealthCheckResponse:
         async def serve(call: Call) -> health_pb2.HealthCheckResponse:
-            request = await _small_request(call, health_pb2.HealthCheckRequest)
+            request = await small_request(call, health_pb2.HealthCheckRequest)
             return await self.status.Check(request, context)
 
         return await self._calls.served(serve, context, needs=None)
 
     async def _watch(self, _: object, context: Context) -> None:
         async def serve(call: Call) -> None:
-            request = await _small_request(call, health_pb2.HealthCheckRequest)
+            request = await small_request(call, health_pb2.HealthCheckRequest)
             async with call.yielding():
                 await self.status.Watch(request, context)
 
@@ -74,18 +69,6 @@ class Health:
 async def _questions(call: Call) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
     kind = reflection_pb2.ServerReflectionRequest
     while (received := await call.next_request(kind, lambda: True)) is not None:
-        _check_size(received.size)
+        check_small(received.size)
         call.release(received)
         yield received.request
-
-
-async def _small_request(call: Call, kind: type[M]) -> M:
-    received = await call.request(kind)
-    _check_size(received.size)
-    call.release(received)
-    return received.request
-
-
-def _check_size(size: int) -> None:
-    if size > _MAX_BYTES:
-        raise TooLarge(f"{size} bytes came, at most {_MAX_BYTES} are taken here; name a service", bytes=size)

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 import torch
@@ -13,17 +13,14 @@ from transformers.utils import logging as transformers_logging
 
 from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
-from cloud.models.dual_encoder import DualEncoder
 from cloud.models.loading import load_tail
 from cloud.models.numpy_threads import limit_numpy
-from cloud.models.tail import Tail
+from cloud.models.served_models import ServedModels
 from protos.bundle import Bundle
 from protos.config import watchdog_seconds
-from protos.errors import BundleError
 from protos.notify import Notifier
 
 _log = logging.getLogger(__name__)
-_MAX_REASON = 200  # characters of torch's words
 EXIT_HANGS = 70  # the exit status of a service whose model hangs: sysexits' "internal software error"
 
 
@@ -36,36 +33,24 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     limit_numpy()
     if config.threads:
         torch.set_num_threads(config.threads)
-    tails = {
-        digest: _loaded(bundle, config)
-        for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
-    }
-    return serve_tails(tails, config)
+    models = ServedModels(
+        {
+            digest: load_tail(bundle, config.device, config.dtype)
+            for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
+        }
+    )
+    return serve_models(models, config)
 
 
-def serve_tails(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> int:
-    """The same for models that are loaded, by digest."""
-    return asyncio.run(_serve(tails, config))
+def serve_models(models: ServedModels, config: ServeConfig) -> int:
+    """The same for models that are loaded."""
+    return asyncio.run(_serve(models, config))
 
 
-def _loaded(bundle: Bundle, config: ServeConfig) -> Tail | DualEncoder:
-    """A bundle's model. Raises as `load_tail` does, and BundleError where torch cannot compute it here."""
-    try:
-        return load_tail(bundle, config.device, config.dtype)
-    except (RuntimeError, ValueError) as error:  # torch's, memory that runs out among them
-        _log.info("torch failed", exc_info=error)
-        why = next(iter(str(error).splitlines()), type(error).__name__)[:_MAX_REASON]
-        raise BundleError(
-            f"bundle {bundle.path} ({bundle.manifest.model}) fails at its first answer: {why}; verify it, or "
-            "give another --device or --dtype",
-            bundle=bundle.digest,
-        ) from error
-
-
-async def _serve(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> int:
+async def _serve(models: ServedModels, config: ServeConfig) -> int:
     stops, notifier = _stop_signals(), Notifier()
-    async with serving(tails, config) as service:
-        _announce(service, list(tails.values()), config)
+    async with serving(models, config) as service:
+        _announce(service, models, config)
         notifier.ready(f"serves at {service.address}")
         signs_of_life = asyncio.create_task(_tell_alive(notifier), name="signs of life")
         hanging = asyncio.create_task(service.telemetry.watchdog.hanging(), name="watchdog")
@@ -99,18 +84,18 @@ async def _give_up(service: Service) -> NoReturn:
     os._exit(EXIT_HANGS)
 
 
-def _announce(service: Service, tails: Sequence[Tail | DualEncoder], config: ServeConfig) -> None:
+def _announce(service: Service, models: ServedModels, config: ServeConfig) -> None:
     if not config.loopback and not (config.access.tls and config.access.identified):
         _log.warning(
             "%s has to be reached through a proxy only, which has TLS and knows callers", service.address
         )
     address = f"https://{service.address}" if config.access.tls else service.address
     served = "; ".join(
-        f"{t.bundle.manifest.model} {t.digest[:12]} at {', '.join(c.name for c in t.bundle.manifest.cuts)}"
-        for t in tails
+        f"{m.bundle.manifest.model} {m.digest[:12]} at {', '.join(c.name for c in m.bundle.manifest.cuts)}"
+        for m in models
     )
     placements = dict.fromkeys(
-        f"{tail.placement.device_name}, {tail.placement.dtype_name} ({tail.placement.why})" for tail in tails
+        f"{m.placement.device_name}, {m.placement.dtype_name} ({m.placement.why})" for m in models
     )
     device = f"{'; '.join(placements)}, {torch.get_num_threads()} threads"
     print(f"serving {served}, and pictures; on {device}; address {address}", flush=True)

@@ -1,7 +1,7 @@
 """The parts of a running service put together, started, and drained."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,10 +14,11 @@ from cloud.admission.input_processor import InputProcessor
 from cloud.answers.answer_store import AnswersInMemory, AnswerStore
 from cloud.answers.shared_answers import SharedAnswers
 from cloud.api.access import Access
+from cloud.api.admin import Admin
 from cloud.api.call import Calls
-from cloud.api.description import describe, max_request_fields
+from cloud.api.description import describe, version
 from cloud.api.drain_gate import DrainGate
-from cloud.api.grpc_server import SERVICE, add_inference, listen, new_server
+from cloud.api.grpc_server import ADMIN_SERVICE, SERVICE, add_admin, add_inference, listen, new_server
 from cloud.api.health import Health
 from cloud.api.http.openai.api import OpenAiApi
 from cloud.api.http.server import serving_http
@@ -26,23 +27,28 @@ from cloud.api.places import Places
 from cloud.api.request_bytes import RequestBytes
 from cloud.api.servicer import Inference
 from cloud.config import RateLimits, ServeConfig
+from cloud.control.model_control import ModelControl
+from cloud.control.shadow import Shadow
+from cloud.control.traffic import TrafficControl
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
 from cloud.identity.authentication import Authentication
-from cloud.models.dual_encoder import DualEncoder
-from cloud.models.tail import Tail
+from cloud.models.request_bounds import max_request_bytes
+from cloud.models.served_models import ServedModels
 from cloud.sharing.rates import Rates
 from cloud.telemetry.opening import open_telemetry
 from cloud.telemetry.statuses import first_of
 from cloud.telemetry.telemetry import Telemetry
+from protos.errors import RequestError
+from protos.terminal.units import format_size
 
 _MIN_EXPIRY_SECONDS, _MAX_EXPIRY_SECONDS = 0.5, 5.0  # from one sweep of what is kept to the next
 _STOP_SECONDS = 1.0  # for replies that are under way when the server stops
 _STREAM_SHARES = 8  # of the cameras' streams one connection may have one share
-_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE, _HEALTH_FIELDS = 64, 16, 16  # the last of a request
+_SMALL_CALLS, _SMALL_CALLS_OF_ONE, _SMALL_FIELDS = 64, 16, 16  # the last of a request
 
 
 class Expiring(Protocol):
@@ -97,14 +103,14 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) -> AsyncIterator[Service]:
-    """A running service for these tails by digest; leaving stops it at once (drain first).
+async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Service]:
+    """A running service for these models; leaving stops it at once (drain first).
 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
-    encoder_cache, gate, description = _encoder_cache(config), DrainGate(), describe(tails)
+    encoder_cache, gate = _encoder_cache(config), DrainGate()
     prefix_cache, store = PrefixCache(config.max_prefix_bytes, config.keep), _answer_store(config)
-    telemetry = open_telemetry(config, description.version, on_gpu=_on_gpu(tails))
+    telemetry = open_telemetry(config, version(), on_gpu=_on_gpu(models))
     scheduler = Scheduler(config.max_batch, max_wait=config.max_wait)
     engine = Engine(RequestQueue(scheduler, config.max_waiting), encoder_cache, telemetry, prefix_cache)
     answers = SharedAnswers(engine, store)
@@ -112,16 +118,17 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
     telemetry.metrics.watch_engine(engine)
     caches = {**encoder_cache.caches, "prefixes": prefix_cache.cache, "answers": keyed.cache}
     telemetry.metrics.watch_caches(caches | ({"results": store.counts} if store else {}))
-    max_fields = max(max_request_fields(tail.bundle) for tail in tails.values())
-    largest = description.max_request_bytes
+    traffic = TrafficControl(models)
+    largest = _max_request(models, config)
     access = await _access(config)
     places = Places(config.max_calls, config.max_calls // 2)
     request_bytes = RequestBytes(config.max_arriving_bytes, largest, places)
-    calls = Calls(access, places, request_bytes, Rates(config.rates), max_fields)
+    calls = Calls(access, places, request_bytes, Rates(config.rates), lambda: models.max_request_fields)
     stream_places = Places(config.max_streams, max(1, config.max_streams // _STREAM_SHARES))
     streams = calls.beside(stream_places, RequestBytes(config.max_stream_bytes, largest, stream_places))
-    with Decoders() as decoders:
-        input_processor = InputProcessor(tails, encoder_cache, decoders)
+    small_calls = _small_calls(access, largest)
+    with Decoders() as decoders, ModelControl(models, engine.held, config, largest) as control:
+        input_processor = InputProcessor(models, encoder_cache, decoders)
         inference = Inference(
             engine,
             input_processor,
@@ -131,13 +138,14 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
             answers,
             keyed,
             telemetry,
-            description,
+            lambda caller: describe(models, largest, traffic.recommended(caller.device)),
             config.max_in_flight,
         )
-        server, healthy = new_server(largest, config), Health(_health_calls(access, largest), [SERVICE])
+        server, healthy = new_server(largest, config), Health(small_calls, [SERVICE, ADMIN_SERVICE])
         add_inference(server, inference, telemetry.metrics.sent)
+        add_admin(server, Admin(small_calls, control, traffic, known=config.knows_admins))
         healthy.add_to(server)
-        api = OpenAiApi(tails, access, calls, inference, telemetry, largest)
+        api = OpenAiApi(models, access, calls, inference, telemetry, largest)
         address = listen(server, config)
         await healthy.status.set(SERVICE, HealthCheckResponse.SERVING)
         try:
@@ -151,6 +159,7 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
                         _expire(config.keep, encoder_cache, prefix_cache, answers, keyed), name="expiry"
                     ),
                     tasks.create_task(access.run(), name="access"),
+                    tasks.create_task(Shadow(engine, models, traffic).run(), name="shadow"),
                 ]
                 service = Service(address, http_url, engine, telemetry, running, server, healthy, gate)
                 await server.start()
@@ -169,8 +178,8 @@ async def serving(tails: Mapping[str, Tail | DualEncoder], config: ServeConfig) 
             await telemetry.close()
 
 
-def _on_gpu(tails: Mapping[str, Tail | DualEncoder]) -> bool:
-    return any(tail.placement.device.type == "cuda" for tail in tails.values())
+def _on_gpu(models: ServedModels) -> bool:
+    return any(model.placement.device.type == "cuda" for model in models)
 
 
 async def _access(config: ServeConfig) -> Access:
@@ -182,10 +191,23 @@ async def _access(config: ServeConfig) -> Access:
     return Access(authentication)
 
 
-def _health_calls(access: Access, largest: int) -> Calls:
-    """Places of their own, for requests that are small."""
-    places = Places(_HEALTH_CALLS, _HEALTH_CALLS_OF_ONE)
-    return Calls(access, places, RequestBytes(0, largest, places), Rates(RateLimits()), _HEALTH_FIELDS)
+def _max_request(models: ServedModels, config: ServeConfig) -> int:
+    """Bytes of the longest request that is read, as long as the service runs. Raises RequestError for
+    --max-request below what a bundle needs.
+    """
+    longest = max(max_request_bytes(model.bundle) for model in models)
+    if 0 < config.max_request < longest:
+        raise RequestError(
+            f"--max-request is {format_size(config.max_request)}, and requests for what is served may have "
+            f"{format_size(longest)}; give that or more, or leave it out"
+        )
+    return config.max_request or longest
+
+
+def _small_calls(access: Access, largest: int) -> Calls:
+    """Places of their own, for requests that are small: health, reflection, admin."""
+    places = Places(_SMALL_CALLS, _SMALL_CALLS_OF_ONE)
+    return Calls(access, places, RequestBytes(0, largest, places), Rates(RateLimits()), lambda: _SMALL_FIELDS)
 
 
 def _answer_store(config: ServeConfig) -> AnswerStore | None:

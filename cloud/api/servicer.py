@@ -15,6 +15,7 @@ from cloud.api.replies import failure, log_answered, reply
 from cloud.api.watching import Watch
 from cloud.engine.engine import Engine
 from cloud.engine.job import Job
+from cloud.sharing.caller import Caller
 from cloud.telemetry.requests import RequestRecord
 from cloud.telemetry.telemetry import Telemetry
 from protos import inference_pb2 as ip
@@ -39,15 +40,17 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         answers: SharedAnswers,
         keyed: KeyedAnswers,
         telemetry: Telemetry,
-        description: ip.DescribeReply,
+        describe: Callable[[Caller], ip.DescribeReply],
         max_in_flight: int,
     ) -> None:
-        """`streams`: those of cameras; `max_in_flight`: requests of one Converse stream at once."""
+        """`streams`: those of cameras; `describe`: to a caller, but for the load; `max_in_flight`: requests
+        of one Converse stream at once.
+        """
         self._engine, self._input_processor = engine, input_processor
         self._gate, self._calls, self._streams = gate, calls, streams
         self._answers, self._keyed = answers, keyed
+        self._described, self._max_in_flight = describe, max_in_flight
         self._telemetry = telemetry
-        self._description, self._max_in_flight = description, max_in_flight
 
     async def Infer(self, _: object, context: Context) -> None:  # noqa: N802 - gRPC's name
         """Stream one answer."""
@@ -86,8 +89,8 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def _describe(self, call: Call) -> ip.DescribeReply:
         await call.request(ip.DescribeRequest)
-        description = ip.DescribeReply(load=self._engine.load())
-        description.MergeFrom(self._description)
+        description = self._described(call.caller)
+        description.load.CopyFrom(self._engine.load())
         return description
 
     async def embed(self, call: Call) -> ip.EmbedReply:

@@ -40,8 +40,8 @@ class Watch:
         self._said: str | None = None
 
     async def run(self) -> None:
-        """Raises CloudError where the service drains, CloudBusy where its caller sends more than it may or
-        another needs the place, and what the call raises.
+        """Raises CloudError where the service drains, WrongBundle where its bundle is withdrawn, CloudBusy
+        where its caller sends more than it may or another needs the place, and what the call raises.
         """
         try:
             await self._answer_all()
@@ -69,12 +69,13 @@ class Watch:
             self._gate.unless_closing(self._call.next_request(ip.WatchRequest, lambda: True))
         )
         try:
-            while not reading.done():
-                left = self._due - time.monotonic()
-                await asyncio.wait({reading}, timeout=None if left == math.inf else max(left, 0.0))
-                if time.monotonic() >= self._due:
-                    await self._confirm()
-            return reading.result()
+            async with self._reader.while_served():
+                while not reading.done():
+                    left = self._due - time.monotonic()
+                    await asyncio.wait({reading}, timeout=None if left == math.inf else max(left, 0.0))
+                    if time.monotonic() >= self._due:
+                        await self._confirm()
+                return reading.result()
         finally:
             reading.cancel()
             await asyncio.wait({reading})

@@ -16,7 +16,7 @@ from cloud.config import (
     listen_address,
 )
 from protos.bundle import Bundle
-from protos.terminal.arguments import number, rate, seconds, whole
+from protos.terminal.arguments import number, rate, seconds, size, whole
 from protos.terminal.options import open_bundle
 
 _EPILOG = """\
@@ -24,6 +24,7 @@ examples:
   isthmus cloud serve --bundle bundle/                          # on this machine only, port 7070
   isthmus cloud serve --bundle bundle/ --listen 127.0.0.1:0     # any free port; "listening on" names it
   isthmus cloud serve --bundle a/ --bundle b/ --device cuda     # two models from one service
+  isthmus cloud serve --bundle bundles/a --bundles bundles/     # others of that folder by isthmus cloud load
 
 From elsewhere too, with TLS, for those who bring a token or a certificate (docs/tls.md):
   isthmus cloud serve --listen 0.0.0.0:443 --tls-cert cloud.pem --tls-key cloud.key --tokens tokens
@@ -84,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where to listen (default: %(default)s)",
     )
     _add_placement(parser)
+    _add_loading(parser)
     _add_access(parser)
     _add_rates(parser)
     _add_count(parser, "--max-batch", 1, 1024, "answers side by side (default: %(default)s)")
@@ -109,6 +111,27 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
         choices=DTYPES,
         help="auto: on a GPU the checkpoint's own bfloat16, or float16 where that can hold its numbers, "
         "else the faster of bfloat16 and float32",
+    )
+
+
+def _add_loading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("loading while it runs", "by `isthmus cloud load`; docs/rollout.md")
+    group.add_argument(
+        "--bundles", type=Path, metavar="DIR", help="the folder whose bundles may be loaded, and no others"
+    )
+    group.add_argument(
+        "--max-request",
+        type=size,
+        default=0,
+        metavar="SIZE",
+        help="the longest request, as long as the service runs (default: what --bundle needs)",
+    )
+    group.add_argument(
+        "--memory-limit",
+        type=size,
+        default=0,
+        metavar="SIZE",
+        help="of the weights of all loaded models (default: what the machine has)",
     )
 
 
@@ -206,8 +229,18 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
     names = ["device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers"]
     names += ["keep_results", "max_wait", "redis", "step_limit", "traces"]
     chosen = {name: getattr(options, name) for name in names}
+    chosen |= {name: getattr(options, name) for name in ("max_request", "memory_limit")}
     paths = tuple(bundle.path for bundle in bundles)
-    return ServeConfig(paths, host, port, http=http, access=_access(options), rates=_rates(options), **chosen)
+    return ServeConfig(
+        paths,
+        host,
+        port,
+        http=http,
+        access=_access(options),
+        rates=_rates(options),
+        bundle_folder=options.bundles,
+        **chosen,
+    )
 
 
 def _access(options: argparse.Namespace) -> AccessConfig:

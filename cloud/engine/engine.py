@@ -15,6 +15,7 @@ from cloud.engine.embedding_batch import EmbeddingBatch
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.faults import ModelFault, not_finite
 from cloud.engine.generation_batch import GenerationBatch
+from cloud.engine.held_jobs import HeldJobs
 from cloud.engine.image_encoder import Advanced, advance_images
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.engine.observer import Step, StepObserver, Unobserved
@@ -41,6 +42,7 @@ class Engine:
     ) -> None:
         """Without a prefix cache, every prompt is read as a whole."""
         self.queue, self._observer = queue, observer or Unobserved()
+        self.held = HeldJobs()
         self._encoder_cache = encoder_cache
         self.prefix_cache = prefix_cache or PrefixCache(0)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
@@ -81,12 +83,18 @@ class Engine:
         moment for others that are coming in.
         """
         while True:
-            schedule = self.queue.schedule(self._in_flight, self._pace)
-            self._leave(schedule.leaves)
-            if not schedule.idle:
+            if schedule := self._due():
                 return schedule
             if not self._running:
                 await self.queue.gather()
+
+    def _due(self) -> Schedule[Job] | None:
+        """Let jobs leave; the next step, if there is work. Who waits for work holds no job that left, nor its
+        picture or model.
+        """
+        schedule = self.queue.schedule(self._in_flight, self._pace)
+        self._leave(schedule.leaves)
+        return None if schedule.idle else schedule
 
     @property
     def _in_flight(self) -> InFlight[Job]:
@@ -175,7 +183,20 @@ class Engine:
 
     @contextmanager
     def holding(self, job: Job) -> Iterator[None]:
-        """Queue the job; closing takes it out, wherever it is. Raises CloudBusy."""
+        """Queue the job of a caller who waits; closing takes it out, wherever it is. Raises CloudBusy."""
+        with self.held.held(job), self._queued(job):
+            yield
+
+    @contextmanager
+    def in_background(self, job: Job) -> Iterator[None]:
+        """The same for a job that nobody waits for: it fails as GaveWay when a caller comes. Raises GaveWay
+        where one is there.
+        """
+        with self.held.background(job), self._queued(job):
+            yield
+
+    @contextmanager
+    def _queued(self, job: Job) -> Iterator[None]:
         with self.queue.shares.active(job.caller):
             self.queue.put(job)
             try:

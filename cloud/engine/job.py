@@ -57,6 +57,7 @@ class VisionInput:
     frame: str = ""  # its digest; empty where the encoder cache keeps nothing
     sent: Frame | None = None  # codes that the next frame may be coded against
     owner: str = ""  # who may ask about it again; empty: nobody
+    cached: bool = False  # image tokens that this very model made before
     codec: str = ""  # by which it came; empty: none
     reached: str = ""  # the cut that it has come to; empty: that at which it entered
 

@@ -13,8 +13,8 @@ class Role(IntEnum):
     """What a caller may do; each may do what those before it may."""
 
     DEVICE = 1  # ask, watch, embed, describe
-    OPERATOR = 2  # reflection and metrics too
-    ADMIN = 3  # what changes a running service; there is no such call yet
+    OPERATOR = 2  # reflection, metrics, and what is loaded
+    ADMIN = 3  # load and unload bundles, and roll them out
 
     @classmethod
     def of(cls, name: str) -> "Role":

@@ -1,33 +1,52 @@
 """A bundle's model by its kind, where it runs best."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from transformers import PretrainedConfig
 
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.placement import Placement, choose
+from cloud.models.served_models import ServedModel
 from cloud.models.tail import Tail
 from protos.bundle import Bundle
-from protos.errors import RequestError
+from protos.errors import BundleError, RequestError
 from splitter.families.loading import Checkpoint
 
 _log = logging.getLogger(__name__)
 _BF16 = "BF16"  # as safetensors calls it
+_MAX_REASON = 200  # characters of torch's words
+
+CheckRoom = Callable[[int, torch.device], None]  # bytes of weights, where; raises BundleError for too many
 
 
-def load_tail(bundle: Bundle, device: str = "auto", dtype: str = "auto") -> Tail | DualEncoder:
-    """Load a bundle's model for the options `--device` and `--dtype`, and warm it. Raises BundleError,
-    CheckpointError or RequestError.
+def load_tail(
+    bundle: Bundle, device: str = "auto", dtype: str = "auto", check_room: CheckRoom | None = None
+) -> ServedModel:
+    """Load a bundle's model for the options `--device` and `--dtype`, and warm it. Raises BundleError, also
+    where torch cannot compute it here or `check_room` refuses it; CheckpointError or RequestError.
     """
     checkpoint = Checkpoint(bundle.folder("cloud"))
     width = int(checkpoint.config.get_text_config().hidden_size)
     stored = {tensor.dtype for tensor in checkpoint.tensors.values()}
-    return first_that_computes(bundle, choose(device, dtype, width, own_dtype(checkpoint.config, stored)))
+    placements = choose(device, dtype, width, own_dtype(checkpoint.config, stored))
+    if check_room:
+        numbers = sum(tensor.numbers for tensor in checkpoint.tensors.values())
+        check_room(numbers * placements[0].dtype.itemsize, placements[0].device)
+    try:
+        return first_that_computes(bundle, placements)
+    except (RuntimeError, ValueError) as error:  # torch's, memory that runs out among them
+        _log.info("torch failed", exc_info=error)
+        why = next(iter(str(error).splitlines()), type(error).__name__)[:_MAX_REASON]
+        raise BundleError(
+            f"bundle {bundle.path} ({bundle.manifest.model}) fails at its first answer: {why}; verify it, or "
+            "give another --device or --dtype",
+            bundle=bundle.digest,
+        ) from error
 
 
-def first_that_computes(bundle: Bundle, placements: Sequence[Placement]) -> Tail | DualEncoder:
+def first_that_computes(bundle: Bundle, placements: Sequence[Placement]) -> ServedModel:
     """The model in the first of its placements that can hold all its numbers, warmed. Raises as above."""
     name = bundle.manifest.model
     for placement in placements:
@@ -43,7 +62,7 @@ def first_that_computes(bundle: Bundle, placements: Sequence[Placement]) -> Tail
     )
 
 
-def open_tail(bundle: Bundle, placement: Placement) -> Tail | DualEncoder:
+def open_tail(bundle: Bundle, placement: Placement) -> ServedModel:
     """Load a bundle's model. Raises BundleError or CheckpointError."""
     return DualEncoder(bundle, placement) if bundle.manifest.HasField("matching") else Tail(bundle, placement)
 

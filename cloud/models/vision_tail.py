@@ -38,6 +38,11 @@ class VisionTail:
         self._codecs = _receivers(bundle)
         self.placement = placement
 
+    @property
+    def weight_bytes(self) -> int:
+        """What the model's weights take of memory."""
+        return sum(weights.nbytes for weights in (*self.model.parameters(), *self.model.buffers()))
+
     def preprocess(self, picture: NDArray[np.uint8]) -> tuple[dict[str, Tensor], Grid]:
         """RGB (h, w, 3) to pixels (tiles, 3, h, w), as the checkpoint's own processor does it.
 

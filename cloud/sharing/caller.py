@@ -23,6 +23,11 @@ class Caller(NamedTuple):
     address: str
     connection: str
 
+    @property
+    def device(self) -> str:
+        """What stays the same over a device's connections, as far as it is known."""
+        return self.address
+
     def owner(self, secret: bytes) -> str:
         """Whose frames and answers are kept by such a secret, as a hash."""
         return hashlib.sha256(secret).hexdigest()
@@ -37,6 +42,10 @@ class KnownCaller(Caller):
     def of(cls, tenant: str, device: str) -> "KnownCaller":
         """The tenant has no slash in its name, and no address begins as these do."""
         return cls(f"tenant:{tenant}", f"{tenant}/{device}")
+
+    @property
+    def device(self) -> str:
+        return self.connection
 
     def owner(self, secret: bytes) -> str:
         """What a device has sent is the device's own, whatever its secret: a process that is started anew

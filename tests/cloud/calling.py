@@ -18,6 +18,7 @@ from cloud.api.service import Service, serving
 from cloud.config import ServeConfig
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.placement import Placement
+from cloud.models.served_models import ServedModels
 from cloud.models.tail import Tail
 from protos import codec as wire
 from protos import inference_pb2 as ip
@@ -88,7 +89,7 @@ async def calling(*tails: Tail | DualEncoder, **settings: Any) -> AsyncIterator[
     settings = {"keep_results": 0} | settings
     config = ServeConfig(tuple(tail.bundle.path for tail in tails), port=0, **settings)
     async with (
-        serving({tail.digest: tail for tail in tails}, config) as service,
+        serving(ServedModels({tail.digest: tail for tail in tails}), config) as service,
         connected(service.address) as channel,
     ):
         yield Caller(service, channel, InferenceStub(channel))

@@ -7,6 +7,7 @@ from cloud.models.tail import Tail
 from protos.bundle import MANIFEST, Bundle, write_manifest
 from splitter.nano.scenes import HELD_OUT_SEEDS, picture
 from tests.cloud.calling import FP32, Head, Pixels
+from tests.cloud.control.versions import another_version
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +40,11 @@ def endless_path(bundle_path: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def endless(endless_path: Path) -> Tail:
     return Tail(Bundle.open(endless_path), FP32)
+
+
+@pytest.fixture(scope="session")
+def candidate(bundle_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Tail:
+    """The same model under another digest."""
+    copy = tmp_path_factory.mktemp("candidate") / "bundle"
+    another_version(bundle_path, copy)
+    return Tail(Bundle.open(copy), FP32)

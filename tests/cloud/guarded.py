@@ -100,7 +100,7 @@ async def guarded(access: AccessConfig, rates: RateLimits | None = None) -> Asyn
     guard = Access(authentication if access.identified else None)
     places = Places(64, 32)
     limits = Rates(rates or RateLimits())
-    calls = Calls(guard, places, RequestBytes(0, LARGEST, places), limits, 100)
+    calls = Calls(guard, places, RequestBytes(0, LARGEST, places), limits, lambda: 100)
     server: Any = new_server(LARGEST, config)
     add_inference(server, WhoIsIt(calls))
     health = Health(calls, [SERVICE])

@@ -39,6 +39,8 @@ def test_no_address_is_refused_with_the_form_of_one(text: str) -> None:
         ("threads", -1),
         ("drain", -1.0),
         ("keep", -1.0),
+        ("max_request", -1),
+        ("bundle_folder", Path("nowhere")),
         ("keep_results", -1.0),
         ("max_prefix_bytes", -1),
         ("step_limit", 0.5),

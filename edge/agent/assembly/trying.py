@@ -48,15 +48,16 @@ async def open_tried(settings: AgentSettings) -> OpenedModels:
 
 
 async def served_bundle(models: Models) -> str:
-    """The digest of a bundle of the same model that a cloud serves: the open one wherever that is served;
-    empty where no cloud answers, or none serves one.
+    """The digest of a bundle of the same model that a cloud serves: one that a cloud recommends, else the
+    open one wherever that is served, else any; empty where no cloud answers, or none serves one.
     """
     client, bundle = models.client, models.orchestrator.bundle
     if not client:
         return ""
     replies = await anyio.to_thread.run_sync(client.describe, _DESCRIBE_SECONDS)
-    served = [one for reply in replies for one in reply.bundles if one.model == bundle.manifest.model]
-    digests = [one.digest for one in served if is_digest(one.digest)]
+    same = [one for reply in replies for one in reply.bundles if one.model == bundle.manifest.model]
+    served = [one for one in same if is_digest(one.digest)]
+    digests = [one.digest for one in served if one.recommended] or [one.digest for one in served]
     return bundle.digest if bundle.digest in digests else next(iter(digests), "")
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from cloud.api.process import serve_tails
+from cloud.api.process import serve_models
 from cloud.config import ServeConfig
+from cloud.models.served_models import ServedModels
 from cloud.models.tail import Tail
 from protos.bundle import Bundle
 from tests.cloud.calling import FP32
@@ -22,4 +23,4 @@ class HangingTail(Tail):
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     tail = HangingTail(Bundle.open(path), FP32)
-    sys.exit(serve_tails({tail.digest: tail}, ServeConfig((path,), port=0, step_limit=1.0)))
+    sys.exit(serve_models(ServedModels({tail.digest: tail}), ServeConfig((path,), port=0, step_limit=1.0)))

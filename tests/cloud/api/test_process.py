@@ -17,6 +17,7 @@ from cloud.api.grpc_server import check_port
 from cloud.api.process import serve
 from cloud.api.service import serving
 from cloud.config import AccessConfig, ServeConfig
+from cloud.models.served_models import ServedModels
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
@@ -163,7 +164,7 @@ def test_a_bundle_that_fails_at_its_first_answer_is_named(
 async def test_an_address_that_nobody_knows_is_told_as_such(tail: Tail) -> None:
     config = ServeConfig((tail.bundle.path,), host="no-such-host.invalid", port=0, access=PROXIED)
     with pytest.raises(RequestError, match=r"no-such-host\.invalid:0") as raised:
-        await serving({tail.digest: tail}, config).__aenter__()
+        await serving(ServedModels({tail.digest: tail}), config).__aenter__()
     assert "taken" not in str(raised.value)
 
 

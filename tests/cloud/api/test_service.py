@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from cloud.api.grpc_server import SERVICE
 from cloud.api.service import serving
 from cloud.config import ServeConfig
+from cloud.models.served_models import ServedModels
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
@@ -134,4 +135,4 @@ async def test_a_taken_port_is_a_clear_error(tail: Tail) -> None:
     async with calling(tail) as caller:
         config = ServeConfig((tail.bundle.path,), port=int(caller.service.address.rpartition(":")[2]))
         with pytest.raises(RequestError, match="choose another --listen"):
-            await serving({tail.digest: tail}, config).__aenter__()
+            await serving(ServedModels({tail.digest: tail}), config).__aenter__()

@@ -49,7 +49,9 @@ def test_the_same_as_json(address: str, capsys: pytest.CaptureFixture[str]) -> N
     told = json.loads(capsys.readouterr().out)
     assert told["address"] == address
     assert told["milliseconds"] > 0
-    assert told["bundles"] == [{"digest": "3fa9" * 16, "model": "nano", "cuts": ["vision.2", "connector"]}]
+    assert told["bundles"] == [
+        {"digest": "3fa9" * 16, "model": "nano", "cuts": ["vision.2", "connector"], "recommended": False}
+    ]
     assert told["load"] == {"waiting": 1, "running": 2, "queue_milliseconds": 3.5}
 
 

@@ -1,6 +1,6 @@
 """OpenAI's API in front of the service's own calls: who may ask, how much, and when, is as there."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -17,8 +17,7 @@ from cloud.api.http.openai.models import Models
 from cloud.api.servicer import Inference
 from cloud.api.status import status_of
 from cloud.identity.identity import Role
-from cloud.models.dual_encoder import DualEncoder
-from cloud.models.tail import Tail
+from cloud.models.served_models import ServedModels
 from cloud.telemetry.telemetry import Telemetry
 from protos.errors import IsthmusError
 from protos.http.leaving import unless_gone
@@ -34,7 +33,7 @@ class OpenAiApi:
 
     def __init__(
         self,
-        tails: Mapping[str, Tail | DualEncoder],
+        models: ServedModels,
         access: Access,
         calls: Calls,
         inference: Inference,
@@ -42,7 +41,7 @@ class OpenAiApi:
         largest: int,
     ) -> None:
         """`largest`: bytes of a request of the service's own."""
-        self._models, self._access = Models(tails), access
+        self._models, self._access = Models(models), access
         self._calls, self._inference, self._telemetry = calls, inference, telemetry
         self._max_bytes = 4 * largest // 3 + _FIELDS
 

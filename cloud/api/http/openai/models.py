@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from cloud.models.dual_encoder import DualEncoder
-from cloud.models.tail import Tail
+from cloud.models.served_models import ServedModel, ServedModels
 from protos.errors import did_you_mean
 from protos.http.openai.models import entries, entry
 from protos.http.refusals import NO_MODEL, Refused
@@ -14,14 +13,18 @@ _SHOWN_DIGITS = 12  # of a digest
 
 
 class Models:
-    """A model is called as its manifest says; of several that are called alike, `NAME@DIGEST` is one."""
+    """A model is called as its manifest says; of several that are called alike, `NAME@DIGEST` is one, and the
+    name alone the one that is served longest: what is loaded beside it changes nothing for who asks by name.
+    """
 
-    def __init__(self, tails: Mapping[str, Tail | DualEncoder]) -> None:
-        self._tails = tails
+    def __init__(self, models: ServedModels) -> None:
+        self._models = models
 
-    def find(self, name: str) -> Tail | DualEncoder:
+    def find(self, name: str) -> ServedModel:
         """Raises Refused."""
         named = self._by_name()
+        if first := next((one for one in self._models if one.bundle.manifest.model == name), None):
+            return first
         if name not in named:
             near, known = did_you_mean(name, list(named)), ", ".join(named)
             raise Refused(NO_MODEL, f"there is no model {name[:64]!r}{near}; choose one of: {known}", "model")
@@ -36,11 +39,11 @@ class Models:
         self.find(name)
         return entry(name)
 
-    def _by_name(self) -> dict[str, Tail | DualEncoder]:
-        count = Counter(tail.bundle.manifest.model for tail in self._tails.values())
-        return {_name(digest, tail, count): tail for digest, tail in self._tails.items()}
+    def _by_name(self) -> dict[str, ServedModel]:
+        count = Counter(model.bundle.manifest.model for model in self._models)
+        return {_name(model, count): model for model in self._models}
 
 
-def _name(digest: str, tail: Tail | DualEncoder, count: Mapping[str, int]) -> str:
-    model = tail.bundle.manifest.model
-    return model if count[model] == 1 else f"{model}@{digest[:_SHOWN_DIGITS]}"
+def _name(model: ServedModel, count: Mapping[str, int]) -> str:
+    name = model.bundle.manifest.model
+    return name if count[name] == 1 else f"{name}@{model.digest[:_SHOWN_DIGITS]}"

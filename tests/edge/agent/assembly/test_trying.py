@@ -18,7 +18,16 @@ OTHER = "0" * 64
 
 
 @pytest.mark.parametrize(
-    "served", ["this and another", "another", "of another model", "no digest", "nothing"]
+    "served",
+    [
+        "this and another",
+        "another",
+        "another recommended",
+        "this one recommended",
+        "of another model",
+        "no digest",
+        "nothing",
+    ],
 )
 async def test_the_cloud_says_which_bundle_of_this_model_it_serves(bundle: Bundle, served: str) -> None:
     model = bundle.manifest.model
@@ -28,11 +37,24 @@ async def test_the_cloud_says_which_bundle_of_this_model_it_serves(bundle: Bundl
             pb.Served(digest=bundle.digest, model=model),
         ],
         "another": [pb.Served(digest=OTHER, model=model)],
+        "another recommended": [
+            pb.Served(digest=bundle.digest, model=model),
+            pb.Served(digest=OTHER, model=model, recommended=True),
+        ],
+        "this one recommended": [
+            pb.Served(digest=OTHER, model=model),
+            pb.Served(digest=bundle.digest, model=model, recommended=True),
+        ],
         "of another model": [pb.Served(digest=OTHER, model="other")],
         "no digest": [pb.Served(digest="../../" + OTHER, model=model)],
         "nothing": [],
     }
-    wanted = {"this and another": bundle.digest, "another": OTHER}
+    wanted = {
+        "this and another": bundle.digest,
+        "another": OTHER,
+        "another recommended": OTHER,
+        "this one recommended": bundle.digest,
+    }
     with serving(says("a")) as cloud:
         cloud.description = pb.DescribeReply(bundles=found[served])
         table = {

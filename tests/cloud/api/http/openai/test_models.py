@@ -1,33 +1,28 @@
 """What the bundles that are served are called."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from cloud.api.http.openai.models import Models
+from cloud.models.served_models import ServedModels
+from cloud.models.tail import Tail
 from protos.http.refusals import Refused
 
 
-def tail(model: str) -> Any:
-    return SimpleNamespace(bundle=SimpleNamespace(manifest=SimpleNamespace(model=model)))
-
-
-def test_of_two_that_are_called_alike_each_is_named_by_its_digest_too() -> None:
-    tails = {"a" * 64: tail("llava"), "b" * 64: tail("llava"), "c" * 64: tail("nano")}
-    models = Models(tails)
-    assert [one["id"] for one in models.listed()["data"]] == [
-        "llava@aaaaaaaaaaaa",
-        "llava@bbbbbbbbbbbb",
-        "nano",
-    ]
-    assert models.find("llava@bbbbbbbbbbbb") is tails["b" * 64]
+def test_of_two_that_are_called_alike_each_is_named_by_its_digest_too(
+    tail: Tail, candidate: Tail, endless: Tail
+) -> None:
+    models = Models(ServedModels({one.digest: one for one in (tail, candidate, endless)}))
+    names = [f"nano@{tail.digest[:12]}", f"nano@{candidate.digest[:12]}", "endless"]
+    assert [one["id"] for one in models.listed()["data"]] == names
+    assert [models.find(name) for name in names] == [tail, candidate, endless]
     with pytest.raises(Refused, match="there is no model 'llava'"):
         models.find("llava")
 
 
-def test_a_bundle_that_comes_later_is_there() -> None:
-    tails: dict[str, Any] = {}
-    models = Models(tails)
-    tails["c" * 64] = tail("nano")
-    assert models.one("nano")["id"] == "nano"
+def test_a_version_that_comes_later_does_not_change_what_a_name_means(tail: Tail, candidate: Tail) -> None:
+    served = ServedModels({tail.digest: tail})
+    models = Models(served)
+    served.add(candidate)
+    assert models.find("nano") is tail
+    served.withdraw(tail.digest)
+    assert models.find("nano") is candidate

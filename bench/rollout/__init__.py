@@ -1,0 +1,1 @@
+"""What the verdicts of a rollout find, and how often they mislead: `isthmus bench rollout`."""
