@@ -31,7 +31,7 @@ COMMANDS = {parser.prog: parser for parser in parsers(isthmus._parser())}
 
 def command_lines(text: str) -> Iterator[list[str]]:
     """The words behind `isthmus` of each line that is a command, up to its end."""
-    for line in text.splitlines():
+    for line in text.replace("\\\n", " ").splitlines():
         if line.strip().startswith("isthmus "):
             words = shlex.split(line, comments=True)
             yield words[1 : next((place for place, word in enumerate(words) if word in ENDS), None)]

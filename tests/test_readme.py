@@ -22,7 +22,7 @@ from tests.splitter.families.checkpoints import llava_clip
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-PORT = 7070
+PORT, TLS_PORT, HTTP_PORT = 7070, 7443, 9464
 WITH_LOCAL = "isthmus split -o bundle --with-local"
 SHORT = "--cuts connector --report-pictures 4"
 
@@ -83,16 +83,11 @@ def said(commands: str, place: Path) -> str:
 
 
 @contextmanager
-def first_terminal(place: Path) -> Iterator[None]:
-    """Its commands, up to where the service listens."""
-    commands = block("<!-- first terminal -->")
-    assert commands.count(WITH_LOCAL) == 1
-    process = shell(commands.replace(WITH_LOCAL, f"{WITH_LOCAL} {SHORT}"), place)
+def listening(commands: str, port: int, place: Path) -> Iterator[None]:
+    """From where the service listens that these commands end with."""
+    process = shell(commands, place)
     try:
-        while process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", PORT)) == 0:
-                    break
+        while process.poll() is None and not is_taken(port):
             time.sleep(0.2)
         assert process.poll() is None, process.communicate()[1]
         yield
@@ -101,11 +96,17 @@ def first_terminal(place: Path) -> Iterator[None]:
         process.communicate()
 
 
-def test_the_five_commands_give_answers(place: Path) -> None:
+def is_taken(port: int) -> bool:
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
-            pytest.skip(f"something else listens on port {PORT}")
-    with first_terminal(place):
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_five_commands_give_answers(place: Path) -> None:
+    if taken := [port for port in (PORT, TLS_PORT, HTTP_PORT) if is_taken(port)]:
+        pytest.skip(f"something else listens on ports {taken}")
+    commands = block("<!-- first terminal -->")
+    assert commands.count(WITH_LOCAL) == 1
+    with listening(commands.replace(WITH_LOCAL, f"{WITH_LOCAL} {SHORT}"), PORT, place):
         out = said(block("<!-- second terminal -->"), place)
         sync, asynchronous = (
             said(f"python <<'END'\n{block(mark, 'python')}END", place)
@@ -121,6 +122,12 @@ def test_the_five_commands_give_answers(place: Path) -> None:
     checked = said(commands_of("<!-- on the device -->", place), place)
     assert "agent.toml is an agent's configuration: 1 sources" in checked
     assert (place / "opt/isthmus/bundle/manifest.json").exists()
+    with listening(block("<!-- serve -->"), TLS_PORT, place):
+        served = said(block("<!-- serve: another terminal -->"), place)
+    answer, *_ = served.splitlines()
+    assert answer == "orange"
+    assert "nano" in served
+    assert re.search(r'isthmus_cloud_requests_total\{.*status="OK"\} 1\.0', served)
 
 
 def test_a_checkpoint_of_ones_own_is_split_shown_and_planned(place: Path) -> None:

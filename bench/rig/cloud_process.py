@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bench.rig.watched_process import START_SECONDS, WatchedProcess
 
+_HTTP = "HTTP at "
+
 
 class CloudProcess(WatchedProcess):
     """`isthmus cloud serve` of some bundles at `listen`, a free port unless given, with further `options`;
@@ -24,3 +26,8 @@ class CloudProcess(WatchedProcess):
         afresh = ("--keep-results", "0s")
         serve = ("cloud", "serve", *served, "--listen", listen, *afresh, *options)
         super().__init__("the cloud service", serve, "listening on ", seconds)
+
+    @property
+    def http_url(self) -> str:
+        """Where its metrics are, with --http among the options."""
+        return next(line.removeprefix(_HTTP) for line in self.greeting if line.startswith(_HTTP))

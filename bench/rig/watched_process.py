@@ -37,6 +37,7 @@ class WatchedProcess:
         self._lines: deque[str] = deque(maxlen=20)
         self._addresses: queue.Queue[str | None] = queue.Queue()
         self.address, self.printed_bytes = "", 0
+        self.greeting: list[str] = []  # what it printed before its address
 
     def __enter__(self) -> Self:
         watchdog = [sys.executable, "-m", "bench.rig.watchdog", str(os.getpid())]
@@ -94,6 +95,8 @@ class WatchedProcess:
             for line in self._process.stdout:
                 self._lines.append(line.rstrip())
                 self.printed_bytes += len(line)
+                if not self.address:
+                    self.greeting.append(line.rstrip())
                 if self._announced in line:
                     self._addresses.put(line.partition(self._announced)[2].strip())
         self._addresses.put(None)

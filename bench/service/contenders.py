@@ -46,7 +46,8 @@ class Contenders:
         IsthmusError.
         """
         service, plan = self._service(name), self._plan
-        crowd = Crowd(service.address, service.pid, groups, plan.seconds / 2, plan.seconds)
+        url = service.http_url if isinstance(service, CloudProcess) else ""
+        crowd = Crowd(service.address, service.pid, groups, plan.seconds / 2, plan.seconds, url)
         (found,) = child.results("bench.service.crowd", plan_of(crowd))
         return Watched(*found["watched"]), [
             [TimedAnswer(*sample) for sample in group] for group in found["groups"]
@@ -72,7 +73,16 @@ class Contenders:
             return WatchedProcess(
                 "the plain server", arguments, "listening on ", module="bench.service.plain"
             )
-        options = ("--device", plan.device, "--dtype", plan.dtype, "--threads", plan.threads)
+        options = (
+            "--http",
+            "127.0.0.1:0",
+            "--device",
+            plan.device,
+            "--dtype",
+            plan.dtype,
+            "--threads",
+            plan.threads,
+        )
         return CloudProcess(self._path, options=options if name == ISTHMUS else (*options, "--max-batch", 1))
 
     @cached_property

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from bench.rig import child
 from bench.rig.process_memory import resident
 from bench.rig.process_time import cpu_seconds
+from bench.service.scrape import decode_batches
 from bench.service.workloads import read_requests
 from edge.link.client import CloudClient
 from protos import inference_pb2 as ip
@@ -58,6 +59,7 @@ class Crowd:
     groups: Sequence[Group]
     warm_seconds: float
     seconds: float
+    http_url: str = ""  # of its metrics; empty: it has none
 
 
 class TimedAnswer(NamedTuple):
@@ -78,6 +80,7 @@ class Watched(NamedTuple):
     cpu_seconds: float
     resident_bytes: int
     seconds: float
+    batch: float | None = None  # the mean number of answers side by side in a decode step
 
 
 def main(crowd: Crowd) -> None:
@@ -101,10 +104,15 @@ def main(crowd: Crowd) -> None:
 def _watch(crowd: Crowd, window: tuple[float, float]) -> Watched:
     began, ended = window
     _sleep_until(began)
-    cpu, started = cpu_seconds(crowd.process), time.monotonic()
+    cpu, batches, started = cpu_seconds(crowd.process), decode_batches(crowd.http_url), time.monotonic()
     _sleep_until(ended)
-    used = cpu_seconds(crowd.process) - cpu
-    return Watched(used, resident(crowd.process), time.monotonic() - started)
+    used, seconds = cpu_seconds(crowd.process) - cpu, time.monotonic() - started
+    return Watched(used, resident(crowd.process), seconds, _mean(batches, decode_batches(crowd.http_url)))
+
+
+def _mean(before: tuple[float, float], after: tuple[float, float]) -> float | None:
+    steps = after[0] - before[0]
+    return (after[1] - before[1]) / steps if steps else None
 
 
 def _forked(work: Callable[[], Sequence[TimedAnswer]]) -> Callable[[], list[TimedAnswer]]:

@@ -29,7 +29,8 @@ class Run(NamedTuple):
 @dataclass(frozen=True)
 class Measured:
     """What all devices of a group together saw of one service. `cpu_ms` is the service's for one answer, of
-    whatever group; latencies are None of the bound.
+    whatever group; `batch` is the mean number of answers side by side in its decode steps, of those that tell
+    it; latencies are None of the bound.
     """
 
     service: str
@@ -39,6 +40,7 @@ class Measured:
     per_second: float
     tokens_per_second: float
     cpu_ms: float
+    batch: float | None = None
     resident_bytes: int | None = None
     first_token_p50: float | None = None
     p50: float | None = None
@@ -73,6 +75,7 @@ def measured_of(
     answers = [sample for sample in samples if not sample.failure]
     failures = [sample.failure for sample in samples if sample.failure]
     seconds = sum(window.seconds for window in watched)
+    batches = [window.batch for window in watched if window.batch is not None]
     times = sorted(sample.ms for sample in answers)
     return Measured(
         service,
@@ -82,6 +85,7 @@ def measured_of(
         len(answers) / seconds,
         sum(sample.tokens for sample in answers) / seconds,
         1000 * sum(window.cpu_seconds for window in watched) / max(1, answered),
+        statistics.mean(batches) if batches else None,
         max(window.resident_bytes for window in watched),
         statistics.median(sample.first_token_ms for sample in answers) if answers else None,
         quantile(times, 0.5),

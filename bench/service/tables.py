@@ -12,7 +12,8 @@ from protos.terminal.units import format_size
 
 _TIMES = (
     "answers/s: of all devices together. A device asks again as soon as it has its answer; where a rate is "
-    "named, requests come at random instants, and times count from these. first token: median ms."
+    "named, requests come at random instants, and times count from these. batch: answers side by side in a "
+    "decode step. first token: median ms."
 )
 _USED = "CPU ms: of the service, an answer; the devices take theirs from the same cores. memory: resident."
 _ASKED = (
@@ -35,6 +36,7 @@ _COLUMNS: Mapping[str, Callable[[Row, Measured], str]] = {
     "answers/s": lambda _, one: f"{one.per_second:.1f}",
     "tokens/s": lambda _, one: f"{one.tokens_per_second:.0f}",
     "of bound": _of_bound,
+    "batch": lambda _, one: "" if one.batch is None else f"{one.batch:.1f}",
     "first token": lambda _, one: _milliseconds(one.first_token_p50),
     "p50 ms": lambda _, one: _milliseconds(one.p50),
     "p95 ms": lambda _, one: _milliseconds(one.p95),

@@ -99,9 +99,9 @@ def _announce(service: Service, models: ServedModels, config: ServeConfig) -> No
     )
     device = f"{'; '.join(placements)}, {torch.get_num_threads()} threads"
     print(f"serving {served}, and pictures; on {device}; address {address}", flush=True)
-    print(f"listening on {address}", flush=True)
     if service.http_url:
         print(f"HTTP at {service.http_url}", flush=True)
+    print(f"listening on {address}", flush=True)
 
 
 def _stop_signals() -> asyncio.Queue[int]:
