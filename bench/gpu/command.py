@@ -2,9 +2,7 @@
 
 import argparse
 import os
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 
 from bench.rig.arguments import add_count, add_figures
 from bench.rig.figures import check_places, publish
@@ -63,62 +61,25 @@ def run(options: argparse.Namespace) -> None:
     """Measure and report. Raises RequestError, BundleError, CloudError or IsthmusError."""
     import torch
 
-    from bench.gpu import heads, identity, tables
+    from bench.gpu import tables
+    from bench.gpu.measure import GpuPlan, measure
     from bench.rig.bundles import chosen_bundle
     from bench.rig.console import wide_console
     from bench.rig.machine import processor
-    from bench.service import tables as service_tables
-    from bench.service.contenders import ServicePlan
-    from bench.service.goals import goals
-    from bench.service.kinds import FEATURES, MIXED
-    from bench.service.measure import measure
     from bench.service.model import check_answers
-    from bench.service.workloads import read_requests, write_workloads
 
     check_places("gpu", options.output)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise RequestError(
             "torch finds no CUDA GPU here; run it where there is one, or see what it does with --device cpu"
         )
-    bundle, dtypes = chosen_bundle(options.bundle), options.dtype or _DTYPES
+    bundle = chosen_bundle(options.bundle)
     check_answers(bundle.manifest)
-    plan = ServicePlan(
-        kinds=(FEATURES, MIXED),
-        devices=(options.devices,),
-        rounds=1,
-        seconds=options.duration,
-        tokens=16,
-        device=options.device,
-        dtype=dtypes[0],
-        threads=0,
-    )
-    with progress() as shown, tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
-        shown.step("asking")
-        workloads = write_workloads(bundle, plan.tokens, Path(folder))
-        requests = read_requests(workloads.folders[workloads.last])
-
-        def tell(name: str) -> None:
-            shown.update(0, note=name)
-
-        identities = identity.measure(bundle.path, options.device, dtypes, requests, tell)
-        shown.step("the head")
-        found = list(heads.measure(bundle, options.repetitions))
-        shown.step("answers a second")
-        rows = list(measure(bundle, plan, tell))
+    dtypes = options.dtype or _DTYPES
+    plan = GpuPlan(options.device, dtypes, options.devices, options.duration, options.repetitions)
+    with progress() as shown:
+        found = measure(bundle, plan, shown.step)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     where = f"Measured on {gpu}, {processor()}, {os.cpu_count()} cores; torch {torch.__version__}."
-    figures = {
-        "setting": where,
-        "bundle": bundle.digest,
-        "identity": [asdict(one) for one in identities],
-        "heads": [asdict(one) for one in found],
-        "rows": [asdict(row) for row in rows],
-        "goals": [goal._asdict() | {"reached": goal.reached} for goal in goals(rows)],
-    }
-
-    def show() -> None:
-        console = wide_console()
-        tables.show(identities, found, where, console)
-        service_tables.show(rows, f"{where} {plan.dtype}; at most {plan.tokens} tokens an answer.", console)
-
-    publish("gpu", options, figures, show)
+    figures = {"setting": where, "bundle": bundle.digest, **asdict(found)}
+    publish("gpu", options, figures, lambda: tables.show(found, where, wide_console()))

@@ -7,7 +7,9 @@ from rich.table import Table
 
 from bench.gpu.heads import HeadOn
 from bench.gpu.identity import Identity
+from bench.gpu.measure import TOKENS, GpuFigures
 from bench.rig.console import plain_table, print_notes
+from bench.service import tables as service
 
 _IDENTITY = (
     "as alone: answers that are, to the letter, what the service says where nobody else asks; as float32: "
@@ -16,14 +18,15 @@ _IDENTITY = (
 _HEADS = "difference: of the last boundary from the CPU's, the largest, to the largest number there."
 
 
-def show(identities: Sequence[Identity], heads: Sequence[HeadOn], where: str, console: Console) -> None:
-    """Whether answers are the same, and how quick the head is."""
-    console.print(_identities(identities))
+def show(found: GpuFigures, where: str, console: Console) -> None:
+    """Whether answers are the same, how quick the head is, and how many answers a second there are."""
+    console.print(_identities(found.identities))
     print_notes(console, (_IDENTITY,))
     console.print()
-    console.print(_heads(heads))
+    console.print(_heads(found.heads))
     print_notes(console, (_HEADS, where))
     console.print()
+    service.show(found.rows, f"{where} {found.dtype}; at most {TOKENS} tokens an answer.", console)
 
 
 def _identities(identities: Sequence[Identity]) -> Table:

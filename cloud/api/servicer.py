@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from cloud.admission.input_processor import InputProcessor
-from cloud.answers.shared_answers import SharedAnswers
 from cloud.api.access import Context
 from cloud.api.call import Call, Calls, Received, telling
+from cloud.api.callers import Callers
 from cloud.api.drain_gate import DrainGate, closed_stream
-from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
+from cloud.api.kept import Kept
+from cloud.api.keyed_answers import RequestKey, request_key
 from cloud.api.replies import failure, log_answered, reply
 from cloud.api.watching import Watch
 from cloud.engine.engine import Engine
@@ -35,20 +36,18 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         engine: Engine,
         input_processor: InputProcessor,
         gate: DrainGate,
-        calls: Calls,
-        streams: Calls,
-        answers: SharedAnswers,
-        keyed: KeyedAnswers,
+        callers: Callers,
+        kept: Kept,
         telemetry: Telemetry,
         describe: Callable[[Caller], ip.DescribeReply],
         max_in_flight: int,
     ) -> None:
-        """`streams`: those of cameras; `describe`: to a caller, but for the load; `max_in_flight`: requests
-        of one Converse stream at once.
+        """`describe`: to a caller, but for the load; `max_in_flight`: requests of one Converse stream at
+        once.
         """
         self._engine, self._input_processor = engine, input_processor
-        self._gate, self._calls, self._streams = gate, calls, streams
-        self._answers, self._keyed = answers, keyed
+        self._gate, self._calls, self._streams = gate, callers.calls, callers.streams
+        self._answers, self._keyed = kept.answers, kept.keyed
         self._described, self._max_in_flight = describe, max_in_flight
         self._telemetry = telemetry
 

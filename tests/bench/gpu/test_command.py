@@ -7,6 +7,7 @@ import torch
 
 import isthmus
 from bench.gpu import heads, identity, tables
+from bench.gpu.measure import GpuFigures
 from bench.rig.console import wide_console
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
@@ -44,7 +45,8 @@ def test_the_head_is_timed_on_every_provider_and_compared_with_the_cpu(bundle: B
 
 def test_tables_say_what_their_columns_mean(capsys: pytest.CaptureFixture[str]) -> None:
     found = identity.Identity("bfloat16", 48, 0.96, 0.85)
-    tables.show([found], [heads.HeadOn("cpu", 13.7, 0.0)], "Measured here.", wide_console())
+    figures = GpuFigures("bfloat16", [found], [heads.HeadOn("cpu", 13.7, 0.0)], [])
+    tables.show(figures, "Measured here.", wide_console())
     printed = capsys.readouterr().out
     assert "bfloat16      48    96.0%      85.0%" in printed
     assert "as alone: " in printed

@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from cloud.api.access import Access
-from cloud.api.call import Call, Calls
+from cloud.api.call import Call
+from cloud.api.callers import Callers
 from cloud.api.http.context import HttpContext
 from cloud.api.http.openai.chat import ChatExchange
 from cloud.api.http.openai.embeddings import EmbeddingExchange
@@ -34,15 +34,14 @@ class OpenAiApi:
     def __init__(
         self,
         models: ServedModels,
-        access: Access,
-        calls: Calls,
+        callers: Callers,
         inference: Inference,
         telemetry: Telemetry,
         largest: int,
     ) -> None:
         """`largest`: bytes of a request of the service's own."""
-        self._models, self._access = Models(models), access
-        self._calls, self._inference, self._telemetry = calls, inference, telemetry
+        self._models, self._access = Models(models), callers.access
+        self._calls, self._inference, self._telemetry = callers.calls, inference, telemetry
         self._max_bytes = 4 * largest // 3 + _FIELDS
 
     def routes(self) -> list[Route]:
