@@ -16,7 +16,7 @@ from tests.cloud.calling import FP32
 class HangingTail(Tail):
     """Its worker thread comes back never."""
 
-    def enter(self, *_: Any) -> Any:
+    def advance(self, *_: Any) -> Any:
         Event().wait()
 
 

@@ -20,7 +20,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 
 async def refusal(channel: grpc.aio.Channel, request: ip.InferRequest) -> tuple[grpc.StatusCode, str]:
-    call = InferenceStub(channel).Infer(request)
+    call = InferenceStub(channel).Infer(request, timeout=60)
     assert await call.code() is not grpc.StatusCode.OK
     return await call.code(), await call.details()
 
