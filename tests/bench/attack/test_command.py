@@ -50,7 +50,8 @@ def test_what_the_attackers_got_is_counted(figures: dict[str, Any]) -> None:
     assert set(got["unreadable"]) == set(got["zstd-bomb"]) == {"INVALID_ARGUMENT"}
     assert {"INVALID_ARGUMENT"} <= set(got["unreadable-in-stream"]) <= {"INVALID_ARGUMENT", "OK"}
     assert got["half-messages"]["calls begun"] >= 300
-    assert {"INVALID_ARGUMENT"} <= set(got["watch-garbage"]) <= {"INVALID_ARGUMENT", "OK"}
+    # a frame behind one that could not be read is against none
+    assert {"INVALID_ARGUMENT"} <= set(got["watch-garbage"]) <= {"INVALID_ARGUMENT", "OK", "NOT_FOUND"}
 
 
 def test_an_attack_that_a_bundle_cannot_have_is_left_out_with_a_reason(figures: dict[str, Any]) -> None:

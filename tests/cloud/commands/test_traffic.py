@@ -23,11 +23,9 @@ async def test_a_candidate_is_set_compared_told_and_ended(
 
         assert (await traffic())[1] == "there is no rollout; --candidate DIGEST begins one\n"
         begin = ("--candidate", candidate.digest[:12], "--shadow", "100%", "--max-changed", "5%")
-        assert json.loads((await traffic(*begin, "--json"))[1])["bounds"] == {
-            "slowdown": 0.05,
-            "failures": 0.02,
-            "changed": 0.05,
-        }
+        status, told, said = await traffic(*begin, "--json")
+        assert status == 0, said
+        assert json.loads(told)["bounds"] == {"slowdown": 0.05, "failures": 0.02, "changed": 0.05}
         await service.caller.ask(picture_request(tail.bundle, scenes[0], "what color is it?"))
         while not (await service.traffic()).pairs:
             pass
