@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -34,9 +33,9 @@ from edge.agent.status.update_status import UpdateStatus
 from edge.policy.decision import Weights
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
-from protos.errors import IsthmusError
+from protos.http.handlers import handlers
 from protos.http.hosts import HostGuard
-from protos.http.refusals import BUG, NO_METHOD, NOT_FOUND, Refusal, Refused, refused, response_of
+from protos.http.refusals import BUG, Refused, response_of
 
 _log = logging.getLogger(__name__)
 
@@ -77,13 +76,11 @@ class HttpPart:
             Middleware(HostGuard, names=self._settings.hosts, remedy=", or list the name in http.hosts"),
             Middleware(TokenGuard, token=self._token),
         ]
-        handlers = {
-            IsthmusError: _refuse,
-            HTTPException: _refuse_address,
-            ClientDisconnect: _nobody,
-            Exception: _bug,
-        }
-        return Starlette(routes=self._routes(deferring), middleware=middleware, exception_handlers=handlers)
+        return Starlette(
+            routes=self._routes(deferring),
+            middleware=middleware,
+            exception_handlers=handlers("nothing that this device serves", _bug),
+        )
 
     def leave(self) -> None:
         """The application gets no more requests: live pages are to ask for the next one."""
@@ -134,24 +131,6 @@ class HttpPart:
             Route(LOGIN, viewing.ask_token),
             Route(LOGIN, viewing.take_token, methods=["POST"]),
         ]
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    assert isinstance(error, IsthmusError)
-    return response_of(refused(error))
-
-
-async def _refuse_address(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    kinds = {404: NOT_FOUND, 405: NO_METHOD}
-    kind = kinds.get(error.status_code) or Refusal(error.status_code, "invalid_request_error", "http_error")
-    words = f"{request.method} {request.url.path[:128]} is nothing that this device serves; see /v1/models"
-    return response_of(Refused(kind, words), error.headers)
-
-
-async def _nobody(_: Request, __: Exception) -> Response:
-    """Who asked has hung up: nobody reads this."""
-    return Response(status_code=400)
 
 
 async def _bug(_: Request, error: Exception) -> Response:
