@@ -227,15 +227,17 @@ def file_digest(path: Path) -> str:
 
 def write_manifest(folder: Path, manifest: pb.Manifest) -> str:
     """Write manifest.json, with every other file of the folder listed in it but those that stand beside it.
-    Gives the bundle's digest.
+    Gives the bundle's digest; the manifest that is given stays as it is.
     """
-    del manifest.files[:]
+    written = pb.Manifest()
+    written.CopyFrom(manifest)
+    del written.files[:]
     apart = {folder / name for name in (MANIFEST, *BESIDE)}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p not in apart):
-        manifest.files.add(
+        written.files.add(
             path=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=file_digest(path)
         )
-    text = json_format.MessageToJson(manifest, indent=1, preserving_proto_field_name=True)
+    text = json_format.MessageToJson(written, indent=1, preserving_proto_field_name=True)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return file_digest(folder / MANIFEST)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from protos.bundle import FORMAT, MANIFEST, Bundle
+from protos import bundle_pb2 as pb
+from protos.bundle import FORMAT, MANIFEST, Bundle, write_manifest
 from protos.errors import BundleDamaged, BundleTooNew, BundleTooOld, UnknownName
 
 
@@ -103,3 +104,10 @@ def test_unknown_cuts_and_codecs_are_answered_with_those_that_exist(bundle: Bund
 
 def test_pieces_lead_to_a_cut(bundle: Bundle) -> None:
     assert [piece.cut for piece in bundle.pieces_to("vision.4")] == ["vision.2", "vision.4"]
+
+
+def test_a_manifest_that_is_written_stays_as_it_is(tmp_path: Path) -> None:
+    manifest = pb.Manifest(format=FORMAT, model="nano", files=[pb.File(path="edge/gone.onnx")])
+    write_manifest(tmp_path, manifest)
+    assert [file.path for file in manifest.files] == ["edge/gone.onnx"]
+    assert not Bundle.open(tmp_path).manifest.files

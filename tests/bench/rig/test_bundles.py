@@ -48,7 +48,7 @@ def test_what_was_split_is_not_split_again(
     made = pb.Measurements()
     made.CopyFrom(bundle.measurements)
     made.recipe = recipe(split_by[0])
-    digest = write_manifest(folder, Bundle.open(bundle.path).manifest)  # which lists the files anew
+    digest = write_manifest(folder, bundle.manifest)
     write_measurements(folder, made, digest)
     assert bundles._current(folder)
     write_measurements(folder, bundle.measurements, digest)
