@@ -107,7 +107,9 @@ def test_pieces_lead_to_a_cut(bundle: Bundle) -> None:
 
 
 def test_a_manifest_that_is_written_stays_as_it_is(tmp_path: Path) -> None:
-    manifest = pb.Manifest(format=FORMAT, model="nano", files=[pb.File(path="edge/gone.onnx")])
+    manifest = pb.Manifest(
+        format=FORMAT, pieces=[pb.Piece(cut="connector")], files=[pb.File(path="edge/gone.onnx")]
+    )
     write_manifest(tmp_path, manifest)
     assert [file.path for file in manifest.files] == ["edge/gone.onnx"]
     assert not Bundle.open(tmp_path).manifest.files
