@@ -8,7 +8,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
-_MESSAGES = ("protos/bundle.proto", "protos/inference.proto", "protos/admin.proto")
+_MESSAGES = ("protos/bundle.proto", "protos/inference.proto", "protos/admin.proto", "protos/fleet.proto")
 _SERVICES = ("protos/inference.proto", "protos/admin.proto")
 
 
