@@ -1,0 +1,76 @@
+"""How it is with each treated device: in force, on the way, offline, refused, or failed."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from cloud.fleet.rollout.plan import RolloutPlan
+from cloud.fleet.rollout.state import RolloutState, RolloutStatus, Standing, Treated
+
+
+class DeviceSeen(NamedTuple):
+    """A device as the controller knows it now. Times are by the controller's clock."""
+
+    online: bool | None = None  # None: nothing is known
+    heard: float = 0.0  # when it was last heard of
+    in_force: bool = False  # it reports the rollout's settings
+    taking_over: bool = False
+    refused: str = ""  # why it does not take them
+
+
+_UNKNOWN = DeviceSeen()
+
+
+def observe(
+    plan: RolloutPlan, state: RolloutState, seen: Mapping[str, DeviceSeen], now: float
+) -> RolloutState:
+    """With every treated device's standing as it is now."""
+    changed = {}
+    for name, device in state.treated.items():
+        known = seen.get(name, _UNKNOWN)
+        standing = _standing(plan, device, known, now)
+        since = now if device.since is None and standing is Standing.IN_FORCE else device.since
+        if (standing, since, known.refused) != (device.standing, device.since, device.reason):
+            changed[name] = msgspec.structs.replace(
+                device, standing=standing, since=since, reason=known.refused
+            )
+    return _with_begun(plan, state, changed, now)
+
+
+def _standing(plan: RolloutPlan, device: Treated, seen: DeviceSeen, now: float) -> Standing:
+    if seen.refused:
+        return Standing.REFUSED
+    quiet = now - max(seen.heard, device.at) >= plan.silent
+    if not seen.online:
+        was_there = device.connected or seen.heard > device.at
+        return Standing.SILENT if quiet and was_there else Standing.OFFLINE
+    if quiet:
+        return Standing.SILENT
+    if seen.in_force:
+        return Standing.IN_FORCE
+    if seen.taking_over:
+        return Standing.TAKING_OVER
+    return Standing.LATE if now - device.at >= plan.late else Standing.COMMANDED
+
+
+def _with_begun(
+    plan: RolloutPlan, state: RolloutState, changed: Mapping[str, Treated], now: float
+) -> RolloutState:
+    """Comparisons begin where settings are in force, or ought to be: who fell over is compared, too."""
+    treated = {**state.treated, **changed} if changed else state.treated
+    begun = {}
+    for name, block in state.blocks.items():
+        device = treated[name]
+        if block.since is None and device.standing is not Standing.REFUSED:
+            since = device.since or (device.at + plan.late if now - device.at >= plan.late else None)
+            if since is not None:
+                begun[name] = msgspec.structs.replace(block, since=since)
+    if not changed and not begun:
+        return state
+    return msgspec.structs.replace(state, treated=treated, blocks={**state.blocks, **begun})
+
+
+def undone(state: RolloutState, status: RolloutStatus, reason: str) -> RolloutState:
+    """The end, at which every treated device gets its earlier settings again."""
+    return msgspec.structs.replace(state, status=status, reason=reason)
