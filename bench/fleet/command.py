@@ -28,7 +28,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.epilog = _EPILOG
     add_count(command, "--rollouts", 1000, "of each change")
     command.add_argument(
-        "--devices", type=whole(100, 10_000), default=4000, metavar="N", help="a fleet (default: %(default)s)"
+        "--devices", type=whole(100, 10_000), default=5000, metavar="N", help="a fleet (default: %(default)s)"
     )
     names = [change.name for change in changes()]
     command.add_argument(

@@ -57,7 +57,7 @@ def simulate_change(change: Change, rollouts: int, devices: int, seed: int) -> F
 
 def _ended(change: Change, devices: int, seed: int, number: int) -> _Ended:
     rng = np.random.default_rng([seed, number])
-    world = World.drawn(devices, _WINDOWS, change, rng)
+    world = World(devices, _WINDOWS, change, rng)
     members = (Member(name, f"class {kind}") for name, kind in zip(world.names, world.kinds, strict=True))
     plan = RolloutPlan(cohort=frozen_cohort(members, f"{seed} {number}"), per_minute=_PER_MINUTE)
     state = begin(_BEFORE * WINDOW)

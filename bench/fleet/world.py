@@ -4,8 +4,7 @@ Devices differ (log-normal means, by class), share the hours of the day, drift b
 have links that turn bad and come back, and are away at times.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ _BAD_LINK, _BAD_LEAVES, _BAD_SLOWER, _BAD_FAILS = 0.08, 0.5, 0.5, 0.03
 _AWAY, _AWAY_LEAVES = 0.01, 0.8
 _ANSWERS = 180.0  # a window, the median device
 _COMPARED = 0.05
+_RIGHT = 0.92
 _P95 = 0.95
 _LOGISTIC = 1.702  # the normal distribution is this logistic one, within 0.01
 
@@ -30,69 +30,57 @@ Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-@dataclass
+_FIELDS = Summary._fields
+
+
 class World:
-    """Arrays are (devices, windows). `treated_from` is the window from which a device has the change."""
+    """A fleet, and its hours to come."""
 
-    names: Sequence[str]
-    kinds: NDArray[np.int64]
-    level: Numbers  # mean logarithm of an answer's milliseconds
-    spread: Numbers  # of a device's answers
-    away: Flags
-    answers: NDArray[np.int64]
-    failing: Numbers  # probability
-    wrong: Numbers  # probability
-    byte_level: Numbers
-    joule_level: Numbers
-    change: Change
-    rng: np.random.Generator
-    treated_from: NDArray[np.int64]
-    silenced: Flags  # devices that fall silent once treated
-    baselines: dict[Span, Summary]
-
-    @classmethod
-    def drawn(cls, devices: int, windows: int, change: Change, rng: np.random.Generator) -> "World":
-        """A fleet, and its hours to come."""
+    def __init__(self, devices: int, windows: int, change: Change, rng: np.random.Generator) -> None:
         shape = devices, windows
-        kinds = rng.choice(len(_KINDS), devices, p=_KINDS)
-        bad = _spells(rng, shape, _BAD_LINK, _BAD_LEAVES)
-        day = _DAY_SWING * np.sin(2 * np.pi * (np.arange(windows) * WINDOW / 86_400 + rng.random()))
-        mean = _KIND_MS[kinds] + rng.normal(0, _DEVICE_SPREAD, devices)
-        busy = rng.normal(1, 0.2, devices)
-        level = mean[:, None] + busy[:, None] * day + _drift(rng, shape, _DRIFT_SPREAD) + _BAD_SLOWER * bad
-        usual = np.exp(rng.normal(np.log(0.003), 1.0, devices))[:, None]
-        right = rng.normal(np.log(0.92 / 0.08), 0.4, devices)[:, None] + _drift(rng, shape, 0.25)
-        rate = _ANSWERS * np.exp(rng.normal(0, 0.4, devices))[:, None] * (1 + day)
-        return cls(
-            names=[f"device-{number:05}" for number in range(devices)],
-            kinds=kinds,
-            level=level,
-            spread=rng.uniform(0.25, 0.5, devices),
-            away=_spells(rng, shape, _AWAY, _AWAY_LEAVES),
-            answers=rng.poisson(rate),
-            failing=np.minimum(usual + _BAD_FAILS * bad, 0.5),
-            wrong=1 / (1 + np.exp(right)),
-            byte_level=rng.normal(np.log(20e3), 0.5, devices)[:, None] + _drift(rng, shape, 0.05),
-            joule_level=rng.normal(np.log(3), 0.3, devices)[:, None] + _drift(rng, shape, 0.05),
-            change=change,
-            rng=rng,
-            treated_from=np.full(devices, windows),
-            silenced=rng.random(devices) < change.silenced,
-            baselines={},
-        )
+        self.names = [f"device-{number:05}" for number in range(devices)]
+        self.kinds = rng.choice(len(_KINDS), devices, p=_KINDS)
+        self._change, self._rng = change, rng
+        self._away = _spells(rng, shape, _AWAY, _AWAY_LEAVES)
+        self._treated_from = np.full(devices, windows)
+        self._silenced = rng.random(devices) < change.silenced
+        self._sums = np.zeros((len(_FIELDS), devices, windows + 1))  # of all windows before each
+        for name, values in _told(rng, shape, self.kinds).items():
+            here = values * ~self._away
+            np.cumsum(here, axis=1, out=self._sums[_FIELDS.index(name), :, 1:])
 
-    def treat(self, devices: Iterable[str], window: int) -> None:
-        for name in devices:
-            place = int(name[-5:])
-            self.treated_from[place] = window
-            if self.silenced[place]:
-                self.away[place, window:] = True
+    def treat(self, devices: Sequence[str], window: int) -> None:
+        """From a window on they have the change."""
+        places = np.array([int(name[-5:]) for name in devices], int)
+        self._treated_from[places] = window
+        silent = places[self._silenced[places]]
+        self._away[silent, window:] = True
+        self._sums[:, silent, window:] = self._sums[:, silent, window : window + 1]
+        met = ~self._silenced[places]
+        if self._change.kind is not None:
+            met &= self.kinds[places] == self._change.kind
+        self._worsen(places[met], window)
+
+    def _worsen(self, places: NDArray[np.int64], window: int) -> None:
+        change, rng = self._change, self._rng
+
+        def add(name: str, part: Callable[[Numbers], Numbers], of: str) -> None:
+            windows = np.diff(self._sums[_FIELDS.index(of), places, window:])
+            self._sums[_FIELDS.index(name), places, window + 1 :] += np.cumsum(part(windows), axis=1)
+
+        if change.slowdown:
+            add("level", lambda timed: np.log1p(change.slowdown) * timed, "timed")
+        if change.failures:  # the answers that come all the same are counted as before, too
+            add("failed", lambda answers: rng.binomial(answers.astype(int), change.failures), "answers")
+        if change.loss:
+            lost = change.loss / _RIGHT
+            add("agreed", lambda agreed: -rng.binomial(agreed.astype(int), lost).astype(float), "agreed")
 
     def seen(self, window: int) -> Mapping[str, DeviceSeen]:
         """Every device as a controller knows it at the beginning of a window."""
-        here = ~self.away[:, window]
-        heard = np.where(here, window, _last_here(self.away[:, : window + 1]))
-        has = (self.treated_from < heard).tolist()
+        here = ~self._away[:, window]
+        heard = np.where(here, window, _last_here(self._away[:, : window + 1]))
+        has = (self._treated_from < heard).tolist()
         return {
             name: DeviceSeen(on, when * WINDOW, in_force)
             for name, on, when, in_force in zip(
@@ -100,62 +88,55 @@ class World:
             )
         }
 
-    def summaries(self, spans: Iterable[Span]) -> dict[Span, Summary]:
+    def summaries(self, spans: Collection[Span]) -> dict[Span, Summary]:
         """What was told in the whole windows of each span."""
-        found = {span: self.baselines[span] for span in spans if span in self.baselines}
-        groups: dict[tuple[float, float], list[Span]] = {}
-        for span in spans:
-            if span not in found:
-                groups.setdefault(span[1:], []).append(span)
-        for (start, end), members in groups.items():
-            first, last = int(np.ceil(start / WINDOW)), int(end // WINDOW)
-            made = self._summaries(np.array([int(span.device[-5:]) for span in members]), first, last)
-            found.update(zip(members, made, strict=True))
-        self.baselines.update(found)
-        return found
+        who = [int(span.device[-5:]) for span in spans]
+        first = [int(-(-span.start // WINDOW)) for span in spans]
+        last = [max(begin, int(span.end // WINDOW)) for span, begin in zip(spans, first, strict=True)]
+        table = (self._sums[:, who, last] - self._sums[:, who, first]).T.tolist()
+        return dict(zip(spans, map(Summary._make, table), strict=True))
 
-    def _summaries(self, who: NDArray[np.int64], first: int, last: int) -> list[Summary]:
-        cut = slice(first, last)
-        here = ~self.away[who, cut]
-        has = np.arange(first, last) >= self.treated_from[who][:, None]
-        if self.change.kind is not None:
-            has &= (self.kinds[who] == self.change.kind)[:, None]
-        asked = self.answers[who, cut] * here
-        failed = self.rng.binomial(asked, self.failing[who, cut] + self.change.failures * has)
-        came = asked - failed
-        compared = self.rng.binomial(came, _COMPARED)
-        wrong = self.rng.binomial(compared, np.minimum(self.wrong[who, cut] + self.change.loss * has, 1))
-        answers = came.sum(1)
-        level = self.level[who, cut] + np.log1p(self.change.slowdown) * has
-        columns = (
-            here.sum(1),
-            answers,
-            failed.sum(1),
-            self._p95(level, here, self.spread[who], answers),
-            (came * np.exp(self.byte_level[who, cut])).sum(1).astype(int),
-            answers,
-            (came * np.exp(self.joule_level[who, cut])).sum(1),
-            compared.sum(1),
-            (compared - wrong).sum(1),
-        )
-        return [Summary(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
-    def _p95(self, level: Numbers, here: Flags, spread: Numbers, answers: NDArray[np.int64]) -> Numbers:
-        """The order statistic that so many answers have, of the mixture that the windows make of them: one
-        draw of a beta distribution, through the mixture's quantile function.
-        """
-        if not level.shape[1]:
-            return np.zeros(len(level))
-        count = np.maximum(answers, 1)
-        goal = self.rng.beta(_P95 * count, (1 - _P95) * count + 1)
-        weight = here / np.maximum(here.sum(1), 1)[:, None]
-        low, high = level.min(1) - 4 * spread, level.max(1) + 4 * spread
-        for _ in range(12):
-            middle = (low + high) / 2
-            z = (middle[:, None] - level) / spread[:, None]
-            below = (weight / (1 + np.exp(-_LOGISTIC * z))).sum(1) < goal
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.exp(middle)
+def _told(
+    rng: np.random.Generator, shape: tuple[int, int], kinds: NDArray[np.int64]
+) -> Mapping[str, NDArray[np.generic]]:
+    """What devices tell of each window while nothing is changed, by the fields of a summary."""
+    devices, windows = shape
+    bad = _spells(rng, shape, _BAD_LINK, _BAD_LEAVES)
+    day = _DAY_SWING * np.sin(2 * np.pi * (np.arange(windows) * WINDOW / 86_400 + rng.random()))
+    usual = np.exp(rng.normal(np.log(0.003), 1.0, devices))[:, None]
+    asked = rng.poisson(_ANSWERS * np.exp(rng.normal(0, 0.4, devices))[:, None] * (1 + day))
+    failed = rng.binomial(asked, np.minimum(usual + _BAD_FAILS * bad, 0.5))
+    answers = asked - failed
+    compared = rng.binomial(answers, _COMPARED)
+    odds = rng.normal(np.log(_RIGHT / (1 - _RIGHT)), 0.4, devices)[:, None] + _drift(rng, shape, 0.25)
+    busy = rng.normal(1, 0.2, devices)[:, None]
+    mean = (_KIND_MS[kinds] + rng.normal(0, _DEVICE_SPREAD, devices))[:, None] + busy * day
+    level = mean + _drift(rng, shape, _DRIFT_SPREAD) + _BAD_SLOWER * bad
+    joules = rng.normal(np.log(3), 0.3, devices)[:, None] + _drift(rng, shape, 0.05)
+    sent = rng.normal(np.log(20e3), 0.5, devices)[:, None] + _drift(rng, shape, 0.05)
+    return {
+        "windows": np.ones(shape),
+        "answers": answers,
+        "failed": failed,
+        "timed": answers,
+        "level": answers * (level + _above(rng, answers, rng.uniform(0.25, 0.5, devices)[:, None])),
+        "bytes": answers * np.exp(sent),
+        "metered": answers,
+        "joules": answers * np.exp(joules),
+        "compared": compared,
+        "agreed": rng.binomial(compared, 1 / (1 + np.exp(-odds))),
+    }
+
+
+def _above(rng: np.random.Generator, answers: NDArray[np.int64], spread: Numbers) -> Numbers:
+    """By how much the logarithm of the P95 of so many log-normal times is above their mean's. Its quantile is
+    an order statistic of uniform draws, which has a beta distribution.
+    """
+    count = np.maximum(answers, 1)
+    share = rng.beta(_P95 * count, (1 - _P95) * count + 1)
+    found: Numbers = spread * np.log(share / np.maximum(1 - share, 1e-9)) / _LOGISTIC
+    return found
 
 
 def _drift(rng: np.random.Generator, shape: tuple[int, int], spread: float) -> Numbers:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from cloud.fleet.rollout.plan import Guards
 
-_MIN_ANSWERS = 10  # of which a 95th percentile is taken
 _PRIOR = 20.0  # answers' worth of a usual rate in a baseline: few answers of its own tell little
 _USUAL_FAILURES, _USUAL_FAULTS = 0.01, 0.1
 
@@ -25,12 +24,18 @@ class Span(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Counts of a span."""
+    """Sums over a span, so that they can be taken where the telemetry lies.
+
+    A device's P95 is the geometric mean of those of the buckets that its telemetry is kept in, by their
+    answers: one hour of a bad link then moves it by that hour's part, where it would be all of the P95 of a
+    day.
+    """
 
     windows: int = 0  # of telemetry that were heard
     answers: int = 0  # that came
     failed: int = 0
-    p95: float = 0.0  # milliseconds
+    timed: int = 0  # answers in buckets that have enough of them for a P95
+    level: float = 0.0  # of these, the sum of the logarithm of their bucket's P95 in milliseconds
     bytes: int = 0  # up and down
     metered: int = 0  # answers whose joules were measured
     joules: float = 0.0  # of these
@@ -85,11 +90,7 @@ def _measured(old: _Columns, new: _Columns) -> Iterable[tuple[str, Numbers, _Kno
         _rates(old.failed, old.answers + old.failed, new.failed, new.answers + new.failed, _USUAL_FAILURES),
         (old.answers + old.failed > 0, new.answers + new.failed > 0),
     )
-    yield (
-        "p95",
-        np.log(new.p95) - np.log(old.p95),
-        ((old.answers >= _MIN_ANSWERS) & (old.p95 > 0), (new.answers >= _MIN_ANSWERS) & (new.p95 > 0)),
-    )
+    yield "p95", new.level / new.timed - old.level / old.timed, (old.timed > 0, new.timed > 0)
     for measure, amount, answers in (("energy", "joules", "metered"), ("bytes", "bytes", "answers")):
         each = [getattr(table, amount) / getattr(table, answers) for table in (old, new)]
         yield measure, np.log(each[1]) - np.log(each[0]), (each[0] > 0, each[1] > 0)

@@ -1,5 +1,6 @@
 """A fleet of plain values that a rollout is tried on: what every device is, and what it tells."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from cloud.fleet.rollout.state import RolloutState
 from cloud.fleet.rollout.summary import Span, Summary
 
 HEALTH = 600.0
-USUAL = Summary(windows=20, answers=1000, failed=3, p95=400.0, bytes=20_000_000, compared=50, agreed=46)
+USUAL = Summary(windows=20, answers=1000, failed=3, timed=1000, level=6000.0, bytes=20_000_000, compared=50, agreed=46)
 Told = Callable[[Span, bool], Summary]  # of a span, and whether the device is treated in it
 
 
@@ -24,7 +25,16 @@ def plan_of(count: int, kinds: int = 1, **fields: object) -> RolloutPlan:
 
 def as_usual(span: Span, treated: bool) -> Summary:
     """Devices differ, and one is as it was: some order among them that no treatment changes."""
-    return USUAL._replace(p95=400.0 + sum(span.device.encode()) + 7 * (span.start > 0) * sum(map(int, span.device[1:])))
+    grown = (span.start > 0) * sum(map(int, span.device[1:]))
+    return with_p95(USUAL, 400.0 + sum(span.device.encode()) + 7 * grown)
+
+
+def with_p95(summary: Summary, milliseconds: float) -> Summary:
+    return summary._replace(level=summary.timed * math.log(milliseconds))
+
+
+def p95_of(summary: Summary) -> float:
+    return math.exp(summary.level / summary.timed)
 
 
 @dataclass

@@ -9,19 +9,19 @@ from cloud.fleet.rollout.state import RolloutState, RolloutStatus, Standing
 from cloud.fleet.rollout.summary import Span, Summary
 from cloud.rollout.canary import Verdict
 from protos.errors import RequestError
-from tests.cloud.fleet.rollout.fleet import HEALTH, USUAL, Fleet, as_usual, plan_of
+from tests.cloud.fleet.rollout.fleet import HEALTH, USUAL, Fleet, as_usual, p95_of, plan_of, with_p95
 
 ENDED = (RolloutStatus.DONE, RolloutStatus.ROLLED_BACK)
 
 
 def slower(span: Span, treated: bool) -> Summary:
     usual = as_usual(span, treated)
-    return usual._replace(p95=usual.p95 * (1.5 if treated else 1.0))
+    return with_p95(usual, p95_of(usual) * (1.5 if treated else 1.0))
 
 
 def faster(span: Span, treated: bool) -> Summary:
     usual = as_usual(span, treated)
-    return usual._replace(p95=usual.p95 * (0.8 if treated else 1.0))
+    return with_p95(usual, p95_of(usual) * (0.8 if treated else 1.0))
 
 
 def test_it_begins_with_one_device_and_waits_for_its_health() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from cloud.fleet.rollout.plan import Guards
 from cloud.fleet.rollout.summary import Summary, changes_of
-from tests.cloud.fleet.rollout.fleet import USUAL
+from tests.cloud.fleet.rollout.fleet import USUAL, p95_of, with_p95
 
 
 def worse(measure: str, after: Summary, before: Summary = USUAL) -> float:
@@ -14,7 +14,7 @@ def worse(measure: str, after: Summary, before: Summary = USUAL) -> float:
 
 
 def test_times_and_bytes_change_by_ratios() -> None:
-    assert worse("p95", USUAL._replace(p95=440.0)) == pytest.approx(math.log(1.1))
+    assert worse("p95", with_p95(USUAL, 1.1 * p95_of(USUAL))) == pytest.approx(math.log(1.1))
     assert worse("bytes", USUAL._replace(bytes=2 * USUAL.bytes)) == pytest.approx(math.log(2))
 
 
