@@ -19,7 +19,7 @@ from tests.edge.agent.events.sinks.broker import free_port, listening, mosquitto
 from tests.edge.agent.events.sinks.feeding import feed, put, running, until, waits
 
 BELOW = "isthmus/v1/plant/gate-3"
-BIRTH, PERSON = f"{BELOW}/state", f"{BELOW}/events/gate/person"
+BIRTH, PERSON = f"{BELOW}/availability", f"{BELOW}/events/gate/person"
 PERSON_STATE, ANSWER = f"{PERSON}/state", f"{BELOW}/answers/gate/what"
 DISCOVERY = "homeassistant/device/isthmus_plant_gate-3/config"
 

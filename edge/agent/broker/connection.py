@@ -1,0 +1,102 @@
+"""A connection to an MQTT broker, with a last will."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from edge.agent.broker.settings import BrokerSettings
+from protos.errors import CloudError
+
+if TYPE_CHECKING:
+    import aiomqtt
+    from paho.mqtt.properties import Properties
+
+_KEEPALIVE_SECONDS, _TIMEOUT_SECONDS, _GOODBYE_SECONDS = 30, 10, 2
+_OLDER_BROKER = 1  # a reason to refuse of MQTT 3.1.1: that version of the protocol is not known
+_NO_VERSION = 132  # the same in MQTT 5
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A retained topic that says whether a device is there. The broker tells `gone` where the connection is
+    lost, the device where it ends in order.
+    """
+
+    topic: str
+    gone: bytes
+
+
+class OlderBroker(CloudError):
+    """It does not speak MQTT 5."""
+
+
+@asynccontextmanager
+async def connected(
+    settings: BrokerSettings, identifier: str, presence: Presence, *, max_bytes: int = 0
+) -> AsyncIterator["aiomqtt.Client"]:
+    """`max_bytes`: of a message that comes; over MQTT 5 then, where the broker lets larger ones lie. Raises
+    CloudError where there is no connection, OlderBroker for MQTT 5, RequestError for credentials that are
+    none.
+    """
+    import aiomqtt
+
+    broker = settings.broker()
+    client = aiomqtt.Client(
+        broker.host,
+        broker.port,
+        identifier=identifier,
+        username=settings.user or None,
+        password=settings.password(),
+        will=aiomqtt.Will(presence.topic, presence.gone, qos=1, retain=True),
+        keepalive=_KEEPALIVE_SECONDS,
+        timeout=_TIMEOUT_SECONDS,
+        tls_context=await anyio.to_thread.run_sync(settings.tls),
+        protocol=aiomqtt.ProtocolVersion.V5 if max_bytes else aiomqtt.ProtocolVersion.V311,
+        properties=_limits(max_bytes) if max_bytes else None,
+    )
+    try:
+        await client.__aenter__()
+    except aiomqtt.MqttError as error:
+        kind = OlderBroker if getattr(error, "rc", None) in (_OLDER_BROKER, _NO_VERSION) else CloudError
+        raise kind(f"no connection to {broker.host}: {error}") from error
+    try:
+        yield client
+    except anyio.get_cancelled_exc_class():
+        with anyio.move_on_after(_GOODBYE_SECONDS, shield=True), suppress(aiomqtt.MqttError):
+            await client.publish(presence.topic, presence.gone, qos=1, retain=True)
+        raise
+    finally:
+        with anyio.move_on_after(_GOODBYE_SECONDS, shield=True), suppress(aiomqtt.MqttError):
+            await client.__aexit__(None, None, None)
+
+
+async def until_lost(parts: Sequence[Callable[[], Awaitable[None]]], name: str) -> None:
+    """What is done over a connection, each as a task. Raises CloudError when it is lost."""
+    import aiomqtt
+
+    failed: list[aiomqtt.MqttError] = []
+
+    async def guarded(part: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await part()
+        except aiomqtt.MqttError as error:
+            failed.append(error)
+            tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        for part in parts:
+            tasks.start_soon(guarded, part, name=f"{name} {getattr(part, '__name__', '')}")
+    if failed:
+        raise CloudError(f"the connection is lost: {failed[0]}") from failed[0]
+
+
+def _limits(max_bytes: int) -> "Properties":
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+
+    found = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    found.MaximumPacketSize = max_bytes
+    return found
