@@ -19,10 +19,11 @@ def treat(
     plan: RolloutPlan, state: RolloutState, seen: Mapping[str, DeviceSeen], now: float
 ) -> tuple[RolloutState, Sequence[str]]:
     """With as many further devices as the phase and the rate allow, and which these are."""
-    state = _with_budget(plan, state, now)
     missing = needed(plan, state)
-    count = min(missing, int(state.budget))
-    chosen = candidates(plan, state, seen)[:count] if count > 0 else []
+    if missing <= 0 or not (waiting := candidates(plan, state, seen)):
+        return state, []
+    state = _with_budget(plan, state, now)
+    chosen = waiting[: min(missing, int(state.budget))]
     if not chosen:
         return state, []
     treated = {

@@ -1,0 +1,1 @@
+"""What the controller keeps: devices, what is wanted of them, jobs, rollouts, telemetry, and who changed what."""
