@@ -102,7 +102,7 @@ class _Batch:
             asked = sa.select(*_KNOWN).where(DEVICES.c.name.in_(among))
             self._rows |= {row["name"]: dict(row) for row in connection.execute(asked).mappings()}
             wanted = sa.select(DESIRED.c.device, DESIRED.c.version).where(DESIRED.c.device.in_(among))
-            self._desired |= dict(row._tuple() for row in connection.execute(wanted))
+            self._desired |= {device: version for device, version in connection.execute(wanted)}
         for name in names:
             self._rows.setdefault(name, {**_FRESH, "name": name})
         keys = {
@@ -194,7 +194,7 @@ class _Batch:
     def _take_status(self, connection: sa.Connection, told: Told, status: pb.JobStatus) -> None:
         ended = jobs.take_status(connection, told.topic.device, status, to_json(status).decode())
         if ended and status.accuracies:
-            self._add(told, telemetry.tested_row(*self._key(told), status.accuracies))
+            self._add(told, telemetry.self_test_row(*self._key(told), status.accuracies))
 
     def _add(self, told: Told, row: telemetry.Row) -> None:
         key = self._key(told)

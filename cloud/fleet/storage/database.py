@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from cloud.fleet.storage.tables import FLEET, METADATA
-from protos.errors import CloudError, RequestError
+from protos.errors import CloudError, IsthmusError, RequestError
 
 _BUSY_SECONDS = 10
 _ROWS = 400  # of one statement: SQLite takes 32,766 values
@@ -24,9 +24,13 @@ class Database:
     def __init__(self, url: str, fleet: str) -> None:
         self._engine = _engine(url)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
-        with self._reached():
-            METADATA.create_all(self._engine)
-        self._claim(fleet)
+        try:
+            with self._reached():
+                METADATA.create_all(self._engine)
+            self._claim(fleet)
+        except IsthmusError:
+            self.close()
+            raise
 
     def _claim(self, fleet: str) -> None:
         try:

@@ -125,12 +125,8 @@ def renew(database: Database, connection: sa.Connection, names: Sequence[str]) -
     knows.
     """
     found = {name: one for name, one in wanted(connection, names).items() if one.version}
-    by = dict(
-        row._tuple()
-        for row in connection.execute(
-            sa.select(DESIRED.c.device, DESIRED.c.rollout).where(DESIRED.c.device.in_(list(found)))
-        )
-    )
+    asked = sa.select(DESIRED.c.device, DESIRED.c.rollout).where(DESIRED.c.device.in_(list(found)))
+    by = {device: rollout for device, rollout in connection.execute(asked)}
     for name, one in found.items():
         want(database, connection, {name: one.settings}, found, rollout=by.get(name, ""))
 
@@ -139,7 +135,7 @@ def unpublished(connection: sa.Connection, limit: int) -> list[tuple[str, int, s
     """Device, version and message of what the broker does not have yet."""
     columns = DESIRED.c.device, DESIRED.c.version, DESIRED.c.message
     asked = sa.select(*columns).where(DESIRED.c.published < DESIRED.c.version).limit(limit)
-    return [row._tuple() for row in connection.execute(asked)]
+    return [(device, version, message) for device, version, message in connection.execute(asked)]
 
 
 def mark_published(connection: sa.Connection, published: Mapping[str, int]) -> None:

@@ -79,7 +79,7 @@ def start(database: Database, asked: PlanRequest, settings: pb.FleetSettings, wh
 def open_rollouts(connection: sa.Connection) -> list[tuple[str, int]]:
     """Those that have not ended, with their revisions."""
     asked = sa.select(ROLLOUTS.c.id, ROLLOUTS.c.revision).where(ROLLOUTS.c.status.in_(_RUNNING))
-    return [row._tuple() for row in connection.execute(asked)]
+    return [(name, revision) for name, revision in connection.execute(asked)]
 
 
 def rollout_of(connection: sa.Connection, name: str) -> KeptRollout:

@@ -50,7 +50,7 @@ def row_of(device: str, start: float, window: pb.Telemetry) -> Row:
     )
 
 
-def tested_row(device: str, start: float, accuracies: Iterable[pb.RouteAccuracy]) -> Row:
+def self_test_row(device: str, start: float, accuracies: Iterable[pb.RouteAccuracy]) -> Row:
     """A self-test's."""
     routes = list(accuracies)
     row = dict.fromkeys(SUMS, 0)
