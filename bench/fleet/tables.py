@@ -29,7 +29,6 @@ def outcome_notes(devices: int, seed: int) -> Sequence[str]:
     """What the columns mean."""
     return [
         f"Fleets of {devices} devices, seed {seed}; guards, phases and windows as they are by default.",
-        "Devices differ (log-normal times, by class), share the hours of the day, drift by themselves, have "
-        "links that turn bad, and are away for 1% of the time.",
+        "Devices differ, share the hours of the day, drift by themselves, and have links that turn bad.",
         "Held: neither is known after 45 hours, and an operator decides. Hours: the median until the end.",
     ]

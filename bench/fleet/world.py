@@ -26,8 +26,8 @@ _RIGHT = 0.92
 _P95 = 0.95
 _LOGISTIC = 1.702  # the normal distribution is this logistic one, within 0.01
 
-Numbers = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+Values = NDArray[np.float64]
+States = NDArray[np.bool_]
 
 
 _FIELDS = Summary._fields
@@ -64,17 +64,17 @@ class World:
     def _worsen(self, places: NDArray[np.int64], window: int) -> None:
         change, rng = self._change, self._rng
 
-        def add(name: str, part: Callable[[Numbers], Numbers], of: str) -> None:
+        def add(name: str, part: Callable[[Values], Values], of: str) -> None:
             windows = np.diff(self._sums[_FIELDS.index(of), places, window:])
             self._sums[_FIELDS.index(name), places, window + 1 :] += np.cumsum(part(windows), axis=1)
 
         if change.slowdown:
             add("level", lambda timed: np.log1p(change.slowdown) * timed, "timed")
         if change.failures:  # the answers that come all the same are counted as before, too
-            add("failed", lambda answers: rng.binomial(answers.astype(int), change.failures), "answers")
+            add("failed", lambda answers: _drawn(rng, answers, change.failures), "answers")
         if change.loss:
             lost = change.loss / _RIGHT
-            add("agreed", lambda agreed: -rng.binomial(agreed.astype(int), lost).astype(float), "agreed")
+            add("agreed", lambda agreed: -_drawn(rng, agreed, lost), "agreed")
 
     def seen(self, window: int) -> Mapping[str, DeviceSeen]:
         """Every device as a controller knows it at the beginning of a window."""
@@ -83,9 +83,7 @@ class World:
         has = (self._treated_from < heard).tolist()
         return {
             name: DeviceSeen(on, when * WINDOW, in_force)
-            for name, on, when, in_force in zip(
-                self.names, here.tolist(), heard.tolist(), has, strict=True
-            )
+            for name, on, when, in_force in zip(self.names, here.tolist(), heard.tolist(), has, strict=True)
         }
 
     def summaries(self, spans: Collection[Span]) -> dict[Span, Summary]:
@@ -95,6 +93,11 @@ class World:
         last = [max(begin, int(span.end // WINDOW)) for span, begin in zip(spans, first, strict=True)]
         table = (self._sums[:, who, last] - self._sums[:, who, first]).T.tolist()
         return dict(zip(spans, map(Summary._make, table), strict=True))
+
+
+def _drawn(rng: np.random.Generator, counts: Values, share: float) -> Values:
+    """How many of each, by chance."""
+    return rng.binomial(counts.astype(int), share).astype(float)
 
 
 def _told(
@@ -129,17 +132,17 @@ def _told(
     }
 
 
-def _above(rng: np.random.Generator, answers: NDArray[np.int64], spread: Numbers) -> Numbers:
+def _above(rng: np.random.Generator, answers: NDArray[np.int64], spread: Values) -> Values:
     """By how much the logarithm of the P95 of so many log-normal times is above their mean's. Its quantile is
     an order statistic of uniform draws, which has a beta distribution.
     """
     count = np.maximum(answers, 1)
     share = rng.beta(_P95 * count, (1 - _P95) * count + 1)
-    found: Numbers = spread * np.log(share / np.maximum(1 - share, 1e-9)) / _LOGISTIC
+    found: Values = spread * np.log(share / np.maximum(1 - share, 1e-9)) / _LOGISTIC
     return found
 
 
-def _drift(rng: np.random.Generator, shape: tuple[int, int], spread: float) -> Numbers:
+def _drift(rng: np.random.Generator, shape: tuple[int, int], spread: float) -> Values:
     """Autoregressive, of a standard deviation."""
     noise = rng.normal(0, spread, shape)
     found = np.empty(shape)
@@ -150,8 +153,8 @@ def _drift(rng: np.random.Generator, shape: tuple[int, int], spread: float) -> N
     return found
 
 
-def _spells(rng: np.random.Generator, shape: tuple[int, int], share: float, leaves: float) -> Flags:
-    """Whether each is in a state that it is in for a `share` of the time, and leaves with that probability."""
+def _spells(rng: np.random.Generator, shape: tuple[int, int], share: float, leaves: float) -> States:
+    """Whether each is in a state: for a `share` of the time, left with a probability of `leaves`."""
     enters = share * leaves / (1 - share)
     draws = rng.random(shape)
     found = np.empty(shape, bool)
@@ -162,7 +165,7 @@ def _spells(rng: np.random.Generator, shape: tuple[int, int], share: float, leav
     return found
 
 
-def _last_here(away: Flags) -> NDArray[np.int64]:
+def _last_here(away: States) -> NDArray[np.int64]:
     back = np.argmax(~away[:, ::-1], axis=1)
     found: NDArray[np.int64] = away.shape[1] - 1 - back
     return found

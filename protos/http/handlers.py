@@ -14,9 +14,7 @@ _KINDS = {404: NOT_FOUND, 405: NO_METHOD}
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def handlers(
-    unserved: str, bug: Handler, see: str = "/v1/models"
-) -> Mapping[type[Exception], Handler]:
+def handlers(unserved: str, bug: Handler, see: str = "/v1/models") -> Mapping[type[Exception], Handler]:
     """As Starlette takes them. `unserved`: what an address is that nothing is at, and where to `see` what is
     served; `bug` answers whatever no endpoint should raise.
     """

@@ -24,7 +24,7 @@ from cloud.fleet.api.requests import (
     selection_of,
 )
 from cloud.fleet.api.showing import shown_device, shown_job, shown_rollout
-from cloud.fleet.rollout.advance import Step
+from cloud.fleet.rollout.advance import RolloutStep
 from cloud.fleet.rollout.changes import abort, pause, resume
 from cloud.fleet.rollout.state import RolloutState
 from cloud.fleet.storage import desired, devices, jobs, rollouts
@@ -160,7 +160,7 @@ class Endpoints:
         return await self._change(request, who._replace(why=body.why), lambda s: abort(s, body.why))
 
     async def _change(
-        self, request: Request, who: Who, change: Callable[[RolloutState], Step]
+        self, request: Request, who: Who, change: Callable[[RolloutState], RolloutStep]
     ) -> dict[str, Any]:
         name = request.path_params["rollout"]
         kept = await self._read(lambda c: rollouts.rollout_of(c, name))
@@ -189,7 +189,7 @@ class Endpoints:
 
     async def show_job(self, request: Request, _: Who) -> dict[str, Any]:
         name = request.path_params["job"]
-        return shown_job(dict(await self._read(lambda c: jobs.of_id(c, name))))
+        return shown_job(await self._read(lambda c: jobs.of_id(c, name)))
 
     async def cancel_job(self, request: Request, who: Who) -> dict[str, Any]:
         body, name = await body_of(request, Explained), request.path_params["job"]
@@ -210,8 +210,8 @@ class Endpoints:
         return [row["name"] for row in found]
 
 
-def _held(state: RolloutState, reason: str) -> Step:
-    return Step(state, Verdict.HOLD, reason)
+def _held(state: RolloutState, reason: str) -> RolloutStep:
+    return RolloutStep(state, Verdict.HOLD, reason)
 
 
 _API = "/api/v1"
@@ -224,10 +224,20 @@ OPERATIONS = (
     Operation("POST", f"{_API}/rollouts", "start one", Role.ADMIN, Endpoints.start_rollout, RolloutBody),
     Operation("GET", f"{_API}/rollouts/{{rollout}}", "all of one", Role.VIEWER, Endpoints.show_rollout),
     Operation(
-        "POST", f"{_API}/rollouts/{{rollout}}/pause", "pause", Role.OPERATOR, Endpoints.pause_rollout, Explained
+        "POST",
+        f"{_API}/rollouts/{{rollout}}/pause",
+        "pause",
+        Role.OPERATOR,
+        Endpoints.pause_rollout,
+        Explained,
     ),
     Operation(
-        "POST", f"{_API}/rollouts/{{rollout}}/resume", "go on", Role.ADMIN, Endpoints.resume_rollout, ResumeBody
+        "POST",
+        f"{_API}/rollouts/{{rollout}}/resume",
+        "go on",
+        Role.ADMIN,
+        Endpoints.resume_rollout,
+        ResumeBody,
     ),
     Operation(
         "POST",
@@ -240,6 +250,8 @@ OPERATIONS = (
     Operation("GET", f"{_API}/jobs", "jobs", Role.VIEWER, Endpoints.list_jobs),
     Operation("POST", f"{_API}/jobs", "give jobs", Role.OPERATOR, Endpoints.create_jobs, JobBody),
     Operation("GET", f"{_API}/jobs/{{job}}", "all of one", Role.VIEWER, Endpoints.show_job),
-    Operation("POST", f"{_API}/jobs/{{job}}/cancel", "cancel", Role.OPERATOR, Endpoints.cancel_job, Explained),
+    Operation(
+        "POST", f"{_API}/jobs/{{job}}/cancel", "cancel", Role.OPERATOR, Endpoints.cancel_job, Explained
+    ),
     Operation("GET", f"{_API}/audit", "who changed what, when, why", Role.VIEWER, Endpoints.show_audit),
 )

@@ -54,11 +54,15 @@ class _FleetCollector(Collector):
             asked = sa.select(ROLLOUTS.c.status, sa.func.count()).group_by(ROLLOUTS.c.status)
             rollouts = connection.execute(asked).all()
         devices = GaugeMetricFamily("isthmus_fleet_devices", "Devices.", labels=["class", "connection"])
-        for (kind, state), count in sorted(_bounded([(kind, state, count) for kind, state, count in kinds]).items()):
+        for (kind, state), count in sorted(
+            _bounded([(kind, state, count) for kind, state, count in kinds]).items()
+        ):
             devices.add_metric([kind, state], count)
         yield devices
         for name, rows in (("jobs", jobs), ("rollouts", rollouts)):
-            family = GaugeMetricFamily(f"isthmus_fleet_{name}", f"{name.title()}, by state.", labels=["state"])
+            family = GaugeMetricFamily(
+                f"isthmus_fleet_{name}", f"{name.title()}, by state.", labels=["state"]
+            )
             for state, count in rows:
                 family.add_metric([state], count)
             yield family

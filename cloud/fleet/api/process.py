@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 from starlette.applications import Starlette
@@ -40,15 +40,17 @@ class FleetConfig:
 
     fleet: str = "default"
     database: str = "fleet.db"
-    broker: BrokerConfig = BrokerConfig()
+    broker: BrokerConfig = field(default_factory=BrokerConfig)
     listen: tuple[str, int] = ("127.0.0.1", 7080)
-    access: AccessConfig = AccessConfig()
+    access: AccessConfig = field(default_factory=AccessConfig)
     bucket: float = BUCKET_SECONDS
 
     def __post_init__(self) -> None:
         check_topic_name("fleet", self.fleet)
         if not 1 <= self.bucket <= 3600 or 3600 % self.bucket:
-            raise RequestError(f"--bucket {self.bucket:g}s is no part of an hour; give such as 1s, 1min, 10min")
+            raise RequestError(
+                f"--bucket {self.bucket:g}s is no part of an hour; give such as 1s, 1min, 10min"
+            )
         safe = self.access.identified and (self.access.tls or self.access.behind_proxy)
         if not is_loopback(self.listen[0]) and not safe:
             raise RequestError(

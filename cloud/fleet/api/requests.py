@@ -37,8 +37,8 @@ class SelectedDevices(Explained, frozen=True, kw_only=True):
 
 
 class SetBody(SelectedDevices, frozen=True, kw_only=True):
-    """`settings`: a FleetSettings of fleet.proto, as JSON. `clear`: fields, such as `cuts.pinned`, that are as
-    agent.toml says again. `expected`: versions of desired settings, by device, that the change is based on.
+    """`settings`: a FleetSettings of fleet.proto, as JSON. `clear`: fields that are as agent.toml says again,
+    such as `cuts.pinned`. `expected`: versions, by device, that the change is based on.
     """
 
     settings: dict[str, Any] = {}
@@ -104,6 +104,8 @@ def selection_of(request: Request) -> Selection:
     labels = dict(pair.partition("=")[::2] for pair in asked.getlist("label"))
     known = {"label", "device", "kind", "version", "bundle", "cut", "connection"}
     if unknown := set(asked) - known:
-        raise RequestError(f"devices are not selected by {min(unknown)[:40]!r}; give {', '.join(sorted(known))}")
+        raise RequestError(
+            f"devices are not selected by {min(unknown)[:40]!r}; give {', '.join(sorted(known))}"
+        )
     fields = {name: asked.get(name, "") for name in known - {"label", "device"}}
     return Selection(devices=tuple(asked.getlist("device")), labels=labels, **fields)

@@ -5,13 +5,13 @@ from typing import Any
 
 from cloud.fleet.rollout.ruling import findings
 from cloud.fleet.rollout.state import Standing
-from cloud.fleet.storage.devices import Shown
+from cloud.fleet.storage.devices import DeviceView
 from cloud.fleet.storage.rollouts import KeptRollout
 
 _MAX_FINDINGS = 200
 
 
-def shown_device(device: Shown) -> dict[str, Any]:
+def shown_device(device: DeviceView) -> dict[str, Any]:
     """With desired beside reported."""
     return {
         **device.brief,
@@ -45,11 +45,9 @@ def shown_rollout(kept: KeptRollout) -> dict[str, Any]:
             for name, device in sorted(state.treated.items())[:1000]
             if device.standing is Standing.REFUSED
         },
-        "guards": [
-            one._asdict()
-            for phase in range(state.phase + 1)
-            for one in findings(plan, state, phase)
-        ][-_MAX_FINDINGS:],
+        "guards": [one._asdict() for phase in range(state.phase + 1) for one in findings(plan, state, phase)][
+            -_MAX_FINDINGS:
+        ],
     }
 
 

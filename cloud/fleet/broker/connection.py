@@ -21,7 +21,7 @@ _MAX_INCOMING = 50_000  # messages until they are taken over; what comes beyond 
 
 @dataclass(frozen=True)
 class BrokerConfig:
-    """Where the broker is, and by what it knows the controller. Raises RequestError for options that do not go
+    """Where the broker is, and what it knows us by. Raises RequestError for options that do not go
     together.
     """
 
@@ -75,13 +75,15 @@ class BrokerConfig:
             if self.client_cert:
                 context.load_cert_chain(self.client_cert, self.client_key)
         except OSError as error:
-            raise RequestError(f"the broker's certificates cannot be used ({error}); give PEM files") from error
+            raise RequestError(
+                f"--mqtt-ca and --mqtt-cert cannot be used ({error}); give PEM files"
+            ) from error
         return context
 
 
 @asynccontextmanager
 async def connected_controller(config: BrokerConfig, fleet: str) -> AsyncIterator[aiomqtt.Client]:
-    """As the one controller of a fleet: a broker hangs up on an earlier one of the same name. Raises CloudError
+    """As the one controller of a fleet: a broker hangs up on an earlier one. Raises CloudError
     where there is no connection, RequestError for credentials that are none.
     """
     host, port, _ = config.place()

@@ -13,7 +13,7 @@ from cloud.fleet.storage import jobs, telemetry
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.desired import renew
 from cloud.fleet.storage.lease import Leadership
-from cloud.fleet.storage.tables import DESIRED, DEVICES
+from cloud.fleet.storage.tables import BUCKETS, DESIRED, DEVICES
 from protos import fleet_pb2 as pb
 from protos.errors import RequestError
 from protos.fleet.messages import to_json
@@ -21,10 +21,12 @@ from protos.fleet.messages import to_json
 _log = logging.getLogger(__name__)
 _MAX_TEXT = 64  # of what a device says of itself, where it is a column
 _KNOWN = [column for column in DEVICES.c if column.name != "labels"]  # labels are the operators' own
-_FRESH = {column.name: column.default.arg for column in _KNOWN if column.default is not None}
+_FRESH = {
+    column.name: column.default.arg for column in _KNOWN if isinstance(column.default, sa.ColumnDefault)
+}
 _MAX_CHUNK = 500
 
-Row = dict[str, Any]
+DeviceRow = dict[str, Any]
 
 
 class Intake:
@@ -86,7 +88,7 @@ class _Batch:
     ) -> None:
         self._database, self._bucket = database, bucket
         self._before, self._kept = windows, buckets
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, DeviceRow] = {}
         self._changed: set[str] = set()
         self._born: set[str] = set()
         self._behind: set[str] = set()
@@ -102,7 +104,7 @@ class _Batch:
             asked = sa.select(*_KNOWN).where(DEVICES.c.name.in_(among))
             self._rows |= {row["name"]: dict(row) for row in connection.execute(asked).mappings()}
             wanted = sa.select(DESIRED.c.device, DESIRED.c.version).where(DESIRED.c.device.in_(among))
-            self._desired |= {device: version for device, version in connection.execute(wanted)}
+            self._desired |= {row.device: row.version for row in connection.execute(wanted)}
         for name in names:
             self._rows.setdefault(name, {**_FRESH, "name": name})
         keys = {
@@ -139,23 +141,23 @@ class _Batch:
             rows = [self._rows[name] for name in sorted(self._changed)]
             self._database.upsert(connection, DEVICES, rows)
         if self.buckets:
-            self._database.upsert(connection, telemetry.BUCKETS, list(self.buckets.values()))
+            self._database.upsert(connection, BUCKETS, list(self.buckets.values()))
         if self._born:
             jobs.tell_again(connection, sorted(self._born))
         if self._behind:
             renew(self._database, connection, sorted(self._behind))
 
-    def _began(self, row: Row, session: int) -> None:
+    def _began(self, row: DeviceRow, session: int) -> None:
         """A session of which the birth may come later, or have been lost."""
         row["session"], row["taking_over"] = session, False
         self._born.add(row["name"])
 
-    def _hear(self, row: Row, told: Told) -> None:
+    def _hear(self, row: DeviceRow, told: Told) -> None:
         row["heard"] = max(row["heard"], told.at)
         if told.topic.kind != "state" and row["connection"] != "online":
             row["connection"], row["since"] = "online", told.at
 
-    def _take_state(self, row: Row, state: pb.DeviceState, told: Told) -> None:
+    def _take_state(self, row: DeviceRow, state: pb.DeviceState, told: Told) -> None:
         connection = "online" if state.connection == pb.DeviceState.ONLINE else "offline"
         if connection != row["connection"]:
             row["connection"], row["since"] = connection, told.at
@@ -166,7 +168,7 @@ class _Batch:
             row["bundle"] = device.bundle[:_MAX_TEXT]
             self._born.add(row["name"])
 
-    def _take_reported(self, row: Row, reported: pb.Reported) -> None:
+    def _take_reported(self, row: DeviceRow, reported: pb.Reported) -> None:
         if reported.highest_version < row["highest_version"] and reported.session == row["session"]:
             self.counts["stale"] += 1
             return

@@ -91,8 +91,6 @@ class Link:
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
             topic, payload = message.topic.value, message.payload
-            if not isinstance(payload, bytes):
-                continue
             if topic.endswith("/shadow/desired"):
                 self._saw_desired(topic, payload)
             elif len(self._waiting) >= _MAX_WAITING and topic.endswith("/telemetry"):
@@ -111,20 +109,22 @@ class Link:
         """What the broker has forgotten is told again, then whatever is new."""
         self._retained, self._states = {}, set()
         desired = DeviceTopics(self._fleet, "x").desired.replace("/x/", "/+/")
-        begun = self._retained_at = anyio.current_time()
+        self._retained_at = anyio.current_time()
         for topic in (*told_by_devices(self._fleet), desired):
             await client.subscribe(topic, qos=1)
-        while self._is_settling(begun):
-            await anyio.sleep(_QUIET_SECONDS / 4)
+        await self._settled()
         await client.unsubscribe(desired)
         await self._in_thread(self._compare)
         while True:
             if not await self._publish(client):
                 await anyio.sleep(_PUBLISH_SECONDS)
 
-    def _is_settling(self, begun: float) -> bool:
-        now = anyio.current_time()
-        return now - self._retained_at < _QUIET_SECONDS and now - begun < _SETTLE_SECONDS
+    async def _settled(self) -> None:
+        """Returns once no retained message came for a while."""
+        for _ in range(round(4 * _SETTLE_SECONDS / _QUIET_SECONDS)):
+            await anyio.sleep(_QUIET_SECONDS / 4)
+            if anyio.current_time() - self._retained_at >= _QUIET_SECONDS:
+                return
 
     def _compare(self) -> None:
         """Desired settings that the broker does not have are unpublished; devices of which it knows no state

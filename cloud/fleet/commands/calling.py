@@ -51,7 +51,9 @@ def add_selection(parser: argparse.ArgumentParser, *, everything: bool = True) -
         ("--cut-now", "the cut that is pinned now"),
         ("--connection", "online, offline or unknown"),
     ):
-        group.add_argument(option, dest=f"of_{option[2:].replace('-', '_')}", default="", metavar="X", help=text)
+        group.add_argument(
+            option, dest=f"of_{option[2:].replace('-', '_')}", default="", metavar="X", help=text
+        )
     if everything:
         group.add_argument("--all", action="store_true", help="every device of the fleet")
 

@@ -6,7 +6,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from cloud.fleet.commands.calling import add_controller, add_selection, add_why, call, print_json, selection_fields
+from cloud.fleet.commands.calling import (
+    add_controller,
+    add_selection,
+    add_why,
+    call,
+    print_json,
+    selection_fields,
+)
 from protos.terminal.arguments import seconds
 
 _EPILOG = """\
@@ -57,9 +64,7 @@ def _start(options: argparse.Namespace) -> None:
         task = {"bundle": {"digest": options.bundle, "url": options.url}}
     job = {options.task.replace("-", "_"): task, "timeout_seconds": round(options.timeout_of_task)}
     body = {"selection": selection_fields(options), "everything": options.all, "job": job}
-    found = call(
-        options, "POST", "jobs", {**body, "expires_seconds": options.expires, "why": options.why}
-    )
+    found = call(options, "POST", "jobs", {**body, "expires_seconds": options.expires, "why": options.why})
     if options.json:
         print_json(found)
     else:

@@ -2,7 +2,14 @@
 
 import argparse
 
-from cloud.fleet.commands.calling import add_controller, add_selection, add_why, call, print_json, selection_fields
+from cloud.fleet.commands.calling import (
+    add_controller,
+    add_selection,
+    add_why,
+    call,
+    print_json,
+    selection_fields,
+)
 from protos.errors import RequestError
 
 _EPILOG = """\

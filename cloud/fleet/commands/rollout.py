@@ -73,7 +73,11 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     plan = parser.add_argument_group("the plan")
     plan.add_argument(
-        "--phases", nargs="+", type=share("0%", "100%"), metavar="SHARE", help="(default: 0%% 1%% 10%% 50%% 100%%)"
+        "--phases",
+        nargs="+",
+        type=share("0%", "100%"),
+        metavar="SHARE",
+        help="(default: 0%% 1%% 10%% 50%% 100%%)",
     )
     plan.add_argument("--health", type=seconds("1s", "168h"), metavar="TIME", help="of a phase (default: 1h)")
     plan.add_argument("--baseline", type=seconds("1s", "168h"), metavar="TIME", help="(default: 24h)")

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=seconds("1s", "1h"),
         default="10min",
         metavar="TIME",
-        help="telemetry is kept by such spans for 36 hours; a rollout's health window has four of them at least "
+        help="telemetry is summed up by such spans, of which a rollout's health window has at least four "
         "(default: %(default)s)",
     )
     parser.add_argument("--verbose", action="store_true", help="log what is going on, too")

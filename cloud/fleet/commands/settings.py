@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """What may be wished of devices, by options or as JSON."""
     group = parser.add_argument_group("settings", "FleetSettings of protos/fleet.proto")
-    group.add_argument("--settings", type=Path, metavar="FILE", help="all of them, as JSON; options go over it")
+    group.add_argument(
+        "--settings", type=Path, metavar="FILE", help="all of them, as JSON; options go over it"
+    )
     group.add_argument("--pin", metavar="CUT", help="splits are at this cut alone")
     group.add_argument("--codec", metavar="NAME", help="of the pinned cut")
     group.add_argument("--allow", action="append", metavar="CUT", help="cuts allowed; may be repeated")
@@ -64,7 +66,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-loss", type=number(0, 100, "points"), metavar="POINTS", help="of accuracy")
     group.add_argument("--bytes-per-day", type=size, metavar="SIZE", help="sent, at most")
     group.add_argument("--battery-floor", type=percent, metavar="SHARE", help="below it, it spares energy")
-    group.add_argument("--temperature-ceiling", type=celsius, metavar="TEMPERATURE", help="above it, likewise")
+    group.add_argument(
+        "--temperature-ceiling", type=celsius, metavar="TEMPERATURE", help="above it, likewise"
+    )
     group.add_argument(
         "--local",
         action=argparse.BooleanOptionalAction,

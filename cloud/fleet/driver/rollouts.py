@@ -3,7 +3,7 @@
 import logging
 import time
 
-from cloud.fleet.rollout.advance import Step, advance
+from cloud.fleet.rollout.advance import RolloutStep, advance
 from cloud.fleet.rollout.comparison import due_spans
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.devices import seen_devices
@@ -28,7 +28,7 @@ class RolloutDriver:
         with self._database.reading() as connection:
             names = open_rollouts(connection)
         self._kept = {name: self._kept[name] for name, _ in names if name in self._kept}
-        return any([self._step_one(name, revision) for name, revision in names])
+        return sum(self._step_one(name, revision) for name, revision in names) > 0
 
     def _step_one(self, name: str, revision: int) -> bool:
         kept = self._kept.get(name)
@@ -47,7 +47,7 @@ class RolloutDriver:
             _log.info("rollout %s: %s: %s", name, step.verdict.value, step.reason)
         return True
 
-    def _decided(self, kept: KeptRollout) -> Step:
+    def _decided(self, kept: KeptRollout) -> RolloutStep:
         now = time.time()
         heard = now - _LATE_BUCKETS * self._bucket  # looks are taken once what belongs to them has come
         with self._database.reading() as connection:

@@ -16,7 +16,7 @@ from cloud.rollout.canary import Verdict
 _ON_THE_WAY = (Standing.COMMANDED, Standing.TAKING_OVER)
 
 
-class Step(NamedTuple):
+class RolloutStep(NamedTuple):
     """`treat` get the new settings now, `restore` those of before. The state is written before either."""
 
     state: RolloutState
@@ -37,29 +37,31 @@ def advance(
     seen: Mapping[str, DeviceSeen],
     summaries: Summaries,
     now: float,
-) -> Step:
+) -> RolloutStep:
     """Look at the devices, then roll back, hold, or go on. A rollout that is paused is watched, too; one that
     has ended does nothing any more.
     """
     if state.status.ended:
-        return Step(state, Verdict.HOLD, state.reason)
+        return RolloutStep(state, Verdict.HOLD, state.reason)
     state = observe(plan, state, seen, now)
     known, state = state.evidence, look(plan, state, summaries, now)
     if harm := _harm(plan, state, news=state.evidence is not known):
         return roll_back(state, harm)
     if state.status is RolloutStatus.PAUSED:
-        return Step(state, Verdict.HOLD, "paused")
+        return RolloutStep(state, Verdict.HOLD, "paused")
     if reason := _waits_for(plan, state, seen, now):
         state, chosen = treat(plan, state, seen, now)
-        return Step(state, Verdict.HOLD, reason, treat=chosen)
+        return RolloutStep(state, Verdict.HOLD, reason, treat=chosen)
     return _next_phase(plan, state, now)
 
 
-def roll_back(state: RolloutState, reason: str, status: RolloutStatus = RolloutStatus.ROLLED_BACK) -> Step:
+def roll_back(
+    state: RolloutState, reason: str, status: RolloutStatus = RolloutStatus.ROLLED_BACK
+) -> RolloutStep:
     """All treated devices get their earlier settings, in this one step."""
     if state.status.ended:
-        return Step(state, Verdict.ROLL_BACK, state.reason)
-    return Step(undone(state, status, reason), Verdict.ROLL_BACK, reason, restore=list(state.treated))
+        return RolloutStep(state, Verdict.ROLL_BACK, state.reason)
+    return RolloutStep(undone(state, status, reason), Verdict.ROLL_BACK, reason, restore=list(state.treated))
 
 
 def _harm(plan: RolloutPlan, state: RolloutState, *, news: bool) -> str:
@@ -69,9 +71,7 @@ def _harm(plan: RolloutPlan, state: RolloutState, *, news: bool) -> str:
     return str(found) if found else ""
 
 
-def _waits_for(
-    plan: RolloutPlan, state: RolloutState, seen: Mapping[str, DeviceSeen], now: float
-) -> str:
+def _waits_for(plan: RolloutPlan, state: RolloutState, seen: Mapping[str, DeviceSeen], now: float) -> str:
     """Why the phase is not over; empty where it is."""
     if needed(plan, state) > 0 and candidates(plan, state, seen):
         return "devices are being told"
@@ -110,12 +110,12 @@ def _lacks(plan: RolloutPlan, state: RolloutState) -> str:
     return ""
 
 
-def _next_phase(plan: RolloutPlan, state: RolloutState, now: float) -> Step:
+def _next_phase(plan: RolloutPlan, state: RolloutState, now: float) -> RolloutStep:
     if state.phase >= plan.last_phase:
         done = msgspec.structs.replace(state, status=RolloutStatus.DONE, reason="")
-        return Step(done, Verdict.ADVANCE, "done")
+        return RolloutStep(done, Verdict.ADVANCE, "done")
     phase = state.phase + 1
     while phase < plan.last_phase and plan.quota(phase) <= plan.quota(state.phase):
         phase += 1  # of a small fleet, where shares round to the same devices
     moved = msgspec.structs.replace(state, phase=phase, phase_since=now, unproven=False)
-    return Step(moved, Verdict.ADVANCE, f"phase {phase + 1} begins")
+    return RolloutStep(moved, Verdict.ADVANCE, f"phase {phase + 1} begins")

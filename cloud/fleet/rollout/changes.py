@@ -1,8 +1,8 @@
-"""What an operator does to a rollout. Each raises RequestError where it means nothing in the state it is in."""
+"""What an operator does to a rollout. Each raises RequestError where the rollout has ended."""
 
 import msgspec
 
-from cloud.fleet.rollout.advance import Step, roll_back
+from cloud.fleet.rollout.advance import RolloutStep, roll_back
 from cloud.fleet.rollout.state import RolloutState, RolloutStatus
 from protos.errors import RequestError
 
@@ -19,7 +19,7 @@ def resume(state: RolloutState, *, unproven: bool = False) -> RolloutState:
     return msgspec.structs.replace(state, status=RolloutStatus.RUNNING, unproven=unproven)
 
 
-def abort(state: RolloutState, reason: str) -> Step:
+def abort(state: RolloutState, reason: str) -> RolloutStep:
     """All treated devices get their earlier settings again."""
     _check_runs(state, "abort")
     return roll_back(state, reason, RolloutStatus.ABORTED)

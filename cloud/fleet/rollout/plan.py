@@ -12,7 +12,7 @@ PHASES = (0.0, 0.01, 0.1, 0.5, 1.0)  # shares of the cohort; the first is one de
 _MINUTE, _DAY = 60.0, 86_400.0
 
 
-class Guards(msgspec.Struct, frozen=True, kw_only=True):
+class Guards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What treated devices may be worse by than the control group; None: not judged."""
 
     errors: float | None = 0.01  # more answers that fail, as a part of all
@@ -35,7 +35,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
     kind: str
 
 
-class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True):
+class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Times are in seconds. The cohort is in the order in which devices are treated; `frozen_cohort` makes
     it. Raises RequestError for values that are none.
     """

@@ -53,8 +53,8 @@ def findings(plan: RolloutPlan, state: RolloutState, phase: int) -> Sequence[Gua
 
 
 def violated(plan: RolloutPlan, state: RolloutState) -> GuardFinding | None:
-    """A guard that is known to be violated. Where no worsening is beyond its bound, this is None for ever with
-    a probability of 1 - alpha at least, whenever and however often it is asked: alpha is divided among
+    """A guard that is known to be violated. Where no worsening is beyond its bound, this is None for ever
+    with a probability of 1 - alpha at least, whenever and however often it is asked: alpha is divided among
     measures, classes, phases and looks.
     """
     found = (finding for phase in range(len(plan.phases)) for finding in _findings(plan, state, phase))
@@ -92,9 +92,7 @@ def _finding(plan: RolloutPlan, key: tuple[str, str, int, int], wager: Wager, te
     half = 1.96 * sqrt(spread / blocks) if blocks else 0.0
     if measure in _RATIOS:
         mean, half = expm1(mean), half * (1 + expm1(mean))
-    harm, health = (
-        float(mean_evidence(bets)) if blocks else 0.0 for bets in (wager.harm, wager.health)
-    )
+    harm, health = (float(mean_evidence(bets)) if blocks else 0.0 for bets in (wager.harm, wager.health))
     return GuardFinding(
         *key, blocks, mean, half, harm / log(tests / alpha), health / log(1 / alpha), wager.lost
     )

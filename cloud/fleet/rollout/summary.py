@@ -121,6 +121,8 @@ def allowance(measure: str, guards: Guards) -> float | None:
             return guards.accuracy
 
 
-def _rates(hits: Numbers, trials: Numbers, later_hits: Numbers, later_trials: Numbers, usual: float) -> Numbers:
+def _rates(
+    hits: Numbers, trials: Numbers, later_hits: Numbers, later_trials: Numbers, usual: float
+) -> Numbers:
     found: Numbers = later_hits / later_trials - (hits + _PRIOR * usual) / (trials + _PRIOR)
     return found

@@ -47,12 +47,12 @@ def needed(plan: RolloutPlan, state: RolloutState) -> int:
     return min(quota - (len(state.treated) - replaced), 2 * quota - len(state.treated))
 
 
-def candidates(
-    plan: RolloutPlan, state: RolloutState, seen: Mapping[str, DeviceSeen]
-) -> Sequence[Member]:
+def candidates(plan: RolloutPlan, state: RolloutState, seen: Mapping[str, DeviceSeen]) -> Sequence[Member]:
     """In the order in which they come. Who is not connected waits for the phase of all."""
     whole = state.phase >= len(plan.phases) - 1
-    among = plan.cohort if state.phase >= len(plan.phases) else plan.cohort[: len(plan.cohort) - plan.controls]
+    among = (
+        plan.cohort if state.phase >= len(plan.phases) else plan.cohort[: len(plan.cohort) - plan.controls]
+    )
     untreated = [member for member in among if member.device not in state.treated]
     online = [member for member in untreated if seen.get(member.device, _NOT_SEEN).online]
     if not whole:

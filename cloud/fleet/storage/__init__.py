@@ -1,1 +1,1 @@
-"""What the controller keeps: devices, what is wanted of them, jobs, rollouts, telemetry, and who changed what."""
+"""What the controller keeps: devices, desired settings, jobs, rollouts, telemetry, an audit log."""

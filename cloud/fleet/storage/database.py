@@ -70,7 +70,7 @@ class Database:
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows, which all have the same columns, or replace those columns where there is such a row."""
+        """Insert rows, which all have the same columns, or replace these where there is such a row."""
         keys = [column.name for column in table.primary_key]
         for first in range(0, len(rows), _ROWS):
             made = self.insert(table).values(list(rows[first : first + _ROWS]))

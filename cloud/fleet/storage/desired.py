@@ -126,7 +126,7 @@ def renew(database: Database, connection: sa.Connection, names: Sequence[str]) -
     """
     found = {name: one for name, one in wanted(connection, names).items() if one.version}
     asked = sa.select(DESIRED.c.device, DESIRED.c.rollout).where(DESIRED.c.device.in_(list(found)))
-    by = {device: rollout for device, rollout in connection.execute(asked)}
+    by = {row.device: row.rollout for row in connection.execute(asked)}
     for name, one in found.items():
         want(database, connection, {name: one.settings}, found, rollout=by.get(name, ""))
 

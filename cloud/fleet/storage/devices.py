@@ -40,7 +40,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         )
 
 
-class Shown(NamedTuple):
+class DeviceView(NamedTuple):
     """A device with all that is known of it."""
 
     brief: Mapping[str, Any]
@@ -67,12 +67,12 @@ def selected(connection: sa.Connection, selection: Selection) -> list[dict[str, 
     return [row for row in rows if selection.takes(row)]
 
 
-def shown(connection: sa.Connection, name: str) -> Shown:
+def shown(connection: sa.Connection, name: str) -> DeviceView:
     """Raises UnknownName."""
     (brief,) = selected(connection, Selection(devices=(name,)))
     row = connection.execute(sa.select(DEVICES).where(DEVICES.c.name == name)).mappings().one()
     desired = connection.execute(sa.select(DESIRED).where(DESIRED.c.device == name)).mappings().first()
-    return Shown(
+    return DeviceView(
         brief,
         row["device"],
         row["reported"],
@@ -82,9 +82,7 @@ def shown(connection: sa.Connection, name: str) -> Shown:
     )
 
 
-def label(
-    database: Database, names: Sequence[str], labels: Mapping[str, str | None], who: Who
-) -> None:
+def label(database: Database, names: Sequence[str], labels: Mapping[str, str | None], who: Who) -> None:
     """Set labels, or take them away where the value is None. Raises RequestError."""
     for key, value in labels.items():
         if not _LABEL.fullmatch(key) or (value is not None and not _LABEL.fullmatch(value)):
@@ -112,13 +110,13 @@ def seen_devices(connection: sa.Connection, rollout: str) -> dict[str, DeviceSee
         DEVICES.outerjoin(DESIRED, DESIRED.c.device == DEVICES.c.name)
     )
     found = {}
-    for name, state, heard, reported, refused_version, refused, taking, version, by in connection.execute(asked):
-        ours = by == rollout
-        found[name] = DeviceSeen(
-            None if state == "unknown" else state == "online",
-            heard,
-            in_force=ours and reported == version and not taking,
-            taking_over=ours and bool(taking),
-            refused=refused if ours and refused_version == version else "",
+    for row in connection.execute(asked):
+        ours = row.rollout == rollout
+        found[row.name] = DeviceSeen(
+            None if row.connection == "unknown" else row.connection == "online",
+            row.heard,
+            in_force=ours and row.reported_version == row.version and not row.taking_over,
+            taking_over=ours and bool(row.taking_over),
+            refused=row.refused if ours and row.refused_version == row.version else "",
         )
     return found

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -60,12 +60,12 @@ def cancel(database: Database, job: str, who: Who) -> None:
         record(connection, who, "cancel job", found["device"], job)
 
 
-def of_id(connection: sa.Connection, job: str) -> Mapping[str, Any]:
+def of_id(connection: sa.Connection, job: str) -> dict[str, Any]:
     """Raises UnknownName."""
     row = connection.execute(sa.select(JOBS).where(JOBS.c.id == job)).mappings().first()
     if row is None:
         raise UnknownName("job", job, [])
-    return row
+    return dict(row)
 
 
 def listed(connection: sa.Connection, device: str, limit: int) -> list[dict[str, Any]]:

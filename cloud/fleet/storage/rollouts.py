@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from cloud.fleet.rollout.advance import Step, begin
+from cloud.fleet.rollout.advance import RolloutStep, begin
 from cloud.fleet.rollout.plan import Member, RolloutPlan, frozen_cohort
 from cloud.fleet.rollout.state import RolloutState, RolloutStatus
 from cloud.fleet.storage.audit import CONTROLLER, Who, record
@@ -108,7 +108,11 @@ def listed_rollouts(connection: sa.Connection, limit: int) -> list[dict[str, Any
 
 
 def write_step(
-    database: Database, kept: KeptRollout, step: Step, who: Who = CONTROLLER, check: Check | None = None
+    database: Database,
+    kept: KeptRollout,
+    step: RolloutStep,
+    who: Who = CONTROLLER,
+    check: Check | None = None,
 ) -> KeptRollout:
     """A step's state, and what it changes: all of it or nothing, so that whoever goes on after a crash finds
     neither half. `check`: that this controller still leads.
@@ -128,7 +132,7 @@ def write_step(
     )
 
 
-def _write_state(connection: sa.Connection, kept: KeptRollout, step: Step) -> None:
+def _write_state(connection: sa.Connection, kept: KeptRollout, step: RolloutStep) -> None:
     seen = sa.and_(ROLLOUTS.c.id == kept.id, ROLLOUTS.c.revision == kept.revision)
     changed = connection.execute(
         ROLLOUTS.update()
@@ -145,22 +149,16 @@ def _write_state(connection: sa.Connection, kept: KeptRollout, step: Step) -> No
         raise Conflict(f"the rollout {kept.id} was changed meanwhile; look at it again", rollout=kept.id)
 
 
-def _treat(
-    database: Database, connection: sa.Connection, kept: KeptRollout, names: Sequence[str]
-) -> None:
+def _treat(database: Database, connection: sa.Connection, kept: KeptRollout, names: Sequence[str]) -> None:
     found, change = wanted(connection, list(names)), settings_of(kept.settings)
-    earlier = [
-        {"rollout": kept.id, "device": name, "settings": one.settings} for name, one in found.items()
-    ]
+    earlier = [{"rollout": kept.id, "device": name, "settings": one.settings} for name, one in found.items()]
     if earlier:
         database.upsert(connection, EARLIER, earlier)
     settings = {name: text_of(merged(settings_of(one.settings), change)) for name, one in found.items()}
     want(database, connection, settings, found, rollout=kept.id)
 
 
-def _restore(
-    database: Database, connection: sa.Connection, kept: KeptRollout, names: Sequence[str]
-) -> None:
+def _restore(database: Database, connection: sa.Connection, kept: KeptRollout, names: Sequence[str]) -> None:
     if not names:
         return
     asked = sa.select(EARLIER.c.device, EARLIER.c.settings).where(EARLIER.c.rollout == kept.id)
@@ -173,8 +171,8 @@ def _check_free(connection: sa.Connection, names: set[str]) -> None:
         both = names & {member.device for member in rollout_of(connection, other).plan.cohort}
         if both:
             raise Conflict(
-                f"{len(both)} of these devices, {min(both)} among them, are in the rollout {other}; abort that, "
-                "or wait for its end",
+                f"{len(both)} of these devices, {min(both)} among them, are in the rollout {other}; abort "
+                "that, or wait for its end",
                 rollout=other,
             )
 
@@ -185,6 +183,8 @@ def _plan(asked: PlanRequest, cohort: Sequence[Member]) -> RolloutPlan:
     if {"cohort", "kinds"} & set(asked.plan):
         raise RequestError("the cohort follows from the selection; leave it out of the plan")
     try:
-        return msgspec.convert({**asked.plan, "cohort": [msgspec.to_builtins(m) for m in cohort]}, RolloutPlan)
+        return msgspec.convert(
+            {**asked.plan, "cohort": [msgspec.to_builtins(m) for m in cohort]}, RolloutPlan
+        )
     except msgspec.ValidationError as error:
         raise RequestError(f"the plan is none: {error}; see isthmus fleet rollout start --help") from error

@@ -2,9 +2,10 @@
 
 import sqlalchemy as sa
 
+from cloud.fleet.rollout.summary import Summary
+
 METADATA = sa.MetaData()
-SUMS = ("windows", "answers", "failed", "timed", "level", "bytes", "metered", "joules", "compared", "agreed")
-SUMS += ("tested", "right")  # as cloud/fleet/rollout/summary.py has them
+SUMS = Summary._fields  # of telemetry
 
 FLEET = sa.Table("fleet", METADATA, sa.Column("name", sa.String(64), primary_key=True))
 

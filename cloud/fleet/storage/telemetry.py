@@ -75,7 +75,9 @@ def load(connection: sa.Connection, keys: Collection[tuple[str, float]]) -> dict
     for start, devices in by_start.items():
         for first in range(0, len(devices), _CHUNK):
             among = BUCKETS.c.device.in_(devices[first : first + _CHUNK])
-            for row in connection.execute(sa.select(BUCKETS).where(BUCKETS.c.start == start, among)).mappings():
+            for row in connection.execute(
+                sa.select(BUCKETS).where(BUCKETS.c.start == start, among)
+            ).mappings():
                 found[row["device"], row["start"]] = dict(row)
     return found
 

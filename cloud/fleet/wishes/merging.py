@@ -42,6 +42,8 @@ def without(settings: pb.FleetSettings, fields: list[str]) -> pb.FleetSettings:
 def settings_of(text: str | bytes) -> pb.FleetSettings:
     """Settings as JSON, within their bounds. Raises RequestError, naming the field."""
     data = text.encode() if isinstance(text, str) else text
+    if not data.lstrip().startswith(b"{"):
+        raise RequestError("settings are one JSON object, as FleetSettings of fleet.proto has it; give one")
     found = from_json(pb.Desired, b'{"settings":' + data + b"}").settings
     check_bounds(found)
     return found

@@ -29,7 +29,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'fleet.db'}"
     url: str = request.getfixturevalue("postgres")
     name = f"test_{abs(hash(request.node.nodeid)) % 10**9}"
-    subprocess.run(["psql", "-q", url, "-c", f"DROP DATABASE IF EXISTS {name}", "-c", f"CREATE DATABASE {name}"], check=True)
+    subprocess.run(
+        ["psql", "-q", url, "-c", f"DROP DATABASE IF EXISTS {name}", "-c", f"CREATE DATABASE {name}"],
+        check=True,
+    )
     return f"{url.rpartition('/')[0]}/{name}"
 
 

@@ -1,4 +1,4 @@
-"""A device that is not there: it speaks MQTT as a real one does, and takes or refuses what it is told."""
+"""A simulated device: it speaks MQTT as a real one does, and takes or refuses what it is told."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from tests.cloud.fleet.telling import FLEET, birth, will, window
 
 @dataclass
 class SimulatedDevice:
-    """`milliseconds` says how long its answers take with some settings. Tells a window every `every` seconds."""
+    """`milliseconds`: of its answers, by its settings. It tells a window `every` so many seconds."""
 
     name: str
     client: aiomqtt.Client

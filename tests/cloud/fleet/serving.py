@@ -29,9 +29,11 @@ class Served:
 
     async def until(self, path: str, over: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """What is there once it is so."""
-        while not over(found := await anyio.to_thread.run_sync(self.get, path)):
+        while True:
+            found = await anyio.to_thread.run_sync(self.get, path)
+            if over(found):
+                return found
             await anyio.sleep(0.1)
-        return found
 
 
 @contextmanager

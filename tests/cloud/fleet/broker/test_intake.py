@@ -13,7 +13,7 @@ from protos import fleet_pb2 as pb
 from tests.cloud.fleet.telling import FLEET, arrived, birth, intake_of, known_devices, will, window
 
 
-def device(database: Database, name: str = "d1") -> devices.Shown:
+def device(database: Database, name: str = "d1") -> devices.DeviceView:
     with database.reading() as connection:
         return devices.shown(connection, name)
 
@@ -55,11 +55,17 @@ def test_another_leader_goes_on_in_the_same_bucket(database: Database, leader: L
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"{", b"\xff", b"[]", b'{"session":"99999999999999999999"}', b'{"session":"18446744073709551615"}', b"x" * (1 << 20)],
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b'{"session":"99999999999999999999"}',
+        b'{"session":"18446744073709551615"}',
+        b"x" * (1 << 20),
+    ],
 )
-def test_what_is_no_message_is_counted_and_harms_nobody(
-    sqlite: Database, payload: bytes
-) -> None:
+def test_what_is_no_message_is_counted_and_harms_nobody(sqlite: Database, payload: bytes) -> None:
     leadership = Leadership(sqlite, "me")
     leadership.claim()
     intake = intake_of(sqlite, leadership)
@@ -84,7 +90,9 @@ def test_a_topic_of_another_fleet_is_let_go(database: Database, leader: Leadersh
 
 def test_a_refusal_is_shown_with_its_reason(database: Database, leader: Leadership) -> None:
     intake = known_devices(database, leader, ["d1"])
-    refusal = pb.Refusal(version=1, reason=pb.Refusal.IMPOSSIBLE, field="settings.cuts.pinned", text="no such cut")
+    refusal = pb.Refusal(
+        version=1, reason=pb.Refusal.IMPOSSIBLE, field="settings.cuts.pinned", text="no such cut"
+    )
     intake.take([arrived("d1", pb.Reported(session=1, highest_version=1, refused=refusal))])
     assert device(database).refused == "impossible settings.cuts.pinned: no such cut"
 
@@ -104,7 +112,10 @@ def test_a_device_that_was_given_greater_versions_is_told_the_same_with_a_greate
     desired.change(database, ["d1"], pinned, Who("anna"))
     refusal = pb.Refusal(version=1, reason=pb.Refusal.STALE)
     intake.take([arrived("d1", pb.Reported(session=1, version=9, highest_version=9, refused=refusal))])
-    assert (device(database).desired_version, device(database).desired) == (10, '{"cuts":{"pinned":"vision.4"}}')
+    assert (device(database).desired_version, device(database).desired) == (
+        10,
+        '{"cuts":{"pinned":"vision.4"}}',
+    )
 
 
 def test_who_leads_no_more_writes_nothing(database: Database, leader: Leadership) -> None:

@@ -11,6 +11,7 @@ import pytest
 from protos import fleet_pb2 as pb
 from tests.cloud.fleet.device import SimulatedDevice, device_at
 from tests.cloud.fleet.serving import served
+from tests.edge.agent.events.sinks.feeding import until
 
 PINNED = {"cuts": {"pinned": "vision.4"}}
 PLAN = {
@@ -23,7 +24,9 @@ PLAN = {
 }
 
 
-async def devices_at(stack: AsyncExitStack, port: int, count: int, **options: object) -> list[SimulatedDevice]:
+async def devices_at(
+    stack: AsyncExitStack, port: int, count: int, **options: object
+) -> list[SimulatedDevice]:
     names = [f"d{number}" for number in range(count)]
     return [await stack.enter_async_context(device_at(port, name, **options)) for name in names]
 
@@ -70,8 +73,7 @@ async def test_what_the_broker_forgot_is_told_again(broker: int, tmp_path: Path)
             await device.client.publish(device.topics.desired, b"", qos=1, retain=True)  # forgotten
             device.version, device.settings = 0, pb.FleetSettings()
             stack.enter_context(served(str(tmp_path / "fleet.db"), broker))
-            while device.version != 1:
-                await anyio.sleep(0.05)
+            await until(lambda: device.version == 1)
 
 
 async def test_another_controller_takes_over_when_the_leader_is_killed(
@@ -88,8 +90,7 @@ async def test_another_controller_takes_over_when_the_leader_is_killed(
             one.process.send_signal(signal.SIGKILL)
             two.post("set", everything=True, settings=PINNED)  # any of them takes a change, the leader tells
             await two.until("/healthz", lambda found: bool(found.get("leads")))
-            while device.version != 1:
-                await anyio.sleep(0.05)
+            await until(lambda: device.version == 1)
 
 
 @pytest.mark.slow
@@ -111,14 +112,15 @@ async def test_a_bad_rollout_is_rolled_back_although_the_controller_is_killed_in
             bad.every = 1000.0  # it tells nothing any more
             controller = stack.enter_context(served(database, broker))
             found = await controller.until(path, lambda found: found["status"] == "rolled back")
-            while bad.version != 2:
-                await anyio.sleep(0.05)
+            await until(lambda: bad.version == 2)
         assert (found["treated"], found["failed"]) == (1, [bad.name])
         assert bad.settings == pb.FleetSettings()
         assert {device.version for device in devices} == {0, 2}, "nobody else was told anything"
 
 
-async def test_a_rollout_that_an_operator_aborts_restores_what_was_before(broker: int, tmp_path: Path) -> None:
+async def test_a_rollout_that_an_operator_aborts_restores_what_was_before(
+    broker: int, tmp_path: Path
+) -> None:
     async with AsyncExitStack() as stack:
         devices = await devices_at(stack, broker, 3)
         controller = stack.enter_context(served(str(tmp_path / "fleet.db"), broker))
@@ -132,5 +134,4 @@ async def test_a_rollout_that_an_operator_aborts_restores_what_was_before(broker
             assert refused.status_code == 409
             aborted = controller.post(f"{path}/abort")
             assert aborted.json()["status"] == "aborted"
-            while {device.settings.cuts.pinned for device in devices} != {"connector"}:
-                await anyio.sleep(0.05)
+            await until(lambda: {one.settings.cuts.pinned for one in devices} == {"connector"})

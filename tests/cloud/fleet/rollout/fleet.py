@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from cloud.fleet.rollout.advance import Step, advance, begin
+from cloud.fleet.rollout.advance import RolloutStep, advance, begin
 from cloud.fleet.rollout.comparison import due_spans
 from cloud.fleet.rollout.plan import Guards, Member, RolloutPlan, frozen_cohort
 from cloud.fleet.rollout.standings import DeviceSeen
@@ -12,7 +12,9 @@ from cloud.fleet.rollout.state import RolloutState
 from cloud.fleet.rollout.summary import Span, Summary
 
 HEALTH = 600.0
-USUAL = Summary(windows=20, answers=1000, failed=3, timed=1000, level=6000.0, bytes=20_000_000, compared=50, agreed=46)
+USUAL = Summary(
+    windows=20, answers=1000, failed=3, timed=1000, level=6000.0, bytes=20_000_000, compared=50, agreed=46
+)
 Told = Callable[[Span, bool], Summary]  # of a span, and whether the device is treated in it
 
 
@@ -50,7 +52,7 @@ class Fleet:
     state: RolloutState = field(default_factory=lambda: begin(0.0))
     heard: dict[str, float] = field(default_factory=dict)
 
-    def step(self, seconds: float = 60.0) -> Step:
+    def step(self, seconds: float = 60.0) -> RolloutStep:
         """Some time later."""
         self.now += seconds
         step = advance(self.plan, self.state, self.seen(), self.summaries(), self.now)
@@ -59,7 +61,7 @@ class Fleet:
         self.treated -= set(step.restore)
         return step
 
-    def until(self, over: Callable[[Step], bool], steps: int = 2000) -> Step:
+    def until(self, over: Callable[[RolloutStep], bool], steps: int = 2000) -> RolloutStep:
         """The first step of which it is so."""
         found = (self.step() for _ in range(steps))
         return next(step for step in found if over(step))

@@ -59,14 +59,18 @@ def test_of_two_operators_the_second_is_told(database: Database, leader: Leaders
 
 def test_a_typo_changes_no_device_and_names_those(database: Database, leader: Leadership) -> None:
     known_devices(database, leader, ["d1", "d2"])
-    with pytest.raises(RequestError, match="2 of the devices cannot do that.*d1: it has no cut vision.5") as error:
+    with pytest.raises(
+        RequestError, match=r"2 of the devices cannot do that.*d1: it has no cut vision.5"
+    ) as error:
         change(database, ["d1", "d2"], pinned("vision.5"), ANNA)
     assert error.value.facts["devices"] == ["d1", "d2"]
     with database.reading() as connection:
         assert unpublished(connection, 10) == []
 
 
-def test_versions_are_greater_than_any_that_the_device_was_given(database: Database, leader: Leadership) -> None:
+def test_versions_are_greater_than_any_that_the_device_was_given(
+    database: Database, leader: Leadership
+) -> None:
     intake = known_devices(database, leader, ["d1"])
     intake.take([arrived("d1", pb.Reported(session=1, version=7, highest_version=7))])
     assert change(database, ["d1"], pinned("vision.4"), ANNA) == {"d1": 8}

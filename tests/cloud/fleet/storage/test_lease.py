@@ -3,7 +3,7 @@
 import pytest
 
 from cloud.fleet.storage.database import Database
-from cloud.fleet.storage.lease import LEASE_SECONDS, Deposed, Lease, Leadership, next_lease
+from cloud.fleet.storage.lease import LEASE_SECONDS, Deposed, Leadership, Lease, next_lease
 
 HELD = Lease("one", 4, 100.0)
 

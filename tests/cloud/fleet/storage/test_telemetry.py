@@ -8,7 +8,7 @@ from cloud.fleet.rollout.summary import Span
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import Leadership
 from cloud.fleet.storage.tables import HOURS
-from cloud.fleet.storage.telemetry import HOUR, KEEP_HOURS, prune, row_of, summaries, self_test_row
+from cloud.fleet.storage.telemetry import HOUR, KEEP_HOURS, prune, row_of, self_test_row, summaries
 from protos import fleet_pb2 as pb
 from protos.errors import PayloadError
 from tests.cloud.fleet.telling import arrived, intake_of, window
@@ -58,7 +58,10 @@ def test_only_answers_with_a_meter_count_for_energy() -> None:
 
 
 def test_a_self_test_counts_the_pictures_of_all_routes() -> None:
-    routes = [pb.RouteAccuracy(route="split", pictures=50, right=45), pb.RouteAccuracy(route="local", pictures=50)]
+    routes = [
+        pb.RouteAccuracy(route="split", pictures=50, right=45),
+        pb.RouteAccuracy(route="local", pictures=50),
+    ]
     assert self_test_row("d1", 0.0, routes)["right"] == 45
     assert self_test_row("d1", 0.0, routes)["tested"] == 100
 
