@@ -27,7 +27,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceNow:
     """What a wish is held against. `own`: the digest of the bundle that the file names."""
 
     base: AgentSettings  # of the file
@@ -45,7 +45,7 @@ class Considered:
     again: bool = False
 
 
-def consider(data: bytes, given: Given, device: Device) -> Considered:
+def consider(data: bytes, given: Given, device: DeviceNow) -> Considered:
     """A message of `shadow/desired`."""
     try:
         desired = from_json(pb.Desired, data)
@@ -84,7 +84,7 @@ def _of_version(version: int, given: Given) -> pb.Refusal | None:
     return refusal(version, Reason.STALE, "version", words)
 
 
-def _of_settings(desired: pb.Desired, device: Device) -> pb.Refusal | None:
+def _of_settings(desired: pb.Desired, device: DeviceNow) -> pb.Refusal | None:
     wish, version = desired.settings, desired.version
     if broken := violations(wish):
         words = "; ".join(f"{one.field}: {one.text}" for one in broken[:_NAMED])
@@ -96,7 +96,7 @@ def _of_settings(desired: pb.Desired, device: Device) -> pb.Refusal | None:
     return None
 
 
-def check_wish(wish: pb.FleetSettings, device: Device) -> None:
+def check_wish(wish: pb.FleetSettings, device: DeviceNow) -> None:
     """Raises ImpossibleWish. A bundle that is not open is held against the wish once it is tried."""
     settings = overlaid(device.base, wish)
     if wish.HasField("bundle"):

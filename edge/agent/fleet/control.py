@@ -11,7 +11,7 @@ import anyio.to_thread
 from edge import config
 from edge.agent.broker.fleet_access import FleetAccess
 from edge.agent.config.settings import AgentSettings
-from edge.agent.fleet.consider import Device
+from edge.agent.fleet.consider import DeviceNow
 from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.facts import device_facts
 from edge.agent.fleet.jobs import JobLedger, Jobs
@@ -195,7 +195,7 @@ class FleetPart:
             return
         assert self._agent
         data, self._desired = self._desired, None
-        device = Device(self._agent.base, self._agent.models.orchestrator.bundle, self._own)
+        device = DeviceNow(self._agent.base, self._agent.models.orchestrator.bundle, self._own)
         if await self._shadow.take(data, device):
             self._status.update.given_up = "", ""
             self._tell_reported()

@@ -48,7 +48,7 @@ class Running:
 
 
 Perform = Callable[[Running], Awaitable[pb.JobStatus]]  # what came of it; raises IsthmusError where it failed
-Tell = Callable[[str, bytes], None]  # a job's id, and its status
+TellStatus = Callable[[str, bytes], None]  # a job's id, and its status
 
 
 class JobLedger:
@@ -84,7 +84,7 @@ class JobLedger:
 class Jobs:
     """One after another, in the order in which they came."""
 
-    def __init__(self, ledger: JobLedger, perform: Perform, tell: Tell) -> None:
+    def __init__(self, ledger: JobLedger, perform: Perform, tell: TellStatus) -> None:
         self._ledger, self._perform, self._tell_status = ledger, perform, tell
         self._waiting = OrderedDict[str, pb.Job]()
         self._running: Running | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from edge.agent.broker.connection import Presence, connected, until_lost
+from edge.agent.broker.connection import OlderBroker, Presence, connected, until_lost
 from edge.agent.broker.fleet_access import FleetAccess
 from edge.backoff import Backoff
 from protos import fleet_pb2 as pb
@@ -80,6 +80,9 @@ class FleetLink:
             begun = anyio.current_time()
             try:
                 await self._session()
+            except OlderBroker:
+                if not self._newer:
+                    continue
             except IsthmusError as error:
                 if not said:
                     _log.warning("fleet: %s; tried again until it works", error)

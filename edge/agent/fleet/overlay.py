@@ -17,6 +17,9 @@ from protos import fleet_pb2 as pb
 from protos.errors import RequestError
 
 
+ANY_LOSS = 100.0  # points
+
+
 class ImpossibleWish(RequestError):
     """What this device cannot be. `field`: of the message."""
 
@@ -75,9 +78,11 @@ def update_of(base: AgentSettings, reference: pb.BundleReference, own: str) -> U
 def _rules(own: RuleSettings, wish: pb.FleetSettings) -> RuleSettings:
     """The device's own prohibitions stay."""
     rules, given = wish.rules, dict[str, Any]()
-    for name in ("confidence", "local", "max_loss"):
+    for name in ("confidence", "local"):
         if rules.HasField(name):
             given[name] = getattr(rules, name)
+    if rules.HasField("max_loss"):
+        given["max_loss"] = rules.max_loss if rules.max_loss < ANY_LOSS else None
     limits = {
         "deadline_milliseconds": ("deadline", Milliseconds),
         "bytes_per_day": ("bytes_per_day", Bytes),

@@ -2,14 +2,13 @@
 
 from edge.agent.broker.fleet_access import FleetAccess
 from edge.agent.config.settings import AgentSettings
+from edge.agent.fleet.overlay import ANY_LOSS
 from edge.agent.settings.questions import QuestionSettings
 from edge.agent.settings.rules import RuleSettings
 from edge.agent.sources.kinds import AnySource
 from protos import fleet_pb2 as pb
 from protos.errors import TooLarge
 from protos.fleet.messages import to_json
-
-_ANY_LOSS = 100.0
 
 
 def told_settings(settings: AgentSettings, bundle: str) -> pb.FleetSettings:
@@ -58,7 +57,7 @@ def _rules(rules: RuleSettings) -> pb.FleetRules:
         never_upload=rules.never_upload,
         never_leave_device=rules.never_leave_device,
         local=rules.local,
-        max_loss=_ANY_LOSS if rules.max_loss is None else rules.max_loss,
+        max_loss=ANY_LOSS if rules.max_loss is None else rules.max_loss,
         bytes_per_day=rules.bytes_per_day or 0,
         battery_floor=rules.battery_floor or 0.0,
         temperature_ceiling=rules.temperature_ceiling or 0.0,

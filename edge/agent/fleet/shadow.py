@@ -12,7 +12,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from edge.agent.config.settings import AgentSettings
-from edge.agent.fleet.consider import Device, Given, Reason, consider, refusal
+from edge.agent.fleet.consider import DeviceNow, Given, Reason, consider, refusal
 from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.overlay import ImpossibleWish, overlaid, update_of
 from edge.agent.fleet.possible import check_possible
@@ -71,7 +71,7 @@ class Shadow:
         if wish.bundle.digest == bundle.digest:
             check_possible(base, overlaid(base, wish), wish, bundle)
 
-    async def take(self, data: bytes, device: Device) -> bool:
+    async def take(self, data: bytes, device: DeviceNow) -> bool:
         """A message of `shadow/desired`; whether other settings are to be taken. Raises RequestError where it
         cannot be written: nothing has changed then.
         """

@@ -11,7 +11,7 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
-from edge.agent.fleet.window import Counts, Machine, Window, told_window
+from edge.agent.fleet.window import Counts, Readings, Window, told_window
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.status.agent_status import AgentStatus
 from edge.power.battery import discharging_percent
@@ -77,8 +77,8 @@ class Telemetry:
         """Put it with those that wait, and begin another."""
         ended, counts, now = self._window, self._counts(), time.time()
         self._window = Window(now, counts)
-        machine = await anyio.to_thread.run_sync(self._machine)
-        message = ended.message(now, counts, machine, self._running.links())
+        readings = await anyio.to_thread.run_sync(self._readings)
+        message = ended.message(now, counts, readings, self._running.links())
         self._sequence += 1
         message.session, message.sequence = self._session, self._sequence
         message.bundle, message.settings_version = self._running.running
@@ -95,9 +95,9 @@ class Telemetry:
             busy_seconds=time.process_time(),
         )
 
-    def _machine(self) -> Machine:
+    def _readings(self) -> Readings:
         entries, size = self._running.status.backlog()
-        return Machine(
+        return Readings(
             temperature=hottest_celsius(),
             battery=discharging_percent(),
             memory_bytes=_resident_bytes(),

@@ -57,7 +57,7 @@ class Counts(NamedTuple):
     busy_seconds: float = 0.0
 
 
-class Machine(NamedTuple):
+class Readings(NamedTuple):
     """As it is at the end of a window; None: not known."""
 
     temperature: float | None = None  # degrees Celsius
@@ -95,7 +95,7 @@ class Window:
                 arm.surprise.add(total / predicted)
 
     def message(
-        self, end: float, counts: Counts, machine: Machine, links: Mapping[str, LinkEstimate]
+        self, end: float, counts: Counts, readings: Readings, links: Mapping[str, LinkEstimate]
     ) -> pb.Telemetry:
         """All of it, without who tells it."""
         found = pb.Telemetry(
@@ -107,7 +107,7 @@ class Window:
             gated=max(0, counts.gated - self._counts.gated),
             dropped=max(0, counts.dropped - self._counts.dropped),
             busy_seconds=max(0.0, counts.busy_seconds - self._counts.busy_seconds),
-            **{name: value for name, value in machine._asdict().items() if value is not None},
+            **{name: value for name, value in readings._asdict().items() if value is not None},
         )
         for status, count in counts.failed.items():
             if (failed := count - self._counts.failed.get(status, 0)) > 0:

@@ -11,10 +11,10 @@ from google.protobuf.message import Message
 from protos import fleet_pb2 as pb
 from protos.fleet.messages import from_json, to_json
 from protos.fleet.topics import DeviceTopics, parse_topic, told_by_devices
+from tests.edge.agent.events.sinks.feeding import until
 
 FLEET, DEVICE = "plant", "gate-3"
 TOPICS = DeviceTopics(FLEET, DEVICE)
-PATIENCE = 60
 MessageT = TypeVar("MessageT", bound=Message)
 
 
@@ -39,10 +39,8 @@ class Operator:
 
     async def hears(self, kind: type[MessageT], holds: Callable[[MessageT], object]) -> MessageT:
         """The last message of a kind, once it is one of which this holds."""
-        with anyio.fail_after(PATIENCE):
-            while not (found := self.of(kind)) or not holds(found[-1]):
-                await anyio.sleep(0.01)
-        return found[-1]
+        await until(lambda: (found := self.of(kind)) and holds(found[-1]))
+        return self.of(kind)[-1]
 
     async def status(self, job: str, state: "pb.JobStatus.State") -> pb.JobStatus:
         return await self.hears(pb.JobStatus, lambda one: one.id == job and one.state == state)
