@@ -51,8 +51,8 @@ class FleetPart:
         self._agent: SteeredAgent | None = None
         self._diary = Diary()
         self._diary.keeps_answers = access.allow_content
-        self._telemetry = Telemetry(self, self._window_waits)
-        self._told = Told(self._telemetry.waiting)
+        self.telemetry = Telemetry(self, self._window_waits)
+        self._told = Told(self.telemetry.waiting)
         self._jobs: Jobs | None = None
         self._session, self._news = 0, anyio.Event()
         self._desired: bytes | None = None
@@ -66,7 +66,7 @@ class FleetPart:
     @property
     def observers(self) -> Sequence[Observer]:
         """To be told every answer."""
-        return (self._telemetry.observe, self._diary.observe)
+        return (self.telemetry.observe, self._diary.observe)
 
     def wanted(self, base: AgentSettings, own: str) -> AgentSettings:
         """The file's settings with what fetches the bundle that the fleet wants; `own`: the file's."""
@@ -95,7 +95,7 @@ class FleetPart:
         async with anyio.create_task_group() as group:
             group.start_soon(self._steer, name="fleet shadow")
             group.start_soon(self._watch_update, name="fleet bundle")
-            group.start_soon(self._telemetry.run, name="fleet telemetry")
+            group.start_soon(self.telemetry.run, name="fleet telemetry")
             group.start_soon(self._jobs.run, name="fleet jobs")
             group.start_soon(link.run, name="fleet link")
 
@@ -122,7 +122,7 @@ class FleetPart:
     async def _begin(self) -> int:
         """A session, greater than any before, whatever the clock says."""
         self._session = await anyio.to_thread.run_sync(self._next_session)
-        self._telemetry.begin(self._session)
+        self.telemetry.begin(self._session)
         if self._jobs:
             self._jobs.session = self._session
         await self._tell_state()

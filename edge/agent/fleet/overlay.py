@@ -16,7 +16,6 @@ from edge.agent.sources.kinds import AnySource
 from protos import fleet_pb2 as pb
 from protos.errors import RequestError
 
-
 ANY_LOSS = 100.0  # points
 
 

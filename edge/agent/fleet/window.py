@@ -1,6 +1,7 @@
 """What was answered in a window of time, added up: never what. Pure."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from protos.fleet.sketch import ValueSketch
 
 OK = "OK"
 _MAX_ARMS, _MAX_STAGES = 64, 32  # what is more is counted as `other`
-_FEW_ARMS = 12  # that keep their quantiles where a message would be too large
+_FEW_ARMS = (12, 4)  # that keep their quantiles where a message would be too large
 _OTHER = "other"
 
 
@@ -123,13 +124,15 @@ class Window:
 
 def told_window(window: pb.Telemetry) -> bytes:
     """As JSON. Where it is too large for a message, only the arms that answered most have quantiles."""
-    try:
-        return to_json(window)
-    except TooLarge:
-        for arm in sorted(window.arms, key=lambda arm: -arm.count)[_FEW_ARMS:]:
+    ranked = sorted(window.arms, key=lambda arm: -arm.count)
+    for kept in (len(ranked), *_FEW_ARMS):
+        for arm in ranked[kept:]:
             arm.ClearField("milliseconds")
             arm.ClearField("surprise")
-        return to_json(window)
+        with suppress(TooLarge):
+            return to_json(window)
+    window.ClearField("stages")
+    return to_json(window)
 
 
 def _arm(key: ArmKey, arm: _ArmCounts) -> pb.ArmWindow:

@@ -67,3 +67,4 @@ async def operator(port: int) -> AsyncIterator[Operator]:
         tasks.start_soon(found.listen)
         yield found
         tasks.cancel_scope.cancel()
+        client.timeout = 1  # for its goodbye, which amqtt does not answer

@@ -16,7 +16,19 @@ from protos.costs.estimates import LinkEstimate
 from protos.fleet.messages import from_json, max_bytes
 from protos.fleet.sketch import sketch_of
 
-PREDICTED = Predicted(SplitArm("vision.4", "vq"), *[0.0] * 6, total_ms=50.0, bytes_up=0, accuracy=0, score=0)
+PREDICTED = Predicted(
+    SplitArm("vision.4", "vq"),
+    head=0.0,
+    encode=0.0,
+    network=0.0,
+    queue=0.0,
+    cloud=0.0,
+    generate=0.0,
+    total_ms=50.0,
+    bytes_up=0,
+    accuracy=0,
+    score=0,
+)
 ANSWER = Answer(
     text="a secret",
     route="split@vision.4/vq",
