@@ -1,6 +1,6 @@
 """The agent: its parts, in one task group."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -39,11 +39,13 @@ async def run_agent(
     kept: KeptParts,
     observers: Sequence[Observer],
     leave: anyio.Event | None = None,
+    *,
     of_applications: Sequence[Observer] = (),
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Until every source has ended, for ever where applications may ask; or until `leave` is set, and what is
-    under way is answered. `of_applications` are told what applications are answered. Raises RequestError for
-    a token's file that holds none, OutboxError.
+    under way is answered. `of_applications` are told what applications are answered, `ready` is called when
+    they may ask. Raises RequestError for a token's file that holds none, OutboxError.
     """
     http = _http_part(settings, models, kept, of_applications)
     standing = SharedOrchestrator(models.orchestrator, Priority.STANDING, kept.status.traffic)
@@ -78,6 +80,7 @@ async def run_agent(
                 else:
                     kept.front.stop()
                 tasks.start_soon(watched.run, name="sources")
+                ready()
                 if leave:
                     background.start_soon(_leave, leave, watched, kept, tasks.cancel_scope, name="leave")
             background.cancel_scope.cancel()

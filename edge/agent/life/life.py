@@ -149,8 +149,6 @@ class Life:
             settings = self._base
             if self._fleet:
                 settings = self._fleet.in_force(self._base, self.models.orchestrator.bundle)
-            _log.info("watches %d sources", sum(source.enabled for source in settings.source))
-            self._notifier.ready(self._words())
             self._leave = anyio.Event()
             with anyio.CancelScope() as self._turn:
                 await self._serve(settings, self._bundles, self._opened.models)
@@ -167,13 +165,20 @@ class Life:
                 tasks.start_soon(bundles.run, models, leave.set, name="update")
                 fleet = self._fleet.observers if self._fleet else ()
                 observers = [*self._observers, bundles.observe, *fleet]
-                await run_agent(settings, models, self._kept, observers, leave, fleet)
+                ready = partial(self._is_ready, settings)
+                await run_agent(
+                    settings, models, self._kept, observers, leave, of_applications=fleet, ready=ready
+                )
                 tasks.cancel_scope.cancel()
         except Exception as error:
             if not bundles.on_trial:
                 raise
             _log.error("bundle %s is given up: %s", models.key.bundle[:12], cause(error))
             await bundles.roll_back(str(cause(error)))
+
+    def _is_ready(self, settings: AgentSettings) -> None:
+        _log.info("watches %d sources", sum(source.enabled for source in settings.source))
+        self._notifier.ready(self._words())
 
     async def _reload_as_wanted(self) -> None:
         """Read the settings again as often as that is wanted, beside those in force."""

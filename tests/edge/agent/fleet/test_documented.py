@@ -2,8 +2,7 @@
 
 import json
 import re
-import sys
-from pathlib import Path
+import tomllib
 
 from edge.agent.broker.fleet_access import FleetAccess
 from edge.agent.config.reading import settings_of
@@ -11,13 +10,9 @@ from edge.agent.fleet.overlay import overlaid
 from protos import fleet_pb2 as pb
 from protos.fleet.bounds import violations
 from protos.fleet.messages import from_json
+from tests.house import ROOT
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-TEXT = (Path(__file__).parents[4] / "docs/fleet.md").read_text()
+TEXT = (ROOT / "docs" / "fleet.md").read_text("utf-8")
 
 
 def test_its_file_is_a_configuration_and_its_wish_goes_with_it() -> None:
