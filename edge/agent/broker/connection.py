@@ -38,7 +38,7 @@ async def connected(
     settings: BrokerSettings, identifier: str, presence: Presence, *, max_bytes: int = 0
 ) -> AsyncIterator["aiomqtt.Client"]:
     """`max_bytes`: of a message that comes; over MQTT 5 then, where the broker lets larger ones lie. Raises
-    CloudError where there is no connection, OlderBroker for MQTT 5, RequestError for credentials that are
+    CloudError where there is no connection, OlderBroker over MQTT 5, RequestError for credentials that are
     none.
     """
     import aiomqtt
@@ -60,7 +60,8 @@ async def connected(
     try:
         await client.__aenter__()
     except aiomqtt.MqttError as error:
-        kind = OlderBroker if getattr(error, "rc", None) in (_OLDER_BROKER, _NO_VERSION) else CloudError
+        refused = getattr(error, "rc", None) in (_OLDER_BROKER, _NO_VERSION)
+        kind = OlderBroker if max_bytes and refused else CloudError
         raise kind(f"no connection to {broker.host}: {error}") from error
     try:
         yield client
