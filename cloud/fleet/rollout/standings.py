@@ -17,6 +17,7 @@ class DeviceSeen(NamedTuple):
     in_force: bool = False  # it reports the rollout's settings
     taking_over: bool = False
     refused: str = ""  # why it does not take them
+    taken_back: bool = False  # it had tried before it refused
 
 
 _UNKNOWN = DeviceSeen()
@@ -40,7 +41,7 @@ def observe(
 
 def _standing(plan: RolloutPlan, device: Treated, seen: DeviceSeen, now: float) -> Standing:
     if seen.refused:
-        return Standing.REFUSED
+        return Standing.TAKEN_BACK if seen.taken_back else Standing.REFUSED
     quiet = now - max(seen.heard, device.at) >= plan.silent
     if not seen.online:
         was_there = device.connected or seen.heard > device.at

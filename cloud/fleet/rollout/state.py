@@ -27,17 +27,21 @@ class Standing(Enum):
     IN_FORCE = "in force"
     OFFLINE = "offline"
     REFUSED = "refused"
+    TAKEN_BACK = "taken back"  # by the device, after it had tried: failed
     LATE = "late"  # connected, and did not report in time: failed
     SILENT = "silent"  # not heard of for too long: failed
 
     @property
     def failed(self) -> bool:
-        return self is Standing.LATE or self is Standing.SILENT
+        return self in _FAILED
 
     @property
     def replaced(self) -> bool:
         """Another device takes its place in the phase. That of a failed one is taken by nobody."""
         return self is Standing.OFFLINE or self is Standing.REFUSED
+
+
+_FAILED = (Standing.TAKEN_BACK, Standing.LATE, Standing.SILENT)
 
 
 class Treated(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from protos.errors import RequestError, UnknownName
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _MAX_LABELS = 32
+TAKEN_BACK = "failed "  # so the text of a refusal begins that a device gives after it has tried
 _BRIEF = ("name", "connection", "since", "heard", "kind", "version", "bundle", "cut", "labels")
 
 
@@ -118,5 +119,6 @@ def seen_devices(connection: sa.Connection, rollout: str) -> dict[str, DeviceSee
             in_force=ours and row.reported_version == row.version and not row.taking_over,
             taking_over=ours and bool(row.taking_over),
             refused=row.refused if ours and row.refused_version == row.version else "",
+            taken_back=row.refused.startswith(TAKEN_BACK),
         )
     return found

@@ -10,7 +10,8 @@ import pytest
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import Leadership
 from tests.cloud.fleet.postgres import postgres_server
-from tests.edge.agent.events.sinks.broker import MOSQUITTO, free_port, mosquitto
+from tests.edge.agent.events.sinks.broker import MOSQUITTO, mosquitto
+from tests.ports import free_port
 
 FLEET = "acme"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.agent.events.sinks.broker import free_port
+from tests.ports import free_port
 
 _USER = "postgres"  # the server does not run as root
 

@@ -47,6 +47,7 @@ class Fleet:
     told: Told = as_usual
     offline: set[str] = field(default_factory=set)
     refusing: set[str] = field(default_factory=set)
+    trying: bool = False  # they try before they refuse
     treated: set[str] = field(default_factory=set)
     now: float = 0.0
     state: RolloutState = field(default_factory=lambda: begin(0.0))
@@ -76,6 +77,7 @@ class Fleet:
                 self.heard.get(member.device, 0.0),
                 in_force=member.device in self.treated - self.refusing,
                 refused="no such cut" if member.device in self.treated & self.refusing else "",
+                taken_back=self.trying,
             )
             for member in self.plan.cohort
         }

@@ -114,6 +114,15 @@ def test_refusals_are_told_apart_and_are_no_failures() -> None:
     assert fleet.state.failed == 0
 
 
+def test_what_a_device_tried_and_took_back_is_a_failure() -> None:
+    plan = plan_of(300, max_failed=1)
+    fleet = Fleet(plan, refusing={plan.cohort[0].device}, trying=True)
+    fleet.step()
+    last = fleet.step()
+    assert last.state.status is RolloutStatus.ROLLED_BACK
+    assert last.state.treated[plan.cohort[0].device].standing is Standing.TAKEN_BACK
+
+
 def test_paused_it_treats_nobody_and_still_guards() -> None:
     fleet = Fleet(plan_of(400), told=slower)
     fleet.until(lambda step: len(step.state.treated) == 4)
