@@ -13,7 +13,6 @@ from cloud.fleet.storage.tables import FLEET, METADATA
 from protos.errors import CloudError, IsthmusError, RequestError
 
 _BUSY_SECONDS = 10
-_ROWS = 400  # of one statement: SQLite takes 32,766 values
 
 
 class Database:
@@ -72,10 +71,9 @@ class Database:
     def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, which all have the same columns, or replace these where there is such a row."""
         keys = [column.name for column in table.primary_key]
-        for first in range(0, len(rows), _ROWS):
-            made = self.insert(table).values(list(rows[first : first + _ROWS]))
-            others = {name: made.excluded[name] for name in rows[0] if name not in keys}
-            connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others))
+        made = self.insert(table)
+        others = {name: made.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
 
     def close(self) -> None:
         self._engine.dispose()

@@ -46,17 +46,20 @@ def change(
     Raises Conflict where a device has another version by now, or is in a rollout; RequestError where a device
     cannot do it, naming these, and then none is changed.
     """
-    with database.writing() as connection:
+    with database.reading() as connection:
         selected(connection, Selection(devices=tuple(names)))
         found = wanted(connection, names)
-        _check_expected(found, expected or {})
+    _check_expected(found, expected or {})
+    changed = {
+        name: text_of(merged(without(settings_of(one.settings), list(clear)), settings))
+        for name, one in found.items()
+    }
+    check_can(found, changed)  # before anything is locked: of a large fleet it takes seconds
+    with database.writing() as connection:
+        now = wanted(connection, names)
+        _check_expected(now, {name: one.version for name, one in found.items()})
         _check_free(connection, names)
-        changed = {
-            name: text_of(merged(without(settings_of(one.settings), list(clear)), settings))
-            for name, one in found.items()
-        }
-        check_can(found, changed)
-        versions = want(database, connection, changed, found, rollout="")
+        versions = want(database, connection, changed, now, rollout="")
         for name in names:
             record(connection, who, "set", name, changed[name])
     return versions
@@ -108,9 +111,10 @@ def want(
 ) -> dict[str, int]:
     """Write new versions of desired settings, within a transaction."""
     rows, at = [], time.time()
+    parsed = {text: settings_of(text) for text in set(settings.values())}
     for name, text in settings.items():
         version = found[name].floor + 1
-        desired = pb.Desired(version=version, settings=settings_of(text))
+        desired = pb.Desired(version=version, settings=parsed[text])
         desired.at.FromMilliseconds(int(1000 * at))
         message = to_json(desired).decode()
         row = {"device": name, "version": version, "settings": text, "message": message, "rollout": rollout}
@@ -160,7 +164,8 @@ def _check_free(connection: sa.Connection, names: Sequence[str]) -> None:
         .join(ROLLOUTS, ROLLOUTS.c.id == EARLIER.c.rollout)
         .where(ROLLOUTS.c.status.in_(_RUNNING))
     )
-    busy = {device: rollout for device, rollout in connection.execute(asked) if device in set(names)}
+    among = set(names)
+    busy = {device: rollout for device, rollout in connection.execute(asked) if device in among}
     if busy:
         device, rollout = next(iter(busy.items()))
         raise Conflict(

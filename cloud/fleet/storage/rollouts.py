@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +13,7 @@ from cloud.fleet.rollout.plan import Member, RolloutPlan, frozen_cohort
 from cloud.fleet.rollout.state import RolloutState, RolloutStatus
 from cloud.fleet.storage.audit import CONTROLLER, Who, record
 from cloud.fleet.storage.database import Database
-from cloud.fleet.storage.desired import check_can, want, wanted
+from cloud.fleet.storage.desired import Wanted, check_can, want, wanted
 from cloud.fleet.storage.devices import Selection, selected
 from cloud.fleet.storage.tables import EARLIER, ROLLOUTS
 from cloud.fleet.wishes.merging import merged, settings_of, text_of
@@ -54,14 +54,15 @@ def start(database: Database, asked: PlanRequest, settings: pb.FleetSettings, wh
     in another rollout.
     """
     name = secrets.token_hex(4)
-    with database.writing() as connection:
+    with database.reading() as connection:
         rows = selected(connection, asked.selection)
         drawn = frozen_cohort((Member(row["name"], row["kind"]) for row in rows), secrets.token_hex(16))
         plan = _plan(asked, drawn[: max(1, round(len(drawn) * asked.percentage / 100))])
         names = [member.device for member in plan.cohort]
-        _check_free(connection, set(names))
         found = wanted(connection, names)
-        check_can(found, {n: text_of(merged(settings_of(found[n].settings), settings)) for n in names})
+    check_can(found, _changed(found, settings))  # before anything is locked: it may take seconds
+    with database.writing() as connection:
+        _check_free(connection, set(names))
         connection.execute(
             ROLLOUTS.insert().values(
                 id=name,
@@ -154,15 +155,21 @@ def _treat(database: Database, connection: sa.Connection, kept: KeptRollout, nam
     earlier = [{"rollout": kept.id, "device": name, "settings": one.settings} for name, one in found.items()]
     if earlier:
         database.upsert(connection, EARLIER, earlier)
-    settings = {name: text_of(merged(settings_of(one.settings), change)) for name, one in found.items()}
-    want(database, connection, settings, found, rollout=kept.id)
+    want(database, connection, _changed(found, change), found, rollout=kept.id)
+
+
+def _changed(found: Mapping[str, Wanted], change: pb.FleetSettings) -> dict[str, str]:
+    """The settings of each device with a change on top. Most of a fleet have the same."""
+    texts = {text: text_of(merged(settings_of(text), change)) for text in {one.settings for one in found.values()}}
+    return {name: texts[one.settings] for name, one in found.items()}
 
 
 def _restore(database: Database, connection: sa.Connection, kept: KeptRollout, names: Sequence[str]) -> None:
     if not names:
         return
-    asked = sa.select(EARLIER.c.device, EARLIER.c.settings).where(EARLIER.c.rollout == kept.id)
-    earlier = {device: text for device, text in connection.execute(asked) if device in set(names)}
+    asked, among = sa.select(EARLIER.c.device, EARLIER.c.settings), set(names)
+    rows = connection.execute(asked.where(EARLIER.c.rollout == kept.id))
+    earlier = {device: text for device, text in rows if device in among}
     want(database, connection, earlier, wanted(connection, list(earlier)), rollout="")
 
 
