@@ -17,11 +17,12 @@ from edge.agent.fleet.telemetry import MAX_WAITING
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import RequestError
-from tests.edge.agent.events.sinks.broker import free_port, mosquitto, mosquitto_only
+from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
 from tests.edge.agent.events.sinks.feeding import until
 from tests.edge.agent.fleet.operator import DEVICE, FLEET, Operator, operator
 from tests.edge.agent.fleet.steered import Agent, opened, settings, steered
 from tests.edge.agent.update.archives import another, archive_server, packed
+from tests.ports import free_port
 
 ONLINE, OFFLINE = pb.DeviceState.ONLINE, pb.DeviceState.OFFLINE
 State = pb.JobStatus.State
