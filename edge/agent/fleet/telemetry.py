@@ -55,8 +55,8 @@ class Telemetry:
         self._window.add(seen)
 
     def begin(self, session: int) -> None:
-        """A connection's windows are numbered anew; those that wait keep their own session."""
-        self._session, self._sequence = session, 0
+        """Windows that end from now on are of this session; those that wait keep theirs."""
+        self._session = session
 
     async def run(self) -> None:
         """Until cancelled. The first window is shorter by chance, so that devices that begin together do not

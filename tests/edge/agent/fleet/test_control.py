@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from edge import config
+from edge.agent.broker import connection
 from edge.agent.fleet import link
 from edge.agent.fleet.consider import Reason
 from edge.agent.fleet.database import FleetDatabase
@@ -45,6 +46,7 @@ asyncio.run(run())
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(link, "_FIRST_SECONDS", 0.01)
     monkeypatch.setattr(link, "_LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "_NEWER_SECONDS", 2.0)
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
 
 
@@ -134,10 +136,16 @@ async def test_garbage_that_is_retained_changes_nothing_and_what_comes_next_is_t
     agent: Agent, port: int, tmp_path: Path
 ) -> None:
     async with connected(agent, port, tmp_path) as told:
-        for garbage in (b"\xff\x00", b"[" * 5000, b'{"version": 1, "colour": "red"}'):
-            await told.says(garbage)
-            await told.hears(pb.Reported, lambda one: one.refused.reason == Reason.MALFORMED)
-        await told.says(b"x" * 100_000)  # the broker keeps it to itself
+        garbage = {
+            b"\xff\x00": "UTF-8",
+            b"[" * 5000: "nested",
+            b'{"version": 1, "colour": "red"}': "colour",
+            b"x" * 1_000_000: "at most 65536",
+        }
+        for data, words in garbage.items():
+            await told.says(data)
+            found = await told.hears(pb.Reported, lambda one, words=words: words in one.refused.text)  # type: ignore[misc]
+            assert found.refused.reason == Reason.MALFORMED
         await told.wishes(1, weights={"joule": 5})
         done = await told.hears(pb.Reported, lambda one: one.version == 1 and not one.taking_over)
     assert not done.HasField("refused")

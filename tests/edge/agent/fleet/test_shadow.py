@@ -10,7 +10,7 @@ from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.shadow import Shadow
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
-from protos.fleet.messages import from_json, to_json
+from protos.fleet.messages import to_json
 from tests.edge.agent.fleet.test_consider import SOURCE, base
 
 
@@ -27,7 +27,7 @@ def wish(version: int, joule: float, **more: object) -> bytes:
 
 def reported(shadow: Shadow, bundle: Bundle) -> pb.Reported:
     shadow.in_force(base(), bundle)
-    return from_json(pb.Reported, shadow.reported(9))
+    return shadow.reported(9)
 
 
 async def taken(database: FleetDatabase, bundle: Bundle, data: bytes) -> Shadow:
@@ -98,7 +98,7 @@ async def test_a_wish_that_goes_with_the_file_no_more_is_not_in_force(
     await shadow.settle()
     changed = base(source=[SOURCE | {"name": "door"}])
     assert shadow.in_force(changed, bundle).weights.joule == 0.0
-    told = from_json(pb.Reported, shadow.reported(1))
+    told = shadow.reported(1)
     assert (told.version, told.refused.reason, told.refused.version) == (0, Reason.IMPOSSIBLE, 3)
     assert "does not go with agent.toml any more" in caplog.text
     assert shadow.in_force(base(), bundle).weights.joule == 7.0, "it is kept"
