@@ -80,6 +80,7 @@ class FleetPart:
         found = self._shadow.in_force(base, bundle)
         assert isinstance(found.fleet, FleetAccess)
         self._telemetry_seconds = found.fleet.telemetry.seconds
+        self.telemetry.retime()
         self._news.set()
         return found
 
@@ -217,7 +218,7 @@ class FleetPart:
         data, self._desired = self._desired, None
         device = DeviceNow(self._agent.base, self._agent.models.orchestrator.bundle, self._own)
         if await self._shadow.take(data, device):
-            self._status.update.given_up = "", ""
+            self._status.update.gives_up("", "")  # another try of the same bundle is one
             self._tell_reported()
             await self._reload()
 

@@ -104,7 +104,7 @@ class FleetLink:
         session = await self._begin()
         gone = pb.DeviceState(connection=pb.DeviceState.OFFLINE, session=session)
         presence = Presence(self._topics.state, to_json(gone))
-        identifier = f"isthmus-{self._topics.fleet}-{self._topics.device}"
+        identifier = f"isthmus/{self._topics.fleet}/{self._topics.device}"  # no sink is called so
         newer = self._newer
         self._newer = not newer  # unless this one is understood
         async with connected(self._access, identifier, presence, newer=newer) as client:

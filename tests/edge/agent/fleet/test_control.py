@@ -193,11 +193,12 @@ async def test_jobs_of_every_kind(
     async with connected(agent, port, tmp_path) as told:
         with archive_server() as server:
             server.files = {"/a.tar": packed(newer, tmp_path)}
+            server.breaks = [500_000]
             reference = pb.BundleReference(digest=newer.digest, url=f"{server.url}/a.tar")
             for name in ("fetch", "again"):
                 await told.orders(pb.Job(id=name, fetch=pb.FetchBundle(bundle=reference)))
                 await told.status(name, State.SUCCEEDED)
-            assert len(server.asked) == 1
+            assert [status for _, _, status in server.asked] == [200, 206]
         await told.orders(pb.Job(id="profile", profile=pb.Profile()))
         assert (await told.status("profile", State.SUCCEEDED)).times.measured
         await told.orders(pb.Job(id="look", diagnose=pb.Diagnose()))
@@ -206,5 +207,15 @@ async def test_jobs_of_every_kind(
         await told.orders(pb.Job(id="peep", diagnose=pb.Diagnose(content=True)))
         assert "allow-content" in (await told.status("peep", State.FAILED)).reason
         await told.orders(pb.Job(id="restart", restart=pb.Restart()))
-        await until(lambda: agent.restarted)
+        await until(lambda: agent.ended)
     assert newer.digest in {place.name for place in config.fetched_folder().iterdir()}
+
+
+@mosquitto_only
+async def test_another_length_of_windows_holds_at_once(agent: Agent, port: int, tmp_path: Path) -> None:
+    async with connected(agent, port, tmp_path) as told:
+        for version, seconds in ((1, 3600), (2, 0)):
+            await told.wishes(version, telemetry_seconds=seconds)
+            await told.hears(pb.Reported, lambda one, version=version: one.version == version)  # type: ignore[misc]
+        await told.wishes(3, telemetry_seconds=1)
+        await told.hears(pb.Telemetry, lambda one: one.settings_version == 3)
