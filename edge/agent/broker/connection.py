@@ -12,8 +12,9 @@ from protos.errors import CloudError
 
 if TYPE_CHECKING:
     import aiomqtt
-    from paho.mqtt.properties import Properties
 
+_NEWER_SECONDS = 5.0  # brokers that do not know MQTT 5 may say nothing at all
+_MAX_QUEUED = 256  # messages that came and were not looked at; more are dropped, and logged
 _KEEPALIVE_SECONDS, _TIMEOUT_SECONDS, _GOODBYE_SECONDS = 30, 10, 2
 _OLDER_BROKER = 1  # a reason to refuse of MQTT 3.1.1: that version of the protocol is not known
 _NO_VERSION = 132  # the same in MQTT 5
@@ -35,11 +36,10 @@ class OlderBroker(CloudError):
 
 @asynccontextmanager
 async def connected(
-    settings: BrokerSettings, identifier: str, presence: Presence, *, max_bytes: int = 0
+    settings: BrokerSettings, identifier: str, presence: Presence, *, newer: bool = False
 ) -> AsyncIterator["aiomqtt.Client"]:
-    """`max_bytes`: of a message that comes; over MQTT 5 then, where the broker lets larger ones lie. Raises
-    CloudError where there is no connection, OlderBroker over MQTT 5, RequestError for credentials that are
-    none.
+    """`newer`: over MQTT 5. Raises CloudError where there is no connection, OlderBroker where the broker does
+    not know MQTT 5, RequestError for credentials that are none.
     """
     import aiomqtt
 
@@ -52,16 +52,16 @@ async def connected(
         password=settings.password(),
         will=aiomqtt.Will(presence.topic, presence.gone, qos=1, retain=True),
         keepalive=_KEEPALIVE_SECONDS,
-        timeout=_TIMEOUT_SECONDS,
+        max_queued_incoming_messages=_MAX_QUEUED,
+        timeout=_NEWER_SECONDS if newer else _TIMEOUT_SECONDS,
         tls_context=await anyio.to_thread.run_sync(settings.tls),
-        protocol=aiomqtt.ProtocolVersion.V5 if max_bytes else aiomqtt.ProtocolVersion.V311,
-        properties=_limits(max_bytes) if max_bytes else None,
+        protocol=aiomqtt.ProtocolVersion.V5 if newer else aiomqtt.ProtocolVersion.V311,
     )
     try:
         await client.__aenter__()
     except aiomqtt.MqttError as error:
         refused = getattr(error, "rc", None) in (_OLDER_BROKER, _NO_VERSION)
-        kind = OlderBroker if max_bytes and refused else CloudError
+        kind = OlderBroker if newer and refused else CloudError
         raise kind(f"no connection to {broker.host}: {error}") from error
     try:
         yield client
@@ -92,12 +92,3 @@ async def until_lost(parts: Sequence[Callable[[], Awaitable[None]]], name: str) 
             tasks.start_soon(guarded, part, name=f"{name} {getattr(part, '__name__', '')}")
     if failed:
         raise CloudError(f"the connection is lost: {failed[0]}") from failed[0]
-
-
-def _limits(max_bytes: int) -> "Properties":
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
-
-    found = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    found.MaximumPacketSize = max_bytes
-    return found

@@ -16,6 +16,7 @@ from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.facts import device_facts
 from edge.agent.fleet.jobs import JobLedger, Jobs
 from edge.agent.fleet.link import FleetLink, Told
+from edge.agent.fleet.reported import fitting
 from edge.agent.fleet.shadow import Shadow
 from edge.agent.fleet.tasks import Diary, TaskAgent, Tasks
 from edge.agent.fleet.telemetry import Telemetry
@@ -24,7 +25,7 @@ from edge.agent.status.agent_status import AgentStatus
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
-from protos.errors import IsthmusError, RequestError
+from protos.errors import IsthmusError, RequestError, TooLarge
 from protos.fleet.messages import to_json
 from protos.fleet.topics import DeviceTopics
 
@@ -56,6 +57,7 @@ class FleetPart:
         self._jobs: Jobs | None = None
         self._session, self._news = 0, anyio.Event()
         self._desired: bytes | None = None
+        self._reported = pb.Reported()  # as it was told last
         self._telemetry_seconds = access.telemetry.seconds
         logging.getLogger().addHandler(self._diary)
 
@@ -78,6 +80,7 @@ class FleetPart:
         found = self._shadow.in_force(base, bundle)
         assert isinstance(found.fleet, FleetAccess)
         self._telemetry_seconds = found.fleet.telemetry.seconds
+        self.telemetry.retime()
         self._news.set()
         return found
 
@@ -91,7 +94,10 @@ class FleetPart:
         tasks = Tasks(agent, self._access, self._diary)
         self._jobs = Jobs(JobLedger(self._database), tasks.perform, self._job_told)
         link = FleetLink(self._access, self._topics, self._told, self._begin, self._heard)
-        await self._jobs.recover()
+        try:
+            await self._jobs.recover()
+        except RequestError as error:
+            _log.error("fleet: what became of jobs is not known: %s", error)
         async with anyio.create_task_group() as group:
             group.start_soon(self._steer, name="fleet shadow")
             group.start_soon(self._watch_update, name="fleet bundle")
@@ -125,14 +131,18 @@ class FleetPart:
         self.telemetry.begin(self._session)
         if self._jobs:
             self._jobs.session = self._session
-        await self._tell_state()
         self._tell_reported()
+        await self._tell_state()
         return self._session
 
     def _next_session(self) -> int:
-        kept = self._database.read(_SESSION)
-        session = max((int(kept) if kept.isdigit() else 0) + 1, int(time.time()))
-        self._database.write(_SESSION, str(session).encode())
+        session = max(self._session + 1, int(time.time()))
+        try:
+            kept = self._database.read(_SESSION)
+            session = max(session, int(kept) + 1 if kept.isdigit() else 0)
+            self._database.write(_SESSION, str(session).encode())
+        except RequestError as error:  # a full disk is no reason to be away
+            _log.error("fleet: the session's number cannot be kept: %s", error)
         return session
 
     async def _heard(self, kind: str, job: str, payload: bytes) -> None:
@@ -155,10 +165,21 @@ class FleetPart:
         )
         born = pb.DeviceState(connection=pb.DeviceState.ONLINE, session=self._session, device=facts)
         born.since.FromSeconds(int(time.time()))
-        self._told.put(self._topics.state, to_json(born), retain=True)
+        try:
+            told = to_json(born)
+        except TooLarge:  # of many cuts
+            born.device.ClearField("times")
+            told = to_json(born)
+        self._told.put_first(self._topics.state, told, retain=True)
 
     def _tell_reported(self) -> None:
-        self._told.put(self._topics.reported, self._shadow.reported(self._session), retain=True)
+        """Unless it is as it was told last."""
+        reported = self._shadow.reported(self._session)
+        if reported == self._reported:
+            return
+        self._reported.CopyFrom(reported)
+        reported.at.FromNanoseconds(time.time_ns())
+        self._told.put(self._topics.reported, fitting(reported), retain=True)
 
     def _job_told(self, job: str, status: bytes) -> None:
         self._told.put(self._topics.job_status(job), status)
@@ -197,7 +218,7 @@ class FleetPart:
         data, self._desired = self._desired, None
         device = DeviceNow(self._agent.base, self._agent.models.orchestrator.bundle, self._own)
         if await self._shadow.take(data, device):
-            self._status.update.given_up = "", ""
+            self._status.update.gives_up("", "")  # another try of the same bundle is one
             self._tell_reported()
             await self._reload()
 

@@ -86,10 +86,7 @@ class FleetDatabase:
         try:
             found.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
             found.executescript(_SCHEMA)
-            # the lock is taken by a write
-            found.execute(
-                "INSERT INTO kept VALUES ('opened', '') ON CONFLICT (name) DO UPDATE SET value = ''"
-            )
+            found.execute("SELECT count(*) FROM kept").fetchall()  # takes the lock, on a full disk too
         except BaseException:
             found.close()
             raise

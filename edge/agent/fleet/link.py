@@ -12,7 +12,7 @@ from edge.agent.broker.fleet_access import FleetAccess
 from edge.backoff import Backoff
 from protos import fleet_pb2 as pb
 from protos.errors import IsthmusError, RequestError
-from protos.fleet.messages import max_bytes, to_json
+from protos.fleet.messages import to_json
 from protos.fleet.topics import DeviceTopics, parse_topic
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 30.0
 _STEADY_SECONDS = 30.0  # a connection that lasted so long was a good one
-_MAX_HEARD = max(max_bytes(pb.Desired), max_bytes(pb.Job)) + 1024  # with its topic
 _log = logging.getLogger(__name__)
 
 Heard = Callable[[str, str, bytes], Awaitable[None]]  # kind of topic, job, payload
@@ -35,8 +34,15 @@ class Told:
         self._changed = anyio.Event()
 
     def put(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Behind what waits."""
         self._last.pop(topic, None)
         self._last[topic] = payload, retain
+        self.changed()
+
+    def put_first(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Before what waits."""
+        self._last.pop(topic, None)
+        self._last = {topic: (payload, retain), **self._last}
         self.changed()
 
     def changed(self) -> None:
@@ -71,7 +77,7 @@ class FleetLink:
         """`begin` puts what a session begins with into `told`."""
         self._access, self._topics, self._told = access, topics, told
         self._begin, self._heard = begin, heard
-        self._newer = True  # MQTT 5; brokers that do not know it are spoken to in 3.1.1
+        self._newer = True  # MQTT 5; brokers that do not know it, or say nothing, are spoken to in 3.1.1
 
     async def run(self) -> None:
         """Until cancelled; then the broker is told that the device is gone."""
@@ -98,12 +104,10 @@ class FleetLink:
         session = await self._begin()
         gone = pb.DeviceState(connection=pb.DeviceState.OFFLINE, session=session)
         presence = Presence(self._topics.state, to_json(gone))
-        identifier = f"isthmus-{self._topics.fleet}-{self._topics.device}"
+        identifier = f"isthmus/{self._topics.fleet}/{self._topics.device}"  # no sink is called so
         newer = self._newer
         self._newer = not newer  # unless this one is understood
-        async with connected(
-            self._access, identifier, presence, max_bytes=_MAX_HEARD if newer else 0
-        ) as client:
+        async with connected(self._access, identifier, presence, newer=newer) as client:
             self._newer = newer
             version = "5" if newer else "3.1.1"
             _log.info("fleet: connected to %s by MQTT %s", self._access.broker().host, version)

@@ -40,7 +40,8 @@ def fitting(reported: pb.Reported) -> bytes:
             return to_json(told)
         except TooLarge:
             continue
-    return to_json(pb.Reported(session=reported.session, version=reported.version, at=reported.at))
+    told.ClearField("settings")
+    return to_json(told)
 
 
 def _cuts(rules: RuleSettings) -> pb.Cuts:

@@ -5,7 +5,6 @@ names a bundle is in force together with that bundle only: until it is open, the
 """
 
 import logging
-import time
 
 import anyio.to_thread
 import msgspec
@@ -16,7 +15,7 @@ from edge.agent.fleet.consider import DeviceNow, Given, Reason, consider, refusa
 from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.overlay import ImpossibleWish, overlaid, update_of
 from edge.agent.fleet.possible import check_possible
-from edge.agent.fleet.reported import fitting, told_settings
+from edge.agent.fleet.reported import told_settings
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 
@@ -116,12 +115,11 @@ class Shadow:
         _log.error("fleet: version %d is taken back: %s", version, words)
         await self._write(trying=b"", starts=0, refused=_bytes(refusal(version, Reason.FAILED, "", words)))
 
-    def reported(self, session: int) -> bytes:
-        """The message of `shadow/reported`."""
+    def reported(self, session: int) -> pb.Reported:
+        """The message of `shadow/reported`, without when it is told."""
         told = pb.Reported(
             session=session, highest_version=self._state.version, taking_over=bool(self._state.trying)
         )
-        told.at.FromNanoseconds(time.time_ns())
         if self._in_force:
             settings, bundle, told.version = self._in_force
             told.settings.CopyFrom(told_settings(settings, bundle))
@@ -129,7 +127,7 @@ class Shadow:
             told.refused.CopyFrom(self._conflict)
         elif self._state.refused:
             told.refused.ParseFromString(self._state.refused)
-        return fitting(told)
+        return told
 
     @property
     def version(self) -> int:

@@ -4,7 +4,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 import anyio.to_thread
@@ -20,17 +20,22 @@ from edge.agent.fleet.overlay import update_of
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.status.agent_status import AgentStatus
 from edge.agent.update.store import BundleStore
+from edge.backoff import Backoff
 from edge.costs.measure import measure
 from edge.requests.turn import Priority
 from protos import fleet_pb2 as pb
 from protos.costs.profile import DeviceProfile
-from protos.errors import RequestError
+from protos.errors import CloudError, RequestError
 from protos.fleet.bounds import violations
 from protos.terminal.options import open_bundle
+
+if TYPE_CHECKING:
+    from edge.agent.update.download import BundleDownload
 
 _LINES, _ANSWERS = 200, 20  # the last, of the log and of answers
 _MAX_REPORT = 24 << 10  # bytes of ASCII, which in a message may become twice as many
 _MEASURE_SECONDS = 5.0
+_RETRY_SECONDS, _MAX_TRIES = (0.5, 30.0), 4
 _LEAVE_SECONDS = 1.0  # for the broker to be told that a restart has begun
 
 
@@ -48,7 +53,7 @@ class TaskAgent(Protocol):
     def models(self) -> Models:
         """The open ones."""
 
-    def restart(self) -> None:
+    def end(self) -> None:
         """End in order; the supervisor starts another."""
 
 
@@ -102,7 +107,7 @@ class Tasks:
         store = BundleStore(config.fetched_folder(), update, own, "job")
         if await anyio.to_thread.run_sync(store.bundle, reference.digest):
             return pb.JobStatus(reason="it is here already")
-        await BundleDownload(update, store.archive).fetch(update.url_of(reference.digest))
+        await _fetched(BundleDownload(update, store.archive), update.url_of(reference.digest))
         running.progress(0.9)
         await anyio.to_thread.run_sync(store.unpack, reference.digest)
         return pb.JobStatus(reason="it is here")
@@ -156,9 +161,28 @@ class Tasks:
         if not self._access.allow_restart:
             raise RequestError("this device's agent.toml does not allow a restart; set allow-restart there")
         await anyio.sleep(_LEAVE_SECONDS)
-        self._agent.restart()
+        self._agent.end()
         await anyio.sleep_forever()
         raise AssertionError
+
+
+async def _fetched(download: "BundleDownload", url: str) -> None:
+    """Goes on with what broke off. Raises CloudError where nothing more comes in a few tries."""
+    backoff, tries, size = Backoff(*_RETRY_SECONDS), 0, 0
+    while error := await _broken_off(download, url):
+        tries, size = (0 if download.size > size else tries + 1), download.size
+        if tries >= _MAX_TRIES:
+            raise error
+        await anyio.sleep(backoff.seconds())
+
+
+async def _broken_off(download: "BundleDownload", url: str) -> CloudError | None:
+    """One try; None where all of it is here."""
+    try:
+        await download.fetch(url)
+    except CloudError as error:
+        return error
+    return None
 
 
 def _counts(counts: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Windows of telemetry, one after another, from the running agent."""
 
+import math
 import random
 import resource
 import sys
@@ -48,15 +49,19 @@ class Telemetry:
         self._running, self._told = running, told
         self.waiting = deque[bytes](maxlen=MAX_WAITING)
         self._window = Window(time.time(), self._counts())
-        self._session, self._sequence = 0, 0
+        self._session, self._sequence, self._retimed = 0, 0, anyio.Event()
 
     async def observe(self, seen: StandingAnswer) -> None:
         """An answer, to whomever."""
         self._window.add(seen)
 
     def begin(self, session: int) -> None:
-        """A connection's windows are numbered anew; those that wait keep their own session."""
-        self._session, self._sequence = session, 0
+        """Windows that end from now on are of this session; those that wait keep theirs."""
+        self._session = session
+
+    def retime(self) -> None:
+        """Windows may have another length from now on."""
+        self._retimed.set()
 
     async def run(self) -> None:
         """Until cancelled. The first window is shorter by chance, so that devices that begin together do not
@@ -64,14 +69,15 @@ class Telemetry:
         """
         part = random.random()
         while True:
+            self._retimed = anyio.Event()
             seconds = self._running.telemetry_seconds
-            if not seconds:
-                await anyio.sleep(1)
+            with anyio.move_on_after(part * seconds if seconds else math.inf) as waiting:
+                await self._retimed.wait()
+            if waiting.cancelled_caught:
+                await self.end_window()
+                part = random.uniform(1 - _JITTER, 1 + _JITTER)
+            elif not seconds:
                 self._window = Window(time.time(), self._counts())
-                continue
-            await anyio.sleep(seconds * part)
-            await self.end_window()
-            part = random.uniform(1 - _JITTER, 1 + _JITTER)
 
     async def end_window(self) -> None:
         """Put it with those that wait, and begin another."""

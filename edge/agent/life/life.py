@@ -114,7 +114,7 @@ class Life:
             self._leave.set()
             await read.taken.wait()
 
-    def restart(self) -> None:
+    def end(self) -> None:
         """End in order; the supervisor, if there is one, starts another."""
         if self._stopping:
             return
@@ -246,7 +246,7 @@ class Life:
                     os._exit(_KILLED + number)
                 else:
                     _log.info("%s: ends", signal.Signals(number).name)
-                    self.restart()
+                    self.end()
 
     async def _ping(self) -> None:
         """A sign of life, unless a question is stuck: that this task runs shows that the loop does."""

@@ -25,7 +25,7 @@ class Agent:
         self.status.update.opened(models.key.bundle)
         assert isinstance(base.fleet, FleetAccess)
         self.part = FleetPart(base, base.fleet, models.key.bundle, self.status)
-        self.settings, self.restarted = self._taken(), False
+        self.settings, self.ended = self._taken(), False
         self.fails: IsthmusError | None = None
 
     async def reload(self) -> None:
@@ -33,8 +33,8 @@ class Agent:
             raise self.fails
         self.settings = self._taken()
 
-    def restart(self) -> None:
-        self.restarted = True
+    def end(self) -> None:
+        self.ended = True
 
     def _taken(self) -> AgentSettings:
         return self.part.in_force(self.base, self.models.orchestrator.bundle)

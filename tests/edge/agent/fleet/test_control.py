@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from edge import config
+from edge.agent.broker import connection
 from edge.agent.fleet import link
 from edge.agent.fleet.consider import Reason
 from edge.agent.fleet.database import FleetDatabase
@@ -17,11 +18,12 @@ from edge.agent.fleet.telemetry import MAX_WAITING
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 from protos.errors import RequestError
-from tests.edge.agent.events.sinks.broker import free_port, mosquitto, mosquitto_only
+from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
 from tests.edge.agent.events.sinks.feeding import until
 from tests.edge.agent.fleet.operator import DEVICE, FLEET, Operator, operator
 from tests.edge.agent.fleet.steered import Agent, opened, settings, steered
 from tests.edge.agent.update.archives import another, archive_server, packed
+from tests.ports import free_port
 
 ONLINE, OFFLINE = pb.DeviceState.ONLINE, pb.DeviceState.OFFLINE
 State = pb.JobStatus.State
@@ -44,6 +46,7 @@ asyncio.run(run())
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(link, "_FIRST_SECONDS", 0.01)
     monkeypatch.setattr(link, "_LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "_NEWER_SECONDS", 2.0)
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
 
 
@@ -133,10 +136,16 @@ async def test_garbage_that_is_retained_changes_nothing_and_what_comes_next_is_t
     agent: Agent, port: int, tmp_path: Path
 ) -> None:
     async with connected(agent, port, tmp_path) as told:
-        for garbage in (b"\xff\x00", b"[" * 5000, b'{"version": 1, "colour": "red"}'):
-            await told.says(garbage)
-            await told.hears(pb.Reported, lambda one: one.refused.reason == Reason.MALFORMED)
-        await told.says(b"x" * 100_000)  # the broker keeps it to itself
+        garbage = {
+            b"\xff\x00": "UTF-8",
+            b"[" * 5000: "nested",
+            b'{"version": 1, "colour": "red"}': "colour",
+            b"x" * 1_000_000: "at most 65536",
+        }
+        for data, words in garbage.items():
+            await told.says(data)
+            found = await told.hears(pb.Reported, lambda one, words=words: words in one.refused.text)  # type: ignore[misc]
+            assert found.refused.reason == Reason.MALFORMED
         await told.wishes(1, weights={"joule": 5})
         done = await told.hears(pb.Reported, lambda one: one.version == 1 and not one.taking_over)
     assert not done.HasField("refused")
@@ -184,11 +193,12 @@ async def test_jobs_of_every_kind(
     async with connected(agent, port, tmp_path) as told:
         with archive_server() as server:
             server.files = {"/a.tar": packed(newer, tmp_path)}
+            server.breaks = [500_000]
             reference = pb.BundleReference(digest=newer.digest, url=f"{server.url}/a.tar")
             for name in ("fetch", "again"):
                 await told.orders(pb.Job(id=name, fetch=pb.FetchBundle(bundle=reference)))
                 await told.status(name, State.SUCCEEDED)
-            assert len(server.asked) == 1
+            assert [status for _, _, status in server.asked] == [200, 206]
         await told.orders(pb.Job(id="profile", profile=pb.Profile()))
         assert (await told.status("profile", State.SUCCEEDED)).times.measured
         await told.orders(pb.Job(id="look", diagnose=pb.Diagnose()))
@@ -197,5 +207,15 @@ async def test_jobs_of_every_kind(
         await told.orders(pb.Job(id="peep", diagnose=pb.Diagnose(content=True)))
         assert "allow-content" in (await told.status("peep", State.FAILED)).reason
         await told.orders(pb.Job(id="restart", restart=pb.Restart()))
-        await until(lambda: agent.restarted)
+        await until(lambda: agent.ended)
     assert newer.digest in {place.name for place in config.fetched_folder().iterdir()}
+
+
+@mosquitto_only
+async def test_another_length_of_windows_holds_at_once(agent: Agent, port: int, tmp_path: Path) -> None:
+    async with connected(agent, port, tmp_path) as told:
+        for version, seconds in ((1, 3600), (2, 0)):
+            await told.wishes(version, telemetry_seconds=seconds)
+            await told.hears(pb.Reported, lambda one, version=version: one.version == version)  # type: ignore[misc]
+        await told.wishes(3, telemetry_seconds=1)
+        await told.hears(pb.Telemetry, lambda one: one.settings_version == 3)

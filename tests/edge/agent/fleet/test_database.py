@@ -1,5 +1,6 @@
 """What has been written lasts, whatever happens after it."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -63,3 +64,23 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="set \\$ISTHMUS_CACHE"):
         FleetDatabase(tmp_path / "file" / "fleet.db")
+
+
+def test_a_full_disk_is_said_and_what_was_kept_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    database = FleetDatabase(path)
+    database.write("a", b"before")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    try:
+        with pytest.raises(RequestError, match="make room on its disk"):
+            database.write("a", b"after" * 50_000)
+        assert database.read("a") == b"before"
+        database.close()
+        database = FleetDatabase(path)
+        assert database.read("a") == b"before"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    database.write("a", b"after")
+    assert database.read("a") == b"after"
+    database.close()

@@ -9,10 +9,11 @@ import pytest
 
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
-from tests.edge.agent.events.sinks.broker import free_port, mosquitto, mosquitto_only
+from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
 from tests.edge.agent.fleet.operator import operator
 from tests.edge.agent.life.process import Setting, send
 from tests.edge.agent.update.archives import another, archive_server, packed, unusable
+from tests.ports import free_port
 
 pytestmark = mosquitto_only
 
@@ -85,3 +86,30 @@ async def test_a_bundle_is_fetched_and_its_wish_taken_with_it_or_not_at_all(
             setting.put("a.png")
             done = await told.hears(pb.Reported, lambda one: one.version == 2 and not one.taking_over)
             assert (done.settings.bundle.digest, done.settings.weights.joule) == (newer.digest, 7)
+
+
+async def test_a_job_that_the_agent_died_in_is_not_done_again_and_a_restart_is(
+    setting: Setting, tmp_path: Path
+) -> None:
+    port = free_port()
+    setting.write(setting.folder_source(), head=fleet(port))
+    states = pb.JobStatus.State
+    with mosquitto(tmp_path, port):
+        async with operator(port) as told:
+            agent = setting.run()
+            await told.hears(pb.Reported, lambda one: one.session)
+            profile = pb.Job(id="profile", profile=pb.Profile())
+            await told.orders(profile)
+            await told.status("profile", states.RUNNING)
+            send(agent, signal.SIGKILL)
+            assert await anyio.to_thread.run_sync(agent.ends) == -signal.SIGKILL
+            gone = await told.hears(pb.DeviceState, lambda one: one.connection == pb.DeviceState.OFFLINE)
+            agent = setting.run()
+            await told.status("profile", states.INTERRUPTED)
+            await told.orders(profile)
+            await told.orders(pb.Job(id="again", restart=pb.Restart()))
+            assert await anyio.to_thread.run_sync(agent.ends) == 0
+            setting.run()
+            await told.status("again", states.SUCCEEDED)
+    ran = [one for one in told.of(pb.JobStatus) if one.id == "profile" and one.state == states.RUNNING]
+    assert {one.session for one in ran} == {gone.session}

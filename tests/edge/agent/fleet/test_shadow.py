@@ -7,11 +7,13 @@ import pytest
 
 from edge.agent.fleet.consider import DeviceNow, Reason
 from edge.agent.fleet.database import FleetDatabase
+from edge.agent.fleet.overlay import ImpossibleWish
 from edge.agent.fleet.shadow import Shadow
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
-from protos.fleet.messages import from_json, to_json
+from protos.fleet.messages import to_json
 from tests.edge.agent.fleet.test_consider import SOURCE, base
+from tests.edge.agent.update.archives import another
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def wish(version: int, joule: float, **more: object) -> bytes:
 
 def reported(shadow: Shadow, bundle: Bundle) -> pb.Reported:
     shadow.in_force(base(), bundle)
-    return from_json(pb.Reported, shadow.reported(9))
+    return shadow.reported(9)
 
 
 async def taken(database: FleetDatabase, bundle: Bundle, data: bytes) -> Shadow:
@@ -98,7 +100,7 @@ async def test_a_wish_that_goes_with_the_file_no_more_is_not_in_force(
     await shadow.settle()
     changed = base(source=[SOURCE | {"name": "door"}])
     assert shadow.in_force(changed, bundle).weights.joule == 0.0
-    told = from_json(pb.Reported, shadow.reported(1))
+    told = shadow.reported(1)
     assert (told.version, told.refused.reason, told.refused.version) == (0, Reason.IMPOSSIBLE, 3)
     assert "does not go with agent.toml any more" in caplog.text
     assert shadow.in_force(base(), bundle).weights.joule == 7.0, "it is kept"
@@ -111,3 +113,14 @@ async def test_what_was_kept_and_is_damaged_is_forgotten_and_said(
     database.write("shadow", database.read("shadow")[:20])
     assert Shadow(database, bundle.digest).in_force(base(), bundle).weights.joule == 0.0
     assert "agent.toml alone holds" in caplog.text
+
+
+async def test_a_bundle_that_does_not_go_with_its_wish_is_not_tried(
+    database: FleetDatabase, bundle: Bundle, bundle_path: Path, tmp_path: Path
+) -> None:
+    newer = another(bundle_path, tmp_path / "newer")
+    reference = {"digest": newer.digest, "url": "https://models.example/a.tar"}
+    shadow = await taken(database, bundle, wish(3, 7, bundle=reference, cuts={"pinned": "vision.99"}))
+    shadow.check(base(), bundle)
+    with pytest.raises(ImpossibleWish, match=r"vision.99"):
+        shadow.check(base(), newer)
