@@ -1,7 +1,6 @@
 """Databases, a broker, and devices that are not there."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import Leadership
-from tests.cloud.fleet.postgres import postgres_server
+from tests.cloud.fleet.postgres import Postgres, postgres_server
 from tests.edge.agent.events.sinks.broker import MOSQUITTO, mosquitto
 from tests.ports import free_port
 
@@ -17,10 +16,10 @@ FLEET = "acme"
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a real PostgreSQL of this machine; without one a test is skipped."""
-    with postgres_server(tmp_path_factory) as url:
-        yield url
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL of this machine; without one a test is skipped."""
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -28,13 +27,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'fleet.db'}"
-    url: str = request.getfixturevalue("postgres")
-    name = f"test_{abs(hash(request.node.nodeid)) % 10**9}"
-    subprocess.run(
-        ["psql", "-q", url, "-c", f"DROP DATABASE IF EXISTS {name}", "-c", f"CREATE DATABASE {name}"],
-        check=True,
-    )
-    return f"{url.rpartition('/')[0]}/{name}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.create("test")
 
 
 @pytest.fixture

@@ -37,10 +37,10 @@ class Served:
 
 
 @contextmanager
-def served(database: str, port: int, *options: str) -> Iterator[Served]:
+def served(database: str, port: int, fleet: str = FLEET) -> Iterator[Served]:
     """Until the end of the block, in order."""
-    command = [sys.executable, "-m", "isthmus", "fleet", "serve", "--fleet", FLEET, "--database", database]
-    command += ["--mqtt", f"mqtt://127.0.0.1:{port}", "--listen", "127.0.0.1:0", "--bucket", BUCKET, *options]
+    command = [sys.executable, "-m", "isthmus", "fleet", "serve", "--fleet", fleet, "--database", database]
+    command += ["--mqtt", f"mqtt://127.0.0.1:{port}", "--listen", "127.0.0.1:0", "--bucket", BUCKET]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

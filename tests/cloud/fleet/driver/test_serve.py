@@ -10,6 +10,7 @@ import pytest
 
 from protos import fleet_pb2 as pb
 from tests.cloud.fleet.device import SimulatedDevice, device_at
+from tests.cloud.fleet.postgres import Postgres
 from tests.cloud.fleet.serving import served
 from tests.edge.agent.events.sinks.feeding import until
 
@@ -91,6 +92,25 @@ async def test_another_controller_takes_over_when_the_leader_is_killed(
             two.post("set", everything=True, settings=PINNED)  # any of them takes a change, the leader tells
             await two.until("/healthz", lambda found: bool(found.get("leads")))
             await until(lambda: device.version == 1)
+
+
+async def test_what_devices_tell_while_the_database_is_away_is_written_once_it_is_back(
+    broker: int, postgres: Postgres
+) -> None:
+    url = postgres.create("away")
+    with anyio.fail_after(120):
+        async with AsyncExitStack() as stack:
+            controller = stack.enter_context(served(url, broker))
+            await controller.until("/healthz", lambda found: bool(found["leads"] and found["broker"]))
+            await anyio.to_thread.run_sync(postgres.stop)
+            try:
+                await controller.until("/healthz", lambda found: not found["database"])
+                assert controller.post("set", everything=True, settings=PINNED).status_code == 503
+                await devices_at(stack, broker, 2)
+            finally:
+                await anyio.to_thread.run_sync(postgres.start)
+            await controller.until("/api/v1/devices", lambda found: len(found.get("devices", [])) == 2)
+            assert controller.post("set", everything=True, settings=PINNED).status_code == 200
 
 
 @pytest.mark.slow
