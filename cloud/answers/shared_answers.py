@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cloud.answers.answer_store import AnswerKey, AnswerStore, KeptAnswer, answer_key
 from cloud.answers.run import Run
 from cloud.engine.engine import Engine
-from cloud.engine.job import NEVER, Event, Job, milliseconds_since
+from cloud.engine.job import NEVER, Event, Job, Screen, milliseconds_since
 from protos import inference_pb2 as ip
 from protos.errors import CloudError
 
@@ -28,9 +28,10 @@ class Flight(Run):
     while one of them reads.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, screen: Screen | None = None) -> None:
+        """`screen`: what each who waits gets the events through."""
         super().__init__()
-        self.job, self.ran = job, True  # `ran`: the model did
+        self.job, self.ran, self._screen = job, True, screen  # `ran`: the model did
         self.task: asyncio.Task[None] | None = None  # once it has begun
         self._listeners: set[_Listener] = set()
 
@@ -61,8 +62,8 @@ class Flight(Run):
         self.add(answer.done)
 
     async def _retold(self, listener: _Listener) -> AsyncIterator[Event]:
-        job, first = listener.job, 0.0
-        async for event in self.events(listener.deadline):
+        job, first, events = listener.job, 0.0, self.events(listener.deadline)
+        async for event in self._screen(job, events) if self._screen else events:
             first = first or milliseconds_since(job.arrived)
             listener.taking = time.monotonic()
             self._note_taking()
@@ -94,8 +95,9 @@ class SharedAnswers:
     event loop.
     """
 
-    def __init__(self, engine: Engine, store: AnswerStore | None) -> None:
-        self._engine, self._store = engine, store
+    def __init__(self, engine: Engine, store: AnswerStore | None, screen: Screen | None = None) -> None:
+        """`screen`: what every answer passes on its way out; what is kept is what the model said."""
+        self._engine, self._store, self.screen = engine, store, screen
         self._flights: dict[AnswerKey, Flight] = {}
         self.joined = 0  # jobs that had a run of another to wait for
 
@@ -105,7 +107,7 @@ class SharedAnswers:
         key = answer_key(job)
         if self._store is None or key is None:
             with self._engine.holding(job):
-                yield job.events()
+                yield job.events(self.screen)
             return
         flight = self._flight(self._store, key, job)
         try:
@@ -133,7 +135,7 @@ class SharedAnswers:
         if flight := self._flights.get(key):
             self.joined += 1
             return flight
-        flight = self._flights[key] = Flight(job)
+        flight = self._flights[key] = Flight(job, self.screen)
         flight.task = asyncio.create_task(self._fly(store, key, flight), name=f"answer {key.name}")
         return flight
 

@@ -25,6 +25,8 @@ from cloud.control.model_control import ModelControl
 from cloud.control.shadow import Shadow
 from cloud.control.traffic import TrafficControl
 from cloud.engine.engine import Engine
+from cloud.filters.content_filters import ContentFilters
+from cloud.filters.registry import open_filters
 from cloud.models.request_bounds import max_request_bytes
 from cloud.models.served_models import ServedModels
 from cloud.telemetry.opening import open_telemetry
@@ -88,14 +90,15 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
     """
     largest = _max_request(models, config)
     telemetry = open_telemetry(config, version(), on_gpu=_on_gpu(models))
-    engine, kept = new_engine(config, telemetry)
+    filters = ContentFilters(open_filters(config.filters), telemetry.metrics.filtered)
+    engine, kept = new_engine(config, telemetry, filters)
     telemetry.metrics.watch_engine(engine)
     telemetry.metrics.watch_caches(kept.counts)
     callers, gate, traffic = await open_callers(models, config, largest), DrainGate(), TrafficControl(models)
     with Decoders() as decoders, ModelControl(models, engine.held, config, largest) as control:
         inference = Inference(
             engine,
-            InputProcessor(models, kept.frames, decoders),
+            InputProcessor(models, kept.frames, decoders, filters),
             gate,
             callers,
             kept,

@@ -144,7 +144,10 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         opening = received.request.opening
         call.release(received, "payloads")
         async with self._input_processor.watching(opening, call.caller, call.deadline) as reader:
-            await Watch(call, opening, reader, self._engine, self._gate, self._telemetry).run()
+            watch = Watch(
+                call, opening, reader, self._engine, self._gate, self._telemetry, self._answers.screen
+            )
+            await watch.run()
 
     async def _answer_or_fail(self, received: Received[ip.InferRequest], call: Call) -> None:
         identity = received.request.id[:MAX_ID_BYTES]

@@ -63,6 +63,7 @@ class Metrics:
         self._received = self._counter("received_bytes", "Requests read")
         self._sent = self._counter("sent_bytes", "Replies written")
         self._tokens = self._counter("tokens", "Tokens generated")
+        self._filtered = self._counter("filtered", "What a content filter stopped", "filter", "outcome")
         stages = self._histogram("stage_seconds", "Time of answers by stage", _SECONDS, "stage")
         steps = self._histogram("step_seconds", "Time of the model's steps", _SECONDS, "step")
         batches = self._histogram("batch_jobs", "Jobs side by side in a step", _JOBS, "step")
@@ -95,6 +96,10 @@ class Metrics:
         batches.observe(jobs)
         if step != "encode":
             self._tokens.inc(jobs)
+
+    def filtered(self, name: str, outcome: str) -> None:
+        """A content filter refused a request, ended an answer, or failed."""
+        self._filtered.labels(name, outcome).inc()
 
     def sent(self, size: int) -> None:
         """So many bytes of replies were written."""
