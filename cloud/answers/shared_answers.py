@@ -117,6 +117,12 @@ class SharedAnswers:
             if flight.left:
                 self._forget(key, flight)
 
+    def may_have(self, owner: str) -> bool:
+        """Whether this owner may get an answer without a run of their own: from the store, or from a run."""
+        if not (self._store and owner):
+            return False
+        return any(key.owner == owner for key in self._flights) or self._store.may_have(owner)
+
     def expire(self) -> None:
         """Free the memory of answers that are kept no more."""
         if self._store:

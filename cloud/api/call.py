@@ -90,7 +90,7 @@ class Call:
         return received
 
     def charge(self, received: Received[Any]) -> None:
-        """Count a request of a stream; `request` has counted its own. Raises CloudBusy for a caller over its
+        """Count a request of a stream; `request` has counted its own. Raises OverRate for a caller over its
         rate.
         """
         self._rates.take(self.caller, received.size)

@@ -12,7 +12,7 @@ from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.admin import Admin
 from cloud.api.callers import open_callers
-from cloud.api.description import describe, version
+from cloud.api.description import describe
 from cloud.api.drain_gate import DrainGate
 from cloud.api.grpc_server import ADMIN_SERVICE, SERVICE, add_admin, add_inference, listen, new_server
 from cloud.api.health import Health
@@ -32,6 +32,7 @@ from cloud.models.served_models import ServedModels
 from cloud.telemetry.opening import open_telemetry
 from cloud.telemetry.statuses import first_of
 from cloud.telemetry.telemetry import Telemetry
+from cloud.version import version
 from protos.errors import RequestError
 from protos.terminal.units import format_size
 
@@ -94,6 +95,7 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
     engine, kept = new_engine(config, telemetry, filters)
     telemetry.metrics.watch_engine(engine)
     telemetry.metrics.watch_caches(kept.counts)
+    telemetry.metrics.watch_answers(kept.answers)
     callers, gate, traffic = await open_callers(models, config, largest), DrainGate(), TrafficControl(models)
     with Decoders() as decoders, ModelControl(models, engine.held, config, largest) as control:
         inference = Inference(

@@ -11,6 +11,7 @@ from cloud.api.drain_gate import DrainGate
 from cloud.api.replies import failure_of
 from cloud.engine.engine import Engine
 from cloud.engine.job import Screen, milliseconds_since
+from cloud.sharing.rates import OverRate
 from cloud.telemetry.requests import RequestRecord
 from cloud.telemetry.telemetry import Telemetry
 from protos import inference_pb2 as ip
@@ -63,7 +64,6 @@ class Watch:
                 continue
             if received is None:
                 return
-            self._call.charge(received)
             await self._answer_or_fail(received)
 
     async def _next(self) -> Received[ip.WatchRequest] | None:
@@ -94,7 +94,10 @@ class Watch:
         try:
             record = RequestRecord("features", received.size)
             with self._telemetry.request(record), self._gate.entered():
+                self._call.charge(received)
                 await self._answer(received, record)
+        except OverRate:
+            raise  # the stream ends with it
         except Exception as error:  # noqa: BLE001 - this frame failed, the stream goes on
             self._call.release(received, "payloads")
             await self._fail(sequence, error, received)

@@ -44,6 +44,13 @@ class CacheCounts(Protocol):
     def bytes(self) -> int: ...
 
 
+class JoinedRuns(Protocol):
+    """Runs that answer several requests."""
+
+    @property
+    def joined(self) -> int: ...
+
+
 class EngineLoad(Protocol):
     """How many jobs wait and run."""
 
@@ -123,6 +130,10 @@ class Metrics:
         """Tell hits, misses and bytes of caches, by their names."""
         self.registry.register(_Caches(caches))
 
+    def watch_answers(self, answers: JoinedRuns) -> None:
+        """Tell how many requests had a run of another to wait for."""
+        self.registry.register(_Joined(answers))
+
     def text(self) -> bytes:
         """As Prometheus reads it. From any thread."""
         return generate_latest(self.registry)
@@ -153,3 +164,14 @@ class _Caches(Collector):
             lookups.add_metric([name, "miss"], cache.misses)
             size.add_metric([name], cache.bytes)
         yield from (lookups, size)
+
+
+class _Joined(Collector):
+    """Runs as they are when they are asked for."""
+
+    def __init__(self, answers: JoinedRuns) -> None:
+        self._answers = answers
+
+    def collect(self) -> Iterator[Metric]:
+        words = "Requests that waited for the run of another"
+        yield CounterMetricFamily(f"{_PREFIX}_joined", words, self._answers.joined)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any, Self
@@ -82,7 +81,7 @@ def settings(answer: str, tmp_path: Path) -> dict[str, Any]:
     """Of a service that lets the third word of that answer not leave."""
     path = tmp_path / "words.txt"
     path.write_text(f"secret\n{answer.split()[2].strip('.,')}\n")
-    return {"filters": (("words", path),), "http": ("127.0.0.1", 0)}
+    return {"filters": (("words", path),)}
 
 
 def beginning(answer: str) -> str:
@@ -177,7 +176,7 @@ async def engine() -> AsyncIterator[Engine]:
 
 async def told(answers: SharedAnswers, job: Job) -> list[Any]:
     with answers.answering(job) as events:
-        return [event if isinstance(event, str) else event.reason async for event in events]
+        return [event.reason if isinstance(event, ip.Done) else event async for event in events]
 
 
 def refusing(text: str) -> Scripted:
@@ -192,8 +191,8 @@ async def test_who_joins_a_run_and_who_is_told_what_was_said_pass_it_too(engine:
     shared = SharedAnswers(engine, store, filters.screen)
     assert await told(shared, counting(model, 5)) == [ip.Done.CONTENT_FILTER]
     assert model.prefills == [1], "it was kept"
-    both = await asyncio.gather(*(told(shared, counting(model, 4)) for _ in range(2)))
-    assert both == [["5 ", "6 ", "7 ", ip.Done.CONTENT_FILTER]] * 2
+    both = await asyncio.gather(*(told(shared, counting(model, 6)) for _ in range(2)))
+    assert both == [["7 ", ip.Done.CONTENT_FILTER]] * 2
     assert (model.prefills, shared.joined) == ([1, 1], 1)
     assert counted == [("eight", "ended")] * 3
     await shared.close()
@@ -249,6 +248,5 @@ def test_an_installed_package_brings_filters_by_entry_points(
     assert isinstance(open_filter("theirs", tmp_path), Scripted)
     with pytest.raises(UnknownName, match="did you mean words"):
         open_filter("word", tmp_path)
-    with suppress(OSError):
-        (tmp_path / "words").write_text("secret")
+    (tmp_path / "words").write_text("secret")
     assert isinstance(open_filter("words", tmp_path / "words"), WordFilter)
