@@ -237,6 +237,7 @@ def run(options: argparse.Namespace) -> int:
     from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
     from cloud.filters.registry import open_filters
     from cloud.identity.authentication import check_files
+    from cloud.models.kernel_cache import limit_kernel_cache
     from protos.http.server import check_free
 
     check_files(config.access)
@@ -244,6 +245,7 @@ def run(options: argparse.Namespace) -> int:
     check_port(config)
     if config.http:
         check_free(config.http, "--http")
+    limit_kernel_cache()
     from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
 
     return serve(bundles, config)
