@@ -13,7 +13,6 @@ from cloud.answers.run import Run
 from cloud.engine.engine import Engine
 from cloud.engine.job import NEVER, Event, Job, Screen, milliseconds_since
 from protos import inference_pb2 as ip
-from protos.errors import CloudError
 
 
 @dataclass(eq=False)
@@ -151,19 +150,19 @@ class SharedAnswers:
 
     async def _fly(self, store: AnswerStore, key: AnswerKey, flight: Flight) -> None:
         try:
-            if kept := await store.get(key):
-                flight.say(kept)
-                return
-            with self._engine.holding(flight.job):
-                while not flight.over:
-                    flight.add(await flight.job.next_event())
-            text, end = flight.whole()
-            if isinstance(end, ip.Done):
-                await store.put(key, KeptAnswer(text, end))
-        except asyncio.CancelledError:
-            flight.fail(CloudError("the run of this request was ended; ask again"))
-            raise
-        except Exception as error:  # noqa: BLE001 - whoever waits for the run gets it
-            flight.fail(error)
+            with flight.working():
+                await self._answer(store, key, flight)
         finally:
             self._forget(key, flight)
+
+    async def _answer(self, store: AnswerStore, key: AnswerKey, flight: Flight) -> None:
+        """From the store, else by a run of the model, which is kept there."""
+        if kept := await store.get(key):
+            flight.say(kept)
+            return
+        with self._engine.holding(flight.job):
+            while not flight.over:
+                flight.add(await flight.job.next_event())
+        text, end = flight.whole()
+        if isinstance(end, ip.Done):
+            await store.put(key, KeptAnswer(text, end))

@@ -2,7 +2,7 @@
 
 It compiles one for each shape of a product, so for each number of rows and tokens that meet, and by itself it
 keeps 1,024 of them, half a megabyte each. After 600 requests a service of the built-in model held 860 to 900
-MB so, and 680 with 128 kernels: several steps of a model take no more. To compile one anew takes a millisecond.
+MB so, and 680 with 128 kernels; several steps of a model take no more. To compile one takes a millisecond.
 """
 
 import os

@@ -30,9 +30,13 @@ from cloud.filters.content_filters import ContentFilters
 from cloud.filters.kinds.words import WordFilter
 from cloud.filters.registry import filter_names, open_filter
 from cloud.models.tail import Tail
+from edge.agent.http.openai.completion import AnswerHead
 from edge.link.client import CloudClient
+from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as ip
+from protos.arms.rules import Rules
 from protos.connection.peer import Peer
+from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError, ContentRefused, DeadlineError, UnknownName
 from tests.cloud.api.http.openai.test_chat import asking, messages
 from tests.cloud.api.http.test_monitoring import samples
@@ -165,6 +169,22 @@ async def test_frames_of_a_stream_are_answered_as_far_as_may_leave(
         assert first.done.reason == ip.Done.CONTENT_FILTER
         assert answer.startswith(first.text)
         assert not (await stream.ask(camera.frame(scenes[0]))).text, "as before"
+
+
+async def test_a_device_gives_no_answer_of_its_own_instead(
+    tail: Tail, scenes: list[Pixels], settings: dict[str, Any], answer: str
+) -> None:
+    remote = Rules(route="upload")
+    async with calling(tail, **settings) as caller:
+        with CloudClient(Peer.parse(caller.service.address)) as client:
+            profile = DeviceProfile.from_bundle(tail.bundle)
+            device = Orchestrator(tail.bundle, client, profile, network_seconds=60.0)
+            with pytest.raises(ContentRefused, match="ask something else"):
+                await asyncio.to_thread(device.answer, scenes[0], FORBIDDEN, remote)
+            found = await asyncio.to_thread(device.answer, scenes[0], QUESTION, remote)
+    assert (found.filtered, found.fallback) == (True, None)
+    assert answer.startswith(found.text)
+    assert AnswerHead("nano", max_tokens=64).finish_reason(found) == "content_filter"
 
 
 @pytest.fixture
