@@ -13,7 +13,7 @@ from cloud.filters.content_filter import (
     Verdict,
 )
 from protos import inference_pb2 as ip
-from protos.errors import CloudError, ContentRefused, IsthmusError
+from protos.errors import CloudError, ContentRefused
 from protos.pictures.frames import frame_id
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class ContentFilters:
     async def check(self, asked: AskedContent, deadline: float) -> None:
         """Raises ContentRefused, CloudError where a filter fails, DeadlineError."""
         for name, one in self._filters:
-            if (await self._said(name, one.before(asked), deadline)).refused:
+            if (await before(deadline, self._said(name, one.before(asked)))).refused:
                 self._count(name, "refused")
                 raise ContentRefused(
                     f"this service's content filter ({name}) lets the request not pass; ask something else"
@@ -68,20 +68,18 @@ class ContentFilters:
     async def _judged(self, answer: AnswerSoFar, deadline: float) -> Verdict:
         held = 0
         for name, one in self._filters:
-            verdict = await self._said(name, one.after(answer), deadline)
+            verdict = await before(deadline, self._said(name, one.after(answer)))
             if verdict.refused:
                 self._count(name, "ended")
                 return REFUSED
             held = max(held, verdict.held)
         return Verdict(held=held)
 
-    async def _said(self, name: str, verdict: Awaitable[Verdict], deadline: float) -> Verdict:
+    async def _said(self, name: str, verdict: Awaitable[Verdict]) -> Verdict:
         """Raises CloudError for whatever a filter raises, whose words may quote what it saw."""
         try:
-            return await before(deadline, verdict)
-        except IsthmusError:
-            raise
-        except Exception as error:  # noqa: BLE001 - anybody's code; what it lets not pass does not leave
+            return await verdict
+        except Exception as error:  # noqa: BLE001 - anybody's code; what it has not seen does not leave
             self._count(name, "failed")
             _log.error("the content filter %s failed: %s", name, type(error).__name__)
             raise CloudError(
