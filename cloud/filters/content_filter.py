@@ -25,14 +25,14 @@ class AnswerSoFar(NamedTuple):
     ended: bool  # nothing follows
 
 
-class Verdict(NamedTuple):
+class FilterVerdict(NamedTuple):
     """What a filter says."""
 
     refused: bool = False
     held: int = 0  # of an answer that goes on: characters at its end that wait for what follows
 
 
-PASSED, REFUSED = Verdict(), Verdict(refused=True)
+PASSED, REFUSED = FilterVerdict(), FilterVerdict(refused=True)
 
 
 class ContentFilter(ABC):
@@ -46,11 +46,11 @@ class ContentFilter(ABC):
         """
 
     @abstractmethod
-    async def before(self, asked: AskedContent) -> Verdict:
+    async def before(self, asked: AskedContent) -> FilterVerdict:
         """Before a request costs anything; of a stream of frames once, about its question."""
 
     @abstractmethod
-    async def after(self, answer: AnswerSoFar) -> Verdict:
+    async def after(self, answer: AnswerSoFar) -> FilterVerdict:
         """Each time that an answer has grown, and when it has ended. What is held leaves with a later
         verdict, or never.
         """

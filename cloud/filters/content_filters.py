@@ -10,7 +10,7 @@ from cloud.filters.content_filter import (
     AnswerSoFar,
     AskedContent,
     ContentFilter,
-    Verdict,
+    FilterVerdict,
 )
 from protos import inference_pb2 as ip
 from protos.errors import CloudError, ContentRefused
@@ -65,7 +65,7 @@ class ContentFilters:
                     event.stages.held = held_ms
                 yield event
 
-    async def _judged(self, answer: AnswerSoFar, deadline: float) -> Verdict:
+    async def _judged(self, answer: AnswerSoFar, deadline: float) -> FilterVerdict:
         held = 0
         for name, one in self._filters:
             verdict = await before(deadline, self._said(name, one.after(answer)))
@@ -73,9 +73,9 @@ class ContentFilters:
                 self._count(name, "ended")
                 return REFUSED
             held = max(held, verdict.held)
-        return Verdict(held=held)
+        return FilterVerdict(held=held)
 
-    async def _said(self, name: str, verdict: Awaitable[Verdict]) -> Verdict:
+    async def _said(self, name: str, verdict: Awaitable[FilterVerdict]) -> FilterVerdict:
         """Raises CloudError for whatever a filter raises, whose words may quote what it saw."""
         try:
             return await verdict

@@ -17,7 +17,7 @@ from cloud.filters.content_filter import (
     AnswerSoFar,
     AskedContent,
     ContentFilter,
-    Verdict,
+    FilterVerdict,
 )
 from protos.errors import RequestError
 
@@ -48,19 +48,19 @@ class WordFilter(ContentFilter):
         expressions = [line[1:-1] for line in lines if _is_expression(line)]
         return cls([line for line in lines if not _is_expression(line)], expressions)
 
-    async def before(self, asked: AskedContent) -> Verdict:
+    async def before(self, asked: AskedContent) -> FilterVerdict:
         text = "\0".join(asked.texts)
         found = await asyncio.to_thread(self._finds, text) if len(text) > _LONG else self._finds(text)
         return REFUSED if found else PASSED
 
-    async def after(self, answer: AnswerSoFar) -> Verdict:
+    async def after(self, answer: AnswerSoFar) -> FilterVerdict:
         return max(self._after_words(answer), self._after_expressions(answer))
 
     def _finds(self, text: str) -> bool:
         whole = f"{_OUTSIDE}{text}{_OUTSIDE}"
         return any(found.search(whole) for found in (self._words, *self._expressions) if found)
 
-    def _after_words(self, answer: AnswerSoFar) -> Verdict:
+    def _after_words(self, answer: AnswerSoFar) -> FilterVerdict:
         """What has left ends with no beginning of a word, so that none but what follows it is looked at."""
         if not (self._words and self._begun):
             return PASSED
@@ -68,9 +68,9 @@ class WordFilter(ContentFilter):
         if self._words.search(text + _OUTSIDE if answer.ended else text):
             return REFUSED
         begun = None if answer.ended else self._begun.search(text)
-        return Verdict(held=len(text) - begun.start(1)) if begun else PASSED
+        return FilterVerdict(held=len(text) - begun.start(1)) if begun else PASSED
 
-    def _after_expressions(self, answer: AnswerSoFar) -> Verdict:
+    def _after_expressions(self, answer: AnswerSoFar) -> FilterVerdict:
         """A match up to the end of what there is may be none with what follows, unless it is long."""
         if not self._expressions:
             return PASSED
@@ -81,7 +81,7 @@ class WordFilter(ContentFilter):
                 if answer.ended or match.end() < len(text) or length > _LOOK_BACK:
                     return REFUSED
                 held = max(held, length)
-        return Verdict(held=0 if answer.ended else held)
+        return FilterVerdict(held=0 if answer.ended else held)
 
 
 def _lines(path: Path) -> list[str]:

@@ -24,7 +24,7 @@ from cloud.filters.content_filter import (
     AnswerSoFar,
     AskedContent,
     ContentFilter,
-    Verdict,
+    FilterVerdict,
 )
 from cloud.filters.content_filters import ContentFilters
 from cloud.filters.kinds.words import WordFilter
@@ -53,8 +53,8 @@ class Scripted(ContentFilter):
 
     def __init__(
         self,
-        before: Callable[[AskedContent], Verdict] = lambda _: PASSED,
-        after: Callable[[AnswerSoFar], Verdict] = lambda _: PASSED,
+        before: Callable[[AskedContent], FilterVerdict] = lambda _: PASSED,
+        after: Callable[[AnswerSoFar], FilterVerdict] = lambda _: PASSED,
         seconds: float = 0.0,
     ) -> None:
         self._before, self._after, self._seconds = before, after, seconds
@@ -64,11 +64,11 @@ class Scripted(ContentFilter):
         del path
         return cls()
 
-    async def before(self, asked: AskedContent) -> Verdict:
+    async def before(self, asked: AskedContent) -> FilterVerdict:
         await asyncio.sleep(self._seconds)
         return self._before(asked)
 
-    async def after(self, answer: AnswerSoFar) -> Verdict:
+    async def after(self, answer: AnswerSoFar) -> FilterVerdict:
         await asyncio.sleep(self._seconds)
         return self._after(answer)
 
@@ -219,7 +219,7 @@ async def test_who_joins_a_run_and_who_is_told_what_was_said_pass_it_too(engine:
 
 
 async def test_what_is_held_leaves_with_the_end_and_its_time_is_told(engine: Engine) -> None:
-    whole = Scripted(after=lambda answer: Verdict(held=len(answer.text)))
+    whole = Scripted(after=lambda answer: FilterVerdict(held=len(answer.text)))
     shared = SharedAnswers(engine, None, ContentFilters([("whole", whole)]).screen)
     with shared.answering(counting(ScriptedModel(), 5)) as events:
         text, done = [event async for event in events]
@@ -238,7 +238,7 @@ async def test_the_slowest_reader_is_not_the_filter(engine: Engine, monkeypatch:
 async def test_a_filter_that_fails_lets_nothing_pass_and_quotes_nothing(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(seen: AskedContent | AnswerSoFar) -> Verdict:
+    def broken(seen: AskedContent | AnswerSoFar) -> FilterVerdict:
         raise ValueError(str(seen))
 
     counted = list[tuple[str, str]]()
