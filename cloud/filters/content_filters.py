@@ -61,9 +61,7 @@ class ContentFilters:
                 sent += len(leaves)
                 yield leaves
             if ended:
-                if isinstance(event, ip.Done):
-                    event.stages.held = held_ms
-                yield event
+                yield _held(event, held_ms) if isinstance(event, ip.Done) else event
 
     async def _judged(self, answer: AnswerSoFar, deadline: float) -> FilterVerdict:
         held = 0
@@ -85,6 +83,14 @@ class ContentFilters:
             raise CloudError(
                 f"this service's content filter ({name}) failed at the request; ask again later"
             ) from None
+
+
+def _held(done: ip.Done, milliseconds: float) -> ip.Done:
+    """The end of an answer whose first words were held back so long; others may wait for the same one."""
+    own = ip.Done()
+    own.CopyFrom(done)
+    own.stages.held = milliseconds
+    return own
 
 
 def _ended(job: Job, first: float) -> ip.Done:
