@@ -41,6 +41,9 @@ class WordFilter(ContentFilter):
         self._words = _any_of(map("".join, entries), _EDGE)
         self._begun = _any_of(map(_beginnings, entries), r"\z")
         self._expressions = [_compiled(expression) for expression in expressions]
+        for text, expression in zip(expressions, self._expressions, strict=True):
+            if expression.search(""):
+                raise RequestError(f"--filter: /{text}/ matches nothing at all, so anything; write another")
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -49,16 +52,18 @@ class WordFilter(ContentFilter):
         return cls([line for line in lines if not _is_expression(line)], expressions)
 
     async def before(self, asked: AskedContent) -> FilterVerdict:
-        text = "\0".join(asked.texts)
-        found = await asyncio.to_thread(self._finds, text) if len(text) > _LONG else self._finds(text)
+        long = sum(map(len, asked.texts)) > _LONG
+        found = await asyncio.to_thread(self._finds, asked.texts) if long else self._finds(asked.texts)
         return REFUSED if found else PASSED
 
     async def after(self, answer: AnswerSoFar) -> FilterVerdict:
         return max(self._after_words(answer), self._after_expressions(answer))
 
-    def _finds(self, text: str) -> bool:
-        whole = f"{_OUTSIDE}{text}{_OUTSIDE}"
-        return any(found.search(whole) for found in (self._words, *self._expressions) if found)
+    def _finds(self, texts: Sequence[str]) -> bool:
+        joined = "\0".join(texts)
+        if self._words and self._words.search(f"{_OUTSIDE}{joined}{_OUTSIDE}"):
+            return True
+        return any(expression.search(text) for text in texts for expression in self._expressions)
 
     def _after_words(self, answer: AnswerSoFar) -> FilterVerdict:
         """What has left ends with no beginning of a word, so that none but what follows it is looked at."""

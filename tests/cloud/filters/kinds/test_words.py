@@ -64,6 +64,9 @@ async def test_a_request_is_refused_for_a_word_in_any_of_its_texts() -> None:
     assert (await words.before(AskedContent(["call 555-1234"]))).refused
     assert (await words.before(AskedContent(["fine " * 10_000 + "secret"]))).refused
     assert not (await words.before(AskedContent(["sec", "ret"]))).refused
+    whole = WordFilter([], ["^secret$"])
+    assert (await whole.before(AskedContent(["what is it?", "secret"]))).refused
+    assert not (await whole.before(AskedContent(["a secret"]))).refused
 
 
 async def test_a_list_is_a_file_of_lines(tmp_path: Path) -> None:
@@ -81,6 +84,7 @@ async def test_a_list_is_a_file_of_lines(tmp_path: Path) -> None:
         (b"# nothing\n", "names no word"),
         (b"\xff\xfe", "not UTF-8"),
         (b"/(?=a)/\n", "look-around"),
+        (b"/a*/\n", "matches nothing at all"),
         (b"fine\n" + b"a" * 200, "line 2"),
         (b"a\n" * 3000, "more than 2000"),
         (b"a" * (1 << 21), "1 MiB"),
