@@ -97,6 +97,7 @@ class ServeConfig:
     step_limit: float | None = None  # seconds after which a step of the model hangs; None: by its device
     http: tuple[str, int] | None = None  # host and port for operators and OpenAI's clients; None: neither
     traces: str | None = None  # the URL of a collector of traces
+    filters: tuple[tuple[str, Path], ...] = ()  # content filters by their names, and the file of each
     access: AccessConfig = AccessConfig()
     rates: RateLimits = RateLimits()
 

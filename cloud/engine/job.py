@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from splitter.families import Prefix
 
 AwaitedT = TypeVar("AwaitedT")
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
+Screen = Callable[["Job", AsyncIterator[Event]], AsyncIterator[Event]]  # what stands before a job's caller
 NEVER = float("inf")
 UNREAD_SECONDS = 1.0  # that an answer runs on while its caller does not read what there is of it
 
@@ -167,16 +168,20 @@ class Job:
         self._events.put_nowait(error)
         self.finished = True
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self, screen: Screen | None = None) -> AsyncIterator[Event]:
         """Pieces of text as they come, then the last event.
 
         Raises the error that the job failed with, or DeadlineError.
         """
-        while True:
-            event = await self.next_event()
+        async for event in screen(self, self._emitted()) if screen else self._emitted():
             self.taking = time.monotonic()
             yield event
             self.taking = NEVER
+
+    async def _emitted(self) -> AsyncIterator[Event]:
+        while True:
+            event = await self.next_event()
+            yield event
             if not isinstance(event, str):
                 return
 

@@ -55,6 +55,10 @@ class TtlCache(Generic[CachedT]):
         self._held[owner] = self._held.pop(owner)
         return value
 
+    def holds(self, owner: str) -> bool:
+        """Whether anything is kept of an owner, though it may be too old."""
+        return owner in self._entries
+
     def expire(self) -> None:
         """Free the memory of expired values."""
         now = self._clock()

@@ -15,6 +15,7 @@ class VisionModel(Protocol):
     """A model that encodes images, from any cut on."""
 
     digest: str
+    numerics: str  # what its numbers depend on beside the bundle: device, dtype, libraries
     cuts: Sequence[str]  # where pictures enter, in order; at the last one they are image tokens
 
     def advance(

@@ -44,6 +44,13 @@ class CacheCounts(Protocol):
     def bytes(self) -> int: ...
 
 
+class JoinedRuns(Protocol):
+    """Runs that answer several requests."""
+
+    @property
+    def joined(self) -> int: ...
+
+
 class EngineLoad(Protocol):
     """How many jobs wait and run."""
 
@@ -63,6 +70,7 @@ class Metrics:
         self._received = self._counter("received_bytes", "Requests read")
         self._sent = self._counter("sent_bytes", "Replies written")
         self._tokens = self._counter("tokens", "Tokens generated")
+        self._filtered = self._counter("filtered", "What a content filter stopped", "filter", "outcome")
         stages = self._histogram("stage_seconds", "Time of answers by stage", _SECONDS, "stage")
         steps = self._histogram("step_seconds", "Time of the model's steps", _SECONDS, "step")
         batches = self._histogram("batch_jobs", "Jobs side by side in a step", _JOBS, "step")
@@ -96,6 +104,10 @@ class Metrics:
         if step != "encode":
             self._tokens.inc(jobs)
 
+    def filtered(self, name: str, outcome: str) -> None:
+        """A content filter refused a request, ended an answer, or failed."""
+        self._filtered.labels(name, outcome).inc()
+
     def sent(self, size: int) -> None:
         """So many bytes of replies were written."""
         self._sent.inc(size)
@@ -117,6 +129,10 @@ class Metrics:
     def watch_caches(self, caches: Mapping[str, CacheCounts]) -> None:
         """Tell hits, misses and bytes of caches, by their names."""
         self.registry.register(_Caches(caches))
+
+    def watch_answers(self, answers: JoinedRuns) -> None:
+        """Tell how many requests had a run of another to wait for."""
+        self.registry.register(_Joined(answers))
 
     def text(self) -> bytes:
         """As Prometheus reads it. From any thread."""
@@ -148,3 +164,14 @@ class _Caches(Collector):
             lookups.add_metric([name, "miss"], cache.misses)
             size.add_metric([name], cache.bytes)
         yield from (lookups, size)
+
+
+class _Joined(Collector):
+    """Runs as they are when they are asked for."""
+
+    def __init__(self, answers: JoinedRuns) -> None:
+        self._answers = answers
+
+    def collect(self) -> Iterator[Metric]:
+        words = "Requests that waited for the run of another"
+        yield CounterMetricFamily(f"{_PREFIX}_joined", words, self._answers.joined)

@@ -52,6 +52,7 @@ class ScriptedModel:
     """Pictures are at every cut what they were; where it is `faulty`, it raises for one of NaN."""
 
     stop_tokens = frozenset({STOP})
+    numerics = "exact"
 
     def __init__(
         self,

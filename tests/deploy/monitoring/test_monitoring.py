@@ -59,6 +59,7 @@ def told(tmp_path: Path) -> set[str]:
     cloud: Any = CloudMetrics()
     cloud.watch_engine(SimpleNamespace(load=ip.Load))
     cloud.watch_caches({"image tokens": SimpleNamespace(hits=1, misses=2, bytes=3)})
+    cloud.watch_answers(SimpleNamespace(joined=1))
     cloud.registry.register(Gpus(OneGpu))
     status, counts = AgentStatus(), AnswerCounts()
     with closing(outbox(tmp_path)) as kept:

@@ -1,5 +1,6 @@
 """What operators see over HTTP, of a real service."""
 
+import asyncio
 from pathlib import Path
 
 import grpc
@@ -7,12 +8,14 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cloud.config import AccessConfig
+from cloud.config import AccessConfig, RateLimits
 from cloud.identity.identity import Identity
 from cloud.identity.token_list import new_token
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
-from tests.cloud.calling import SECRET, Head, Pixels, calling, picture_request
+from protos.inference_pb2_grpc import InferenceStub
+from tests.cloud.api.test_watching import opening
+from tests.cloud.calling import SECRET, Head, Pixels, calling, connected, picture_request
 
 QUESTION = "describe the image"
 ANYWHERE = ("127.0.0.1", 0)
@@ -90,3 +93,31 @@ async def test_beyond_loopback_operators_see_metrics_and_nobody_else(
         url = caller.service.http_url.replace("0.0.0.0", "127.0.0.1")
         assert (await client.get(f"{url}/metrics", headers=sent)).status_code == status
         assert (await client.get(f"{url}/healthz")).status_code == 200
+
+
+async def test_who_is_over_its_rate_in_a_stream_is_counted_as_any_other(
+    tail: Tail, scenes: list[Pixels]
+) -> None:
+    request = picture_request(tail.bundle, scenes[0], QUESTION)
+    async with calling(tail, rates=RateLimits(device_requests=0.01)) as caller:
+        call = caller.stub.Converse(iter([request, request]), timeout=60)
+        ends = [one.WhichOneof("event") async for one in call if not one.HasField("text")]
+        assert sorted(ends) == ["done", "failure"]
+        async with connected(caller.service.address) as another:
+            stream = InferenceStub(another).Watch(iter([opening(tail), ip.WatchRequest()]), timeout=60)
+            assert await stream.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        counted = samples(caller.service.telemetry.metrics.text().decode(), "requests_total")
+    statuses = {(labels[3], labels[4]): count for labels, count in counted.items()}
+    assert statuses == {
+        ("picture", "OK"): 1,
+        ("picture", "RESOURCE_EXHAUSTED"): 1,
+        ("features", "RESOURCE_EXHAUSTED"): 1,
+    }
+
+
+async def test_who_waits_for_the_run_of_another_is_counted(endless: Tail, scenes: list[Pixels]) -> None:
+    request = picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(max_tokens=200))
+    async with calling(endless, keep_results=300) as caller:
+        await asyncio.gather(*(caller.ask(request) for _ in range(3)))
+        told = caller.service.telemetry.metrics.text().decode()
+    assert samples(told, "joined_total") == {(): 2}
