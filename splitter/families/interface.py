@@ -44,11 +44,20 @@ class DecoderBatch(Protocol):
     step.
     """
 
+    def read(self, tokens: int) -> None:
+        """Read a slice of a single prompt, so many tokens, ahead of the prefill, which reads what is left.
+        The first has the prompt's `indivisible_length` at least. Where it raises, nothing was read.
+        """
+
     def prefill(self) -> Tensor:
-        """Read all prompts; the logits (rows, vocabulary) of each row's next token."""
+        """Read all prompts; the logits (rows, vocabulary) of each row's next token. Where it raises, nothing
+        was read.
+        """
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
-        """Add one token to each row; the logits (rows, vocabulary) of the next."""
+        """Add one token to each row; the logits (rows, vocabulary) of the next. Where it raises, the rows are
+        as they were.
+        """
 
     def prefix(self, row: int, length: int) -> Prefix:
         """A copy of what was read of the first tokens of a row, right after its prefill: so many as the
@@ -136,6 +145,13 @@ class Generative(Family, Protocol):
         """
         del model, prompt
         return 0
+
+    def indivisible_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        """How many tokens, from a prompt's first on, are read in one step, as they look at each other both
+        ways; what follows may be read in slices. All, where the decoder cannot go on behind a slice.
+        """
+        del model
+        return len(prompt)
 
     def resumed(
         self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]

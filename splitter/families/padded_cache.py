@@ -3,8 +3,10 @@ token is in the same column.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -62,6 +64,25 @@ class PaddedCache:
     def grow(self, columns: int) -> None:
         """Make room for so many tokens behind each row."""
         self.mask = pad(self.mask, (0, columns), value=1)
+
+    def seen(self, columns: int) -> Tensor:
+        """The mask of what was read and of the next columns."""
+        return self.mask[:, : self.cache.get_seq_length() + columns]
+
+    @contextmanager
+    def intact(self) -> Iterator[None]:
+        """Around what reads tokens: where that raises, every row is as it was. Some layers have read them by
+        then, and others have not.
+        """
+        mask, undo = self.mask, [_undoing(layer) for layer in self.cache.layers]
+        try:
+            yield
+        except BaseException:
+            self.mask = mask
+            del self.cache.layers[len(undo) :]
+            for restore in undo:
+                restore()
+            raise
 
     def states(self, row: int, length: int) -> States:
         """A copy of what the first tokens of a row left in each layer. None of them has passed out of a
@@ -160,6 +181,25 @@ def _copy(states: Tensor, length: int, behind: int) -> Tensor:
     """So many columns of (..., columns, width), with so many behind them."""
     end = states.shape[-2] - behind
     return states[..., end - length : end, :].clone()
+
+
+def _undoing(layer: CacheLayerMixin) -> Callable[[], None]:
+    """What gives a layer back the tokens that it has now. A window forgets its first ones, so they are held;
+    all other layers only get more behind, and a copy would double the cache.
+    """
+    if not layer.is_initialized:
+        return layer.reset
+    if not isinstance(layer, DynamicSlidingWindowLayer):
+        return partial(_crop, layer, layer.get_seq_length())
+    return partial(_put_back, layer, layer.keys, layer.values, layer.cumulative_length)
+
+
+def _crop(layer: CacheLayerMixin, length: int) -> None:
+    layer.keys, layer.values = layer.keys[..., :length, :], layer.values[..., :length, :]
+
+
+def _put_back(layer: DynamicSlidingWindowLayer, keys: Tensor, values: Tensor, length: int) -> None:
+    layer.keys, layer.values, layer.cumulative_length = keys, values, length
 
 
 def _pad_states(layer: CacheLayerMixin, length: int) -> None:
