@@ -48,6 +48,12 @@ class Tail(VisionTail):
         """
         return self._family.prefix_length(self.model, prompt)
 
+    def indivisible_length(self, prompt: Sequence[int]) -> int:
+        """How many tokens, from a prompt's first on, are read in one step; what follows may be read in
+        slices.
+        """
+        return self._family.indivisible_length(self.model, prompt)
+
     def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> DecoderBatch:
         """Whole prompts, and what was read of each before, ready for the prefill of what follows."""
         return self._family.resumed(self.model, prompts, prefixes)

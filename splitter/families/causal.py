@@ -4,6 +4,7 @@ their mark.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from itertools import accumulate
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -146,6 +147,11 @@ class CausalBatch:
     def keep(self, rows: Sequence[int]) -> None:
         self.written.keep(rows)
 
+    def select(self, rows: Sequence[int]) -> Self:
+        selected = copy(self)
+        selected.written = self.written.select(rows)
+        return selected
+
     def merge(self, other: Self) -> None:
         self.written.merge(other.written)
 
@@ -159,8 +165,7 @@ class CausalBatch:
         """The logits (rows, vocabulary) behind so many more columns of the prompts."""
         unread = self._embeds.shape[1]
         positions = self.written.positions[:, -unread:][:, :columns]
-        with self.written.intact():
-            logits = self._logits(self._embeds[:, :columns], positions, 1)[:, -1]
+        logits = self._logits(self._embeds[:, :columns], positions, 1)[:, -1]
         self._embeds = self._embeds[:, columns:].clone()  # a part of it would keep all of it alive
         return logits
 

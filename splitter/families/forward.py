@@ -3,6 +3,7 @@ is handed the image tokens.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
@@ -106,9 +107,15 @@ class ForwardBatch:
         self.written.keep(rows)
         self.next = self.next[list(rows)]
 
+    def select(self, rows: Sequence[int]) -> Self:
+        selected = copy(self)
+        selected.written, selected.next = self.written.select(rows), self.next[list(rows)]
+        return selected
+
     def merge(self, other: Self) -> None:
+        following = torch.cat([self.next, other.next])
         self.written.merge(other.written)
-        self.next = torch.cat([self.next, other.next])
+        self.next = following
 
     def teacher_force(self, answers: Tensor) -> Tensor:
         further, shape = answers[:, :-1], (*self._positions.shape[:-1], answers.shape[1] - 1)
@@ -128,8 +135,7 @@ class ForwardBatch:
         image_tokens = self._image_tokens
         if columns < self._ids.shape[1]:
             image_tokens = image_tokens[:, : int((ids == self._family.image_token(self._model)).sum())]
-        with self.written.intact():
-            logits = self._logits(ids, positions, 1, **self._picture(ids, image_tokens))[:, -1]
+        logits = self._logits(ids, positions, 1, **self._picture(ids, image_tokens))[:, -1]
         self._ids, self._positions = self._ids[:, columns:], self._positions[..., columns:]
         # a part of these would keep all of them alive
         self._image_tokens = self._image_tokens[:, image_tokens.shape[1] :].clone()

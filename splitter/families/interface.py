@@ -46,13 +46,12 @@ class DecoderBatch(Protocol):
 
     def read(self, tokens: int) -> None:
         """Read a slice of a single prompt, so many tokens, ahead of the prefill, which reads what is left.
-        The first has the prompt's `indivisible_length` at least. Where it raises, nothing was read.
+        The first has the prompt's `indivisible_length` at least. A batch where it raises, or the prefill, is
+        of no more use.
         """
 
     def prefill(self) -> Tensor:
-        """Read all prompts; the logits (rows, vocabulary) of each row's next token. Where it raises, nothing
-        was read.
-        """
+        """Read all prompts; the logits (rows, vocabulary) of each row's next token."""
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
         """Add one token to each row; the logits (rows, vocabulary) of the next. Where it raises, the rows are
@@ -67,9 +66,12 @@ class DecoderBatch(Protocol):
     def keep(self, rows: Sequence[int]) -> None:
         """Let all other rows leave, and what is kept of them."""
 
+    def select(self, rows: Sequence[int]) -> Self:
+        """A copy of some of the rows, prefilled as these are, in a batch of their own."""
+
     def merge(self, other: Self) -> None:
         """Take the rows of another batch of the same model below the own. Both are prefilled; the other is
-        used up.
+        used up. Where it raises, both are as they were.
         """
 
     def teacher_force(self, answers: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from cloud.engine.batch_limit import StepLimits
 from cloud.engine.pace import Pace
 from cloud.engine.schedulable import Place
 from cloud.engine.scheduler import InFlight, Schedule, Scheduler
@@ -32,6 +33,8 @@ class Candidate:
     boundary_bytes: int = 1
     held_seconds: float = 0.0
     resumes: bool = False
+    indivisible_tokens: int = 0
+    sliced: bool = False
 
 
 def schedule(
@@ -41,6 +44,7 @@ def schedule(
     encoded: Sequence[Candidate] = (),
     encoding: Sequence[Candidate] = (),
     pace: Pace | None = None,
+    limits: StepLimits | None = None,
     **served: float,
 ) -> Schedule[Candidate]:
     """Decide where callers of these names were served for so many seconds."""
@@ -50,7 +54,8 @@ def schedule(
             stack.enter_context(shares.active(job.caller))
         for name, seconds in served.items():
             shares.charge(named(name), seconds)
-        return Scheduler(max_batch, max_prefill_tokens=8).schedule(waiting, in_flight, shares, pace or Pace())
+        one = Scheduler(max_batch, max_prefill_tokens=8)
+        return one.schedule(waiting, in_flight, shares, pace or Pace(), limits or one.limits())
 
 
 def indebted() -> Pace:

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from splitter.evaluate.verify import image_tokens
-from splitter.families import DecoderBatch
 from tests.splitter.families.made import Made
 from tests.splitter.families.test_padded_cache import prompts
 from tests.splitter.families.test_prefixes import alike, follow, read
