@@ -132,9 +132,9 @@ class ForwardBatch:
     def _read(self, columns: int) -> Tensor:
         """The logits (rows, vocabulary) behind so many more columns of the prompts."""
         ids, positions = self._ids[:, :columns], self._positions[..., :columns]
-        image_tokens = self._image_tokens
+        image_tokens, mark = self._image_tokens, self._family.image_token(self._model)
         if columns < self._ids.shape[1]:
-            image_tokens = image_tokens[:, : int((ids == self._family.image_token(self._model)).sum())]
+            image_tokens = image_tokens[:, : ids.tolist()[0].count(mark)]
         logits = self._logits(ids, positions, 1, **self._picture(ids, image_tokens))[:, -1]
         self._ids, self._positions = self._ids[:, columns:], self._positions[..., columns:]
         # a part of these would keep all of them alive

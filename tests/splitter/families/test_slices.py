@@ -4,6 +4,7 @@ be; and a forward that raises leaves what was read as it was.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -66,3 +67,44 @@ def raising_in_the_last_layer(made: Made, batch: Any) -> Iterator[None]:
         yield
     finally:
         del last.update
+
+
+@torch.inference_mode()
+def test_selected_rows_go_on_by_themselves_and_the_others_as_they_were(made: Made) -> None:
+    family, asked = made.family, prompts(made)
+    tokens = image_tokens(family, made.model, made.pixels)[[0, 1, 0]]
+    batch, whole = (read(family.rows(made.model, asked[:3], tokens)) for _ in range(2))
+    selected = batch.select([0, 2])
+    expected = whole.decode([5, 6, 7])
+    alike(selected.decode([5, 7]), expected[[0, 2]])
+    alike(batch.decode([5, 6, 7]), expected)
+
+
+@torch.inference_mode()
+def test_a_merge_that_finds_no_memory_leaves_both_as_they_were(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family, asked = made.family, prompts(made)
+    tokens = image_tokens(family, made.model, made.pixels)
+    (long, short), (other_long, other_short) = (
+        [read(family.rows(made.model, [asked[number]], tokens[:1])) for number in (3, 0)] for _ in range(2)
+    )
+    for one, other in ((short, long), (long, short)):
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "cat", out_of_memory_at(3, torch.cat))
+            with pytest.raises(torch.OutOfMemoryError):
+                one.merge(other)
+        follow(long, other_long, [[5]])
+        follow(short, other_short, [[6]])
+
+
+def out_of_memory_at(number: int, work: Any) -> Any:
+    """The same function, whose so manieth call finds no memory."""
+    calls = count(1)
+
+    def worked(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == number:
+            raise torch.OutOfMemoryError
+        return work(*arguments, **options)
+
+    return worked
