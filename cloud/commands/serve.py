@@ -218,12 +218,12 @@ def run(options: argparse.Namespace) -> int:
     config = _config(options, bundles)
     from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
     from cloud.identity.authentication import check_files
-    from cloud.models.compiler import check_compiler
+    from cloud.models.compiler import prepare_compiler
     from protos.http.server import check_free
 
     check_files(config.access)
     if config.compile:
-        check_compiler()
+        prepare_compiler()
     check_port(config)
     if config.http:
         check_free(config.http, "--http")

@@ -69,6 +69,8 @@ class Answering:
         batch, *others = [self._batches[number] for number in numbers]
         for other in others:
             await self._merge(batch, other)
+        self._batches.remove(batch)
+        self._batches.append(batch)  # those of one caller have turns
         await self._recovery.run("decode", batch.jobs[: self._recovery.limits.decode.now], self._decode)
 
     async def _read_slice(self, tokens: int, jobs: Sequence[GenerationJob]) -> None:

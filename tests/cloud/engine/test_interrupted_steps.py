@@ -5,6 +5,7 @@ token when one raises.
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,12 +22,15 @@ from tests.cloud.calling import Pixels
 from tests.cloud.engine.test_arrivals import asked, seen
 from tests.cloud.engine.test_engine import answer, running
 
-JOBS, SLICE = 12, 16
+JOBS, SLICE = 12, 4
 
 
 def questions(tail: Tail, scenes: list[Pixels]) -> list[GenerationJob]:
     """Some greedy, some drawn; each about a frame that is kept."""
-    pictures = seen(tail, scenes)
+    pictures = [
+        replace(picture, frame=f"{number:016x}", owner="me")
+        for number, picture in enumerate(seen(tail, scenes))
+    ]
     return [asked(tail, pictures, number) for number in range(JOBS)]
 
 
@@ -76,3 +80,6 @@ async def test_answers_are_the_same_where_prompts_are_read_in_slices(
         jobs = questions(endless, scenes)
         assert all(len(job.prompt) > 2 * SLICE for job in jobs)
         assert await answer(one, *jobs) == expected
+        hits = one.prefix_cache.cache.hits
+        assert await answer(one, *questions(endless, scenes)) == expected
+        assert one.prefix_cache.cache.hits == hits + JOBS

@@ -1,4 +1,4 @@
-"""The decoder's step by torch.compile: dynamo reads it here; inductor, which takes minutes, is torch's own."""
+"""The decoder's step by torch.compile: dynamo reads it here; inductor, which takes minutes, is torch's."""
 
 import logging
 
