@@ -13,7 +13,9 @@ from tests.cloud.calling import FP32
 
 
 @pytest.fixture
-def fresh(bundle: Bundle) -> Tail:
+def fresh(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Tail:
+    monkeypatch.setattr(compiled, "_ROWS", (1, 2))
+    monkeypatch.setattr(compiled, "_STEPS", 2)
     return Tail(bundle, FP32)
 
 
