@@ -118,7 +118,7 @@ class Metrics:
 
     def watch_engine(self, engine: EngineLoad) -> None:
         """Tell the queue's length and wait, what runs, and what a step may have, when they are asked for."""
-        limits = self._gauge("step_limit", "Jobs, or tokens of prompts, that memory has room for", "step")
+        limits = self._gauge("batch_limit", "Jobs, or tokens of prompts, that memory has room for", "step")
         for step in ("encode", "prefill", "decode"):
             limits.labels(step).set_function(partial(_now, getattr(engine.limits, step)))
         self._gauge("waiting", "Requests that wait").set_function(lambda: engine.load().waiting)
