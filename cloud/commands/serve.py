@@ -117,6 +117,12 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
         help="auto: on a GPU the checkpoint's own bfloat16, or float16 where that can hold its numbers, "
         "else the faster of bfloat16 and float32",
     )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the decoder's step of the bundles named here with torch.compile, where that proves "
+        "faster; needs a C++ compiler, and minutes before the service begins",
+    )
 
 
 def _add_loading(parser: argparse.ArgumentParser) -> None:
@@ -237,11 +243,14 @@ def run(options: argparse.Namespace) -> int:
     from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
     from cloud.filters.registry import open_filters
     from cloud.identity.authentication import check_files
+    from cloud.models.compiler import prepare_compiler
     from cloud.models.kernel_cache import limit_kernel_cache
     from protos.http.server import check_free
 
     check_files(config.access)
     open_filters(config.filters)
+    if config.compile:
+        prepare_compiler()
     check_port(config)
     if config.http:
         check_free(config.http, "--http")
@@ -254,7 +263,17 @@ def run(options: argparse.Namespace) -> int:
 def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConfig:
     host, port = listen_address(options.listen)
     http = listen_address(options.http, "--http") if options.http else None
-    names = ["device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers"]
+    names = [
+        "device",
+        "dtype",
+        "compile",
+        "max_batch",
+        "max_waiting",
+        "threads",
+        "drain",
+        "keep",
+        "keep_answers",
+    ]
     names += ["keep_results", "max_wait", "redis", "step_limit", "traces"]
     chosen = {name: getattr(options, name) for name in names}
     chosen |= {name: getattr(options, name) for name in ("max_request", "memory_limit")}

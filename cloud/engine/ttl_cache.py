@@ -71,6 +71,12 @@ class TtlCache(Generic[CachedT]):
         for owner, key in expired:
             self.drop(owner, key)
 
+    def clear(self) -> None:
+        """Keep nothing of what there is."""
+        self._entries.clear()
+        self._held.clear()
+        self._bytes = 0
+
     def drop(self, owner: str, key: str) -> None:
         """Keep a value no longer, if it is kept."""
         entries = self._entries.get(owner)

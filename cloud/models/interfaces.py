@@ -46,6 +46,11 @@ class GenerativeModel(VisionModel, Protocol):
         for none.
         """
 
+    def indivisible_length(self, prompt: Sequence[int]) -> int:
+        """How many tokens, from a prompt's first on, are read in one step; what follows may be read in
+        slices.
+        """
+
     def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> DecoderBatch:
         """Whole prompts, and what was read of each before, ready for the prefill of what follows."""
 

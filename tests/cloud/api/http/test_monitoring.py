@@ -2,10 +2,12 @@
 
 import asyncio
 from pathlib import Path
+from typing import NoReturn
 
 import grpc
 import httpx
 import pytest
+import torch
 from prometheus_client.parser import text_string_to_metric_families
 
 from cloud.config import AccessConfig, RateLimits
@@ -64,6 +66,37 @@ async def test_what_was_asked_is_counted_by_what_it_brought_and_how_it_ended(
     assert samples(text, "sent_bytes_total")[()] > 0
     assert (samples(text, "waiting")[()], samples(text, "serving")[()]) == (0, 1)
     assert "process_resident_memory_bytes" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "status"),
+    [
+        (ZeroDivisionError(), "raised", grpc.StatusCode.INTERNAL),
+        (torch.OutOfMemoryError(), "out of memory", grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ],
+)
+async def test_steps_that_fail_are_counted_and_the_next_request_is_answered(
+    tail: Tail,
+    scenes: list[Pixels],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    fault: str,
+    status: grpc.StatusCode,
+) -> None:
+    def raising(*_: object) -> NoReturn:
+        raise error
+
+    asked = picture_request(tail.bundle, scenes[0], QUESTION)
+    async with calling(tail, http=ANYWHERE) as caller, httpx.AsyncClient() as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Tail, "decoder_batch", raising)
+            assert (await caller.refusal(asked))[0] == status
+        assert (await caller.ask(asked)).text
+        text = (await client.get(f"{caller.service.http_url}/metrics")).text
+    faults = samples(text, "step_faults_total")
+    assert (faults[fault, "prefill"], sum(faults.values())) == (1, 1)
+    limit = samples(text, "batch_limit")[("prefill",)]
+    assert limit < 1024 if fault == "out of memory" else limit == 1024
 
 
 async def test_health_says_whether_requests_are_let_in(tail: Tail) -> None:
