@@ -160,7 +160,9 @@ def _treat(database: Database, connection: sa.Connection, kept: KeptRollout, nam
 
 def _changed(found: Mapping[str, Wanted], change: pb.FleetSettings) -> dict[str, str]:
     """The settings of each device with a change on top. Most of a fleet have the same."""
-    texts = {text: text_of(merged(settings_of(text), change)) for text in {one.settings for one in found.values()}}
+    texts = {
+        text: text_of(merged(settings_of(text), change)) for text in {one.settings for one in found.values()}
+    }
     return {name: texts[one.settings] for name, one in found.items()}
 
 
