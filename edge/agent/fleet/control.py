@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import anyio
@@ -61,8 +62,12 @@ class FleetPart:
         self._telemetry_seconds = access.telemetry.seconds
         logging.getLogger().addHandler(self._diary)
 
-    def close(self) -> None:
+    def close(self, *, in_order: bool) -> None:
+        """`in_order`: somebody wanted the process to end."""
         logging.getLogger().removeHandler(self._diary)
+        with suppress(RequestError):
+            if in_order:
+                self._shadow.leave()
         self._database.close()
 
     @property

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import anyio
 import anyio.from_thread
 import anyio.to_thread
+from google.protobuf.message import DecodeError
 
 from edge.agent.fleet.database import FleetDatabase
 from protos import fleet_pb2 as pb
@@ -21,6 +22,7 @@ _MAX_WAITING = 16
 _MAX_TIMEOUT_SECONDS, _USUAL_TIMEOUT_SECONDS = 24 * 3600, 600
 _PROGRESS_SECONDS = 1.0  # between two words of progress
 _MAX_REASON = 2000
+_TASKS = " or ".join(field.name for field in pb.Job.DESCRIPTOR.oneofs_by_name["task"].fields)
 _log = logging.getLogger(__name__)
 
 State = pb.JobStatus.State
@@ -58,8 +60,8 @@ class JobLedger:
         self._database = database
 
     def get(self, job: str) -> pb.JobStatus | None:
-        rows = self._database.rows("SELECT status FROM jobs WHERE id = ?", (job,))
-        return pb.JobStatus.FromString(rows[0][0]) if rows else None
+        rows = self._database.rows("SELECT id, status FROM jobs WHERE id = ?", (job,))
+        return _status(*rows[0]) if rows else None
 
     def put(self, status: pb.JobStatus) -> None:
         """Raises RequestError where the disk does not take it."""
@@ -76,9 +78,15 @@ class JobLedger:
 
     def unfinished(self) -> list[pb.JobStatus]:
         """Of the process before this one."""
-        rows = self._database.rows("SELECT status FROM jobs")
-        found = [pb.JobStatus.FromString(row[0]) for row in rows]
+        found = [_status(*row) for row in self._database.rows("SELECT id, status FROM jobs")]
         return [status for status in found if status.state not in _OVER]
+
+
+def _status(job: str, kept: bytes) -> pb.JobStatus:
+    try:
+        return pb.JobStatus.FromString(kept)
+    except DecodeError:
+        return pb.JobStatus(id=job, state=State.INTERRUPTED, reason="what was kept of it is damaged")
 
 
 class Jobs:
@@ -136,7 +144,7 @@ class Jobs:
         elif job.HasField("expires") and job.expires.ToNanoseconds() < time.time_ns():
             await self._end(job.id, State.REJECTED, "it had expired when it came, by this device's clock")
         elif not job.WhichOneof("task"):
-            await self._end(job.id, State.REJECTED, "it names no task; give one of fetch, profile, self_test")
+            await self._end(job.id, State.REJECTED, f"it names no task; give {_TASKS}")
         elif len(self._waiting) >= _MAX_WAITING:
             self._told(
                 pb.JobStatus(
@@ -173,27 +181,23 @@ class Jobs:
 
     async def _end_of(self, running: Running) -> None:
         seconds = min(running.job.timeout_seconds or _USUAL_TIMEOUT_SECONDS, _MAX_TIMEOUT_SECONDS)
-        identity, found = running.job.id, pb.JobStatus()
+        ended = pb.JobStatus(state=State.TIMED_OUT, reason=f"not done in {seconds} s")
+        running.scope.deadline = anyio.current_time() + seconds
         try:
             with running.scope:
-                running.scope.deadline = anyio.current_time() + seconds
-                found = await self._perform(running)
-                found.id, found.state, found.progress = identity, State.SUCCEEDED, 1.0
-                await self._put(found)
-                return
+                ended = await self._perform(running)
+                ended.state, ended.progress = State.SUCCEEDED, 1.0
         except Cancelled:
             pass
         except IsthmusError as error:
-            await self._end(identity, State.FAILED, str(error))
-            return
+            ended = pb.JobStatus(state=State.FAILED, reason=str(error)[:_MAX_REASON])
         except Exception as error:  # noqa: BLE001 - a job that fails in any way ends as failed
-            _log.exception("fleet: job %s: a bug", identity)
-            await self._end(identity, State.FAILED, f"a bug: {type(error).__name__}")
-            return
-        if running.cancelled:
-            await self._end(identity, State.CANCELLED)
-        else:
-            await self._end(identity, State.TIMED_OUT, f"not done in {seconds} s")
+            _log.exception("fleet: job %s: a bug", running.job.id)
+            ended = pb.JobStatus(state=State.FAILED, reason=f"a bug: {type(error).__name__}")
+        if running.cancelled and ended.state != State.SUCCEEDED:
+            ended = pb.JobStatus(state=State.CANCELLED)
+        ended.id = running.job.id
+        await self._put(ended)
 
     def _progress_of(self, identity: str) -> Callable[[float], None]:
         last = [0.0]

@@ -115,6 +115,11 @@ class Shadow:
         _log.error("fleet: version %d is taken back: %s", version, words)
         await self._write(trying=b"", starts=0, refused=_bytes(refusal(version, Reason.FAILED, "", words)))
 
+    def leave(self) -> None:
+        """The process ends in order, and not of what is tried."""
+        if self._state.starts:
+            self._keep(starts=0)
+
     def reported(self, session: int) -> pb.Reported:
         """The message of `shadow/reported`, without when it is told."""
         told = pb.Reported(

@@ -233,7 +233,7 @@ class Life:
             if models:
                 models.close()
         if self._fleet:
-            self._fleet.close()
+            self._fleet.close(in_order=self._stopping)
 
     async def _obey(self) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:

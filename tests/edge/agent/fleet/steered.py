@@ -52,7 +52,7 @@ def opened(base: AgentSettings) -> Iterator[Agent]:
         try:
             yield agent
         finally:
-            agent.part.close()
+            agent.part.close(in_order=True)
 
 
 @asynccontextmanager

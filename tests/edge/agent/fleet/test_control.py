@@ -91,7 +91,7 @@ async def test_birth_and_goodbye_have_one_session_and_the_next_a_greater_one_wha
 async def test_a_clock_that_was_years_ahead_once_does_no_harm(
     agent: Agent, port: int, tmp_path: Path
 ) -> None:
-    agent.part.close()
+    agent.part.close(in_order=True)
     ahead = FleetDatabase(config.fleet_file(FLEET, DEVICE))
     ahead.write("session", b"9999999999")
     ahead.close()

@@ -84,6 +84,16 @@ async def test_a_wish_that_the_process_always_dies_of_is_taken_back(
     assert reported(Shadow(database, bundle.digest), bundle).refused.reason == Reason.FAILED
 
 
+async def test_a_process_that_ends_in_order_does_not_die_of_a_wish(
+    database: FleetDatabase, bundle: Bundle
+) -> None:
+    await taken(database, bundle, wish(3, 7))
+    for _ in range(5):
+        shadow = Shadow(database, bundle.digest)
+        assert shadow.in_force(base(), bundle).weights.joule == 7.0
+        shadow.leave()
+
+
 async def test_settings_of_a_bundle_wait_for_it(database: FleetDatabase, bundle: Bundle) -> None:
     reference = {"digest": "a" * 64, "url": "https://models.example/a.tar"}
     shadow = await taken(database, bundle, wish(3, 7, bundle=reference))
