@@ -163,9 +163,7 @@ class Endpoints:
         self, request: Request, who: Who, change: Callable[[RolloutState], RolloutStep]
     ) -> dict[str, Any]:
         name = request.path_params["rollout"]
-        kept = await self._read(lambda c: rollouts.rollout_of(c, name))
-        step = change(kept.state)
-        await anyio.to_thread.run_sync(lambda: rollouts.write_step(self._database, kept, step, who))
+        await anyio.to_thread.run_sync(lambda: rollouts.change_rollout(self._database, name, change, who))
         return await self._rollout(name)
 
     async def _rollout(self, name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from cloud.fleet.storage.desired import renew
 from cloud.fleet.storage.lease import Leadership
 from cloud.fleet.storage.tables import BUCKETS, DESIRED, DEVICES
 from protos import fleet_pb2 as pb
-from protos.errors import RequestError
+from protos.errors import IsthmusError, RequestError
 from protos.fleet.messages import to_json
 
 _log = logging.getLogger(__name__)
@@ -39,9 +39,23 @@ class Intake:
         self.counts: Counter[str] = Counter()  # messages by kind, and by why they were let go
 
     def take(self, batch: Sequence[Arrived]) -> None:
-        """Write a batch, all of it or nothing. Raises CloudError where the database is away, Deposed where
-        another controller leads.
+        """Write a batch. Raises CloudError where the database is away, Deposed where another controller
+        leads; then nothing of it is written. What cannot be written for any other reason is let go, it alone.
         """
+        try:
+            self._take_together(batch)
+        except IsthmusError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one device must not keep a fleet from being heard
+            if len(batch) == 1:
+                self.counts["unwritable"] += 1
+                _log.exception("a message at %.80s is let go: %s", batch[0].topic, type(error).__name__)
+                return
+            for one in batch:
+                self.take([one])
+
+    def _take_together(self, batch: Sequence[Arrived]) -> None:
+        """All of it or nothing."""
         told = list(self._read(batch))
         work = _Batch(self._database, self._bucket, self._windows, self._buckets)
         with self._database.writing() as connection:

@@ -22,7 +22,7 @@ from cloud.fleet.storage.desired import mark_published, unpublished
 from cloud.fleet.storage.lease import Deposed, Leadership
 from cloud.fleet.storage.tables import DESIRED, DEVICES
 from protos.errors import CloudError, IsthmusError
-from protos.fleet.topics import DeviceTopics, parse_topic, told_by_devices
+from protos.fleet.topics import DeviceTopics, told_by_devices
 
 _log = logging.getLogger(__name__)
 _MAX_WAITING = 20_000  # messages that are not written yet; of telemetry no more come in then
@@ -92,18 +92,15 @@ class Link:
         async for message in client.messages:
             topic, payload = message.topic.value, message.payload
             if topic.endswith("/shadow/desired"):
-                self._saw_desired(topic, payload)
+                self._retained[_device_in(topic)] = payload.decode(errors="replace")
+                self._retained_at = anyio.current_time()
             elif len(self._waiting) >= _MAX_WAITING and topic.endswith("/telemetry"):
                 self.dropped += 1
             elif payload:
                 self._waiting.append(Arrived(time.time(), topic, payload, bool(message.retain)))
                 if topic.endswith("/state"):
-                    self._states.add(topic.split("/")[3])
+                    self._states.add(_device_in(topic))
                     self._retained_at = anyio.current_time()
-
-    def _saw_desired(self, topic: str, payload: bytes) -> None:
-        self._retained[parse_topic(topic).device] = payload.decode(errors="replace")
-        self._retained_at = anyio.current_time()
 
     async def _settle_and_publish(self, client: aiomqtt.Client) -> None:
         """What the broker has forgotten is told again, then whatever is new."""
@@ -188,3 +185,8 @@ class Link:
             except CloudError as error:
                 _log.warning("%s", error)
                 await anyio.sleep(_RETRY_SECONDS)
+
+
+def _device_in(topic: str) -> str:
+    """Of a topic that a filter has let in: isthmus/v1/FLEET/DEVICE/..."""
+    return topic.split("/")[3]

@@ -43,6 +43,8 @@ def read(arrived: Arrived, fleet: str) -> Told:
     topic = parse_topic(arrived.topic)
     if topic.fleet != fleet or topic.kind not in _KINDS:
         raise RequestError("this is nothing that a device of the fleet tells")
+    if b"\\u0000" in arrived.payload:
+        raise RequestError("a text holds the character 0, which no database keeps")
     message = from_json(_KINDS[topic.kind], arrived.payload)
     if isinstance(message, pb.JobStatus) and message.id != topic.job:
         raise RequestError("the status is of another job than its topic")

@@ -85,6 +85,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     plan.add_argument("--keep-control", action="store_true", default=None, help="it stays afterwards, too")
     plan.add_argument("--per-minute", type=number(1, 1e5, "devices"), metavar="N", help="(default: 600)")
     plan.add_argument("--late", type=seconds("1s", "168h"), metavar="TIME", help="(default: 15min)")
+    plan.add_argument("--takeover", type=seconds("1s", "168h"), metavar="TIME", help="(default: 6h)")
     plan.add_argument("--silent", type=seconds("1s", "168h"), metavar="TIME", help="(default: 30min)")
     plan.add_argument(
         "--max-failed", type=whole(), metavar="N", help="failed devices that roll it back (default: any)"
@@ -102,7 +103,17 @@ def _bound(text: str) -> float | str:
 
 
 def _start(options: argparse.Namespace) -> None:
-    names = ("phases", "health", "baseline", "control", "keep_control", "per_minute", "late", "silent")
+    names = (
+        "phases",
+        "health",
+        "baseline",
+        "control",
+        "keep_control",
+        "per_minute",
+        "late",
+        "takeover",
+        "silent",
+    )
     plan = {name: getattr(options, name) for name in (*names, "max_failed")}
     guards = {name: getattr(options, f"max_{name}") for name in _GUARDS}
     bounds = {name: None if bound == "off" else bound for name, bound in guards.items() if bound is not None}

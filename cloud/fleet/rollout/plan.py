@@ -49,6 +49,7 @@ class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     health: float = 3600.0  # how long a phase is watched, at least
     baseline: float = 24 * 3600.0  # how long before it a device is compared with itself
     late: float = 900.0  # after which a device that is connected and does not report counts as failed
+    takeover: float = 6 * 3600.0  # after which one that still fetches or tries a bundle does
     silent: float = 1800.0  # after which one that is not heard of does
     proven_from: float = 0.1  # beyond this share a phase begins only if no guard is violated, as is known
     tolerated: float = 0.1  # part of the treated devices that may fail before the rollout holds
@@ -68,6 +69,7 @@ class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             ("health", 1.0, 7 * _DAY),
             ("baseline", 1.0, 7 * _DAY),
             ("late", 1.0, 7 * _DAY),
+            ("takeover", 1.0, 7 * _DAY),
             ("silent", 1.0, 7 * _DAY),
             ("proven_from", 0.0, 1.0),
             ("tolerated", 0.0, 1.0),

@@ -50,9 +50,10 @@ def _standing(plan: RolloutPlan, device: Treated, seen: DeviceSeen, now: float) 
         return Standing.SILENT
     if seen.in_force:
         return Standing.IN_FORCE
+    on_the_way, most = Standing.COMMANDED, plan.late
     if seen.taking_over:
-        return Standing.TAKING_OVER
-    return Standing.LATE if now - device.at >= plan.late else Standing.COMMANDED
+        on_the_way, most = Standing.TAKING_OVER, plan.takeover
+    return Standing.LATE if now - device.at >= most else on_the_way
 
 
 def _with_begun(
@@ -63,7 +64,7 @@ def _with_begun(
     begun = {}
     for name, block in state.blocks.items():
         device = treated[name]
-        if block.since is None and device.standing is not Standing.REFUSED:
+        if block.since is None and device.standing not in {Standing.REFUSED, Standing.TAKING_OVER}:
             since = device.since or (device.at + plan.late if now - device.at >= plan.late else None)
             if since is not None:
                 begun[name] = msgspec.structs.replace(block, since=since)

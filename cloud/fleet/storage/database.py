@@ -7,12 +7,22 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as NoConnectionError,
+)
 
 from cloud.fleet.storage.tables import FLEET, METADATA
 from protos.errors import CloudError, IsthmusError, RequestError
 
 _BUSY_SECONDS = 10
+_AWAY = (OperationalError, InterfaceError, NoConnectionError)  # or full, or locked; all others are bugs
 
 
 class Database:
@@ -82,9 +92,7 @@ class Database:
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except IntegrityError:
-            raise
-        except SQLAlchemyError as error:
+        except _AWAY as error:
             words = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
             raise CloudError(f"the fleet's database does not answer ({words}); it is tried again") from error
 

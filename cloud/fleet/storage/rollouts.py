@@ -22,6 +22,7 @@ from protos import fleet_pb2 as pb
 from protos.errors import Conflict, RequestError, UnknownName
 
 _RUNNING = (RolloutStatus.RUNNING.value, RolloutStatus.PAUSED.value)
+_TRIES = 10
 
 Check = Callable[[sa.Connection], None]
 
@@ -131,6 +132,24 @@ def write_step(
     return kept._replace(
         state=step.state, verdict=step.verdict.value, reason=step.reason, revision=kept.revision + 1
     )
+
+
+def change_rollout(
+    database: Database, name: str, change: Callable[[RolloutState], RolloutStep], who: Who
+) -> None:
+    """What an operator does to a rollout, whatever step the leader takes meanwhile. Raises UnknownName, and
+    what `change` raises; Conflict where the leader is quicker each time.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        with database.reading() as connection:
+            kept = rollout_of(connection, name)
+        try:
+            write_step(database, kept, change(kept.state), who)
+        except Conflict:
+            if not tries_left:
+                raise
+        else:
+            return
 
 
 def _write_state(connection: sa.Connection, kept: KeptRollout, step: RolloutStep) -> None:

@@ -1,6 +1,6 @@
 """The API, over HTTP in memory, on devices that were born."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ PINNED = {"cuts": {"pinned": "vision.4"}}
 
 
 @pytest.fixture
-def controller(sqlite: Database) -> Iterator[Controller]:
+def controller(sqlite: Database) -> Controller:
     """It leads, and knows three devices."""
     made = Controller(sqlite, BrokerConfig(), FLEET)
     made.leadership.claim()
     known_devices(sqlite, made.leadership, ["d1", "d2", "d3"])
-    yield made
+    return made
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from cloud.fleet.broker.reading import Arrived
-from cloud.fleet.storage import desired, devices
+from cloud.fleet.storage import desired, devices, telemetry
 from cloud.fleet.storage.audit import Who
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import Deposed, Leadership
@@ -71,6 +71,31 @@ def test_what_is_no_message_is_counted_and_harms_nobody(sqlite: Database, payloa
     intake = intake_of(sqlite, leadership)
     intake.take([Arrived(1.0, f"isthmus/v1/{FLEET}/d1/state", payload), arrived("d2", birth())])
     assert intake.counts == {"malformed": 1, "state": 1}
+
+
+@pytest.mark.parametrize("machine", [r"a\u0000b", r"\ud800"])
+def test_a_name_that_no_database_keeps_harms_nobody(
+    database: Database, leader: Leadership, machine: str
+) -> None:
+    intake = intake_of(database, leader)
+    payload = b'{"connection":"ONLINE","session":"1","device":{"machine":"%s"}}' % machine.encode()
+    intake.take([Arrived(1.0, f"isthmus/v1/{FLEET}/d1/state", payload), arrived("d2", birth())])
+    assert device(database, "d2").brief["connection"] == "online"
+    assert intake.counts["malformed"] == 1
+
+
+def test_what_cannot_be_written_is_let_go_alone(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    leadership = Leadership(sqlite, "me")
+    leadership.claim()
+    intake = intake_of(sqlite, leadership)
+    intake.take([arrived("d1", birth())])
+    with monkeypatch.context() as patch:
+        patch.setattr(telemetry, "row_of", lambda *_: {"device": "d1"})  # a row that no table takes
+        intake.take([arrived("d2", birth()), arrived("d1", window(1)), arrived("d3", birth())])
+    assert intake.counts["unwritable"] == 1
+    assert {device(sqlite, name).brief["connection"] for name in ("d1", "d2", "d3")} == {"online"}
 
 
 def test_a_sketch_that_is_none_loses_its_window_alone(database: Database, leader: Leadership) -> None:
