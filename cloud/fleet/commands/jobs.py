@@ -20,7 +20,7 @@ _EPILOG = """\
 examples:
   isthmus fleet jobs list
   isthmus fleet jobs start camera-7 --task self-test --why "after the move"
-  isthmus fleet jobs start --label site=berlin --task fetch --bundle 3fa9... --url https://... --why "June"
+  isthmus fleet jobs start --label site=berlin --task fetch --digest 3fa9... --url https://... --why "June"
   isthmus fleet jobs cancel 5f2c... --why "not today"
 """
 _TASKS = ("fetch", "profile", "self-test", "diagnose", "restart")
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start = commands.add_parser("start", help="one on each device", description="one on each device")
     add_selection(start)
     start.add_argument("--task", required=True, choices=_TASKS)
-    start.add_argument("--bundle", default="", metavar="DIGEST", help="to fetch")
+    start.add_argument("--digest", default="", metavar="DIGEST", help="to fetch")
     start.add_argument("--url", default="", metavar="URL", help="where it is")
     start.add_argument("--timeout-of-task", type=seconds("1s", "24h"), default="1h", metavar="TIME")
     start.add_argument(
@@ -61,7 +61,7 @@ def _list(options: argparse.Namespace) -> None:
 def _start(options: argparse.Namespace) -> None:
     task: dict[str, Any] = {}
     if options.task == "fetch":
-        task = {"bundle": {"digest": options.bundle, "url": options.url}}
+        task = {"bundle": {"digest": options.digest, "url": options.url}}
     job = {options.task.replace("-", "_"): task, "timeout_seconds": round(options.timeout_of_task)}
     body = {"selection": selection_fields(options), "everything": options.all, "job": job}
     found = call(options, "POST", "jobs", {**body, "expires_seconds": options.expires, "why": options.why})

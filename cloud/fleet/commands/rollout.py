@@ -17,10 +17,19 @@ from cloud.fleet.commands.calling import (
 from cloud.fleet.commands.settings import add_settings, settings_fields
 from protos.terminal.arguments import number, seconds, share, whole
 
+_EPILOG = """\
+examples:
+  isthmus fleet rollout start --label site=berlin --pin vision.4 --why "the new link is faster"
+  isthmus fleet rollout status
+  isthmus fleet rollout status 5f3a9c01 --json
+  isthmus fleet rollout pause 5f3a9c01 --why "shift change"
+  isthmus fleet rollout resume 5f3a9c01 --unproven --why "four devices prove nothing, and all are well"
+  isthmus fleet rollout abort 5f3a9c01 --why "the site complains"
+"""
 _START = """\
 examples:
   isthmus fleet rollout start --label site=berlin --pin vision.4 --why "the new link is faster"
-  isthmus fleet rollout start --all --bundle 3fa9... --health 2h --max-p95 10% --why "bundle of June"
+  isthmus fleet rollout start --all --digest 3fa9... --health 2h --max-p95 10% --why "bundle of June"
   isthmus fleet rollout start camera-1 camera-2 camera-3 --deadline 1s --max-failed 1 --why "a trial"
 
 One device, then 1%, 10%, 50% and all get the settings, each phase watched for --health. Devices of one class
@@ -44,6 +53,7 @@ _VERBS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `isthmus fleet rollout` and its sub-commands."""
+    parser.epilog = _EPILOG
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     summary = "begin one"
     _add_start(commands.add_parser("start", help=summary, description=summary))

@@ -60,7 +60,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--pin", metavar="CUT", help="splits are at this cut alone")
     group.add_argument("--codec", metavar="NAME", help="of the pinned cut")
     group.add_argument("--allow", action="append", metavar="CUT", help="cuts allowed; may be repeated")
-    group.add_argument("--bundle", metavar="DIGEST", help="the bundle to answer with, 64 digits")
+    group.add_argument("--digest", metavar="DIGEST", help="the bundle to answer with, 64 digits")
     group.add_argument("--bundle-url", metavar="URL", help="where it is (default: as agent.toml says)")
     group.add_argument("--deadline", type=milliseconds(), metavar="TIME", help="of an answer")
     group.add_argument("--max-loss", type=number(0, 100, "points"), metavar="POINTS", help="of accuracy")
@@ -85,7 +85,7 @@ def settings_fields(options: argparse.Namespace) -> dict[str, Any]:
         ("cuts", "pinned"): options.pin,
         ("cuts", "codec"): options.codec,
         ("cuts", "allowed"): options.allow,
-        ("bundle", "digest"): options.bundle,
+        ("bundle", "digest"): options.digest,
         ("bundle", "url"): options.bundle_url,
         ("rules", "deadline_milliseconds"): options.deadline,
         ("rules", "max_loss"): options.max_loss,

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloud.fleet.rollout.comparison import FULL, Summaries, look
+from cloud.fleet.rollout.comparison import FULL, LOOKS, Summaries, look
 from cloud.fleet.rollout.plan import RolloutPlan
 from cloud.fleet.rollout.ruling import unproven, violated
-from cloud.fleet.rollout.standings import DeviceSeen, observe, undone
+from cloud.fleet.rollout.standings import DeviceSeen, observe
 from cloud.fleet.rollout.state import RolloutState, RolloutStatus, Standing, evidence_key
 from cloud.fleet.rollout.treating import candidates, needed, treat
 from cloud.rollout.canary import Verdict
@@ -61,12 +61,13 @@ def roll_back(
     """All treated devices get their earlier settings, in this one step."""
     if state.status.ended:
         return RolloutStep(state, Verdict.ROLL_BACK, state.reason)
-    return RolloutStep(undone(state, status, reason), Verdict.ROLL_BACK, reason, restore=list(state.treated))
+    ended = msgspec.structs.replace(state, status=status, reason=reason)
+    return RolloutStep(ended, Verdict.ROLL_BACK, reason, restore=list(state.treated))
 
 
 def _harm(plan: RolloutPlan, state: RolloutState, *, news: bool) -> str:
     if plan.max_failed is not None and state.failed >= max(plan.max_failed, 1):
-        return f"{state.failed} treated devices failed, and {plan.max_failed} may"
+        return f"{state.failed} treated devices failed, of which {max(plan.max_failed, 1)} are too many"
     found = violated(plan, state) if news else None
     return str(found) if found else ""
 
@@ -102,12 +103,17 @@ def _lacks(plan: RolloutPlan, state: RolloutState) -> str:
         return f"{state.failed} of {len(state.treated)} treated devices failed"
     if state.phase >= plan.last_phase:
         return ""
-    known = state.evidence.get(evidence_key("errors", "", state.phase, FULL))
-    if plan.guards.errors is not None and (known is None or not known.blocks):
+    if plan.guards.errors is not None and not _has_data(state):
         return "there are no data of treated devices and of others to compare them with"
     if plan.needs_proof(state.phase + 1) and (measures := unproven(plan, state, state.phase)):
         return f"not known to be within its bound yet: {', '.join(measures)}"
     return ""
+
+
+def _has_data(state: RolloutState) -> bool:
+    """Of a whole health window of this phase."""
+    keys = (evidence_key("errors", "", state.phase, look) for look in range(FULL, len(LOOKS)))
+    return any(state.evidence[key].blocks for key in keys if key in state.evidence)
 
 
 def _next_phase(plan: RolloutPlan, state: RolloutState, now: float) -> RolloutStep:

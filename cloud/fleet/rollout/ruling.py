@@ -11,7 +11,7 @@ from cloud.fleet.rollout.summary import MEASURES, allowance
 from cloud.rollout.evidence import mean_evidence
 
 _TOLD = 0.2  # of the blocks: a measure that fewer tell of need not be proven
-_RATIOS = {"p95": 1, "energy": 1, "bytes": 1}
+_RATIOS = {"p95", "energy", "bytes"}  # whose effects are logarithms
 _WORDS = {
     "silence": "devices that fell silent",
     "errors": "answers that fail",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from cloud.fleet.rollout.plan import RolloutPlan
-from cloud.fleet.rollout.state import RolloutState, RolloutStatus, Standing, Treated
+from cloud.fleet.rollout.state import RolloutState, Standing, Treated
 
 
 class DeviceSeen(NamedTuple):
@@ -72,7 +72,3 @@ def _with_begun(
         return state
     return msgspec.structs.replace(state, treated=treated, blocks={**state.blocks, **begun})
 
-
-def undone(state: RolloutState, status: RolloutStatus, reason: str) -> RolloutState:
-    """The end, at which every treated device gets its earlier settings again."""
-    return msgspec.structs.replace(state, status=status, reason=reason)
