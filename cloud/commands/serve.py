@@ -57,6 +57,10 @@ SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain.
 at once.
 """
 _MAX_WAIT = "that a request waits for others to share its steps; 0s: not at all (default: %(default)s)"
+_TEXT_INTERVAL = (
+    "from one piece of an answer's text to the next, of which the first comes with its first token; 0s: a "
+    "piece with every token (default: %(default)s)"
+)
 _KEEP = "how long what was sent of a frame is held in memory; 0s: not at all (default: %(default)s)"
 _KEEP_ANSWERS = "how long answers are held for those who try again; 0s: not at all (default: %(default)s)"
 
@@ -91,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_count(parser, "--max-batch", 1, 1024, "answers side by side (default: %(default)s)")
     _add_count(parser, "--max-waiting", 1, 100_000, "requests that may wait (default: %(default)s)")
     _add_time(parser, "--max-wait", "5ms", "1min", _MAX_WAIT)
+    _add_time(parser, "--text-interval", "50ms", "1min", _TEXT_INTERVAL)
     _add_count(parser, "--threads", 0, 1024, "of torch on a CPU (default: torch's choice)")
     _add_time(parser, "--drain", "10s", "1h", "for running answers (default: %(default)s)")
     _add_time(parser, "--keep", "5min", "24h", _KEEP)
@@ -227,7 +232,7 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
     host, port = listen_address(options.listen)
     http = listen_address(options.http, "--http") if options.http else None
     names = ["device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers"]
-    names += ["keep_results", "max_wait", "redis", "step_limit", "traces"]
+    names += ["keep_results", "max_wait", "redis", "step_limit", "text_interval", "traces"]
     chosen = {name: getattr(options, name) for name in names}
     chosen |= {name: getattr(options, name) for name in ("max_request", "memory_limit")}
     paths = tuple(bundle.path for bundle in bundles)

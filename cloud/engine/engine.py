@@ -39,12 +39,16 @@ class Engine:
         encoder_cache: EncoderCache,
         observer: StepObserver | None = None,
         prefix_cache: PrefixCache | None = None,
+        text_interval: float = 0.0,
     ) -> None:
-        """Without a prefix cache, every prompt is read as a whole."""
+        """Without a prefix cache, every prompt is read as a whole. `text_interval`: seconds from one piece of
+        an answer's text to the next; 0: with every token.
+        """
         self.queue, self._observer = queue, observer or Unobserved()
         self.held = HeldJobs()
         self._encoder_cache = encoder_cache
         self.prefix_cache = prefix_cache or PrefixCache(0)
+        self._text_interval = text_interval
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._pace = Pace()
         self._joining: list[Job] = []  # until their answers have a row, or are embedded
@@ -163,7 +167,7 @@ class Engine:
     async def _prefill(self, jobs: Sequence[Job]) -> None:
         """Begin the answers of jobs of one bundle, as a batch that others join when it is next decoded."""
         began = [job for job in jobs if isinstance(job, GenerationJob)]
-        batch = GenerationBatch(began)
+        batch = GenerationBatch(began, self._text_interval)
         for read in await self._on_worker(batch.prefill, self.prefix_cache.missing(began)):
             self.prefix_cache.put(*read)
         self._joining = [job for job in self._joining if job not in jobs]

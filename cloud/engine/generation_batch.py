@@ -22,8 +22,10 @@ class Answer:
 
     job: GenerationJob
     row: int  # in the decoder batch
+    text_interval: float = 0.0  # seconds from one piece of text to the next
     token: int | None = None  # the last one; None where the logits hold NaN
     prefilled: float = 0.0  # the instant of the first token
+    text_due: float = 0.0  # the instant from which the next piece may be emitted
     detokenizer: IncrementalDetokenizer = field(init=False)
     decoder_prompt: list[int] = field(init=False)  # what the decoder has read before the first token
 
@@ -36,17 +38,20 @@ class Answer:
         process = self.job.tail.logits_processor.process
         return process(logits, self.decoder_prompt, self.detokenizer.ids)
 
-    def postprocess(self) -> None:
-        """Emit the text that the last token adds, and Done after the last token."""
+    def postprocess(self, now: float) -> None:
+        """Emit the text so far, unless some was emitted a moment ago, and Done after the last token."""
         if self.job.aborted:
             return
         if self.token is None:
             self.job.fail(not_finite())
             return
         stopped = self.token in self.job.tail.stop_tokens
-        self._emit_text("" if stopped else self.detokenizer.add(self.token))
+        if not stopped:
+            self.detokenizer.append(self.token)
         if stopped or self.detokenizer.tokens >= self.job.max_tokens:
             self._finish(ip.Done.STOP if stopped else ip.Done.LENGTH)
+        elif now >= self.text_due and self._emit_text(self.detokenizer.piece()):
+            self.text_due = now + self.text_interval
 
     def _finish(self, reason: ip.Done.Reason) -> None:
         self._emit_text(self.detokenizer.end())
@@ -62,9 +67,11 @@ class Answer:
             )
         )
 
-    def _emit_text(self, piece: str) -> None:
+    def _emit_text(self, piece: str) -> bool:
+        """Whether there is any."""
         if piece:
             self.job.emit(piece)
+        return bool(piece)
 
 
 class GenerationBatch:
@@ -74,9 +81,12 @@ class GenerationBatch:
     once.
     """
 
-    def __init__(self, jobs: Sequence[GenerationJob]) -> None:
-        """Answers that are yet to be begun, by jobs whose pictures are encoded."""
-        self.answers = [Answer(job, row) for row, job in enumerate(jobs)]
+    def __init__(self, jobs: Sequence[GenerationJob], text_interval: float = 0.0) -> None:
+        """Answers that are yet to be begun, by jobs whose pictures are encoded. The text of each is emitted
+        with its first token, and then once in so many seconds: every message of a stream costs service and
+        device more than a token of a small model.
+        """
+        self.answers = [Answer(job, row, text_interval) for row, job in enumerate(jobs)]
         self._decoder: DecoderBatch | None = None
 
     @property
@@ -122,8 +132,9 @@ class GenerationBatch:
 
     def postprocess(self) -> None:
         """Emit what the last tokens add to the answers."""
+        now = time.monotonic()
         for answer in self.answers:
-            answer.postprocess()
+            answer.postprocess(now)
 
     def trimmed(self) -> DecoderBatch:
         """The decoder, with the rows of these answers only."""

@@ -28,7 +28,7 @@ class Prefix:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that it keeps alive."""
-        return sum(tensor.untyped_storage().nbytes() for layer in self.states for tensor in layer)
+        return sum(tensor.nbytes for layer in self.states for tensor in layer)
 
 
 class PaddedCache:
