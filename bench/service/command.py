@@ -61,7 +61,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="of all (default: %(default)s)",
     )
     command.add_argument(
-        "--threads", type=whole(0, 1024), default=0, metavar="N", help="of torch (default: torch's choice)"
+        "--threads",
+        type=whole(0, 1024),
+        default=0,
+        metavar="N",
+        help="of torch (default: as the service chooses)",
     )
     add_figures(command)
     command.set_defaults(run=run)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import torch
 from transformers.utils import logging as transformers_logging
 
 from cloud.api.service import Service, serving
@@ -31,11 +30,9 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     """
     transformers_logging.disable_progress_bar()
     limit_numpy()
-    if config.threads:
-        torch.set_num_threads(config.threads)
     models = ServedModels(
         {
-            digest: load_tail(bundle, config.device, config.dtype)
+            digest: load_tail(bundle, config.device, config.dtype, threads=config.threads)
             for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
         }
     )
@@ -97,7 +94,8 @@ def _announce(service: Service, models: ServedModels, config: ServeConfig) -> No
     placements = dict.fromkeys(
         f"{m.placement.device_name}, {m.placement.dtype_name} ({m.placement.why})" for m in models
     )
-    device = f"{'; '.join(placements)}, {torch.get_num_threads()} threads"
+    threads = ", ".join(dict.fromkeys(str(m.threads) for m in models))
+    device = f"{'; '.join(placements)}, {threads} threads"
     print(f"serving {served}, and pictures; on {device}; address {address}", flush=True)
     if service.http_url:
         print(f"HTTP at {service.http_url}", flush=True)

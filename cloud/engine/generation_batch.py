@@ -99,6 +99,7 @@ class GenerationBatch:
         `shared` jobs, as far as they have some that another question can go on from.
         """
         start = time.monotonic()
+        self.jobs[0].tail.use_threads()
         self._decoder = _decoder_batch(self.jobs)
         self._sample(self._decoder.prefill())
         now = time.monotonic()
@@ -128,6 +129,7 @@ class GenerationBatch:
     def decode(self) -> None:
         """Another token for every answer."""
         decoder = self.trimmed()
+        self.jobs[0].tail.use_threads()
         self._sample(decoder.decode([answer.token or 0 for answer in self.answers]))
 
     def postprocess(self) -> None:

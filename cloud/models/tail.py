@@ -1,5 +1,6 @@
 """The cloud's half of a bundle that answers questions: the vision tail and the language model."""
 
+import time
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +13,8 @@ from protos.bundle import PICTURE_CUT, Bundle
 from protos.text.decoding import LogitsProcessor
 from protos.text.prompt import PromptBuilder
 from splitter.families import DecoderBatch, Generative, Prefix
+
+_ANSWER_TOKENS = 16  # of a usual answer
 
 
 class Tail(VisionTail):
@@ -51,6 +54,17 @@ class Tail(VisionTail):
     def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> DecoderBatch:
         """Whole prompts, and what was read of each before, ready for the prefill of what follows."""
         return self._family.resumed(self.model, prompts, prefixes)
+
+    @torch.inference_mode()
+    def trial_seconds(self) -> float:
+        """What an answer about each of some pictures takes, by a step of each kind."""
+        began = time.perf_counter()
+        image_tokens = self.enter(PICTURE_CUT, self._trial_pictures())
+        batch = self.decoder_batch([self.prompts.build("?")] * len(image_tokens), image_tokens)
+        batch.prefill()
+        prefilled = time.perf_counter()
+        batch.decode([0] * len(image_tokens))
+        return prefilled - began + _ANSWER_TOKENS * (time.perf_counter() - prefilled)
 
     @torch.inference_mode()
     def warm(self) -> bool:

@@ -68,6 +68,9 @@ class ScriptedModel:
         self.steps: list[int] = []
         self.resumed: list[int] = []  # lengths of the prefixes that were gone on from
 
+    def use_threads(self) -> None:
+        """It computes nothing."""
+
     def advance(
         self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
     ) -> Sequence[Mapping[str, Tensor]]:
