@@ -140,6 +140,8 @@ def append_rows(cache: DynamicCache, other: DynamicCache) -> None:
 
 def with_left(states: Tensor, length: int) -> Tensor:
     """States (..., columns, width) with zeros put in front of them, or columns taken away there."""
+    if length == states.shape[-2]:
+        return states
     return pad(states, (0, 0, length - states.shape[-2], 0))
 
 
