@@ -15,30 +15,27 @@ _SECONDS = 0.1  # of measuring, for each number of threads
 _MAX_RATIO = 1.1  # half the threads may take so much longer
 
 
-def suitable_threads(trial_seconds: Callable[[], float]) -> int:
-    """The number of threads for a model whose trial takes so many seconds: half, where that takes hardly
-    longer than all, half of these, and so on.
+def suitable_threads(trial_seconds: Callable[[], float], most: int = _MOST) -> int:
+    """The number of threads for a model whose trial takes so many seconds: half of `most`, where that takes
+    hardly longer than all, half of these, and so on.
     """
-    threads, least = _MOST, float("inf")
-    while True:
-        seconds = _measured(trial_seconds, threads)
+    threads, least = most, _measured(trial_seconds, most) if most > 1 else 0.0
+    while threads > 1:
+        seconds = _measured(trial_seconds, threads // 2)
         if seconds > _MAX_RATIO * least:
-            return 2 * threads
-        if threads == 1:
-            return 1
+            break
         threads, least = threads // 2, min(least, seconds)
+    return threads
 
 
 def _measured(trial_seconds: Callable[[], float], threads: int) -> float:
-    """The least of several trials, on a thread of their own: one that loads models waits in another way."""
-    if _MOST == 1:
-        return 0.0
+    """The least of several trials, on a thread of their own, as the engine's is not the one that loads."""
     before = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(1) as worker:
             return worker.submit(_least, trial_seconds, threads).result()
     finally:
-        torch.set_num_threads(before)  # MKL's is the whole process's
+        torch.set_num_threads(before)  # a part of it is the whole process's
 
 
 def _least(trial_seconds: Callable[[], float], threads: int) -> float:

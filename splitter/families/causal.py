@@ -75,7 +75,7 @@ class Causal(Generative, Protocol):
         ids = torch.tensor([*chain.from_iterable(prompts)], device=image_tokens.device)
         embeds: Tensor = self.decoder(model).get_input_embeddings()(ids)
         embeds[ids == self.image_token(model)] = image_tokens.flatten(0, 1).to(embeds.dtype)
-        return embeds.split([len(prompt) for prompt in prompts])
+        return torch.split(embeds, [len(prompt) for prompt in prompts])
 
     def _window(self, model: PreTrainedModel) -> float:
         """As `window` has it; kept with the model, since its cache is made layer by layer to know it."""
