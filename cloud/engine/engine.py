@@ -237,13 +237,14 @@ class Engine:
     def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:
         """What newcomers take while answers are decoded is owed to these, and is the wait of who is held."""
         stalled, began = bool(self._batches), time.monotonic()
+        computes = any(job.place.left for job in schedule.encodes)
         try:
             yield
         finally:
             seconds = time.monotonic() - began
             for job in schedule.held:
                 job.held_seconds += seconds
-            if not schedule.decodes:
+            if schedule.prefills or computes:
                 self._pace.joined(seconds, stalled=stalled)
 
     @contextmanager
