@@ -5,18 +5,21 @@ import sys
 import tempfile
 from pathlib import Path
 
+import grpc_tools
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
-_MESSAGES = ("protos/bundle.proto", "protos/inference.proto", "protos/admin.proto")
+_GOOGLES = Path(grpc_tools.__path__[0]) / "_proto"  # google/protobuf/timestamp.proto and its like
+_MESSAGES = tuple(f"protos/{name}.proto" for name in ("bundle", "inference", "admin", "fleet"))
 _SERVICES = ("protos/inference.proto", "protos/admin.proto")
 
 
 def generate(output: Path) -> None:
     """Write the stubs below a folder. Raises SystemExit with protoc's status."""
-    common = ["protoc", f"-I{ROOT}", f"--python_out={output}", f"--pyi_out={output}"]
+    paths = [f"-I{ROOT}", f"-I{_GOOGLES}"]
+    common = ["protoc", *paths, f"--python_out={output}", f"--pyi_out={output}"]
     status = protoc.main([*common, *_MESSAGES]) or protoc.main(
-        ["protoc", f"-I{ROOT}", f"--grpc_python_out={output}", *_SERVICES]
+        ["protoc", *paths, f"--grpc_python_out={output}", *_SERVICES]
     )
     if status:
         raise SystemExit(status)

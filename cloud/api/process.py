@@ -47,8 +47,7 @@ def serve_models(models: ServedModels, config: ServeConfig) -> int:
 async def _serve(models: ServedModels, config: ServeConfig) -> int:
     stops, notifier = _stop_signals(), Notifier()
     async with serving(models, config) as service:
-        _announce(service, models, config)
-        notifier.ready(f"serves at {service.address}")
+        notifier.ready(_announce(service, models, config))
         signs_of_life = asyncio.create_task(_tell_alive(notifier), name="signs of life")
         hanging = asyncio.create_task(service.telemetry.watchdog.hanging(), name="watchdog")
         stopping = asyncio.create_task(stops.get(), name="first signal")
@@ -81,7 +80,8 @@ async def _give_up(service: Service) -> NoReturn:
     os._exit(EXIT_HANGS)
 
 
-def _announce(service: Service, models: ServedModels, config: ServeConfig) -> None:
+def _announce(service: Service, models: ServedModels, config: ServeConfig) -> str:
+    """What is served, on what and where, which is printed, too."""
     if not config.loopback and not (config.access.tls and config.access.identified):
         _log.warning(
             "%s has to be reached through a proxy only, which has TLS and knows callers", service.address
@@ -96,10 +96,12 @@ def _announce(service: Service, models: ServedModels, config: ServeConfig) -> No
     )
     threads = ", ".join(dict.fromkeys(str(m.threads) for m in models))
     device = f"{'; '.join(placements)}, {threads} threads"
-    print(f"serving {served}, and pictures; on {device}; address {address}", flush=True)
+    announced = f"serving {served}, and pictures; on {device}; address {address}"
+    print(announced, flush=True)
     if service.http_url:
         print(f"HTTP at {service.http_url}", flush=True)
     print(f"listening on {address}", flush=True)
+    return announced
 
 
 def _stop_signals() -> asyncio.Queue[int]:

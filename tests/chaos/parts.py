@@ -11,8 +11,9 @@ from typing import Self
 
 from bench.rig.cloud_process import CloudProcess
 from protos.bundle import MANIFEST, Bundle, write_manifest
-from tests.edge.agent.events.sinks.broker import MOSQUITTO, free_port, mosquitto
+from tests.edge.agent.events.sinks.broker import MOSQUITTO, mosquitto
 from tests.edge.agent.update.archives import ArchiveServer, another, archive_server, packed
+from tests.ports import free_port
 
 
 class ServedCloud:

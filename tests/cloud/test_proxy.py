@@ -26,6 +26,7 @@ from splitter.nano.scenes import picture
 from tests.certificates import Authority, openssl_only
 from tests.cloud.calling import picture_request
 from tests.house import ROOT
+from tests.ports import free_port
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 pytestmark = [
@@ -92,11 +93,6 @@ def nginx(folder: Path, authority: Authority, upstream: str) -> Iterator[str]:
             yield f"https://localhost:{port}"
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def until_listening(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -1,6 +1,6 @@
 """The agent: its parts, in one task group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING
 
@@ -37,9 +37,12 @@ async def run_agent(
     kept: KeptParts,
     observers: Sequence[Observer],
     leave: anyio.Event | None = None,
+    *,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Until every source has ended, for ever where applications may ask; or until `leave` is set, and what is
-    under way is answered. Raises RequestError for a token's file that holds none, OutboxError.
+    under way is answered. `ready` is called when applications may ask. Raises RequestError for a token's file
+    that holds none, OutboxError.
     """
     http = _http_part(settings, models, kept)
     standing = SharedOrchestrator(models.orchestrator, Priority.STANDING)
@@ -72,6 +75,7 @@ async def run_agent(
                 else:
                     kept.front.stop()
                 tasks.start_soon(watched.run, name="sources")
+                ready()
                 if leave:
                     background.start_soon(_leave, leave, watched, kept, tasks.cancel_scope, name="leave")
             background.cancel_scope.cancel()

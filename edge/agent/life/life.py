@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Timer
 
@@ -91,8 +92,6 @@ class Life:
                 settings = await self._take(self._read)
             assert self._bundles
             assert self._opened
-            _log.info("watches %d sources", sum(source.enabled for source in settings.source))
-            self._notifier.ready(self._words())
             self._leave = anyio.Event()
             with anyio.CancelScope() as self._turn:
                 await self._serve(settings, self._bundles, self._opened.models)
@@ -107,13 +106,19 @@ class Life:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(bundles.run, models, leave.set, name="update")
-                await run_agent(settings, models, self._kept, [*self._observers, bundles.observe], leave)
+                observers = [*self._observers, bundles.observe]
+                ready = partial(self._is_ready, settings)
+                await run_agent(settings, models, self._kept, observers, leave, ready=ready)
                 tasks.cancel_scope.cancel()
         except Exception as error:
             if not bundles.on_trial:
                 raise
             _log.error("bundle %s is given up: %s", models.key.bundle[:12], cause(error))
             await bundles.roll_back()
+
+    def _is_ready(self, settings: AgentSettings) -> None:
+        _log.info("watches %d sources", sum(source.enabled for source in settings.source))
+        self._notifier.ready(self._words())
 
     async def _reload(self) -> None:
         """Read the settings again as often as that is wanted, beside those in force."""

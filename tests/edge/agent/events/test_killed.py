@@ -14,10 +14,10 @@ import pytest
 from edge.agent.events.event import Event
 from edge.agent.events.log.reading import read_events
 from tests.edge.agent.events.sightings import PICTURE
-from tests.edge.agent.events.sinks.broker import free_port
 from tests.edge.agent.events.sinks.feeding import until
 from tests.edge.agent.events.sinks.webhook_server import WebhookServer, serving
 from tests.house import ROOT
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

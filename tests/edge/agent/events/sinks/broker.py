@@ -21,11 +21,6 @@ mosquitto_only = pytest.mark.skipif(
 )
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 @contextmanager
 def mosquitto(folder: Path, port: int, *lines: str) -> Iterator[None]:
     """A broker with these lines of configuration; who is not named may do all unless they say otherwise."""

@@ -15,8 +15,9 @@ from edge.agent.events.sinks.mqtt import MqttSink
 from protos.errors import RequestError
 from tests.certificates import Authority, openssl_only
 from tests.edge.agent.events.sightings import QUESTION, SOURCE, TAKEN, event
-from tests.edge.agent.events.sinks.broker import free_port, listening, mosquitto, mosquitto_only
+from tests.edge.agent.events.sinks.broker import listening, mosquitto, mosquitto_only
 from tests.edge.agent.events.sinks.feeding import feed, put, running, until, waits
+from tests.ports import free_port
 
 BELOW = "isthmus/v1/plant/gate-3"
 BIRTH, PERSON = f"{BELOW}/state", f"{BELOW}/events/gate/person"
