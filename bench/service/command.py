@@ -8,6 +8,7 @@ from bench.rig.arguments import add_count, add_figures
 from bench.rig.figures import check_places, publish
 from bench.service.kinds import KINDS
 from cloud.config import DEVICES
+from protos.config import wait_quietly
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_bundle
 from protos.terminal.progress import progress
@@ -73,6 +74,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and report. Raises RequestError, BundleError, CloudError or IsthmusError."""
+    wait_quietly()  # all contenders, as the service does
     from bench.rig.bundles import chosen_bundle
     from bench.rig.console import wide_console
     from bench.rig.machine import processor

@@ -1,7 +1,6 @@
 """The contenders, each in a process of its own that runs on from when it is first needed."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,8 +17,6 @@ from protos.bundle import Bundle
 from protos.errors import IsthmusError
 
 _BATCHES = (1, 2, 4, 8, 16, 32)  # that the bound is the best of, up to one for each device
-
-_QUIET = {"OMP_WAIT_POLICY": "PASSIVE"}  # as the service has it
 
 
 class ServicePlan(NamedTuple):
@@ -74,11 +71,7 @@ class Contenders:
         if name == PLAIN:
             arguments = (self._path, plan.device, plan.dtype, plan.threads)
             return WatchedProcess(
-                "the plain server",
-                arguments,
-                "listening on ",
-                variables=_QUIET,
-                module="bench.service.plain",
+                "the plain server", arguments, "listening on ", module="bench.service.plain"
             )
         options = (
             "--http",
@@ -105,10 +98,7 @@ def _conversation(module: str, arguments: Sequence[object]) -> Iterator[Callable
     IsthmusError where it does not.
     """
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    environment = os.environ | _QUIET
-    with subprocess.Popen(  # noqa: S603 - our own command
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
         assert process.stdin
         assert process.stdout
         answers, questions = process.stdout, process.stdin

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+import torch
 from transformers.utils import logging as transformers_logging
 
 from cloud.api.service import Service, serving
@@ -36,6 +37,7 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
             for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
         }
     )
+    torch.set_num_threads(max(model.threads for model in models))  # of all threads that begin from now on
     return serve_models(models, config)
 
 

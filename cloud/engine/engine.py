@@ -235,7 +235,9 @@ class Engine:
 
     @contextmanager
     def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:
-        """What newcomers take while answers are decoded is owed to these, and is the wait of who is held."""
+        """What newcomers take while answers are decoded is owed to these, and is the wait of who is held. An
+        encoding from the last cut on is next to nothing, and the prefill behind it is owed.
+        """
         stalled, began = bool(self._batches), time.monotonic()
         computes = any(job.place.left for job in schedule.encodes)
         try:

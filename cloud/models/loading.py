@@ -42,6 +42,8 @@ def load_tail(
         check_room(numbers * placements[0].dtype.itemsize, placements[0].device)
     try:
         tail = first_that_computes(bundle, placements)
+        if threads or tail.placement.device.type == "cpu":
+            tail.threads = threads or suitable_threads(tail.trial_seconds)
     except (RuntimeError, ValueError) as error:  # torch's, memory that runs out among them
         _log.info("torch failed", exc_info=error)
         why = next(iter(str(error).splitlines()), type(error).__name__)[:_MAX_REASON]
@@ -50,8 +52,6 @@ def load_tail(
             "give another --device or --dtype",
             bundle=bundle.digest,
         ) from error
-    if threads or tail.placement.device.type == "cpu":
-        tail.threads = threads or suitable_threads(tail.trial_seconds)
     return tail
 
 
