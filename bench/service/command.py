@@ -104,8 +104,8 @@ def run(options: argparse.Namespace) -> None:
         rows = list(measure(bundle, plan, lambda name: shown.update(0, note=name)))
     where = (
         f"Measured on {processor()}, {os.cpu_count()} cores for service and devices together, load "
-        f"{os.getloadavg()[0]:.1f}; {plan.dtype}, {plan.threads or 'as many as suit'} threads of torch; at most "
-        f"{plan.tokens} tokens an answer; {plan.rounds} turns of {plan.seconds:g} s each."
+        f"{os.getloadavg()[0]:.1f}; {plan.dtype}, {plan.threads or 'as many as suit'} threads of torch; "
+        f"at most {plan.tokens} tokens an answer; {plan.rounds} turns of {plan.seconds:g} s each."
     )
     figures = {
         "setting": where,
