@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from bench.rig.quantiles import quantile
 from bench.service.crowd import TimedAnswer, Watched
 
 BOUND, SHARED, ISTHMUS, UNBATCHED, PLAIN = "bound", "shared bound", "isthmus", "unbatched", "plain"
@@ -90,10 +91,8 @@ def measured_of(
         statistics.mean(batches) if batches else None,
         max(window.resident_bytes for window in watched),
         statistics.median(sample.first_token_ms for sample in answers) if answers else None,
-        quantile(times, 0.5),
-        quantile(times, 0.95),
-        quantile(times, 0.99),
-        1000 * sum(window.devices_cpu_seconds for window in watched) / max(1, answered),
+        *(quantile(times, share) if times else None for share in (0.5, 0.95, 0.99)),
+        devices_cpu_ms=1000 * sum(window.devices_cpu_seconds for window in watched) / max(1, answered),
     )
 
 
@@ -119,8 +118,3 @@ def shared_bound(bound: Measured, devices_cpu_ms: float, cores: int) -> Measured
     return replace(
         bound, service=SHARED, per_second=speed, tokens_per_second=tokens, devices_cpu_ms=devices_cpu_ms
     )
-
-
-def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The nearest of ordered times; None of none."""
-    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))] if ordered else None

@@ -38,6 +38,11 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
         }
     )
     torch.set_num_threads(max(model.threads for model in models))  # of all threads that begin from now on
+    if config.compile:
+        from cloud.models.compiled import compile_step  # dynamo and inductor, which nobody else needs
+
+        for model in models:
+            compile_step(model)
     return serve_models(models, config)
 
 
