@@ -80,6 +80,7 @@ def measured_of(
     seconds = sum(window.seconds for window in watched)
     batches = [window.batch for window in watched if window.batch is not None]
     times = sorted(sample.ms for sample in answers)
+    p50, p95, p99 = (quantile(times, share) if times else None for share in (0.5, 0.95, 0.99))
     return Measured(
         service,
         len(answers),
@@ -91,8 +92,10 @@ def measured_of(
         statistics.mean(batches) if batches else None,
         max(window.resident_bytes for window in watched),
         statistics.median(sample.first_token_ms for sample in answers) if answers else None,
-        *(quantile(times, share) if times else None for share in (0.5, 0.95, 0.99)),
-        devices_cpu_ms=1000 * sum(window.devices_cpu_seconds for window in watched) / max(1, answered),
+        p50,
+        p95,
+        p99,
+        1000 * sum(window.devices_cpu_seconds for window in watched) / max(1, answered),
     )
 
 
