@@ -42,8 +42,11 @@ class Engine:
         encoder_cache: EncoderCache,
         observer: StepObserver | None = None,
         prefix_cache: PrefixCache | None = None,
+        text_interval: float = 0.0,
     ) -> None:
-        """Without a prefix cache, every prompt is read as a whole."""
+        """Without a prefix cache, every prompt is read as a whole. `text_interval`: seconds from one piece of
+        an answer's text to the next; 0: with every token.
+        """
         self.queue, self._observer = queue, observer or Unobserved()
         self.held = HeldJobs()
         self._encoder_cache = encoder_cache
@@ -52,7 +55,9 @@ class Engine:
         self._pace = Pace()
         self._recovery = Recovery(queue.limits, self._observer, self.prefix_cache.make_room)
         self._joining: list[Job] = []  # until their answers have a row, or are embedded
-        self._answering = Answering(self._on_worker, self.prefix_cache, self._pace, self._recovery)
+        self._answering = Answering(
+            self._on_worker, self.prefix_cache, self._pace, self._recovery, text_interval
+        )
 
     async def run(self) -> None:
         """Step until cancelled; jobs that are then unfinished fail as UNAVAILABLE."""
@@ -228,15 +233,18 @@ class Engine:
 
     @contextmanager
     def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:
-        """What newcomers take while answers are decoded is owed to these, and is the wait of who is held."""
+        """What newcomers take while answers are decoded is owed to these, and is the wait of who is held. An
+        encoding from the last cut on is next to nothing, and the prefill behind it is owed.
+        """
         stalled, began = bool(self._answering.batches), time.monotonic()
+        computes = any(job.place.left for job in schedule.encodes)
         try:
             yield
         finally:
             seconds = time.monotonic() - began
             for job in schedule.held:
                 job.held_seconds += seconds
-            if not schedule.decodes:
+            if schedule.prefills or computes:
                 self._pace.joined(seconds, stalled=stalled)
 
     @contextmanager

@@ -97,6 +97,18 @@ async def test_who_comes_later_joins_the_answers_that_run() -> None:
     assert 2 in model.steps
 
 
+async def test_who_comes_with_image_tokens_is_prefilled_at_the_next_step() -> None:
+    one, model = engine(), ScriptedModel()
+    with one.holding(counting(model, 1, max_tokens=9)):
+        for _ in range(3):
+            await one.step()
+        with one.holding(counting(model, 5, cut="x")):
+            await one.step()
+            assert model.prefills == [1]
+            await one.step()
+            assert model.prefills == [1, 1]
+
+
 async def test_a_place_that_an_answer_frees_is_taken_at_the_next_step() -> None:
     one, model = engine(max_batch=2), ScriptedModel()
     jobs = [counting(model, start, max_tokens=length) for start, length in ((1, 2), (5, 20), (9, 2))]
