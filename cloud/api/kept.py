@@ -12,7 +12,7 @@ from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.filters.content_filters import ContentFilters
 from cloud.telemetry.metrics import CacheCounts
 from cloud.telemetry.telemetry import Telemetry

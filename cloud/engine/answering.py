@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from cloud.engine.faults import ModelFault
 from cloud.engine.generation_batch import GenerationBatch
 from cloud.engine.job import GenerationJob, Job
-from cloud.engine.pace import Pace
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.recovery import Recovery
-from cloud.engine.scheduler import Schedule
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.scheduler import Schedule
 
 
 class OnWorker(Protocol):

@@ -13,7 +13,6 @@ from itertools import chain
 from typing import TypeVar
 
 from cloud.engine.answering import Answering
-from cloud.engine.batch_limit import StepLimits
 from cloud.engine.embedding_batch import EmbeddingBatch
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.faults import ModelFault, not_finite
@@ -21,11 +20,12 @@ from cloud.engine.held_jobs import HeldJobs
 from cloud.engine.image_encoder import Advanced, advance_images
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.engine.observer import Step, StepObserver, Unobserved
-from cloud.engine.pace import Pace
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.recovery import Recovery
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import InFlight, Schedule
+from cloud.engine.scheduling.batch_limit import StepLimits
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.scheduler import InFlight, Schedule
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy, CloudError
 
