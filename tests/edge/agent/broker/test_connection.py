@@ -1,0 +1,23 @@
+"""What mosquitto does not do: it lets everybody subscribe, and delivers nothing."""
+
+from typing import Any, cast
+
+import aiomqtt
+import pytest
+
+from edge.agent.broker.connection import subscribe
+from protos.errors import CloudError
+
+
+class Strict:
+    """A client whose broker says of each topic whether it may be heard."""
+
+    async def subscribe(self, topics: list[tuple[str, int]]) -> list[int]:
+        return [128 if topic == "others" else qos for topic, qos in topics]
+
+
+async def test_a_topic_that_the_broker_does_not_let_a_device_hear_is_named() -> None:
+    client = cast("aiomqtt.Client", cast("Any", Strict()))
+    await subscribe(client, ["own", "jobs"])
+    with pytest.raises(CloudError, match="does not let this device hear others; allow it in its ACL"):
+        await subscribe(client, ["own", "others"])
