@@ -72,6 +72,7 @@ class ServeConfig:
     port: int = 7070  # 0: any free one
     device: str = "auto"
     dtype: str = "auto"
+    compile: bool = False  # the decoder's step by torch.compile, where that is faster
     max_batch: int = 16  # answers side by side; up to twice as many where callers come who hold few
     max_waiting: int = 64  # requests waiting for a place in a batch
     max_wait: float = 0.005  # seconds that a request waits for company
@@ -97,6 +98,7 @@ class ServeConfig:
     step_limit: float | None = None  # seconds after which a step of the model hangs; None: by its device
     http: tuple[str, int] | None = None  # host and port for operators and OpenAI's clients; None: neither
     traces: str | None = None  # the URL of a collector of traces
+    filters: tuple[tuple[str, Path], ...] = ()  # content filters by their names, and the file of each
     access: AccessConfig = AccessConfig()
     rates: RateLimits = RateLimits()
 

@@ -13,6 +13,7 @@
     │   ├── UnknownName                                          no such cut, codec, route or format
     │   ├── PayloadError                                         bytes that are not what the codec makes
     │   ├── TooLarge                       RESOURCE_EXHAUSTED    more bytes than are accepted
+    │   ├── ContentRefused                                       the cloud's content filter lets it not pass
     │   ├── Unauthenticated                UNAUTHENTICATED       nobody knows who asks
     │   └── NotPermitted                   PERMISSION_DENIED     it is known, and the role is too low
     ├── WrongBundle                   4    FAILED_PRECONDITION   the cloud serves another digest
@@ -53,6 +54,7 @@ class IsthmusError(Exception):
 
     exit_code = 1
     status = "UNKNOWN"
+    reason = ""  # of an error that has the status of others, and that a device tells from them
 
     def __init__(self, message: str, **facts: object) -> None:
         super().__init__(message)
@@ -115,6 +117,12 @@ class PayloadError(RequestError):
 
 class TooLarge(RequestError):
     status = "RESOURCE_EXHAUSTED"
+
+
+class ContentRefused(RequestError):
+    """What the cloud's content filter refuses: no failure, so nothing else answers instead."""
+
+    reason = "CONTENT_FILTER"  # on the wire
 
 
 class Unauthenticated(RequestError):

@@ -152,9 +152,11 @@ class Done(_message.Message):
         REASON_UNSPECIFIED: _ClassVar[Done.Reason]
         STOP: _ClassVar[Done.Reason]
         LENGTH: _ClassVar[Done.Reason]
+        CONTENT_FILTER: _ClassVar[Done.Reason]
     REASON_UNSPECIFIED: Done.Reason
     STOP: Done.Reason
     LENGTH: Done.Reason
+    CONTENT_FILTER: Done.Reason
     REASON_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
@@ -180,20 +182,22 @@ class Score(_message.Message):
     def __init__(self, label: _Optional[str] = ..., probability: _Optional[float] = ..., similarity: _Optional[float] = ...) -> None: ...
 
 class Stages(_message.Message):
-    __slots__ = ("decode", "queue", "tail", "first_token", "generate", "total")
+    __slots__ = ("decode", "queue", "tail", "first_token", "generate", "total", "held")
     DECODE_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     TAIL_FIELD_NUMBER: _ClassVar[int]
     FIRST_TOKEN_FIELD_NUMBER: _ClassVar[int]
     GENERATE_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     decode: float
     queue: float
     tail: float
     first_token: float
     generate: float
     total: float
-    def __init__(self, decode: _Optional[float] = ..., queue: _Optional[float] = ..., tail: _Optional[float] = ..., first_token: _Optional[float] = ..., generate: _Optional[float] = ..., total: _Optional[float] = ...) -> None: ...
+    held: float
+    def __init__(self, decode: _Optional[float] = ..., queue: _Optional[float] = ..., tail: _Optional[float] = ..., first_token: _Optional[float] = ..., generate: _Optional[float] = ..., total: _Optional[float] = ..., held: _Optional[float] = ...) -> None: ...
 
 class Load(_message.Message):
     __slots__ = ("waiting", "running", "queue_milliseconds")
@@ -206,12 +210,14 @@ class Load(_message.Message):
     def __init__(self, waiting: _Optional[int] = ..., running: _Optional[int] = ..., queue_milliseconds: _Optional[float] = ...) -> None: ...
 
 class Failure(_message.Message):
-    __slots__ = ("code", "message")
+    __slots__ = ("code", "message", "reason")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     code: int
     message: str
-    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    reason: str
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
     __slots__ = ("bundle", "features", "picture", "cached_frame", "texts", "client_secret")

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from protos.bundle import Bundle
+from tests.certificates import Authority
 from tests.sharing import once
 
 _WITH_A_SPLIT = {
@@ -118,3 +119,14 @@ def damaged(bundle_path: Path, tmp_path: Path) -> Path:
     import shutil
 
     return Path(shutil.copytree(bundle_path, tmp_path / "damaged", copy_function=os.link))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority whom nobody trusts."""
+    return Authority(tmp_path_factory.mktemp("stranger"), "stranger")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.attack.honest import DEADLINE_SECONDS, Sample
+from bench.rig.quantiles import quantile
 
 GOAL = 2.0  # honest latency beside an attack, to that alone
 
@@ -25,7 +26,7 @@ def latency_of(samples: Sequence[Sample]) -> Latency:
     """Of at least one call."""
     times = sorted(1000 * (DEADLINE_SECONDS if sample.failure else sample.seconds) for sample in samples)
     failures = [sample.failure for sample in samples if sample.failure]
-    p95 = times[min(len(times) - 1, round(0.95 * len(times)))]
+    p95 = quantile(times, 0.95)
     return Latency(
         len(times), len(failures), statistics.median(times), p95, times[-1], next(iter(failures), "")
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.rig.process_memory import memory
+from bench.rig.process_memory import resident
 from bench.rig.process_time import cpu_seconds
 from protos.errors import IsthmusError
 
@@ -62,12 +62,12 @@ class FedProcess:
         return time.perf_counter() - begun
 
     def cpu_seconds(self) -> float:
-        """So far, of all its threads."""
+        """So far, of it and of those that it started."""
         return cpu_seconds(self._process.pid)
 
     def resident_bytes(self) -> int:
-        """Now."""
-        return memory(self._process.pid)["VmRSS"]
+        """Now, of the same."""
+        return resident(self._process.pid)
 
     def _ask(self) -> None:
         assert self._process.stdin

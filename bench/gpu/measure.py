@@ -46,10 +46,16 @@ def measure(bundle: Bundle, plan: GpuPlan, step: Callable[[str], None]) -> GpuFi
     with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
         workloads = write_workloads(bundle, TOKENS, Path(folder))
         requests = read_requests(workloads.folders[workloads.last])
-    identities = identity.measure(bundle.path, plan.device, plan.dtypes, requests, step)
-    step("the head")
-    on_providers = list(heads.measure(bundle, plan.repetitions))
-    served = ServicePlan(
+        identities = identity.measure(bundle.path, plan.device, plan.dtypes, requests, step)
+        step("the head")
+        on_providers = list(heads.measure(bundle, plan.repetitions))
+        served = _served(plan)
+        rows = list(service.measure_workloads(bundle, workloads, served, step))
+    return GpuFigures(served.dtype, identities, on_providers, rows)
+
+
+def _served(plan: GpuPlan) -> ServicePlan:
+    return ServicePlan(
         kinds=(FEATURES, MIXED),
         devices=(plan.devices,),
         rounds=1,
@@ -59,4 +65,3 @@ def measure(bundle: Bundle, plan: GpuPlan, step: Callable[[str], None]) -> GpuFi
         dtype=plan.dtypes[0],
         threads=0,
     )
-    return GpuFigures(served.dtype, identities, on_providers, list(service.measure(bundle, served, step)))

@@ -5,7 +5,8 @@ a fresh one.
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from protos.errors import IsthmusError
@@ -30,6 +31,35 @@ def results(module: str, *arguments: object) -> Iterator[Any]:
             f"the process that measures ({module}) stopped with status {process.returncode}; what went "
             "wrong stands above"
         )
+
+
+@contextmanager
+def conversation(module: str, arguments: Sequence[object]) -> Iterator[Callable[[Mapping[str, Any]], Any]]:
+    """A process that answers a line of JSON with another, once it has said that it is there. Raises
+    IsthmusError where it does not.
+    """
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        assert process.stdin
+        assert process.stdout
+        answers, questions = process.stdout, process.stdin
+
+        def read() -> Any:
+            if not (line := answers.readline()):
+                raise IsthmusError(
+                    f"the process that measures ({module}) failed; what went wrong stands above"
+                )
+            return json.loads(line)
+
+        def ask(question: Mapping[str, Any]) -> Any:
+            print(json.dumps(question), file=questions, flush=True)
+            return read()
+
+        try:
+            read()
+            yield ask
+        finally:
+            process.kill()
 
 
 def emit(value: object) -> None:

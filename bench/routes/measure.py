@@ -9,6 +9,7 @@ from bench.rig import questions
 from bench.rig.bundles import cheapest_upload
 from bench.rig.cloud_process import CloudProcess
 from bench.rig.outcomes import Outcome, VisualQuestion
+from bench.rig.quantiles import quantile
 from bench.rig.strategies import Strategy, StrategyDevice, devices
 from protos import bundle_pb2 as pb
 from protos.arms.rules import Rules
@@ -105,7 +106,7 @@ def _timing(column: list[Outcome], medians: dict[str, float]) -> RouteTiming:
     return RouteTiming(
         route,
         medians[route],
-        times[min(len(times) - 1, round(0.95 * len(times)))],
+        quantile(times, 0.95),
         statistics.mean(o.bytes_up for o in column),
         100 * statistics.mean(o.right for o in column),
         100 * low,

@@ -1,10 +1,7 @@
 """The contenders, each in a process of its own that runs on from when it is first needed."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -14,7 +11,6 @@ from bench.rig.watched_process import WatchedProcess
 from bench.service.crowd import Crowd, Group, TimedAnswer, Watched, plan_of
 from bench.service.results import ISTHMUS, PLAIN, Run
 from protos.bundle import Bundle
-from protos.errors import IsthmusError
 
 _BATCHES = (1, 2, 4, 8, 16, 32)  # that the bound is the best of, up to one for each device
 
@@ -89,33 +85,4 @@ class Contenders:
     def _model(self) -> Callable[[Mapping[str, Any]], Any]:
         plan = self._plan
         arguments = (self._path, plan.device, plan.dtype, plan.threads)
-        return self._running.enter_context(_conversation("bench.service.bound", arguments))
-
-
-@contextmanager
-def _conversation(module: str, arguments: Sequence[object]) -> Iterator[Callable[[Mapping[str, Any]], Any]]:
-    """A process that answers a line of JSON with another, once it has said that it is there. Raises
-    IsthmusError where it does not.
-    """
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
-        assert process.stdin
-        assert process.stdout
-        answers, questions = process.stdout, process.stdin
-
-        def read() -> Any:
-            if not (line := answers.readline()):
-                raise IsthmusError(
-                    f"the process that measures ({module}) failed; what went wrong stands above"
-                )
-            return json.loads(line)
-
-        def ask(question: Mapping[str, Any]) -> Any:
-            print(json.dumps(question), file=questions, flush=True)
-            return read()
-
-        try:
-            read()
-            yield ask
-        finally:
-            process.kill()
+        return self._running.enter_context(child.conversation("bench.service.bound", arguments))

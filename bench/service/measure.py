@@ -10,7 +10,7 @@ from bench.service.contenders import Contenders, ServicePlan
 from bench.service.crowd import AGAIN, FIRST, TimedAnswer, Watched
 from bench.service.results import ISTHMUS, Row, Run, bound_of, measured_of
 from bench.service.traffic import FEATURES, Traffic, closed_loop, open_loop
-from bench.service.workloads import write_workloads
+from bench.service.workloads import Workloads, write_workloads
 from protos.bundle import Bundle
 
 
@@ -18,8 +18,17 @@ def measure(bundle: Bundle, plan: ServicePlan, advance: Callable[[str], None]) -
     """All traffic, row by row; `advance` is called with the name of each before it begins. Raises
     BundleError, CloudError or IsthmusError.
     """
-    with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder, ExitStack() as running:
-        workloads = write_workloads(bundle, plan.tokens, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="isthmus-bench-") as folder:
+        yield from measure_workloads(
+            bundle, write_workloads(bundle, plan.tokens, Path(folder)), plan, advance
+        )
+
+
+def measure_workloads(
+    bundle: Bundle, workloads: Workloads, plan: ServicePlan, advance: Callable[[str], None]
+) -> Iterator[Row]:
+    """The same with requests that are there already."""
+    with ExitStack() as running:
         contenders = Contenders(bundle, plan, running)
         most = 0.0
         for traffic in closed_loop(workloads, plan.kinds, plan.devices):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bench.rig.quantiles import quantile
 from bench.service.crowd import TimedAnswer, Watched
 
 BOUND, ISTHMUS, UNBATCHED, PLAIN = "bound", "isthmus", "unbatched", "plain"
@@ -88,9 +89,7 @@ def measured_of(
         statistics.mean(batches) if batches else None,
         max(window.resident_bytes for window in watched),
         statistics.median(sample.first_token_ms for sample in answers) if answers else None,
-        quantile(times, 0.5),
-        quantile(times, 0.95),
-        quantile(times, 0.99),
+        *(quantile(times, share) if times else None for share in (0.5, 0.95, 0.99)),
     )
 
 
@@ -104,8 +103,3 @@ def _bound(runs: Sequence[Run]) -> Measured:
     requests, seconds = sum(run.requests for run in runs), sum(run.seconds for run in runs)
     tokens, cpu = sum(run.tokens for run in runs), sum(run.cpu_seconds for run in runs)
     return Measured(BOUND, requests, 0, "", requests / seconds, tokens / seconds, 1000 * cpu / requests)
-
-
-def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The nearest of ordered times; None of none."""
-    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))] if ordered else None

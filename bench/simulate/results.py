@@ -1,12 +1,12 @@
 """What came of a run, in numbers."""
 
-import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
+from bench.rig.quantiles import quantile
 from bench.simulate.pending import Served
 
 
@@ -44,8 +44,7 @@ class Played:
 
     def quantile(self, part: float) -> float:
         """The time that this part of the requests (0 to 1) stays within."""
-        times = self.milliseconds
-        return times[max(math.ceil(part * len(times)) - 1, 0)]
+        return quantile(self.milliseconds, part)
 
 
 @dataclass(frozen=True)

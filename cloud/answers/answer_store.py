@@ -14,6 +14,7 @@ from cloud.engine.encoder_cache import frame_key
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.engine.ttl_cache import TtlCache
 from cloud.telemetry.metrics import CacheCounts
+from cloud.version import version
 from protos import inference_pb2 as ip
 
 
@@ -36,7 +37,8 @@ def answer_key(job: Job) -> AnswerKey | None:
         return None
     if not job.owner:
         return None
-    parts = [job.owner, frame_key(job.tail.digest, job.frame), *asked]
+    computed = [version(), job.tail.numerics]  # services that differ in these may share a store
+    parts = [job.owner, frame_key(job.tail.digest, job.frame), *computed, *asked]
     return AnswerKey(job.owner, hashlib.sha256(json.dumps(parts).encode()).hexdigest())
 
 
@@ -74,6 +76,9 @@ class AnswerStore(Protocol):
     async def get(self, key: AnswerKey) -> KeptAnswer | None:
         """The answer, if it is kept."""
 
+    def may_have(self, owner: str) -> bool:
+        """Whether an answer of this owner may be kept."""
+
     async def put(self, key: AnswerKey, answer: KeptAnswer) -> None:
         """Keep an answer, where there is room."""
 
@@ -93,6 +98,9 @@ class AnswersInMemory:
     async def get(self, key: AnswerKey) -> KeptAnswer | None:
         kept = self._kept.get(*key)
         return KeptAnswer.from_bytes(kept) if kept else None
+
+    def may_have(self, owner: str) -> bool:
+        return self._kept.holds(owner)
 
     async def put(self, key: AnswerKey, answer: KeptAnswer) -> None:
         data = answer.to_bytes()

@@ -64,6 +64,11 @@ class RedisAnswers:
             self.counts.misses += 1
         return answer
 
+    def may_have(self, owner: str) -> bool:
+        """It is not asked, since that would take as long as to look an answer up."""
+        del owner
+        return self._asked_now
+
     async def put(self, key: AnswerKey, answer: KeptAnswer) -> None:
         milliseconds = max(1, round(self._seconds * 1000))
         await self._tried(lambda: self._redis.set(_name(key), answer.to_bytes(), px=milliseconds))
@@ -74,9 +79,14 @@ class RedisAnswers:
     async def close(self) -> None:
         await self._redis.aclose()
 
+    @property
+    def _asked_now(self) -> bool:
+        """Whether it was there, as far as is known, or is to be tried again."""
+        return self._closed_until is None or self._clock() >= self._closed_until
+
     async def _tried(self, ask: Callable[[], Awaitable[SaidT]]) -> SaidT | None:
         """What Redis says; None where it is away, or was a moment ago."""
-        if self._closed_until is not None and self._clock() < self._closed_until:
+        if not self._asked_now:
             return None
         try:
             async with asyncio.timeout(_SECONDS):

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 from cloud.engine.job import NEVER, Event, before, deadline_passed
+from protos.errors import CloudError
 
 _EVENT_BYTES = 256  # what an event takes beside its text
 
@@ -37,6 +39,17 @@ class Run:
     def fail(self, error: Exception) -> None:
         self._error = error
         self._wake()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Around the work that adds the events: where it breaks off, whoever waits for the run gets why."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self.fail(CloudError("the run of this request was ended; ask again"))
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever waits for the run gets it
+            self.fail(error)
 
     def whole(self) -> tuple[str, Event]:
         """The text of a run that is over, and its last event."""

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from cloud.answers.answer_store import AnswerKey, AnswerStore, KeptAnswer, answer_key
 from cloud.answers.run import Run
 from cloud.engine.engine import Engine
-from cloud.engine.job import NEVER, Event, Job, milliseconds_since
+from cloud.engine.job import NEVER, Event, Job, Screen, milliseconds_since
 from protos import inference_pb2 as ip
-from protos.errors import CloudError
 
 
 @dataclass(eq=False)
@@ -28,9 +27,10 @@ class Flight(Run):
     while one of them reads.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, screen: Screen | None = None) -> None:
+        """`screen`: what each who waits gets the events through."""
         super().__init__()
-        self.job, self.ran = job, True  # `ran`: the model did
+        self.job, self.ran, self._screen = job, True, screen  # `ran`: the model did
         self.task: asyncio.Task[None] | None = None  # once it has begun
         self._listeners: set[_Listener] = set()
 
@@ -61,8 +61,8 @@ class Flight(Run):
         self.add(answer.done)
 
     async def _retold(self, listener: _Listener) -> AsyncIterator[Event]:
-        job, first = listener.job, 0.0
-        async for event in self.events(listener.deadline):
+        job, first, events = listener.job, 0.0, self.events(listener.deadline)
+        async for event in self._screen(job, events) if self._screen else events:
             first = first or milliseconds_since(job.arrived)
             listener.taking = time.monotonic()
             self._note_taking()
@@ -94,8 +94,9 @@ class SharedAnswers:
     event loop.
     """
 
-    def __init__(self, engine: Engine, store: AnswerStore | None) -> None:
-        self._engine, self._store = engine, store
+    def __init__(self, engine: Engine, store: AnswerStore | None, screen: Screen | None = None) -> None:
+        """`screen`: what every answer passes on its way out; what is kept is what the model said."""
+        self._engine, self._store, self.screen = engine, store, screen
         self._flights: dict[AnswerKey, Flight] = {}
         self.joined = 0  # jobs that had a run of another to wait for
 
@@ -105,7 +106,7 @@ class SharedAnswers:
         key = answer_key(job)
         if self._store is None or key is None:
             with self._engine.holding(job):
-                yield job.events()
+                yield job.events(self.screen)
             return
         flight = self._flight(self._store, key, job)
         try:
@@ -114,6 +115,12 @@ class SharedAnswers:
         finally:
             if flight.left:
                 self._forget(key, flight)
+
+    def may_have(self, owner: str) -> bool:
+        """Whether this owner may get an answer without a run of their own: from the store, or from a run."""
+        if not (self._store and owner):
+            return False
+        return any(key.owner == owner for key in self._flights) or self._store.may_have(owner)
 
     def expire(self) -> None:
         """Free the memory of answers that are kept no more."""
@@ -133,7 +140,7 @@ class SharedAnswers:
         if flight := self._flights.get(key):
             self.joined += 1
             return flight
-        flight = self._flights[key] = Flight(job)
+        flight = self._flights[key] = Flight(job, self.screen)
         flight.task = asyncio.create_task(self._fly(store, key, flight), name=f"answer {key.name}")
         return flight
 
@@ -143,19 +150,19 @@ class SharedAnswers:
 
     async def _fly(self, store: AnswerStore, key: AnswerKey, flight: Flight) -> None:
         try:
-            if kept := await store.get(key):
-                flight.say(kept)
-                return
-            with self._engine.holding(flight.job):
-                while not flight.over:
-                    flight.add(await flight.job.next_event())
-            text, end = flight.whole()
-            if isinstance(end, ip.Done):
-                await store.put(key, KeptAnswer(text, end))
-        except asyncio.CancelledError:
-            flight.fail(CloudError("the run of this request was ended; ask again"))
-            raise
-        except Exception as error:  # noqa: BLE001 - whoever waits for the run gets it
-            flight.fail(error)
+            with flight.working():
+                await self._answer(store, key, flight)
         finally:
             self._forget(key, flight)
+
+    async def _answer(self, store: AnswerStore, key: AnswerKey, flight: Flight) -> None:
+        """From the store, else by a run of the model, which is kept there."""
+        if kept := await store.get(key):
+            flight.say(kept)
+            return
+        with self._engine.holding(flight.job):
+            while not flight.over:
+                flight.add(await flight.job.next_event())
+        text, end = flight.whole()
+        if isinstance(end, ip.Done):
+            await store.put(key, KeptAnswer(text, end))

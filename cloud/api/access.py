@@ -1,6 +1,7 @@
 """Who may call, from a call's first byte to its last."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +14,7 @@ from cloud.sharing.caller import Caller, KnownCaller, caller_of
 from protos.errors import RequestError
 
 REVIEW_SECONDS = 5.0  # from one look at the open calls to the next
+_SLICE_SECONDS = 0.0005  # of a look, until others have their turn
 
 Context = grpc.aio.ServicerContext[Any, Any]  # bytes or EOF come, messages go
 
@@ -88,14 +90,22 @@ class Access:
             await self._review(self._authentication)
 
     async def _review(self, authentication: Authentication) -> None:
-        """End the calls of who could not begin them now."""
+        """End the calls of who could not begin them now. Others have the event loop in between."""
+        began = time.monotonic()
         for ending, call in list(self._open.items()):
-            try:
-                await self._identify(authentication, call)
-            except RequestError as error:
-                if ending in self._open and ending not in self._ended:
-                    self._ended[ending] = error
-                    ending.reschedule(asyncio.get_running_loop().time())
+            if ending in self._open:
+                await self._check(authentication, call, ending)
+            if time.monotonic() - began >= _SLICE_SECONDS:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+
+    async def _check(self, authentication: Authentication, call: _OpenCall, ending: asyncio.Timeout) -> None:
+        try:
+            await self._identify(authentication, call)
+        except RequestError as error:
+            if ending in self._open and ending not in self._ended:
+                self._ended[ending] = error
+                ending.reschedule(asyncio.get_running_loop().time())
 
     async def _identify(self, authentication: Authentication, call: _OpenCall) -> Identity:
         metadata = call.context.invocation_metadata() or ()

@@ -15,13 +15,14 @@ from cloud.api.access import Access, CallContext, Context
 from cloud.api.messages import parse
 from cloud.api.places import CallIdle, Places
 from cloud.api.request_bytes import Held, RequestBytes
-from cloud.api.status import status_of
+from cloud.api.status import reason_of, status_of
 from cloud.engine.job import UNREAD_SECONDS
 from cloud.identity.identity import Role
 from cloud.sharing.caller import Caller, caller_of
 from cloud.sharing.fruitless import UNREAD, Fruitless
 from cloud.sharing.rates import Rates
 from cloud.telemetry.statuses import first_of
+from protos.connection.failures import REASON
 from protos.errors import CloudError, NotPermitted, RequestError, Unauthenticated
 from protos.http.refusals import Refused
 
@@ -89,7 +90,7 @@ class Call:
         return received
 
     def charge(self, received: Received[Any]) -> None:
-        """Count a request of a stream; `request` has counted its own. Raises CloudBusy for a caller over its
+        """Count a request of a stream; `request` has counted its own. Raises OverRate for a caller over its
         rate.
         """
         self._rates.take(self.caller, received.size)
@@ -247,7 +248,12 @@ async def telling(context: Context) -> AsyncIterator[None]:
         raise  # it is told already
     except Exception as error:
         try:
-            await context.abort(*status_of(error))
+            await context.abort(*status_of(error), trailing_metadata=_trailing(error))
         except grpc.aio.InternalError:  # the call is over already: it hung up, or its deadline passed
             raise asyncio.CancelledError from None
         raise
+
+
+def _trailing(error: Exception) -> tuple[tuple[str, str], ...]:
+    reason = reason_of(error)
+    return ((REASON, reason),) if reason else ()

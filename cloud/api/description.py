@@ -1,9 +1,7 @@
 """What Describe answers: the version, the bundles served, and how large a request may be."""
 
-import functools
-import importlib.metadata
-
 from cloud.models.served_models import ServedModels
+from cloud.version import version
 from protos import inference_pb2 as ip
 
 
@@ -28,12 +26,3 @@ def describe(models: ServedModels, max_request_bytes: int, recommended: str) -> 
             recommended=model.digest == recommended,
         )
     return description
-
-
-@functools.cache
-def version() -> str:
-    """Of Isthmus, as it is installed."""
-    try:
-        return importlib.metadata.version("isthmus")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

@@ -13,6 +13,7 @@ from cloud.engine.engine import Engine
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import Scheduler
+from cloud.filters.content_filters import ContentFilters
 from cloud.telemetry.metrics import CacheCounts
 from cloud.telemetry.telemetry import Telemetry
 
@@ -49,7 +50,7 @@ class Kept:
         await self.answers.close()
 
 
-def new_engine(config: ServeConfig, telemetry: Telemetry) -> tuple[Engine, Kept]:
+def new_engine(config: ServeConfig, telemetry: Telemetry, filters: ContentFilters) -> tuple[Engine, Kept]:
     """An engine, and what is kept of its work. Raises RequestError where Redis is asked for and its package
     is missing.
     """
@@ -57,7 +58,7 @@ def new_engine(config: ServeConfig, telemetry: Telemetry) -> tuple[Engine, Kept]
     prefixes, store = PrefixCache(config.max_prefix_bytes, config.keep), _answer_store(config)
     scheduler = Scheduler(config.max_batch, max_wait=config.max_wait)
     engine = Engine(RequestQueue(scheduler, config.max_waiting), frames, telemetry, prefixes)
-    answers = SharedAnswers(engine, store)
+    answers = SharedAnswers(engine, store, filters.screen)
     keyed = KeyedAnswers(answers, config.max_answer_bytes, config.keep_answers)
     return engine, Kept(frames, prefixes, store, answers, keyed, config.keep)
 

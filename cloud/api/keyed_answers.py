@@ -177,17 +177,12 @@ class KeyedAnswers:
 
     async def _follow(self, key: RequestKey, run: KeyedRun, job: Job) -> None:
         try:
-            with self._answers.answering(job) as events:
-                async for event in events:
-                    run.add(event)
-        except asyncio.CancelledError:
-            run.fail(CloudError("the run of this request was ended; ask again"))
-            raise
-        except Exception as error:  # noqa: BLE001 - whoever waits for the run gets it
-            run.fail(error)
-        else:
-            log_answered(key.name, job)
-            self._keep(key, run)
+            with run.working():
+                with self._answers.answering(job) as events:
+                    async for event in events:
+                        run.add(event)
+                log_answered(key.name, job)
+                self._keep(key, run)
         finally:
             if run.alone:
                 run.alone.cancel()

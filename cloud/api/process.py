@@ -39,6 +39,11 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
             for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
         }
     )
+    if config.compile:
+        from cloud.models.compiled import compile_step  # dynamo and inductor, which nobody else needs
+
+        for model in models:
+            compile_step(model)
     return serve_models(models, config)
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from cloud.api.status import code_number, status_of
+from cloud.api.status import code_number, reason_of, status_of
 from cloud.engine.job import Event, Job
 from protos import inference_pb2 as ip
 
@@ -38,6 +38,6 @@ def failure(identity: str, error: Exception) -> ip.InferReply:
 
 
 def failure_of(error: Exception) -> ip.Failure:
-    """Its status and message."""
+    """Its status, message and reason."""
     status, message = status_of(error)
-    return ip.Failure(code=code_number(status), message=message)
+    return ip.Failure(code=code_number(status), message=message, reason=reason_of(error))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -12,24 +13,30 @@ from cloud.admission.decoders import Decoders
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.admin import Admin
 from cloud.api.callers import open_callers
-from cloud.api.description import describe, version
+from cloud.api.description import describe
 from cloud.api.drain_gate import DrainGate
 from cloud.api.grpc_server import ADMIN_SERVICE, SERVICE, add_admin, add_inference, listen, new_server
 from cloud.api.health import Health
 from cloud.api.http.openai.api import OpenAiApi
 from cloud.api.http.server import serving_http
-from cloud.api.kept import new_engine
+from cloud.api.kept import Kept, new_engine
 from cloud.api.servicer import Inference
 from cloud.config import ServeConfig
 from cloud.control.model_control import ModelControl
 from cloud.control.shadow import Shadow
 from cloud.control.traffic import TrafficControl
 from cloud.engine.engine import Engine
+from cloud.filters.content_filters import ContentFilters
+from cloud.filters.registry import open_filters
 from cloud.models.request_bounds import max_request_bytes
 from cloud.models.served_models import ServedModels
+from cloud.sharing.caller import Caller
+from cloud.telemetry.metrics import Metrics
 from cloud.telemetry.opening import open_telemetry
 from cloud.telemetry.statuses import first_of
 from cloud.telemetry.telemetry import Telemetry
+from cloud.version import version
+from protos import inference_pb2 as ip
 from protos.errors import RequestError
 from protos.terminal.units import format_size
 
@@ -88,20 +95,15 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
     """
     largest = _max_request(models, config)
     telemetry = open_telemetry(config, version(), on_gpu=_on_gpu(models))
-    engine, kept = new_engine(config, telemetry)
-    telemetry.metrics.watch_engine(engine)
-    telemetry.metrics.watch_caches(kept.counts)
+    filters = ContentFilters(open_filters(config.filters), telemetry.metrics.filtered)
+    engine, kept = new_engine(config, telemetry, filters)
+    _tell(telemetry.metrics, engine, kept)
     callers, gate, traffic = await open_callers(models, config, largest), DrainGate(), TrafficControl(models)
     with Decoders() as decoders, ModelControl(models, engine.held, config, largest) as control:
+        input_processor = InputProcessor(models, kept.frames, decoders, filters)
+        describes = partial(_describe, models, largest, traffic)
         inference = Inference(
-            engine,
-            InputProcessor(models, kept.frames, decoders),
-            gate,
-            callers,
-            kept,
-            telemetry,
-            lambda caller: describe(models, largest, traffic.recommended(caller.device)),
-            config.max_in_flight,
+            engine, input_processor, gate, callers, kept, telemetry, describes, config.max_in_flight
         )
         server, healthy = new_server(largest, config), Health(callers.small, [SERVICE, ADMIN_SERVICE])
         add_inference(server, inference, telemetry.metrics.sent)
@@ -116,11 +118,9 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
                 serving_http(config, callers.access, telemetry.metrics, api) as http_url,
             ):
                 running = tasks.create_task(engine.run(), name="engine")
-                keeping = [
-                    tasks.create_task(kept.expire(), name="expiry"),
-                    tasks.create_task(callers.access.run(), name="access"),
-                    tasks.create_task(Shadow(engine, models, traffic).run(), name="shadow"),
-                ]
+                shadow = Shadow(engine, models, traffic)
+                beside = {"expiry": kept.expire(), "access": callers.access.run(), "shadow": shadow.run()}
+                keeping = [tasks.create_task(work, name=name) for name, work in beside.items()]
                 service = Service(address, http_url, engine, telemetry, running, server, healthy, gate)
                 await server.start()
                 telemetry.metrics.serve(serving=True)
@@ -135,6 +135,19 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
             raise first_of(group) from None
         finally:
             await telemetry.close()
+
+
+def _describe(
+    models: ServedModels, largest: int, traffic: TrafficControl, caller: Caller
+) -> ip.DescribeReply:
+    return describe(models, largest, traffic.recommended(caller.device))
+
+
+def _tell(metrics: Metrics, engine: Engine, kept: Kept) -> None:
+    """What there is, when it is asked for."""
+    metrics.watch_engine(engine)
+    metrics.watch_caches(kept.counts)
+    metrics.watch_answers(kept.answers)
 
 
 def _on_gpu(models: ServedModels) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+from cloud.admission.cached_inputs import owner_of
 from cloud.admission.input_processor import InputProcessor
 from cloud.api.access import Context
 from cloud.api.call import Call, Calls, Received, telling
@@ -15,7 +16,7 @@ from cloud.api.keyed_answers import RequestKey, request_key
 from cloud.api.replies import failure, log_answered, reply
 from cloud.api.watching import Watch
 from cloud.engine.engine import Engine
-from cloud.engine.job import Job
+from cloud.engine.job import NEVER, Job
 from cloud.sharing.caller import Caller
 from cloud.telemetry.requests import RequestRecord
 from cloud.telemetry.telemetry import Telemetry
@@ -84,7 +85,9 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
 
     async def infer(self, call: Call) -> None:
         """Stream the answer to the one request of a call."""
-        await self._answer(await call.request(ip.InferRequest), call)
+        received = await call.request(ip.InferRequest)
+        with self._told(received) as record:
+            await self._answer(received, call, record)
 
     async def _describe(self, call: Call) -> ip.DescribeReply:
         await call.request(ip.DescribeRequest)
@@ -144,13 +147,17 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         opening = received.request.opening
         call.release(received, "payloads")
         async with self._input_processor.watching(opening, call.caller, call.deadline) as reader:
-            await Watch(call, opening, reader, self._engine, self._gate, self._telemetry).run()
+            watch = Watch(
+                call, opening, reader, self._engine, self._gate, self._telemetry, self._answers.screen
+            )
+            await watch.run()
 
     async def _answer_or_fail(self, received: Received[ip.InferRequest], call: Call) -> None:
         identity = received.request.id[:MAX_ID_BYTES]
         try:
-            call.charge(received)
-            await self._answer(received, call)
+            with self._told(received) as record:
+                call.charge(received)
+                await self._answer(received, call, record)
         except Exception as error:  # noqa: BLE001 - this request failed, the stream goes on
             call.refused(error, received)
             # a caller that does not read its refusals fills no memory with what was refused
@@ -158,9 +165,9 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
             received.request.Clear()
             await call.send(failure(identity, error))
 
-    async def _answer(self, received: Received[ip.InferRequest], call: Call) -> None:
+    async def _answer(self, received: Received[ip.InferRequest], call: Call, record: RequestRecord) -> None:
         identity = received.request.id
-        with self._told(received) as record, self._gate.entered():
+        with self._gate.entered():
             check_identity(identity)
             if key := request_key(received.request, call.caller):
                 await self._answer_once(key, received, call, record)
@@ -170,6 +177,14 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
                 async for event in events:
                     await call.send(reply(identity, event, self._engine.load))
         log_answered(identity, job)
+
+    def _due(self, received: Received[R], call: Call) -> float:
+        """When a run of the model would be too late. Where an answer may be there already, it is looked for
+        first: a run that would be too late is refused behind that.
+        """
+        request = received.request
+        kept = isinstance(request, ip.InferRequest) and self._answers.may_have(owner_of(request, call.caller))
+        return NEVER if kept else call.deadline
 
     def _told(self, received: Received[R]) -> AbstractContextManager[RequestRecord]:
         return self._telemetry.request(RequestRecord.of(received.request, received.size))
@@ -192,7 +207,7 @@ class Inference(InferenceServicer):  # type: ignore[misc] # generated without ty
         """The job of a request, which lets go of its input."""
         try:
             bundle = received.request.bundle.hex()
-            async with self._engine.queue.entering(call.caller, bundle, call.deadline):
+            async with self._engine.queue.entering(call.caller, bundle, self._due(received, call)):
                 job = await self._input_processor.admit(received.request, call.caller, call.deadline)
         finally:
             call.release(received, *_inputs(received.request))

@@ -26,6 +26,12 @@ def status_of(error: BaseException) -> tuple[grpc.StatusCode, str]:
     )
 
 
+def reason_of(error: BaseException) -> str:
+    """Which of the errors with that status, where a device tells it from the others; else empty."""
+    error = first_of(error)
+    return error.reason if isinstance(error, IsthmusError) else ""
+
+
 def code_number(status: grpc.StatusCode) -> int:
     """A status's number on the wire."""
     return int(status.value[0])

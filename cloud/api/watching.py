@@ -10,7 +10,8 @@ from cloud.api.call import Call, Received
 from cloud.api.drain_gate import DrainGate
 from cloud.api.replies import failure_of
 from cloud.engine.engine import Engine
-from cloud.engine.job import milliseconds_since
+from cloud.engine.job import Screen, milliseconds_since
+from cloud.sharing.rates import OverRate
 from cloud.telemetry.requests import RequestRecord
 from cloud.telemetry.telemetry import Telemetry
 from protos import inference_pb2 as ip
@@ -30,14 +31,17 @@ class Watch:
         engine: Engine,
         gate: DrainGate,
         telemetry: Telemetry,
+        screen: Screen | None,
     ) -> None:
+        """`screen`: what answers pass on their way out."""
         self._call, self._opening, self._reader = call, opening, reader
         self._engine, self._gate, self._telemetry = engine, gate, telemetry
+        self._screen = screen
         self._sequence = 0  # of the frame that came last
         self._still = False  # the last reply was: as before, without the model
         self._silent, self._due = 0, math.inf  # frames without a reply since, and when they have one
         self._arrived = 0.0  # when the last frame came that was as before
-        self._said: str | None = None
+        self._said: tuple[str, ip.Done.Reason] | None = None  # and how it ended
 
     async def run(self) -> None:
         """Raises CloudError where the service drains, WrongBundle where its bundle is withdrawn, CloudBusy
@@ -60,7 +64,6 @@ class Watch:
                 continue
             if received is None:
                 return
-            self._call.charge(received)
             await self._answer_or_fail(received)
 
     async def _next(self) -> Received[ip.WatchRequest] | None:
@@ -91,7 +94,10 @@ class Watch:
         try:
             record = RequestRecord("features", received.size)
             with self._telemetry.request(record), self._gate.entered():
+                self._call.charge(received)
                 await self._answer(received, record)
+        except OverRate:
+            raise  # the stream ends with it
         except Exception as error:  # noqa: BLE001 - this frame failed, the stream goes on
             self._call.release(received, "payloads")
             await self._fail(sequence, error, received)
@@ -113,12 +119,13 @@ class Watch:
             await self._reply(ip.WatchReply(sequence=self._sequence, running=True))
         text, done = await self._asked(frame)
         self._reader.answered(frame)
-        if text == self._said and not done.scores:
+        said = text, done.reason
+        if said == self._said and not done.scores:
             took = done.stages
             stages = _tenths(took.decode, took.queue, took.tail, took.first_token, took.generate)
             await self._reply(ip.WatchReply(sequence=self._sequence, stages=stages))
             return
-        self._said = text
+        self._said = said
         done.load.CopyFrom(self._engine.load())
         await self._reply(ip.WatchReply(sequence=self._sequence, text=text, done=done))
 
@@ -136,7 +143,7 @@ class Watch:
     async def _asked(self, frame: AskedFrame) -> tuple[str, ip.Done]:
         """The whole answer about a frame, and its end."""
         with self._engine.holding(frame.job):
-            events = [event async for event in frame.job.events()]
+            events = [event async for event in frame.job.events(self._screen)]
         *pieces, done = events
         assert isinstance(done, ip.Done)
         return "".join(map(str, pieces)), done

@@ -53,6 +53,10 @@ Requests enter the model's layers at different cuts. A batch starts at the earli
 one those that wait there board it. --max-wait is how long one waits for others that are on their way to it,
 or coming in; where they take longer, as on most CPUs, it goes on at once.
 
+A content filter sees every question before the model works, and every answer before it leaves
+(docs/filters.md):
+  isthmus cloud serve --filter words=words.txt
+
 SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain. A second one stops
 at once.
 """
@@ -88,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_loading(parser)
     _add_access(parser)
     _add_rates(parser)
+    _add_filters(parser)
     _add_count(parser, "--max-batch", 1, 1024, "answers side by side (default: %(default)s)")
     _add_count(parser, "--max-waiting", 1, 100_000, "requests that may wait (default: %(default)s)")
     _add_time(parser, "--max-wait", "5ms", "1min", _MAX_WAIT)
@@ -111,6 +116,12 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
         choices=DTYPES,
         help="auto: on a GPU the checkpoint's own bfloat16, or float16 where that can hold its numbers, "
         "else the faster of bfloat16 and float32",
+    )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the decoder's step of the bundles named here with torch.compile, where that proves "
+        "faster; needs a C++ compiler, and minutes before the service begins",
     )
 
 
@@ -194,6 +205,25 @@ def _add_rates(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{who}-uplink", type=rate, metavar="RATE", help=f"of a {who}, such as 2Mbps")
 
 
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what may be asked and answered", "docs/filters.md")
+    group.add_argument(
+        "--filter",
+        type=_filter,
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a content filter, and once more for each further one: words=FILE has a word a line",
+    )
+
+
+def _filter(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=FILE, such as words=words.txt")
+    return name, Path(path)
+
+
 def _add_count(parser: argparse.ArgumentParser, option: str, least: int, most: int, text: str) -> None:
     default = getattr(ServeConfig, option.removeprefix("--").replace("-", "_"))
     parser.add_argument(option, type=whole(least, most), default=default, metavar="N", help=text)
@@ -211,13 +241,20 @@ def run(options: argparse.Namespace) -> int:
     bundles = [open_bundle(folder) for folder in options.bundle or [None]]
     config = _config(options, bundles)
     from cloud.api.grpc_server import check_port  # a device that asks for the status has no gRPC health
+    from cloud.filters.registry import open_filters
     from cloud.identity.authentication import check_files
+    from cloud.models.compiler import prepare_compiler
+    from cloud.models.kernel_cache import limit_kernel_cache
     from protos.http.server import check_free
 
     check_files(config.access)
+    open_filters(config.filters)
+    if config.compile:
+        prepare_compiler()
     check_port(config)
     if config.http:
         check_free(config.http, "--http")
+    limit_kernel_cache()
     from cloud.api.process import serve  # takes seconds, for torch: not for --help, nor for a wrong path
 
     return serve(bundles, config)
@@ -226,7 +263,17 @@ def run(options: argparse.Namespace) -> int:
 def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConfig:
     host, port = listen_address(options.listen)
     http = listen_address(options.http, "--http") if options.http else None
-    names = ["device", "dtype", "max_batch", "max_waiting", "threads", "drain", "keep", "keep_answers"]
+    names = [
+        "device",
+        "dtype",
+        "compile",
+        "max_batch",
+        "max_waiting",
+        "threads",
+        "drain",
+        "keep",
+        "keep_answers",
+    ]
     names += ["keep_results", "max_wait", "redis", "step_limit", "traces"]
     chosen = {name: getattr(options, name) for name in names}
     chosen |= {name: getattr(options, name) for name in ("max_request", "memory_limit")}
@@ -239,6 +286,7 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
         access=_access(options),
         rates=_rates(options),
         bundle_folder=options.bundles,
+        filters=tuple(options.filter),
         **chosen,
     )
 

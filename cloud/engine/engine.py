@@ -8,19 +8,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
+from cloud.engine.answering import Answering
+from cloud.engine.batch_limit import StepLimits
 from cloud.engine.embedding_batch import EmbeddingBatch
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.faults import ModelFault, not_finite
-from cloud.engine.generation_batch import GenerationBatch
 from cloud.engine.held_jobs import HeldJobs
 from cloud.engine.image_encoder import Advanced, advance_images
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.engine.observer import Step, StepObserver, Unobserved
 from cloud.engine.pace import Pace
 from cloud.engine.prefix_cache import PrefixCache
+from cloud.engine.recovery import Recovery
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduler import InFlight, Schedule
 from protos import inference_pb2 as ip
@@ -47,8 +50,9 @@ class Engine:
         self.prefix_cache = prefix_cache or PrefixCache(0)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._pace = Pace()
+        self._recovery = Recovery(queue.limits, self._observer, self.prefix_cache.make_room)
         self._joining: list[Job] = []  # until their answers have a row, or are embedded
-        self._batches: list[GenerationBatch] = []
+        self._answering = Answering(self._on_worker, self.prefix_cache, self._pace, self._recovery)
 
     async def run(self) -> None:
         """Step until cancelled; jobs that are then unfinished fail as UNAVAILABLE."""
@@ -70,9 +74,9 @@ class Engine:
             if schedule.encodes:
                 await self._encode(schedule)
             elif schedule.prefills:
-                await self._prefill(schedule.prefills)
+                await self._prefill(schedule)
             else:
-                await self._decode([self._batches[index] for index in schedule.decodes])
+                await self._answering.decode(schedule.decodes)
 
     def abandon(self, why: str) -> None:
         """Fail whatever waits or runs as UNAVAILABLE."""
@@ -100,11 +104,11 @@ class Engine:
     def _in_flight(self) -> InFlight[Job]:
         encoding = [job for job in self._joining if job.unencoded]
         encoded = [job for job in self._joining if not job.unencoded]
-        return InFlight(encoded, [batch.jobs for batch in self._batches], encoding)
+        return InFlight(encoded, self._answering.batches, encoding)
 
     def _working(self, schedule: Schedule[Job]) -> Sequence[Job]:
         """The jobs that a step works for."""
-        decoding = chain.from_iterable(self._batches[index].jobs for index in schedule.decodes)
+        decoding = chain.from_iterable(self._answering.batches[index] for index in schedule.decodes)
         return [*schedule.encodes, *schedule.prefills, *decoding]
 
     def _leave(self, leaving: Sequence[Job]) -> None:
@@ -115,26 +119,27 @@ class Engine:
         for job in leaving:
             self.queue.learn(job)
         self._joining = [job for job in self._joining if job not in leaving]
-        for batch in self._batches:
-            batch.leave(leaving)
-        self._batches = [batch for batch in self._batches if batch.jobs]
+        self._answering.leave(leaving)
 
     async def _encode(self, schedule: Schedule[Job]) -> None:
         """Pictures of one place go on to a later cut, where others may wait. Jobs that need no decoder are
         answered when theirs are encoded.
         """
-        jobs, (bundle, left), began = schedule.encodes, schedule.encodes[0].place, time.monotonic()
+        jobs = schedule.encodes
         self._joining += schedule.joins
-        advanced = await self._on_worker(advance_images, jobs, schedule.until)
+        await self._recovery.run("encode", jobs, partial(self._advance, schedule.until))
+        ready = [job for job in jobs if not (job.unencoded or job.finished)]
+        await self._embed([job for job in ready if isinstance(job, EmbeddingJob)])
+        self.prefix_cache.resume([job for job in ready if isinstance(job, GenerationJob)])
+
+    async def _advance(self, until: int, jobs: Sequence[Job]) -> None:
+        (bundle, left), began = jobs[0].place, time.monotonic()
+        advanced = await self._on_worker(advance_images, jobs, until)
         if left:
             tiles = sum(job.tiles for job in jobs)
-            self._pace.encoded(bundle, left, schedule.until, tiles, time.monotonic() - began)
+            self._pace.encoded(bundle, left, until, tiles, time.monotonic() - began)
         for picture in advanced:
             self._arrive(picture)
-        await self._embed([job for job in jobs if isinstance(job, EmbeddingJob) and not job.unencoded])
-        self.prefix_cache.resume(
-            [job for job in jobs if isinstance(job, GenerationJob) and not (job.unencoded or job.finished)]
-        )
 
     def _arrive(self, picture: Advanced) -> None:
         """A job's picture stands at a later cut. At the last one it is image tokens, which are remembered;
@@ -154,32 +159,19 @@ class Engine:
         """Answer the embedding jobs; those with more texts than a step takes wait for their next turn."""
         if not jobs:
             return
+        await self._recovery.run("encode", jobs, self._embed_texts)
+        self._leave(jobs)
+        self.queue.put_back([job for job in jobs if not (job.finished or job.aborted)])
+
+    async def _embed_texts(self, jobs: Sequence[EmbeddingJob]) -> None:
         embedding = EmbeddingBatch(jobs)
         await self._on_worker(embedding.embed_texts)
-        unfinished = embedding.answer()
-        self._leave(jobs)
-        self.queue.put_back(unfinished)
+        embedding.answer()
 
-    async def _prefill(self, jobs: Sequence[Job]) -> None:
-        """Begin the answers of jobs of one bundle, as a batch that others join when it is next decoded."""
-        began = [job for job in jobs if isinstance(job, GenerationJob)]
-        batch = GenerationBatch(began)
-        for read in await self._on_worker(batch.prefill, self.prefix_cache.missing(began)):
-            self.prefix_cache.put(*read)
-        self._joining = [job for job in self._joining if job not in jobs]
-        self._batches.append(batch)
-        batch.postprocess()
-
-    async def _decode(self, batches: Sequence[GenerationBatch]) -> None:
-        """A token for the answers of batches of one bundle, which are one batch from now on."""
-        batch, *others = batches
-        for other in others:
-            await self._on_worker(batch.merge, other)
-            self._batches.remove(other)
-        began, jobs = time.monotonic(), batch.jobs
-        await self._on_worker(batch.decode)
-        self._pace.decoded(jobs[0].tail.digest, len(jobs), time.monotonic() - began)
-        batch.postprocess()
+    async def _prefill(self, schedule: Schedule[Job]) -> None:
+        """Those whose prompts are read to their ends have rows from now on."""
+        await self._answering.prefill(schedule)
+        self._joining = [job for job in self._joining if job not in self._answering.jobs]
 
     @contextmanager
     def holding(self, job: Job) -> Iterator[None]:
@@ -207,7 +199,12 @@ class Engine:
 
     @property
     def _running(self) -> list[Job]:
-        return [*self._joining, *chain.from_iterable(batch.jobs for batch in self._batches)]
+        return [*self._joining, *self._answering.jobs]
+
+    @property
+    def limits(self) -> StepLimits:
+        """What memory has room for in a step."""
+        return self.queue.limits
 
     def load(self) -> ip.Load:
         """How many jobs wait and run right now."""
@@ -232,7 +229,7 @@ class Engine:
     @contextmanager
     def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:
         """What newcomers take while answers are decoded is owed to these, and is the wait of who is held."""
-        stalled, began = bool(self._batches), time.monotonic()
+        stalled, began = bool(self._answering.batches), time.monotonic()
         try:
             yield
         finally:
@@ -262,4 +259,6 @@ class Engine:
 def _step_of(schedule: Schedule[Job]) -> Step:
     if schedule.encodes:
         return "encode"
+    if schedule.slice:
+        return "slice"
     return "prefill" if schedule.prefills else "decode"

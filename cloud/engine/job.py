@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 
 from cloud.engine.sampling import Sampler
@@ -22,6 +21,7 @@ from splitter.families import Prefix
 
 AwaitedT = TypeVar("AwaitedT")
 Event = str | ip.Done | ip.EmbedReply  # any but text is the last
+Screen = Callable[["Job", AsyncIterator[Event]], AsyncIterator[Event]]  # what stands before a job's caller
 NEVER = float("inf")
 UNREAD_SECONDS = 1.0  # that an answer runs on while its caller does not read what there is of it
 
@@ -119,13 +119,24 @@ class Job:
         self.encoded = True
 
     def end_wait(self) -> None:
-        """Its turn has come."""
+        """Its turn has come; where nothing comes of it, it waits again."""
         self.stages.queue += milliseconds_since(self.queued)
+        self.queued = time.monotonic()
 
     @property
     def prompt_tokens(self) -> int:
         """How many tokens are prefilled; 0 for a job that needs no decoder."""
         return 0
+
+    @property
+    def indivisible_tokens(self) -> int:
+        """How many of them are prefilled in one step at least."""
+        return self.prompt_tokens
+
+    @property
+    def sliced(self) -> bool:
+        """Whether some of them were read in a step before."""
+        return False
 
     @property
     def resumes(self) -> bool:
@@ -167,16 +178,20 @@ class Job:
         self._events.put_nowait(error)
         self.finished = True
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self, screen: Screen | None = None) -> AsyncIterator[Event]:
         """Pieces of text as they come, then the last event.
 
         Raises the error that the job failed with, or DeadlineError.
         """
-        while True:
-            event = await self.next_event()
+        async for event in screen(self, self._emitted()) if screen else self._emitted():
             self.taking = time.monotonic()
             yield event
             self.taking = NEVER
+
+    async def _emitted(self) -> AsyncIterator[Event]:
+        while True:
+            event = await self.next_event()
+            yield event
             if not isinstance(event, str):
                 return
 
@@ -205,10 +220,19 @@ class GenerationJob(Job):
     sampler: Sampler | None  # None: greedy
     image_tokens: Tensor | None = None  # (tiles, tokens, width), from the encoding to the prefill
     prefix: Prefix | None = None  # of the prompt, where it was read for another question
+    read_tokens: int = 0  # of what follows that, in slices so far
 
     @property
     def prompt_tokens(self) -> int:
-        return len(self.prompt) - (self.prefix.length if self.prefix else 0)
+        return len(self.prompt) - (self.prefix.length if self.prefix else 0) - self.read_tokens
+
+    @property
+    def indivisible_tokens(self) -> int:
+        return 0 if self.prefix or self.sliced else self.tail.indivisible_length(self.prompt)
+
+    @property
+    def sliced(self) -> bool:
+        return self.read_tokens > 0
 
     @property
     def resumes(self) -> bool:
@@ -222,10 +246,14 @@ class GenerationJob(Job):
         super().take_image_tokens(image_tokens)
         self.image_tokens = image_tokens
 
-    def give_image_tokens(self) -> Tensor:
-        """The image tokens, which are the decoder's from now on."""
-        taken, self.image_tokens = self.image_tokens, None
-        return torch.empty(0) if taken is None else taken
+    def read_slice(self, tokens: int) -> None:
+        """So many more tokens of its prompt are read; what is left waits for its turn."""
+        self.read_tokens += tokens
+        self.queued = time.monotonic()
+
+    def begin_anew(self) -> None:
+        """What was read of its prompt in slices is lost."""
+        self.read_tokens = 0
 
 
 @dataclass(eq=False, kw_only=True)

@@ -28,6 +28,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._times: defaultdict[str, StepTimes] = defaultdict(StepTimes)
+        self._prompt_token: dict[str, float] = {}
         self._segments: defaultdict[tuple[str, int], StepTimes] = defaultdict(StepTimes)
         self.debt = 0.0  # seconds that are decoded before the next newcomers' step
 
@@ -51,6 +52,15 @@ class Pace:
             own = self._segments[bundle, left].seconds(tiles)
             part = own / usual if own and usual else 1 / (start - end)
             self._segments[bundle, left].add(tiles, part * seconds)
+
+    def prompt_token_seconds(self, bundle: str) -> float | None:
+        """How long a token of a prompt takes, padding as any other; None where that is not known."""
+        return self._prompt_token.get(bundle)
+
+    def prefilled(self, bundle: str, tokens: int, seconds: float) -> None:
+        """A step of so many tokens of prompts took so long."""
+        own = seconds / tokens
+        self._prompt_token[bundle] = own + (1 - _WEIGHT) * (self._prompt_token.get(bundle, own) - own)
 
     def joined(self, seconds: float, *, stalled: bool) -> None:
         """A step of newcomers took so long, and stalled answers, or nobody."""

@@ -47,6 +47,12 @@ class PrefixCache:
         read = ReadPrompt(tuple(job.prompt[: prefix.length]), prefix)
         self.cache.put(job.owner, frame_key(job.tail.digest, job.frame), read, prefix.nbytes)
 
+    def make_room(self) -> bool:
+        """Free the memory of all prefixes; whether there were any."""
+        held = self.cache.bytes > 0
+        self.cache.clear()
+        return held
+
     def expire(self) -> None:
         """Free the memory of expired prefixes."""
         self.cache.expire()

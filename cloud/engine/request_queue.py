@@ -34,7 +34,7 @@ class RequestQueue:
         self._held = Holdings()
         self._arrival = asyncio.Event()
         self._quickest = Quickest()
-        self.shares = Shares()
+        self.shares, self.limits = Shares(), scheduler.limits()
         self.mean_milliseconds = 0.0
 
     def __len__(self) -> int:
@@ -178,7 +178,7 @@ class RequestQueue:
 
     def schedule(self, in_flight: InFlight[Job], pace: Pace) -> Schedule[Job]:
         """Ask the scheduler, and remove the jobs that join or are aborted."""
-        schedule = self._scheduler.schedule(self._jobs, in_flight, self.shares, pace)
+        schedule = self._scheduler.schedule(self._jobs, in_flight, self.shares, pace, self.limits)
         self._returning += len(schedule.leaves)
         for job in schedule.drops:
             self.discard(job)

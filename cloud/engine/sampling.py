@@ -20,11 +20,17 @@ class Sampler:
 
     def __init__(self, temperature: float, top_p: float, seed: int) -> None:
         self.temperature, self.top_p = max(temperature, _COLDEST), top_p or 1.0
-        self._random = torch.Generator().manual_seed(seed)
+        self._random, self._seed = torch.Generator().manual_seed(seed), seed
 
     def uniform(self) -> float:
         """The next random number from 0 to below 1."""
         return float(torch.rand((), generator=self._random, dtype=torch.float64))
+
+    def rewind(self, drawn: int) -> None:
+        """Go on as if so many numbers had been drawn."""
+        self._random.manual_seed(self._seed)
+        for _ in range(drawn):
+            self.uniform()
 
 
 def sampler(generation: ip.Generation) -> Sampler | None:

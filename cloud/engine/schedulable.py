@@ -43,6 +43,14 @@ class Schedulable(Protocol):
         """How many tokens are prefilled; 0 for a job that needs no decoder."""
 
     @property
+    def indivisible_tokens(self) -> int:
+        """How many of them are prefilled in one step at least."""
+
+    @property
+    def sliced(self) -> bool:
+        """Whether some of the prompt was read in a step before."""
+
+    @property
     def resumes(self) -> bool:
         """Whether the beginning of the prompt was prefilled for another question."""
 

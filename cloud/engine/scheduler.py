@@ -6,15 +6,17 @@ from functools import partial
 from itertools import chain
 from typing import Generic
 
+from cloud.engine.batch_limit import BatchLimit, StepLimits
 from cloud.engine.company import worth_sharing
 from cloud.engine.conveyor import arrival, departure, together
 from cloud.engine.pace import Pace
+from cloud.engine.prompts import side_by_side, slice_of, token_budget
 from cloud.engine.schedulable import Schedulable, SchedulableT
 from cloud.sharing.caller import Caller, level_of
 from cloud.sharing.holdings import Holdings
 from cloud.sharing.shares import Shares
 
-MAX_PREFILL_TOKENS = 1024  # of the prompts in one step, padding included; a longer prompt has one of its own
+MAX_PREFILL_TOKENS = 1024  # of the prompts in one step, padding included; a longer prompt has several
 MAX_WAIT = 0.005  # seconds; more than a caller needs to ask again
 
 
@@ -42,6 +44,7 @@ class Schedule(Generic[SchedulableT]):
     until: int = 0  # how many segments are left there
     held: Sequence[SchedulableT] = ()  # the job whose turn it is, where it waits for these to reach it
     prefills: Sequence[SchedulableT] = ()  # encoded jobs of one bundle, to be prefilled
+    slice: int = 0  # how many tokens of the one prompt there are read in this step; 0: all that are left
     decodes: Sequence[int] = ()  # batches that get a token each, as one batch from now on
 
     @property
@@ -59,12 +62,21 @@ class Scheduler:
 
     While answers are decoded, who waits joins at once if they were served less than all who run, and else in
     at most half of the time. `max_batch` answers are decoded side by side, and up to twice as many where
-    callers come who hold less than their part of the rows.
+    callers come who hold less than their part of the rows. A prompt that takes long is read in slices, a step
+    each. Where memory ran out, steps are smaller.
     """
 
     max_batch: int
     max_prefill_tokens: int = MAX_PREFILL_TOKENS
     max_wait: float = MAX_WAIT
+
+    def limits(self) -> StepLimits:
+        """What a step may have, as long as memory does not run out."""
+        return StepLimits(
+            encode=BatchLimit(self.max_batch),
+            prefill=BatchLimit(self.max_prefill_tokens),
+            decode=BatchLimit(2 * self.max_batch),
+        )
 
     def schedule(
         self,
@@ -72,8 +84,11 @@ class Scheduler:
         in_flight: InFlight[SchedulableT],
         shares: Shares,
         pace: Pace,
+        limits: StepLimits,
     ) -> Schedule[SchedulableT]:
-        """Decide for waiting jobs and those in flight, by what callers were served and what steps take."""
+        """Decide for waiting jobs and those in flight, by what callers were served and what steps take, of
+        time and of memory.
+        """
         leaves = [job for job in in_flight.jobs if job.finished or job.aborted]
         if leaves:
             return Schedule(leaves=leaves)
@@ -84,21 +99,26 @@ class Scheduler:
         drops, ready = _split(waiting)
         inside = set(in_flight.encoding)
         encoding = [*sorted(in_flight.encoding, key=order), *sorted(ready, key=order)]
-        turn, encodes = self._encodes(encoding, in_flight, pace)
-        prefills = self._prefills(sorted(in_flight.encoded, key=order))
+        turn, encodes = self._encodes(encoding, in_flight, pace, limits)
+        prefills, slice_ = _prefills(sorted(in_flight.encoded, key=order), in_flight, pace, limits)
         newcomer = min((*prefills[:1], *turn), key=order, default=None)
         batch, due = _due(in_flight.batches, shares)
         if newcomer and (due is None or not pace.debt or shares.lead(newcomer.caller, due) > 0):
             if newcomer in prefills:
-                return Schedule(drops=drops, prefills=prefills)
+                return Schedule(drops=drops, prefills=prefills, slice=slice_)
             joins = [job for job in encodes if job not in inside]
             held = [job for job in turn if job.place != encodes[0].place]
             until = arrival(encodes, encoding, pace, self.max_wait)
             return Schedule(drops=drops, joins=joins, encodes=encodes, until=until, held=held)
-        return Schedule(drops=drops, decodes=_together(in_flight.batches, batch, pace))
+        decodes = _together(in_flight.batches, batch, pace, limits.decode.now)
+        return Schedule(drops=drops, decodes=decodes)
 
     def _encodes(
-        self, encoding: Sequence[SchedulableT], in_flight: InFlight[SchedulableT], pace: Pace
+        self,
+        encoding: Sequence[SchedulableT],
+        in_flight: InFlight[SchedulableT],
+        pace: Pace,
+        limits: StepLimits,
     ) -> tuple[Sequence[SchedulableT], Sequence[SchedulableT]]:
         """The job whose turn it is, the first for whom there is room, and those of one place that go on: it
         among them, or others that it waits for. Of those who board, as many are of each caller.
@@ -106,41 +126,44 @@ class Scheduler:
         held, inside = Holdings(), set(in_flight.encoding)
         for job in in_flight.jobs:
             held.take(job.caller)
-        able = [job for job in encoding if job in inside or self._fits(job, held)]
+        rows = min(self.max_batch, limits.decode.now)
+        able = [job for job in encoding if job in inside or _fits(job, held, rows)]
         if not able:
             return [], []
-        place = departure(able, pace, self.max_wait, self.max_batch)
+        place = departure(able, pace, self.max_wait, limits.encode.now)
         here = [job for job in able if job.place == place]
-        encodes = [job for job in here if job in inside][: self.max_batch]
+        encodes = [job for job in here if job in inside][: limits.encode.now]
         for job in _in_company(job for job in here if job not in inside):
-            if len(encodes) < self.max_batch and self._fits(job, held):
+            if len(encodes) < limits.encode.now and _fits(job, held, rows):
                 encodes.append(job)
                 held.take(job.caller)
         return able[:1], together(encodes, pace, stalls=bool(in_flight.batches))
 
-    def _fits(self, job: Schedulable, held: Holdings) -> bool:
-        """Whether there is a row for a job: one of the first `max_batch`, or of as many more for callers who
-        hold less than their part.
-        """
-        if not job.prompt_tokens or held.total < self.max_batch:
-            return True
-        callers = {*held.callers, job.caller}
-        level = level_of(callers)
-        part = self.max_batch // (1 + len({caller[:level] for caller in callers}))  # the next find room too
-        return held.total < 2 * self.max_batch and held.size(job.caller)[level - 1] < max(1, part)
 
-    def _prefills(self, encoded: Sequence[SchedulableT]) -> list[SchedulableT]:
-        """Those of the first one's bundle whose prompts fit in a step side by side, and begin as its does."""
-        prefills: list[SchedulableT] = []
-        longest = 0
-        for job in encoded:
-            if (job.place.bundle, job.resumes) != (encoded[0].place.bundle, encoded[0].resumes):
-                continue
-            longest = max(longest, job.prompt_tokens)
-            if prefills and longest * (len(prefills) + 1) > self.max_prefill_tokens:
-                break
-            prefills.append(job)
-        return prefills
+def _fits(job: Schedulable, held: Holdings, rows: int) -> bool:
+    """Whether there is a row for a job: one of the first so many, or of as many more for callers who hold
+    less than their part.
+    """
+    if not job.prompt_tokens or held.total < rows:
+        return True
+    callers = {*held.callers, job.caller}
+    level = level_of(callers)
+    part = rows // (1 + len({caller[:level] for caller in callers}))  # the next find room too
+    return held.total < 2 * rows and held.size(job.caller)[level - 1] < max(1, part)
+
+
+def _prefills(
+    encoded: Sequence[SchedulableT], in_flight: InFlight[SchedulableT], pace: Pace, limits: StepLimits
+) -> tuple[Sequence[SchedulableT], int]:
+    """Those whose prompts are read side by side, the first one's among them, and a slice's tokens where it is
+    too long.
+    """
+    if not encoded:
+        return [], 0
+    stalls, bundle = bool(in_flight.batches), encoded[0].place.bundle
+    budget = token_budget(limits.prefill.now, bundle, pace, stalls=stalls)
+    prompts = side_by_side(encoded, budget)
+    return prompts, slice_of(prompts, budget)
 
 
 def _split(waiting: Iterable[SchedulableT]) -> tuple[list[SchedulableT], list[SchedulableT]]:
@@ -161,7 +184,9 @@ def _due(batches: Sequence[Sequence[SchedulableT]], shares: Shares) -> tuple[int
     return turn, due[turn]
 
 
-def _together(batches: Sequence[Sequence[SchedulableT]], turn: int | None, pace: Pace) -> Sequence[int]:
+def _together(
+    batches: Sequence[Sequence[SchedulableT]], turn: int | None, pace: Pace, max_rows: int
+) -> Sequence[int]:
     """The batch whose turn it is, with those that share its steps from now on; the largest is first."""
     if turn is None:
         return ()
@@ -171,7 +196,8 @@ def _together(batches: Sequence[Sequence[SchedulableT]], turn: int | None, pace:
         joining = [job.caller for job in batch]
         if index == turn or batch[0].place.bundle != bundle:
             continue
-        if worth_sharing(callers, joining, partial(pace.seconds, bundle)):
+        fits = len(callers) + len(joining) <= max_rows
+        if fits and worth_sharing(callers, joining, partial(pace.seconds, bundle)):
             chosen.append(index)
             callers += joining
     return sorted(chosen, key=lambda index: -len(batches[index]))

@@ -55,6 +55,10 @@ class TtlCache(Generic[CachedT]):
         self._held[owner] = self._held.pop(owner)
         return value
 
+    def holds(self, owner: str) -> bool:
+        """Whether anything is kept of an owner, though it may be too old."""
+        return owner in self._entries
+
     def expire(self) -> None:
         """Free the memory of expired values."""
         now = self._clock()
@@ -66,6 +70,12 @@ class TtlCache(Generic[CachedT]):
         ]
         for owner, key in expired:
             self.drop(owner, key)
+
+    def clear(self) -> None:
+        """Keep nothing of what there is."""
+        self._entries.clear()
+        self._held.clear()
+        self._bytes = 0
 
     def drop(self, owner: str, key: str) -> None:
         """Keep a value no longer, if it is kept."""

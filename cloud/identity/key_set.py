@@ -1,5 +1,6 @@
 """The public keys of an identity provider, as a JSON Web Key Set (RFC 7517)."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,10 +17,13 @@ _ALGORITHMS = {("RSA", None): "RS256", ("EC", "P-256"): "ES256", ("OKP", "Ed2551
 
 
 class PublicKey(NamedTuple):
-    """A key, and the one algorithm that it verifies by."""
+    """A key, and the one algorithm that it verifies by. `fingerprint`: of all that its entry says, so that a
+    key that is read again is known for the same.
+    """
 
     key: jwt.PyJWK
     algorithm: str
+    fingerprint: str
 
 
 KeySet = dict[str, PublicKey]  # by `kid`
@@ -60,4 +64,5 @@ def _usable(entries: list[dict[str, Any]], place: str) -> Iterator[tuple[str, Pu
         key = jwt.PyJWK(entry, algorithm)
         if algorithm == "RS256" and key.key.key_size < _MIN_RSA_BITS:
             continue
-        yield name, PublicKey(key, algorithm)
+        said = json.dumps(entry, sort_keys=True).encode()
+        yield name, PublicKey(key, algorithm, hashlib.sha256(said).hexdigest())

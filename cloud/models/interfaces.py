@@ -15,6 +15,7 @@ class VisionModel(Protocol):
     """A model that encodes images, from any cut on."""
 
     digest: str
+    numerics: str  # what its numbers depend on beside the bundle: device, dtype, libraries
     cuts: Sequence[str]  # where pictures enter, in order; at the last one they are image tokens
 
     def advance(
@@ -43,6 +44,11 @@ class GenerativeModel(VisionModel, Protocol):
     def prefix_length(self, prompt: Sequence[int]) -> int:
         """How many tokens of a prompt, up to the end of its picture, another question about it may share; 0
         for none.
+        """
+
+    def indivisible_length(self, prompt: Sequence[int]) -> int:
+        """How many tokens, from a prompt's first on, are read in one step; what follows may be read in
+        slices.
         """
 
     def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> DecoderBatch:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import transformers
 
 from protos.errors import RequestError
 
@@ -28,6 +29,15 @@ class Placement:
     @property
     def dtype_name(self) -> str:
         return str(self.dtype).removeprefix("torch.")
+
+    @property
+    def numerics(self) -> str:
+        """What numbers depend on that are computed here: the kind of device, the precision, the libraries.
+        Machines of one kind differ by less than dtypes do, and count as one.
+        """
+        precision = f"{self.dtype_name} {torch.get_float32_matmul_precision()}"
+        libraries = f"torch {torch.__version__} transformers {transformers.__version__}"
+        return f"{self.device.type} {precision} {libraries}"
 
     @property
     def device_name(self) -> str:

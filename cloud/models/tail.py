@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from cloud.models.placement import Placement
 from cloud.models.vision_tail import VisionTail
@@ -12,6 +12,7 @@ from protos.bundle import PICTURE_CUT, Bundle
 from protos.text.decoding import LogitsProcessor
 from protos.text.prompt import PromptBuilder
 from splitter.families import DecoderBatch, Generative, Prefix
+from splitter.families.causal import Causal
 
 
 class Tail(VisionTail):
@@ -48,9 +49,26 @@ class Tail(VisionTail):
         """
         return self._family.prefix_length(self.model, prompt)
 
+    def indivisible_length(self, prompt: Sequence[int]) -> int:
+        """How many tokens, from a prompt's first on, are read in one step; what follows may be read in
+        slices.
+        """
+        return self._family.indivisible_length(self.model, prompt)
+
     def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> DecoderBatch:
         """Whole prompts, and what was read of each before, ready for the prefill of what follows."""
         return self._family.resumed(self.model, prompts, prefixes)
+
+    @property
+    def decoder(self) -> nn.Module | None:
+        """The module whose forward is a decode step; None where the family has none by itself."""
+        return self._family.decoder(self.model) if isinstance(self._family, Causal) else None
+
+    def trial_batch(self, rows: int) -> DecoderBatch:
+        """The same short question about a noisy picture in each row, ready for the prefill."""
+        image_tokens = self.enter(PICTURE_CUT, self._trial_pictures()[1:])
+        prompts = [self.prompts.build("?")] * rows
+        return self.decoder_batch(prompts, image_tokens.repeat(rows, 1, 1))
 
     @torch.inference_mode()
     def warm(self) -> bool:

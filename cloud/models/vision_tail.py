@@ -36,7 +36,7 @@ class VisionTail:
         self.model = load_model(folder, placement.dtype).to(placement.device)
         self._processor = load_processor(folder)
         self._codecs = _receivers(bundle)
-        self.placement = placement
+        self.placement, self.numerics = placement, placement.numerics
 
     @property
     def weight_bytes(self) -> int:

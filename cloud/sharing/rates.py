@@ -13,6 +13,10 @@ _BURST_SECONDS = 1.0  # of its rate, that who was quiet may send at once
 _MAX_KNOWN = 4096
 
 
+class OverRate(CloudBusy):
+    """Who asks has sent too much, or their tenant has. `facts["retry_seconds"]`: how long to wait."""
+
+
 class Rates:
     """Token buckets, which a request may overdraw: its size is known when it is here. Where there are no
     identities, an address stands for the tenant and a connection for the device. Belongs to the event loop.
@@ -23,7 +27,7 @@ class Rates:
         self._bytes = [_buckets(limits.tenant_bytes, clock), _buckets(limits.device_bytes, clock)]
 
     def check(self, caller: Caller) -> None:
-        """Raises CloudBusy, with how long to wait, for who has sent too much, or whose tenant has."""
+        """Raises OverRate, with how long to wait, for who has sent too much, or whose tenant has."""
         waits = [
             (buckets.level(name) - _BURST_SECONDS, who)
             for kind in (self._requests, self._bytes)
@@ -31,7 +35,7 @@ class Rates:
         ]
         seconds, who = max(waits)
         if seconds > 0:
-            raise CloudBusy(
+            raise OverRate(
                 f"this {who} has sent as much as it may; wait {seconds:.1f} s, or answer on the device",
                 retry_seconds=seconds,
             )

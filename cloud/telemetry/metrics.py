@@ -6,6 +6,8 @@ names a tenant, a device or a request.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import product
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -13,7 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from cloud.engine.observer import STEPS, Step
+from cloud.engine.batch_limit import BatchLimit, StepLimits
+from cloud.engine.observer import FAULTS, STEPS, Fault, Step
 from protos import inference_pb2 as ip
 
 _PREFIX = "isthmus_cloud"
@@ -44,8 +47,18 @@ class CacheCounts(Protocol):
     def bytes(self) -> int: ...
 
 
+class JoinedRuns(Protocol):
+    """Runs that answer several requests."""
+
+    @property
+    def joined(self) -> int: ...
+
+
 class EngineLoad(Protocol):
-    """How many jobs wait and run."""
+    """How many jobs wait and run, and what a step may have."""
+
+    @property
+    def limits(self) -> StepLimits: ...
 
     def load(self) -> ip.Load: ...
 
@@ -63,11 +76,14 @@ class Metrics:
         self._received = self._counter("received_bytes", "Requests read")
         self._sent = self._counter("sent_bytes", "Replies written")
         self._tokens = self._counter("tokens", "Tokens generated")
+        self._filtered = self._counter("filtered", "What a content filter stopped", "filter", "outcome")
         stages = self._histogram("stage_seconds", "Time of answers by stage", _SECONDS, "stage")
         steps = self._histogram("step_seconds", "Time of the model's steps", _SECONDS, "step")
         batches = self._histogram("batch_jobs", "Jobs side by side in a step", _JOBS, "step")
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
         self._steps = {step: (steps.labels(step), batches.labels(step)) for step in STEPS}
+        faults = self._counter("step_faults", "Steps of the model that failed", "step", "fault")
+        self._faults = {key: faults.labels(*key) for key in product(STEPS, FAULTS)}
         self.serving = False
         self._gauge("serving", "1 while requests are let in, and the model answers").set_function(
             lambda: self.serving
@@ -89,12 +105,20 @@ class Metrics:
                 histogram.observe(milliseconds / 1000)
 
     def stepped(self, step: Step, jobs: int, seconds: float) -> None:
-        """The model has made a step; all but encoding gives each job a token."""
+        """The model has made a step; prefill and decode give each job a token."""
         times, batches = self._steps[step]
         times.observe(seconds)
         batches.observe(jobs)
-        if step != "encode":
+        if step in {"prefill", "decode"}:
             self._tokens.inc(jobs)
+
+    def filtered(self, name: str, outcome: str) -> None:
+        """A content filter refused a request, ended an answer, or failed."""
+        self._filtered.labels(name, outcome).inc()
+
+    def faulted(self, step: Step, fault: Fault) -> None:
+        """Model code raised in a step, or memory ran out."""
+        self._faults[step, fault].inc()
 
     def sent(self, size: int) -> None:
         """So many bytes of replies were written."""
@@ -105,7 +129,10 @@ class Metrics:
         self.serving = serving
 
     def watch_engine(self, engine: EngineLoad) -> None:
-        """Tell the queue's length and wait, and what runs, when they are asked for."""
+        """Tell the queue's length and wait, what runs, and what a step may have, when they are asked for."""
+        limits = self._gauge("batch_limit", "Jobs, or tokens of prompts, that memory has room for", "step")
+        for step in ("encode", "prefill", "decode"):
+            limits.labels(step).set_function(partial(_now, getattr(engine.limits, step)))
         self._gauge("waiting", "Requests that wait").set_function(lambda: engine.load().waiting)
         self._gauge("running", "Requests that the model works for").set_function(
             lambda: engine.load().running
@@ -117,6 +144,10 @@ class Metrics:
     def watch_caches(self, caches: Mapping[str, CacheCounts]) -> None:
         """Tell hits, misses and bytes of caches, by their names."""
         self.registry.register(_Caches(caches))
+
+    def watch_answers(self, answers: JoinedRuns) -> None:
+        """Tell how many requests had a run of another to wait for."""
+        self.registry.register(_Joined(answers))
 
     def text(self) -> bytes:
         """As Prometheus reads it. From any thread."""
@@ -130,6 +161,10 @@ class Metrics:
 
     def _histogram(self, name: str, words: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"{_PREFIX}_{name}", words, labels, buckets=buckets, registry=self.registry)
+
+
+def _now(limit: BatchLimit) -> int:
+    return limit.now
 
 
 class _Caches(Collector):
@@ -148,3 +183,14 @@ class _Caches(Collector):
             lookups.add_metric([name, "miss"], cache.misses)
             size.add_metric([name], cache.bytes)
         yield from (lookups, size)
+
+
+class _Joined(Collector):
+    """Runs as they are when they are asked for."""
+
+    def __init__(self, answers: JoinedRuns) -> None:
+        self._answers = answers
+
+    def collect(self) -> Iterator[Metric]:
+        words = "Requests that waited for the run of another"
+        yield CounterMetricFamily(f"{_PREFIX}_joined", words, self._answers.joined)

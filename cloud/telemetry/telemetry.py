@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from structlog.contextvars import bind_contextvars
 
 from cloud.engine.job import Job
-from cloud.engine.observer import Step
+from cloud.engine.observer import Fault, Step
 from cloud.identity.authentication import Metadata
 from cloud.telemetry.metrics import Metrics
 from cloud.telemetry.requests import RequestRecord
@@ -84,6 +84,10 @@ class Telemetry:
                     timeline.add(step, began, ended)
                 if job.answered:
                     self.metrics.answered(job.stages)
+
+    def faulted(self, step: Step, fault: Fault) -> None:
+        """As StepObserver has it."""
+        self.metrics.faulted(step, fault)
 
     async def close(self) -> None:
         """Send what was collected and not sent yet."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from cloud.engine.job import Job
 from cloud.engine.observer import Step
 
-_SPANS: dict[Step, str] = {"encode": "tail", "prefill": "prefill", "decode": "generate"}
+_SPANS: dict[Step, str] = {"encode": "tail", "slice": "prefill", "prefill": "prefill", "decode": "generate"}
 
 
 @dataclass(frozen=True)

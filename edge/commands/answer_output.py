@@ -24,6 +24,8 @@ def print_how(answer: Answer) -> None:
     if why := answer.fallback or answer.decision.outage:
         by = "on the device" if answer.route == LOCAL else "by another cloud"
         note(f"answered {by}: {why}", "yellow")
+    if answer.filtered:
+        note("the cloud's content filter ended the answer: the text is what came before", "yellow")
     if answer.label_scores:
         console.print(_fits(answer))
     console.print(_summary(answer), style="dim", highlight=False, markup=False)

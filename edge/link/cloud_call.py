@@ -108,7 +108,7 @@ class Exchange(ABC, Generic[MessageT]):
         if self.done is None or self.first_reply is None:
             raise ValueError("the call is not done")
         stages = self.done.stages
-        first = stages.decode + stages.queue + stages.tail + stages.first_token
+        first = stages.decode + stages.queue + stages.tail + stages.first_token + stages.held
         worked = first if self.first_is_text else stages.total
         return max((self.first_reply - self.begun) * 1000 - (worked if worked > 0 else 0.0), MIN_MS)
 

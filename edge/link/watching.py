@@ -168,13 +168,16 @@ class FrameStream:
         self._last = reply.sequence
         if reply.HasField("failure"):
             code = _STATUS_NAMES.get(reply.failure.code, "UNKNOWN")
-            error = failure(code, reply.failure.message, self.peer)
+            error = failure(code, reply.failure.message, self.peer, reply.failure.reason)
             return FrameAnswer(reply.sequence, self._text, error=error)
         if not reply.HasField("done"):
             stages = _stages(reply.stages) if reply.stages else None
             return FrameAnswer(reply.sequence, self._text, stages=stages, ran=len(reply.stages) > 1)
-        self._text = reply.text
-        return FrameAnswer(reply.sequence, reply.text, reply.done, stages=reply.done.stages, ran=True)
+        self._text, ran = (
+            reply.text,
+            reply.done.reason != pb.Done.CONTENT_FILTER,
+        )  # of which it tells no times
+        return FrameAnswer(reply.sequence, reply.text, reply.done, stages=reply.done.stages, ran=ran)
 
 
 def _stages(tenths: Sequence[int]) -> pb.Stages:

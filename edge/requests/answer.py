@@ -62,6 +62,7 @@ class Answer:
     confidence: float | None = None
     escalated: bool = False  # the device answered first, and was not sure enough
     hedge_ms: float = 0.0  # that the device worked on an answer of its own while it awaited the cloud's
+    filtered: bool = False  # the cloud's content filter ended it: the text is what came before
     # of a standing question: the number of the earlier frame whose answer this is, where that still holds
     repeats: int | None = None
     # of a standing question: what this hangs on, where the cloud has not said so far that it still holds
@@ -81,5 +82,6 @@ class Answer:
             label_scores=label_scores(done.scores),
             repeats=said.about if self.unconfirmed.alike else frame.repeats,
             frame=done.frame.hex(),
+            filtered=done.reason == pb.Done.CONTENT_FILTER,
             unconfirmed=None,
         )

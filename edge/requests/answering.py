@@ -15,8 +15,17 @@ from edge.requests.local_answers import LocalAnswers, pass_on
 from edge.requests.machine import Machine
 from edge.requests.state import RequestState
 from edge.requests.trace import ignore_text
+from protos import inference_pb2 as pb
 from protos.arms.rules import LOCAL
-from protos.errors import CloudError, IsthmusError, NoRoute, RequestError, UnknownFrame, WrongBundle
+from protos.errors import (
+    CloudError,
+    ContentRefused,
+    IsthmusError,
+    NoRoute,
+    RequestError,
+    UnknownFrame,
+    WrongBundle,
+)
 
 _ANSWERED_HERE_INSTEAD = (CloudError, WrongBundle, RequestError, UnknownFrame)
 
@@ -72,8 +81,11 @@ class Answering:
             return self._answer_first_here(state, decision)
         try:
             done = self._remote.ask(state, decision)
+        except ContentRefused:
+            raise
         except _ANSWERED_HERE_INSTEAD as error:
             return self._act_after(state, decision, error)
+        state.filtered = done.reason == pb.Done.CONTENT_FILTER
         state.scores, state.view.frame = done.scores, done.frame.hex() or state.view.frame
         return self._completion.answer(state, decision.chosen.name, done.tokens, state.view.frame)
 

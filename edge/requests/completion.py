@@ -42,6 +42,7 @@ class Completion:
             confidence=self._device.models.probability(state.local.confidence) if state.local else None,
             escalated=state.escalated,
             hedge_ms=state.hedge_ms,
+            filtered=state.filtered,
             repeats=state.repeats,
             unconfirmed=state.unconfirmed,
         )

@@ -32,6 +32,7 @@ class RequestState:
     encoded: EncodedFrame | None = None  # the features that were sent last
     key_frame: bool = False  # code no features against another frame's
     scores: Sequence[pb.Score] = ()
+    filtered: bool = False  # the cloud's content filter ended the answer
     decision: Decision | None = None
     local: LocalAnswer | None = None  # the device's own answer
     escalated: bool = False  # it was not sure enough to be given

@@ -12,7 +12,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 import grpc
 
 from protos.connection.credentials import read_tls_files, read_token, warn_if_public
-from protos.connection.failures import failure
+from protos.connection.failures import REASON, failure
 from protos.connection.keepalive import Options, client_options
 from protos.connection.peer import Peer
 from protos.errors import IsthmusError
@@ -34,7 +34,8 @@ def open_channel(peer: Peer, options: Sequence[tuple[str, int]] = ()) -> grpc.Ch
 
 def error_of(error: grpc.RpcError, peer: Peer) -> IsthmusError:
     """Our error for a failed call, the server's own words in it."""
-    return failure(error.code().name, error.details() or "no details", peer)
+    reason = next((str(one.value) for one in error.trailing_metadata() or () if one.key == REASON), "")
+    return failure(error.code().name, error.details() or "no details", peer, reason)
 
 
 def channel_options() -> Options:

@@ -6,6 +6,7 @@ from protos.connection.peer import Peer
 from protos.errors import (
     CloudBusy,
     CloudError,
+    ContentRefused,
     DeadlineError,
     IsthmusError,
     RequestError,
@@ -73,16 +74,16 @@ _OF_WORDS = {
     "Connection refused": _Fault("nobody listens there", _RUNS, lasting=False),
     "errors resolving": _Fault("its name is not known", "check the address, and the network", lasting=False),
 }
+REASON = "isthmus-reason"  # of the trailing metadata of a call that failed
 _EXPIRED = "the token has expired"  # our service's words
 _HUNG_UP = ("Socket closed", "Connection reset", "Broken pipe")
 
 
-def failure(code: str, details: str, peer: Peer) -> IsthmusError:
-    """The error for a status of gRPC, by its name, and the words that came with it."""
+def failure(code: str, details: str, peer: Peer, reason: str = "") -> IsthmusError:
+    """The error for a status of gRPC, by its name, and the words and the reason that came with it."""
     details = details[:_MAX_DETAILS]
     if code in _REFUSALS:
-        # gRPC's own words for a message over the receiver's limit
-        kind = TooLarge if code == "RESOURCE_EXHAUSTED" and "larger than max" in details else _REFUSALS[code]
+        kind = _refusal(code, details, reason)
         return kind(f"the cloud at {peer} refused: {details}", address=str(peer), status=code)
     if code == "DEADLINE_EXCEEDED":
         remedy = "allow more time, or a local answer, and check the address"
@@ -95,6 +96,13 @@ def failure(code: str, details: str, peer: Peer) -> IsthmusError:
     return CloudError(
         f"the cloud at {peer} did not answer: {fault.reason}; {fault.remedy}", address=str(peer), status=code
     )
+
+
+def _refusal(code: str, details: str, reason: str) -> type[IsthmusError]:
+    if code == ContentRefused.status and reason == ContentRefused.reason:
+        return ContentRefused
+    # gRPC's own words for a message over the receiver's limit
+    return TooLarge if code == "RESOURCE_EXHAUSTED" and "larger than max" in details else _REFUSALS[code]
 
 
 def _fault(code: str, details: str, peer: Peer) -> _Fault:

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from protos.errors import (
     CloudBusy,
     CloudError,
+    ContentRefused,
     DeadlineError,
     IsthmusError,
     NoRoute,
@@ -73,6 +74,7 @@ _OURS: tuple[tuple[type[IsthmusError], Refusal], ...] = (  # the first that fits
     (Unauthenticated, BAD_TOKEN),
     (NotPermitted, FORBIDDEN),
     (TooLarge, TOO_LARGE),
+    (ContentRefused, Refusal(400, INVALID, "content_filter")),
     (PictureError, Refusal(400, INVALID, "invalid_image")),
     (PromptError, Refusal(400, INVALID, "invalid_prompt")),
     (RequestError, BAD_REQUEST),

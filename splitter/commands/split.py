@@ -92,6 +92,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration", type=Path, metavar="DIR", help="folder of pictures like those the model will see"
     )
+    _add_local(parser)
+    _add_measuring(parser)
+    add_precision(parser)
+    _add_labels(parser)
+    parser.add_argument(
+        "--threads",
+        type=whole(),
+        default=1,
+        metavar="N",
+        help="threads of the timed head (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way"
+    )
+    add_json(parser)
+    parser.set_defaults(run=_run)
+
+
+def _add_local(parser: argparse.ArgumentParser) -> None:
+    """What the device answers with by itself."""
     parser.add_argument(
         "--with-local",
         action="store_true",
@@ -114,21 +134,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "whole model's, word for word, with 95%% confidence: a cascade that escalates no more than needed"
         ),
     )
-    _add_measuring(parser)
-    add_precision(parser)
-    _add_labels(parser)
-    parser.add_argument(
-        "--threads",
-        type=whole(),
-        default=1,
-        metavar="N",
-        help="threads of the timed head (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--replace", action="store_true", help="replace a bundle at BUNDLE that was split in another way"
-    )
-    add_json(parser)
-    parser.set_defaults(run=_run)
 
 
 def _add_measuring(parser: argparse.ArgumentParser) -> None:

@@ -62,6 +62,10 @@ class Blip2(BlipTower, Causal):
         # an encoder reads the picture and the question both ways
         return super().prefix_length(model, prompt) if model.config.use_decoder_only_language_model else 0
 
+    def indivisible_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        decoder_only = model.config.use_decoder_only_language_model
+        return super().indivisible_length(model, prompt) if decoder_only else len(prompt)
+
     def captioner_template(self, tokenizer: Any, written: str) -> str:
         # The picture comes before the beginning token; the question is put as BLIP-2's authors put it.
         return written + surrounded(tokenizer, _ASKED)

@@ -4,6 +4,7 @@ their mark.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from itertools import accumulate
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -66,10 +67,17 @@ class Causal(Generative, Protocol):
         return CausalBatch(self, model, embeds)
 
     def prefix_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
-        mark, whole = self.image_token(model), window(DynamicCache(config=self.decoder(model).config))
-        end = max((place for place, token in enumerate(prompt, 1) if token == mark), default=0)
+        whole, end = window(DynamicCache(config=self.decoder(model).config)), self.picture_end(model, prompt)
         # Twice, since rows of long prefixes may be beside rows that read much behind theirs.
         return end if end < len(prompt) and 2 * len(prompt) <= whole else 0
+
+    def picture_end(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        """How many tokens of a prompt there are up to its picture's last one; 0 without a picture."""
+        mark = self.image_token(model)
+        return max((place for place, token in enumerate(prompt, 1) if token == mark), default=0)
+
+    def indivisible_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        return 0 if window(DynamicCache(config=self.decoder(model).config)) else len(prompt)
 
     def resumed(
         self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]
@@ -118,9 +126,11 @@ class CausalBatch:
         mask = left_padded([torch.ones(len(row), 1, dtype=torch.long, device=row.device) for row in embeds])
         self.written = PaddedCache(DynamicCache(config=self._decoder.config), mask[..., 0], prefixes)
 
+    def read(self, tokens: int) -> None:
+        self._read(tokens)
+
     def prefill(self) -> Tensor:
-        embeds, self._embeds = self._embeds, self._embeds[:0]
-        logits = self._logits(embeds, self.written.positions[:, -embeds.shape[1] :], 1)[:, -1]
+        logits = self._read(self._embeds.shape[1])
         self.written.close_gaps()
         return logits
 
@@ -129,11 +139,18 @@ class CausalBatch:
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
         ids = torch.tensor(tokens, device=self.written.mask.device)[:, None]
-        self.written.grow(1)
-        return self._logits(self._decoder.get_input_embeddings()(ids), self.written.next_positions, 1)[:, -1]
+        with self.written.intact():
+            self.written.grow(1)
+            embeds = self._decoder.get_input_embeddings()(ids)
+            return self._logits(embeds, self.written.next_positions, 1)[:, -1]
 
     def keep(self, rows: Sequence[int]) -> None:
         self.written.keep(rows)
+
+    def select(self, rows: Sequence[int]) -> Self:
+        selected = copy(self)
+        selected.written = self.written.select(rows)
+        return selected
 
     def merge(self, other: Self) -> None:
         self.written.merge(other.written)
@@ -144,11 +161,19 @@ class CausalBatch:
         embeds = torch.cat([self._embeds, answer_embeds], 1)
         return self._logits(embeds, self.written.positions, answers.shape[1])
 
+    def _read(self, columns: int) -> Tensor:
+        """The logits (rows, vocabulary) behind so many more columns of the prompts."""
+        unread = self._embeds.shape[1]
+        positions = self.written.positions[:, -unread:][:, :columns]
+        logits = self._logits(self._embeds[:, :columns], positions, 1)[:, -1]
+        self._embeds = self._embeds[:, columns:].clone()  # a part of it would keep all of it alive
+        return logits
+
     def _logits(self, embeds: Tensor, positions: Tensor, count: int) -> Tensor:
         """The logits (rows, count, vocabulary) behind the last tokens."""
         out = self._decoder(
             inputs_embeds=embeds,
-            attention_mask=self.written.mask,
+            attention_mask=self.written.seen(embeds.shape[1]),
             position_ids=positions,
             past_key_values=self.written.cache,
             use_cache=True,

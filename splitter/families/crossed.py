@@ -3,6 +3,7 @@ what they read.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Protocol, Self
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, EncoderDecoderCache
 
-from splitter.families.padded_cache import PaddedCache, Prefix, append_rows, with_right
+from splitter.families.padded_cache import PaddedCache, Prefix, append_rows, drop_rows, with_right
 
 
 class Decode(Protocol):
@@ -40,15 +41,19 @@ class CrossAttentionBatch:
         self.states, self.states_mask = states, mask
         self.written = PaddedCache(DynamicCache(), torch.ones_like(begun))
         self.looked_at = DynamicCache()
-        self._cache = EncoderDecoderCache(self.written.cache, self.looked_at)
+        self.cache = EncoderDecoderCache(self.written.cache, self.looked_at)
+
+    def read(self, tokens: int) -> None:
+        raise NotImplementedError("what every answer starts from is read at once")
 
     def prefill(self) -> Tensor:
         return self._logits(self._begun, self.written.positions)[:, -1]
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
-        self.written.grow(1)
         ids = torch.tensor(tokens, device=self.states.device)[:, None]
-        return self._logits(ids, self.written.next_positions)[:, -1]
+        with self.written.intact():
+            self.written.grow(1)
+            return self._logits(ids, self.written.next_positions)[:, -1]
 
     def prefix(self, row: int, length: int) -> Prefix:
         raise NotImplementedError("the picture is no part of what is read")
@@ -62,14 +67,29 @@ class CrossAttentionBatch:
         self.looked_at.batch_select_indices(chosen)
         self.set_places(int(self.states_mask.sum(1).max()))
 
+    def select(self, rows: Sequence[int]) -> Self:
+        selected = copy(self)
+        everything = range(len(self.states))
+        selected.written = self.written.select(everything)
+        selected.looked_at = copy(self.looked_at)
+        selected.looked_at.layers = [copy(layer) for layer in self.looked_at.layers]
+        selected.cache = EncoderDecoderCache(selected.written.cache, selected.looked_at)
+        selected.keep(rows)
+        return selected
+
     def merge(self, other: Self) -> None:
         places = max(self.states.shape[1], other.states.shape[1])
         self.set_places(places)
         other.set_places(places)
-        self.written.merge(other.written)
-        self.states = torch.cat([self.states, other.states])
-        self.states_mask = torch.cat([self.states_mask, other.states_mask])
-        append_rows(self.looked_at, other.looked_at)
+        states = torch.cat([self.states, other.states])
+        states_mask = torch.cat([self.states_mask, other.states_mask])
+        try:
+            append_rows(self.looked_at, other.looked_at)
+            self.written.merge(other.written)
+        except BaseException:
+            drop_rows(self.looked_at, len(self.states))
+            raise
+        self.states, self.states_mask = states, states_mask
 
     def set_places(self, places: int) -> None:
         """Add padding behind the encoder's states, or drop it: so many are left."""
@@ -86,7 +106,7 @@ class CrossAttentionBatch:
         return self._logits(ids, self.written.positions)[:, -answers.shape[1] :]
 
     def _logits(self, ids: Tensor, positions: Tensor) -> Tensor:
-        return self._decode(ids, positions, self.written.mask, self.states, self.states_mask, self._cache)
+        return self._decode(ids, positions, self.written.mask, self.states, self.states_mask, self.cache)
 
 
 def padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@ is handed the image tokens.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
@@ -74,12 +75,20 @@ class ForwardBatch:
         self._ids = torch.tensor([[0] * (longest - len(ids)) + list(ids) for ids in prompts], device=device)
         mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
         self.written = PaddedCache(DynamicCache(config=model.config.get_text_config()), mask, prefixes)
-        # the position (rows, 1) of each row's next token; no rows until a picture was read
-        self.next = torch.tensor([[prefix.next_position] for prefix in prefixes], device=device)
+        if prefixes:
+            first = torch.tensor([[prefix.next_position] for prefix in prefixes], device=device)
+            self._positions = first + mask.cumsum(1) - 1
+        else:
+            self._positions = family.positions(model, self._ids, mask)
+        # the position (rows, 1) of each row's next token behind the prompt
+        self.next = self._positions.reshape(-1, *mask.shape).amax((0, 2))[:, None] + 1
+
+    def read(self, tokens: int) -> None:
+        self._read(tokens)
 
     def prefill(self) -> Tensor:
-        logits = (self._resume() if len(self.next) else self._read(self._ids[:, :0], 1))[:, -1]
-        self._ids, self._image_tokens = self._ids[:0], self._image_tokens[:0]
+        logits = self._read(self._ids.shape[1])
+        self.written.close_gaps()
         return logits
 
     def prefix(self, row: int, length: int) -> Prefix:
@@ -87,55 +96,63 @@ class ForwardBatch:
         return Prefix(self.written.states(row, length), length, int(self.next[row]) - behind)
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
-        self.written.grow(1)
-        positions, self.next = self.next, self.next + 1
         ids = torch.tensor(tokens, device=self.next.device)[:, None]
-        return self._logits(ids, positions, 1)[:, -1]
+        with self.written.intact():
+            self.written.grow(1)
+            logits = self._logits(ids, self.next, 1)[:, -1]
+        self.next = self.next + 1
+        return logits
 
     def keep(self, rows: Sequence[int]) -> None:
         self.written.keep(rows)
         self.next = self.next[list(rows)]
 
+    def select(self, rows: Sequence[int]) -> Self:
+        selected = copy(self)
+        selected.written, selected.next = self.written.select(rows), self.next[list(rows)]
+        return selected
+
     def merge(self, other: Self) -> None:
+        following = torch.cat([self.next, other.next])
         self.written.merge(other.written)
-        self.next = torch.cat([self.next, other.next])
+        self.next = following
 
     def teacher_force(self, answers: Tensor) -> Tensor:
-        return self._read(answers[:, :-1], answers.shape[1])
+        further, shape = answers[:, :-1], (*self._positions.shape[:-1], answers.shape[1] - 1)
+        behind = (self.next + torch.arange(shape[-1], device=further.device)).expand(shape)
+        told = self._picture(self._ids, self._image_tokens)
+        types = {
+            name: pad(told.pop(name), (0, shape[-1]), value=self._family.answer_type)
+            for name in self._family.types(self._model, self._ids)
+        }
+        self.written.grow(shape[-1])
+        ids, positions = torch.cat([self._ids, further], 1), torch.cat([self._positions, behind], -1)
+        return self._logits(ids, positions, answers.shape[1], **told, **types)
 
-    def _resume(self) -> Tensor:
-        """The logits (rows, 1, vocabulary) behind prompts whose prefixes were read before."""
-        positions = self.next + self.written.mask[:, -self._ids.shape[1] :].cumsum(1) - 1
-        self.next = positions[:, -1:] + 1
-        logits = self._logits(self._ids, positions, 1)
-        self.written.close_gaps()
+    def _read(self, columns: int) -> Tensor:
+        """The logits (rows, vocabulary) behind so many more columns of the prompts."""
+        ids, positions = self._ids[:, :columns], self._positions[..., :columns]
+        image_tokens, mark = self._image_tokens, self._family.image_token(self._model)
+        if columns < self._ids.shape[1]:
+            image_tokens = image_tokens[:, : ids.tolist()[0].count(mark)]
+        logits = self._logits(ids, positions, 1, **self._picture(ids, image_tokens))[:, -1]
+        self._ids, self._positions = self._ids[:, columns:], self._positions[..., columns:]
+        # a part of these would keep all of them alive
+        self._image_tokens = self._image_tokens[:, image_tokens.shape[1] :].clone()
         return logits
 
-    def _read(self, answer_ids: Tensor, count: int) -> Tensor:
-        """The logits (rows, count, vocabulary) behind the last tokens of the prompts and of what follows them
-        (rows, length).
+    def _picture(self, ids: Tensor, image_tokens: Tensor) -> dict[str, Any]:
+        """What the forward takes of the image tokens among the ids; nothing where there are none, or no
+        more.
         """
-        mask, further = self.written.mask, answer_ids.shape[1]
-        positions = self._family.positions(self._model, self._ids, mask)
-        first = positions.view(-1, *mask.shape).amax((0, 2))[:, None] + 1
-        behind = (first + torch.arange(further, device=answer_ids.device)).expand(
-            *positions.shape[:-1], further
-        )
-        ids = torch.cat([self._ids, answer_ids], 1)
-        encoded = self._family.encoded(self._model, self._image_tokens)
-        self.written.grow(further)
-        self.next = first + further
-        told = self._family.types(self._model, self._ids)
-        types = {
-            name: pad(values, (0, further), value=self._family.answer_type) for name, values in told.items()
-        }
-        return self._logits(
-            ids, torch.cat([positions, behind], -1), count, mm_encoder_outputs={"image": encoded}, **types
-        )
+        if not image_tokens.numel():
+            return {}
+        encoded = self._family.encoded(self._model, image_tokens)
+        return {"mm_encoder_outputs": {"image": encoded}, **self._family.types(self._model, ids)}
 
     def _logits(self, ids: Tensor, positions: Tensor, count: int, **prompt: Any) -> Tensor:
         state = {
-            "attention_mask": self.written.mask,
+            "attention_mask": self.written.seen(ids.shape[1]),
             "position_ids": positions,
             "past_key_values": self.written.cache,
             "use_cache": True,

@@ -2,6 +2,7 @@
 picture both ways.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +13,9 @@ from splitter.families.paligemma import SiglipGemma
 
 class Gemma3(SiglipGemma):
     name = "gemma3"
+
+    def indivisible_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        return self.picture_end(model, prompt)
 
     def types(self, model: PreTrainedModel, ids: Tensor) -> dict[str, Tensor]:
         return {"token_type_ids": (ids == model.config.image_token_id).long()}

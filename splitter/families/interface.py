@@ -44,11 +44,19 @@ class DecoderBatch(Protocol):
     step.
     """
 
+    def read(self, tokens: int) -> None:
+        """Read a slice of a single prompt, so many tokens, ahead of the prefill, which reads what is left.
+        The first has the prompt's `indivisible_length` at least. A batch where it raises, or the prefill, is
+        of no more use.
+        """
+
     def prefill(self) -> Tensor:
         """Read all prompts; the logits (rows, vocabulary) of each row's next token."""
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
-        """Add one token to each row; the logits (rows, vocabulary) of the next."""
+        """Add one token to each row; the logits (rows, vocabulary) of the next. Where it raises, the rows are
+        as they were.
+        """
 
     def prefix(self, row: int, length: int) -> Prefix:
         """A copy of what was read of the first tokens of a row, right after its prefill: so many as the
@@ -58,9 +66,12 @@ class DecoderBatch(Protocol):
     def keep(self, rows: Sequence[int]) -> None:
         """Let all other rows leave, and what is kept of them."""
 
+    def select(self, rows: Sequence[int]) -> Self:
+        """A copy of some of the rows, prefilled as these are, in a batch of their own."""
+
     def merge(self, other: Self) -> None:
         """Take the rows of another batch of the same model below the own. Both are prefilled; the other is
-        used up.
+        used up. Where it raises, both are as they were.
         """
 
     def teacher_force(self, answers: Tensor) -> Tensor:
@@ -136,6 +147,13 @@ class Generative(Family, Protocol):
         """
         del model, prompt
         return 0
+
+    def indivisible_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        """How many tokens, from a prompt's first on, are read in one step, as they look at each other both
+        ways; what follows may be read in slices. All, where the decoder cannot go on behind a slice.
+        """
+        del model
+        return len(prompt)
 
     def resumed(
         self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]

@@ -3,8 +3,11 @@ token is in the same column.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -63,6 +66,24 @@ class PaddedCache:
         """Make room for so many tokens behind each row."""
         self.mask = pad(self.mask, (0, columns), value=1)
 
+    def seen(self, columns: int) -> Tensor:
+        """The mask of what was read and of the next columns."""
+        return self.mask[:, : self.cache.get_seq_length() + columns]
+
+    @contextmanager
+    def intact(self) -> Iterator[None]:
+        """Around a forward of a token for each row: where that raises, every row is as it was. Some layers
+        have read the token by then, and others have not.
+        """
+        mask, undo = self.mask, [_undoing(layer) for layer in self.cache.layers]
+        try:
+            yield
+        except BaseException:
+            self.mask = mask
+            for restore in undo:
+                restore()
+            raise
+
     def states(self, row: int, length: int) -> States:
         """A copy of what the first tokens of a row left in each layer. None of them has passed out of a
         window.
@@ -95,13 +116,36 @@ class PaddedCache:
         self.cache.batch_select_indices(chosen)
         self._drop_common_padding()
 
+    def select(self, rows: Sequence[int]) -> "PaddedCache":
+        """A copy of some of the rows."""
+        cache = copy(self.cache)
+        cache.layers = [copy(layer) for layer in cache.layers]
+        selected = PaddedCache(cache, self.mask)
+        selected.keep(rows)
+        return selected
+
     def merge(self, other: "PaddedCache") -> None:
         """Take another's rows below the own; the other is used up."""
         longest = max(self.mask.shape[1], other.mask.shape[1])
-        self.set_length(longest)
-        other.set_length(longest)
-        self.mask = torch.cat([self.mask, other.mask])
-        append_rows(self.cache, other.cache)
+        with self.undoing_merge(), other.undoing_merge():
+            self.set_length(longest)
+            other.set_length(longest)
+            append_rows(self.cache, other.cache)
+            self.mask = torch.cat([self.mask, other.mask])
+
+    @contextmanager
+    def undoing_merge(self) -> Iterator[None]:
+        """Around a merge: where memory runs out in it, the rows are as they were."""
+        mask, shapes = self.mask, [layer.keys.shape for layer in self.cache.layers]
+        try:
+            yield
+        except BaseException:
+            self.mask = mask
+            for layer, (rows, _, columns, _) in zip(self.cache.layers, shapes, strict=True):
+                layer.keys, layer.values = (t[:rows, :, -columns:] for t in (layer.keys, layer.values))
+                if isinstance(layer, DynamicSlidingWindowLayer):
+                    layer.cumulative_length = mask.shape[1]
+            raise
 
     def _drop_common_padding(self) -> None:
         longest = int(self.mask.sum(1).max())
@@ -138,6 +182,12 @@ def append_rows(cache: DynamicCache, other: DynamicCache) -> None:
         own.values = torch.cat([own.values, joining.values])
 
 
+def drop_rows(cache: DynamicCache, rows: int) -> None:
+    """Leave only the first rows."""
+    for layer in cache.layers:
+        layer.keys, layer.values = layer.keys[:rows], layer.values[:rows]
+
+
 def with_left(states: Tensor, length: int) -> Tensor:
     """States (..., columns, width) with zeros put in front of them, or columns taken away there."""
     return pad(states, (0, 0, length - states.shape[-2], 0))
@@ -160,6 +210,23 @@ def _copy(states: Tensor, length: int, behind: int) -> Tensor:
     """So many columns of (..., columns, width), with so many behind them."""
     end = states.shape[-2] - behind
     return states[..., end - length : end, :].clone()
+
+
+def _undoing(layer: CacheLayerMixin) -> Callable[[], None]:
+    """What gives a layer back the tokens that it has now. A window forgets its first ones, so they are held;
+    all other layers only get more behind, and to hold them would double the cache.
+    """
+    if isinstance(layer, DynamicSlidingWindowLayer):
+        return partial(_put_back, layer, layer.keys, layer.values, layer.cumulative_length)
+    return partial(_crop, layer, layer.get_seq_length())
+
+
+def _crop(layer: CacheLayerMixin, length: int) -> None:
+    layer.keys, layer.values = layer.keys[..., :length, :], layer.values[..., :length, :]
+
+
+def _put_back(layer: DynamicSlidingWindowLayer, keys: Tensor, values: Tensor, length: int) -> None:
+    layer.keys, layer.values, layer.cumulative_length = keys, values, length
 
 
 def _pad_states(layer: CacheLayerMixin, length: int) -> None:

@@ -44,6 +44,9 @@ class PaliGemma(SiglipGemma):
     def prefix_length(self, _model: PreTrainedModel, _prompt: Sequence[int]) -> int:
         return 0  # the picture's tokens look at the question
 
+    def indivisible_length(self, _model: PreTrainedModel, prompt: Sequence[int]) -> int:
+        return len(prompt)
+
     def types(self, _model: PreTrainedModel, ids: Tensor) -> dict[str, Tensor]:
         return {"token_type_ids": torch.zeros_like(ids)}  # a prompt is all prefix, which is read both ways
 

@@ -17,6 +17,48 @@ from tests.edge.agent.sources.cameras import ScriptedCamera, http_camera
 ORDINARY = Conditions.steady(2 * MEGABIT, round_trip=0.02)
 CAMERA = "camera"
 _FOR_EVER = 1 << 40  # frames
+_SETTINGS = """
+bundle = "{bundle}"
+
+[cloud]
+address = "{cloud}"
+
+[http]
+listen = "127.0.0.1:0"
+max-waiting = 64
+
+[outbox]
+path = "{outbox}"
+
+[event-log]
+path = "{events}"
+{sink}
+[[source]]
+kind = "push"
+name = "{pushed}"
+rate = "100/s"
+queue = 64
+rules = {{local = false}}
+
+[[source.question]]
+name = "what"
+text = "describe the image"
+defer = "24h"
+
+[[source.question.event]]
+name = "changed"
+changed = true
+
+[[source]]
+kind = "stream"
+name = "{camera}"
+url = "{url}"
+rate = "1/s"
+
+[[source.question]]
+name = "color"
+text = "what color is the background"
+"""
 
 
 @dataclass(frozen=True)
@@ -60,48 +102,18 @@ def plant(folder: Path, bundle: Path) -> Iterator[Plant]:
         broker = stack.enter_context(Broker(folder))
         clock, books, events = wall_clock(folder), Books(), folder / "events.db"
         settings = folder / "agent.toml"
-        settings.write_text(f"""
-bundle = "{bundle}"
-
-[cloud]
-address = "{link.address}"
-
-[http]
-listen = "127.0.0.1:0"
-max-waiting = 64
-
-[outbox]
-path = "{folder / "outbox.db"}"
-
-[event-log]
-path = "{events}"
-{broker.sink}
-[[source]]
-kind = "push"
-name = "{PUSHED}"
-rate = "100/s"
-queue = 64
-rules = {{local = false}}
-
-[[source.question]]
-name = "what"
-text = "describe the image"
-defer = "24h"
-
-[[source.question.event]]
-name = "changed"
-changed = true
-
-[[source]]
-kind = "stream"
-name = "{CAMERA}"
-url = "http://{cable.address}/live"
-rate = "1/s"
-
-[[source.question]]
-name = "color"
-text = "what color is the background"
-""")
+        settings.write_text(
+            _SETTINGS.format(
+                bundle=bundle,
+                cloud=link.address,
+                outbox=folder / "outbox.db",
+                events=events,
+                sink=broker.sink,
+                pushed=PUSHED,
+                camera=CAMERA,
+                url=f"http://{cable.address}/live",
+            )
+        )
         variables = {"ISTHMUS_CACHE": str(folder / "cache")} | (clock.preloaded if clock else {})
         agent = stack.enter_context(AgentProcess(settings, variables, books))
         yield Plant(cloud, link, cable, broker, clock, served, agent, books, events, settings)

@@ -93,11 +93,6 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def served(
     bundle_path: Path, authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:

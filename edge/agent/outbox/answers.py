@@ -8,6 +8,7 @@ from edge.agent.sources.frame import Frame
 from edge.policy.decision import CHOSEN, Decision, Predicted
 from edge.requests.answer import Answer, LabelScore
 from edge.requests.trace import STAGES
+from protos import inference_pb2 as pb
 from protos.arms import arm_kinds
 from protos.arms.arm import Arm
 
@@ -33,6 +34,7 @@ def standing_answer(outcome: Outcome) -> StandingAnswer:
         joules=0.0,
         energy_source=_NOT_COUNTED,
         frame="",
+        filtered=done.reason == pb.Done.CONTENT_FILTER,
         label_scores=tuple(LabelScore(s.label, s.probability, s.similarity) for s in done.scores),
     )
     frame = Frame(subject.source, subject.sequence, subject.taken, _NO_PICTURE)

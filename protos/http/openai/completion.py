@@ -6,11 +6,14 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from protos import inference_pb2 as ip
+
 EVENT_HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 )
+FINISH_REASONS = {ip.Done.LENGTH: "length", ip.Done.CONTENT_FILTER: "content_filter"}  # of others: "stop"
 LAST_EVENT = b"data: [DONE]\n\n"
 
 Told = dict[str, Any]  # an object of JSON

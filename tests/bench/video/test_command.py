@@ -24,23 +24,8 @@ def test_a_bundle_is_measured_on_clips(
         lambda *arguments: [one for one in every(*arguments) if not one.curve.startswith("vision")],
     )
     figures = tmp_path / "video.json"
-    assert (
-        isthmus.main(
-            [
-                "bench",
-                "video",
-                "--bundle",
-                str(bundle.path),
-                "--clips",
-                "1",
-                "--length",
-                "2s",
-                "-o",
-                str(figures),
-            ]
-        )
-        == 0
-    )
+    words = ["--bundle", str(bundle.path), "--clips", "1", "--length", "2s", "-o", str(figures)]
+    assert isthmus.main(["bench", "video", *words]) == 0
     said, found = " ".join(capsys.readouterr().out.split()), json.loads(figures.read_text())
     rates = {(one["kind"], one["name"]): one["rate"] for one in found["rows"]}
     fitted = [

@@ -99,14 +99,25 @@ def changed(model: ScriptedModel, change: str) -> GenerationJob:
             job.prompt = [5, 5]
         case "bundle":
             job.tail = ScriptedModel("another")
+        case "precision":
+            job.tail = ScriptedModel()
+            job.tail.numerics = "rounded"
     return job
 
 
-@pytest.mark.parametrize("change", ["owner", "frame", "length", "question", "bundle"])
+@pytest.mark.parametrize("change", ["owner", "frame", "length", "question", "bundle", "precision"])
 def test_another_owner_frame_or_question_is_another_answer(model: ScriptedModel, change: str) -> None:
     keys = [answer_key(job) for job in (counting(model, 5), counting(model, 5), changed(model, change))]
     assert keys[0] == keys[1] != keys[2]
     assert None not in keys
+
+
+def test_another_version_of_the_service_gives_another_answer(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = answer_key(counting(model, 5))
+    monkeypatch.setattr("cloud.answers.answer_store.version", lambda: "another")
+    assert answer_key(counting(model, 5)) != before
 
 
 def test_what_is_drawn_or_nobodys_is_not_shared(model: ScriptedModel) -> None:

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -128,6 +129,54 @@ async def test_a_stream_ends_with_its_token_and_is_opened_again_with_the_next(
         await again.write(ip.InferRequest(id="2"))
         assert (await again.read()).id == "2"
         reviewing.cancel()
+
+
+async def test_a_key_that_is_withdrawn_ends_what_its_tokens_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_module, "REVIEW_SECONDS", 0.01)
+    old, new = Signer("old"), Signer("new")
+    keys = key_file(tmp_path / "keys.json", old, new)
+    async with guarded(AccessConfig(jwks=str(keys), audience=AUDIENCE, issuer=ISSUER)) as service:
+        reviewing = asyncio.create_task(service.access.run())
+        stub = InferenceStub(service.channel())
+        streams = [stub.Converse(metadata=bearing(signer.token())) for signer in (old, new)]
+        for stream in streams:
+            await stream.write(ip.InferRequest(id="1"))
+            assert (await stream.read()).id == "1"
+        key_file(keys, new)
+        async with asyncio.timeout(30):
+            assert await streams[0].code() == Status.UNAUTHENTICATED
+        await streams[1].write(ip.InferRequest(id="2"))
+        assert (await streams[1].read()).id == "2"
+        reviewing.cancel()
+
+
+async def test_others_have_their_turn_while_open_calls_are_looked_at(
+    service: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_module, "REVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(access_module, "_SLICE_SECONDS", 0.0)
+    looked, turns = list[object](), list[int]()
+    check = service.access._check
+
+    async def noting(*given: Any) -> None:
+        looked.append(given)
+        await check(*given)
+
+    monkeypatch.setattr(service.access, "_check", noting)
+    stub = InferenceStub(service.channel())
+    streams = [stub.Converse(metadata=bearing("camera-7")) for _ in range(2)]
+    for stream in streams:
+        await stream.write(ip.InferRequest(id="1"))
+        assert (await stream.read()).id == "1"
+    reviewing = asyncio.create_task(service.access.run())
+    async with asyncio.timeout(30):
+        while len(looked) < 9:
+            await asyncio.sleep(0)
+            turns.append(len(looked))
+    reviewing.cancel()
+    assert set(range(1, 9)) <= set(turns), "one call is looked at in a turn"
 
 
 async def test_a_device_goes_on_once_its_token_is_replaced(tmp_path: Path) -> None:

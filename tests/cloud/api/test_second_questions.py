@@ -1,5 +1,8 @@
 """A second question about a frame: what of it is done again, and that the answer is the same."""
 
+import grpc
+import pytest
+
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
 from tests.cloud.calling import SECRET, Answered, Caller, Pixels, calling, picture_request
@@ -34,3 +37,16 @@ async def test_the_same_question_by_the_same_sender_is_answered_without_the_mode
     assert first.text == again.text == theirs.text != ""
     assert again.done.frame == first.done.frame
     assert [answer.done.stages.first_token > 0 for answer in (first, again, theirs)] == [True, False, True]
+
+
+async def test_what_is_known_is_answered_where_a_run_would_be_too_late(
+    tail: Tail, scenes: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, other = (picture_request(tail.bundle, scenes[0], question) for question in (FIRST, SECOND))
+    async with calling(tail, keep_results=60.0) as caller:
+        first = await caller.ask(asked)
+        monkeypatch.setattr(caller.service.engine.queue._quickest, "seconds", lambda *_: 1000.0)
+        assert (await caller.ask(asked)).text == first.text
+        for late in (other, picture_request(tail.bundle, scenes[0], FIRST, client_secret=b"s" * 16)):
+            status, words = await caller.refusal(late)
+            assert (status, "quickest answers" in words) == (grpc.StatusCode.DEADLINE_EXCEEDED, True)

@@ -34,3 +34,11 @@ def test_files_are_read_before_the_model(
     ):
         assert serve(bundle, "--listen", "127.0.0.1:0", *words) == 3
         assert f"{absent} cannot be read" in capsys.readouterr().err
+
+
+def test_without_a_compiler_nothing_is_compiled(
+    bundle: Bundle, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert serve(bundle, "--listen", "127.0.0.1:0", "--compile") == 3
+    assert "needs a C++ compiler, and no-such-compiler is not there" in capsys.readouterr().err

@@ -13,27 +13,44 @@ from protos.text.decoding import LogitsProcessor
 from splitter.families import Prefix
 
 VOCABULARY, STOP, NAN = 40, 30, 31  # the next token after NAN has no logits
+BAD = 35  # a prompt that ends with it cannot be read, and what was said last cannot be read either
 
 
 class Counting:
-    """A decoder batch whose rows count. It tells how many rows each of its decode steps had."""
+    """A decoder batch whose rows count. It tells the model how many rows each of its decode steps had."""
 
-    def __init__(self, prompts: Sequence[Sequence[int]], steps: list[int]) -> None:
-        self.last, self.steps = [prompt[-1] for prompt in prompts], steps
+    def __init__(self, prompts: Sequence[Sequence[int]], model: "ScriptedModel") -> None:
+        self.last, self.model = [prompt[-1] for prompt in prompts], model
+        model.decoders.append(self)
+
+    def read(self, tokens: int) -> None:
+        self.model.allocate(tokens)
+        self.model.slices.append(tokens)
 
     def prefill(self) -> Tensor:
+        self._check(self.last)
         return self._logits()
 
     def decode(self, tokens: Sequence[int]) -> Tensor:
         assert len(tokens) == len(self.last), "a token a row"
+        self._check(tokens)
         self.last = list(tokens)
-        self.steps.append(len(tokens))
+        self.model.steps.append(len(tokens))
         return self._logits()
+
+    def _check(self, tokens: Sequence[int]) -> None:
+        self.model.allocate(len(tokens))
+        if BAD in tokens:
+            raise IndexError("model code")
 
     def keep(self, rows: Sequence[int]) -> None:
         self.last = [self.last[row] for row in rows]
 
+    def select(self, rows: Sequence[int]) -> "Counting":
+        return Counting([[self.last[row]] for row in rows], self.model)
+
     def merge(self, other: Self) -> None:
+        self.model.allocate(len(self.last) + len(other.last))
         self.last += other.last
 
     def prefix(self, row: int, length: int) -> Prefix:
@@ -52,6 +69,7 @@ class ScriptedModel:
     """Pictures are at every cut what they were; where it is `faulty`, it raises for one of NaN."""
 
     stop_tokens = frozenset({STOP})
+    numerics = "exact"
 
     def __init__(
         self,
@@ -67,11 +85,20 @@ class ScriptedModel:
         self.prefills: list[int] = []  # rows of each
         self.steps: list[int] = []
         self.resumed: list[int] = []  # lengths of the prefixes that were gone on from
+        self.slices: list[int] = []  # tokens of each
+        self.indivisible = 0
+        self.decoders: list[Counting] = []
+        self.memory = 10**6  # rows that there is memory for in one step, or tokens of a slice
+
+    def allocate(self, rows: int) -> None:
+        if rows > self.memory:
+            raise torch.OutOfMemoryError("CUDA out of memory")
 
     def advance(
         self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
     ) -> Sequence[Mapping[str, Tensor]]:
         self.advanced.append((cut, len(pictures)))
+        self.allocate(len(pictures))
         if self._faulty and any(picture["hidden"].isnan().any() for picture in pictures):
             raise ZeroDivisionError("model code")
         return pictures
@@ -84,14 +111,17 @@ class ScriptedModel:
 
     def decoder_batch(self, prompts: Sequence[Sequence[int]], image_tokens: Tensor) -> Counting:
         self.prefills.append(len(prompts))
-        return Counting(prompts, self.steps)
+        return Counting(prompts, self)
+
+    def indivisible_length(self, prompt: Sequence[int]) -> int:
+        return self.indivisible
 
     def prefix_length(self, prompt: Sequence[int]) -> int:
         return len(prompt) - 1
 
     def resumed_batch(self, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]) -> Counting:
         self.resumed += [prefix.length for prefix in prefixes]
-        return Counting(prompts, self.steps)
+        return Counting(prompts, self)
 
 
 def counting(

@@ -26,6 +26,7 @@ class Table:
     """A tail whose pictures are their own embeddings, and whose texts are two directions."""
 
     digest = "table"
+    numerics = "exact"
     cuts: Sequence[str] = ("c",)
     matching = pb.Matching(kind=pb.Matching.SOFTMAX, scale=1)
 

@@ -1,6 +1,7 @@
 """The engine's steps, with a model that counts."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
@@ -203,7 +204,7 @@ async def test_a_fault_fails_its_batch_only(caplog: pytest.LogCaptureFixture) ->
             with pytest.raises(ModelFault):
                 await events(broken)
             assert (await events(whole))[0] == "6 "
-    assert "a batch of 1 failed; the service goes on" in caplog.text
+    assert "a step (encode, of size 1) failed; the service goes on" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -230,3 +231,65 @@ async def test_what_is_unfinished_fails_when_the_engine_stops() -> None:
     for job in jobs:
         with pytest.raises(CloudError, match="ask again"):
             await events(job)
+
+
+async def test_a_long_prompt_is_read_in_slices_and_running_answers_get_tokens_in_between() -> None:
+    model = ScriptedModel()
+    one = Engine(RequestQueue(Scheduler(8, max_prefill_tokens=5), 64), EncoderCache(1 << 20))
+    running_on, long = counting(model, 1, max_tokens=20), counting(model, 20, max_tokens=2)
+    long.prompt = [*[0] * 12, 20]
+    steps_at_slices = []
+    with one.holding(running_on):
+        for _ in range(3):
+            await one.step()
+        with one.holding(long):
+            while not long.finished:
+                slices = len(model.slices)
+                await one.step()
+                steps_at_slices += [len(model.steps)] * (len(model.slices) - slices)
+    assert [piece for piece in await events(long) if isinstance(piece, str)] == ["21 ", "22 "]
+    assert model.slices == [5, 5]
+    assert steps_at_slices[0] < steps_at_slices[1], "the answer that runs got tokens"
+    assert long.stages.queue > 0
+
+
+@pytest.mark.parametrize(("indivisible", "slices"), [(8, [8]), (13, [])])
+async def test_what_a_family_reads_at_once_is_not_sliced(indivisible: int, slices: list[int]) -> None:
+    model = ScriptedModel()
+    model.indivisible = indivisible
+    long = counting(model, 20, max_tokens=2)
+    long.prompt = [*[0] * 12, 20]
+    async with running(one := Engine(RequestQueue(Scheduler(8, 5), 64), EncoderCache(1 << 20))):
+        assert await answer(one, long, counting(model, 1)) == [["21 ", "22 "], ["2 ", "3 ", "4 "]]
+    assert model.slices == slices
+
+
+async def test_a_job_that_is_cancelled_in_the_middle_of_its_prompt_leaves_nothing() -> None:
+    model, one = ScriptedModel(), Engine(RequestQueue(Scheduler(8, 5), 64), EncoderCache(1 << 20))
+    long = counting(model, 20)
+    long.prompt = [*[0] * 12, 20]
+    with one.holding(long):
+        while not model.slices:
+            await one.step()
+        assert one.load().running == 1
+    decoder = weakref.ref(model.decoders[-1])
+    model.decoders.clear()
+    with one.holding(other := counting(model, 1, max_tokens=1)):
+        while not other.finished:
+            await one.step()
+    assert decoder() is None, "its keys and values are freed"
+    assert model.slices == [5]
+
+
+async def test_a_prompt_in_slices_that_finds_no_memory_is_read_anew_in_smaller_ones() -> None:
+    model, one = ScriptedModel(), Engine(RequestQueue(Scheduler(8, 400), 64), EncoderCache(1 << 20))
+    long = counting(model, 20, max_tokens=2)
+    long.prompt = [*[0] * 999, 20]
+    with one.holding(long):
+        while not model.slices:
+            await one.step()
+        model.memory = 250
+        while not long.finished:
+            await one.step()
+    assert [piece for piece in await events(long) if isinstance(piece, str)] == ["21 ", "22 "]
+    assert model.slices == [400, 200, 200, 200, 200]

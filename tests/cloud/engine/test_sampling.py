@@ -68,3 +68,10 @@ def test_what_the_rules_forbid_is_never_drawn() -> None:
     logits = torch.full((VOCABULARY,), -torch.inf)
     logits[[7, VOCABULARY - 2]] = 1.0
     assert set(draw(logits, range(30), temperature=100.0, top_p=0.99)) == {7, VOCABULARY - 2}
+
+
+def test_a_sampler_that_is_rewound_draws_again_what_it_drew() -> None:
+    sampler = Sampler(1.0, 1.0, seed=3)
+    drawn = [sampler.uniform() for _ in range(4)]
+    sampler.rewind(2)
+    assert [sampler.uniform() for _ in range(2)] == drawn[2:]

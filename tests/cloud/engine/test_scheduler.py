@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from cloud.engine.batch_limit import StepLimits
 from cloud.engine.pace import Pace
 from cloud.engine.schedulable import Place
 from cloud.engine.scheduler import InFlight, Schedule, Scheduler
@@ -32,6 +33,8 @@ class Candidate:
     boundary_bytes: int = 1
     held_seconds: float = 0.0
     resumes: bool = False
+    indivisible_tokens: int = 0
+    sliced: bool = False
 
 
 def schedule(
@@ -41,6 +44,7 @@ def schedule(
     encoded: Sequence[Candidate] = (),
     encoding: Sequence[Candidate] = (),
     pace: Pace | None = None,
+    limits: StepLimits | None = None,
     **served: float,
 ) -> Schedule[Candidate]:
     """Decide where callers of these names were served for so many seconds."""
@@ -50,7 +54,8 @@ def schedule(
             stack.enter_context(shares.active(job.caller))
         for name, seconds in served.items():
             shares.charge(named(name), seconds)
-        return Scheduler(max_batch, max_prefill_tokens=8).schedule(waiting, in_flight, shares, pace or Pace())
+        one = Scheduler(max_batch, max_prefill_tokens=8)
+        return one.schedule(waiting, in_flight, shares, pace or Pace(), limits or one.limits())
 
 
 def indebted() -> Pace:
@@ -248,3 +253,32 @@ def test_another_callers_batch_stays_apart_while_a_step_together_would_be_much_s
     for _ in range(20):
         pace.decoded("bundle", 16, 1.5)
     assert schedule(16, [], *batches, pace=pace, flood=1.0).decodes == [0, 1]
+
+
+def test_a_long_prompt_is_read_in_slices_of_the_budget_alone() -> None:
+    long, short = Candidate("a", prompt_tokens=20), Candidate("b")
+    going = schedule(4, [], encoded=[long, short])
+    assert (going.prefills, going.slice) == ([long], 8)
+    going = schedule(4, [], encoded=[replace(long, prompt_tokens=4, sliced=True), short])
+    assert ([job.name for job in going.prefills], going.slice) == (["a"], 0)
+
+
+def shrunk(step: str, size: int) -> StepLimits:
+    """What steps may have where memory ran out in one of this size."""
+    limits = Scheduler(8, max_prefill_tokens=8).limits()
+    getattr(limits, step).ran_out(size)
+    return limits
+
+
+def test_where_memory_ran_out_fewer_are_encoded_and_fewer_prompts_read() -> None:
+    waiting = [Candidate(name) for name in "abcdef"]
+    assert names(schedule(8, waiting, limits=shrunk("encode", 6)))[0] == "abc"
+    assert len(schedule(8, [], encoded=waiting, limits=shrunk("prefill", 6)).prefills) == 3
+
+
+def test_where_memory_ran_out_batches_stay_apart_and_fewer_answers_begin() -> None:
+    limits = shrunk("decode", 8)
+    assert schedule(8, [], rows("r", 3), rows("r", 2), limits=limits).decodes == [0]
+    assert schedule(8, [], rows("r", 2), rows("r", 2), limits=limits).decodes == [0, 1]
+    waiting = [asked(name, "r") for name in "abcdef"]
+    assert names(schedule(8, waiting, rows("r", 1), limits=limits))[0] == "abc"

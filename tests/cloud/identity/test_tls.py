@@ -21,16 +21,6 @@ Status = grpc.StatusCode
 pytestmark = openssl_only
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("stranger"), "stranger")
-
-
 @pytest.fixture
 def served(authority: Authority, tmp_path: Path) -> Certificate:
     """The service's files, which a test may replace."""

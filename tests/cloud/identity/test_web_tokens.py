@@ -4,7 +4,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from cloud.identity.identity import Identity, Role
 from cloud.identity.key_source import KeyFile
@@ -101,3 +103,50 @@ async def test_a_key_that_is_taken_out_of_the_file_is_believed_no_more(tmp_path:
     assert await tokens.identify(EC.token())
     with pytest.raises(Unauthenticated, match="signed by nobody"):
         await tokens.identify(RSA.token())
+
+
+async def test_a_signature_is_verified_once_as_long_as_its_key_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified, decode = list[str](), jwt.decode
+
+    def noting(token: str, *given: Any, **options: Any) -> Any:
+        verified.append(token)
+        return decode(token, *given, **options)
+
+    monkeypatch.setattr("cloud.identity.web_tokens.jwt.decode", noting)
+    keys = tmp_path / "keys.json"
+    tokens, token = WebTokens(KeyFile(key_file(keys, OKP)), AUDIENCE, ISSUER), OKP.token()
+    identity = await tokens.identify(token)
+    key_file(keys, EC, OKP)  # read again: the key is the one of before
+    assert await tokens.identify(token) == identity
+    assert verified == [token]
+    with pytest.raises(Unauthenticated):
+        await tokens.identify(f"{token[:-8]}{token[-4:]}{token[-8:-4]}")
+    key_file(keys, Signer(OKP.name, ed25519.Ed25519PrivateKey.generate()))  # another key of its name
+    with pytest.raises(Unauthenticated, match="signed by nobody"):
+        await tokens.identify(token)
+    key_file(keys, EC)
+    with pytest.raises(Unauthenticated, match="signed by nobody"):
+        await tokens.identify(token)
+
+
+async def test_what_was_verified_expires(tokens: WebTokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = OKP.token()
+    await tokens.identify(token)
+    later = time.time() + DAY + LEEWAY + 1
+    monkeypatch.setattr("cloud.identity.web_tokens.time.time", lambda: later)
+    monkeypatch.setattr("cloud.identity.web_tokens.WebTokens._claims", refusing)
+    with pytest.raises(Unauthenticated, match="looked at again"):
+        await tokens.identify(token)
+
+
+def refusing(*_: object) -> None:
+    raise Unauthenticated("looked at again")
+
+
+async def test_few_tokens_are_remembered(tokens: WebTokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cloud.identity.web_tokens._MAX_VERIFIED", 2)
+    for number in range(4):
+        await tokens.identify(OKP.token(sub=f"camera-{number}"))
+    assert [one.identity.device for one in tokens._verified.values()] == ["camera-2", "camera-3"]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cloud.models.placement import choose, gpu_dtypes
+from cloud.models.placement import Placement, choose, gpu_dtypes
 from protos.errors import RequestError
 
 FP32, FP16, BF16 = torch.float32, torch.float16, torch.bfloat16
@@ -45,3 +45,9 @@ def test_a_dtype_that_was_asked_for_is_the_only_one() -> None:
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(RequestError, match="--device cpu"):
         choose("cuda", "auto", 64, BF16)
+
+
+def test_numbers_come_out_otherwise_in_another_dtype() -> None:
+    cpu = torch.device("cpu")
+    full, half = (Placement(cpu, dtype, "for tests") for dtype in (FP32, BF16))
+    assert full.numerics == Placement(cpu, FP32, "for another reason").numerics != half.numerics

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from prometheus_client.core import Metric
 
+from cloud.engine.scheduler import Scheduler
 from cloud.telemetry.gpus import Gpus
 from cloud.telemetry.metrics import Metrics as CloudMetrics
 from edge.agent.http.metrics import AnswerCounts, Metrics
@@ -57,8 +58,9 @@ def names(families: Iterable[Metric]) -> set[str]:
 def told(tmp_path: Path) -> set[str]:
     """All that services and agents tell Prometheus."""
     cloud: Any = CloudMetrics()
-    cloud.watch_engine(SimpleNamespace(load=ip.Load))
+    cloud.watch_engine(SimpleNamespace(load=ip.Load, limits=Scheduler(8).limits()))
     cloud.watch_caches({"image tokens": SimpleNamespace(hits=1, misses=2, bytes=3)})
+    cloud.watch_answers(SimpleNamespace(joined=1))
     cloud.registry.register(Gpus(OneGpu))
     status, counts = AgentStatus(), AnswerCounts()
     with closing(outbox(tmp_path)) as kept:

@@ -21,3 +21,10 @@ def test_an_answer_that_was_given_before_teaches_nothing_of_the_model(
     call = CloudCall(pb.InferRequest())
     call.done = pb.Done(stages=pb.Stages(**stages))
     assert call.ran is ran
+
+
+def test_words_that_a_content_filter_held_back_are_no_time_of_the_network() -> None:
+    call = CloudCall(pb.InferRequest())
+    call.first_reply, call.first_is_text = 0.120, True
+    call.done = pb.Done(stages=pb.Stages(queue=10, first_token=40, generate=60, total=110, held=50))
+    assert call.network_ms() == pytest.approx(20)

@@ -7,6 +7,7 @@ from protos.connection.peer import Credentials, Peer
 from protos.errors import (
     CloudBusy,
     CloudError,
+    ContentRefused,
     DeadlineError,
     IsthmusError,
     RequestError,
@@ -40,6 +41,11 @@ def test_what_our_service_says_is_passed_on(code: str, details: str, kind: type[
     assert type(error) is kind
     assert details in str(error)
     assert error.facts == {"address": "10.0.0.5:7070", "status": code}
+
+
+def test_what_a_content_filter_refuses_is_told_from_other_requests_that_cannot_be_answered() -> None:
+    assert type(failure("INVALID_ARGUMENT", "ask something else", PLAIN, "CONTENT_FILTER")) is ContentRefused
+    assert type(failure("INVALID_ARGUMENT", "ask something else", PLAIN, "ANOTHER")) is RequestError
 
 
 @pytest.mark.parametrize(

@@ -136,3 +136,26 @@ def test_a_cache_is_as_long_as_its_longest_row_and_a_window_no_longer_than_it_lo
     assert [layer.keys.shape for layer in (sliding, full)] == [(1, 1, 2, 2)] * 2
     assert [layer.get_seq_length() for layer in (sliding, full)] == [2, 2]
     assert torch.equal(full.values, torch.full((1, 1, 2, 2), 2.0))
+
+
+@torch.inference_mode()
+def test_a_row_that_is_no_number_spoils_no_other_row_and_leaves_nothing_to_those_that_come(
+    made: Made,
+) -> None:
+    pictures = image_tokens(made.family, made.model, made.pixels)
+    pictures[1] = torch.nan
+    question, other, last = prompts(made)[:3]
+    whole, spoilt, newcomer = Asked(question, 0, 0), Asked(other, 1, 0), Asked(last, 0, 0)
+    batch = prefilled(made, [whole, spoilt], pictures)
+    decode(batch, [whole, spoilt])
+    assert spoilt.logits[-1].isnan().all()
+    batch.keep([0])
+    batch.merge(prefilled(made, [newcomer], pictures))
+    for _ in range(2):
+        decode(batch, [whole, newcomer])
+    for one in (whole, newcomer):
+        alone = Asked(one.prompt, one.picture, 0)
+        own = prefilled(made, [alone], pictures)
+        while len(alone.said) < len(one.said):
+            decode(own, [alone])
+        torch.testing.assert_close(torch.stack(one.logits), torch.stack(alone.logits), atol=1e-4, rtol=0)

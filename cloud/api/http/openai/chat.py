@@ -11,7 +11,14 @@ from cloud.api.http.openai.models import Models
 from cloud.telemetry.metrics import STAGES
 from protos import inference_pb2 as ip
 from protos.http.openai.chat_request import ChatRequest, question_of
-from protos.http.openai.completion import EVENT_HEADERS, LAST_EVENT, CompletionHead, event, usage
+from protos.http.openai.completion import (
+    EVENT_HEADERS,
+    FINISH_REASONS,
+    LAST_EVENT,
+    CompletionHead,
+    event,
+    usage,
+)
 from protos.http.openai.data_urls import data_of
 from protos.http.openai.reading import read_json
 from protos.http.refusals import Refused, body_of, response_of
@@ -70,7 +77,7 @@ class ChatExchange:
     async def end(self, scope: Scope, receive: Receive) -> None:
         """The answer is complete."""
         tokens, told = usage(self._done.tokens), {"isthmus": _measured(self._done)}
-        finish = "length" if self._done.reason == ip.Done.LENGTH else "stop"
+        finish = FINISH_REASONS.get(self._done.reason, "stop")
         if not self._streams:
             whole = self._head.whole("".join(self._pieces), finish, usage=tokens, **told)
             await JSONResponse(whole)(scope, receive, self._send)

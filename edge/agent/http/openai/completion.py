@@ -5,7 +5,8 @@ from typing import Any
 
 from edge.policy.explain import sentence, verdicts
 from edge.requests.answer import Answer
-from protos.http.openai.completion import CompletionHead, Told, usage
+from protos import inference_pb2 as pb
+from protos.http.openai.completion import FINISH_REASONS, CompletionHead, Told, usage
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,11 @@ class AnswerHead(CompletionHead):
         return self.usage_chunk(usage(answer.tokens), isthmus=decided(answer))
 
     def finish_reason(self, answer: Answer) -> str:
-        """`length` where the answer has as many tokens as it may have."""
+        """`length` where the answer has as many tokens as it may have, `content_filter` where the cloud's
+        ended it.
+        """
+        if answer.filtered:
+            return FINISH_REASONS[pb.Done.CONTENT_FILTER]
         return "length" if answer.tokens >= self.max_tokens else "stop"
 
 

@@ -1,18 +1,23 @@
 """What operators see over HTTP, of a real service."""
 
+import asyncio
 from pathlib import Path
+from typing import NoReturn
 
 import grpc
 import httpx
 import pytest
+import torch
 from prometheus_client.parser import text_string_to_metric_families
 
-from cloud.config import AccessConfig
+from cloud.config import AccessConfig, RateLimits
 from cloud.identity.identity import Identity
 from cloud.identity.token_list import new_token
 from cloud.models.tail import Tail
 from protos import inference_pb2 as ip
-from tests.cloud.calling import SECRET, Head, Pixels, calling, picture_request
+from protos.inference_pb2_grpc import InferenceStub
+from tests.cloud.api.test_watching import opening
+from tests.cloud.calling import SECRET, Head, Pixels, calling, connected, picture_request
 
 QUESTION = "describe the image"
 ANYWHERE = ("127.0.0.1", 0)
@@ -63,6 +68,37 @@ async def test_what_was_asked_is_counted_by_what_it_brought_and_how_it_ended(
     assert "process_resident_memory_bytes" in text
 
 
+@pytest.mark.parametrize(
+    ("error", "fault", "status"),
+    [
+        (ZeroDivisionError(), "raised", grpc.StatusCode.INTERNAL),
+        (torch.OutOfMemoryError(), "out of memory", grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ],
+)
+async def test_steps_that_fail_are_counted_and_the_next_request_is_answered(
+    tail: Tail,
+    scenes: list[Pixels],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    fault: str,
+    status: grpc.StatusCode,
+) -> None:
+    def raising(*_: object) -> NoReturn:
+        raise error
+
+    asked = picture_request(tail.bundle, scenes[0], QUESTION)
+    async with calling(tail, http=ANYWHERE) as caller, httpx.AsyncClient() as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(Tail, "decoder_batch", raising)
+            assert (await caller.refusal(asked))[0] == status
+        assert (await caller.ask(asked)).text
+        text = (await client.get(f"{caller.service.http_url}/metrics")).text
+    faults = samples(text, "step_faults_total")
+    assert (faults[fault, "prefill"], sum(faults.values())) == (1, 1)
+    limit = samples(text, "batch_limit")[("prefill",)]
+    assert limit < 1024 if fault == "out of memory" else limit == 1024
+
+
 async def test_health_says_whether_requests_are_let_in(tail: Tail) -> None:
     async with calling(tail, http=ANYWHERE) as caller, httpx.AsyncClient() as client:
         alive = await client.get(f"{caller.service.http_url}/healthz")
@@ -90,3 +126,31 @@ async def test_beyond_loopback_operators_see_metrics_and_nobody_else(
         url = caller.service.http_url.replace("0.0.0.0", "127.0.0.1")
         assert (await client.get(f"{url}/metrics", headers=sent)).status_code == status
         assert (await client.get(f"{url}/healthz")).status_code == 200
+
+
+async def test_who_is_over_its_rate_in_a_stream_is_counted_as_any_other(
+    tail: Tail, scenes: list[Pixels]
+) -> None:
+    request = picture_request(tail.bundle, scenes[0], QUESTION)
+    async with calling(tail, rates=RateLimits(device_requests=0.01)) as caller:
+        call = caller.stub.Converse(iter([request, request]), timeout=60)
+        ends = [one.WhichOneof("event") async for one in call if not one.HasField("text")]
+        assert sorted(ends) == ["done", "failure"]
+        async with connected(caller.service.address) as another:
+            stream = InferenceStub(another).Watch(iter([opening(tail), ip.WatchRequest()]), timeout=60)
+            assert await stream.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        counted = samples(caller.service.telemetry.metrics.text().decode(), "requests_total")
+    statuses = {(labels[3], labels[4]): count for labels, count in counted.items()}
+    assert statuses == {
+        ("picture", "OK"): 1,
+        ("picture", "RESOURCE_EXHAUSTED"): 1,
+        ("features", "RESOURCE_EXHAUSTED"): 1,
+    }
+
+
+async def test_who_waits_for_the_run_of_another_is_counted(endless: Tail, scenes: list[Pixels]) -> None:
+    request = picture_request(endless.bundle, scenes[0], QUESTION, generation=ip.Generation(max_tokens=200))
+    async with calling(endless, keep_results=300) as caller:
+        await asyncio.gather(*(caller.ask(request) for _ in range(3)))
+        told = caller.service.telemetry.metrics.text().decode()
+    assert samples(told, "joined_total") == {(): 2}
