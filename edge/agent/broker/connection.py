@@ -76,23 +76,27 @@ async def connected(
 
 
 async def until_lost(parts: Sequence[Callable[[], Awaitable[None]]], name: str) -> None:
-    """What is done over a connection, each as a task. Raises CloudError when it is lost."""
+    """What is done over a connection, each as a task. Raises CloudError when it is lost, as a part does."""
     import aiomqtt
 
-    failed: list[aiomqtt.MqttError] = []
+    failed = list[CloudError]()
 
     async def guarded(part: Callable[[], Awaitable[None]]) -> None:
         try:
             await part()
-        except aiomqtt.MqttError as error:
+        except CloudError as error:
             failed.append(error)
-            tasks.cancel_scope.cancel()
+        except aiomqtt.MqttError as error:
+            failed.append(CloudError(f"the connection is lost: {error}"))
+        else:
+            return
+        tasks.cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
         for part in parts:
             tasks.start_soon(guarded, part, name=f"{name} {getattr(part, '__name__', '')}")
     if failed:
-        raise CloudError(f"the connection is lost: {failed[0]}") from failed[0]
+        raise failed[0]
 
 
 async def subscribe(client: "aiomqtt.Client", topics: Sequence[str]) -> None:

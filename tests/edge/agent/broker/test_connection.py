@@ -1,11 +1,12 @@
-"""What mosquitto does not do: it lets everybody subscribe, and delivers nothing."""
+"""What a real broker seldom does."""
 
 from typing import Any, cast
 
 import aiomqtt
+import anyio
 import pytest
 
-from edge.agent.broker.connection import subscribe
+from edge.agent.broker.connection import subscribe, until_lost
 from protos.errors import CloudError
 
 
@@ -21,3 +22,15 @@ async def test_a_topic_that_the_broker_does_not_let_a_device_hear_is_named() -> 
     await subscribe(client, ["own", "jobs"])
     with pytest.raises(CloudError, match="does not let this device hear others; allow it in its ACL"):
         await subscribe(client, ["own", "others"])
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(CloudError("it is not allowed"), "it is not allowed"), (aiomqtt.MqttError("reset"), "is lost: reset")],
+)
+async def test_what_ends_one_part_ends_all_and_is_what_is_said(error: Exception, words: str) -> None:
+    async def fails() -> None:
+        raise error
+
+    with pytest.raises(CloudError, match=words):
+        await until_lost([anyio.sleep_forever, fails], "fleet")
