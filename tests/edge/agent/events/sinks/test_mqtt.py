@@ -77,6 +77,7 @@ async def test_a_broker_that_goes_and_comes_back_loses_no_event(
             async with listening(port, **again) as heard:
                 await put(fed, event("b"))
                 await until(lambda: [one["id"] for one in heard.on(PERSON)][-1:] == ["b"])
+                await until(lambda: not waits(fed))  # or it is told once more
         await until(lambda: "the connection is lost" in caplog.text)
         await put(fed, *later)
         with mosquitto(tmp_path, port, *kept):
