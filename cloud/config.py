@@ -76,6 +76,7 @@ class ServeConfig:
     max_batch: int = 16  # answers side by side; up to twice as many where callers come who hold few
     max_waiting: int = 64  # requests waiting for a place in a batch
     max_wait: float = 0.005  # seconds that a request waits for company
+    text_interval: float = 0.05  # seconds from one piece of an answer's text to the next; 0: with every token
     max_in_flight: int = 32  # requests of one Converse stream at once
     max_connections: int = 4096  # fewer where the process has no descriptors for as many
     max_arriving_bytes: int = 512 << 20  # requests until they are decoded; four of the largest always fit
@@ -111,6 +112,7 @@ class ServeConfig:
         _within("--max-batch", self.max_batch, 1, 1024)
         _within("--max-waiting", self.max_waiting, 1, 100_000)
         _within("--max-wait", self.max_wait, 0, 60)
+        _within("--text-interval", self.text_interval, 0, 60)
         _within("max in flight", self.max_in_flight, 1, 10_000)
         _within("max connections", self.max_connections, 1, 1_000_000)
         _within("max arriving bytes", self.max_arriving_bytes, 0, 1 << 40)

@@ -53,3 +53,13 @@ def watchdog_seconds() -> float | None:
     if not microseconds.isdecimal() or (process and process != str(os.getpid())):
         return None
     return int(microseconds) / 1e6 or None
+
+
+def wait_quietly() -> None:
+    """Call before torch is imported: have its threads sleep, not spin, while they wait for one another.
+
+    Spinning threads burn the core that the one they wait for needs, or that others work on; on a busy machine
+    that made a split five times slower. Without this GNU's OpenMP lets them spin while it has no more threads
+    than there are cores: as long as one thread computes, and not once another has loaded the model.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

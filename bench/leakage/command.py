@@ -14,11 +14,10 @@ from bench.rig.arguments import NANO, add_count, add_data, add_figures
 from bench.rig.bundles import chosen_bundle
 from bench.rig.figures import check_places, publish
 from protos.bundle import Bundle
-from protos.config import cache_folder
+from protos.config import cache_folder, wait_quietly
 from protos.errors import RequestError
 from protos.terminal.options import add_bundle
 from protos.terminal.progress import progress
-from splitter.commands import wait_quietly
 from splitter.commands.leakage import save_leakage
 
 if TYPE_CHECKING:  # they need torch, which takes its time

@@ -25,12 +25,9 @@ from bench.service.workloads import read_requests
 
 def main(bundle: Path, device: str, dtype: str, threads: int) -> None:
     """Measure until there is no further line."""
-    if threads:
-        torch.set_num_threads(threads)
-    model = AnsweringModel(bundle, device, dtype)
+    model = AnsweringModel(bundle, device, dtype, threads)
     child.emit(value=True)
-    # as the services do: in the thread that has loaded a model, OpenMP's threads spin, which takes the cores
-    # from everybody else, and so from each other
+    # as the services do, in a thread that has not loaded the model
     with ThreadPoolExecutor(1) as worker:
         for line in sys.stdin:
             child.emit(worker.submit(_measured, model, **json.loads(line)).result())
@@ -39,6 +36,7 @@ def main(bundle: Path, device: str, dtype: str, threads: int) -> None:
 @torch.inference_mode()
 def _measured(model: AnsweringModel, folder: str, batch: int, seconds: float) -> dict[str, Any]:
     """What was done in whole batches, after one that does not count."""
+    model.tail.use_threads()
     stream = cycle([model.see(request) for request in read_requests(Path(folder))])
     _answer(model, list(islice(stream, batch)))
     began, cpu, requests, tokens = time.monotonic(), cpu_seconds(os.getpid()), 0, 0

@@ -8,6 +8,7 @@ from bench.rig.arguments import add_count, add_figures
 from bench.rig.figures import check_places, publish
 from bench.service.kinds import KINDS
 from cloud.config import DEVICES
+from protos.config import wait_quietly
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_bundle
 from protos.terminal.progress import progress
@@ -61,7 +62,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="of all (default: %(default)s)",
     )
     command.add_argument(
-        "--threads", type=whole(0, 1024), default=0, metavar="N", help="of torch (default: torch's choice)"
+        "--threads",
+        type=whole(0, 1024),
+        default=0,
+        metavar="N",
+        help="of torch (default: as the service chooses)",
     )
     add_figures(command)
     command.set_defaults(run=run)
@@ -69,6 +74,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure and report. Raises RequestError, BundleError, CloudError or IsthmusError."""
+    wait_quietly()  # all contenders, as the service does
     from bench.rig.bundles import chosen_bundle
     from bench.rig.console import wide_console
     from bench.rig.machine import processor
@@ -98,8 +104,8 @@ def run(options: argparse.Namespace) -> None:
         rows = list(measure(bundle, plan, lambda name: shown.update(0, note=name)))
     where = (
         f"Measured on {processor()}, {os.cpu_count()} cores for service and devices together, load "
-        f"{os.getloadavg()[0]:.1f}; {plan.dtype}, {plan.threads or 'all'} threads of torch; at most "
-        f"{plan.tokens} tokens an answer; {plan.rounds} turns of {plan.seconds:g} s each."
+        f"{os.getloadavg()[0]:.1f}; {plan.dtype}, {plan.threads or 'as many as suit'} threads of torch; "
+        f"at most {plan.tokens} tokens an answer; {plan.rounds} turns of {plan.seconds:g} s each."
     )
     figures = {
         "setting": where,

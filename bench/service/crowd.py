@@ -81,6 +81,7 @@ class Watched(NamedTuple):
     resident_bytes: int
     seconds: float
     batch: float | None = None  # the mean number of answers side by side in a decode step
+    devices_cpu_seconds: float = 0.0  # of all devices together
 
 
 def main(crowd: Crowd) -> None:
@@ -104,10 +105,17 @@ def main(crowd: Crowd) -> None:
 def _watch(crowd: Crowd, window: tuple[float, float]) -> Watched:
     began, ended = window
     _sleep_until(began)
-    cpu, batches, started = cpu_seconds(crowd.process), decode_batches(crowd.http_url), time.monotonic()
+    batches, before, started = decode_batches(crowd.http_url), _used(crowd), time.monotonic()
     _sleep_until(ended)
-    used, seconds = cpu_seconds(crowd.process) - cpu, time.monotonic() - started
-    return Watched(used, resident(crowd.process), seconds, _mean(batches, decode_batches(crowd.http_url)))
+    after, seconds = _used(crowd), time.monotonic() - started
+    service, devices = (late - early for early, late in zip(before, after, strict=True))
+    batch = _mean(batches, decode_batches(crowd.http_url))
+    return Watched(service, resident(crowd.process), seconds, batch, devices)
+
+
+def _used(crowd: Crowd) -> tuple[float, float]:
+    """Processor time of the service, and of the devices, which are below this process."""
+    return cpu_seconds(crowd.process), cpu_seconds(os.getpid())
 
 
 def _mean(before: tuple[float, float], after: tuple[float, float]) -> float | None:

@@ -5,8 +5,8 @@ from statistics import harmonic_mean
 from typing import NamedTuple
 
 from bench.service.crowd import AGAIN, FIRST
-from bench.service.results import BOUND, ISTHMUS, PLAIN, Measured, Row
-from bench.service.traffic import AGAIN_ASKED, ALONE, BESIDE, ONE_CUT
+from bench.service.results import BOUND, ISTHMUS, PLAIN, SHARED, Measured, Row
+from bench.service.traffic import AGAIN_ASKED, ALONE, BESIDE, BESIDE_ONE, ONE_CUT
 from bench.service.workloads import MIXED
 
 OF_BOUND, OF_PLAIN, OF_ONE_CUT = 0.9, 3.0, 0.9  # at least
@@ -41,7 +41,7 @@ def _at_saturation(rows: Sequence[Row]) -> Iterator[Goal]:
     last = {row.workload: row for row in rows if row.of(BOUND)}
     for row in last.values():
         where = f"{row.workload}, {row.devices} devices"
-        for service, goal in ((BOUND, OF_BOUND), (PLAIN, OF_PLAIN)):
+        for service, goal in ((BOUND, OF_BOUND), (SHARED, OF_BOUND), (PLAIN, OF_PLAIN)):
             if (ratio := row.ratio(service)) is not None:
                 yield Goal(f"{where}, answers a second to those of {service}", ratio, goal)
         ours, plain = row.of(ISTHMUS), row.of(PLAIN)
@@ -65,7 +65,8 @@ def _medians(ours: Mapping[str, Measured]) -> Iterator[Goal]:
             f"{AGAIN_ASKED}: {FIRST}",
             OF_FIRST,
         ),
-        ("a short question beside 16 long, time to that alone", BESIDE, ALONE, BESIDE_LONG),
+        ("a short question beside a device with long, time to that alone", BESIDE_ONE, ALONE, BESIDE_LONG),
+        ("a short question beside 16 with long, time to that alone", BESIDE, ALONE, BESIDE_LONG),
     ):
         if one in medians and other in medians:
             yield Goal(what, medians[one] / medians[other], goal, at_least=False)

@@ -1,14 +1,15 @@
 """All traffic on every service, in turns."""
 
+import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench.service.contenders import Contenders, ServicePlan
 from bench.service.crowd import AGAIN, FIRST, TimedAnswer, Watched
-from bench.service.results import ISTHMUS, Row, Run, bound_of, measured_of
+from bench.service.results import ISTHMUS, Measured, Row, Run, bound_of, measured_of, shared_bound
 from bench.service.traffic import FEATURES, Traffic, closed_loop, open_loop
 from bench.service.workloads import Workloads, write_workloads
 from protos.bundle import Bundle
@@ -58,9 +59,19 @@ def _rows(traffic: Traffic, contenders: Contenders, rounds: int) -> Iterator[Row
             answered[name] += sum(not sample.failure for group in groups for sample in group)
     group = traffic.reported
     for kind in (FIRST, AGAIN) if group.again else (FIRST,):
-        measured = [bound_of(runs)] if runs else []
-        for name in traffic.services:
-            of_kind = [sample for sample in samples[name] if sample.kind == kind]
-            measured.append(measured_of(name, of_kind, windows[name], answered[name]))
+        measured = [
+            measured_of(
+                name, [one for one in samples[name] if one.kind == kind], windows[name], answered[name]
+            )
+            for name in traffic.services
+        ]
         workload = f"{traffic.workload}: {kind}" if group.again else traffic.workload
-        yield Row(workload, group.devices, group.rate, measured)
+        yield Row(workload, group.devices, group.rate, [*_bounds(runs, measured), *measured])
+
+
+def _bounds(runs: Sequence[Run], measured: Sequence[Measured]) -> list[Measured]:
+    """What the model does at most, alone, and where the devices that were measured first are beside it."""
+    if not runs:
+        return []
+    bound = bound_of(runs)
+    return [bound, shared_bound(bound, measured[0].devices_cpu_ms or 0.0, os.cpu_count() or 1)]

@@ -34,10 +34,10 @@ class Seen(NamedTuple):
 class AnsweringModel:
     """Raises RequestError for a bundle whose model does not answer from embeddings."""
 
-    def __init__(self, path: Path, device: str, dtype: str) -> None:
+    def __init__(self, path: Path, device: str, dtype: str, threads: int) -> None:
         bundle = Bundle.open(path)
         check_answers(bundle.manifest)
-        tail = load_tail(bundle, device, dtype)
+        tail = load_tail(bundle, device, dtype, threads=threads)
         assert isinstance(tail, Tail)
         self.tail, self._family = tail, _causal(bundle.manifest)
 

@@ -37,6 +37,7 @@ class PlainInference(InferenceServicer):  # type: ignore[misc] # generated witho
 
     @torch.inference_mode()
     def _generate(self, seen: Seen) -> list[int]:
+        self._model.tail.use_threads()
         embeds = self._model.embeds(seen)
         with generating_by(self._model.speaker, plain):
             out = self._model.speaker.generate(
@@ -50,10 +51,10 @@ class PlainInference(InferenceServicer):  # type: ignore[misc] # generated witho
         return [int(token) for token in out[0] if int(token) not in self._model.tail.stop_tokens]
 
 
-async def serve(bundle: Path, device: str, dtype: str) -> None:
+async def serve(bundle: Path, device: str, dtype: str, threads: int) -> None:
     """Serve until killed."""
     server = grpc.aio.server()
-    add_InferenceServicer_to_server(PlainInference(AnsweringModel(bundle, device, dtype)), server)
+    add_InferenceServicer_to_server(PlainInference(AnsweringModel(bundle, device, dtype, threads)), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(f"listening on 127.0.0.1:{port}", flush=True)
@@ -61,6 +62,4 @@ async def serve(bundle: Path, device: str, dtype: str) -> None:
 
 
 if __name__ == "__main__":
-    if threads := int(sys.argv[4]):
-        torch.set_num_threads(threads)
-    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])))

@@ -2,15 +2,16 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bench.rig.quantiles import quantile
 from bench.service.crowd import TimedAnswer, Watched
 
-BOUND, ISTHMUS, UNBATCHED, PLAIN = "bound", "isthmus", "unbatched", "plain"
+BOUND, SHARED, ISTHMUS, UNBATCHED, PLAIN = "bound", "shared bound", "isthmus", "unbatched", "plain"
 WORDS = {
     BOUND: "the model in process, perfect batches of pictures that are decoded already",
+    SHARED: "at most what is left of that where devices take from its cores what those of isthmus took",
     ISTHMUS: "isthmus cloud serve",
     UNBATCHED: "the same with --max-batch 1",
     PLAIN: "a grpc.aio server around transformers' generate",
@@ -30,8 +31,8 @@ class Run(NamedTuple):
 @dataclass(frozen=True)
 class Measured:
     """What all devices of a group together saw of one service. `cpu_ms` is the service's for one answer, of
-    whatever group; `batch` is the mean number of answers side by side in its decode steps, of those that tell
-    it; latencies are None of the bound.
+    whatever group, `devices_cpu_ms` that of the devices; `batch` is the mean number of answers side by side
+    in its decode steps, of those that tell it; latencies are None of the bound.
     """
 
     service: str
@@ -47,6 +48,7 @@ class Measured:
     p50: float | None = None
     p95: float | None = None
     p99: float | None = None
+    devices_cpu_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def measured_of(
     seconds = sum(window.seconds for window in watched)
     batches = [window.batch for window in watched if window.batch is not None]
     times = sorted(sample.ms for sample in answers)
+    p50, p95, p99 = (quantile(times, share) if times else None for share in (0.5, 0.95, 0.99))
     return Measured(
         service,
         len(answers),
@@ -89,7 +92,10 @@ def measured_of(
         statistics.mean(batches) if batches else None,
         max(window.resident_bytes for window in watched),
         statistics.median(sample.first_token_ms for sample in answers) if answers else None,
-        *(quantile(times, share) if times else None for share in (0.5, 0.95, 0.99)),
+        p50,
+        p95,
+        p99,
+        1000 * sum(window.devices_cpu_seconds for window in watched) / max(1, answered),
     )
 
 
@@ -103,3 +109,15 @@ def _bound(runs: Sequence[Run]) -> Measured:
     requests, seconds = sum(run.requests for run in runs), sum(run.seconds for run in runs)
     tokens, cpu = sum(run.tokens for run in runs), sum(run.cpu_seconds for run in runs)
     return Measured(BOUND, requests, 0, "", requests / seconds, tokens / seconds, 1000 * cpu / requests)
+
+
+def shared_bound(bound: Measured, devices_cpu_ms: float, cores: int) -> Measured:
+    """The bound where an answer costs devices so much, too, on the same cores: it cannot be faster than
+    without them, nor have all cores and more.
+    """
+    room = 1000 * cores / (bound.cpu_ms + devices_cpu_ms)
+    speed = min(bound.per_second, room)
+    tokens = bound.tokens_per_second * speed / bound.per_second
+    return replace(
+        bound, service=SHARED, per_second=speed, tokens_per_second=tokens, devices_cpu_ms=devices_cpu_ms
+    )

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from bench.rig.console import plain_table, print_notes, print_sentences
 from bench.service.goals import goals
-from bench.service.results import BOUND, WORDS, Measured, Row
+from bench.service.results import BOUND, SHARED, WORDS, Measured, Row
 from protos.terminal.units import format_size
 
 _TIMES = (
@@ -15,11 +15,14 @@ _TIMES = (
     "named, requests come at random instants, and times count from these. batch: answers side by side in a "
     "decode step. first token: median ms."
 )
-_USED = "CPU ms: of the service, an answer; the devices take theirs from the same cores. memory: resident."
+_USED = (
+    "CPU ms: of the service, an answer. devices' ms: of their processes, an answer, from the same cores. "
+    "memory: resident."
+)
 _ASKED = (
     "cut, mixed cuts: features of one cut, and of all in turns. again: a second question about a frame, "
-    "which uploads nothing. short beside long: one device asks for short answers, and 16 for the longest "
-    "that there are; times are of the short ones, CPU is an answer of either."
+    "which uploads nothing. short beside long: one device asks for short answers, and one or 16 for the "
+    "longest that there are; times are of the short ones, CPU is an answer of either."
 )
 
 
@@ -42,8 +45,9 @@ _COLUMNS: Mapping[str, Callable[[Row, Measured], str]] = {
     "p95 ms": lambda _, one: _milliseconds(one.p95),
     "p99 ms": lambda _, one: _milliseconds(one.p99),
     "CPU ms": lambda _, one: f"{one.cpu_ms:.1f}",
+    "devices' ms": lambda _, one: "" if one.devices_cpu_ms is None else f"{one.devices_cpu_ms:.1f}",
     "memory": lambda _, one: "" if one.resident_bytes is None else format_size(one.resident_bytes),
-    "failed": lambda _, one: "" if one.service == BOUND else str(one.failed),
+    "failed": lambda _, one: "" if one.service in {BOUND, SHARED} else str(one.failed),
 }
 
 

@@ -8,7 +8,8 @@ from bench.service.crowd import Group
 from bench.service.results import ISTHMUS, PLAIN, UNBATCHED
 from bench.service.workloads import LONG, MIXED, UPLOAD, Workloads
 
-FEATURES, ONE_CUT, AGAIN_ASKED, ALONE, BESIDE = "features", "cut", "again", "short alone", "short beside long"
+FEATURES, ONE_CUT, AGAIN_ASKED = "features", "cut", "again"
+ALONE, BESIDE_ONE, BESIDE = "short alone", "short beside one long", "short beside 16 long"
 _ALL = (ISTHMUS, UNBATCHED, PLAIN)
 _MIXED_DEVICES, _LONG_DEVICES = 16, 16
 _LOADS = (0.5, 0.8)  # of what isthmus answers at most, in the open loop
@@ -48,7 +49,8 @@ def closed_loop(workloads: Workloads, chosen: Collection[str], devices: Sequence
         yield Traffic(AGAIN_ASKED, (Group(last, 1, again=True),), (ISTHMUS,))
     if kinds.BESIDE in chosen:
         yield Traffic(ALONE, (Group(last, 1),), (ISTHMUS, PLAIN))
-        yield Traffic(BESIDE, (Group(folders[LONG], _LONG_DEVICES), Group(last, 1)), (ISTHMUS, PLAIN))
+        for name, count in ((BESIDE_ONE, 1), (BESIDE, _LONG_DEVICES)):
+            yield Traffic(name, (Group(folders[LONG], count), Group(last, 1)), (ISTHMUS, PLAIN))
 
 
 def open_loop(workloads: Workloads, chosen: Collection[str], devices: int, most: float) -> Iterator[Traffic]:

@@ -8,11 +8,11 @@ from bench.rig.bundles import chosen_bundle
 from bench.rig.console import wide_console
 from bench.rig.figures import check_places, publish
 from protos.bundle import Bundle
+from protos.config import wait_quietly
 from protos.errors import RequestError
 from protos.terminal.arguments import seconds
 from protos.terminal.options import add_bundle
 from protos.terminal.progress import progress
-from splitter.commands import wait_quietly
 
 if TYPE_CHECKING:  # it needs torch, which takes its time
     from bench.video.report import VideoReport

@@ -12,7 +12,7 @@ from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.filters.content_filters import ContentFilters
 from cloud.telemetry.metrics import CacheCounts
 from cloud.telemetry.telemetry import Telemetry
@@ -57,7 +57,8 @@ def new_engine(config: ServeConfig, telemetry: Telemetry, filters: ContentFilter
     frames = EncoderCache(config.max_frame_bytes, config.keep, max_sent_bytes=config.max_sent_bytes)
     prefixes, store = PrefixCache(config.max_prefix_bytes, config.keep), _answer_store(config)
     scheduler = Scheduler(config.max_batch, max_wait=config.max_wait)
-    engine = Engine(RequestQueue(scheduler, config.max_waiting), frames, telemetry, prefixes)
+    queue = RequestQueue(scheduler, config.max_waiting)
+    engine = Engine(queue, frames, telemetry, prefixes, config.text_interval)
     answers = SharedAnswers(engine, store, filters.screen)
     keyed = KeyedAnswers(answers, config.max_answer_bytes, config.keep_answers)
     return engine, Kept(frames, prefixes, store, answers, keyed, config.keep)

@@ -31,14 +31,13 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     """
     transformers_logging.disable_progress_bar()
     limit_numpy()
-    if config.threads:
-        torch.set_num_threads(config.threads)
     models = ServedModels(
         {
-            digest: load_tail(bundle, config.device, config.dtype)
+            digest: load_tail(bundle, config.device, config.dtype, threads=config.threads)
             for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
         }
     )
+    torch.set_num_threads(max(model.threads for model in models))  # of all threads that begin from now on
     if config.compile:
         from cloud.models.compiled import compile_step  # dynamo and inductor, which nobody else needs
 
@@ -102,7 +101,8 @@ def _announce(service: Service, models: ServedModels, config: ServeConfig) -> st
     placements = dict.fromkeys(
         f"{m.placement.device_name}, {m.placement.dtype_name} ({m.placement.why})" for m in models
     )
-    device = f"{'; '.join(placements)}, {torch.get_num_threads()} threads"
+    threads = ", ".join(dict.fromkeys(str(m.threads) for m in models))
+    device = f"{'; '.join(placements)}, {threads} threads"
     announced = f"serving {served}, and pictures; on {device}; address {address}"
     print(announced, flush=True)
     if service.http_url:

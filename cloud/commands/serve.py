@@ -16,6 +16,7 @@ from cloud.config import (
     listen_address,
 )
 from protos.bundle import Bundle
+from protos.config import wait_quietly
 from protos.terminal.arguments import number, rate, seconds, size, whole
 from protos.terminal.options import open_bundle
 
@@ -61,6 +62,11 @@ SIGTERM or Ctrl-C drains: new requests are refused, running answers get --drain.
 at once.
 """
 _MAX_WAIT = "that a request waits for others to share its steps; 0s: not at all (default: %(default)s)"
+_THREADS = "of torch on a CPU (default: as few as are about as fast as more, measured at the start)"
+_TEXT_INTERVAL = (
+    "from one piece of an answer's text to the next, of which the first comes with its first token; 0s: a "
+    "piece with every token (default: %(default)s)"
+)
 _KEEP = "how long what was sent of a frame is held in memory; 0s: not at all (default: %(default)s)"
 _KEEP_ANSWERS = "how long answers are held for those who try again; 0s: not at all (default: %(default)s)"
 
@@ -96,7 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_count(parser, "--max-batch", 1, 1024, "answers side by side (default: %(default)s)")
     _add_count(parser, "--max-waiting", 1, 100_000, "requests that may wait (default: %(default)s)")
     _add_time(parser, "--max-wait", "5ms", "1min", _MAX_WAIT)
-    _add_count(parser, "--threads", 0, 1024, "of torch on a CPU (default: torch's choice)")
+    _add_time(parser, "--text-interval", "50ms", "1min", _TEXT_INTERVAL)
+    _add_count(parser, "--threads", 0, 1024, _THREADS)
     _add_time(parser, "--drain", "10s", "1h", "for running answers (default: %(default)s)")
     _add_time(parser, "--keep", "5min", "24h", _KEEP)
     _add_time(parser, "--keep-results", "5min", "24h", _KEEP_RESULTS)
@@ -235,6 +242,7 @@ def _add_time(parser: argparse.ArgumentParser, option: str, default: str, most: 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal. Raises RequestError, BundleError or CheckpointError where it cannot start."""
+    wait_quietly()
     from cloud.telemetry.logs import log_to_stderr  # a device has none of what the service logs with
 
     log_to_stderr(options.log, verbose=options.verbose)
@@ -274,7 +282,7 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
         "keep",
         "keep_answers",
     ]
-    names += ["keep_results", "max_wait", "redis", "step_limit", "traces"]
+    names += ["keep_results", "max_wait", "redis", "step_limit", "text_interval", "traces"]
     chosen = {name: getattr(options, name) for name in names}
     chosen |= {name: getattr(options, name) for name in ("max_request", "memory_limit")}
     paths = tuple(bundle.path for bundle in bundles)

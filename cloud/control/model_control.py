@@ -33,7 +33,7 @@ class ModelControl:
     def __init__(self, models: ServedModels, held: HeldJobs, config: ServeConfig, max_request: int) -> None:
         """`max_request`: bytes of the longest request that the server reads."""
         self._models, self._held, self._max_request = models, held, max_request
-        self._device, self._dtype = config.device, config.dtype
+        self._device, self._dtype, self._threads = config.device, config.dtype, config.threads
         self._folder, self._budget = BundleFolder(config.bundle_folder), MemoryBudget(config.memory_limit)
         self._loading = asyncio.Lock()
         # one that is cancelled goes on to its end, and only then the next begins
@@ -135,7 +135,7 @@ class ModelControl:
         def check_room(weights: int, device: torch.device) -> None:
             self._budget.check(name, weights, device, held)
 
-        return load_tail(bundle, self._device, self._dtype, check_room)
+        return load_tail(bundle, self._device, self._dtype, check_room, self._threads)
 
     def _weights(self) -> int:
         return sum(model.weight_bytes for model in (*self._models, *self._models.draining))

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from cloud.engine.faults import ModelFault
 from cloud.engine.generation_batch import GenerationBatch
 from cloud.engine.job import GenerationJob, Job
-from cloud.engine.pace import Pace
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.recovery import Recovery
-from cloud.engine.scheduler import Schedule
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.scheduler import Schedule
 
 
 class OnWorker(Protocol):
@@ -28,8 +28,15 @@ class Answering:
     """The batches of answers, and prompts that are read in part. Belongs to the event loop."""
 
     def __init__(
-        self, on_worker: OnWorker, prefix_cache: PrefixCache, pace: Pace, recovery: Recovery
+        self,
+        on_worker: OnWorker,
+        prefix_cache: PrefixCache,
+        pace: Pace,
+        recovery: Recovery,
+        text_interval: float,
     ) -> None:
+        """`text_interval`: seconds from one piece of an answer's text to the next."""
+        self._text_interval = text_interval
         self._on_worker, self._recovery = on_worker, recovery
         self._prefix_cache, self._pace = prefix_cache, pace
         self._batches: list[GenerationBatch] = []
@@ -99,7 +106,7 @@ class Answering:
         """
         try:
             batch = self._slices.pop(jobs[0], None)
-            yield batch or GenerationBatch(jobs)
+            yield batch or GenerationBatch(jobs, self._text_interval)
         except BaseException:
             jobs[0].begin_anew()
             raise

@@ -31,6 +31,7 @@ class EmbeddingBatch:
         """Some of the texts that are missing, each job's share of them; on the worker thread."""
         start = time.monotonic()
         tail = self._jobs[0].tail
+        tail.use_threads()
         for job in self._jobs:
             if not job.embedded:
                 job.take(tail.cached_texts(job.missing))

@@ -13,7 +13,6 @@ from itertools import chain
 from typing import TypeVar
 
 from cloud.engine.answering import Answering
-from cloud.engine.batch_limit import StepLimits
 from cloud.engine.embedding_batch import EmbeddingBatch
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.faults import ModelFault, not_finite
@@ -21,11 +20,12 @@ from cloud.engine.held_jobs import HeldJobs
 from cloud.engine.image_encoder import Advanced, advance_images
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job
 from cloud.engine.observer import Step, StepObserver, Unobserved
-from cloud.engine.pace import Pace
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.recovery import Recovery
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import InFlight, Schedule
+from cloud.engine.scheduling.batch_limit import StepLimits
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.scheduler import InFlight, Schedule
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy, CloudError
 
@@ -42,8 +42,11 @@ class Engine:
         encoder_cache: EncoderCache,
         observer: StepObserver | None = None,
         prefix_cache: PrefixCache | None = None,
+        text_interval: float = 0.0,
     ) -> None:
-        """Without a prefix cache, every prompt is read as a whole."""
+        """Without a prefix cache, every prompt is read as a whole. `text_interval`: seconds from one piece of
+        an answer's text to the next; 0: with every token.
+        """
         self.queue, self._observer = queue, observer or Unobserved()
         self.held = HeldJobs()
         self._encoder_cache = encoder_cache
@@ -52,7 +55,9 @@ class Engine:
         self._pace = Pace()
         self._recovery = Recovery(queue.limits, self._observer, self.prefix_cache.make_room)
         self._joining: list[Job] = []  # until their answers have a row, or are embedded
-        self._answering = Answering(self._on_worker, self.prefix_cache, self._pace, self._recovery)
+        self._answering = Answering(
+            self._on_worker, self.prefix_cache, self._pace, self._recovery, text_interval
+        )
 
     async def run(self) -> None:
         """Step until cancelled; jobs that are then unfinished fail as UNAVAILABLE."""
@@ -228,15 +233,18 @@ class Engine:
 
     @contextmanager
     def _paced(self, schedule: Schedule[Job]) -> Iterator[None]:
-        """What newcomers take while answers are decoded is owed to these, and is the wait of who is held."""
+        """What newcomers take while answers are decoded is owed to these, and is the wait of who is held. An
+        encoding from the last cut on is next to nothing, and the prefill behind it is owed.
+        """
         stalled, began = bool(self._answering.batches), time.monotonic()
+        computes = any(job.place.left for job in schedule.encodes)
         try:
             yield
         finally:
             seconds = time.monotonic() - began
             for job in schedule.held:
                 job.held_seconds += seconds
-            if not schedule.decodes:
+            if schedule.prefills or computes:
                 self._pace.joined(seconds, stalled=stalled)
 
     @contextmanager

@@ -26,9 +26,11 @@ class Answer:
 
     job: GenerationJob
     row: int  # in the decoder batch
+    text_interval: float = 0.0  # seconds from one piece of text to the next
     token: int | None = None  # the last one; None where the logits hold NaN
     at_fault: bool = False  # model code raised for this row
     prefilled: float = 0.0  # the instant of the first token
+    text_due: float = 0.0  # the instant from which the next piece may be emitted
     detokenizer: IncrementalDetokenizer = field(init=False)
     decoder_prompt: list[int] = field(init=False)  # what the decoder has read before the first token
 
@@ -46,17 +48,20 @@ class Answer:
         if self.job.sampler:
             self.job.sampler.rewind(self.detokenizer.tokens)
 
-    def postprocess(self) -> None:
-        """Emit the text that the last token adds, and Done after the last token."""
+    def postprocess(self, now: float) -> None:
+        """Emit the text so far, unless some was emitted a moment ago, and Done after the last token."""
         if self.job.aborted:
             return
         if self.at_fault or self.token is None:
             self.job.fail(ModelFault("model code raised") if self.at_fault else not_finite())
             return
         stopped = self.token in self.job.tail.stop_tokens
-        self._emit_text("" if stopped else self.detokenizer.add(self.token))
+        if not stopped:
+            self.detokenizer.append(self.token)
         if stopped or self.detokenizer.tokens >= self.job.max_tokens:
             self._finish(ip.Done.STOP if stopped else ip.Done.LENGTH)
+        elif now >= self.text_due and self._emit_text(self.detokenizer.piece()):
+            self.text_due = now + self.text_interval
 
     def _finish(self, reason: ip.Done.Reason) -> None:
         self._emit_text(self.detokenizer.end())
@@ -72,9 +77,11 @@ class Answer:
             )
         )
 
-    def _emit_text(self, piece: str) -> None:
+    def _emit_text(self, piece: str) -> bool:
+        """Whether there is any."""
         if piece:
             self.job.emit(piece)
+        return bool(piece)
 
 
 class GenerationBatch:
@@ -84,9 +91,12 @@ class GenerationBatch:
     never both at once.
     """
 
-    def __init__(self, jobs: Sequence[GenerationJob]) -> None:
-        """Answers that are yet to be begun, by jobs whose pictures are encoded."""
-        self.answers = [Answer(job, row) for row, job in enumerate(jobs)]
+    def __init__(self, jobs: Sequence[GenerationJob], text_interval: float = 0.0) -> None:
+        """Answers that are yet to be begun, by jobs whose pictures are encoded. The text of each is emitted
+        with its first token, and then once in so many seconds: every message of a stream costs service and
+        device more than a token of a small model.
+        """
+        self.answers = [Answer(job, row, text_interval) for row, job in enumerate(jobs)]
         self._decoder: DecoderBatch | None = None
 
     @property
@@ -118,6 +128,7 @@ class GenerationBatch:
         """Around what reads prompts. Where it raises, the decoder is used no more: what was read may be in
         some of its layers only.
         """
+        self.jobs[0].tail.use_threads()
         start, decoder = time.monotonic(), self._decoder or _decoder_batch(self.jobs)
         self._decoder = None
         yield decoder
@@ -158,13 +169,15 @@ class GenerationBatch:
     def decode(self) -> None:
         """Another token for every answer. Where it raises, the answers are as they were."""
         decoder = self.trimmed()
+        self.jobs[0].tail.use_threads()
         self._take(decoder.decode([answer.token or 0 for answer in self.answers]))
 
     def postprocess(self) -> None:
         """Emit what the last tokens add to the answers."""
+        now = time.monotonic()
         for answer in self.answers:
             try:
-                answer.postprocess()
+                answer.postprocess(now)
             except Exception:  # noqa: BLE001 - a tokenizer may raise anything
                 _log.exception("the text of an answer failed; the others go on")
                 answer.job.fail(ModelFault("model code raised"))

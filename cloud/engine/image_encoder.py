@@ -28,6 +28,7 @@ def advance_images(jobs: Sequence[Job], left: int) -> Sequence[Advanced]:
     tail, inputs = jobs[0].tail, [(job, job.unencoded) for job in jobs if job.unencoded]
     if not inputs:
         return []
+    tail.use_threads()
     start, until = time.monotonic(), tail.cuts[len(tail.cuts) - 1 - left]
     boundaries = tail.advance(inputs[0][1].at, until, [image.boundary for _, image in inputs])
     advanced = [

@@ -9,7 +9,7 @@ from typing import TypeVar
 from torch import Tensor
 
 from cloud.engine.sampling import Sampler
-from cloud.engine.schedulable import Place
+from cloud.engine.scheduling.schedulable import Place
 from cloud.models.interfaces import EmbeddingModel, GenerativeModel, VisionModel
 from cloud.sharing.caller import NOBODY, Caller
 from protos import inference_pb2 as ip

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from cloud.engine.batch_limit import BatchLimit, StepLimits
 from cloud.engine.faults import ModelFault, no_memory, ran_out_of_memory
 from cloud.engine.job import Job
 from cloud.engine.observer import Fault, Step, StepObserver
-from cloud.engine.prompts import MIN_SLICE
+from cloud.engine.scheduling.batch_limit import BatchLimit, StepLimits
+from cloud.engine.scheduling.prompts import MIN_SLICE
 
 _log = logging.getLogger(__name__)
 JobT = TypeVar("JobT", bound=Job)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from cloud.engine.job import NEVER, Job, milliseconds_since
-from cloud.engine.pace import Pace
-from cloud.engine.quickest import Quickest
-from cloud.engine.scheduler import InFlight, Schedule, Scheduler
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.quickest import Quickest
+from cloud.engine.scheduling.scheduler import InFlight, Schedule, Scheduler
 from cloud.sharing.caller import Caller, level_of
 from cloud.sharing.holdings import Holdings
 from cloud.sharing.shares import Shares

@@ -1,5 +1,6 @@
 """The cloud's half of a dual encoder's bundle: pictures from any cut, and texts, to embeddings."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
@@ -51,6 +52,13 @@ class DualEncoder(VisionTail):
         while len(self._text_cache) > _MAX_TEXTS:
             self._text_cache.popitem(last=False)
         return embeddings
+
+    def trial_seconds(self) -> float:
+        """What some pictures take."""
+        with torch.inference_mode():
+            began = time.perf_counter()
+            self.enter(PICTURE_CUT, self._trial_pictures())
+            return time.perf_counter() - began
 
     @torch.inference_mode()
     def warm(self) -> bool:

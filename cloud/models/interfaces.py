@@ -18,6 +18,9 @@ class VisionModel(Protocol):
     numerics: str  # what its numbers depend on beside the bundle: device, dtype, libraries
     cuts: Sequence[str]  # where pictures enter, in order; at the last one they are image tokens
 
+    def use_threads(self) -> None:
+        """Have torch compute in the calling thread with as many threads as suit this model."""
+
     def advance(
         self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
     ) -> Sequence[Mapping[str, Tensor]]:

@@ -10,6 +10,7 @@ from cloud.models.dual_encoder import DualEncoder
 from cloud.models.placement import Placement, choose
 from cloud.models.served_models import ServedModel
 from cloud.models.tail import Tail
+from cloud.models.torch_threads import suitable_threads
 from protos.bundle import Bundle
 from protos.errors import BundleError, RequestError
 from splitter.families.loading import Checkpoint
@@ -22,10 +23,15 @@ CheckRoom = Callable[[int, torch.device], None]  # bytes of weights, where; rais
 
 
 def load_tail(
-    bundle: Bundle, device: str = "auto", dtype: str = "auto", check_room: CheckRoom | None = None
+    bundle: Bundle,
+    device: str = "auto",
+    dtype: str = "auto",
+    check_room: CheckRoom | None = None,
+    threads: int = 0,
 ) -> ServedModel:
-    """Load a bundle's model for the options `--device` and `--dtype`, and warm it. Raises BundleError, also
-    where torch cannot compute it here or `check_room` refuses it; CheckpointError or RequestError.
+    """Load a bundle's model for the options `--device`, `--dtype` and `--threads`, and warm it; 0 threads: as
+    many as suit it. Raises BundleError, also where torch cannot compute it here or `check_room` refuses it;
+    CheckpointError or RequestError.
     """
     checkpoint = Checkpoint(bundle.folder("cloud"))
     width = int(checkpoint.config.get_text_config().hidden_size)
@@ -35,7 +41,9 @@ def load_tail(
         numbers = sum(tensor.numbers for tensor in checkpoint.tensors.values())
         check_room(numbers * placements[0].dtype.itemsize, placements[0].device)
     try:
-        return first_that_computes(bundle, placements)
+        tail = first_that_computes(bundle, placements)
+        if threads or tail.placement.device.type == "cpu":
+            tail.threads = threads or suitable_threads(tail.trial_seconds)
     except (RuntimeError, ValueError) as error:  # torch's, memory that runs out among them
         _log.info("torch failed", exc_info=error)
         why = next(iter(str(error).splitlines()), type(error).__name__)[:_MAX_REASON]
@@ -44,6 +52,7 @@ def load_tail(
             "give another --device or --dtype",
             bundle=bundle.digest,
         ) from error
+    return tail
 
 
 def first_that_computes(bundle: Bundle, placements: Sequence[Placement]) -> ServedModel:

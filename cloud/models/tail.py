@@ -1,5 +1,6 @@
 """The cloud's half of a bundle that answers questions: the vision tail and the language model."""
 
+import time
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,8 @@ from protos.text.decoding import LogitsProcessor
 from protos.text.prompt import PromptBuilder
 from splitter.families import DecoderBatch, Generative, Prefix
 from splitter.families.causal import Causal
+
+_ANSWER_TOKENS = 16  # of a usual answer
 
 
 class Tail(VisionTail):
@@ -69,6 +72,17 @@ class Tail(VisionTail):
         image_tokens = self.enter(PICTURE_CUT, self._trial_pictures()[1:])
         prompts = [self.prompts.build("?")] * rows
         return self.decoder_batch(prompts, image_tokens.repeat(rows, 1, 1))
+
+    @torch.inference_mode()
+    def trial_seconds(self) -> float:
+        """What an answer about each of some pictures takes, by a step of each kind."""
+        began = time.perf_counter()
+        image_tokens = self.enter(PICTURE_CUT, self._trial_pictures())
+        batch = self.decoder_batch([self.prompts.build("?")] * len(image_tokens), image_tokens)
+        batch.prefill()
+        prefilled = time.perf_counter()
+        batch.decode([0] * len(image_tokens))
+        return prefilled - began + _ANSWER_TOKENS * (time.perf_counter() - prefilled)
 
     @torch.inference_mode()
     def warm(self) -> bool:

@@ -37,6 +37,12 @@ class VisionTail:
         self._processor = load_processor(folder)
         self._codecs = _receivers(bundle)
         self.placement, self.numerics = placement, placement.numerics
+        self.threads = torch.get_num_threads()
+
+    def use_threads(self) -> None:
+        """Have torch compute in the calling thread with as many threads as suit this model."""
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
 
     @property
     def weight_bytes(self) -> int:

@@ -15,8 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from cloud.engine.batch_limit import BatchLimit, StepLimits
 from cloud.engine.observer import FAULTS, STEPS, Fault, Step
+from cloud.engine.scheduling.batch_limit import BatchLimit, StepLimits
 from protos import inference_pb2 as ip
 
 _PREFIX = "isthmus_cloud"

@@ -27,7 +27,15 @@ class IncrementalDetokenizer:
 
     def add(self, token: int) -> str:
         """The text that this token makes final; may be empty."""
+        self.append(token)
+        return self.piece()
+
+    def append(self, token: int) -> None:
+        """A token whose text is asked for later."""
         self._ids.append(token)
+
+    def piece(self) -> str:
+        """The text that the tokens since the last piece make final; may be empty."""
         text = self._decode(self._ids)
         return "" if text.endswith(_UNFINISHED) else self._unsent(text)
 

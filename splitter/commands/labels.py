@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
+from protos.config import wait_quietly
 from protos.files import check_file, write_file
 from protos.labels import COMMAND, named_labels
 from protos.terminal.options import add_bundle, add_json, open_named_bundle
-from splitter.commands import wait_quietly
 
 EPILOG = """\
 LABELS is a text file with one label a line, or a comma-separated list. The bundle's text tower reads each

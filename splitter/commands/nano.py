@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from protos.config import wait_quietly
 from protos.terminal.arguments import whole
 from protos.terminal.options import add_json
 from protos.terminal.progress import progress
-from splitter.commands import wait_quietly
 
 _EPILOG = """\
 examples:

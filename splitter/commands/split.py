@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from protos.bundle import BUILT_IN, Bundle
+from protos.config import wait_quietly
 from protos.labels import named_labels
 from protos.terminal.arguments import seconds, share, whole
 from protos.terminal.options import add_json
 from protos.terminal.progress import Progress, progress
-from splitter.commands import wait_quietly
 from splitter.commands.bundle import print_bundle
 from splitter.commands.precision import add_precision, precision
 from splitter.evaluate.subjects import check_calibration

@@ -51,9 +51,7 @@ class Blip2(BlipTower, Causal):
         if model.config.use_decoder_only_language_model:
             return super().rows(model, prompts, image_tokens)
         speaker = model.language_model
-        embeds, mask = padded(
-            [self._embedded(model, *row) for row in zip(prompts, image_tokens, strict=True)]
-        )
+        embeds, mask = padded(self._embedded(model, prompts, image_tokens))
         read = speaker.get_encoder()(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
         begun = torch.tensor([self.decoder_prompt(model, prompt) for prompt in prompts], device=read.device)
         return CrossAttentionBatch(partial(_decode, speaker), begun, read, mask)

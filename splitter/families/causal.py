@@ -5,8 +5,9 @@ their mark.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from itertools import accumulate
+from itertools import chain
 from typing import Any, Protocol, Self, runtime_checkable
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from transformers import AutoModelForImageTextToText, DynamicCache, GenerationCo
 from splitter.families import DecoderBatch, Generative
 from splitter.families.files.generation import plain
 from splitter.families.padded_cache import PaddedCache, Prefix, left_padded, window
+
+_WINDOWS: WeakKeyDictionary[PreTrainedModel, float] = WeakKeyDictionary()
 
 
 @runtime_checkable
@@ -58,16 +61,10 @@ class Causal(Generative, Protocol):
     def rows(
         self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
     ) -> DecoderBatch:
-        mark, every = self.image_token(model), image_tokens.flatten(0, 1)
-        taken = [sum(token == mark for token in prompt) for prompt in prompts]
-        parts = [every[end - count : end] for count, end in zip(taken, accumulate(taken), strict=True)]
-        embeds = [
-            self._embedded(model, prompt, tokens) for prompt, tokens in zip(prompts, parts, strict=True)
-        ]
-        return CausalBatch(self, model, embeds)
+        return CausalBatch(self, model, self._embedded(model, prompts, image_tokens))
 
     def prefix_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
-        whole, end = window(DynamicCache(config=self.decoder(model).config)), self.picture_end(model, prompt)
+        whole, end = self._window(model), self.picture_end(model, prompt)
         # Twice, since rows of long prefixes may be beside rows that read much behind theirs.
         return end if end < len(prompt) and 2 * len(prompt) <= whole else 0
 
@@ -77,7 +74,23 @@ class Causal(Generative, Protocol):
         return max((place for place, token in enumerate(prompt, 1) if token == mark), default=0)
 
     def indivisible_length(self, model: PreTrainedModel, prompt: Sequence[int]) -> int:
-        return 0 if window(DynamicCache(config=self.decoder(model).config)) else len(prompt)
+        return 0 if self._window(model) else len(prompt)
+
+    def _embedded(
+        self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], image_tokens: Tensor
+    ) -> Sequence[Tensor]:
+        """Each prompt as (length, width), with the image tokens in the places of their mark."""
+        ids = torch.tensor([*chain.from_iterable(prompts)], device=image_tokens.device)
+        embeds: Tensor = self.decoder(model).get_input_embeddings()(ids)
+        embeds[ids == self.image_token(model)] = image_tokens.flatten(0, 1).to(embeds.dtype)
+        return torch.split(embeds, [len(prompt) for prompt in prompts])
+
+    def _window(self, model: PreTrainedModel) -> float:
+        """As `window` has it; kept with the model, since its cache is made layer by layer to know it."""
+        decoder = self.decoder(model)
+        if decoder not in _WINDOWS:
+            _WINDOWS[decoder] = window(DynamicCache(config=decoder.config))
+        return _WINDOWS[decoder]
 
     def resumed(
         self, model: PreTrainedModel, prompts: Sequence[Sequence[int]], prefixes: Sequence[Prefix]
@@ -101,12 +114,6 @@ class Causal(Generative, Protocol):
     ) -> Tensor:
         with generating_by(self.speaker(model), plain):
             return spoken_logits(model, self.inputs(model, prompt, pixels), options)
-
-    def _embedded(self, model: PreTrainedModel, prompt: Sequence[int], image_tokens: Tensor) -> Tensor:
-        ids = torch.tensor(prompt, device=image_tokens.device)
-        embeds: Tensor = self.decoder(model).get_input_embeddings()(ids)
-        embeds[ids == self.image_token(model)] = image_tokens.to(embeds.dtype)
-        return embeds
 
 
 class CausalBatch:

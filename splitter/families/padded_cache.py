@@ -31,7 +31,7 @@ class Prefix:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that it keeps alive."""
-        return sum(tensor.untyped_storage().nbytes() for layer in self.states for tensor in layer)
+        return sum(tensor.nbytes for layer in self.states for tensor in layer)
 
 
 class PaddedCache:
@@ -190,6 +190,8 @@ def drop_rows(cache: DynamicCache, rows: int) -> None:
 
 def with_left(states: Tensor, length: int) -> Tensor:
     """States (..., columns, width) with zeros put in front of them, or columns taken away there."""
+    if length == states.shape[-2]:
+        return states
     return pad(states, (0, 0, length - states.shape[-2], 0))
 
 

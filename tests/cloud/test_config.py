@@ -36,6 +36,7 @@ def test_no_address_is_refused_with_the_form_of_one(text: str) -> None:
         ("max_batch", 0),
         ("max_waiting", 0),
         ("max_wait", -0.001),
+        ("text_interval", -0.05),
         ("threads", -1),
         ("drain", -1.0),
         ("keep", -1.0),

@@ -27,7 +27,7 @@ def requests(bundle_path: Path, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 @pytest.fixture(scope="module")
 def model(bundle_path: Path) -> AnsweringModel:
-    return AnsweringModel(bundle_path, "cpu", "float32")
+    return AnsweringModel(bundle_path, "cpu", "float32", 1)
 
 
 async def test_the_plain_server_gives_the_same_answers(

@@ -100,10 +100,19 @@ async def test_two_bundles_are_served_side_by_side(tail: Tail, endless: Tail, sc
 async def test_pieces_joined_are_the_answer(
     tail: Tail, scenes: list[Pixels], expected: dict[tuple[int, str], str]
 ) -> None:
-    async with calling(tail) as caller:
+    async with calling(tail, text_interval=0) as caller:
         answer = await caller.ask(picture_request(tail.bundle, scenes[0], QUESTIONS[0]))
     assert answer.text == expected[0, QUESTIONS[0]]
-    assert len(answer.pieces) == answer.done.tokens > 1
+    assert len(answer.pieces) == answer.done.tokens > 2
+
+
+async def test_what_follows_the_first_token_comes_once_in_an_interval(
+    tail: Tail, scenes: list[Pixels], expected: dict[tuple[int, str], str]
+) -> None:
+    async with calling(tail, text_interval=60) as caller:
+        answer = await caller.ask(picture_request(tail.bundle, scenes[0], QUESTIONS[0]))
+    assert "".join(answer.pieces) == expected[0, QUESTIONS[0]]
+    assert len(answer.pieces) == 2
 
 
 async def test_the_limit_on_tokens_is_the_bundles(tail: Tail, scenes: list[Pixels]) -> None:

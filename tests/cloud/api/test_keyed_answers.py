@@ -16,7 +16,7 @@ from cloud.api.keyed_answers import KeyedAnswers, RequestKey, request_key
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.models.tail import Tail
 from cloud.sharing.caller import NOBODY
 from cloud.sharing.caller import Caller as Owner

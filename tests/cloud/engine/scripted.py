@@ -94,6 +94,9 @@ class ScriptedModel:
         if rows > self.memory:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
+    def use_threads(self) -> None:
+        """It computes nothing."""
+
     def advance(
         self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]
     ) -> Sequence[Mapping[str, Tensor]]:

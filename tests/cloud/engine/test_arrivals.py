@@ -13,7 +13,7 @@ from cloud.engine.engine import Engine
 from cloud.engine.job import GenerationJob, VisionInput
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.sampling import Sampler
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.models.tail import Tail
 from protos.bundle import PICTURE_CUT
 from protos.errors import PayloadError

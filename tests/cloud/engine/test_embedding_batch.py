@@ -13,7 +13,7 @@ from cloud.engine.engine import Engine
 from cloud.engine.image_encoder import advance_images
 from cloud.engine.job import EmbeddingJob, VisionInput
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
@@ -34,6 +34,9 @@ class Table:
         self.asked: list[list[str]] = []
         self.cached: set[str] = set()
         self.encoded = 0
+
+    def use_threads(self) -> None:
+        """It computes nothing."""
 
     def advance(
         self, cut: str, until: str, pictures: Sequence[Mapping[str, Tensor]]

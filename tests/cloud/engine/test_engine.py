@@ -14,7 +14,7 @@ from cloud.engine.faults import ModelFault
 from cloud.engine.job import GenerationJob
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.sampling import Sampler
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from protos import bundle_pb2 as pb
 from protos.errors import CloudError, PayloadError, UnknownFrame
 from tests.cloud.engine.scripted import STOP, ScriptedModel, counting, events
@@ -95,6 +95,18 @@ async def test_who_comes_later_joins_the_answers_that_run() -> None:
             ]
     assert model.prefills == [1, 1]
     assert 2 in model.steps
+
+
+async def test_who_comes_with_image_tokens_is_prefilled_at_the_next_step() -> None:
+    one, model = engine(), ScriptedModel()
+    with one.holding(counting(model, 1, max_tokens=9)):
+        for _ in range(3):
+            await one.step()
+        with one.holding(counting(model, 5, cut="x")):
+            await one.step()
+            assert model.prefills == [1]
+            await one.step()
+            assert model.prefills == [1, 1]
 
 
 async def test_a_place_that_an_answer_frees_is_taken_at_the_next_step() -> None:

@@ -9,8 +9,8 @@ from protos.errors import PayloadError
 from tests.cloud.engine.scripted import NAN, STOP, ScriptedModel, counting, events
 
 
-def prefilled(*jobs: GenerationJob) -> GenerationBatch:
-    batch = GenerationBatch(jobs)
+def prefilled(*jobs: GenerationJob, text_interval: float = 0.0) -> GenerationBatch:
+    batch = GenerationBatch(jobs, text_interval)
     batch.prefill()
     batch.postprocess()
     return batch
@@ -38,6 +38,19 @@ async def test_an_answer_ends_at_its_limit_or_at_a_stop_token() -> None:
     assert pieces == ["28 ", "29 "]
     assert isinstance(done, ip.Done)
     assert (done.reason, done.tokens) == (ip.Done.STOP, 2)
+
+
+async def test_text_within_the_interval_waits_for_the_next_piece_or_the_end() -> None:
+    model = ScriptedModel()
+    short, long = counting(model, 1, max_tokens=3), counting(model, 11, max_tokens=5)
+    batch = prefilled(short, long, text_interval=60.0)
+    step(batch)
+    step(batch)
+    assert [event for event in await events(short) if isinstance(event, str)] == ["2 ", "3 4 "]
+    batch.answers[1].text_due = 0.0  # the minute is over
+    step(batch, short)
+    step(batch)
+    assert [event for event in await events(long) if isinstance(event, str)] == ["12 ", "13 14 15 ", "16 "]
 
 
 async def test_the_others_keep_their_rows_when_some_leave() -> None:

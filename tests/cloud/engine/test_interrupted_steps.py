@@ -16,7 +16,7 @@ from cloud.engine.engine import Engine
 from cloud.engine.job import GenerationJob
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.models.tail import Tail
 from cloud.sharing.caller import NOBODY
 from tests.cloud.calling import Pixels

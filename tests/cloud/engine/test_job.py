@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from cloud.engine.schedulable import Place
+from cloud.engine.scheduling.schedulable import Place
 from protos import inference_pb2 as ip
 from protos.errors import DeadlineError
 from tests.cloud.engine.scripted import ScriptedModel, counting, events

@@ -9,7 +9,7 @@ from cloud.engine.engine import Engine
 from cloud.engine.job import GenerationJob
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.engine.ttl_cache import ENTRY_BYTES
 from protos.errors import PayloadError
 from tests.cloud.engine.scripted import NAN, ScriptedModel, counting, events

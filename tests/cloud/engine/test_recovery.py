@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from cloud.engine.batch_limit import GOOD_STEPS
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.faults import ModelFault, ran_out_of_memory
@@ -16,7 +15,8 @@ from cloud.engine.observer import Fault, Step, Unobserved
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.sampling import Sampler
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.batch_limit import GOOD_STEPS
+from cloud.engine.scheduling.scheduler import Scheduler
 from protos import bundle_pb2 as pb
 from protos.errors import CloudBusy
 from tests.cloud.engine.scripted import BAD, ScriptedModel, counting, events

@@ -8,9 +8,9 @@ import pytest
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.job import GenerationJob
-from cloud.engine.pace import Pace
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import InFlight, Scheduler
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.scheduler import InFlight, Scheduler
 from cloud.sharing.caller import NOBODY
 from protos.errors import CloudBusy, DeadlineError
 from tests.cloud.engine.scripted import ScriptedModel, counting, events

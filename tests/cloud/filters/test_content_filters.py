@@ -17,7 +17,7 @@ from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.job import NEVER, Job
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.filters.content_filter import (
     PASSED,
     REFUSED,

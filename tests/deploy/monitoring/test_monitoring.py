@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from prometheus_client.core import Metric
 
-from cloud.engine.scheduler import Scheduler
+from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.telemetry.gpus import Gpus
 from cloud.telemetry.metrics import Metrics as CloudMetrics
 from edge.agent.http.metrics import AnswerCounts, Metrics

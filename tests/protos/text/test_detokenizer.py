@@ -23,6 +23,14 @@ def test_half_a_character_is_held_back() -> None:
     assert detokenizer.end() == ""
 
 
+def test_the_text_of_several_tokens_comes_in_one_piece() -> None:
+    core = of_bytes()
+    detokenizer = IncrementalDetokenizer(partial(core.decode, skip_special_tokens=True))
+    for token in core.encode("añ€").ids[:3]:
+        detokenizer.append(token)
+    assert (detokenizer.piece(), detokenizer.piece(), detokenizer.tokens) == ("añ", "", 3)
+
+
 def test_what_never_becomes_whole_comes_at_the_end() -> None:
     core = of_bytes()
     detokenizer = IncrementalDetokenizer(partial(core.decode, skip_special_tokens=True))

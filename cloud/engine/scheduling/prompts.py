@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from cloud.engine.pace import Pace
-from cloud.engine.schedulable import Schedulable, SchedulableT
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.schedulable import Schedulable, SchedulableT
 
 MIN_SLICE = 128  # tokens; what a step costs beside its tokens is a tenth of it there
 _MAX_STALL = 0.1  # seconds that answers stand still for one step

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.engine.company import worth_sharing
+from cloud.engine.scheduling.company import worth_sharing
 from tests.cloud.sharing.callers import named
 
 FLOOD, HONEST, OTHER = named("flood"), named("honest"), named("other")

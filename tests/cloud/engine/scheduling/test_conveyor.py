@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.engine.conveyor import arrival, departure, together
-from cloud.engine.pace import Pace
-from cloud.engine.schedulable import Place
-from tests.cloud.engine.test_scheduler import Candidate
+from cloud.engine.scheduling.conveyor import arrival, departure, together
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.schedulable import Place
+from tests.cloud.engine.scheduling.test_scheduler import Candidate
 
 
 def standing(*left: int, bundle: str = "bundle") -> list[Candidate]:

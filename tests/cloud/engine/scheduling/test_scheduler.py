@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from cloud.engine.batch_limit import StepLimits
-from cloud.engine.pace import Pace
-from cloud.engine.schedulable import Place
-from cloud.engine.scheduler import InFlight, Schedule, Scheduler
+from cloud.engine.scheduling.batch_limit import StepLimits
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.schedulable import Place
+from cloud.engine.scheduling.scheduler import InFlight, Schedule, Scheduler
 from cloud.sharing.caller import NOBODY, Caller
 from cloud.sharing.shares import Shares
 from tests.cloud.sharing.callers import named

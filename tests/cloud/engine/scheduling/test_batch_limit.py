@@ -1,6 +1,6 @@
 """How much a step has once memory ran out: plain numbers."""
 
-from cloud.engine.batch_limit import GOOD_STEPS, BatchLimit
+from cloud.engine.scheduling.batch_limit import GOOD_STEPS, BatchLimit
 
 
 def went_well(limit: BatchLimit, size: int, steps: int) -> int:

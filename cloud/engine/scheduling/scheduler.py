@@ -6,12 +6,12 @@ from functools import partial
 from itertools import chain
 from typing import Generic
 
-from cloud.engine.batch_limit import BatchLimit, StepLimits
-from cloud.engine.company import worth_sharing
-from cloud.engine.conveyor import arrival, departure, together
-from cloud.engine.pace import Pace
-from cloud.engine.prompts import side_by_side, slice_of, token_budget
-from cloud.engine.schedulable import Schedulable, SchedulableT
+from cloud.engine.scheduling.batch_limit import BatchLimit, StepLimits
+from cloud.engine.scheduling.company import worth_sharing
+from cloud.engine.scheduling.conveyor import arrival, departure, together
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.prompts import side_by_side, slice_of, token_budget
+from cloud.engine.scheduling.schedulable import Schedulable, SchedulableT
 from cloud.sharing.caller import Caller, level_of
 from cloud.sharing.holdings import Holdings
 from cloud.sharing.shares import Shares

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from cloud.engine.pace import Pace
-from cloud.engine.prompts import MIN_SLICE, side_by_side, slice_of, token_budget
-from tests.cloud.engine.test_scheduler import Candidate
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.prompts import MIN_SLICE, side_by_side, slice_of, token_budget
+from tests.cloud.engine.scheduling.test_scheduler import Candidate
 
 
 def of(tokens: int, indivisible: int = 0) -> Candidate:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 
-from cloud.engine.pace import Pace
-from cloud.engine.schedulable import Place, Schedulable, SchedulableT
+from cloud.engine.scheduling.pace import Pace
+from cloud.engine.scheduling.schedulable import Place, Schedulable, SchedulableT
 
 _MAX_BYTES = 256 << 20  # of the boundaries in one step; what lives in the layers is a few times as much
 _MAX_STALL = 0.1  # seconds that answers stand still for one step

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.engine.pace import Pace, StepTimes
+from cloud.engine.scheduling.pace import Pace, StepTimes
 
 
 def test_a_step_is_as_long_as_those_of_its_size_were_lately() -> None:

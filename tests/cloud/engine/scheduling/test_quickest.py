@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloud.engine.quickest import Quickest
+from cloud.engine.scheduling.quickest import Quickest
 
 
 def test_nothing_is_known_of_a_bundle_that_has_not_answered() -> None:
