@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -18,6 +18,7 @@ _MAX_QUEUED = 256  # messages that came and were not looked at; more are dropped
 _KEEPALIVE_SECONDS, _TIMEOUT_SECONDS, _GOODBYE_SECONDS = 30, 10, 2
 _OLDER_BROKER = 1  # a reason to refuse of MQTT 3.1.1: that version of the protocol is not known
 _NO_VERSION = 132  # the same in MQTT 5
+_REFUSED = 128  # and all above
 
 
 @dataclass(frozen=True)
@@ -75,20 +76,32 @@ async def connected(
 
 
 async def until_lost(parts: Sequence[Callable[[], Awaitable[None]]], name: str) -> None:
-    """What is done over a connection, each as a task. Raises CloudError when it is lost."""
+    """What is done over a connection, each as a task. Raises CloudError when it is lost, as a part does."""
     import aiomqtt
 
-    failed: list[aiomqtt.MqttError] = []
+    failed = list[CloudError]()
 
     async def guarded(part: Callable[[], Awaitable[None]]) -> None:
         try:
             await part()
-        except aiomqtt.MqttError as error:
+        except CloudError as error:
             failed.append(error)
-            tasks.cancel_scope.cancel()
+        except aiomqtt.MqttError as error:
+            failed.append(CloudError(f"the connection is lost: {error}"))
+        else:
+            return
+        tasks.cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
         for part in parts:
             tasks.start_soon(guarded, part, name=f"{name} {getattr(part, '__name__', '')}")
     if failed:
-        raise CloudError(f"the connection is lost: {failed[0]}") from failed[0]
+        raise failed[0]
+
+
+async def subscribe(client: "aiomqtt.Client", topics: Sequence[str]) -> None:
+    """Raises CloudError where the broker does not let this device hear one."""
+    codes: Sequence[Any] = await client.subscribe([(topic, 1) for topic in topics])
+    for topic, code in zip(topics, codes, strict=True):
+        if getattr(code, "value", code) >= _REFUSED:
+            raise CloudError(f"the broker does not let this device hear {topic}; allow it in its ACL")

@@ -200,9 +200,13 @@ class FleetPart:
         while True:
             await self._status.update.changed()
             self._news.set()
-            if self._status.update.bundle != opened:
-                opened = self._status.update.bundle
+            if self._status.update.bundle == opened:
+                continue
+            opened = self._status.update.bundle
+            try:
                 await self._tell_state()
+            except RequestError as error:
+                _log.error("fleet: what this device is cannot be told: %s", error)
 
     async def _steer(self) -> None:
         """One wish after another is tried, and kept or taken back."""

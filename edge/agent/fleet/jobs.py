@@ -82,6 +82,10 @@ class JobLedger:
         return [status for status in found if status.state not in _OVER]
 
 
+def _expired(job: pb.Job) -> bool:
+    return job.HasField("expires") and job.expires.ToNanoseconds() < time.time_ns()
+
+
 def _status(job: str, kept: bytes) -> pb.JobStatus:
     try:
         return pb.JobStatus.FromString(kept)
@@ -141,7 +145,7 @@ class Jobs:
             await self._cancel(job.id, known)
         elif known:
             self._told(known)
-        elif job.HasField("expires") and job.expires.ToNanoseconds() < time.time_ns():
+        elif _expired(job):
             await self._end(job.id, State.REJECTED, "it had expired when it came, by this device's clock")
         elif not job.WhichOneof("task"):
             await self._end(job.id, State.REJECTED, f"it names no task; give {_TASKS}")
@@ -168,9 +172,12 @@ class Jobs:
 
     async def _begin(self, job: pb.Job) -> None:
         task = job.WhichOneof("task") or ""
-        _log.info("fleet: job %s, %s, begins", job.id, task)
+        _log.info("fleet: job %s, %s, is next", job.id, task)
         self._running = Running(job, self._progress_of(job.id))
         try:
+            if _expired(job):
+                await self._end(job.id, State.REJECTED, "it expired while others were done")
+                return
             # with the reason of its own end: a restart
             await self._put(pb.JobStatus(id=job.id, state=State.RUNNING, reason=task))
             await self._end_of(self._running)

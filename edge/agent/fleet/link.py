@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from edge.agent.broker.connection import OlderBroker, Presence, connected, until_lost
+from edge.agent.broker.connection import OlderBroker, Presence, connected, subscribe, until_lost
 from edge.agent.broker.fleet_access import FleetAccess
 from edge.backoff import Backoff
 from protos import fleet_pb2 as pb
@@ -113,7 +113,7 @@ class FleetLink:
             _log.info("fleet: connected to %s by MQTT %s", self._access.broker().host, version)
 
             async def listen() -> None:
-                await client.subscribe([(self._topics.desired, 1), (self._topics.jobs, 1)])
+                await subscribe(client, [self._topics.desired, self._topics.jobs])
                 async for message in client.messages:
                     await self._hear(message)
 

@@ -1,5 +1,6 @@
 """What was answered in a window of time, added up: never what. Pure."""
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -84,12 +85,12 @@ class Window:
         answer, arm = seen.answer, self._arm(ArmKey.of(seen))
         arm.count += 1
         arm.bytes_up += answer.bytes_up
-        arm.joules += max(answer.joules, 0.0)
+        arm.joules += answer.joules if 0 <= answer.joules < math.inf else 0.0
         self._energy_source = answer.energy_source
         for stage, taken in answer.stages.items():
-            if taken >= 0 and (stage in self._stages or len(self._stages) < _MAX_STAGES):
+            if 0 <= taken < math.inf and (stage in self._stages or len(self._stages) < _MAX_STAGES):
                 self._stages.setdefault(stage, ValueSketch()).add(taken)
-        if (total := answer.stages.get("total", 0.0)) > 0:
+        if 0 < (total := answer.stages.get("total", 0.0)) < math.inf:
             arm.milliseconds.add(total)
             predicted = answer.decision.chosen.total_ms
             if predicted > 0 and answer.fallback is None:

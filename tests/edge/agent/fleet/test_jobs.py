@@ -163,3 +163,16 @@ async def test_no_more_wait_than_a_device_can_remember(database: FleetDatabase) 
         await worker.ends("job-3", State.SUCCEEDED)
         await worker.hears(a_job("job-19"))
         await worker.ends("job-19", State.SUCCEEDED)
+
+
+async def test_one_that_expires_while_it_waits_is_not_begun(
+    database: FleetDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with working(database) as worker:
+        await worker.hears(a_job("a"))
+        await until(lambda: worker.begun)
+        await worker.hears(a_job("b", expires={"seconds": 4_000_000_000}))
+        monkeypatch.setattr("time.time_ns", lambda: 4_000_000_001 * 10**9)
+        worker.go.set()
+        assert "expired while" in (await worker.ends("b", State.REJECTED)).reason
+    assert worker.begun == ["a"]

@@ -89,6 +89,12 @@ def test_a_route_is_told_in_its_parts(route: str, key: tuple[str, str, str]) -> 
     assert ArmKey.of(seen(replace(ANSWER, route=route)))[:3] == key
 
 
+def test_a_meter_that_says_no_number_adds_nothing() -> None:
+    odd = replace(ANSWER, joules=float("nan"), stages={"head": float("inf"), "total": float("nan")})
+    arm = told(seen(odd)).arms[0]
+    assert (arm.count, arm.joules, sketch_of([arm.milliseconds]).count) == (1, 0.0, 0)
+
+
 def test_what_nothing_was_asked_for_is_no_answer() -> None:
     assert [arm.status for arm in told(seen(asked=False)).arms] == ["UNAVAILABLE", "CANCELLED"]
 
