@@ -71,4 +71,3 @@ def _with_begun(
     if not changed and not begun:
         return state
     return msgspec.structs.replace(state, treated=treated, blocks={**state.blocks, **begun})
-
