@@ -10,11 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.fleet.rollout.plan import RolloutPlan
-from cloud.fleet.rollout.state import Block, RolloutState, Treated, Wager, evidence_key
+from cloud.fleet.rollout.state import Block, RolloutState, Standing, Treated, Wager, evidence_key
 from cloud.fleet.rollout.summary import Change, Span, Summary, allowance, changes_of
 from cloud.rollout.evidence import LogEvidence, rank_bets
 
-LOOKS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)  # a device is looked at, in health windows since its settings came
+LOOKS = (
+    0.5,
+    1.0,
+    2.0,
+    4.0,
+    8.0,
+    16.0,
+)  # a device is looked at, in health windows since its settings ought to be there
 FULL = 1  # the look by which one whole health window has passed
 
 Summaries = Mapping[Span, Summary]
@@ -76,7 +83,7 @@ def look(plan: RolloutPlan, state: RolloutState, summaries: Summaries, now: floa
 
 def _due(plan: RolloutPlan, state: RolloutState, now: float) -> Iterator[str]:
     for name, block in state.blocks.items():
-        if block.since is None or block.looks >= len(LOOKS):
+        if block.looks >= len(LOOKS) or state.treated[name].standing is Standing.REFUSED:
             continue
         if block.since + LOOKS[block.looks] * plan.health <= now:
             yield name
@@ -96,8 +103,7 @@ def _compared(plan: RolloutPlan, state: RolloutState, name: str) -> _Compared:
 
 
 def _spans(plan: RolloutPlan, device: Treated, block: Block, member: str) -> tuple[Span, Span]:
-    """Before the treated device was told, and since its settings came: the same times for all of a block."""
-    assert block.since is not None
+    """Before the treated device was told, and once its settings ought to be there: the same for a whole block."""
     end = block.since + LOOKS[block.looks] * plan.health
     return Span(member, device.at - plan.baseline, device.at), Span(member, block.since, end)
 

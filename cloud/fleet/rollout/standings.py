@@ -36,7 +36,9 @@ def observe(
             changed[name] = msgspec.structs.replace(
                 device, standing=standing, since=since, reason=known.refused
             )
-    return _with_begun(plan, state, changed, now)
+    if not changed:
+        return state
+    return msgspec.structs.replace(state, treated={**state.treated, **changed})
 
 
 def _standing(plan: RolloutPlan, device: Treated, seen: DeviceSeen, now: float) -> Standing:
@@ -54,20 +56,3 @@ def _standing(plan: RolloutPlan, device: Treated, seen: DeviceSeen, now: float) 
     if seen.taking_over:
         on_the_way, most = Standing.TAKING_OVER, plan.takeover
     return Standing.LATE if now - device.at >= most else on_the_way
-
-
-def _with_begun(
-    plan: RolloutPlan, state: RolloutState, changed: Mapping[str, Treated], now: float
-) -> RolloutState:
-    """Comparisons begin where settings are in force, or ought to be: who fell over is compared, too."""
-    treated = {**state.treated, **changed} if changed else state.treated
-    begun = {}
-    for name, block in state.blocks.items():
-        device = treated[name]
-        if block.since is None and device.standing not in {Standing.REFUSED, Standing.TAKING_OVER}:
-            since = device.since or (device.at + plan.late if now - device.at >= plan.late else None)
-            if since is not None:
-                begun[name] = msgspec.structs.replace(block, since=since)
-    if not changed and not begun:
-        return state
-    return msgspec.structs.replace(state, treated=treated, blocks={**state.blocks, **begun})

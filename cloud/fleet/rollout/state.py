@@ -59,7 +59,7 @@ class Block(msgspec.Struct, frozen=True):
     """A treated device and those that it is compared with: which of them is treated was drawn."""
 
     controls: tuple[str, ...]
-    since: float | None = None  # what is compared begins here
+    since: float  # what is compared begins here: by the clock alone, never by what the treated device does
     looks: int = 0  # that were taken
 
 

@@ -30,7 +30,7 @@ def treat(
         member.device: Treated(now, state.phase, bool(seen.get(member.device, _NOT_SEEN).online))
         for member in chosen
     }
-    blocks = _blocks(plan, state, seen, chosen, missing)
+    blocks = _blocks(plan, state, seen, chosen, missing, now)
     state = msgspec.structs.replace(
         state,
         treated={**state.treated, **treated},
@@ -73,6 +73,7 @@ def _blocks(
     seen: Mapping[str, DeviceSeen],
     chosen: Sequence[Member],
     missing: int,
+    now: float,
 ) -> dict[str, Block]:
     """Controls of the same class, connected now as the treated one is, each in one block of the phase. Who is
     last to be treated is first to be a control.
@@ -95,7 +96,7 @@ def _blocks(
         have = free[member.kind]
         count = min(most, max(1, len(have) // max(1, share[member.kind]))) if have else 0
         if count and seen.get(member.device, _NOT_SEEN).online:
-            blocks[member.device] = Block(tuple(have[-count:]))
+            blocks[member.device] = Block(tuple(have[-count:]), now + plan.late)
             del have[-count:]
             share[member.kind] -= 1
     return blocks
