@@ -103,7 +103,7 @@ def _compared(plan: RolloutPlan, state: RolloutState, name: str) -> _Compared:
 
 
 def _spans(plan: RolloutPlan, device: Treated, block: Block, member: str) -> tuple[Span, Span]:
-    """Before the treated device was told, and once its settings ought to be there: the same for a whole block."""
+    """Before the treated device was told, and once its settings ought to be there: alike for a block."""
     end = block.since + LOOKS[block.looks] * plan.health
     return Span(member, device.at - plan.baseline, device.at), Span(member, block.since, end)
 
