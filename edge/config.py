@@ -68,6 +68,11 @@ def fetched_folder() -> Path:
     return cache_folder() / "fetched"
 
 
+def fleet_file(fleet: str, device: str) -> Path:
+    """Where the agent keeps what its fleet wants. Raises RequestError where there is no cache folder."""
+    return cache_folder() / f"fleet-{fleet}-{device}.db"
+
+
 def _place(digest: str, threads: int, run_by: str) -> str:
     return f"{digest[:12]}-{threads}-{run_by or provider()}"
 

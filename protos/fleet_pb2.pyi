@@ -350,10 +350,10 @@ class Sketch(_message.Message):
     ZEROS_FIELD_NUMBER: _ClassVar[int]
     SUM_FIELD_NUMBER: _ClassVar[int]
     offset: int
-    counts: _containers.RepeatedScalarFieldContainer[int]
+    counts: bytes
     zeros: int
     sum: float
-    def __init__(self, offset: _Optional[int] = ..., counts: _Optional[_Iterable[int]] = ..., zeros: _Optional[int] = ..., sum: _Optional[float] = ...) -> None: ...
+    def __init__(self, offset: _Optional[int] = ..., counts: _Optional[bytes] = ..., zeros: _Optional[int] = ..., sum: _Optional[float] = ...) -> None: ...
 
 class Job(_message.Message):
     __slots__ = ("id", "expires", "timeout_seconds", "cancel", "fetch", "profile", "self_test", "diagnose", "restart")

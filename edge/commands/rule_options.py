@@ -38,6 +38,10 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help="no way that loses more against the whole model, beyond noise (default: any)",
     )
+    rules.add_argument(
+        "--cuts", type=_names, default=(), metavar="CUT,CUT", help="features are sent at no other cut"
+    )
+    rules.add_argument("--codec", default="", metavar="CODEC", help="features are sent by no other codec")
     add_weights(rules.add_argument)
     _add_device_rules(parser)
 
@@ -92,6 +96,10 @@ def _weights(text: str) -> Weights:
     return found
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
 def rules_of(options: argparse.Namespace) -> Rules:
     """The rules of a command line."""
     return Rules(
@@ -104,5 +112,7 @@ def rules_of(options: argparse.Namespace) -> Rules:
         bytes_per_day=options.bytes_per_day,
         battery_floor=options.battery_floor,
         temperature_ceiling=options.temperature_ceiling,
+        cuts=options.cuts,
+        codec=options.codec,
         route=options.route,
     )

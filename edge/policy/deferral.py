@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from edge.policy.decision import Weights
 from protos import bundle_pb2 as pb
-from protos.arms import arms_of, check_route
+from protos.arms import arms_of, check_rules
 from protos.arms.arm import Arm, Situation
 from protos.arms.rules import Rules
 from protos.costs.profile import DeviceProfile
@@ -18,9 +18,10 @@ def deferral_arm(
     link is now, the one that costs least by the operator's weights. Time presses no more, so that is points
     lost and kilobytes; of equals it is the smallest.
 
-    Raises UnknownName for a route that the bundle does not have, NoRoute where the rules let nothing leave.
+    Raises UnknownName for a route, cut or codec that the bundle does not have, NoRoute where the rules
+    let nothing leave.
     """
-    check_route(rules.route, manifest, measured)
+    check_rules(rules, manifest, measured)
     situation = Situation(replace(rules, deadline_ms=None), None, device=device)
     arms = [
         arm

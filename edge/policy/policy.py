@@ -20,7 +20,7 @@ from edge.policy.decision import CHOSEN, Decision, KnownCloud, Predicted, Reques
 from edge.policy.limits import limited
 from edge.policy.prediction import Predictor
 from protos import bundle_pb2 as pb
-from protos.arms import arms_of, check_route
+from protos.arms import arms_of, check_rules
 from protos.arms.arm import Arm
 from protos.arms.rules import AUTO, LOCAL, Rules
 from protos.costs.cost import Workload
@@ -48,9 +48,10 @@ def decide(
     """The arm to take, of all that the device and each of its clouds offer; `last` names the one taken
     before; `trial`: take another that may be better, if there is one, so that something is learned of it.
 
-    Raises UnknownName for a forced route that the bundle does not have, NoRoute if the rules leave no arm.
+    Raises UnknownName for a route, cut or codec that the bundle does not have, NoRoute if the rules leave
+    no arm.
     """
-    check_route(request.rules.route, manifest, measured)
+    check_rules(request.rules, manifest, measured)
     workload = _workload(request, measured)
     open_way = any(cloud.link.up and cloud.name not in request.failed for cloud in clouds)
     predictors = [Predictor(request, device, cloud, workload, power, open_way) for cloud in clouds]

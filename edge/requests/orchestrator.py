@@ -189,6 +189,11 @@ class Orchestrator:
         with Wait(self._turn, self._turn.urgency(priority), Cancellation()).held():
             yield
 
+    @property
+    def profile(self) -> DeviceProfile:
+        """What this device's part of an answer was believed to take when this was opened."""
+        return self._profile
+
     def links(self) -> dict[str, LinkEstimate]:
         """What is believed of the link to each cloud now, by its name, without waiting for the device."""
         now = self._clock()

@@ -10,7 +10,7 @@ from functools import cache
 from protos import bundle_pb2 as pb
 from protos.arms import kinds
 from protos.arms.arm import Arm, check_name
-from protos.arms.rules import AUTO
+from protos.arms.rules import AUTO, Rules
 from protos.registry import classes_of
 
 
@@ -38,6 +38,18 @@ def arms_of(
     """
     usable = [kind for kind in arm_kinds() if remote or not kind.remote]
     return [arm for kind in usable for arm in kind.offered(manifest, measured, cached_accuracy)]
+
+
+def check_rules(rules: Rules, manifest: pb.Manifest, measured: pb.Measurements) -> None:
+    """Raise UnknownName, with what there is, for rules that name a route, cut or codec that this bundle does
+    not have.
+    """
+    check_route(rules.route, manifest, measured)
+    for name in rules.cuts:
+        check_name("cut", name, [cut.name for cut in manifest.cuts])
+    if rules.codec:
+        allowed = [cut for cut in manifest.cuts if not rules.cuts or cut.name in rules.cuts]
+        check_name("codec", rules.codec, sorted({codec.name for cut in allowed for codec in cut.codecs}))
 
 
 def check_route(route: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:

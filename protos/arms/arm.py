@@ -116,6 +116,8 @@ class Arm(ABC):
             return "rule never-leave-device"
         if lossy := self.too_lossy(rules):
             return lossy
+        if elsewhere := self.elsewhere(rules):
+            return elsewhere
         if not self.fits(rules.route):
             return f"route {rules.route} was asked for"
         # a person who insists on a route may try a cloud that was away
@@ -126,6 +128,12 @@ class Arm(ABC):
         if not exceeds(rules, self.loss):
             return ""
         return f"rule max-loss: surely loses {self.loss:.1f} points of {rules.max_loss:g}"
+
+    def elsewhere(self, rules: Rules) -> str:
+        """Why the rules about cuts and codecs forbid it; empty where they do not."""
+        if self.cut and rules.cuts and self.cut not in rules.cuts:
+            return f"rule cuts: {', '.join(rules.cuts)}"
+        return f"rule codec: {rules.codec}" if self.cut and rules.codec not in ("", self.coding) else ""
 
     @classmethod
     def check_place(cls, place: str, manifest: pb.Manifest, measured: pb.Measurements) -> None:

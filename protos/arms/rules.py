@@ -7,7 +7,8 @@ AUTO, LOCAL = "auto", "local"
 
 @dataclass(frozen=True)
 class Rules:
-    """`never_leave_device` beats all other rules; `never_upload` forbids pictures, not features.
+    """`never_leave_device` beats all other rules; `never_upload` forbids pictures, not features. `cuts` and
+    `codec` forbid splits elsewhere, and no way that sends no features.
 
     Below `battery_floor` only the ways that take about the least energy are left, above
     `temperature_ceiling` those that the device works least for. Neither leaves none: a device that can answer
@@ -23,6 +24,8 @@ class Rules:
     bytes_per_day: int | None = None  # requests sent in a day of UTC
     battery_floor: float | None = None  # percent
     temperature_ceiling: float | None = None  # degrees Celsius
+    cuts: tuple[str, ...] = ()  # that features may be sent at; none: all
+    codec: str = ""  # that they are sent by; none: any
     route: str = AUTO  # auto, or forced: local, split[@CUT[/CODEC]], upload[@FORMAT-QUALITY]
 
 

@@ -1,7 +1,7 @@
 """The agent: its parts, in one task group."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -11,16 +11,18 @@ from edge.agent.assembly.kept import KeptParts
 from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import opened_outbox
 from edge.agent.config.settings import AgentSettings
-from edge.agent.events.event import Event, Owner
+from edge.agent.events.event import Event
 from edge.agent.events.events import Events, opened_events
 from edge.agent.observing.asking import SharedOrchestrator
 from edge.agent.observing.deferral import Deferring
 from edge.agent.observing.standing_answer import Observer
 from edge.agent.observing.watcher import Watcher
-from edge.agent.settings.names import machine_name
+from edge.agent.outbox.outbox import Outbox
 from edge.agent.sources.kinds import AnySource
 from edge.agent.sources.kinds.push import PushSource
+from edge.agent.status.agent_status import AgentStatus, nothing_waits
 from edge.requests.turn import Priority
+from protos.errors import OutboxError
 
 if TYPE_CHECKING:
     from edge.agent.http.application import HttpPart
@@ -38,14 +40,15 @@ async def run_agent(
     observers: Sequence[Observer],
     leave: anyio.Event | None = None,
     *,
+    of_applications: Sequence[Observer] = (),
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Until every source has ended, for ever where applications may ask; or until `leave` is set, and what is
-    under way is answered. `ready` is called when applications may ask. Raises RequestError for a token's file
-    that holds none, OutboxError.
+    under way is answered. `of_applications` are told what applications are answered, `ready` is called when
+    they may ask. Raises RequestError for a token's file that holds none, OutboxError.
     """
-    http = _http_part(settings, models, kept)
-    standing = SharedOrchestrator(models.orchestrator, Priority.STANDING)
+    http = _http_part(settings, models, kept, of_applications)
+    standing = SharedOrchestrator(models.orchestrator, Priority.STANDING, kept.status.traffic)
     sources = [source for source in settings.source if source.enabled]
     for source in settings.source:
         if not source.enabled:
@@ -55,6 +58,8 @@ async def run_agent(
         events = opened.enter_context(_events(settings, sources, http))
         observers = [events, *observers, *(http.observers if http else ())]
         outbox = opened.enter_context(opened_outbox(settings, models.client, standing, observers))
+        if outbox:
+            opened.enter_context(_counted(outbox.outbox, kept.status))
         told = [*observers, outbox.sender.observe] if outbox else observers
         keeper = outbox.keeper if outbox else None
         watched = Watchers(
@@ -113,13 +118,15 @@ async def _leave(leave: anyio.Event, watched: Watchers, kept: KeptParts, running
     running.cancel()
 
 
-def _http_part(settings: AgentSettings, models: Models, kept: KeptParts) -> "HttpPart | None":
+def _http_part(
+    settings: AgentSettings, models: Models, kept: KeptParts, observers: Sequence[Observer]
+) -> "HttpPart | None":
     """None where nothing listens; then what serves is not loaded either."""
     if not settings.http:
         return None
     from edge.agent.assembly.serving import http_part
 
-    return http_part(settings, settings.http, models, kept)
+    return http_part(settings, settings.http, models, kept, observers)
 
 
 def _events(
@@ -130,8 +137,7 @@ def _events(
             words = f"{event.event} {event.phase}: {event.text}"
             http.feed.happened(event.at.timestamp(), event.source, words)
 
-    owner = Owner(settings.fleet, settings.device or machine_name())
-    return opened_events(sources, settings.sink, settings.event_log, owner, show)
+    return opened_events(sources, settings.sink, settings.event_log, settings.owner, show)
 
 
 def _watcher(
@@ -153,6 +159,23 @@ def _watcher(
         budgets=kept.budgets,
         deferring=deferring,
     )
+
+
+@contextmanager
+def _counted(outbox: Outbox, status: AgentStatus) -> Iterator[None]:
+    """Within, the agent's status tells what waits in the outbox."""
+
+    def backlog() -> tuple[int, int]:
+        with suppress(OutboxError):
+            found = outbox.backlog()
+            return found.waiting, found.bytes
+        return nothing_waits()
+
+    status.backlog = backlog
+    try:
+        yield
+    finally:
+        status.backlog = nothing_waits
 
 
 async def _save(kept: KeptParts) -> None:

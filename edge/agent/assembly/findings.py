@@ -5,7 +5,9 @@ from pathlib import Path
 
 from onnxruntime import get_available_providers
 
+from edge import config
 from edge.agent.assembly.models import key_of
+from edge.agent.broker.fleet_access import FleetAccess
 from edge.agent.config.settings import AgentSettings
 from edge.agent.settings.cloud import CloudSettings
 from edge.models.providers import providers
@@ -23,6 +25,11 @@ def findings(settings: AgentSettings) -> list[str]:
     for cloud in settings.clouds:
         which = f"cloud {cloud.name or cloud.address}" if len(settings.clouds) > 1 else "cloud"
         found += [f"{which}: {words}" for words in _cloud(cloud)]
+    if isinstance(fleet := settings.fleet, FleetAccess):
+        absent = _missing(fleet.ca, fleet.client_cert, fleet.client_key, fleet.password_file)
+        cache = _raised(lambda: config.fleet_file(*settings.owner))
+        found += [f"fleet: {words}" for words in absent or (_raised(fleet.password) + _raised(fleet.tls))]
+        found += [f"fleet: {words}" for words in cache]
     if update := settings.update:
         found += [f"update: {words}" for words in _missing(update.ca, update.token_file)]
     for source in settings.source:

@@ -1,5 +1,7 @@
 """The HTTP part, made of the agent's other parts."""
 
+from collections.abc import Sequence
+
 from edge.agent.assembly.kept import KeptParts
 from edge.agent.assembly.models import Models
 from edge.agent.assembly.outbox import OutboxParts
@@ -12,16 +14,25 @@ from edge.agent.http.settings import HttpSettings
 from edge.agent.http.source_metrics import SourceCollector
 from edge.agent.http.update_metrics import UpdateCollector
 from edge.agent.observing.asking import SharedOrchestrator
+from edge.agent.observing.standing_answer import Observer
 
 
-def http_part(settings: AgentSettings, http: HttpSettings, models: Models, kept: KeptParts) -> HttpPart:
-    """Raises RequestError for a token's file that holds none."""
+def http_part(
+    settings: AgentSettings,
+    http: HttpSettings,
+    models: Models,
+    kept: KeptParts,
+    observers: Sequence[Observer] = (),
+) -> HttpPart:
+    """`observers` are told what applications are answered. Raises RequestError for a token's file that holds
+    none.
+    """
     orchestrator = models.orchestrator
     bundle = orchestrator.bundle
     embedding = BundleEmbedding(bundle, models.client, settings.threads, settings.provider)
     served = Served(
         bundle=bundle,
-        asking=SharedOrchestrator(orchestrator),
+        asking=SharedOrchestrator(orchestrator, traffic=kept.status.traffic),
         rules=settings.rules.rules(),
         weights=settings.weights.weights(),
         links=orchestrator.links,
@@ -31,6 +42,7 @@ def http_part(settings: AgentSettings, http: HttpSettings, models: Models, kept:
         update=kept.status.update,
         counts=kept.counts,
         collectors=[SourceCollector(kept.status), UpdateCollector(kept.status.update)],
+        observers=observers,
     )
     return HttpPart(http, served)
 

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from edge.agent.broker.fleet_access import FleetAccess
 from edge.agent.events.checks import check_events
+from edge.agent.events.event import Owner
 from edge.agent.events.sinks import AnySink
 from edge.agent.http.settings import HttpSettings
 from edge.agent.settings.cloud import CloudSettings
 from edge.agent.settings.events import EventLogSettings
-from edge.agent.settings.names import Name, check_names
+from edge.agent.settings.names import Name, check_names, machine_name
 from edge.agent.settings.outbox import OutboxSettings
 from edge.agent.settings.quantities import Milliseconds, Section
 from edge.agent.settings.rules import RuleSettings, WeightSettings
@@ -23,7 +25,7 @@ class AgentSettings(Section, frozen=True):
     """Paths are as they stand, relative ones to where the agent was started."""
 
     bundle: Path | None = None  # $ISTHMUS_BUNDLE, or the built-in model's
-    fleet: Name = "home"
+    fleet: Name | FleetAccess = "home"  # `[fleet]` where operators may tune this device
     device: Name | None = None  # this machine's name
     threads: Annotated[int, Meta(ge=1, le=256)] = 1
     provider: str = ""
@@ -39,6 +41,12 @@ class AgentSettings(Section, frozen=True):
     update: UpdateSettings | None = None
 
     @property
+    def owner(self) -> Owner:
+        """By which others know this device."""
+        fleet = self.fleet.name if isinstance(self.fleet, FleetAccess) else self.fleet
+        return Owner(fleet, self.device or machine_name())
+
+    @property
     def clouds(self) -> tuple[CloudSettings, ...]:
         """All of them; none where the device answers alone."""
         if isinstance(self.cloud, CloudSettings):
@@ -52,6 +60,8 @@ class AgentSettings(Section, frozen=True):
         for source in self.source:
             source.check()
         check_events(self.source, self.sink)
+        if isinstance(self.fleet, FleetAccess):
+            self.fleet.check()
         if self.http:
             self.http.check()
         if self.outbox:

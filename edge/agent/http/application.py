@@ -55,6 +55,7 @@ class Served:
     update: UpdateStatus = field(default_factory=UpdateStatus)
     counts: AnswerCounts = field(default_factory=AnswerCounts)
     collectors: Sequence[Collector] = ()  # other parts' figures
+    observers: Sequence[Observer] = ()  # of what applications are answered, beside the HTTP part's own
 
 
 class HttpPart:
@@ -94,7 +95,7 @@ class HttpPart:
         async def answered(_: StandingAnswer) -> None:
             served.update.answered()
 
-        observers = [*self.observers, answered]
+        observers = [*self.observers, answered, *served.observers]
         applications = Applications(
             served.asking, served.rules, served.weights, observers, settings.max_waiting, deferring
         )

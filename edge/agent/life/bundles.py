@@ -15,6 +15,7 @@ from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.status.agent_status import AgentStatus
 from edge.agent.update.store import BundleStore
 from edge.backoff import Backoff
+from protos.bundle import Bundle
 from protos.errors import BundleError
 from protos.terminal.options import open_bundle
 
@@ -23,11 +24,23 @@ _MAX_REFUSED = 3  # questions, before any is answered
 _log = logging.getLogger(__name__)
 
 
+def _takes_any(_: Bundle) -> None:
+    """Whatever it is."""
+
+
 class Bundles:
     """Of one configuration. A fetched bundle is on trial from its swap to its first answer."""
 
-    def __init__(self, settings: AgentSettings, status: AgentStatus) -> None:
-        """Raises BundleError where the settings' own bundle is none, RequestError without a cache folder."""
+    def __init__(
+        self,
+        settings: AgentSettings,
+        status: AgentStatus,
+        check: Callable[[Bundle], None] = _takes_any,
+    ) -> None:
+        """`check` raises RequestError for a bundle that does not go with the settings. Raises BundleError
+        where the settings' own bundle is none, RequestError without a cache folder.
+        """
+        self._check = check
         self._settings, self._status = settings, status
         self._trial, self._answered = "", anyio.Event()
         self._next: OpenedModels | None = None
@@ -108,12 +121,13 @@ class Bundles:
         """The open bundle was not confirmed: the one before it is in force."""
         if self._trial and self._store:
             self._store.refuses()
-        self._trial = ""
+        self._end_trial()
 
-    async def roll_back(self) -> None:
+    async def roll_back(self, reason: str) -> None:
         """The bundle on trial failed: `taken` gives the one before it. It is tried again, each time later.
         Raises as `open`.
         """
+        self._status.update.gives_up(self._trial, reason)
         self.end_trial()
         self._status.update.failed()
         self._rolled_back, self._next = True, await self.open()
@@ -130,12 +144,14 @@ class Bundles:
         self._store.tries(place.name)
         try:
             self._next = await open_tried(self._with(place))
+            self._check(self._next.models.orchestrator.bundle)
         except BaseException:
             self._store.refuses()
             if unused := self.taken():
                 unused.close()
             raise
         self._trial = place.name
+        self._status.update.tries(on=True)
         _log.info("bundle %s takes the place of %s", place.name[:12], self._status.update.bundle[:12])
 
     async def _confirm(self, models: Models, swap: Callable[[], None]) -> None:
@@ -144,7 +160,7 @@ class Bundles:
             await self._on_trial(models)
         except BundleError as error:
             _log.error("bundle %s is given up: %s", self._trial[:12], error)
-            await self.roll_back()
+            await self.roll_back(str(error))
             swap()
             await anyio.sleep_forever()
 
@@ -169,9 +185,14 @@ class Bundles:
                 await self._answered.wait()
         self._store.confirms(self._trial)
         _log.info("bundle %s answers and is kept", self._trial[:12])
-        self._trial, self._rolled_back = "", False
+        self._rolled_back = False
+        self._end_trial()
         self._retry.reset()
         self._status.update.swaps += 1
+
+    def _end_trial(self) -> None:
+        self._trial = ""
+        self._status.update.tries(on=False)
 
     def _refused(self) -> int:
         return sum(counts.refused for counts in self._status.snapshot().sources.values())

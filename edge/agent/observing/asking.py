@@ -8,6 +8,7 @@ import anyio.to_thread
 
 from edge.agent.gating.gate import Features
 from edge.agent.observing.deferral import Asked
+from edge.agent.status.traffic import Traffic
 from edge.link.standing import Standing
 from edge.pictures.resampling import Picture
 from edge.policy.decision import Weights
@@ -56,8 +57,15 @@ class Viewing(Asking, Protocol):
 class SharedOrchestrator:
     """Asks an orchestrator that others ask too, with a priority over or below theirs."""
 
-    def __init__(self, orchestrator: Orchestrator, priority: Priority = Priority.INTERACTIVE) -> None:
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        priority: Priority = Priority.INTERACTIVE,
+        traffic: Traffic | None = None,
+    ) -> None:
+        """`traffic` counts what is asked; nobody does without it."""
         self._orchestrator, self._priority = orchestrator, priority
+        self._traffic = traffic or Traffic()
         self._requests = AsyncOrchestrator(orchestrator)
         self._last_cut = orchestrator.bundle.manifest.pieces[-1].cut
 
@@ -74,18 +82,19 @@ class SharedOrchestrator:
         on_text: Callable[[str], None] = ignore_text,
         on_restart: Callable[[str], None] = ignore_text,
     ) -> Answer:
-        return await self._requests.answer(
-            picture,
-            question,
-            rules=rules,
-            weights=weights,
-            generation=generation,
-            labels=labels,
-            standing=standing,
-            priority=self._priority,
-            on_text=on_text,
-            on_restart=on_restart,
-        )
+        with self._traffic.asking():
+            return await self._requests.answer(
+                picture,
+                question,
+                rules=rules,
+                weights=weights,
+                generation=generation,
+                labels=labels,
+                standing=standing,
+                priority=self._priority,
+                on_text=on_text,
+                on_restart=on_restart,
+            )
 
     async def view(self, picture: Picture, source: str, number: int) -> View:
         return await self._requests.view(picture, source, self._priority, number=number)

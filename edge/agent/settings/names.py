@@ -8,8 +8,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from protos.errors import RequestError
+from protos.fleet.topics import NAME
 
-NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Meta(pattern=NAME)]
 
 

@@ -21,6 +21,8 @@ class RuleSettings(Section, frozen=True):
     bytes_per_day: Bytes | None = None
     battery_floor: Percent | None = None
     temperature_ceiling: Celsius | None = None
+    cuts: Annotated[tuple[str, ...], Meta(max_length=64)] = ()  # where features may be sent; none: all
+    codec: str = ""
     route: str = AUTO
 
     def rules(self) -> Rules:
@@ -34,6 +36,8 @@ class RuleSettings(Section, frozen=True):
             bytes_per_day=self.bytes_per_day,
             battery_floor=self.battery_floor,
             temperature_ceiling=self.temperature_ceiling,
+            cuts=self.cuts,
+            codec=self.codec,
             route=self.route,
         )
 

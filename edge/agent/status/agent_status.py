@@ -7,6 +7,7 @@ from threading import Lock
 from types import MappingProxyType
 
 from edge.agent.status.counters import SourceCounters, SourceCounts
+from edge.agent.status.traffic import Traffic
 from edge.agent.status.update_status import UpdateStatus
 
 
@@ -19,12 +20,19 @@ class StatusSnapshot:
     sources: Mapping[str, SourceCounts]
 
 
+def nothing_waits() -> tuple[int, int]:
+    """Where there is no outbox."""
+    return 0, 0
+
+
 class AgentStatus:
     """Outlives a reload: counts go on. From any thread."""
 
     def __init__(self) -> None:
         self._lock, self._started, self._reloads = Lock(), time.time(), 0
         self._sources, self.update = dict[str, SourceCounters](), UpdateStatus()
+        self.traffic = Traffic()
+        self.backlog = nothing_waits  # entries and bytes of the outbox, told in a thread
 
     def source(self, name: str) -> SourceCounters:
         """The counters of a source, which begin at nothing."""

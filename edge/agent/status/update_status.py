@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+import anyio
+
 UpdateState = Literal["off", "idle", "looking", "fetching", "trying", "failed"]
 
 
@@ -19,6 +21,10 @@ class UpdateStatus:
     swaps: int = 0
     failures: int = 0
     answers: int = 0
+    # the last bundle that this device does not take, and why: not one that it could not fetch so far
+    given_up: tuple[str, str] = ("", "")
+    on_trial: bool = False  # the open one has not answered yet
+    _changed: anyio.Event = field(default_factory=anyio.Event)
     _since: float = field(default_factory=time.monotonic)
 
     @property
@@ -35,10 +41,30 @@ class UpdateStatus:
         """A bundle answers from now on."""
         if bundle != self.bundle:
             self.bundle, self._since = bundle, time.monotonic()
+            self._notify()
 
     def entered(self, state: UpdateState, wanted: str = "") -> None:
         """What it does now."""
         self.state, self.wanted = state, wanted
+        self._notify()
+
+    def tries(self, *, on: bool) -> None:
+        """The open bundle is on trial, or is no more."""
+        self.on_trial = on
+        self._notify()
+
+    def gives_up(self, bundle: str, reason: str) -> None:
+        """A bundle does not answer here."""
+        self.given_up = bundle, reason
+        self._notify()
+
+    async def changed(self) -> None:
+        """Returns once something is so that was not when it was called; answers are nothing new."""
+        await self._changed.wait()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
     def answered(self) -> None:
         """An application has its answer."""

@@ -36,11 +36,12 @@ class StoreState(msgspec.Struct, frozen=True):
 class BundleStore:
     """A folder of its own: a folder a bundle, an archive that is being fetched, and the state."""
 
-    def __init__(self, folder: Path, update: UpdateSettings, own: str) -> None:
+    def __init__(self, folder: Path, update: UpdateSettings, own: str, name: str = "download") -> None:
         """`own`: the digest of the bundle that the settings name. What was fetched instead of another is not
-        opened.
+        opened. `name`: of the archive while it is fetched, where two fetch at once.
         """
         self._folder, self._file, self._update, self._own = folder, folder / "state.json", update, own
+        self._name = name
 
     @property
     def state(self) -> StoreState:
@@ -56,7 +57,7 @@ class BundleStore:
     def archive(self) -> Path:
         """Where an archive is fetched to."""
         path = urlsplit(self._update.url.text).path
-        return self._folder / f"download{next(ending for ending in ENDINGS if path.endswith(ending))}"
+        return self._folder / f"{self._name}{next(ending for ending in ENDINGS if path.endswith(ending))}"
 
     def confirmed(self) -> Path | None:
         """The bundle that answers instead of the settings' own, if it is here and that one is not wanted."""

@@ -12,7 +12,7 @@ from edge.agent.status.update_status import UpdateStatus
 from edge.agent.update.download import BundleDownload
 from edge.agent.update.store import BundleStore
 from edge.backoff import Backoff
-from protos.errors import IsthmusError
+from protos.errors import CloudError, IsthmusError
 
 _FIRST_SECONDS, _LONGEST_SECONDS = 1.0, 3600.0
 _ASK_CLOUD_SECONDS = 60.0
@@ -44,8 +44,9 @@ class Updater:
 
     async def run(self) -> None:
         """Until cancelled."""
-        if died := self._store.state.trial:
+        if (died := self._store.state.trial) and self._update.digest in (None, died):
             _log.error("the agent ended while it tried bundle %s: it is tried again in an hour", died[:12])
+            self._status.gives_up(died, "the agent ended while it tried it")
             await anyio.sleep(_LONGEST_SECONDS)
         while True:
             begun = self._download.size
@@ -95,6 +96,8 @@ class Updater:
         return float("inf") if self._update.digest else _ASK_CLOUD_SECONDS
 
     def _failed(self, error: IsthmusError, *, went_on: bool) -> None:
+        if not isinstance(error, CloudError):
+            self._status.gives_up(self._status.wanted, str(error))
         self._status.failed()
         if went_on:
             self._backoff.reset()

@@ -152,6 +152,27 @@ def test_never_upload_forbids_pictures_but_not_features() -> None:
     assert verdicts(decision)["upload@jpeg-75"] == "rule never-upload"
 
 
+def test_splits_elsewhere_are_forbidden_and_no_other_way() -> None:
+    told = verdicts(choose(Rules(cuts=("connector",))))
+    assert told["split@vision.2/int8-zstd"] == "rule cuts: connector"
+    assert [name for name, why in told.items() if why.startswith("rule")] == ["split@vision.2/int8-zstd"]
+
+
+def test_splits_by_another_codec_are_forbidden() -> None:
+    told = verdicts(
+        choose(Rules(cuts=("connector",), codec="fp16-zstd", allow_local=False, never_upload=True))
+    )
+    assert told["split@connector/int8-zstd"] == "rule codec: fp16-zstd"
+    assert told["split@connector/fp16-zstd"] == CHOSEN
+
+
+def test_a_rule_about_a_cut_or_codec_that_the_bundle_has_not_is_no_rule() -> None:
+    with pytest.raises(UnknownName, match=r"no cut 'vision.3' \(did you mean vision.2"):
+        choose(Rules(cuts=("vision.3",)))
+    with pytest.raises(UnknownName, match="no codec 'fp16-zstd'"):
+        choose(Rules(cuts=("vision.2",), codec="fp16-zstd"))
+
+
 def test_never_leave_device_beats_all() -> None:
     decision = choose(Rules(never_leave_device=True), LinkEstimate.steady(1e9, 1))
     assert decision.arm.kind == "local"

@@ -28,7 +28,7 @@ def discovery(feed: SinkFeed, topics: Topics) -> dict[str, Any]:
             "manufacturer": "Isthmus",
         },
         "origin": {"name": "isthmus"},
-        "availability": [{"topic": topics.birth, "value_template": "{{ value_json.state }}"}],
+        "availability": [{"topic": topics.availability, "value_template": "{{ value_json.state }}"}],
         "components": _binary_sensors(feed, topics) | _sensors(feed, topics),
         "qos": 1,
     }

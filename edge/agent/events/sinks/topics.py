@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from edge.agent.events.current import StateKey
 from edge.agent.events.event import Event, Owner
+from protos.fleet.topics import DeviceTopics
 
 _PLACES = {"event": "events/{}/{}/state", "answer": "answers/{}/{}"}
 
@@ -15,9 +16,9 @@ class Topics:
     owner: Owner
 
     @property
-    def birth(self) -> str:
-        """Whether the device is there: retained, and its last will."""
-        return self._below("state")
+    def availability(self) -> str:
+        """Whether the sink is there: retained, and its last will. What the device is stands in `state`."""
+        return self._below("availability")
 
     def event(self, event: Event) -> str:
         return self._below(f"events/{event.source}/{event.event}")
@@ -27,4 +28,4 @@ class Topics:
         return self._below(_PLACES[key.what].format(key.source, key.name))
 
     def _below(self, place: str) -> str:
-        return f"isthmus/v1/{self.owner.fleet}/{self.owner.device}/{place}"
+        return DeviceTopics(self.owner.fleet, self.owner.device).below(place)

@@ -38,6 +38,17 @@ def test_a_bundle_that_is_none_is_said(bundle: str, tmp_path: Path) -> None:
     assert words.startswith("bundle: ")
 
 
+def test_what_a_device_of_a_fleet_shows_its_broker_has_to_be_there(bundle_path: Path, tmp_path: Path) -> None:
+    gone, empty = tmp_path / "gone", tmp_path / "empty"
+    empty.write_text("")
+    fleet = {"address": "mqtts://broker.example", "user": "gate-3"}
+    for files, words in (({"ca": gone}, "there is no file"), ({"password-file": empty}, "no secret in")):
+        named = {name: str(path) for name, path in files.items()}
+        (found,) = findings(settings_of({"bundle": str(bundle_path), "fleet": fleet | named}))
+        assert found.startswith("fleet: ")
+        assert words in found
+
+
 def test_nothing_is_missing_where_everything_is_there(bundle_path: Path, tmp_path: Path) -> None:
     source = {"kind": "folder", "name": "inbox", "path": str(tmp_path)}
     table = {"bundle": str(bundle_path), "provider": "cpu", "source": [source]}

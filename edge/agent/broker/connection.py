@@ -1,0 +1,107 @@
+"""A connection to an MQTT broker, with a last will."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from edge.agent.broker.settings import BrokerSettings
+from protos.errors import CloudError
+
+if TYPE_CHECKING:
+    import aiomqtt
+
+_NEWER_SECONDS = 5.0  # brokers that do not know MQTT 5 may say nothing at all
+_MAX_QUEUED = 256  # messages that came and were not looked at; more are dropped, and logged
+_KEEPALIVE_SECONDS, _TIMEOUT_SECONDS, _GOODBYE_SECONDS = 30, 10, 2
+_OLDER_BROKER = 1  # a reason to refuse of MQTT 3.1.1: that version of the protocol is not known
+_NO_VERSION = 132  # the same in MQTT 5
+_REFUSED = 128  # and all above
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A retained topic that says whether a device is there. The broker tells `gone` where the connection is
+    lost, the device where it ends in order.
+    """
+
+    topic: str
+    gone: bytes
+
+
+class OlderBroker(CloudError):
+    """It does not speak MQTT 5."""
+
+
+@asynccontextmanager
+async def connected(
+    settings: BrokerSettings, identifier: str, presence: Presence, *, newer: bool = False
+) -> AsyncIterator["aiomqtt.Client"]:
+    """`newer`: over MQTT 5. Raises CloudError where there is no connection, OlderBroker where the broker does
+    not know MQTT 5, RequestError for credentials that are none.
+    """
+    import aiomqtt
+
+    broker = settings.broker()
+    client = aiomqtt.Client(
+        broker.host,
+        broker.port,
+        identifier=identifier,
+        username=settings.user or None,
+        password=settings.password(),
+        will=aiomqtt.Will(presence.topic, presence.gone, qos=1, retain=True),
+        keepalive=_KEEPALIVE_SECONDS,
+        max_queued_incoming_messages=_MAX_QUEUED,
+        timeout=_NEWER_SECONDS if newer else _TIMEOUT_SECONDS,
+        tls_context=await anyio.to_thread.run_sync(settings.tls),
+        protocol=aiomqtt.ProtocolVersion.V5 if newer else aiomqtt.ProtocolVersion.V311,
+    )
+    try:
+        await client.__aenter__()
+    except aiomqtt.MqttError as error:
+        refused = getattr(error, "rc", None) in (_OLDER_BROKER, _NO_VERSION)
+        kind = OlderBroker if newer and refused else CloudError
+        raise kind(f"no connection to {broker.host}: {error}") from error
+    try:
+        yield client
+    except anyio.get_cancelled_exc_class():
+        with anyio.move_on_after(_GOODBYE_SECONDS, shield=True), suppress(aiomqtt.MqttError):
+            await client.publish(presence.topic, presence.gone, qos=1, retain=True)
+        raise
+    finally:
+        with anyio.move_on_after(_GOODBYE_SECONDS, shield=True), suppress(aiomqtt.MqttError):
+            await client.__aexit__(None, None, None)
+
+
+async def until_lost(parts: Sequence[Callable[[], Awaitable[None]]], name: str) -> None:
+    """What is done over a connection, each as a task. Raises CloudError when it is lost, as a part does."""
+    import aiomqtt
+
+    failed = list[CloudError]()
+
+    async def guarded(part: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await part()
+        except CloudError as error:
+            failed.append(error)
+        except aiomqtt.MqttError as error:
+            failed.append(CloudError(f"the connection is lost: {error}"))
+        else:
+            return
+        tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        for part in parts:
+            tasks.start_soon(guarded, part, name=f"{name} {getattr(part, '__name__', '')}")
+    if failed:
+        raise failed[0]
+
+
+async def subscribe(client: "aiomqtt.Client", topics: Sequence[str]) -> None:
+    """Raises CloudError where the broker does not let this device hear one."""
+    codes: Sequence[Any] = await client.subscribe([(topic, 1) for topic in topics])
+    for topic, code in zip(topics, codes, strict=True):
+        if getattr(code, "value", code) >= _REFUSED:
+            raise CloudError(f"the broker does not let this device hear {topic}; allow it in its ACL")

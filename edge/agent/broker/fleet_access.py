@@ -1,0 +1,24 @@
+"""The fleet that operators see this device in."""
+
+from edge.agent.broker.settings import BrokerSettings
+from edge.agent.settings.names import Name
+from edge.agent.settings.quantities import Milliseconds
+
+
+class FleetAccess(BrokerSettings, frozen=True, kw_only=True):
+    """`[fleet]`. Operators tune this device through the broker, within what the rest of the file allows.
+    `telemetry`: how often is told what was answered, and how; `"0s"`: never.
+    """
+
+    name: Name = "home"
+    telemetry: Milliseconds = Milliseconds(30_000)
+    allow_content: bool = False  # a diagnosis may tell questions and answers
+    allow_restart: bool = True  # an operator may have the agent end, so that its supervisor starts it anew
+
+    @property
+    def place(self) -> str:
+        return "fleet"
+
+    def check(self) -> None:
+        """Raises RequestError."""
+        self.check_broker()
