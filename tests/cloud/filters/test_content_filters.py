@@ -134,7 +134,7 @@ async def test_an_answer_ends_before_what_may_not_leave_over_both_transports(
 ) -> None:
     caplog.set_level(logging.INFO)
     asked: Any = {"model": "nano", "messages": messages(png(scenes[0]))}
-    async with asking(tail, keep_results=300, **settings) as (client, caller):
+    async with asking(tail, keep_results=300, text_interval=0, **settings) as (client, caller):
         upload = picture_request(tail.bundle, scenes[0], QUESTION)
         features = ip.InferRequest(
             bundle=tail.bundle.id, question=QUESTION, features=head.features(scenes[0], CUT)
