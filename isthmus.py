@@ -23,6 +23,7 @@ _COMMANDS = {
         "edge",
     ),
     "cloud": ("cloud.commands", "serve bundles to devices", "cloud"),
+    "fleet": ("cloud.fleet.commands", "tune and roll out the settings of many devices", "fleet"),
     "ask": ("edge.commands.ask", "answer a question about a picture", "edge"),
     "search": ("edge.commands.search", "find photos by what is on them", "edge"),
     "edge": ("edge.commands.profile", "measure this device, review its decisions", "edge"),

@@ -27,6 +27,10 @@ _COMMANDS = {
     "gpu": ("bench.gpu.command", "what a GPU makes of a bundle: equal answers, answers a second, the head"),
     "attack": ("bench.attack.command", "what hostile callers cost an honest device, attack by attack"),
     "rollout": ("bench.rollout.command", "what the verdicts on a new version find, and how often they err"),
+    "fleet-rollouts": (
+        "bench.fleet.command",
+        "rollouts in simulated fleets: harmful changes caught, harmless ones rolled back",
+    ),
 }
 _EPILOG = """\
 examples:
@@ -43,6 +47,7 @@ examples:
   isthmus bench gpu --device cpu
   isthmus bench attack --only slow-readers
   isthmus bench rollout
+  isthmus bench fleet-rollouts --rollouts 100
 """
 
 

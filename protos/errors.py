@@ -15,7 +15,8 @@
     │   ├── TooLarge                       RESOURCE_EXHAUSTED    more bytes than are accepted
     │   ├── ContentRefused                                       the cloud's content filter lets it not pass
     │   ├── Unauthenticated                UNAUTHENTICATED       nobody knows who asks
-    │   └── NotPermitted                   PERMISSION_DENIED     it is known, and the role is too low
+    │   ├── NotPermitted                   PERMISSION_DENIED     it is known, and the role is too low
+    │   └── Conflict                       ABORTED               somebody else changed it meanwhile
     ├── WrongBundle                   4    FAILED_PRECONDITION   the cloud serves another digest
     ├── UnknownFrame                  5    NOT_FOUND             features sent before are no longer kept
     ├── CloudError                    5    UNAVAILABLE           the cloud did not answer
@@ -131,6 +132,10 @@ class Unauthenticated(RequestError):
 
 class NotPermitted(RequestError):
     status = "PERMISSION_DENIED"
+
+
+class Conflict(RequestError):
+    status = "ABORTED"
 
 
 class WrongBundle(IsthmusError):

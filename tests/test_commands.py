@@ -11,7 +11,7 @@ import isthmus
 from protos.terminal.parser import Parser
 from tests.house import ROOT
 
-NO_TABLE = {"isthmus cloud serve", "isthmus nano train", "isthmus nano train-small"}
+NO_TABLE = {"isthmus cloud serve", "isthmus fleet serve", "isthmus nano train", "isthmus nano train-small"}
 ENDS = ("&&", "|", ">", ";")
 
 

@@ -36,7 +36,7 @@ For operators, and for applications without an agent (docs/monitoring.md):
   isthmus cloud serve --http 127.0.0.1:9464 --log json --traces http://127.0.0.1:4318
 
 `isthmus cloud token` makes tokens for --tokens. Of a web token (JWT) `sub` names the device, `tenant` its
-tenant, `role` its role: device, operator or admin. These files are read again when they change, and
+tenant, `role` its role: device, viewer, operator or admin. These files are read again when they change, and
 connections that stand are left alone; a token that ends ends the calls that it opened.
 
 What was sent of a frame is personal data. It is held in memory only, for --keep after a question

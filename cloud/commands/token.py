@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--role",
         default="device",
         choices=ROLES,
-        help="device: ask; operator: see what is loaded too; admin: change it too (default: %(default)s)",
+        help="device: ask; viewer: see the fleet too; operator: see what is loaded and set devices, too; "
+        "admin: change what is loaded and roll out, too (default: %(default)s)",
     )
     parser.add_argument(
         "--tokens", type=Path, metavar="FILE", help="append the line to this file, which is made if need be"

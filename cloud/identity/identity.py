@@ -13,8 +13,9 @@ class Role(IntEnum):
     """What a caller may do; each may do what those before it may."""
 
     DEVICE = 1  # ask, watch, embed, describe
-    OPERATOR = 2  # reflection, metrics, and what is loaded
-    ADMIN = 3  # load and unload bundles, and roll them out
+    VIEWER = 2  # see the fleet
+    OPERATOR = 3  # reflection, metrics, and what is loaded; change the fleet's settings, and give it jobs
+    ADMIN = 4  # load and unload bundles, and roll them out; roll settings out over a fleet
 
     @classmethod
     def of(cls, name: str) -> "Role":

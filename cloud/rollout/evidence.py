@@ -7,6 +7,10 @@ McAuliffe and Sekhon, 2020. Each is a mean over a few alternatives, since the si
 before. All take numbers or arrays of them.
 """
 
+from collections.abc import Sequence
+from functools import cache
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,6 +18,7 @@ LogEvidence = NDArray[np.float64]
 
 _ODDS = np.geomspace(1.3, 12, 8)  # of the alternatives, as multiples of the bound's
 _SCALES = np.geomspace(0.25, 6, 8)  # best for shifts of a tenth where the spread is 0.13 to 0.6
+_STANCES = np.array([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4])  # shifts, in standard deviations of a device
 _STAKES = np.array([0.1, 0.25, 0.5, 0.75, 0.9, 0.97])  # parts of what may be bet
 
 
@@ -35,7 +40,7 @@ def shift_above(total: ArrayLike, squares: ArrayLike) -> LogEvidence:
     exponential inequalities for martingales and ratios", 1999.
     """
     total, squares = np.asarray(total, float), np.asarray(squares, float)
-    return _mean([scale * total - scale**2 * squares / 2 for scale in _SCALES])
+    return mean_evidence([scale * total - scale**2 * squares / 2 for scale in _SCALES])
 
 
 def rise_below(worse: ArrayLike, better: ArrayLike, pairs: ArrayLike, margin: float) -> LogEvidence:
@@ -47,7 +52,7 @@ def rise_below(worse: ArrayLike, better: ArrayLike, pairs: ArrayLike, margin: fl
     """
     worse, better = np.asarray(worse, float), np.asarray(better, float)
     alike = np.asarray(pairs, float) - worse - better
-    return _mean(
+    return mean_evidence(
         [
             worse * np.log1p(stake * (margin - 1))
             + better * np.log1p(stake * (margin + 1))
@@ -57,14 +62,38 @@ def rise_below(worse: ArrayLike, better: ArrayLike, pairs: ArrayLike, margin: fl
     )
 
 
+def rank_bets(below: int, equal: int, above: int) -> LogEvidence:
+    """Against: one of a block, drawn at random, is worse than the others by chance alone. `below`, `equal`,
+    `above`: how many of the others are better than it, as good, and worse. For each of a few alternatives a
+    log e-value; they are added up over blocks, and then `mean_evidence` is taken.
+
+    The rank of who was drawn is uniform, whatever the values are and however they depend on each other: so a
+    bet on it of mean 1 is an e-value ("Interactive rank testing by betting", Duan, Ramdas and Wasserman,
+    CLeaR 2022). The bets are best against shifts of a normal distribution. Over ties their mean counts.
+    """
+    bets = _rank_bets(below + equal + above)[below : below + equal + 1]
+    found: LogEvidence = np.logaddexp.reduce(bets, axis=0) - np.log(len(bets))
+    return found
+
+
+@cache
+def _rank_bets(others: int) -> LogEvidence:
+    """By rank, then by alternative."""
+    places = others + 1
+    scores = np.array([NormalDist().inv_cdf((place + 0.5) / places) for place in range(places)])
+    logs = np.outer(scores, _STANCES)
+    bets: LogEvidence = logs - (np.logaddexp.reduce(logs, axis=0) - np.log(places))
+    return bets
+
+
 def _rate(hits: ArrayLike, trials: ArrayLike, bound: float, odds: LogEvidence) -> LogEvidence:
     """Likelihood ratios of rates whose odds are those of the bound, times `odds`."""
     hits, misses = np.asarray(hits, float), np.asarray(trials, float) - np.asarray(hits, float)
     rates = odds * bound / (1 - bound + odds * bound)
-    return _mean([hits * np.log(r / bound) + misses * np.log((1 - r) / (1 - bound)) for r in rates])
+    return mean_evidence([hits * np.log(r / bound) + misses * np.log((1 - r) / (1 - bound)) for r in rates])
 
 
-def _mean(logs: list[LogEvidence]) -> LogEvidence:
+def mean_evidence(logs: Sequence[ArrayLike]) -> LogEvidence:
     """The logarithm of the mean of what these are the logarithms of."""
-    found: LogEvidence = np.logaddexp.reduce(logs) - np.log(len(logs))
+    found: LogEvidence = np.logaddexp.reduce(np.asarray(logs, float)) - np.log(len(logs))
     return found

@@ -14,9 +14,9 @@ _KINDS = {404: NOT_FOUND, 405: NO_METHOD}
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def handlers(unserved: str, bug: Handler) -> Mapping[type[Exception], Handler]:
-    """As Starlette takes them. `unserved`: what an address is that nothing is at; `bug` answers whatever no
-    endpoint should raise.
+def handlers(unserved: str, bug: Handler, see: str = "/v1/models") -> Mapping[type[Exception], Handler]:
+    """As Starlette takes them. `unserved`: what an address is that nothing is at, and where to `see` what is
+    served; `bug` answers whatever no endpoint should raise.
     """
 
     async def refuse_address(request: Request, error: Exception) -> Response:
@@ -24,7 +24,7 @@ def handlers(unserved: str, bug: Handler) -> Mapping[type[Exception], Handler]:
         kind = _KINDS.get(error.status_code) or Refusal(
             error.status_code, "invalid_request_error", "http_error"
         )
-        words = f"{request.method} {request.url.path[:128]} is {unserved}; see /v1/models"
+        words = f"{request.method} {request.url.path[:128]} is {unserved}; see {see}"
         return response_of(Refused(kind, words), error.headers)
 
     return {

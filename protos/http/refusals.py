@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from protos.errors import (
     CloudBusy,
     CloudError,
+    Conflict,
     ContentRefused,
     DeadlineError,
     IsthmusError,
@@ -38,6 +39,7 @@ FORBIDDEN = Refusal(403, "permission_error", "forbidden")
 NOT_FOUND = Refusal(404, INVALID, "not_found")
 NO_MODEL = Refusal(404, INVALID, "model_not_found")
 NO_METHOD = Refusal(405, INVALID, "method_not_allowed")
+CONFLICT = Refusal(409, INVALID, "conflict")
 TOO_SLOW = Refusal(408, INVALID, "request_timeout")
 TOO_LARGE = Refusal(413, INVALID, "request_too_large")
 NOT_JSON = Refusal(415, INVALID, "unsupported_media_type")
@@ -52,6 +54,7 @@ LATE = Refusal(504, "timeout_error", "deadline_exceeded")
 _STATUSES = {  # of HTTP that have one of gRPC
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
+    409: "ABORTED",
     413: "RESOURCE_EXHAUSTED",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
@@ -74,6 +77,7 @@ _OURS: tuple[tuple[type[IsthmusError], Refusal], ...] = (  # the first that fits
     (Unauthenticated, BAD_TOKEN),
     (NotPermitted, FORBIDDEN),
     (TooLarge, TOO_LARGE),
+    (Conflict, CONFLICT),
     (ContentRefused, Refusal(400, INVALID, "content_filter")),
     (PictureError, Refusal(400, INVALID, "invalid_image")),
     (PromptError, Refusal(400, INVALID, "invalid_prompt")),

@@ -52,7 +52,10 @@ def test_others_are_nobody(token: str, tmp_path: Path) -> None:
         (f"sha256:{'0' * 63} camera-7 acme device", "line 2: a line is"),
         (f"sha256:{'x' * 64} camera-7 acme device", "line 2: a line is"),
         (f"sha256:{'0' * 64} camera-7 device", "line 2: a line is"),
-        (f"sha256:{'0' * 64} camera-7 acme root", "line 2: the role is none of: device, operator, admin"),
+        (
+            f"sha256:{'0' * 64} camera-7 acme root",
+            "line 2: the role is none of: device, viewer, operator, admin",
+        ),
         (f"sha256:{'0' * 64} camera-7 ac/me device", "line 2: .* a slash"),
     ],
 )

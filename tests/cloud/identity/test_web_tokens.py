@@ -45,7 +45,7 @@ async def test_a_token_names_device_tenant_and_role(signer: Signer, tokens: WebT
         ({"sub": None}, "lacks one of the claims"),
         ({"aud": None}, "lacks one of the claims"),
         ({"iss": None}, "lacks one of the claims"),
-        ({"role": "root"}, "the role is none of: device, operator, admin"),
+        ({"role": "root"}, "the role is none of: device, viewer, operator, admin"),
         ({"role": ["admin"]}, "the role is none of"),
         ({"tenant": "a/b"}, "a slash"),
         ({"tenant": 7}, "name of the tenant"),

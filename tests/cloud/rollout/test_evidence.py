@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cloud.rollout.evidence import LogEvidence, rate_above, rate_below, rise_below, shift_above
+from cloud.rollout.evidence import (
+    LogEvidence,
+    mean_evidence,
+    rank_bets,
+    rate_above,
+    rate_below,
+    rise_below,
+    shift_above,
+)
 
 ROLLOUTS, PAIRS = 400, 500
 NEEDED = np.log(100)
@@ -63,3 +71,20 @@ def test_a_number_is_as_good_as_an_array() -> None:
         float(rate_above(np.array([30]), np.array([100]), 0.1)[0])
     )
     assert float(shift_above(0, 0)) == pytest.approx(0)
+
+
+def test_bets_on_ranks_are_fair_and_ties_count_as_their_mean() -> None:
+    for others in (1, 8, 64):
+        fair = [np.exp(rank_bets(below, 0, others - below)) for below in range(others + 1)]
+        assert np.allclose(np.mean(fair, axis=0), 1)
+    assert np.allclose(rank_bets(0, 8, 0), 0)
+    tied = np.mean([np.exp(rank_bets(below, 0, 8 - below)) for below in (3, 4, 5)], axis=0)
+    assert np.allclose(np.exp(rank_bets(3, 2, 3)), tied)
+
+
+def test_ranks_by_chance_seldom_look_like_harm() -> None:
+    rng = np.random.default_rng(5)
+    ranks = rng.integers(0, 9, (400, 200))
+    bets = np.stack([rank_bets(below, 0, 8 - below) for below in range(9)])
+    paths = mean_evidence(list(np.moveaxis(np.cumsum(bets[ranks], axis=1), 2, 0)))
+    assert (paths.max(axis=1) >= np.log(20)).mean() <= 0.05

@@ -1,0 +1,1 @@
+"""What the rollouts of a fleet find, and how often they err: `isthmus bench fleet-rollouts`."""

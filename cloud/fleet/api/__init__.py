@@ -1,0 +1,1 @@
+"""The controller over HTTP: `/api/v1`, metrics, health."""

@@ -1,0 +1,124 @@
+"""The controller as a process: its part of the fleet, its API, until a signal."""
+
+import logging
+import signal
+from dataclasses import dataclass, field
+
+import anyio
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from cloud.config import AccessConfig
+from cloud.fleet.api.document import openapi
+from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
+from cloud.fleet.api.monitoring import FleetMonitoring
+from cloud.fleet.api.operators import Operators
+from cloud.fleet.broker.connection import BrokerConfig
+from cloud.fleet.driver.controller import Controller
+from cloud.fleet.storage.database import Database
+from cloud.fleet.storage.telemetry import BUCKET_SECONDS
+from cloud.identity.tls import ServerFiles, ssl_context
+from protos.connection.address import is_loopback
+from protos.errors import RequestError
+from protos.fleet.topics import check_topic_name
+from protos.http.handlers import handlers
+from protos.http.hosts import HostGuard
+from protos.http.refusals import BUG, Refused, response_of
+from protos.http.server import HttpServer
+
+_log = logging.getLogger(__name__)
+_MAX_CONNECTIONS = 512
+_REFRESH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class FleetConfig:
+    """Raises RequestError for options that do not go together."""
+
+    fleet: str = "default"
+    database: str = "fleet.db"
+    broker: BrokerConfig = field(default_factory=BrokerConfig)
+    listen: tuple[str, int] = ("127.0.0.1", 7080)
+    access: AccessConfig = field(default_factory=AccessConfig)
+    bucket: float = BUCKET_SECONDS
+
+    def __post_init__(self) -> None:
+        check_topic_name("fleet", self.fleet)
+        if not 1 <= self.bucket <= 3600 or 3600 % self.bucket:
+            raise RequestError(
+                f"--bucket {self.bucket:g}s is no part of an hour; give such as 1s, 1min, 10min"
+            )
+        safe = self.access.identified and (self.access.tls or self.access.behind_proxy)
+        if not is_loopback(self.listen[0]) and not safe:
+            raise RequestError(
+                "who reaches the controller changes what a fleet does: beyond loopback give it --tokens (or "
+                "--jwks, --client-ca), and --tls-cert with --tls-key or --behind-proxy"
+            )
+
+
+async def serve_fleet(config: FleetConfig) -> None:
+    """Until SIGTERM or SIGINT. Raises RequestError where it cannot start, CloudError where the database is
+    away then.
+    """
+    database = await anyio.to_thread.run_sync(lambda: Database(config.database, config.fleet))
+    try:
+        controller = Controller(database, config.broker, config.fleet, config.bucket)
+        operators = Operators(config.access)
+        if operators.authentication:
+            await operators.authentication.start()
+        server = _server(config, controller, operators)
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with anyio.create_task_group() as tasks:
+                url = await tasks.start(server.run, name="HTTP")
+                tasks.start_soon(controller.run, name="controller")
+                tasks.start_soon(_refresh, operators, name="keys")
+                print(f"fleet {config.fleet}, broker {config.broker.address}", flush=True)
+                print(f"listening on {url}", flush=True)
+                async for _ in signals:
+                    break
+                server.stop()
+                tasks.cancel_scope.cancel()
+    finally:
+        database.close()
+
+
+def fleet_application(config: FleetConfig, controller: Controller, operators: Operators) -> Starlette:
+    """As ASGI."""
+    monitoring = FleetMonitoring(controller, operators)
+    endpoints = Endpoints(controller.database, operators, config.bucket)
+    return Starlette(
+        routes=[
+            *endpoints.routes(OPERATIONS),
+            Route("/api/v1/openapi.json", _document),
+            Route("/healthz", monitoring.health),
+            Route("/metrics", monitoring.show),
+        ],
+        middleware=[] if config.access.identified else [Middleware(HostGuard)],
+        exception_handlers=handlers("nothing that is served here", _bug, see="/api/v1/openapi.json"),
+    )
+
+
+def _server(config: FleetConfig, controller: Controller, operators: Operators) -> HttpServer:
+    access, tls = config.access, None
+    if access.tls_cert and access.tls_key:
+        tls = ssl_context(ServerFiles(access.tls_cert, access.tls_key, access.client_ca))
+    app = fleet_application(config, controller, operators)
+    return HttpServer(app, config.listen, _MAX_CONNECTIONS, option="--listen", tls=tls)
+
+
+async def _document(_: Request) -> Response:
+    return JSONResponse(openapi())
+
+
+async def _bug(_: Request, error: Exception) -> Response:
+    _log.error("a request over HTTP failed unexpectedly", exc_info=error)
+    return response_of(Refused(BUG, "the controller failed at this request and logged why; ask again"))
+
+
+async def _refresh(operators: Operators) -> None:
+    while operators.authentication:
+        await operators.authentication.refresh()
+        await anyio.sleep(_REFRESH_SECONDS)

@@ -1,0 +1,23 @@
+"""`isthmus fleet`."""
+
+import argparse
+
+from cloud.fleet.commands import audit, devices, jobs, labels, rollout, serve, settings
+
+_COMMANDS = {
+    "serve": (serve.add_arguments, "the controller: devices, settings, rollouts, over an MQTT broker"),
+    "devices": (devices.add_list, "the devices of the fleet, selected"),
+    "show": (devices.add_show, "all that is known of a device, desired beside reported"),
+    "set": (settings.add_arguments, "change the settings of devices at once"),
+    "label": (labels.add_arguments, "give devices labels, by which they are selected"),
+    "rollout": (rollout.add_arguments, "change settings step by step, guarded, and take them back"),
+    "jobs": (jobs.add_arguments, "have devices do something once, and see how far it is"),
+    "audit": (audit.add_arguments, "who changed what, when and why"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `isthmus fleet` and its sub-commands."""
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, (describe, summary) in _COMMANDS.items():
+        describe(commands.add_parser(name, help=summary, description=summary))

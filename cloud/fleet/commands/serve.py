@@ -1,0 +1,117 @@
+"""`isthmus fleet serve`: the controller, until a signal."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from protos.terminal.arguments import seconds
+
+_EPILOG = """\
+examples:
+  isthmus fleet serve                                        # broker on this machine, fleet.db, port 7080
+  isthmus fleet serve --mqtt mqtts://broker:8883 --mqtt-user controller --mqtt-password-file secret
+  isthmus fleet serve --database postgresql://fleet@db/fleet # several controllers: one leads
+  isthmus fleet serve --listen 0.0.0.0:7080 --tokens tokens --tls-cert fleet.pem --tls-key fleet.key
+
+`isthmus cloud token anna --role viewer` makes tokens for --tokens: a viewer sees the fleet, an operator sets
+devices and gives them jobs, an admin rolls out. Without --tokens whoever is on this machine may do all, and
+nobody else anything. docs/fleet.md.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `isthmus fleet serve`."""
+    parser.epilog = _EPILOG
+    parser.add_argument("--fleet", default="default", metavar="NAME", help="(default: %(default)s)")
+    parser.add_argument(
+        "--database",
+        default="fleet.db",
+        metavar="FILE|URL",
+        help="SQLite in a file, or postgresql://USER@HOST/NAME (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--listen", default="127.0.0.1:7080", metavar="HOST:PORT", help="of the API (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--bucket",
+        type=seconds("1s", "1h"),
+        default="10min",
+        metavar="TIME",
+        help="telemetry is summed up by such spans, of which a rollout's health window has at least four "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="log what is going on, too")
+    _add_broker(parser)
+    _add_access(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_broker(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the broker", "MQTT 3.1.1 or 5; beyond this machine with TLS")
+    group.add_argument(
+        "--mqtt",
+        default="mqtt://127.0.0.1:1883",
+        metavar="ADDRESS",
+        help="mqtts://HOST[:PORT] (default: %(default)s)",
+    )
+    group.add_argument("--mqtt-user", default="", metavar="NAME", help="by which it knows the controller")
+    for option, text in (
+        ("--mqtt-password-file", "holds the password"),
+        ("--mqtt-ca", "whom to trust for its certificate (default: the public authorities)"),
+        ("--mqtt-cert", "the certificate that the controller shows, with --mqtt-key"),
+        ("--mqtt-key", "its key"),
+    ):
+        group.add_argument(option, type=Path, metavar="FILE", help=text)
+    group.add_argument(
+        "--mqtt-plain", action="store_true", help="without TLS to another machine: the network is your own"
+    )
+
+
+def _add_access(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("who may ask", "as `isthmus cloud serve` has it")
+    for option, metavar, text in (
+        ("--tokens", "FILE", "let in who brings a token of this list"),
+        ("--tls-cert", "FILE", "the controller's certificate, in PEM"),
+        ("--tls-key", "FILE", "its key"),
+        ("--client-ca", "FILE", "let in who shows a certificate of this authority"),
+    ):
+        group.add_argument(option, type=Path, metavar=metavar, help=text)
+    for option, metavar, text in (
+        ("--jwks", "FILE|URL", "let in who brings a web token that one of these keys signed"),
+        ("--audience", "NAME", "what a web token must be for"),
+        ("--issuer", "NAME", "whom it must be of"),
+    ):
+        group.add_argument(option, metavar=metavar, help=text)
+    group.add_argument(
+        "--behind-proxy", action="store_true", help="only a proxy reaches the controller, and has TLS"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Serve until a signal. Raises RequestError, CloudError."""
+    import logging
+
+    import anyio
+
+    from cloud.config import AccessConfig, listen_address
+    from cloud.fleet.api.process import FleetConfig, serve_fleet
+    from cloud.fleet.broker.connection import BrokerConfig
+
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    broker = BrokerConfig(
+        options.mqtt,
+        options.mqtt_user,
+        options.mqtt_password_file,
+        options.mqtt_ca,
+        options.mqtt_cert,
+        options.mqtt_key,
+        options.mqtt_plain,
+    )
+    access = AccessConfig(**{field.name: getattr(options, field.name) for field in fields(AccessConfig)})
+    config = FleetConfig(
+        options.fleet, options.database, broker, listen_address(options.listen), access, options.bucket
+    )
+    anyio.run(serve_fleet, config)

@@ -1,0 +1,1 @@
+"""What the leading controller does by itself: rollouts driven, telemetry kept small."""

@@ -1,0 +1,1 @@
+"""How a fleet goes from one desired state to another, step by step: pure, without clock, socket or file."""

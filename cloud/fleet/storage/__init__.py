@@ -1,0 +1,1 @@
+"""What the controller keeps: devices, desired settings, jobs, rollouts, telemetry, an audit log."""

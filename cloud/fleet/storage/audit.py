@@ -1,0 +1,41 @@
+"""Who changed what, when and why."""
+
+import time
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from cloud.fleet.storage.tables import AUDIT
+
+_MAX_DETAILS = 2000
+
+
+class Who(NamedTuple):
+    """Who changes something, and why."""
+
+    name: str
+    why: str = ""
+
+
+CONTROLLER = Who("controller")
+
+
+def record(connection: sa.Connection, who: Who, what: str, thing: str, details: str = "") -> None:
+    """In the transaction of the change itself."""
+    connection.execute(
+        AUDIT.insert().values(
+            at=time.time(),
+            who=who.name,
+            what=what,
+            object=thing[:128],
+            why=who.why[:_MAX_DETAILS],
+            details=details[:_MAX_DETAILS],
+        )
+    )
+
+
+def records(connection: sa.Connection, thing: str, limit: int) -> list[dict[str, Any]]:
+    """The last ones, of one thing or of all (empty)."""
+    asked = sa.select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)
+    rows = connection.execute(asked.where(AUDIT.c.object == thing) if thing else asked)
+    return [dict(row) for row in rows.mappings()]

@@ -1,0 +1,1 @@
+"""What operators wish of devices: joined with what was wished before, and whether a device can."""
