@@ -103,7 +103,13 @@ def parse_topic(topic: str) -> Topic:
     raise RequestError(f"{topic[:_MAX_SHOWN]!r} is no topic of a device's; see protos/fleet/topics.py")
 
 
-def told_by_devices(fleet: str) -> list[str]:
-    """Filters of all that the devices of a fleet tell."""
-    root = f"{_ROOT}/{check_topic_name('fleet', fleet)}/{_ANY}"
+def told_by_devices(fleet: str, device: str = _ANY) -> list[str]:
+    """Filters of all that the devices of a fleet tell; `device`: what stands for the name of one."""
+    root = f"{_ROOT}/{check_topic_name('fleet', fleet)}/{device}"
     return [f"{root}/{place}" for place in ("state", "shadow/reported", "telemetry", f"jobs/{_ANY}/status")]
+
+
+def told_to_devices(fleet: str, device: str = _ANY) -> list[str]:
+    """Filters of all that they are told; `device` likewise."""
+    root = f"{_ROOT}/{check_topic_name('fleet', fleet)}/{device}"
+    return [f"{root}/shadow/desired", f"{root}/jobs/{_ANY}"]
