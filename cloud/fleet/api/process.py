@@ -16,12 +16,12 @@ from cloud.fleet.api.document import openapi
 from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
 from cloud.fleet.api.monitoring import FleetMonitoring
 from cloud.fleet.api.operators import Operators
-from cloud.fleet.broker.connection import BrokerConfig
 from cloud.fleet.driver.controller import Controller
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.telemetry import BUCKET_SECONDS
 from cloud.identity.tls import ServerFiles, ssl_context
 from protos.connection.address import is_loopback
+from protos.connection.broker import LOCAL_BROKER, BrokerAccess
 from protos.errors import RequestError
 from protos.fleet.topics import check_topic_name
 from protos.http.handlers import handlers
@@ -40,13 +40,14 @@ class FleetConfig:
 
     fleet: str = "default"
     database: str = "fleet.db"
-    broker: BrokerConfig = field(default_factory=BrokerConfig)
+    broker: BrokerAccess = LOCAL_BROKER
     listen: tuple[str, int] = ("127.0.0.1", 7080)
     access: AccessConfig = field(default_factory=AccessConfig)
     bucket: float = BUCKET_SECONDS
 
     def __post_init__(self) -> None:
         check_topic_name("fleet", self.fleet)
+        self.broker.check()
         if not 1 <= self.bucket <= 3600 or 3600 % self.bucket:
             raise RequestError(
                 f"--bucket {self.bucket:g}s is no part of an hour; give such as 1s, 1min, 10min"

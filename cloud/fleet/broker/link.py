@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 import sqlalchemy as sa
 
-from cloud.fleet.broker.connection import BrokerConfig, connected_controller
+from cloud.fleet.broker.connection import connected_controller
 from cloud.fleet.broker.intake import Intake
 from cloud.fleet.broker.reading import Arrived
 from cloud.fleet.storage import jobs
@@ -21,6 +21,7 @@ from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.desired import mark_published, unpublished
 from cloud.fleet.storage.lease import Deposed, Leadership
 from cloud.fleet.storage.tables import DESIRED, DEVICES
+from protos.connection.broker import BrokerAccess
 from protos.errors import CloudError, IsthmusError
 from protos.fleet.topics import DeviceTopics, told_by_devices
 
@@ -38,10 +39,10 @@ class Link:
     """Runs while this controller leads. What devices told and is not written waits for the database."""
 
     def __init__(
-        self, database: Database, leadership: Leadership, intake: Intake, config: BrokerConfig, fleet: str
+        self, database: Database, leadership: Leadership, intake: Intake, access: BrokerAccess, fleet: str
     ) -> None:
         self._database, self._leadership, self._intake = database, leadership, intake
-        self._config, self._fleet = config, fleet
+        self._access, self._fleet = access, fleet
         self._waiting: deque[Arrived] = deque()
         self._retained: dict[str, str] = {}  # desired, by device, as the broker has it
         self._states: set[str] = set()  # devices whose state the broker has
@@ -59,8 +60,8 @@ class Link:
         said = False
         while True:
             try:
-                async with connected_controller(self._config, self._fleet) as client:
-                    _log.info("connected to the broker at %s", self._config.address)
+                async with connected_controller(self._access, self._fleet) as client:
+                    _log.info("connected to the broker at %s", self._access.address)
                     said, self.connected = False, True
                     await self._session(client)
             except IsthmusError as error:

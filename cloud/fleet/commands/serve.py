@@ -4,7 +4,12 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
+from protos.connection.broker import LOCAL_BROKER, BrokerAccess, BrokerNames
 from protos.terminal.arguments import seconds
+
+_NAMES = BrokerNames(
+    "--mqtt", "--mqtt-user", "--mqtt-password-file", "--mqtt-cert", "--mqtt-key", "add --mqtt-plain"
+)
 
 _EPILOG = """\
 examples:
@@ -50,7 +55,7 @@ def _add_broker(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the broker", "MQTT 3.1.1 or 5; beyond this machine with TLS")
     group.add_argument(
         "--mqtt",
-        default="mqtt://127.0.0.1:1883",
+        default=LOCAL_BROKER.address,
         metavar="ADDRESS",
         help="mqtts://HOST[:PORT] (default: %(default)s)",
     )
@@ -95,13 +100,12 @@ def run(options: argparse.Namespace) -> None:
 
     from cloud.config import AccessConfig, listen_address
     from cloud.fleet.api.process import FleetConfig, serve_fleet
-    from cloud.fleet.broker.connection import BrokerConfig
 
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
     )
-    broker = BrokerConfig(
+    broker = BrokerAccess(
         options.mqtt,
         options.mqtt_user,
         options.mqtt_password_file,
@@ -109,6 +113,7 @@ def run(options: argparse.Namespace) -> None:
         options.mqtt_cert,
         options.mqtt_key,
         options.mqtt_plain,
+        _NAMES,
     )
     access = AccessConfig(**{field.name: getattr(options, field.name) for field in fields(AccessConfig)})
     config = FleetConfig(

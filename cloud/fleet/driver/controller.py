@@ -10,13 +10,13 @@ from collections.abc import Callable
 import anyio
 import anyio.to_thread
 
-from cloud.fleet.broker.connection import BrokerConfig
 from cloud.fleet.broker.intake import Intake
 from cloud.fleet.broker.link import Link
 from cloud.fleet.driver.rollouts import RolloutDriver
 from cloud.fleet.storage import jobs, telemetry
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import LEASE_SECONDS, RENEW_SECONDS, Deposed, Leadership
+from protos.connection.broker import BrokerAccess
 from protos.errors import CloudError
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Controller:
     """Belongs to the event loop. Any number may run on one database; one of them leads."""
 
     def __init__(
-        self, database: Database, broker: BrokerConfig, fleet: str, bucket: float = telemetry.BUCKET_SECONDS
+        self, database: Database, broker: BrokerAccess, fleet: str, bucket: float = telemetry.BUCKET_SECONDS
     ) -> None:
         name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.database, self.bucket = database, bucket

@@ -28,7 +28,8 @@ def findings(settings: AgentSettings) -> list[str]:
     if isinstance(fleet := settings.fleet, FleetAccess):
         absent = _missing(fleet.ca, fleet.client_cert, fleet.client_key, fleet.password_file)
         cache = _raised(lambda: config.fleet_file(*settings.owner))
-        found += [f"fleet: {words}" for words in absent or (_raised(fleet.password) + _raised(fleet.tls))]
+        access = fleet.access
+        found += [f"fleet: {words}" for words in absent or (_raised(access.password) + _raised(access.tls))]
         found += [f"fleet: {words}" for words in cache]
     if update := settings.update:
         found += [f"update: {words}" for words in _missing(update.ca, update.token_file)]

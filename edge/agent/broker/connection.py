@@ -44,18 +44,19 @@ async def connected(
     """
     import aiomqtt
 
-    broker = settings.broker()
+    access = settings.access
+    broker = access.place
     client = aiomqtt.Client(
         broker.host,
         broker.port,
         identifier=identifier,
-        username=settings.user or None,
-        password=settings.password(),
+        username=access.user or None,
+        password=access.password(),
         will=aiomqtt.Will(presence.topic, presence.gone, qos=1, retain=True),
         keepalive=_KEEPALIVE_SECONDS,
         max_queued_incoming_messages=_MAX_QUEUED,
         timeout=_NEWER_SECONDS if newer else _TIMEOUT_SECONDS,
-        tls_context=await anyio.to_thread.run_sync(settings.tls),
+        tls_context=await anyio.to_thread.run_sync(access.tls),
         protocol=aiomqtt.ProtocolVersion.V5 if newer else aiomqtt.ProtocolVersion.V311,
     )
     try:

@@ -21,4 +21,4 @@ class FleetAccess(BrokerSettings, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raises RequestError."""
-        self.check_broker()
+        self.access.check()

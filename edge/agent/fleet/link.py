@@ -110,7 +110,7 @@ class FleetLink:
         async with connected(self._access, identifier, presence, newer=newer) as client:
             self._newer = newer
             version = "5" if newer else "3.1.1"
-            _log.info("fleet: connected to %s by MQTT %s", self._access.broker().host, version)
+            _log.info("fleet: connected to %s by MQTT %s", self._access.access.place.host, version)
 
             async def listen() -> None:
                 await subscribe(client, [self._topics.desired, self._topics.jobs])

@@ -13,8 +13,8 @@ import httpx
 import msgspec
 
 from edge.agent.settings.quantities import without_secrets
-from edge.agent.settings.secrets import read_secret
 from edge.agent.settings.update import UpdateSettings
+from protos.connection.secrets import read_secret
 from protos.errors import BundleError, CloudError, DiskFull, RequestError
 from protos.files import write_whole
 

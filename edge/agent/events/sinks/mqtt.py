@@ -35,7 +35,7 @@ class MqttSink(BrokerSettings, frozen=True, tag_field="kind", tag="mqtt", kw_onl
         return f"sink {self.name!r}"
 
     def check(self) -> None:
-        self.check_broker()
+        self.access.check()
 
     async def run(self, feed: SinkFeed) -> None:
         backoff, said = backoff_of_sink(), False
@@ -45,7 +45,7 @@ class MqttSink(BrokerSettings, frozen=True, tag_field="kind", tag="mqtt", kw_onl
             begun = anyio.current_time()
             try:
                 async with connected(self, identifier, presence) as client:
-                    _log.info("sink %s: connected to %s", self.name, self.broker().host)
+                    _log.info("sink %s: connected to %s", self.name, self.access.place.host)
                     said = False
                     await _Session(client, feed, home_assistant=self.home_assistant).run()
             except IsthmusError as error:

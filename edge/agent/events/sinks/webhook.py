@@ -19,8 +19,8 @@ from edge.agent.events.sinks.sink import (
     wait_longer,
 )
 from edge.agent.settings.quantities import Milliseconds
-from edge.agent.settings.secrets import read_secret
 from protos.connection.address import is_loopback
+from protos.connection.secrets import read_secret
 from protos.errors import CloudError, RequestError
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import pytest
 from cloud.config import AccessConfig
 from cloud.fleet.api.operators import Operators
 from cloud.fleet.api.process import FleetConfig, fleet_application
-from cloud.fleet.broker.connection import BrokerConfig
 from cloud.fleet.driver.controller import Controller
 from cloud.fleet.storage.database import Database
 from cloud.identity.identity import Identity
 from cloud.identity.token_list import new_token
+from protos.connection.broker import LOCAL_BROKER, BrokerAccess
 from protos.errors import RequestError
 from tests.cloud.fleet.telling import FLEET, known_devices
 
@@ -25,7 +25,7 @@ PINNED = {"cuts": {"pinned": "vision.4"}}
 @pytest.fixture
 def controller(sqlite: Database) -> Controller:
     """It leads, and knows three devices."""
-    made = Controller(sqlite, BrokerConfig(), FLEET)
+    made = Controller(sqlite, LOCAL_BROKER, FLEET)
     made.leadership.claim()
     known_devices(sqlite, made.leadership, ["d1", "d2", "d3"])
     return made
@@ -177,6 +177,6 @@ def test_beyond_loopback_nobody_is_served_whom_nobody_knows() -> None:
     with pytest.raises(RequestError, match="beyond loopback"):
         FleetConfig(listen=("0.0.0.0", 7080))
     with pytest.raises(RequestError, match="mqtts"):
-        BrokerConfig("mqtt://broker.example:1883")
+        FleetConfig(broker=BrokerAccess("mqtt://broker.example:1883"))
     with pytest.raises(RequestError, match="--bucket"):
         FleetConfig(bucket=7.0)

@@ -199,5 +199,5 @@ def test_what_does_not_go_together_is_refused(fields: dict[str, object], words: 
 
 
 def test_an_address_has_the_usual_port() -> None:
-    assert MqttSink(name="it", address="mqtts://broker").broker() == ("broker", 8883, True)
-    assert MqttSink(name="it", address="mqtt://[::1]:99").broker() == ("::1", 99, False)
+    assert MqttSink(name="it", address="mqtts://broker").access.place == ("broker", 8883, True)
+    assert MqttSink(name="it", address="mqtt://[::1]:99").access.place == ("::1", 99, False)
