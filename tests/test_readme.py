@@ -17,12 +17,20 @@ import cv2
 import pytest
 
 from splitter.nano.scenes import picture
+from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
 from tests.splitter.families.checkpoints import llava_clip
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 PORT, TLS_PORT, HTTP_PORT = 7070, 7443, 9464
+BROKER_PORT, FLEET_PORT, AGENT_PORT = 1883, 7080, 8080
+STEERED = """
+device = "gate-3"
+bundle = "{bundle}"
+fleet = {{ name = "plant-7", address = "mqtt://127.0.0.1" }}
+http = {{ listen = "127.0.0.1:8080" }}
+"""
 WITH_LOCAL = "isthmus split -o bundle --with-local"
 SHORT = "--cuts connector --report-pictures 4"
 
@@ -128,6 +136,24 @@ def test_the_five_commands_give_answers(place: Path) -> None:
     assert answer == "orange"
     assert "nano" in served
     assert re.search(r'isthmus_cloud_requests_total\{.*status="OK"\} 1\.0', served)
+
+
+@mosquitto_only
+def test_a_fleet_of_one_device_is_tuned(place: Path, bundle_path: Path) -> None:
+    ports = (BROKER_PORT, FLEET_PORT, AGENT_PORT)
+    if taken := [port for port in ports if is_taken(port)]:
+        pytest.skip(f"something else listens on ports {taken}")
+    (place / "steered.toml").write_text(STEERED.format(bundle=bundle_path))
+    with (
+        mosquitto(place, BROKER_PORT),
+        listening(block("<!-- operate -->"), FLEET_PORT, place),
+        listening("isthmus edge run steered.toml", AGENT_PORT, place),
+    ):
+        known = "until isthmus fleet devices --json | grep gate-3; do sleep 0.1; done\n"
+        told = said(known + block("<!-- operate: another terminal -->"), place)
+    assert "pattern write isthmus/v1/plant-7/%u/state" in (place / "fleet.acl").read_text()
+    assert "the link is slow" in told
+    assert "the new link is faster" in told
 
 
 def test_a_checkpoint_of_ones_own_is_split_shown_and_planned(place: Path) -> None:

@@ -35,5 +35,8 @@ def resident(process: int) -> int:
 
 def children(process: int) -> list[int]:
     """The processes that a process started and that still run."""
-    lists = (_PROC / str(process) / "task").glob("*/children")
-    return [int(child) for children in lists for child in children.read_text(encoding="ascii").split()]
+    found = list[int]()
+    for threads in (_PROC / str(process) / "task").glob("*/children"):
+        with suppress(OSError):  # a thread that has ended since
+            found += map(int, threads.read_text(encoding="ascii").split())
+    return found
