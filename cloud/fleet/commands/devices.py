@@ -60,7 +60,7 @@ def _list(options: argparse.Namespace) -> None:
             " ".join(f"{key}={value}" for key, value in row["labels"].items()),
         )
     Console().print(table)
-    print(f"{len(found['devices'])} devices")
+    print(f"devices: {len(found['devices'])}")
 
 
 def _show(options: argparse.Namespace) -> None:

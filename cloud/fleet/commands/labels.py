@@ -41,4 +41,4 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json(found)
     else:
-        print(f"{len(found['devices'])} devices are labelled")
+        print(f"devices labelled: {len(found['devices'])}")

@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json(found)
     else:
-        print(f"{len(found['versions'])} devices are told; isthmus fleet devices shows what they report")
+        print(f"devices told: {len(found['versions'])}; isthmus fleet devices shows what they report")
 
 
 def _file(path: Path) -> dict[str, Any]:
