@@ -2,15 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
+from cloud.commands.access import access_of, add_access
 from cloud.config import (
     DEVICES,
     DTYPES,
     LOG_FORMS,
     TEXT,
-    AccessConfig,
     RateLimits,
     ServeConfig,
     listen_address,
@@ -96,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_placement(parser)
     _add_loading(parser)
-    _add_access(parser)
+    add_access(parser, "service")
     _add_rates(parser)
     _add_filters(parser)
     _add_count(parser, "--max-batch", 1, 1024, "answers side by side (default: %(default)s)")
@@ -169,34 +168,6 @@ def _add_monitoring(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="a step of the model that takes longer hangs, and the service ends to be started anew (default: "
         "1min on a GPU, 10min on a CPU)",
-    )
-
-
-def _add_access(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "who may call", "beyond loopback: TLS, and one or more of --client-ca, --tokens and --jwks"
-    )
-    for option, metavar, text in (
-        ("--tls-cert", "FILE", "the service's certificate, and those between it and its authority, in PEM"),
-        ("--tls-key", "FILE", "its key"),
-        (
-            "--client-ca",
-            "FILE",
-            "connect only devices that show a certificate of this authority, which names them",
-        ),
-        ("--tokens", "FILE", "let in who brings a token of this list; `isthmus cloud token` makes one"),
-    ):
-        group.add_argument(option, type=Path, metavar=metavar, help=text)
-    for option, metavar, text in (
-        ("--jwks", "FILE|URL", "let in who brings a web token (JWT) that one of these keys signed"),
-        ("--audience", "NAME", "what a web token must be for: its claim `aud`"),
-        ("--issuer", "NAME", "whom it must be of: its claim `iss`"),
-    ):
-        group.add_argument(option, metavar=metavar, help=text)
-    group.add_argument(
-        "--behind-proxy",
-        action="store_true",
-        help="listen beyond loopback without these: only a proxy reaches the service, and has both",
     )
 
 
@@ -291,16 +262,12 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
         host,
         port,
         http=http,
-        access=_access(options),
+        access=access_of(options),
         rates=_rates(options),
         bundle_folder=options.bundles,
         filters=tuple(options.filter),
         **chosen,
     )
-
-
-def _access(options: argparse.Namespace) -> AccessConfig:
-    return AccessConfig(**{field.name: getattr(options, field.name) for field in fields(AccessConfig)})
 
 
 def _rates(options: argparse.Namespace) -> RateLimits:

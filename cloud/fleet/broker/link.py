@@ -23,7 +23,7 @@ from cloud.fleet.storage.lease import Deposed, Leadership
 from cloud.fleet.storage.tables import DESIRED, DEVICES
 from protos.connection.broker import BrokerAccess
 from protos.errors import CloudError, IsthmusError
-from protos.fleet.topics import DeviceTopics, told_by_devices
+from protos.fleet.topics import DeviceTopics, told_by_devices, told_to_devices
 
 _log = logging.getLogger(__name__)
 _MAX_WAITING = 20_000  # messages that are not written yet; of telemetry no more come in then
@@ -106,7 +106,7 @@ class Link:
     async def _settle_and_publish(self, client: aiomqtt.Client) -> None:
         """What the broker has forgotten is told again, then whatever is new."""
         self._retained, self._states = {}, set()
-        desired = DeviceTopics(self._fleet, "x").desired.replace("/x/", "/+/")
+        desired, _ = told_to_devices(self._fleet)
         self._retained_at = anyio.current_time()
         for topic in (*told_by_devices(self._fleet), desired):
             await client.subscribe(topic, qos=1)

@@ -4,6 +4,8 @@ import argparse
 import sys
 
 from cloud.fleet.broker.acl import mosquitto_acl
+from cloud.fleet.commands.calling import print_json
+from protos.terminal.options import add_json
 
 _EPILOG = """\
 Every device connects as a user who is called as the device is: by a password, or by its certificate with
@@ -24,9 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--controller", default="controller", metavar="USER", help="the controller's (default: %(default)s)"
     )
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Raises RequestError for names that are none."""
-    sys.stdout.write(mosquitto_acl(options.fleet, options.controller))
+    acl = mosquitto_acl(options.fleet, options.controller)
+    if options.json:
+        print_json({"acl": acl})
+    else:
+        sys.stdout.write(acl)

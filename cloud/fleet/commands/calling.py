@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from protos.connection.credentials import read_token
 from protos.errors import CloudError, Conflict, IsthmusError, NotPermitted, RequestError, Unauthenticated
 from protos.terminal.arguments import seconds
 from protos.terminal.options import add_json
@@ -120,10 +121,4 @@ def _trusted(options: argparse.Namespace) -> Any:
 
 
 def _headers(options: argparse.Namespace) -> dict[str, str]:
-    if not options.token_file:
-        return {}
-    try:
-        token = options.token_file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"--token-file {options.token_file} cannot be read; give another file") from error
-    return {"authorization": f"Bearer {token}"}
+    return {"authorization": f"Bearer {read_token(options.token_file)}"} if options.token_file else {}

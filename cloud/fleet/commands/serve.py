@@ -1,9 +1,9 @@
 """`isthmus fleet serve`: the controller, until a signal."""
 
 import argparse
-from dataclasses import fields
 from pathlib import Path
 
+from cloud.commands.access import access_of, add_access
 from protos.connection.broker import LOCAL_BROKER, BrokerAccess, BrokerNames
 from protos.terminal.arguments import seconds
 
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--verbose", action="store_true", help="log what is going on, too")
     _add_broker(parser)
-    _add_access(parser)
+    add_access(parser, "controller")
     parser.set_defaults(run=run)
 
 
@@ -72,33 +72,13 @@ def _add_broker(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_access(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("who may ask", "as `isthmus cloud serve` has it")
-    for option, metavar, text in (
-        ("--tokens", "FILE", "let in who brings a token of this list"),
-        ("--tls-cert", "FILE", "the controller's certificate, in PEM"),
-        ("--tls-key", "FILE", "its key"),
-        ("--client-ca", "FILE", "let in who shows a certificate of this authority"),
-    ):
-        group.add_argument(option, type=Path, metavar=metavar, help=text)
-    for option, metavar, text in (
-        ("--jwks", "FILE|URL", "let in who brings a web token that one of these keys signed"),
-        ("--audience", "NAME", "what a web token must be for"),
-        ("--issuer", "NAME", "whom it must be of"),
-    ):
-        group.add_argument(option, metavar=metavar, help=text)
-    group.add_argument(
-        "--behind-proxy", action="store_true", help="only a proxy reaches the controller, and has TLS"
-    )
-
-
 def run(options: argparse.Namespace) -> None:
     """Serve until a signal. Raises RequestError, CloudError."""
     import logging
 
     import anyio
 
-    from cloud.config import AccessConfig, listen_address
+    from cloud.config import listen_address
     from cloud.fleet.api.process import FleetConfig, serve_fleet
 
     logging.basicConfig(
@@ -115,8 +95,12 @@ def run(options: argparse.Namespace) -> None:
         options.mqtt_plain,
         _NAMES,
     )
-    access = AccessConfig(**{field.name: getattr(options, field.name) for field in fields(AccessConfig)})
     config = FleetConfig(
-        options.fleet, options.database, broker, listen_address(options.listen), access, options.bucket
+        options.fleet,
+        options.database,
+        broker,
+        listen_address(options.listen),
+        access_of(options),
+        options.bucket,
     )
     anyio.run(serve_fleet, config)

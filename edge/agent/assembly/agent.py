@@ -49,11 +49,7 @@ async def run_agent(
     """
     http = _http_part(settings, models, kept, of_applications)
     standing = SharedOrchestrator(models.orchestrator, Priority.STANDING, kept.status.traffic)
-    sources = [source for source in settings.source if source.enabled]
-    for source in settings.source:
-        if not source.enabled:
-            kept.status.source(source.name).entered("disabled")
-    kept.inboxes.keep({source.name: source.queue for source in sources if isinstance(source, PushSource)})
+    sources = _enabled(settings.source, kept)
     with ExitStack() as opened:
         events = opened.enter_context(_events(settings, sources, http))
         observers = [events, *observers, *(http.observers if http else ())]
@@ -84,6 +80,16 @@ async def run_agent(
                 if leave:
                     background.start_soon(_leave, leave, watched, kept, tasks.cancel_scope, name="leave")
             background.cancel_scope.cancel()
+
+
+def _enabled(sources: Sequence[AnySource], kept: KeptParts) -> Sequence[AnySource]:
+    """Those that are opened; it is told which are not, and pushed pictures wait for those alone."""
+    for source in sources:
+        if not source.enabled:
+            kept.status.source(source.name).entered("disabled")
+    found = [source for source in sources if source.enabled]
+    kept.inboxes.keep({source.name: source.queue for source in found if isinstance(source, PushSource)})
+    return found
 
 
 class Watchers:
