@@ -16,6 +16,8 @@ from cloud.fleet.api.document import openapi
 from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
 from cloud.fleet.api.monitoring import FleetMonitoring
 from cloud.fleet.api.operators import Operators
+from cloud.fleet.console.console import Console
+from cloud.fleet.console.gate import Gate
 from cloud.fleet.driver.controller import Controller
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.telemetry import BUCKET_SECONDS
@@ -90,12 +92,16 @@ def fleet_application(config: FleetConfig, controller: Controller, operators: Op
     """As ASGI."""
     monitoring = FleetMonitoring(controller, operators)
     endpoints = Endpoints(controller.database, operators, config.bucket)
+    access = config.access
+    gate = Gate(operators, secure=access.tls_cert is not None or access.behind_proxy)
+    console = Console(controller.database, gate, config.fleet, config.bucket)
     return Starlette(
         routes=[
             *endpoints.routes(OPERATIONS),
             Route("/api/v1/openapi.json", _document),
             Route("/healthz", monitoring.health),
             Route("/metrics", monitoring.show),
+            *console.routes(),
         ],
         middleware=[] if config.access.identified else [Middleware(HostGuard)],
         exception_handlers=handlers("nothing that is served here", _bug, see="/api/v1/openapi.json"),
