@@ -10,15 +10,18 @@ from protos.pages.labels import spread
 from protos.pages.markup import Markup, element, join
 from protos.pages.svg import drawing, line, mark, path, text
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 560.0, 190.0, 448.0, 38.0, 30.0
+_WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 600.0, 190.0, 500.0, 40.0, 34.0
 _LEAST, _MOST = 0.04, 0.6  # of the axis of effects, on either side
 _LETTER = 7.8
 
 
 class GuardRow(NamedTuple):
-    """`effect`: how much worse, as a part, with the half of a 95% interval; `bound`: what is allowed."""
+    """`effect`: how much worse, as a part, with the half of a 95% interval; `bound`: what is allowed;
+    `kind`: the class of devices, empty: all.
+    """
 
     name: str
+    kind: str
     effect: float
     half: float
     bound: float
@@ -47,7 +50,7 @@ def effects(rows: Sequence[GuardRow]) -> Markup:
     ]
     drawn = [_effect(one, axis, _TOP + _ROW * (index + 0.5)) for index, one in enumerate(rows)]
     told = " ".join(
-        f"{one.name}: {signed_percent(one.effect)}, plus or minus {100 * one.half:.1f}%, of "
+        f"{one.name} {one.kind}: {signed_percent(one.effect)}, plus or minus {100 * one.half:.1f}%, of "
         f"{signed_percent(one.bound)} allowed."
         for one in rows
     )
@@ -66,9 +69,11 @@ def _effect(one: GuardRow, axis: LinearAxis, y: float) -> Markup:
         line(low, y, high, y, class_="interval"),
         mark("square" if one.struck else "disc", at, y, r=5.5, class_="mark"),
     ]
+    name = y - 4 if one.kind else y + 5
     return join(
         [
-            text(one.name, _LEFT - 14, y + 5, text_anchor="end", class_="here" if one.struck else None),
+            text(one.name, _LEFT - 14, name, text_anchor="end", class_="here" if one.struck else None),
+            text(one.kind, _LEFT - 14, name + 17, text_anchor="end", class_="axis") if one.kind else "",
             element("g", *parts, class_=style),
             text(signed_percent(one.effect), _RIGHT + 14, y + 5, class_="axis"),
         ]
@@ -89,7 +94,7 @@ class EvidenceCurve(NamedTuple):
 
 def evidence_over_time(curves: Sequence[EvidenceCurve], start: float, end: float) -> Markup:
     """One curve a guard, in steps: what is known stays so until there is news. At 1 a guard strikes."""
-    width, height, left, right, top, bottom = 760.0, 300.0, 52.0, 590.0, 22.0, 252.0
+    width, height, left, right, top, bottom = 800.0, 300.0, 52.0, 610.0, 22.0, 252.0
     most = max((value for curve in curves for _, value in curve.points), default=0.0)
     frame = ChartFrame(
         LinearAxis(0.0, max(end - start, 1.0), left, right),
@@ -106,7 +111,7 @@ def evidence_over_time(curves: Sequence[EvidenceCurve], start: float, end: float
             ),
             text("since it began", (left + right) / 2, bottom + 44, class_="axis", text_anchor="middle"),
             line(left, limit, right, limit, class_="limit"),
-            text("strikes", right + 8, limit + 4.5, class_="here"),
+            text("strikes", right + 32, limit + 4.5, class_="here"),
         ]
     )
     lasts = [frame.y.at(min(max(one.points[-1][1], 0.0), frame.y.high)) for one in curves if one.points]
@@ -127,5 +132,7 @@ def _evidence(curve: EvidenceCurve, frame: ChartFrame, start: float, end: float,
         last = frame.y.at(min(max(value, 0.0), frame.y.high))
         points.append((x, last))
     points.append((frame.x.at(min(end - start, frame.x.high)), last))
-    words = text(curve.name, frame.x.end + 8, label + 4.5, class_="axis")
-    return element("g", path(points, class_="curve rival"), words, class_=curve.style)
+    right = frame.x.end
+    leader = line(right, last, right + 26, label, class_="leader")
+    words = text(curve.name, right + 32, label + 4.5, class_="axis")
+    return element("g", path(points, class_="curve rival"), leader, words, class_=curve.style)

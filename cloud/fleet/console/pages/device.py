@@ -25,7 +25,7 @@ from protos.fleet.sketch import sketch_of
 from protos.pages.document import lede, listing, section, soft
 from protos.pages.live import live_state, placed
 from protos.pages.markup import Markup, breakable, element, join
-from protos.pages.tables import Table, TableRow
+from protos.pages.tables import Table, TableRow, scrolling
 from protos.terminal.units import format_rate, format_size, format_time
 
 _ORDER = ("turn", "preprocess", "head", "local", "encode", "network", "decode", "queue", "tail", "lost")
@@ -140,7 +140,7 @@ def _chain(facts: DeviceFacts, window: pb.Telemetry) -> Markup:
     pieces = device.get("times", {}).get("pieces", {})
     times = {name: float(value) for name, value in pieces.items() if isinstance(value, int | float)}
     chain = Chain(cuts, times, _crossings(window, cuts))
-    return element("div", chain.markup(), class_="scroll", role="group", tabindex="0", aria_label="The chain")
+    return scrolling("The chain", chain.markup())
 
 
 def _crossings(window: pb.Telemetry, cuts: Sequence[str]) -> list[Crossing]:

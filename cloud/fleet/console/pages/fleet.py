@@ -38,8 +38,8 @@ from protos.terminal.units import format_size, format_time
 STREAM = "/live/fleet"
 _MAX_OUTLIERS, _MAX_CLASSES = 12, 12
 _OPEN = ("running", "paused")
-_WORDS = frozenset({"class", "connection", "answers by", "why it stands here", "settings"})
-_COLUMNS = ("device", "class", "answers by", "a second", "P95", "fail", "why it stands here")
+_WORDS = frozenset({"class", "answers by", "why it stands here"})
+_COLUMNS = ("device", "why it stands here", "class", "answers by", "a second", "P95", "fail")
 
 
 def fleet_page(frame: Frame, fleet: str, parts: Mapping[str, Markup]) -> str:
@@ -91,12 +91,12 @@ def _row(found: Outlier, ways: Ways, now: float) -> TableRow:
     p95 = p95_of(device)
     cells = (
         device_link(device.name),
+        found.why or "nothing is the matter",
         device.kind or "unknown",
         element("span", element("span", "", class_=f"swatch {way.style}"), way.words, class_="way"),
         f"{device.rate:.2f}" if way.name else NOTHING,
         format_time(p95) if p95 is not None else NOTHING,
         percent(device.failed / asked) if asked else NOTHING,
-        found.why or "nothing is the matter",
     )
     return TableRow(cells, "" if found.weight else "faint")
 

@@ -29,10 +29,10 @@ from cloud.identity.identity import Role
 from protos.pages.document import listing, section, sentence, soft
 from protos.pages.live import live_state, placed
 from protos.pages.markup import Markup, element, join
-from protos.pages.tables import Table, TableRow, folded
+from protos.pages.tables import Table, TableRow, folded, scrolling
 from protos.terminal.units import format_size, format_time
 
-_MAX_LISTED = 40
+_MAX_LISTED, _MAX_KIND = 40, 22
 _STATUS_STYLES = {"rolled back": "wrong", "done": "right"}
 GUARD_NAMES = {
     "silence": "devices fall silent",
@@ -57,8 +57,8 @@ _NOTES = {
     "guards": "How much worse treated devices are than their like that were not, each beside itself before, "
     "with 95% intervals. The dotted line is what is allowed.",
     "groups": "Means over devices, with 95% intervals; of times and amounts geometric ones.",
-    "evidence": "Of each guard, in parts of what is needed to be sure: at 1 it strikes, and all treated devices "
-    "get their earlier settings again. It holds whenever and however often it is looked at.",
+    "evidence": "Of each guard, in parts of what is needed to be sure: at 1 it strikes, and all treated "
+    "devices get their earlier settings again. It holds whenever and however often it is looked at.",
     "devices": "How it is with those that were told.",
     "audit": "The newest first.",
 }
@@ -217,7 +217,8 @@ def _guards(kept: KeptRollout, found: Sequence[GuardFinding]) -> Markup:
     proven = {one.measure for one in found if one.health >= 1 and not one.kind}
     rows = [
         GuardRow(
-            GUARD_NAMES[one.measure] + (f" ({one.kind[:12]})" if one.kind else ""),
+            GUARD_NAMES[one.measure],
+            one.kind[:_MAX_KIND],
             one.effect,
             one.half,
             allowance(one.measure, kept.plan.guards) or 0.0,
@@ -300,7 +301,7 @@ def _evidence(facts: RolloutFacts) -> Markup:
     columns = ("at", "phase", "told", "in force", "failed", "strongest evidence of harm")
     words = frozenset({"strongest evidence of harm"})
     table = Table("What was known, whenever that changed", columns, [moments], words).markup()
-    box = element("div", chart, class_="scroll", role="group", tabindex="0", aria_label="Evidence over time")
+    box = element("div", scrolling("Evidence over time", chart), class_="chart")
     return join([box, folded("The figures over time", table)])
 
 
