@@ -72,7 +72,8 @@ async def serve_fleet(config: FleetConfig) -> None:
         operators = Operators(config.access)
         if operators.authentication:
             await operators.authentication.start()
-        server = _server(config, controller, operators)
+        leaving = anyio.Event()
+        server = _server(config, fleet_application(config, controller, operators, leaving))
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with anyio.create_task_group() as tasks:
                 url = await tasks.start(server.run, name="HTTP")
@@ -82,19 +83,22 @@ async def serve_fleet(config: FleetConfig) -> None:
                 print(f"listening on {url}", flush=True)
                 async for _ in signals:
                     break
+                leaving.set()
                 server.stop()
                 tasks.cancel_scope.cancel()
     finally:
         database.close()
 
 
-def fleet_application(config: FleetConfig, controller: Controller, operators: Operators) -> Starlette:
-    """As ASGI."""
+def fleet_application(
+    config: FleetConfig, controller: Controller, operators: Operators, leaving: anyio.Event | None = None
+) -> Starlette:
+    """As ASGI. `leaving`: pages that are live have no end before it is set."""
     monitoring = FleetMonitoring(controller, operators)
     endpoints = Endpoints(controller.database, operators, config.bucket)
     access = config.access
     gate = Gate(operators, secure=access.tls_cert is not None or access.behind_proxy)
-    console = Console(controller.database, gate, config.fleet, config.bucket)
+    console = Console(controller.database, gate, config.fleet, config.bucket, leaving or anyio.Event())
     return Starlette(
         routes=[
             *endpoints.routes(OPERATIONS),
@@ -108,11 +112,10 @@ def fleet_application(config: FleetConfig, controller: Controller, operators: Op
     )
 
 
-def _server(config: FleetConfig, controller: Controller, operators: Operators) -> HttpServer:
+def _server(config: FleetConfig, app: Starlette) -> HttpServer:
     access, tls = config.access, None
     if access.tls_cert and access.tls_key:
         tls = ssl_context(ServerFiles(access.tls_cert, access.tls_key, access.client_ca))
-    app = fleet_application(config, controller, operators)
     return HttpServer(app, config.listen, _MAX_CONNECTIONS, option="--listen", tls=tls)
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 
+import anyio
 import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,9 +40,13 @@ Seen = Callable[[Request, Operator], Awaitable[Response]]
 class Console:
     """Belongs to the event loop."""
 
-    def __init__(self, database: Database, gate: Gate, fleet: str, bucket: float) -> None:
+    def __init__(
+        self, database: Database, gate: Gate, fleet: str, bucket: float, leaving: anyio.Event
+    ) -> None:
+        """`leaving`: set when the controller ends."""
         self._database, self._gate, self._fleet = database, gate, fleet
         self._views = Views(database, bucket)
+        self._streams = Streams(gate, self._views, leaving)
 
     def routes(self) -> list[Route]:
         """As Starlette takes them."""
@@ -58,7 +63,7 @@ class Console:
         return [
             *(Route(path, self._for_viewers(page), methods=get) for path, page in pages),
             Route("/rollouts/{rollout}/{verb}", self._for_viewers(self._act), methods=post),
-            *Streams(self._gate, self._views).routes(),
+            *self._streams.routes(),
             Route(LOGIN, self._told(entrance.ask), methods=get),
             Route(LOGIN, self._told(entrance.enter), methods=post),
             Route(LOGOUT, self._told(entrance.leave), methods=post),

@@ -26,8 +26,9 @@ Drawn = Callable[[Role], Awaitable[Parts]]
 class Streams:
     """Belongs to the event loop."""
 
-    def __init__(self, gate: Gate, views: Views) -> None:
-        self._gate, self._views, self._viewers = gate, views, 0
+    def __init__(self, gate: Gate, views: Views, leaving: anyio.Event) -> None:
+        self._gate, self._views, self._leaving = gate, views, leaving
+        self._viewers = 0
 
     def routes(self) -> list[Route]:
         return [
@@ -65,7 +66,7 @@ class Streams:
         told, quiet = PartsTold(), 0
         self._viewers += 1
         try:
-            while True:
+            while not self._leaving.is_set():
                 try:
                     operator = await self._gate.admit(request)
                     news = list(told.news(await drawn(operator.role)))
@@ -78,6 +79,7 @@ class Streams:
                 quiet = 0 if news else quiet + 1
                 if quiet and quiet % _ALIVE_ROUNDS == 0:
                     yield ALIVE
-                await anyio.sleep(_EVERY_SECONDS)
+                with anyio.move_on_after(_EVERY_SECONDS):
+                    await self._leaving.wait()
         finally:
             self._viewers -= 1

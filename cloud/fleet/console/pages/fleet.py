@@ -91,7 +91,7 @@ def _row(found: Outlier, ways: Ways, now: float) -> TableRow:
     p95 = p95_of(device)
     cells = (
         device_link(device.name),
-        found.why or "nothing is the matter",
+        found.why or "all is well",
         device.kind or "unknown",
         element("span", element("span", "", class_=f"swatch {way.style}"), way.words, class_="way"),
         f"{device.rate:.2f}" if way.name else NOTHING,

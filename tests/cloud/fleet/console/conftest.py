@@ -32,7 +32,7 @@ def controller(sqlite: Database) -> Controller:
 
 @asynccontextmanager
 async def browsing(
-    controller: Controller, access: AccessConfig | None = None, **headers: str
+    controller: Controller, access: AccessConfig | None = None, headers: dict[str, str] | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A browser's cookies, and nothing else of one."""
     config = FleetConfig(FLEET, access=access or AccessConfig())

@@ -32,7 +32,7 @@ def access(tmp_path: Path, tokens: dict[str, str]) -> AccessConfig:
 async def test_whoever_has_no_token_is_led_to_where_they_sign_in(
     controller: Controller, access: AccessConfig, tokens: dict[str, str]
 ) -> None:
-    async with browsing(controller, access, **OWN) as client:
+    async with browsing(controller, access, headers=OWN) as client:
         led = await client.get("/devices/d1")
         assert (led.status_code, led.headers["location"]) == (303, "/login?next=/devices/d1")
         asked = await client.get(led.headers["location"])
@@ -54,7 +54,7 @@ async def test_behind_tls_the_cookie_goes_over_https_alone(
     controller: Controller, access: AccessConfig, tokens: dict[str, str]
 ) -> None:
     proxied = AccessConfig(tokens=access.tokens, behind_proxy=True)
-    async with browsing(controller, proxied, **OWN) as client:
+    async with browsing(controller, proxied, headers=OWN) as client:
         cookie = (await client.post("/login", data={"token": tokens["viewer"]})).headers["set-cookie"]
     assert cookie.startswith("__Host-isthmus-fleet=")
     assert "Secure" in cookie
@@ -64,7 +64,7 @@ async def test_behind_tls_the_cookie_goes_over_https_alone(
 async def test_a_wrong_token_opens_nothing(
     controller: Controller, access: AccessConfig, given: str, said: str
 ) -> None:
-    async with browsing(controller, access, **OWN) as client:
+    async with browsing(controller, access, headers=OWN) as client:
         refused = await client.post("/login", data={"token": given})
     assert (refused.status_code, "set-cookie" in refused.headers) == (401, False)
     assert said in refused.text
@@ -73,7 +73,7 @@ async def test_a_wrong_token_opens_nothing(
 async def test_a_devices_token_opens_nothing(
     controller: Controller, access: AccessConfig, tokens: dict[str, str]
 ) -> None:
-    async with browsing(controller, access, **OWN) as client:
+    async with browsing(controller, access, headers=OWN) as client:
         refused = await client.post("/login", data={"token": tokens["device"]})
     assert refused.status_code == 401
     assert "This token is a device" in refused.text
@@ -85,7 +85,7 @@ async def test_a_devices_token_opens_nothing(
 async def test_signing_in_leads_nowhere_else(
     controller: Controller, access: AccessConfig, tokens: dict[str, str], following: str
 ) -> None:
-    async with browsing(controller, access, **OWN) as client:
+    async with browsing(controller, access, headers=OWN) as client:
         entered = await client.post("/login", data={"token": tokens["viewer"], "next": following})
     assert entered.headers["location"] == "/"
 
@@ -105,7 +105,7 @@ async def test_roles_may_what_they_may_over_the_api(
     controller: Controller, access: AccessConfig, tokens: dict[str, str], role: str, verb: str, status: int
 ) -> None:
     name = started(controller)
-    async with browsing(controller, access, **OWN) as client:
+    async with browsing(controller, access, headers=OWN) as client:
         await client.post("/login", data={"token": tokens[role]})
         done = await client.post(f"/rollouts/{name}/{verb}", data={"why": "shift change"})
         assert done.status_code == status
@@ -118,7 +118,7 @@ async def test_roles_may_what_they_may_over_the_api(
 
 async def test_an_abort_says_what_it_does_and_wants_a_reason(controller: Controller) -> None:
     name = started(controller)
-    async with browsing(controller, **OWN) as client:
+    async with browsing(controller, headers=OWN) as client:
         asked = await client.get(f"/rollouts/{name}/abort")
         assert "1 device, get their earlier settings again" in asked.text
         assert (await client.post(f"/rollouts/{name}/abort", data={"why": " "})).status_code == 400
@@ -154,6 +154,6 @@ async def test_a_form_on_another_site_changes_nothing(
 
 async def test_a_form_that_is_too_large_is_refused(controller: Controller) -> None:
     name = started(controller)
-    async with browsing(controller, **OWN) as client:
+    async with browsing(controller, headers=OWN) as client:
         refused = await client.post(f"/rollouts/{name}/abort", data={"why": "x" * 20_000})
     assert refused.status_code == 413
