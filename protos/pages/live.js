@@ -41,3 +41,32 @@ if (state && button) {
   });
   listen();
 }
+
+// A form that names a place is asked as it changes, and what comes stands in the place.
+const form = document.querySelector("form[data-place]");
+
+async function ask(asking) {
+  const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+  const address = `${form.getAttribute("action")}?${query}`;
+  const reply = await fetch(address, { signal: asking.signal });
+  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const found = page.getElementById(form.dataset.place);
+  if (!found) { location.assign(address); return; }
+  replace(document.getElementById(form.dataset.place), found.innerHTML);
+  history.replaceState(null, "", address);
+}
+
+if (form) {
+  let asking = new AbortController(), waiting = 0;
+  form.querySelector("button").hidden = true;
+  form.addEventListener("input", (event) => {
+    const shown = form.querySelector(`output[for="${event.target.id}"]`);
+    if (shown) { shown.value = event.target.value; }
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      asking.abort();
+      asking = new AbortController();
+      ask(asking).catch((error) => { if (error.name !== "AbortError") { throw error; } });
+    }, 200);
+  });
+}

@@ -2,7 +2,9 @@
 
 import logging
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 from starlette.applications import Starlette
@@ -98,7 +100,9 @@ def fleet_application(
     endpoints = Endpoints(controller.database, operators, config.bucket)
     access = config.access
     gate = Gate(operators, secure=access.tls_cert is not None or access.behind_proxy)
-    console = Console(controller.database, gate, config.fleet, config.bucket, leaving or anyio.Event())
+    console = Console(
+        controller.database, gate, config.fleet, config.bucket, _tuned, leaving or anyio.Event()
+    )
     return Starlette(
         routes=[
             *endpoints.routes(OPERATIONS),
@@ -117,6 +121,10 @@ def _server(config: FleetConfig, app: Starlette) -> HttpServer:
     if access.tls_cert and access.tls_key:
         tls = ssl_context(ServerFiles(access.tls_cert, access.tls_key, access.client_ca))
     return HttpServer(app, config.listen, _MAX_CONNECTIONS, option="--listen", tls=tls)
+
+
+def _tuned(_: Mapping[str, str]) -> Mapping[str, Any]:
+    return {"groups": [], "not_known": []}
 
 
 async def _document(_: Request) -> Response:

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cloud.fleet.api.operators import Operator
-from cloud.fleet.api.requests import Explained
 from cloud.fleet.console.entrance import Entrance
 from cloud.fleet.console.gate import Gate, check_own_page
 from cloud.fleet.console.layout import LOGIN, LOGOUT, Frame, device_path
@@ -21,13 +20,16 @@ from cloud.fleet.console.pages.device import device_page
 from cloud.fleet.console.pages.devices import DeviceQuery, devices_page
 from cloud.fleet.console.pages.fleet import fleet_page
 from cloud.fleet.console.pages.rollout import rollout_page, rollouts_page
-from cloud.fleet.console.replies import HEADERS, form_of, onwards, page_reply
+from cloud.fleet.console.pages.tune import PATH as TUNE
+from cloud.fleet.console.pages.tune import START
+from cloud.fleet.console.replies import HEADERS, form_of, onwards, page_reply, reason_of
 from cloud.fleet.console.streams import Streams
+from cloud.fleet.console.tuning import Tuned, Tuning
 from cloud.fleet.console.views import Views
 from cloud.fleet.storage.audit import Who, records
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.rollouts import KeptRollout, change_rollout, listed_rollouts, rollout_of
-from protos.errors import IsthmusError, RequestError, Unauthenticated, UnknownName
+from protos.errors import IsthmusError, Unauthenticated, UnknownName
 from protos.http.refusals import NOT_FOUND, Refused
 from protos.pages.live import SCRIPT, SCRIPT_TEXT
 
@@ -41,11 +43,18 @@ class Console:
     """Belongs to the event loop."""
 
     def __init__(
-        self, database: Database, gate: Gate, fleet: str, bucket: float, leaving: anyio.Event
+        self,
+        database: Database,
+        gate: Gate,
+        fleet: str,
+        bucket: float,
+        tuned: Tuned,
+        leaving: anyio.Event,
     ) -> None:
         """`leaving`: set when the controller ends."""
         self._database, self._gate, self._fleet = database, gate, fleet
         self._views = Views(database, bucket)
+        self._tuning = Tuning(database, gate, bucket, tuned)
         self._streams = Streams(gate, self._views, leaving)
 
     def routes(self) -> list[Route]:
@@ -59,10 +68,13 @@ class Console:
             ("/rollouts/{rollout}", self._show_rollout),
             ("/rollouts/{rollout}/{verb}", self._ask_action),
             ("/audit", self._show_audit),
+            (TUNE, self._tuning.show),
+            (START, self._tuning.ask),
         ]
         return [
             *(Route(path, self._for_viewers(page), methods=get) for path, page in pages),
             Route("/rollouts/{rollout}/{verb}", self._for_viewers(self._act), methods=post),
+            Route(START, self._for_viewers(self._tuning.start), methods=post),
             *self._streams.routes(),
             Route(LOGIN, self._told(entrance.ask), methods=get),
             Route(LOGIN, self._told(entrance.enter), methods=post),
@@ -147,7 +159,7 @@ class Console:
         check_own_page(request)
         kept, verb = await self._rollout(request), request.path_params["verb"]
         operator, form = await self._gate.admit(request, VERBS[verb].needs), await form_of(request)
-        why = _reason(form.get("why", ""))
+        why = reason_of(form)
         change = change_of(verb, why, unproven=form.get("unproven") == "yes")
         who = Who(operator.name, why)
         await anyio.to_thread.run_sync(lambda: change_rollout(self._database, kept.id, change, who))
@@ -159,14 +171,6 @@ class Console:
         if verb not in VERBS:
             raise Refused(NOT_FOUND, f"nothing is done to a rollout by {verb[:40]!r}")
         return await self._views.read(lambda c: rollout_of(c, name))
-
-
-def _reason(text: str) -> str:
-    """Raises RequestError."""
-    try:
-        return Explained(why=text.strip()).why
-    except ValueError as error:
-        raise RequestError(str(error)) from error
 
 
 def _whole(text: str) -> int | None:

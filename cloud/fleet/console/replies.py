@@ -1,10 +1,13 @@
 """Replies of the console: pages that may load nothing foreign, and forms that were sent."""
 
+from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from cloud.fleet.api.requests import Explained
+from protos.errors import RequestError
 from protos.http.refusals import TOO_LARGE, Refused
 from protos.pages.document import policy
 
@@ -38,3 +41,11 @@ async def form_of(request: Request) -> dict[str, str]:
     except ValueError:  # more fields
         return {}
     return {name: values[0] for name, values in found.items()}
+
+
+def reason_of(form: Mapping[str, str]) -> str:
+    """Raises RequestError for none, or one that is too long."""
+    try:
+        return Explained(why=form.get("why", "").strip()).why
+    except ValueError as error:
+        raise RequestError(str(error)) from error
