@@ -71,16 +71,16 @@ class HeldSettings(msgspec.Struct, frozen=True):
         told = self.weights
         return Weights(1.0, told.accuracy, told.kilobyte, told.joule)
 
-    def policy_rules(self) -> Rules:
-        rules, cuts = self.rules, self.cuts
+    def policy_rules(self, *, cuts: bool = True) -> Rules:
+        """All but the deadline, which is no prohibition; `cuts`: those about cuts, too."""
+        rules, held = self.rules, self.cuts if cuts else _Cuts()
         return Rules(
-            deadline_ms=rules.deadline_milliseconds or None,
             never_upload=rules.never_upload,
             never_leave_device=rules.never_leave_device,
             allow_local=rules.local,
             max_loss=rules.max_loss if rules.max_loss < _ANY_LOSS else None,
-            cuts=(cuts.pinned,) if cuts.pinned else cuts.allowed,
-            codec=cuts.codec,
+            cuts=(held.pinned,) if held.pinned else held.allowed,
+            codec=held.codec,
         )
 
 

@@ -1,13 +1,13 @@
 """What the fleet did in a period, as it told; and how well the model says the same."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cloud.fleet.tuning.calibration import Calibration
 from cloud.fleet.tuning.choosing import FleetOutcome
+from cloud.fleet.tuning.groups import Group
 from cloud.fleet.tuning.intervals import Replicates, mean_of, quantiles_of
 from cloud.fleet.tuning.links import STATES
 from cloud.fleet.tuning.model import ArmCost
@@ -18,21 +18,11 @@ SHARES = (0.5, 0.95)
 MEASURES = ("milliseconds", "p50", "p95", "bytes", "joules", "accuracy", "cloud_milliseconds")
 
 
-class Group(NamedTuple):
-    """Devices that are judged together."""
-
-    at: NDArray[np.intp]  # among all
-    dealt: NDArray[np.int64]  # the group of the jackknife, of each
-    answers: Values  # that each gave
-    scatter: float
-
-
 def predicted_measures(outcome: FleetOutcome, group: Group) -> dict[str, Replicates]:
     """By MEASURES: of what would be."""
     at, weights, dealt = group.at, group.answers, group.dealt
-    times = outcome.times[:, at]
-    spread = np.broadcast_to(weights / len(times), times.shape)
-    half, most = quantiles_of(times, spread, dealt, group.scatter, SHARES)
+    times, shares = outcome.times[:, at], outcome.shares[:, at] * weights
+    half, most = quantiles_of(times, shares, dealt, group.scatter, SHARES)
     return {
         "milliseconds": mean_of(outcome.mean_ms[at], weights, dealt),
         "p50": half,

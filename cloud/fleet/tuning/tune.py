@@ -1,35 +1,37 @@
 """For each class of devices and of links: what each way to answer would be, and which is best. Pure.
 
-A class of fewer than five devices, or one whose link is not known, is told as not known.
+A pinned cut leaves a device its other ways to answer; so what settings would bring about is what its policy
+does under them. One cut is recommended where that is about as good as the device's own choice among all: it
+is simpler to foresee.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from cloud.fleet.tuning.calibration import Calibration, Flags, calibrate
-from cloud.fleet.tuning.choosing import FleetOutcome, chosen, outcome_of
-from cloud.fleet.tuning.devices import HeldSettings, TunedDevice
-from cloud.fleet.tuning.intervals import Replicates, dealt, mean_of
-from cloud.fleet.tuning.links import UNKNOWN, link_classes, link_rates
-from cloud.fleet.tuning.model import ArmCost, KnownBundle, allowed, arm_costs
-from cloud.fleet.tuning.observed import Observed, Period, Values
-from cloud.fleet.tuning.today import MEASURES, Group, measured_measures, predicted_measures, shares_of
-from protos.arms.rules import Rules
+from cloud.fleet.tuning.choosing import FleetOutcome, Weighed, each_weight, usable_arms, weigh
+from cloud.fleet.tuning.devices import HeldSettings
+from cloud.fleet.tuning.groups import DeviceClass, Group, device_classes
+from cloud.fleet.tuning.guarding import guards_for
+from cloud.fleet.tuning.intervals import Replicates, mean_of
+from cloud.fleet.tuning.links import link_rates
+from cloud.fleet.tuning.model import KnownBundle, arm_costs
+from cloud.fleet.tuning.observed import Observed, Period
+from cloud.fleet.tuning.today import MEASURES, measured_measures, predicted_measures, shares_of
 from protos.costs.weights import Weights
 
-FEWEST_DEVICES = 5
-_FEWEST_ANSWERS = 20  # of a device that is counted
 AUTO = "auto"
-_ABOUT = 0.01  # of a score: a pinned cut that is as good is taken, since it is simpler to foresee
+_ABOUT = 0.01  # of a score
+_TAKEN, _ALMOST_ALL = 0.5, 0.95  # of answers, by an arm that is pinned, or named as the best
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What an operator asks for. `weights`: None, those that each class has now, as most of it has."""
+    """What an operator asks for. `weights`: None, those that most of each class has now."""
 
     weights: Weights | None = None
     min_accuracy: float | None = None  # percent
@@ -39,234 +41,220 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class _Fleet:
-    bundle: KnownBundle
-    devices: Sequence[TunedDevice]
-    costs: Sequence[ArmCost]
+    """What is known of the devices with a bundle."""
+
+    seen: Observed
     period: Period
     known: Calibration
-    usable: Sequence[Flags]  # an entry an arm: by what devices have and what their rules allow
-    links: np.ndarray[Any, np.dtype[np.str_]]
-    counted: Flags
+    classes: list[DeviceClass]
+    weights: Mapping[int, Weights]  # by the place of a class
+    weighed: Weighed
+    accurate: list[bool]  # an entry an arm
+    usable: Flags  # arms, devices; whatever is pinned now
+
+    @property
+    def max_loss(self) -> float | None:
+        """The rule by which a device leaves out what is not accurate enough."""
+        costs = self.weighed.costs
+        lost = [one.arm.loss for one, ok in zip(costs, self.accurate, strict=True) if not ok]
+        if not lost:
+            return None
+        return round(max((one.arm.loss for one in costs if one.arm.loss < min(lost)), default=0.0), 6)
+
+    @property
+    def within_loss(self) -> Flags:
+        """Which arms that rule leaves: an entry an arm."""
+        limit = np.inf if self.max_loss is None else self.max_loss + 1e-9
+        return np.array([one.arm.loss <= limit for one in self.weighed.costs])
 
 
 def tune(bundle: KnownBundle, seen: Observed, wishes: Wishes) -> dict[str, Any]:
     """Groups, each with its points, and what is not known."""
-    costs = arm_costs(bundle, seen.devices)
-    period = seen.whole
-    known = calibrate(costs, period, seen.kinds)
-    fleet = _Fleet(
-        bundle,
-        seen.devices,
-        costs,
-        period,
-        known,
-        usable_arms(costs, seen.devices),
-        link_classes(period),
-        np.asarray(period.answers >= _FEWEST_ANSWERS),
-    )
+    fleet = _fleet(bundle, seen, wishes)
+    pins = _pins(fleet)
+    outcomes = [fleet.weighed.always(arm) for arm in range(len(fleet.weighed.costs))]
+    free = fleet.usable & fleet.within_loss[:, None]
+    automatic = fleet.weighed.chosen(_under_pins(fleet) & free)
+    expected = fleet.weighed.chosen(_under(fleet, pins, free))
     groups, unknown = [], []
-    for kind, link in _classes(seen, fleet.links, wishes):
-        within = (seen.kinds == kind) & (fleet.links == link)
-        at = np.flatnonzero(within & fleet.counted)
-        reason = _unknown(link, len(at), int(within.sum()))
-        told = {"class": kind, "link_class": link, "bundle": bundle.digest}
-        if reason:
-            unknown.append({**told, "devices": int(within.sum()), "reason": reason})
-        else:
-            groups.append({**told, **_judged(fleet, at, wishes)})
+    for place, one in enumerate(fleet.classes):
+        told = {**one.told(), "bundle": bundle.digest}
+        if one.group is None:
+            unknown.append({**told, "devices": one.devices, "reason": one.reason})
+            continue
+        group, weights = one.group, fleet.weights[place]
+        today = measured_measures(fleet.weighed.costs, fleet.known, fleet.period, group)
+        will = _policy(fleet, expected, group, today)
+        groups.append(
+            {
+                **told,
+                "devices": len(group.at),
+                "answers": int(group.answers.sum()),
+                "link": _link(fleet, group),
+                "weights": _weights(weights),
+                "today": _today(fleet, group, today),
+                "points": _with_front(
+                    [_point(fleet, arm, outcomes[arm], group, today) for arm in range(len(outcomes))]
+                ),
+                "policy": _policy(fleet, automatic, group, today),
+                "best": _name(fleet, pins.get(place), will),
+                "expected": will,
+                "settings": _settings(fleet, pins.get(place), weights),
+                "guards": guards_for(will["change"], today),
+            }
+        )
     return {"groups": groups, "not_known": unknown}
 
 
-def usable_arms(costs: Sequence[ArmCost], devices: Sequence[TunedDevice]) -> list[Flags]:
-    """Of each arm the devices that have it, and whose rules allow it but for those about cuts, which tuning
-    turns.
-    """
-    distinct = {device.settings.rules: Rules() for device in devices}
-    for device in devices:
-        told = device.settings.policy_rules()
-        distinct[device.settings.rules] = Rules(
-            never_upload=told.never_upload,
-            never_leave_device=told.never_leave_device,
-            allow_local=told.allow_local,
-            max_loss=told.max_loss,
-        )
-    found = []
-    for one in costs:
-        by_rules = {rules: allowed(one.arm, policy) for rules, policy in distinct.items()}
-        may = np.array([by_rules[device.settings.rules] for device in devices], bool)
-        found.append(may & one.possible)
+def _fleet(bundle: KnownBundle, seen: Observed, wishes: Wishes) -> _Fleet:
+    costs, period = arm_costs(bundle, seen.devices), seen.whole
+    known = calibrate(costs, period, seen.kinds)
+    classes = device_classes(seen, period, known, wishes.kind, wishes.link_class)
+    held = [device.settings for device in seen.devices]
+    by_class = {}
+    for place, one in enumerate(classes):
+        if one.group is not None:
+            usual = _usual([held[index] for index in one.group.at])
+            by_class[place] = wishes.weights or usual.policy_weights()
+            for index in one.group.at:
+                held[index] = usual
+    least = wishes.min_accuracy
+    return _Fleet(
+        seen,
+        period,
+        known,
+        classes,
+        by_class,
+        weigh(costs, known, wishes.weights or each_weight(held)),
+        [least is None or one.arm.accuracy >= least for one in costs],
+        usable_arms(costs, seen.devices, lambda settings: replace(settings.policy_rules(cuts=False))),
+    )
+
+
+def _usual(held: list[HeldSettings]) -> HeldSettings:
+    """The weights that most devices have."""
+    ((weights, _),) = Counter(one.weights for one in held).most_common(1)
+    return HeldSettings(weights=weights)
+
+
+def _under_pins(fleet: _Fleet) -> Flags:
+    """What devices may do as long as their cuts are as they are: no rollout takes a pin away."""
+    costs, devices = fleet.weighed.costs, fleet.seen.devices
+    return usable_arms(costs, devices, lambda settings: settings.policy_rules())
+
+
+def _pins(fleet: _Fleet) -> dict[int, int]:
+    """The arm that each class is to be pinned at, where one is about as good as the devices' own choice."""
+    free = fleet.usable & fleet.within_loss[:, None]
+    pinned, taken = fleet.weighed.pinned(free)
+    own = fleet.weighed.chosen(_under_pins(fleet) & free).score
+    found = {}
+    for place, one in enumerate(fleet.classes):
+        if one.group is None:
+            continue
+        at, answers = one.group.at, one.group.answers
+        everywhere = fleet.usable[:, at].all(axis=1) & np.array(fleet.accurate)
+        everywhere &= taken[:, at] @ answers > _TAKEN * answers.sum()
+        scores = np.where(everywhere, pinned[:, at] @ answers / max(answers.sum(), 1.0), np.inf)
+        alone = float(own[at] @ answers / max(answers.sum(), 1.0))
+        if scores.min() <= alone + abs(alone) * _ABOUT:
+            found[place] = int(scores.argmin())
     return found
 
 
-def _classes(seen: Observed, links: Any, wishes: Wishes) -> list[tuple[str, str]]:
-    pairs = sorted({(str(kind), str(link)) for kind, link in zip(seen.kinds, links, strict=True)})
-    return [
-        (kind, link) for kind, link in pairs if wishes.kind in ("", kind) and wishes.link_class in ("", link)
-    ]
+def _under(fleet: _Fleet, pins: Mapping[int, int], free: Flags) -> Flags:
+    """What devices may do under the settings that are recommended."""
+    found = _under_pins(fleet) & free
+    splits = np.array([one.arm.sends_features for one in fleet.weighed.costs])
+    for place, arm in pins.items():
+        group = fleet.classes[place].group
+        if group is not None:
+            only = ~splits
+            only[arm] = True
+            found[:, group.at] = free[:, group.at] & only[:, None]
+    return found
 
 
-def _unknown(link: str, counted: int, devices: int) -> str:
-    if link == UNKNOWN:
-        return f"{devices} devices have told no link that they have used"
-    if counted < FEWEST_DEVICES:
-        return (
-            f"{counted} of {devices} devices gave {_FEWEST_ANSWERS} answers or more; {FEWEST_DEVICES} are "
-            "needed"
-        )
-    return ""
-
-
-def _judged(fleet: _Fleet, at: np.ndarray[Any, np.dtype[np.intp]], wishes: Wishes) -> dict[str, Any]:
-    names = [fleet.devices[index].name for index in at]
-    scatter = float(np.sqrt(np.mean(fleet.known.scatter[at] ** 2)))
-    group = Group(at, dealt(names), fleet.period.answers[at], scatter)
-    weights = wishes.weights or _usual_weights(fleet.devices, at)
-    today = measured_measures(fleet.costs, fleet.known, fleet.period, group)
-    least = wishes.min_accuracy
-    accurate = [least is None or one.arm.accuracy >= least for one in fleet.costs]
-    points, scores = [], {}
-    for cost, usable, ok in zip(fleet.costs, fleet.usable, accurate, strict=True):
-        outcome = outcome_of(cost, fleet.known, weights)
-        share = float(usable[at].mean())
-        score = mean_of(outcome.score[at], group.answers, group.dealt)
-        if ok and share == 1:
-            scores[cost.arm.name] = score
-        measures = predicted_measures(outcome, group)
-        points.append(
-            {
-                "name": cost.arm.name,
-                **cost.told._asdict(),
-                **_told(measures, cost.arm.loss_error, today),
-                "score": score.estimate().json(),
-                "answers": int(fleet.period.arms[cost.told]["count"][at].sum()),
-                "possible": round(share, 4),
-                "accurate": ok,
-            }
-        )
-    loss = _max_loss(fleet.costs, accurate)
-    automatic, shares = _automatic(fleet, weights, loss)
-    auto = mean_of(automatic.score[at], group.answers, group.dealt)
-    best = _best(scores, auto, loss)
-    error = float(automatic.loss_error[at].mean())
-    policy = {
-        "name": AUTO,
-        "arms": _shares(fleet.costs, shares[:, at], group.answers),
-        **_told(predicted_measures(automatic, group), error, today),
-        "score": auto.estimate().json(),
-    }
-    saving = policy if best == AUTO else next(point for point in points if point["name"] == best)
-    return {
-        "devices": len(at),
-        "answers": int(group.answers.sum()),
-        "link": {
-            "uplink_bits_per_second": float(np.median(link_rates(fleet.period)[at])),
-            "round_trip_milliseconds": float(np.median(fleet.known.states.round_trip_ms[0, at])),
-        },
-        "weights": _weights(weights),
-        "today": {
-            "arms": shares_of(fleet.costs, fleet.period, at),
-            **{name: today[name].estimate().json() for name in MEASURES},
-        },
-        "points": _with_front(points),
-        "policy": policy,
-        "best": best,
-        "change": saving["change"],
-        "settings": _settings(fleet, best, weights, loss),
-    }
-
-
-def _automatic(fleet: _Fleet, weights: Weights, loss: float | None) -> tuple[FleetOutcome, Values]:
-    usable = [
-        flags & (loss is None or one.arm.loss <= loss)
-        for one, flags in zip(fleet.costs, fleet.usable, strict=True)
-    ]
-    return chosen(fleet.costs, fleet.known, weights, usable)
-
-
-def _told(
-    measures: Mapping[str, Replicates], loss_error: float, today: Mapping[str, Replicates]
+def _point(
+    fleet: _Fleet, arm: int, outcome: FleetOutcome, group: Group, today: Mapping[str, Replicates]
 ) -> dict[str, Any]:
-    """Each measure, and by how much it differs from today's."""
-    errors = {"accuracy": loss_error}
+    cost = fleet.weighed.costs[arm]
     return {
-        **{name: measures[name].estimate(errors.get(name, 0.0)).json() for name in MEASURES},
+        "name": cost.arm.name,
+        **cost.told._asdict(),
+        **_measures(outcome, group, today),
+        "answers": int(fleet.period.arms[cost.told]["count"][group.at].sum()),
+        "possible": round(float(fleet.usable[arm, group.at].mean()), 4),
+        "accurate": fleet.accurate[arm],
+    }
+
+
+def _policy(
+    fleet: _Fleet, outcome: FleetOutcome, group: Group, today: Mapping[str, Replicates]
+) -> dict[str, Any]:
+    shares = outcome.arms[:, group.at] @ group.answers / max(group.answers.sum(), 1.0)
+    ranked = sorted(zip(fleet.weighed.costs, shares, strict=True), key=lambda pair: -pair[1])
+    arms = {one.arm.name: round(float(share), 4) for one, share in ranked if share > 0}
+    return {"arms": arms, **_measures(outcome, group, today)}
+
+
+def _measures(outcome: FleetOutcome, group: Group, today: Mapping[str, Replicates]) -> dict[str, Any]:
+    """Each measure, its score, and by how much it differs from today's."""
+    measures = predicted_measures(outcome, group)
+    error = {"accuracy": float(outcome.loss_error[group.at].mean())}
+    return {
+        **{name: measures[name].estimate(error.get(name, 0.0)).json() for name in MEASURES},
+        "score": mean_of(outcome.score[group.at], group.answers, group.dealt).estimate().json(),
         "change": {
-            name: measures[name].minus(today[name]).estimate(errors.get(name, 0.0)).json()
-            for name in MEASURES
+            name: measures[name].minus(today[name]).estimate(error.get(name, 0.0)).json() for name in MEASURES
         },
     }
 
 
-def _max_loss(costs: Sequence[ArmCost], accurate: Sequence[bool]) -> float | None:
-    """The rule by which a device's own policy leaves out what is not accurate enough: points below the least
-    loss of these.
-    """
-    lost = [one.arm.loss for one, ok in zip(costs, accurate, strict=True) if not ok]
-    if not lost:
-        return None
-    kept = [one.arm.loss for one in costs if one.arm.loss < min(lost)]
-    return round(max(kept, default=0.0), 6)
+def _today(fleet: _Fleet, group: Group, today: Mapping[str, Replicates]) -> dict[str, Any]:
+    arms = shares_of(fleet.weighed.costs, fleet.period, group.at)
+    return {"arms": arms, **{name: today[name].estimate().json() for name in MEASURES}}
 
 
-def _best(scores: Mapping[str, Replicates], auto: Replicates, loss: float | None) -> str:
-    """A single arm, where it is about as good as the device's own choice."""
-    if not scores:
-        return AUTO
-    name = min(scores, key=lambda name: scores[name].value)
-    own = auto.value if loss is None or loss > 0 else np.inf
-    about = abs(own) * _ABOUT if np.isfinite(own) else 0.0
-    return name if scores[name].value <= own + about else AUTO
+def _link(fleet: _Fleet, group: Group) -> dict[str, float]:
+    """The median device's."""
+    return {
+        "uplink_bits_per_second": float(np.median(link_rates(fleet.period)[group.at])),
+        "round_trip_milliseconds": float(np.median(fleet.known.states.round_trip_ms[0, group.at])),
+    }
 
 
-def _settings(fleet: _Fleet, best: str, weights: Weights, loss: float | None) -> dict[str, Any]:
+def _name(fleet: _Fleet, pin: int | None, expected: Mapping[str, Any]) -> str:
+    """Of the point that is best: the one to pin, or that devices take by themselves."""
+    if pin is not None:
+        return fleet.weighed.costs[pin].arm.name
+    name, share = next(iter(expected["arms"].items()), ("", 0.0))
+    return name if share > _ALMOST_ALL else AUTO
+
+
+def _settings(fleet: _Fleet, pin: int | None, weights: Weights) -> dict[str, Any]:
     """By which devices do so: FleetSettings."""
     found: dict[str, Any] = {"weights": _weights(weights)}
-    cost = next((one for one in fleet.costs if one.arm.name == best), None)
-    if cost and cost.arm.sends_features:
-        found["cuts"] = {"pinned": cost.arm.cut, "codec": cost.arm.coding}
-    if loss is not None:
-        found["rules"] = {"max_loss": loss}
+    if pin is not None:
+        arm = fleet.weighed.costs[pin].arm
+        found["cuts"] = {"pinned": arm.cut, "codec": arm.coding}
+    if fleet.max_loss is not None:
+        found["rules"] = {"max_loss": fleet.max_loss}
     return found
-
-
-def _usual_weights(devices: Sequence[TunedDevice], at: Any) -> Weights:
-    """Those that most of the devices have."""
-    ((settings, _),) = Counter(devices[index].settings.weights for index in at).most_common(1)
-    return HeldSettings(weights=settings).policy_weights()
 
 
 def _weights(weights: Weights) -> dict[str, float]:
-    return {
-        "accuracy": weights.accuracy_point / weights.millisecond,
-        "kilobyte": weights.kilobyte / weights.millisecond,
-        "joule": weights.joule / weights.millisecond,
-    }
-
-
-def _shares(costs: Sequence[ArmCost], shares: Values, answers: Values) -> dict[str, float]:
-    of = shares @ answers / max(answers.sum(), 1.0)
-    ranked = sorted(zip(costs, of, strict=True), key=lambda pair: -pair[1])
-    return {one.arm.name: round(float(share), 4) for one, share in ranked if share > 0}
+    return {"accuracy": weights.accuracy_point, "kilobyte": weights.kilobyte, "joule": weights.joule}
 
 
 def _with_front(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """`front`: no other is as good in time, bytes and accuracy, and better in one."""
+    signs = {"milliseconds": 1, "bytes": 1, "accuracy": -1}
+    merits = [tuple(sign * point[name]["value"] for name, sign in signs.items()) for point in points]
 
-    def merits(point: dict[str, Any]) -> tuple[float, float, float]:
-        return (
-            point["milliseconds"]["value"],
-            point["bytes"]["value"],
-            -point["accuracy"]["value"],
+    def beaten(mine: tuple[float, ...]) -> bool:
+        return any(
+            other != mine and all(a <= b for a, b in zip(other, mine, strict=True)) for other in merits
         )
 
-    all_merits = [merits(point) for point in points]
-    return [
-        {
-            **point,
-            "front": not any(
-                other != mine and all(a <= b for a, b in zip(other, mine, strict=True))
-                for other in all_merits
-            ),
-        }
-        for point, mine in zip(points, all_merits, strict=True)
-    ]
+    return [{**point, "front": not beaten(mine)} for point, mine in zip(points, merits, strict=True)]
