@@ -2,12 +2,11 @@
 
 import logging
 import signal
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import anyio
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,11 +17,13 @@ from cloud.fleet.api.document import openapi
 from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
 from cloud.fleet.api.monitoring import FleetMonitoring
 from cloud.fleet.api.operators import Operators
+from cloud.fleet.api.tuner import Tuner, tune_query
 from cloud.fleet.console.console import Console
 from cloud.fleet.console.gate import Gate
 from cloud.fleet.driver.controller import Controller
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.telemetry import BUCKET_SECONDS
+from cloud.fleet.tuning.model import KnownBundle
 from cloud.identity.tls import ServerFiles, ssl_context
 from protos.connection.address import is_loopback
 from protos.connection.broker import LOCAL_BROKER, BrokerAccess
@@ -48,6 +49,7 @@ class FleetConfig:
     listen: tuple[str, int] = ("127.0.0.1", 7080)
     access: AccessConfig = field(default_factory=AccessConfig)
     bucket: float = BUCKET_SECONDS
+    bundles: tuple[KnownBundle, ...] = ()  # that tuning knows
 
     def __post_init__(self) -> None:
         check_topic_name("fleet", self.fleet)
@@ -97,11 +99,17 @@ def fleet_application(
 ) -> Starlette:
     """As ASGI. `leaving`: pages that are live have no end before it is set."""
     monitoring = FleetMonitoring(controller, operators)
-    endpoints = Endpoints(controller.database, operators, config.bucket)
+    tuner = Tuner(controller.database, config.bundles)
+    endpoints = Endpoints(controller.database, operators, config.bucket, tuner)
     access = config.access
     gate = Gate(operators, secure=access.tls_cert is not None or access.behind_proxy)
     console = Console(
-        controller.database, gate, config.fleet, config.bucket, _tuned, leaving or anyio.Event()
+        controller.database,
+        gate,
+        config.fleet,
+        config.bucket,
+        lambda asked: tuner.tune(tune_query(QueryParams(asked))),
+        leaving or anyio.Event(),
     )
     return Starlette(
         routes=[
@@ -121,10 +129,6 @@ def _server(config: FleetConfig, app: Starlette) -> HttpServer:
     if access.tls_cert and access.tls_key:
         tls = ssl_context(ServerFiles(access.tls_cert, access.tls_key, access.client_ca))
     return HttpServer(app, config.listen, _MAX_CONNECTIONS, option="--listen", tls=tls)
-
-
-def _tuned(_: Mapping[str, str]) -> Mapping[str, Any]:
-    return {"groups": [], "not_known": []}
 
 
 async def _document(_: Request) -> Response:

@@ -14,9 +14,11 @@ from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.desired import renew
 from cloud.fleet.storage.lease import Leadership
 from cloud.fleet.storage.minutes import ClassMinutes
+from cloud.fleet.storage.observations import ObservedWindows
 from cloud.fleet.storage.tables import BUCKETS, DESIRED, DEVICES, LATEST
 from protos import fleet_pb2 as pb
 from protos.errors import IsthmusError, RequestError
+from protos.fleet.arms import ToldArm
 from protos.fleet.messages import to_json
 
 _log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Intake:
         self._windows: dict[str, tuple[int, int]] = {}  # session and sequence of a device's last one
         self._buckets: dict[tuple[str, float], telemetry.Row] = {}  # as they are written
         self._minutes = ClassMinutes(bucket)
+        self._arms: dict[str, tuple[float, set[ToldArm]]] = {}  # of a device, in the hour that it is in
         self.counts: Counter[str] = Counter()  # messages by kind, and by why they were let go
 
     def take(self, batch: Sequence[Arrived]) -> None:
@@ -59,7 +62,14 @@ class Intake:
     def _take_together(self, batch: Sequence[Arrived]) -> None:
         """All of it or nothing."""
         told = list(self._read(batch))
-        work = _Batch(self._database, self._bucket, self._windows, self._buckets, self._minutes)
+        work = _Batch(
+            self._database,
+            self._bucket,
+            self._windows,
+            self._buckets,
+            self._minutes,
+            ObservedWindows(self._arms),
+        )
         with self._database.writing() as connection:
             self._leadership.check(connection)
             work.load(connection, told)
@@ -102,9 +112,11 @@ class _Batch:
         windows: Mapping[str, tuple[int, int]],
         buckets: Mapping[tuple[str, float], telemetry.Row],
         minutes: ClassMinutes,
+        observed: ObservedWindows,
     ) -> None:
         self._database, self._bucket = database, bucket
-        self._before, self._kept, self._minutes = windows, buckets, minutes
+        self._before, self._kept, self._observed = windows, buckets, observed
+        self._minutes = minutes
         self._latest: dict[str, telemetry.Row] = {}
         self._sums: list[tuple[float, str, telemetry.Row]] = []  # when each came, of which class
         self._rows: dict[str, DeviceRow] = {}
@@ -164,6 +176,7 @@ class _Batch:
         if self._latest:
             self._database.upsert(connection, LATEST, list(self._latest.values()))
             self._minutes.add(self._database, connection, self._sums)
+        self._observed.write(self._database, connection)
         if self._born:
             jobs.tell_again(connection, sorted(self._born))
         if self._behind:
@@ -216,6 +229,7 @@ class _Batch:
         row = telemetry.row_of(*self._key(told), window)
         self._latest[name] = latest.row_of(name, told.at, window, row)
         self._sums.append((told.at, self._rows[name]["kind"], row))
+        self._observed.add(name, told.at, window)
         self._add(told, row)
 
     def _take_status(self, connection: sa.Connection, told: Told, status: pb.JobStatus) -> None:

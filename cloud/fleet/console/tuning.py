@@ -21,6 +21,8 @@ from cloud.fleet.wishes.merging import settings_of
 from cloud.identity.identity import Role
 from protos.errors import RequestError
 
+_HEALTH_SECONDS = 3600.0
+
 Tuned = Callable[[Mapping[str, str]], Mapping[str, Any]]  # what `/api/v1/tune` says, in a thread
 
 
@@ -49,7 +51,7 @@ class Tuning:
         settings = settings_of(msgspec.json.encode(group["settings"]))
         asked = PlanRequest(
             selection=Selection(kind=group["class"], bundle=group["bundle"]),
-            plan={"health": max(3600.0, 4 * self._bucket)},
+            plan={"health": max(_HEALTH_SECONDS, 4 * self._bucket), "guards": group["guards"]},
         )
         name = await anyio.to_thread.run_sync(lambda: start(self._database, asked, settings, who))
         return onwards(f"/rollouts/{name}")

@@ -31,7 +31,7 @@ _MAX_GROUPS = 12
 _STYLES = {"local": "local", "upload": "upload", "cascade": "auto", "split": "split"}
 _COLUMNS = ("way", "time", "bytes", "joules", "accuracy", "against today", "devices that can")
 _NOTE = (
-    "What things are worth in milliseconds of an answer's time, as the devices' own policy weighs them. Below "
+    "What things are worth in milliseconds of an answer's time, as the devices' own policy weighs them. Here "
     "stands what would be, by the fleet's telemetry and the bundle's report, with 95% intervals. Nothing "
     "changes before you roll it out."
 )
