@@ -11,7 +11,7 @@ from starlette.responses import Response
 from cloud.fleet.api.operators import Operator
 from cloud.fleet.console.gate import Gate, check_own_page
 from cloud.fleet.console.layout import Frame
-from cloud.fleet.console.pages.tune import Group, TuneQuery, group_of, start_page, tune_page
+from cloud.fleet.console.pages.tune import TunedGroup, TunePageQuery, group_of, start_page, tune_page
 from cloud.fleet.console.replies import form_of, onwards, page_reply, reason_of
 from cloud.fleet.storage.audit import Who
 from cloud.fleet.storage.database import Database
@@ -56,16 +56,16 @@ class Tuning:
         name = await anyio.to_thread.run_sync(lambda: start(self._database, asked, settings, who))
         return onwards(f"/rollouts/{name}")
 
-    async def _read(self, query: TuneQuery) -> Mapping[str, Any]:
+    async def _read(self, query: TunePageQuery) -> Mapping[str, Any]:
         return await anyio.to_thread.run_sync(lambda: self._tuned(query.asked()))
 
-    async def _group(self, query: TuneQuery) -> Group:
+    async def _group(self, query: TunePageQuery) -> TunedGroup:
         group = group_of(await self._read(query), query)
         if group is None:
             raise RequestError("nothing is known of such a class of devices and links; go back to Tune")
         return group
 
 
-def _query(given: Mapping[str, str]) -> TuneQuery:
+def _query(given: Mapping[str, str]) -> TunePageQuery:
     fields = {("kind" if name == "class" else name): value[:64] for name, value in given.items()}
-    return TuneQuery(**{name: fields[name] for name in TuneQuery._fields if name in fields})
+    return TunePageQuery(**{name: fields[name] for name in TunePageQuery._fields if name in fields})

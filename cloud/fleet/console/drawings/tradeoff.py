@@ -56,7 +56,7 @@ def tradeoff(title: str, points: Sequence[TradePoint]) -> Markup:
         text("none", _LANE, _BOTTOM + 20, class_="axis", text_anchor="middle"),
     ]
     told = " ".join(_told(one) for one in points if one.front or one.chosen or one.today)
-    return drawing(title, told, (_WIDTH, _HEIGHT), [*axes, *marks, *_names(points, places)])
+    return drawing(title, told, (_WIDTH, _HEIGHT), [*axes, *_names(points, places), *marks])
 
 
 def loss_key() -> Markup:

@@ -13,7 +13,7 @@ from cloud.identity.identity import Role
 from cloud.rollout.canary import Verdict
 from protos.pages.document import lede
 
-Change = Callable[[RolloutState], RolloutStep]
+RolloutChange = Callable[[RolloutState], RolloutStep]
 
 
 class Verb(NamedTuple):
@@ -50,7 +50,7 @@ def action_page(frame: Frame, kept: KeptRollout, name: str) -> str:
     return console_page(frame, "Rollouts", f"{verb.button} {kept.id}?", [lede(told), form])
 
 
-def change_of(name: str, why: str, *, unproven: bool) -> Change:
+def change_of(name: str, why: str, *, unproven: bool) -> RolloutChange:
     """As `change_rollout` takes it."""
     if name == "abort":
         return lambda state: abort(state, why)

@@ -33,6 +33,7 @@ from protos.pages.tables import Table, TableRow, folded, scrolling
 from protos.terminal.units import format_size, format_time
 
 _MAX_LISTED, _MAX_KIND = 40, 22
+_MARGIN = 0.06  # of the time that evidence is drawn for, beyond what is known
 _STATUS_STYLES = {"rolled back": "wrong", "done": "right"}
 GUARD_NAMES = {
     "silence": "devices fall silent",
@@ -151,10 +152,17 @@ def _nearest(found: Sequence[GuardFinding]) -> str:
     best = max(strongest(found), key=lambda one: one.harm, default=None)
     if best is None:
         return "no guard knows anything yet"
+    if best.harm >= 1:
+        return f"{GUARD_NAMES[best.measure]}{_whom(best)}: it has struck"
     if best.harm <= 0:
         return "none: there is no evidence of harm"
-    whom = f" of class {best.kind}" if best.kind else ""
-    return f"{GUARD_NAMES[best.measure]}{whom}, with {percent(best.harm)} of the evidence that is needed"
+    return (
+        f"{GUARD_NAMES[best.measure]}{_whom(best)}, with {percent(best.harm)} of the evidence that is needed"
+    )
+
+
+def _whom(found: GuardFinding) -> str:
+    return f" of class {found.kind}" if found.kind else ""
 
 
 def _actions(kept: KeptRollout, role: Role) -> Markup:
@@ -194,7 +202,9 @@ def _phases(kept: KeptRollout) -> Markup:
         over = phase < state.phase or state.status.value == "done"
         now = phase == state.phase and not over
         told = sum(device.phase == phase for device in state.treated.values())
-        note = f"{counted(told)} told" if told else "over" if over else "now" if now else "to come"
+        later = "not begun" if state.status.ended else "to come"
+        note = f"{counted(told)} told" if told else "over" if over else "now" if now else later
+        note = f"stopped here, {note}" if now and state.status.ended else note
         kind = "done" if over else ("now" if not state.status.ended else "stopped") if now else "later"
         items.append(
             element(
@@ -296,6 +306,7 @@ def _evidence(facts: RolloutFacts) -> Markup:
         return soft("There is none yet.")
     ended = facts.kept.state.status.ended
     end = facts.history[-1].at if ended else facts.now
+    end += _MARGIN * (end - facts.kept.created)
     chart = evidence_over_time(curves, facts.kept.created, end)
     moments = [_moment_row(one, facts.now) for one in reversed(facts.history)][:_MAX_LISTED]
     columns = ("at", "phase", "told", "in force", "failed", "strongest evidence of harm")

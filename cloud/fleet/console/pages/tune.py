@@ -9,7 +9,9 @@ from cloud.fleet.console.layout import (
     Frame,
     console_page,
     counted,
+    labelled,
     percent,
+    text_field,
     with_query,
 )
 from cloud.fleet.console.pages.access import reason_form
@@ -28,6 +30,8 @@ WEIGHTS = {  # each with its words, its most, its step and what a device has tha
     "energy": ("A joule", "ms", 200, 1, "joule"),
 }
 _MAX_GROUPS = 12
+_AUTO = "auto"
+_ABOUT = 0.02  # of answers, that may come by other ways without a word
 _STYLES = {"local": "local", "upload": "upload", "cascade": "auto", "split": "split"}
 _COLUMNS = ("way", "time", "bytes", "joules", "accuracy", "against today", "devices that can")
 _NOTE = (
@@ -36,10 +40,10 @@ _NOTE = (
     "changes before you roll it out."
 )
 
-Group = Mapping[str, Any]
+TunedGroup = Mapping[str, Any]
 
 
-class TuneQuery(NamedTuple):
+class TunePageQuery(NamedTuple):
     """As it stands in the address: what `/api/v1/tune` takes."""
 
     kind: str = ""
@@ -55,22 +59,22 @@ class TuneQuery(NamedTuple):
         return {name: value for name, value in fields.items() if value}
 
 
-def tune_page(frame: Frame, query: TuneQuery, found: Mapping[str, Any], role: Role) -> str:
+def tune_page(frame: Frame, query: TunePageQuery, found: Mapping[str, Any], role: Role) -> str:
     """The whole page. `found`: as `/api/v1/tune` has it."""
     parts = placed("tuned", tuned(query, found, role))
     return console_page(frame, "Tune", "Tune", [section("The weights", [_NOTE], _form(query, found)), parts])
 
 
-def tuned(query: TuneQuery, found: Mapping[str, Any], role: Role) -> Markup:
+def tuned(query: TunePageQuery, found: Mapping[str, Any], role: Role) -> Markup:
     """What follows from the weights."""
-    groups: Sequence[Group] = found["groups"]
+    groups: Sequence[TunedGroup] = found["groups"]
     shown = [_group(group, query, role) for group in groups[:_MAX_GROUPS]]
     if len(groups) > _MAX_GROUPS:
         shown.append(soft(f"{len(groups) - _MAX_GROUPS} more classes: choose one above."))
     return join([_summary(groups), *shown, _unknown(found["not_known"])])
 
 
-def start_page(frame: Frame, query: TuneQuery, group: Group) -> str:
+def start_page(frame: Frame, query: TunePageQuery, group: TunedGroup) -> str:
     """Asked for a reason, before a rollout is started."""
     told = lede(
         f"{group['class'] or 'Devices of no name'}, whatever their link: one device gets the settings first, "
@@ -78,7 +82,8 @@ def start_page(frame: Frame, query: TuneQuery, group: Group) -> str:
     )
     facts = {
         "Settings": settings_words(group["settings"]),
-        "Expected": _change_words(group["change"]),
+        "Expected": _change_words(group["expected"]["change"]),
+        "Guards": _guards(group["guards"]),
         "Judged from": f"{counted(group['devices'], 'device')}, {counted(group['answers'], 'answer')}",
     }
     hidden = [
@@ -89,18 +94,14 @@ def start_page(frame: Frame, query: TuneQuery, group: Group) -> str:
     return console_page(frame, "Tune", "Roll this out?", [told, listing(facts), form])
 
 
-def _form(query: TuneQuery, found: Mapping[str, Any]) -> Markup:
+def _form(query: TunePageQuery, found: Mapping[str, Any]) -> Markup:
     """The script sends it as it changes, and shows what comes; without one it has a button."""
     usual = found["groups"][0]["weights"] if found["groups"] else {}
     sliders = [
         _slider(name, getattr(query, name) or f"{usual.get(words[4], 0.0):g}")
         for name, words in WEIGHTS.items()
     ]
-    kept = [
-        element("input", type="hidden", name=name, value=value)
-        for name, value in query.asked().items()
-        if name in {"class", "link_class"}
-    ]
+    hidden = [element("input", type="hidden", name="link_class", value=query.link_class)]
     least = element(
         "input",
         id="min_accuracy",
@@ -117,7 +118,8 @@ def _form(query: TuneQuery, found: Mapping[str, Any]) -> Markup:
         element(
             "p", element("label", "At least so accurate, percent", for_="min_accuracy"), least, class_="field"
         ),
-        *kept,
+        labelled("Class of devices", text_field("class", query.kind, maxlength="64"), "class"),
+        *hidden,
         element(
             "p",
             element("button", "Show", type="submit", class_="main"),
@@ -139,7 +141,7 @@ def _slider(name: str, value: str) -> Markup:
     return element("p", label, field, class_="field slider")
 
 
-def _summary(groups: Sequence[Group]) -> Markup:
+def _summary(groups: Sequence[TunedGroup]) -> Markup:
     if not groups:
         return lede("Nothing can be said yet.")
     better = [group for group in groups if _better(group)]
@@ -148,7 +150,7 @@ def _summary(groups: Sequence[Group]) -> Markup:
     devices = sum(group["devices"] for group in better)
     answers = sum(group["answers"] for group in better) or 1
     total = {
-        name: sum(group["answers"] * _value(group["change"], name) for group in better) / answers
+        name: sum(group["answers"] * _value(group["expected"]["change"], name) for group in better) / answers
         for name in ("milliseconds", "bytes", "accuracy")
     }
     change = {name: {"value": value} for name, value in total.items()}
@@ -159,13 +161,13 @@ def _summary(groups: Sequence[Group]) -> Markup:
     )
 
 
-def _better(group: Group) -> bool:
-    """Whether anything would change."""
-    today = max(group["today"]["arms"], key=group["today"]["arms"].get, default="")
-    return bool(group["best"] != today)
+def _better(group: TunedGroup) -> bool:
+    """Whether anything would change that is worth a word."""
+    now, then = group["today"]["arms"], group["expected"]["arms"]
+    return any(abs(now.get(way, 0.0) - then.get(way, 0.0)) > _ABOUT for way in {*now, *then})
 
 
-def _group(group: Group, query: TuneQuery, role: Role) -> Markup:
+def _group(group: TunedGroup, query: TunePageQuery, role: Role) -> Markup:
     heading = f"{group['class'] or 'Unknown'}, {_link_words(group['link_class'])}"
     points = _points(group)
     title = f"Time, bytes and accuracy of {heading}"
@@ -186,7 +188,7 @@ def _rings() -> Markup:
     )
 
 
-def _points(group: Group) -> list[TradePoint]:
+def _points(group: TunedGroup) -> list[TradePoint]:
     top = max((_value(one, "accuracy") for one in group["points"]), default=0.0)
     today = max(group["today"]["arms"], key=group["today"]["arms"].get, default="")
     return [
@@ -205,22 +207,20 @@ def _points(group: Group) -> list[TradePoint]:
     ]
 
 
-def _would(group: Group, heading: str) -> Markup:
+def _would(group: TunedGroup, heading: str) -> Markup:
     """What devices do today, and what they would do."""
-    best = group["best"]
-    then = group["policy"]["arms"] if best == group["policy"]["name"] else {best: 1.0}
-    words = "their own choice" if best == group["policy"]["name"] else best
+    words = "their own choice" if group["best"] == _AUTO else group["best"]
     told = element(
         "p",
         "Best: ",
         element("strong", breakable(words)),
-        f". {_change_words(group['change'])}." if _better(group) else ". That is what they do.",
+        f": {_change_words(group['expected']['change'])}." if _better(group) else ". That is what they do.",
     )
     return join(
         [
             told,
             _bar(f"Today, {heading}", "Today", group["today"]["arms"]),
-            _bar(f"Then, {heading}", "By these weights", then),
+            _bar(f"Then, {heading}", "By these weights", group["expected"]["arms"]),
         ]
     )
 
@@ -232,7 +232,7 @@ def _bar(title: str, words: str, arms: Mapping[str, float]) -> Markup:
     return element("div", label, share_bar(title, shares), class_="strip-row")
 
 
-def _table(group: Group) -> Markup:
+def _table(group: TunedGroup) -> Markup:
     """The best first, by the weights."""
     ranked = sorted(group["points"], key=lambda one: (one["name"] != group["best"], _score(one)))
     rows = [_row(one, group) for one in ranked]
@@ -252,7 +252,7 @@ def _table(group: Group) -> Markup:
     )
 
 
-def _row(one: Mapping[str, Any], group: Group) -> TableRow:
+def _row(one: Mapping[str, Any], group: TunedGroup) -> TableRow:
     cells = (
         breakable(one["name"]),
         _interval(one["milliseconds"], format_time),
@@ -265,7 +265,7 @@ def _row(one: Mapping[str, Any], group: Group) -> TableRow:
     return TableRow(cells, "best" if one["name"] == group["best"] else "" if one["front"] else "faint")
 
 
-def _start(group: Group, query: TuneQuery, role: Role) -> Markup:
+def _start(group: TunedGroup, query: TunePageQuery, role: Role) -> Markup:
     if role < Role.ADMIN:
         return soft("An admin may roll this out.")
     if not _better(group):
@@ -273,6 +273,14 @@ def _start(group: Group, query: TuneQuery, role: Role) -> Markup:
     asked = {**query.asked(), "class": group["class"], "link_class": group["link_class"]}
     link = element("a", "Roll this out…", href=with_query(START, asked), class_="button main")
     return element("p", link, class_="state")
+
+
+def _guards(moved: Mapping[str, float | None]) -> str:
+    """What the rollout knowingly worsens is no harm."""
+    told = [
+        f"{name} {'off' if bound is None else f'up to {percent(bound)}'}" for name, bound in moved.items()
+    ]
+    return f"{', '.join(told)}, since that is foreseen; the others as usual" if told else "as usual"
 
 
 def _unknown(rows: Sequence[Mapping[str, Any]]) -> Markup:
@@ -339,7 +347,7 @@ def _score(one: Mapping[str, Any]) -> float:
     return _value(one, "score")
 
 
-def group_of(found: Mapping[str, Any], query: TuneQuery) -> Group | None:
+def group_of(found: Mapping[str, Any], query: TunePageQuery) -> TunedGroup | None:
     """The one that a class of devices and of links names."""
     wanted = (query.kind, query.link_class)
     return next((one for one in found["groups"] if (one["class"], one["link_class"]) == wanted), None)
