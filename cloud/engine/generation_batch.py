@@ -15,8 +15,8 @@ from cloud.runner.sequences import (
     NOT_FINITE,
     Prefilled,
     Prompt,
-    Read,
     Sequences,
+    SliceRead,
     decode,
     merge,
     prefill,
@@ -108,7 +108,7 @@ class GenerationBatch:
     async def read(self, tokens: int) -> None:
         """Read a slice of the prompt of a single job. Where it raises, what was read is lost."""
         begun, self._sequences = self._sequences, None
-        done = Read(*await self._executor.run(read, self._tail, self._prompts, begun, tokens))
+        done = SliceRead(*await self._executor.run(read, self._tail, self._prompts, begun, tokens))
         self._sequences = done.sequences
         self._read_within(done.seconds)
 

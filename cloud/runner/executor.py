@@ -38,6 +38,9 @@ class Executor(Protocol):
     async def unloaded(self) -> None:
         """Free the memory of a model that nobody has a reference to any more."""
 
+    def tell(self, lost: Callable[[str], None], restored: Callable[[], None]) -> None:
+        """Call `lost`, with why, when all that was held is lost, and `restored` when work is done again."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -70,6 +73,9 @@ class ThreadExecutor:
 
     async def free_bytes(self, device: torch.device) -> int:
         return free_bytes(device)
+
+    def tell(self, lost: Callable[[str], None], restored: Callable[[], None]) -> None:
+        """It ends with the service."""
 
     async def unloaded(self) -> None:
         if torch.cuda.is_available():

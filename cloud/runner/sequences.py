@@ -123,7 +123,7 @@ class Sequences:
         return tokens
 
 
-class Read(NamedTuple):
+class SliceRead(NamedTuple):
     """A slice of a prompt was read."""
 
     seconds: float
@@ -140,14 +140,16 @@ class Prefilled(NamedTuple):
 
 
 @torch.inference_mode()
-def read(model: GenerativeModel, prompts: Sequence[Prompt], begun: Sequences | None, tokens: int) -> Read:
+def read(
+    model: GenerativeModel, prompts: Sequence[Prompt], begun: Sequences | None, tokens: int
+) -> SliceRead:
     """Read a slice of a single prompt, which `begun` has read in part."""
     began = time.monotonic()
     model.use_threads()
     sequences = begun or Sequences.of(model, [Prompt(*prompt) for prompt in prompts])
     with sequences.reading() as decoder:
         decoder.read(tokens)
-    return Read(time.monotonic() - began, sequences)
+    return SliceRead(time.monotonic() - began, sequences)
 
 
 @torch.inference_mode()
