@@ -21,7 +21,6 @@ _ALIGNMENT = 64
 _DTYPES = {name: np.dtype(name) for name in ("float32", "float64", "int64", "int32", "uint8", "bool")}
 _ARRAY, _SAMPLER, OBJECT, MODEL = range(1, 5)  # kinds of msgpack's extensions
 
-Numbers = Sequence[int]
 Buffer = bytes | bytearray | memoryview
 
 
@@ -29,7 +28,7 @@ class Reference(NamedTuple):
     """What is written for a thing that stays where it is."""
 
     kind: int  # OBJECT or MODEL
-    numbers: Numbers
+    numbers: Sequence[int]
 
 
 class WireError(ValueError):
