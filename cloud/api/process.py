@@ -69,6 +69,8 @@ async def _serve_apart(bundles: Sequence[Bundle], config: ServeConfig) -> int:
 async def _serve(models: ServedModels, config: ServeConfig, executor: ProcessExecutor | None = None) -> int:
     stops, notifier = _stop_signals(), Notifier()
     async with serving(models, config, executor) as service:
+        if executor:
+            service.telemetry.metrics.watch_process(lambda: executor.pid, lambda: executor.restarts.count)
         notifier.ready(_announce(service, models, config))
         signs_of_life = asyncio.create_task(_tell_alive(notifier), name="signs of life")
         hanging = asyncio.create_task(_model_gone(service, executor), name="watchdog")

@@ -84,13 +84,16 @@ class Engine:
 
     def abandon(self, why: str) -> None:
         """Fail whatever waits or runs as UNAVAILABLE."""
-        self._fail([*self._running, *self.queue.clear()], CloudError(why))
+        self._fail_all(CloudError(why))
 
     def lose(self, why: str) -> None:
         """The same, as what the model held is lost, and nothing of it may be gone on from."""
-        self.abandon(why)
+        self._fail_all(ModelLost(why))
         self._encoder_cache.forget_image_tokens()
         self.prefix_cache.make_room()
+
+    def _fail_all(self, error: Exception) -> None:
+        self._fail([*self._running, *self.queue.clear()], error)
 
     async def _schedule(self) -> Schedule[Job]:
         """Let jobs leave; what the next step does. Waits while nothing is in flight and nothing waits, and a

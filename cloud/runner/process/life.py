@@ -93,17 +93,18 @@ class Life(asyncio.Protocol):
         self, name: str, arguments: Sequence[Any], refer: Callable[[Any], Reference | None] = lambda _: None
     ) -> Any:
         """Raises what the process refuses with, ModelRaised, MemoryError, or ModelLost."""
-        number, freed = next(self._numbers), self.take_freed()
-        self._write(pack([number, name, arguments, freed], partial(self._referred, refer)))
+        number, freed = next(self._numbers), [self.freed.popleft() for _ in range(len(self.freed))]
+        try:
+            parts = pack([number, name, arguments, freed], partial(self._referred, refer))
+        except Exception:
+            self.freed.extend(freed)
+            raise
+        self._write(parts)
         reply = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             return await reply
         finally:
             self._asked.pop(number, None)
-
-    def take_freed(self) -> list[int]:
-        """What is to be told that nobody refers to it."""
-        return [self.freed.popleft() for _ in range(len(self.freed))]
 
     def _write(self, parts: Sequence[Buffer]) -> None:
         if self._transport is None:

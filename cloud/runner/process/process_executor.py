@@ -109,6 +109,11 @@ class ProcessExecutor:
     async def unloaded(self) -> None:
         await self._sweep()
 
+    async def held(self) -> tuple[int, int]:
+        """How many models and how many other things the process holds."""
+        models, others = await self._ask(work.HELD, [])
+        return models, others
+
     def kill(self) -> None:
         """End the process: it hangs."""
         if self._life:

@@ -10,7 +10,7 @@ class Restarts:
 
     def __init__(self) -> None:
         self._ended: list[float] = []
-        self.count = 0
+        self.count = 0  # of all times
 
     def delay(self, now: float) -> float | None:
         """Seconds to wait, where it ended at an instant; None: it is given up."""

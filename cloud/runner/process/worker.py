@@ -61,6 +61,7 @@ class Worker:
         self._asked: Mapping[str, Callable[..., Any]] = work.WORK | {
             work.FORGET: self._forget,
             work.FREE_BYTES: _free_bytes,
+            work.HELD: lambda: (len(self._models), len(self._objects)),
         }
 
     def work(self) -> None:

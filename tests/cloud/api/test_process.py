@@ -105,11 +105,12 @@ async def test_a_second_sigterm_ends_the_process_whatever_is_decoded(
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process started: those that decode pictures."""
+    """The processes that a service started to decode pictures."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if int(status.read_text().rpartition(")")[2].split()[1]) == pid:
+            theirs = int(status.read_text().rpartition(")")[2].split()[1]) == pid
+            if theirs and "picture_worker" in status.with_name("cmdline").read_text():
                 found.append(int(status.parent.name))
     return found
 
