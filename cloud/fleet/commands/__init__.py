@@ -2,7 +2,7 @@
 
 import argparse
 
-from cloud.fleet.commands import acl, audit, devices, jobs, labels, rollout, serve, settings
+from cloud.fleet.commands import acl, audit, devices, jobs, labels, rollout, serve, settings, simulate
 
 _COMMANDS = {
     "serve": (serve.add_arguments, "the controller: devices, settings, rollouts, over an MQTT broker"),
@@ -12,6 +12,7 @@ _COMMANDS = {
     "label": (labels.add_arguments, "give devices labels, by which they are selected"),
     "rollout": (rollout.add_arguments, "change settings step by step, guarded, and take them back"),
     "jobs": (jobs.add_arguments, "have devices do something once, and see how far it is"),
+    "simulate": (simulate.add_arguments, "devices that are not there, to try a controller out"),
     "acl": (acl.add_arguments, "what a broker's users may read and write, as a file for mosquitto"),
     "audit": (audit.add_arguments, "who changed what, when and why"),
 }

@@ -9,8 +9,8 @@ import anyio
 
 from edge.agent.broker.connection import OlderBroker, Presence, connected, subscribe, until_lost
 from edge.agent.broker.fleet_access import FleetAccess
-from edge.backoff import Backoff
 from protos import fleet_pb2 as pb
+from protos.connection.backoff import Backoff
 from protos.errors import IsthmusError, RequestError
 from protos.fleet.messages import to_json
 from protos.fleet.topics import DeviceTopics, parse_topic
