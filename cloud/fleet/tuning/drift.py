@@ -46,9 +46,10 @@ def drift(bundle: KnownBundle, recent: Observed, before: Observed, rate: float =
     found = [against_class(one.values, one.judged, recent.kinds, one.answers) for one in measures]
     p = np.array([p_values(one, measure.least) for one, measure in zip(found, measures, strict=True)])
     q = q_values(p)
+    worse = np.nan_to_num(q, nan=1.0) <= rate
     listed = [
-        _device(recent, measures, found, place, q[:, place], now, earlier)
-        for place in np.flatnonzero((np.nan_to_num(q, nan=1.0) <= rate).any(axis=0))
+        _device(recent, measures, found, place, q[:, place], worse[:, place], now, earlier)
+        for place in map(int, np.flatnonzero(worse.any(axis=0)))
     ]
     listed.sort(key=lambda one: -one["severity"])
     return {
@@ -114,15 +115,13 @@ def _device(
     found: Sequence[Surprises],
     place: int,
     q: Values,
+    listed: Flags,
     now: Period,
     earlier: Period,
 ) -> dict[str, Any]:
-    """By the measure that is farthest from its class."""
-    excess = [
-        (one.excess[place] / measure.least if q[at] <= 1 else -np.inf)
-        for at, (one, measure) in enumerate(zip(found, measures, strict=True))
-    ]
-    worst = int(np.nanargmin(np.where(np.isnan(q), np.inf, q - 1e-9 * np.nan_to_num(np.array(excess)))))
+    """By the measure that is farthest from its class. `q`, `listed`: an entry a measure."""
+    excess = np.array([one.excess[place] / of.least for one, of in zip(found, measures, strict=True)])
+    worst = int(np.where(listed, excess, -np.inf).argmax())
     device, measure = recent.devices[place], measures[worst]
     evidence = {
         one.name: _shown(one, surprise, place, float(q[at]))

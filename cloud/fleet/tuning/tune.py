@@ -101,6 +101,7 @@ def tune(bundle: KnownBundle, seen: Observed, wishes: Wishes) -> dict[str, Any]:
                 "expected": will,
                 "settings": _settings(fleet, pins.get(place), weights),
                 "guards": guards_for(will["change"], today),
+                "names": [seen.devices[index].name for index in group.at],
             }
         )
     return {"groups": groups, "not_known": unknown}
