@@ -53,7 +53,7 @@ async def test_what_is_asked_wrongly_is_refused_with_what_there_is(client: httpx
 
 
 async def test_what_would_have_been_stands_beside_what_was(client: httpx.AsyncClient) -> None:
-    asked = {"policy": "upload@jpeg-75", "price_per_megabyte": 0.5}
+    asked = {"policy": "upload@jpeg-75", "price_per_megabyte": "0.5"}
     (result,) = (await client.get("what-if", params=asked)).json()["results"]
     fleet, *classes = result["groups"]
     assert fleet["would"]["arms"] == {"upload@jpeg-75": 1.0}
