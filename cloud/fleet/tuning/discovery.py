@@ -30,8 +30,12 @@ class Surprises(NamedTuple):
     spread: Values  # of the class, and of a device with as few answers
 
 
-def against_class(values: Values, judged: Flags, classes: NDArray[np.str_], answers: Values) -> Surprises:
-    """`values`: worse is more. A class of few devices is held against all."""
+def against_class(
+    values: Values, judged: Flags, classes: NDArray[np.str_], answers: Values, noise: Values | float = 0.0
+) -> Surprises:
+    """`values`: worse is more. A class of few devices is held against all. `noise`: the standard error that a
+    value has at least, where that is known.
+    """
     centre, spread = np.full(len(values), np.nan), np.full(len(values), np.nan)
     for name in np.unique(classes[judged]):
         here = classes == name
@@ -42,7 +46,7 @@ def against_class(values: Values, judged: Flags, classes: NDArray[np.str_], answ
         few = np.sqrt(np.maximum(1.0, np.median(answers[among]) / np.maximum(answers, 1.0)))
         at = judged & here
         centre[at], spread[at] = middle, (_spread(values[among], middle) * few)[at]
-    return Surprises(centre, values - centre, spread)
+    return Surprises(centre, values - centre, np.maximum(spread, noise))
 
 
 def p_values(found: Surprises, least: float) -> Values:

@@ -21,19 +21,21 @@ THROTTLED, OTHER_LOAD, LINK, PICTURES = "throttled", "other load", "worse link",
 _FEWEST = 50  # answers, recently and before
 _FEWEST_COMPARED = 20
 _WORSE = np.log(1.1)  # less is no drift worth a list
-_FEWER_AGREED = 0.02
+_FEWER_AGREED = 0.04  # of an angle: two points below 94%, and a point below 99%
 _WARMER, _HOT = 5.0, 80.0  # degrees Celsius: than before, and at all
 _MAX_LISTED = 500
 
 
 class _Measure(NamedTuple):
-    """`values`: worse is more, and `least` of it is worth a list."""
+    """`values`: worse is more, and `least` of it is worth a list. `shown`: as people read it."""
 
     name: str
     values: Values
     judged: Flags
     answers: Values
     least: float
+    shown: Values
+    noise: Values | float = 0.0
 
 
 def drift(bundle: KnownBundle, recent: Observed, before: Observed, rate: float = 0.1) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def drift(bundle: KnownBundle, recent: Observed, before: Observed, rate: float =
     now, earlier = recent.whole, before.whole
     costs = arm_costs(bundle, recent.devices)
     measures = _measures(costs, now, earlier, recent.kinds)
-    found = [against_class(one.values, one.judged, recent.kinds, one.answers) for one in measures]
+    found = [against_class(one.values, one.judged, recent.kinds, one.answers, one.noise) for one in measures]
     p = np.array([p_values(one, measure.least) for one, measure in zip(found, measures, strict=True)])
     q = q_values(p)
     worse = np.nan_to_num(q, nan=1.0) <= rate
@@ -72,19 +74,32 @@ def _measures(
     local = _parts(costs, now)
     network = _network(costs, now, replace(before, sizes=size_now))
     taken = now.stages("network")
-    compared, compared_before = now.all_arms("compared"), earlier.all_arms("compared")
-    told = (compared >= _FEWEST_COMPARED) & (compared_before >= _FEWEST_COMPARED)
-    agreed = now.all_arms("agreed") / np.maximum(compared, 1.0)
-    fewer = earlier.all_arms("agreed") / np.maximum(compared_before, 1.0) - agreed
     size = np.abs(np.log(size_now / size_before))
+    slower, farther = _log_ratio(now.stages("head", "encode"), local), _log_ratio(taken, network)
+    sending = enough & sent & (earlier.all_arms("bytes_up") > 0)
     return [
-        _Measure(
-            "local", _log_ratio(now.stages("head", "encode"), local), enough & (local > 0), answers, _WORSE
-        ),
-        _Measure("link", _log_ratio(taken, network), enough & before.linked & (network > 0), answers, _WORSE),
-        _Measure("bytes", size, enough & sent & (earlier.all_arms("bytes_up") > 0), answers, _WORSE),
-        _Measure("agreement", fewer, told, compared, _FEWER_AGREED),
+        _Measure("local", slower, enough & (local > 0), answers, _WORSE, np.exp(slower)),
+        _Measure("link", farther, enough & before.linked & (network > 0), answers, _WORSE, np.exp(farther)),
+        _Measure("bytes", size, sending, answers, _WORSE, np.exp(size)),
+        _agreement(now, earlier),
     ]
+
+
+def _agreement(now: Period, earlier: Period) -> _Measure:
+    """As the angle whose variance does not depend on the share (Anscombe, "The transformation of Poisson,
+    binomial and negative-binomial data", Biometrika 35, 1948).
+    """
+    agreed, compared = now.all_arms("agreed"), now.all_arms("compared")
+    agreed_before, compared_before = earlier.all_arms("agreed"), earlier.all_arms("compared")
+    told = (compared >= _FEWEST_COMPARED) & (compared_before >= _FEWEST_COMPARED)
+    fewer = _angle(agreed_before, compared_before) - _angle(agreed, compared)
+    noise = np.sqrt(1 / (4 * compared + 2) + 1 / (4 * compared_before + 2))
+    points = agreed_before / np.maximum(compared_before, 1.0) - agreed / np.maximum(compared, 1.0)
+    return _Measure("agreement", fewer, told, compared, _FEWER_AGREED, points, noise)
+
+
+def _angle(successes: Values, count: Values) -> Values:
+    return np.asarray(np.arcsin(np.sqrt((successes + 0.375) / (count + 0.75))))
 
 
 def _parts(costs: Sequence[ArmCost], period: Period) -> Values:
@@ -124,8 +139,8 @@ def _device(
     worst = int(np.where(listed, excess, -np.inf).argmax())
     device, measure = recent.devices[place], measures[worst]
     evidence = {
-        one.name: _shown(one, surprise, place, float(q[at]))
-        for at, (one, surprise) in enumerate(zip(measures, found, strict=True))
+        one.name: _shown(one, recent.kinds, place, float(q[at]))
+        for at, one in enumerate(measures)
         if np.isfinite(q[at])
     }
     warm, warm_before = _temperature(now, place), _temperature(earlier, place)
@@ -140,12 +155,10 @@ def _device(
     }
 
 
-def _shown(measure: _Measure, surprise: Surprises, place: int, q: float) -> dict[str, float]:
+def _shown(measure: _Measure, kinds: NDArray[np.str_], place: int, q: float) -> dict[str, float]:
     """As a ratio of what is expected, beside the class's; agreement in points that are missing."""
-    value, centre = float(measure.values[place]), float(surprise.centre[place])
-    if measure.name != "agreement":
-        value, centre = float(np.exp(value)), float(np.exp(centre))
-    return {"value": round(value, 4), "class": round(centre, 4), "q": q}
+    usual = float(np.median(measure.shown[measure.judged & (kinds == kinds[place])]))
+    return {"value": round(float(measure.shown[place]), 4), "class": round(usual, 4), "q": q}
 
 
 def _cause(measure: str, warm: float | None, before: float | None) -> str:
@@ -172,6 +185,6 @@ def _classes(
             at = (kinds == kind) & np.isfinite(surprise.centre)
             centre = float(surprise.centre[at][0])
             if centre > measure.least:
-                value = centre if measure.name == "agreement" else float(np.exp(centre))
-                changed.append({"class": str(kind), "measure": measure.name, "value": round(value, 4)})
+                value = round(float(np.median(measure.shown[at])), 4)
+                changed.append({"class": str(kind), "measure": measure.name, "value": value})
     return changed
