@@ -89,6 +89,7 @@ def tune(bundle: KnownBundle, seen: Observed, wishes: Wishes) -> dict[str, Any]:
             {
                 **told,
                 "devices": len(group.at),
+                "left_out": one.odd,
                 "answers": int(group.answers.sum()),
                 "link": _link(fleet, group),
                 "weights": _weights(weights),

@@ -82,6 +82,25 @@ def test_of_few_devices_and_of_unused_links_nothing_is_claimed() -> None:
     assert "no link that they have used" in reasons["Pi"]
 
 
+def test_a_device_that_lies_moves_nobody_else() -> None:
+    """It claims a billion answers of an hour each."""
+    made = machines(0.3)
+    (before,) = tune(BUNDLE, day(made), Wishes())["groups"]
+    seen = day([*made, replace(made[0], name="liar")])
+    for half in seen.halves:
+        for arm in half.arms.values():
+            for name in ("count", "timed", "milliseconds"):
+                arm[name][-1] = 1e9 * (3.6e6 if name == "milliseconds" else 1.0)
+        half.sums["answers"][-1] = 1e9
+        half.sums["stage_tail"][-1] = half.sums["stage_total"][-1] = 3.6e15
+    (after,) = tune(BUNDLE, seen, Wishes())["groups"]
+    assert (after["left_out"], after["devices"]) == (1, FORTY)
+    assert after["today"] == before["today"]
+    assert [one["milliseconds"] for one in after["points"]] == [
+        one["milliseconds"] for one in before["points"]
+    ]
+
+
 def test_what_is_less_accurate_than_asked_is_not_recommended() -> None:
     cheap = Weights(accuracy_point=0, kilobyte=1_000)
     made = day(machines(0.3, settings=held_settings('{"rules": {"local": false}}')))
