@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,10 +37,10 @@ class Served:
 
 
 @contextmanager
-def served(database: str, port: int, fleet: str = FLEET) -> Iterator[Served]:
+def served(database: str, port: int, fleet: str = FLEET, options: Sequence[str] = ()) -> Iterator[Served]:
     """Until the end of the block, in order."""
     command = [sys.executable, "-m", "isthmus", "fleet", "serve", "--fleet", fleet, "--database", database]
-    command += ["--mqtt", f"mqtt://127.0.0.1:{port}", "--listen", "127.0.0.1:0", "--bucket", BUCKET]
+    command += ["--mqtt", f"mqtt://127.0.0.1:{port}", "--listen", "127.0.0.1:0", "--bucket", BUCKET, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
