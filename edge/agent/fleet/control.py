@@ -47,6 +47,7 @@ class FleetPart:
     def __init__(self, base: AgentSettings, access: FleetAccess, own: str, status: AgentStatus) -> None:
         """`own`: the digest of the file's bundle. Raises RequestError for a place that cannot be written."""
         self._access, self._own, self._status = access, own, status
+        self._settings = base  # in force
         self._topics = DeviceTopics(*base.owner)
         self._database = FleetDatabase(config.fleet_file(*base.owner))
         self._shadow = Shadow(self._database, own)
@@ -82,7 +83,7 @@ class FleetPart:
 
     def in_force(self, base: AgentSettings, bundle: Bundle) -> AgentSettings:
         """What holds while a bundle is open."""
-        found = self._shadow.in_force(base, bundle)
+        found = self._settings = self._shadow.in_force(base, bundle)
         assert isinstance(found.fleet, FleetAccess)
         self._telemetry_seconds = found.fleet.telemetry.seconds
         self.telemetry.retime()
@@ -96,7 +97,7 @@ class FleetPart:
     async def run(self, agent: SteeredAgent) -> None:
         """Until cancelled."""
         self._agent = agent
-        tasks = Tasks(agent, self._access, self._diary)
+        tasks = Tasks(agent, self._access, self._diary, lambda: self._settings)
         self._jobs = Jobs(JobLedger(self._database), tasks.perform, self._job_told)
         link = FleetLink(self._access, self._topics, self._told, self._begin, self._heard)
         try:
