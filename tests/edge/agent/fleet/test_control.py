@@ -201,6 +201,9 @@ async def test_jobs_of_every_kind(
             assert [status for _, _, status in server.asked] == [200, 206]
         await told.orders(pb.Job(id="profile", profile=pb.Profile()))
         assert (await told.status("profile", State.SUCCEEDED)).times.measured
+        await told.orders(pb.Job(id="exam", self_test=pb.SelfTest(pictures=2)))
+        (tested,) = (await told.status("exam", State.SUCCEEDED)).accuracies
+        assert (tested.route, tested.pictures, tested.failed) == ("local", 2, 0)
         await told.orders(pb.Job(id="look", diagnose=pb.Diagnose()))
         report = json.loads((await told.status("look", State.SUCCEEDED)).report)
         assert report["bundle"] == agent.models.key.bundle
