@@ -27,8 +27,8 @@ def read_held_out(bundle: Bundle) -> pb.HeldOut:
         )
     if entry.size > MAX_HELD_OUT_BYTES:
         raise BundleDamaged(
-            f"bundle {bundle.path}: {HELD_OUT} has {entry.size} bytes, at most {MAX_HELD_OUT_BYTES} are read; "
-            "do not use it",
+            f"bundle {bundle.path}: {HELD_OUT} has {entry.size} bytes, at most {MAX_HELD_OUT_BYTES} are "
+            "read; do not use it",
             file=HELD_OUT,
             bundle=bundle.digest,
         )

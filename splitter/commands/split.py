@@ -150,8 +150,8 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
         type=whole(0, 256),
         metavar="N",
         help=(
-            "held-out pictures that the bundle brings along, 1 MiB at most, so that devices can test themselves "
-            "on them (default: 16 of the built-in scenes; none of --calibration, which are yours)"
+            "held-out pictures that the bundle brings along, 1 MiB at most, for devices to test themselves "
+            "on (default: 16 of the built-in scenes; none of --calibration, which are yours)"
         ),
     )
     parser.add_argument(

@@ -11,7 +11,9 @@ import anyio.to_thread
 
 from edge import config
 from edge.agent.broker.fleet_access import FleetAccess
+from edge.agent.budgets.day import Budget, DayBudgets
 from edge.agent.config.settings import AgentSettings
+from edge.agent.fleet.accuracy.agreement import Agreement, Compared, SampleTerms
 from edge.agent.fleet.consider import DeviceNow
 from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.facts import device_facts
@@ -23,6 +25,7 @@ from edge.agent.fleet.tasks import Diary, TaskAgent, Tasks
 from edge.agent.fleet.telemetry import Telemetry
 from edge.agent.observing.standing_answer import Observer
 from edge.agent.status.agent_status import AgentStatus
+from edge.requests.orchestrator import Orchestrator
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
@@ -36,6 +39,10 @@ _log = logging.getLogger(__name__)
 
 class SteeredAgent(TaskAgent, Protocol):
     """The seam: what the fleet's part needs of the agent that runs."""
+
+    @property
+    def budgets(self) -> DayBudgets:
+        """What each source has spent today."""
 
     async def reload(self) -> None:
         """Take the settings again. Raises IsthmusError where the old ones stay."""
@@ -55,6 +62,7 @@ class FleetPart:
         self._diary = Diary()
         self._diary.keeps_answers = access.allow_content
         self.telemetry = Telemetry(self, self._window_waits)
+        self._agreement = Agreement(self)
         self._told = Told(self.telemetry.waiting)
         self._jobs: Jobs | None = None
         self._session, self._news = 0, anyio.Event()
@@ -74,7 +82,7 @@ class FleetPart:
     @property
     def observers(self) -> Sequence[Observer]:
         """To be told every answer."""
-        return (self.telemetry.observe, self._diary.observe)
+        return (self.telemetry.observe, self._agreement.observe, self._diary.observe)
 
     def wanted(self, base: AgentSettings, own: str) -> AgentSettings:
         """The file's settings with what fetches the bundle that the fleet wants; `own`: the file's."""
@@ -108,6 +116,7 @@ class FleetPart:
             group.start_soon(self._steer, name="fleet shadow")
             group.start_soon(self._watch_update, name="fleet bundle")
             group.start_soon(self.telemetry.run, name="fleet telemetry")
+            group.start_soon(self._agreement.run, name="fleet agreement")
             group.start_soon(self._jobs.run, name="fleet jobs")
             group.start_soon(link.run, name="fleet link")
 
@@ -128,6 +137,34 @@ class FleetPart:
 
     def links(self) -> Mapping[str, LinkEstimate]:
         return self._agent.models.orchestrator.links() if self._agent else {}
+
+    # answers that are compared
+
+    @property
+    def orchestrator(self) -> Orchestrator:
+        assert self._agent
+        return self._agent.models.orchestrator
+
+    @property
+    def sample_terms(self) -> SampleTerms:
+        access = self._settings.fleet
+        assert isinstance(access, FleetAccess)
+        return SampleTerms(access.agreement, access.agreement_bytes)
+
+    def may_spend(self, source: str) -> bool:
+        """Whether the day's budgets of a source leave something; applications have none."""
+        assert self._agent
+        budgets = [
+            Budget(one.bytes_per_day, one.joules_per_day)
+            for one in self._settings.source
+            if one.name == source
+        ]
+        return not any(self._agent.budgets.over(source, one) for one in budgets)
+
+    def compared(self, found: Compared) -> None:
+        assert self._agent
+        self._agent.budgets.spend(found.seen.frame.source, found.answer.bytes_up, found.answer.joules)
+        self.telemetry.compared(found)
 
     # the connection
 
