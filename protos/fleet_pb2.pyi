@@ -211,7 +211,7 @@ class FleetQuestion(_message.Message):
     def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., threshold: _Optional[float] = ..., max_tokens: _Optional[int] = ...) -> None: ...
 
 class Reported(_message.Message):
-    __slots__ = ("session", "version", "highest_version", "settings", "at", "refused", "taking_over")
+    __slots__ = ("session", "version", "highest_version", "settings", "at", "refused", "taking_over", "takeover")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     HIGHEST_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +219,7 @@ class Reported(_message.Message):
     AT_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     TAKING_OVER_FIELD_NUMBER: _ClassVar[int]
+    TAKEOVER_FIELD_NUMBER: _ClassVar[int]
     session: int
     version: int
     highest_version: int
@@ -226,7 +227,18 @@ class Reported(_message.Message):
     at: _timestamp_pb2.Timestamp
     refused: Refusal
     taking_over: bool
-    def __init__(self, session: _Optional[int] = ..., version: _Optional[int] = ..., highest_version: _Optional[int] = ..., settings: _Optional[_Union[FleetSettings, _Mapping]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refused: _Optional[_Union[Refusal, _Mapping]] = ..., taking_over: bool = ...) -> None: ...
+    takeover: Takeover
+    def __init__(self, session: _Optional[int] = ..., version: _Optional[int] = ..., highest_version: _Optional[int] = ..., settings: _Optional[_Union[FleetSettings, _Mapping]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refused: _Optional[_Union[Refusal, _Mapping]] = ..., taking_over: bool = ..., takeover: _Optional[_Union[Takeover, _Mapping]] = ...) -> None: ...
+
+class Takeover(_message.Message):
+    __slots__ = ("waits_for", "failures", "error")
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    waits_for: str
+    failures: int
+    error: str
+    def __init__(self, waits_for: _Optional[str] = ..., failures: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("version", "reason", "field", "text")

@@ -16,6 +16,7 @@ class FleetAccess(BrokerSettings, frozen=True, kw_only=True):
     telemetry: Milliseconds = Milliseconds(30_000)
     agreement: Percent = Percent(1)
     agreement_bytes: Bytes = Bytes(1_000_000)
+    takeover: Milliseconds = Milliseconds(6 * 3_600_000)  # that a bundle may take; then operators are told so
     allow_content: bool = False  # a diagnosis may tell questions and answers
     allow_restart: bool = True  # an operator may have the agent end, so that its supervisor starts it anew
 

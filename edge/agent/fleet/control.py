@@ -21,6 +21,7 @@ from edge.agent.fleet.jobs import JobLedger, Jobs
 from edge.agent.fleet.link import FleetLink, Told
 from edge.agent.fleet.reported import fitting
 from edge.agent.fleet.shadow import Shadow
+from edge.agent.fleet.takeover import TakeoverWatch
 from edge.agent.fleet.tasks import Diary, TaskAgent, Tasks
 from edge.agent.fleet.telemetry import Telemetry
 from edge.agent.observing.standing_answer import Observer
@@ -55,6 +56,7 @@ class FleetPart:
         """`own`: the digest of the file's bundle. Raises RequestError for a place that cannot be written."""
         self._access, self._own, self._status = access, own, status
         self._settings = base  # in force
+        self._takeover = TakeoverWatch(status.update, access.takeover.seconds)
         self._topics = DeviceTopics(*base.owner)
         self._database = FleetDatabase(config.fleet_file(*base.owner))
         self._shadow = Shadow(self._database, own)
@@ -218,6 +220,7 @@ class FleetPart:
     def _tell_reported(self) -> None:
         """Unless it is as it was told last."""
         reported = self._shadow.reported(self._session)
+        self._takeover.tell(reported, self._shadow.trying)
         if reported == self._reported:
             return
         self._reported.CopyFrom(reported)
@@ -256,7 +259,8 @@ class FleetPart:
             except RequestError as error:  # the disk: what is in force stays so
                 _log.error("fleet: %s", error)
             self._tell_reported()
-            await self._news.wait()
+            with anyio.move_on_after(self._takeover.seconds_left(self._shadow.trying)):
+                await self._news.wait()
 
     async def _take(self) -> None:
         if self._desired is None:
@@ -265,7 +269,7 @@ class FleetPart:
         data, self._desired = self._desired, None
         device = DeviceNow(self._agent.base, self._agent.models.orchestrator.bundle, self._own)
         if await self._shadow.take(data, device):
-            self._status.update.gives_up("", "")  # another try of the same bundle is one
+            self._status.update.begins_anew()  # another try of the same bundle is one
             self._tell_reported()
             await self._reload()
 

@@ -161,7 +161,11 @@ class Tasks:
         report = {
             "settings": told,
             "bundle": status.update.bundle,
-            "update": {"state": status.update.state, "given_up": status.update.given_up},
+            "update": {
+                "state": status.update.state,
+                "given_up": status.update.given_up,
+                "error": status.update.error,
+            },
             "sources": {name: _counts(one) for name, one in status.snapshot().sources.items()},
             "failed": dict(status.traffic.failed),
             "log": list(self._diary.lines),

@@ -10,7 +10,7 @@ from protos.arms.rules import Rules
 
 
 @dataclass(frozen=True)
-class Terms:
+class AskedTerms:
     """How a question was asked."""
 
     text: str
@@ -35,7 +35,7 @@ class StandingAnswer:
     asked: bool = True
     late: float = 0.0
     deferred: str = ""  # the id under which the question waited for a link; the frame then has no picture
-    terms: Terms | None = None  # of what was asked here and now
+    terms: AskedTerms | None = None  # of what was asked here and now
 
 
 Observer = Callable[[StandingAnswer], Awaitable[None]]

@@ -14,7 +14,7 @@ from edge.agent.observing.asking import Viewing
 from edge.agent.observing.confirming import Confirming
 from edge.agent.observing.deferral import Asked, Deferring, Subject
 from edge.agent.observing.reuse import Look, Reuse
-from edge.agent.observing.standing_answer import Observer, StandingAnswer, Terms
+from edge.agent.observing.standing_answer import Observer, StandingAnswer, AskedTerms
 from edge.agent.settings.questions import QuestionSettings
 from edge.agent.sources.demand import Demand
 from edge.agent.sources.frame import Frame
@@ -166,7 +166,7 @@ class Watcher:
             return None
         self._failing.pop(question.name, None)
         self._budgets.spend(frame.source, answer.bytes_up, answer.joules)
-        terms = Terms(question.text, rules, question.generation(), question.labels)
+        terms = AskedTerms(question.text, rules, question.generation(), question.labels)
         return StandingAnswer(frame, question.name, answer.text, answer, answer.repeats, terms=terms)
 
     async def _defers(

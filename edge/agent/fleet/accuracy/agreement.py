@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import anyio
 
-from edge.agent.observing.standing_answer import StandingAnswer, Terms
+from edge.agent.observing.standing_answer import StandingAnswer, AskedTerms
 from edge.policy.decision import Predicted
 from edge.requests.answer import Answer
 from edge.requests.asynchronous import AsyncOrchestrator
@@ -147,7 +147,9 @@ class Agreement:
                 return
 
 
-async def _asked(orchestrator: Orchestrator, seen: StandingAnswer, terms: Terms, route: str) -> Answer | None:
+async def _asked(
+    orchestrator: Orchestrator, seen: StandingAnswer, terms: AskedTerms, route: str
+) -> Answer | None:
     """None where somebody else calls a cloud meanwhile."""
     rules = replace(terms.rules, route=route, allow_local=False, deadline_ms=None)
     requests, found = AsyncOrchestrator(orchestrator, max_requests=1), list[Answer]()

@@ -12,7 +12,7 @@ import pytest
 
 from edge.agent.fleet.accuracy import agreement
 from edge.agent.fleet.accuracy.agreement import Agreement, Compared, HourlyBytes, SampleTerms, way_to_whole
-from edge.agent.observing.standing_answer import StandingAnswer, Terms
+from edge.agent.observing.standing_answer import StandingAnswer, AskedTerms
 from edge.agent.sources.frame import Frame
 from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
@@ -48,7 +48,7 @@ class Device:
     def answered(self, temperature: float = 0.0, **rules: object) -> StandingAnswer:
         """A question about a frame of the gate."""
         generation = pb.Generation(max_tokens=8, temperature=temperature)
-        terms = Terms(QUESTION, Rules(**rules), generation)  # type: ignore[arg-type]
+        terms = AskedTerms(QUESTION, Rules(**rules), generation)  # type: ignore[arg-type]
         answer = self.orchestrator.answer(
             PICTURE, QUESTION, terms.rules, weights=THRIFTY, generation=generation
         )
