@@ -18,7 +18,7 @@ from edge.agent.fleet.consider import DeviceNow
 from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.facts import device_facts
 from edge.agent.fleet.jobs import JobLedger, Jobs
-from edge.agent.fleet.link import FleetLink, Told
+from edge.agent.fleet.link import FleetLink, KnownBroker, Told
 from edge.agent.fleet.reported import fitting
 from edge.agent.fleet.shadow import Shadow
 from edge.agent.fleet.takeover import TakeoverWatch
@@ -109,7 +109,8 @@ class FleetPart:
         self._agent = agent
         tasks = Tasks(agent, self._access, self._diary, lambda: self._settings)
         self._jobs = Jobs(JobLedger(self._database), tasks.perform, self._job_told)
-        link = FleetLink(self._access, self._topics, self._told, self._begin, self._heard)
+        known = KnownBroker(self._database, self._access.address)
+        link = FleetLink(self._access, self._topics, self._told, self._begin, self._heard, known)
         try:
             await self._jobs.recover()
         except RequestError as error:

@@ -40,8 +40,8 @@ class TakeoverWatch:
         if self.seconds_left(trying) == float("inf") and not reported.HasField("refused"):
             why = f": {told.error}" if told.error else ""
             words = (
-                f"for more than {format_time(1000 * self._most)} it waits for {told.waits_for}{why}; it is tried "
-                "further until something else is wished for"
+                f"for more than {format_time(1000 * self._most)} it waits for {told.waits_for}{why}; it is "
+                "tried further until something else is wished for"
             )
             reported.refused.CopyFrom(refusal(trying.version, Reason.FAILED, "settings.bundle", words))
 

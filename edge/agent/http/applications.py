@@ -7,7 +7,7 @@ from typing import Protocol
 
 from edge.agent.observing.asking import Asking
 from edge.agent.observing.deferral import Asked, Deferring
-from edge.agent.observing.standing_answer import Observer, StandingAnswer, AskedTerms
+from edge.agent.observing.standing_answer import AskedTerms, Observer, StandingAnswer
 from edge.agent.outbox.entries import DeferredState
 from edge.agent.settings.quantities import Milliseconds
 from edge.agent.sources.frame import Frame

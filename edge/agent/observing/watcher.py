@@ -14,7 +14,7 @@ from edge.agent.observing.asking import Viewing
 from edge.agent.observing.confirming import Confirming
 from edge.agent.observing.deferral import Asked, Deferring, Subject
 from edge.agent.observing.reuse import Look, Reuse
-from edge.agent.observing.standing_answer import Observer, StandingAnswer, AskedTerms
+from edge.agent.observing.standing_answer import AskedTerms, Observer, StandingAnswer
 from edge.agent.settings.questions import QuestionSettings
 from edge.agent.sources.demand import Demand
 from edge.agent.sources.frame import Frame

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import anyio
 
-from edge.agent.observing.standing_answer import StandingAnswer, AskedTerms
+from edge.agent.observing.standing_answer import AskedTerms, StandingAnswer
 from edge.policy.decision import Predicted
 from edge.requests.answer import Answer
 from edge.requests.asynchronous import AsyncOrchestrator

@@ -10,7 +10,6 @@ import anyio
 import pytest
 
 from edge import config
-from edge.agent.broker import connection
 from edge.agent.fleet import link
 from edge.agent.fleet.consider import Reason
 from edge.agent.fleet.database import FleetDatabase
@@ -46,7 +45,6 @@ asyncio.run(run())
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(link, "_FIRST_SECONDS", 0.01)
     monkeypatch.setattr(link, "_LONGEST_SECONDS", 0.1)
-    monkeypatch.setattr(connection, "_NEWER_SECONDS", 2.0)
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
 
 
@@ -129,6 +127,11 @@ async def test_a_broker_of_mqtt_3_is_spoken_to_in_that(agent: Agent, port: int) 
         finally:
             broker.kill()
     assert agent.settings.weights.joule == 5.0
+    agent.part.close(in_order=True)
+    kept = FleetDatabase(config.fleet_file(FLEET, DEVICE))
+    assert not link.KnownBroker(kept, f"mqtt://127.0.0.1:{port}").newer, "the next process begins with that"
+    assert link.KnownBroker(kept, "mqtt://127.0.0.1:1").newer
+    kept.close()
 
 
 @mosquitto_only

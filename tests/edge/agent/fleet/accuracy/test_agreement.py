@@ -12,7 +12,7 @@ import pytest
 
 from edge.agent.fleet.accuracy import agreement
 from edge.agent.fleet.accuracy.agreement import Agreement, Compared, HourlyBytes, SampleTerms, way_to_whole
-from edge.agent.observing.standing_answer import StandingAnswer, AskedTerms
+from edge.agent.observing.standing_answer import AskedTerms, StandingAnswer
 from edge.agent.sources.frame import Frame
 from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
