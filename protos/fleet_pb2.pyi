@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DeviceState(_message.Message):
-    __slots__ = ("connection", "session", "since", "device")
+    __slots__ = ("connection", "session", "since", "device", "instance")
     class Connection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         CONNECTION_UNSPECIFIED: _ClassVar[DeviceState.Connection]
@@ -24,11 +24,13 @@ class DeviceState(_message.Message):
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
     connection: DeviceState.Connection
     session: int
     since: _timestamp_pb2.Timestamp
     device: Device
-    def __init__(self, connection: _Optional[_Union[DeviceState.Connection, str]] = ..., session: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
+    instance: str
+    def __init__(self, connection: _Optional[_Union[DeviceState.Connection, str]] = ..., session: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device: _Optional[_Union[Device, _Mapping]] = ..., instance: _Optional[str] = ...) -> None: ...
 
 class Device(_message.Message):
     __slots__ = ("version", "python", "machine", "architecture", "system", "cores", "memory_bytes", "providers", "provider", "bundle", "bundles", "cuts", "times")

@@ -1,6 +1,7 @@
 """The agent's part of the fleet: what is wished of the device is tried, what the device does is told."""
 
 import logging
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,6 +36,7 @@ from protos.fleet.messages import to_json
 from protos.fleet.topics import DeviceTopics
 
 _SESSION = "session"
+_INSTANCE_BYTES = 8
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +70,7 @@ class FleetPart:
         self._told = Told(self.telemetry.waiting)
         self._jobs: Jobs | None = None
         self._session, self._news = 0, anyio.Event()
+        self._instance = secrets.token_hex(_INSTANCE_BYTES)
         self._desired: bytes | None = None
         self._reported = pb.Reported()  # as it was told last
         self._telemetry_seconds = access.telemetry.seconds
@@ -209,7 +212,9 @@ class FleetPart:
             models.orchestrator.profile,
             config.fetched_folder(),
         )
-        born = pb.DeviceState(connection=pb.DeviceState.ONLINE, session=self._session, device=facts)
+        born = pb.DeviceState(
+            connection=pb.DeviceState.ONLINE, session=self._session, device=facts, instance=self._instance
+        )
         born.since.FromSeconds(int(time.time()))
         try:
             told = to_json(born)

@@ -1,6 +1,7 @@
 """Controller and device, each as it is, over brokers of every kind that a fleet may have."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import pytest
 
 from cloud.fleet.broker.acl import mosquitto_acl
 from edge.agent.config.settings import AgentSettings
+from edge.agent.fleet import link
 from protos.bundle import Bundle
 from protos.connection.broker import BrokerAccess
 from protos.fleet.messages import to_json
@@ -111,3 +113,20 @@ async def test_over_mqtt_3_alone(tmp_path: Path, bundle: Bundle) -> None:
     with older_broker() as port:
         address = f"mqtt://127.0.0.1:{port}"
         await set_and_reported(tmp_path / "fleet.db", settings(port, bundle), ["--mqtt", address])
+
+
+@mosquitto_only
+async def test_two_devices_of_one_name_are_told_to_the_operators(
+    broker: int, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "_FIRST_SECONDS", 0.1)
+    monkeypatch.setattr(link, "_LONGEST_SECONDS", 0.2)
+    async with AsyncExitStack() as stack:
+        controller = stack.enter_context(served(str(tmp_path / "fleet.db"), broker, FLEET))
+        for machine in ("one", "two"):
+            monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / machine))
+            agent = stack.enter_context(opened(settings(broker, bundle)))
+            await stack.enter_async_context(steered(agent))
+        with anyio.fail_after(60):
+            path = f"/api/v1/devices/{DEVICE}"
+            await controller.until(path, lambda found: found.get("connection") == "disputed")
