@@ -38,7 +38,14 @@ def options(place: Path) -> Options:
     photos.mkdir()
     for seed in range(12):
         Image.fromarray(picture(seed).image).save(photos / f"{seed}.png")
-    return Options(place / "checkpoint", ("vision.1",), photos, with_local=True, report_pictures=2)
+    return Options(
+        place / "checkpoint",
+        ("vision.1",),
+        photos,
+        with_local=True,
+        report_pictures=2,
+        self_test_pictures=2,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ class FleetMonitoring:
         self._registry.register(_FleetCollector(controller))
 
     async def health(self, _: Request) -> Response:
-        """200 while the database can be read and written, and, of the leader, the broker answers; else 503."""
+        """200 while the database can be read and written, and, of the leader, the broker too; else 503."""
         controller = self._controller
         try:
             await anyio.to_thread.run_sync(self._look)

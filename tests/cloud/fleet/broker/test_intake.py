@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from cloud.fleet.broker.reading import Arrived
+from cloud.fleet.rollout.summary import Span
 from cloud.fleet.storage import desired, devices, telemetry
 from cloud.fleet.storage.audit import Who
 from cloud.fleet.storage.database import Database
@@ -82,7 +83,7 @@ def test_a_window_counts_when_it_comes_whatever_the_devices_clock_says(
         told = window(sequence)
         told.start.FromSeconds(seconds)
         intake.take([arrived("d1", told, 6000.0 + sequence)])
-    span = telemetry.Span("d1", 6000.0, 6600.0)
+    span = Span("d1", 6000.0, 6600.0)
     with database.reading() as connection:
         assert telemetry.summaries(connection, [span])[span].windows == 2
 
