@@ -5,25 +5,24 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
 from edge import config
 from edge.agent.broker.fleet_access import FleetAccess
-from edge.agent.budgets.day import Budget, DayBudgets
+from edge.agent.budgets.day import Budget
 from edge.agent.config.settings import AgentSettings
 from edge.agent.fleet.accuracy.agreement import Agreement, Compared, SampleTerms
-from edge.agent.fleet.consider import DeviceNow
 from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.facts import device_facts
 from edge.agent.fleet.jobs import JobLedger, Jobs
 from edge.agent.fleet.link import FleetLink, KnownBroker, Told
 from edge.agent.fleet.reported import fitting
 from edge.agent.fleet.shadow import Shadow
+from edge.agent.fleet.steering import SteeredAgent, Steering
 from edge.agent.fleet.takeover import TakeoverWatch
-from edge.agent.fleet.tasks import Diary, TaskAgent, Tasks
+from edge.agent.fleet.tasks import Diary, Tasks
 from edge.agent.fleet.telemetry import Telemetry
 from edge.agent.observing.standing_answer import Observer
 from edge.agent.status.agent_status import AgentStatus
@@ -31,24 +30,13 @@ from edge.requests.orchestrator import Orchestrator
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
-from protos.errors import IsthmusError, RequestError, TooLarge
+from protos.errors import RequestError, TooLarge
 from protos.fleet.messages import to_json
 from protos.fleet.topics import DeviceTopics
 
 _SESSION = "session"
 _INSTANCE_BYTES = 8
 _log = logging.getLogger(__name__)
-
-
-class SteeredAgent(TaskAgent, Protocol):
-    """The seam: what the fleet's part needs of the agent that runs."""
-
-    @property
-    def budgets(self) -> DayBudgets:
-        """What each source has spent today."""
-
-    async def reload(self) -> None:
-        """Take the settings again. Raises IsthmusError where the old ones stay."""
 
 
 class FleetPart:
@@ -62,6 +50,7 @@ class FleetPart:
         self._topics = DeviceTopics(*base.owner)
         self._database = FleetDatabase(config.fleet_file(*base.owner))
         self._shadow = Shadow(self._database, own)
+        self._steering = Steering(self._shadow, status.update, self._tell_reported)
         self._agent: SteeredAgent | None = None
         self._diary = Diary()
         self._diary.keeps_answers = access.allow_content
@@ -256,54 +245,15 @@ class FleetPart:
                 _log.error("fleet: what this device is cannot be told: %s", error)
 
     async def _steer(self) -> None:
-        """One wish after another is tried, and kept or taken back."""
+        """One wish after another."""
+        assert self._agent
         while True:
             self._news = anyio.Event()
             try:
-                await self._take()
-                await self._prove()
+                desired, self._desired = self._desired, None
+                await self._steering.step(self._agent, desired, self._own)
             except RequestError as error:  # the disk: what is in force stays so
                 _log.error("fleet: %s", error)
             self._tell_reported()
             with anyio.move_on_after(self._takeover.seconds_left(self._shadow.trying)):
                 await self._news.wait()
-
-    async def _take(self) -> None:
-        if self._desired is None:
-            return
-        assert self._agent
-        data, self._desired = self._desired, None
-        device = DeviceNow(self._agent.base, self._agent.models.orchestrator.bundle, self._own)
-        if await self._shadow.take(data, device):
-            self._status.update.begins_anew()  # another try of the same bundle is one
-            self._tell_reported()
-            await self._reload()
-
-    async def _prove(self) -> None:
-        """Whether what is tried has proved to be possible, or not to be."""
-        trying, update = self._shadow.trying, self._status.update
-        if not trying:
-            return
-        assert self._agent
-        digest, conflict = trying.settings.bundle.digest, self._shadow.conflict
-        opened = not digest or (self._agent.models.key.bundle == digest and not update.on_trial)
-        if conflict and conflict.version == trying.version:
-            await self._take_back(conflict.text)
-        elif digest and update.given_up[0] == digest:
-            await self._take_back(update.given_up[1])
-        elif opened and self._shadow.version == trying.version:
-            await self._shadow.settle()
-
-    async def _take_back(self, words: str) -> None:
-        await self._shadow.fail(words)
-        await self._reload()
-
-    async def _reload(self) -> None:
-        assert self._agent
-        try:
-            await self._agent.reload()
-        except IsthmusError as error:
-            if self._shadow.trying:
-                await self._shadow.fail(str(error))
-            else:
-                _log.error("fleet: the settings cannot be taken again: %s", error)
