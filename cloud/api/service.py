@@ -71,9 +71,10 @@ class Service:
     def _tell_health(self, *, serving: bool) -> None:
         status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
         self.telemetry.metrics.serve(serving=serving)
-        task = asyncio.create_task(self._health.status.set(SERVICE, status), name="health")
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        for name in ("", SERVICE):  # the first is the whole server
+            task = asyncio.create_task(self._health.status.set(name, status), name=f"health {name}")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests; whether the others finish within `seconds`."""

@@ -29,7 +29,7 @@ from protos.bundle import Bundle
 from protos.errors import IsthmusError
 
 _log = logging.getLogger(__name__)
-_SWEEP_SECONDS = 1.0
+_SWEEP_SECONDS, _LOOK_SECONDS = 1.0, 0.1
 _AWAY = (
     "the model's process ended and is being started anew; ask again in some seconds, or answer on the device"
 )
@@ -47,6 +47,7 @@ class ProcessExecutor:
     def __init__(self) -> None:
         self._life: Life | None = None
         self._up = False  # with all models
+        self._closed = False
         self._numbers = count()
         self._models: WeakKeyDictionary[ServedModel, _Loaded] = WeakKeyDictionary()
         self._there: set[int] = set()  # numbers of the models that the process has
@@ -65,7 +66,7 @@ class ProcessExecutor:
             executor._up = True
             yield executor
         finally:
-            executor._up = False
+            executor._up, executor._closed = False, True
             if executor._life:
                 await executor._life.end()
 
@@ -92,11 +93,13 @@ class ProcessExecutor:
         async with self._loading:
             if not self._up:
                 raise ModelLost(_AWAY)
-            number = next(self._numbers)
+            number, life = next(self._numbers), self._life
             *named, threads = await self._load(number, bundle, options, held)
             device, dtype, why, device_name = named
             placement = Placement(torch.device(device), getattr(torch, dtype), why, device_name)
             model = await asyncio.to_thread(described_tail, bundle, placement, threads)
+            if self._life is not life:
+                raise ModelLost(_AWAY)
             chosen = replace(options, device=device, dtype=dtype, threads=threads)
             self._models[model] = _Loaded(number, chosen)
             return model
@@ -114,11 +117,6 @@ class ProcessExecutor:
         models, others = await self._ask(work.HELD, [])
         return models, others
 
-    def kill(self) -> None:
-        """End the process: it hangs."""
-        if self._life:
-            self._life.kill()
-
     async def supervise(self, hanging: Callable[[], Awaitable[None]]) -> None:
         """Start the process anew whenever it ends, and end it where it hangs, which `hanging` waits for. Ends
         where that does not help.
@@ -127,7 +125,7 @@ class ProcessExecutor:
         try:
             while (life := self._life) and await life.lost.wait():
                 status = await life.end()
-                if not await self._start_anew(status):
+                if self._closed or not await self._start_anew(status):
                     return
         finally:
             for task in keeping:
@@ -136,10 +134,11 @@ class ProcessExecutor:
     async def _kill_hanging(self, hanging: Callable[[], Awaitable[None]]) -> None:
         while True:
             await hanging()
-            if life := self._life:
+            if self._up and self._life:
                 _log.error("a step of the model takes too long; its process is ended")
-                life.kill()
-                await life.lost.wait()
+                self._life.kill()
+                await self._life.lost.wait()
+            await asyncio.sleep(_LOOK_SECONDS)  # its step has yet to be told
 
     async def _sweeping(self) -> None:
         while True:
@@ -151,8 +150,8 @@ class ProcessExecutor:
         """Tell the process what nobody refers to any more."""
         gone = self._there - {loaded.number for loaded in self._models.values()}
         if self._life and not self._loading.locked() and (gone or self._life.freed):
-            self._there -= gone
             await self._ask(work.FORGET, [sorted(gone)])
+            self._there -= gone
 
     async def _start_anew(self, status: int) -> bool:
         """Whether it runs again, with all its models, sooner or later."""
