@@ -36,8 +36,9 @@ class SampleTerms(NamedTuple):
 
 def way_to_whole(seen: StandingAnswer) -> Predicted | None:
     """By which picture the whole model is asked about an answer: of those that the question's own rules, and
-    the state of battery, link and the day's bytes, allowed, the one that loses least. None where there is
-    none, where the answer is the whole model's, and where its words were drawn by chance. Pure.
+    the state of battery, link and the day's bytes, allowed, the most accurate, and of several such the
+    largest, since what a file loses would count against the device. None where there is none, where the
+    answer is the whole model's, and where its words were drawn by chance. Pure.
     """
     answer, terms = seen.answer, seen.terms
     if not seen.asked or seen.reused is not None or seen.deferred or answer.filtered:
@@ -49,7 +50,7 @@ def way_to_whole(seen: StandingAnswer) -> Predicted | None:
     if answer.route.partition("@")[0] in _OF_WHOLE:
         return None
     pictures = [one for one in answer.decision.arms if one.arm.kind == "upload" and one.allowed]
-    return min(pictures, key=lambda one: (one.arm.loss, one.bytes_up), default=None)
+    return max(pictures, key=lambda one: (one.accuracy, one.bytes_up), default=None)
 
 
 class HourlyBytes:

@@ -78,7 +78,7 @@ async def comparing(device: Device, chance: float = 0.0) -> AsyncIterator[Agreem
         tasks.cancel_scope.cancel()
 
 
-async def test_a_local_answer_is_compared_by_the_picture_that_loses_least(
+async def test_a_local_answer_is_compared_by_the_most_faithful_picture(
     device: Device, cloud: ScriptedCloud
 ) -> None:
     seen = device.answered()
@@ -95,9 +95,10 @@ async def test_a_local_answer_is_compared_by_the_picture_that_loses_least(
     sent = cloud.requests[0]
     assert (sent.question, sent.generation.max_tokens) == (QUESTION, 8)
     assert sent.WhichOneof("input") == "picture"
-    losses = [one.arm.loss for one in seen.answer.decision.arms if one.arm.kind == "upload"]
+    uploads = [one for one in seen.answer.decision.arms if one.arm.kind == "upload"]
     assert (way := way_to_whole(seen))
-    assert way.arm.loss == min(losses)
+    assert way.accuracy == max(one.accuracy for one in uploads)
+    assert way.bytes_up == max(one.bytes_up for one in uploads if one.accuracy == way.accuracy)
 
 
 def test_what_must_not_leave_what_was_no_answer_of_its_own_and_what_chance_drew_is_not_compared(
