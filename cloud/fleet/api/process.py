@@ -16,9 +16,11 @@ from cloud.fleet.api.document import openapi
 from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
 from cloud.fleet.api.monitoring import FleetMonitoring
 from cloud.fleet.api.operators import Operators
+from cloud.fleet.api.tuner import Tuner
 from cloud.fleet.driver.controller import Controller
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.telemetry import BUCKET_SECONDS
+from cloud.fleet.tuning.model import KnownBundle
 from cloud.identity.tls import ServerFiles, ssl_context
 from protos.config import watchdog_seconds
 from protos.connection.address import is_loopback
@@ -47,6 +49,7 @@ class FleetConfig:
     listen: tuple[str, int] = ("127.0.0.1", 7080)
     access: AccessConfig = field(default_factory=AccessConfig)
     bucket: float = BUCKET_SECONDS
+    bundles: tuple[KnownBundle, ...] = ()  # that tuning knows
 
     def __post_init__(self) -> None:
         check_topic_name("fleet", self.fleet)
@@ -94,7 +97,8 @@ async def serve_fleet(config: FleetConfig) -> None:
 def fleet_application(config: FleetConfig, controller: Controller, operators: Operators) -> Starlette:
     """As ASGI."""
     monitoring = FleetMonitoring(controller, operators)
-    endpoints = Endpoints(controller.database, operators, config.bucket)
+    tuner = Tuner(controller.database, config.bundles)
+    endpoints = Endpoints(controller.database, operators, config.bucket, tuner)
     return Starlette(
         routes=[
             *endpoints.routes(OPERATIONS),

@@ -14,9 +14,11 @@ from cloud.fleet.storage import jobs, telemetry
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.desired import renew
 from cloud.fleet.storage.lease import Leadership
+from cloud.fleet.storage.observations import ObservedWindows
 from cloud.fleet.storage.tables import BUCKETS, DESIRED, DEVICES
 from protos import fleet_pb2 as pb
 from protos.errors import IsthmusError, RequestError
+from protos.fleet.arms import ToldArm
 from protos.fleet.messages import to_json
 
 _log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Intake:
         self._database, self._leadership, self._fleet, self._bucket = database, leadership, fleet, bucket
         self._windows: dict[str, tuple[int, int]] = {}  # session and sequence of a device's last one
         self._buckets: dict[tuple[str, float], telemetry.Row] = {}  # as they are written
+        self._arms: dict[str, tuple[float, set[ToldArm]]] = {}  # of a device, in the hour that it is in
         self._disputes = Disputes()
         self.counts: Counter[str] = Counter()  # messages by kind, and by why they were let go
 
@@ -60,7 +63,14 @@ class Intake:
     def _take_together(self, batch: Sequence[Arrived]) -> None:
         """All of it or nothing."""
         told = list(self._read(batch))
-        work = _Batch(self._database, self._bucket, self._windows, self._buckets, self._disputes)
+        work = _Batch(
+            self._database,
+            self._bucket,
+            self._windows,
+            self._buckets,
+            ObservedWindows(self._arms),
+            self._disputes,
+        )
         with self._database.writing() as connection:
             self._leadership.check(connection)
             work.load(connection, told)
@@ -102,10 +112,11 @@ class _Batch:
         bucket: float,
         windows: Mapping[str, tuple[int, int]],
         buckets: Mapping[tuple[str, float], telemetry.Row],
+        observed: ObservedWindows,
         disputes: Disputes,
     ) -> None:
-        self._database, self._bucket = database, bucket
-        self._before, self._kept, self._disputes = windows, buckets, disputes
+        self._database, self._bucket, self._disputes = database, bucket, disputes
+        self._before, self._kept, self._observed = windows, buckets, observed
         self._rows: dict[str, DeviceRow] = {}
         self._changed: set[str] = set()
         self._born: set[str] = set()
@@ -162,6 +173,7 @@ class _Batch:
             self._database.upsert(connection, DEVICES, rows)
         if self.buckets:
             self._database.upsert(connection, BUCKETS, list(self.buckets.values()))
+        self._observed.write(self._database, connection)
         if self._born:
             jobs.tell_again(connection, sorted(self._born))
         if self._behind:
@@ -226,7 +238,9 @@ class _Batch:
             self.counts["repeated"] += 1
             return
         self.windows[name] = place
-        self._add(told, telemetry.row_of(*self._key(told), window))
+        row = telemetry.row_of(*self._key(told), window)
+        self._observed.add(name, told.at, window)
+        self._add(told, row)
 
     def _take_status(self, connection: sa.Connection, told: Told, status: pb.JobStatus) -> None:
         ended = jobs.take_status(connection, told.topic.device, status, to_json(status).decode())

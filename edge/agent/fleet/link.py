@@ -11,8 +11,8 @@ import anyio
 from edge.agent.broker.connection import OlderBroker, Presence, connected
 from edge.agent.broker.fleet_access import FleetAccess
 from edge.agent.fleet.database import FleetDatabase
-from edge.backoff import Backoff
 from protos import fleet_pb2 as pb
+from protos.connection.backoff import Backoff
 from protos.connection.broker_session import subscribe, until_lost
 from protos.errors import IsthmusError, RequestError
 from protos.fleet.messages import to_json

@@ -21,10 +21,10 @@ from edge.agent.fleet.overlay import update_of
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.status.agent_status import AgentStatus
 from edge.agent.update.store import BundleStore
-from edge.backoff import Backoff
 from edge.costs.measure import measure
 from edge.requests.turn import Priority
 from protos import fleet_pb2 as pb
+from protos.connection.backoff import Backoff
 from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError, RequestError
 from protos.fleet.bounds import violations

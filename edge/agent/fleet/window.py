@@ -10,6 +10,7 @@ from edge.agent.observing.standing_answer import StandingAnswer
 from protos import fleet_pb2 as pb
 from protos.costs.estimates import LinkEstimate
 from protos.errors import TooLarge
+from protos.fleet.arms import ToldArm
 from protos.fleet.messages import to_json
 from protos.fleet.sketch import ValueSketch
 
@@ -31,14 +32,8 @@ class ArmKey(NamedTuple):
     @classmethod
     def of(cls, seen: StandingAnswer) -> "ArmKey":
         """Of an answer: the way that its text came by."""
-        answer, (route, _, place) = seen.answer, seen.answer.route.partition("@")
-        cut, slash, codec = place.rpartition("/")
-        if route != "split":
-            cut, codec = "", place
-        elif not slash:
-            cut, codec = place, ""
-        cloud = answer.decision.chosen.cloud_name if route != "local" else ""
-        return cls(route, cut, codec, cloud)
+        told, cloud = ToldArm.of(seen.answer.route), seen.answer.decision.chosen.cloud_name
+        return cls(*told, cloud if told.route != "local" else "")
 
 
 @dataclass

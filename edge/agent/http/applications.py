@@ -12,11 +12,11 @@ from edge.agent.outbox.entries import DeferredState
 from edge.agent.settings.quantities import Milliseconds
 from edge.agent.sources.frame import Frame
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.trace import ignore_text
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 from protos.errors import IsthmusError
 from protos.http.refusals import BUSY, Refused
 

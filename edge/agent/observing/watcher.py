@@ -23,9 +23,9 @@ from edge.agent.sources.kinds import AnySource
 from edge.agent.sources.opening import Opening
 from edge.agent.status.counters import SourceCounters
 from edge.link.standing import Standing
-from edge.policy.decision import Weights
 from edge.requests.view import View
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 from protos.errors import IsthmusError
 
 # of one source: answers in a row that wait to be confirmed, and what their pictures take meanwhile

@@ -38,10 +38,12 @@ class Served:
 
 
 @contextmanager
-def served(database: str, port: int, fleet: str = FLEET, mqtt: Sequence[str | Path] = ()) -> Iterator[Served]:
+def served(
+    database: str, port: int, fleet: str = FLEET, mqtt: Sequence[str | Path] = (), options: Sequence[str] = ()
+) -> Iterator[Served]:
     """Until the end of the block, in order. `mqtt`: options about the broker."""
     command = [sys.executable, "-m", "isthmus", "fleet", "serve", "--fleet", fleet, "--database", database]
-    command += ["--listen", "127.0.0.1:0", "--bucket", BUCKET]
+    command += ["--listen", "127.0.0.1:0", "--bucket", BUCKET, *options]
     command += map(str, mqtt or ("--mqtt", f"mqtt://127.0.0.1:{port}"))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -16,7 +16,6 @@ from edge.agent.observing.standing_answer import AskedTerms, StandingAnswer
 from edge.agent.sources.frame import Frame
 from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
-from edge.policy.decision import Weights
 from edge.requests.machine import Machine
 from edge.requests.orchestrator import Orchestrator
 from edge.testing.scripted_cloud import ScriptedCloud, falls_silent, says, serving
@@ -24,6 +23,7 @@ from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from splitter.nano.scenes import picture
 from tests.edge.agent.events.sinks.feeding import until
 
