@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import grpc
 import pytest
 
 from edge.agent.fleet.accuracy import agreement
@@ -18,7 +19,7 @@ from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
 from edge.requests.machine import Machine
 from edge.requests.orchestrator import Orchestrator
-from edge.testing.scripted_cloud import ScriptedCloud, falls_silent, says, serving
+from edge.testing.scripted_cloud import ScriptedCloud, falls_silent, refuses, says, serving
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
@@ -157,3 +158,19 @@ async def test_a_sample_gives_way_to_an_answer_and_is_asked_again_when_the_link_
         assert answer.text == "a star"
         await until(lambda: device.found)
     assert [one.WhichOneof("input") for one in cloud.requests] == ["picture", "features", "picture"]
+
+
+async def test_a_cloud_that_fails_and_models_that_are_closed_meanwhile_end_nothing(
+    device: Device, cloud: ScriptedCloud
+) -> None:
+    seen = device.answered()
+    cloud.script = refuses(grpc.StatusCode.INTERNAL, "not today")
+    async with comparing(device) as compares:
+        await compares.observe(seen)
+        await until(lambda: cloud.requests and compares.idle)
+        closed = replace(seen, frame=replace(seen.frame, picture=None))  # type: ignore[arg-type]
+        await compares.observe(closed)
+        await until(lambda: compares.idle)
+        cloud.script = says("a star")
+        await compares.observe(seen)
+        await until(lambda: device.found)
