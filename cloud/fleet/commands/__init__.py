@@ -12,6 +12,7 @@ from cloud.fleet.commands import (
     rollout,
     serve,
     settings,
+    simulate,
     tune,
     what_if,
 )
@@ -30,6 +31,7 @@ _COMMANDS = {
     ),
     "drift": (drift.add_arguments, "devices that no longer fit their profile, and the likely cause"),
     "jobs": (jobs.add_arguments, "have devices do something once, and see how far it is"),
+    "simulate": (simulate.add_arguments, "devices that are not there, to try a controller out"),
     "acl": (acl.add_arguments, "what a broker's users may read and write, as a file for mosquitto"),
     "audit": (audit.add_arguments, "who changed what, when and why"),
 }
