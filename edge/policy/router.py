@@ -162,6 +162,11 @@ class Router:
         """That call is over, however it ended."""
         self._under_way[decision.chosen.cloud_name].pop(id(decision), None)
 
+    @property
+    def calls(self) -> int:
+        """How many calls to clouds are under way."""
+        return sum(map(len, self._under_way.values()))
+
     def hedge_after_ms(
         self, decision: Decision, rules: Rules, spent_ms: float, local_ms: float | None, now: float
     ) -> float | None:

@@ -199,6 +199,11 @@ class Orchestrator:
         now = self._clock()
         return {name: endpoint.link.snapshot(now) for name, endpoint in self._endpoints.items()}
 
+    @property
+    def calls(self) -> int:
+        """How many calls to clouds are under way."""
+        return self._router.calls
+
     def without_effect(self, rules: Rules) -> list[str]:
         """Of the rules that are set, what this machine has nothing to hold them against."""
         return self._machine.without_effect(rules)

@@ -24,7 +24,15 @@ from cloud.fleet.api.requests import (
     selection_of,
 )
 from cloud.fleet.api.showing import shown_device, shown_job, shown_rollout
-from cloud.fleet.api.tuner import TUNE_QUERY, Tuner, tune_query
+from cloud.fleet.api.tuner import Tuner
+from cloud.fleet.api.tuning_queries import (
+    DRIFT_QUERY,
+    TUNE_QUERY,
+    WHAT_IF_QUERY,
+    drift_query,
+    tune_query,
+    what_if_query,
+)
 from cloud.fleet.rollout.advance import RolloutStep
 from cloud.fleet.rollout.changes import abort, pause, resume
 from cloud.fleet.rollout.state import RolloutState
@@ -203,7 +211,15 @@ class Endpoints:
 
     async def show_tune(self, request: Request, _: Who) -> dict[str, Any]:
         asked = tune_query(request.query_params)
-        return await anyio.to_thread.run_sync(lambda: self._tuner.tune(asked))
+        return await anyio.to_thread.run_sync(self._tuner.tune, asked)
+
+    async def show_what_if(self, request: Request, _: Who) -> dict[str, Any]:
+        asked = what_if_query(request.query_params)
+        return await anyio.to_thread.run_sync(self._tuner.what_if, asked)
+
+    async def show_drift(self, request: Request, _: Who) -> dict[str, Any]:
+        asked = drift_query(request.query_params)
+        return await anyio.to_thread.run_sync(self._tuner.drift, asked)
 
     async def _names(self, body: SelectedDevices) -> list[str]:
         """Raises RequestError for none."""
@@ -264,6 +280,22 @@ OPERATIONS = (
         Role.VIEWER,
         Endpoints.show_tune,
         query=TUNE_QUERY,
+    ),
+    Operation(
+        "GET",
+        f"{_API}/what-if",
+        "what would have been with other settings, another bundle or price, beside what was",
+        Role.VIEWER,
+        Endpoints.show_what_if,
+        query=WHAT_IF_QUERY,
+    ),
+    Operation(
+        "GET",
+        f"{_API}/drift",
+        "devices that no longer fit their profile, and the likely cause",
+        Role.VIEWER,
+        Endpoints.show_drift,
+        query=DRIFT_QUERY,
     ),
     Operation("GET", f"{_API}/audit", "who changed what, when, why", Role.VIEWER, Endpoints.show_audit),
 )

@@ -17,7 +17,8 @@ from cloud.fleet.api.document import openapi
 from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
 from cloud.fleet.api.monitoring import FleetMonitoring
 from cloud.fleet.api.operators import Operators
-from cloud.fleet.api.tuner import Tuner, tune_query
+from cloud.fleet.api.tuner import Tuner
+from cloud.fleet.api.tuning_queries import tune_query
 from cloud.fleet.console.console import Console
 from cloud.fleet.console.gate import Gate
 from cloud.fleet.driver.controller import Controller
@@ -25,6 +26,7 @@ from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.telemetry import BUCKET_SECONDS
 from cloud.fleet.tuning.model import KnownBundle
 from cloud.identity.tls import ServerFiles, ssl_context
+from protos.config import watchdog_seconds
 from protos.connection.address import is_loopback
 from protos.connection.broker import LOCAL_BROKER, BrokerAccess
 from protos.errors import RequestError
@@ -33,10 +35,12 @@ from protos.http.handlers import handlers
 from protos.http.hosts import HostGuard
 from protos.http.refusals import BUG, Refused, response_of
 from protos.http.server import HttpServer
+from protos.notify import Notifier
 
 _log = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 512
 _REFRESH_SECONDS = 5.0
+_STATUS_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,11 @@ async def serve_fleet(config: FleetConfig) -> None:
                 tasks.start_soon(_refresh, operators, name="keys")
                 print(f"fleet {config.fleet}, broker {config.broker.address}", flush=True)
                 print(f"listening on {url}", flush=True)
+                tasks.start_soon(_tell_supervisor, controller, name="supervisor")
                 async for _ in signals:
                     break
                 leaving.set()
+                Notifier().stopping()
                 server.stop()
                 tasks.cancel_scope.cancel()
     finally:
@@ -138,6 +144,19 @@ async def _document(_: Request) -> Response:
 async def _bug(_: Request, error: Exception) -> Response:
     _log.error("a request over HTTP failed unexpectedly", exc_info=error)
     return response_of(Refused(BUG, "the controller failed at this request and logged why; ask again"))
+
+
+async def _tell_supervisor(controller: Controller) -> None:
+    """That the event loop runs, and what this controller does."""
+    notifier = Notifier()
+    notifier.ready("listens")
+    while True:
+        words = "waits for its turn to lead"
+        if controller.leads:
+            words = "leads" if controller.link.connected else "leads, and has no broker"
+        notifier.says(words)
+        notifier.alive()
+        await anyio.sleep((watchdog_seconds() or _STATUS_SECONDS) / 3)
 
 
 async def _refresh(operators: Operators) -> None:

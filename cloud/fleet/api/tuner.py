@@ -1,43 +1,32 @@
-"""What is kept of the fleet, handed to `cloud/fleet/tuning/`, and what that says as JSON."""
+"""What is kept of the fleet, handed to `cloud/fleet/tuning/`."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import floor
 from threading import Lock
 from typing import Any, NamedTuple
 
-from starlette.datastructures import QueryParams
+import msgspec
 
+from cloud.fleet.api.tuning_queries import DriftQuery, TuneQuery, WhatIfQuery
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.observations import ArmSums, ObservedSums, arm_sums, device_records, observed_sums
-from cloud.fleet.tuning.devices import TunedDevice, tuned_device
+from cloud.fleet.tuning.devices import HeldSettings, TunedDevice, held_settings, tuned_device
+from cloud.fleet.tuning.drift import drift
 from cloud.fleet.tuning.model import KnownBundle, arms_told
 from cloud.fleet.tuning.observed import Observed, observed
-from cloud.fleet.tuning.tune import Wishes, tune
-from protos.costs.weights import Weights
-from protos.errors import RequestError
+from cloud.fleet.tuning.tune import tune
+from cloud.fleet.tuning.what_if import Alternative, what_if
+from cloud.fleet.wishes.merging import merged, text_of
+from protos import fleet_pb2 as pb
+from protos.arms import check_route, check_rules
+from protos.arms.rules import AUTO
+from protos.errors import RequestError, UnknownName
+from protos.fleet.messages import from_json
 
-HOUR = 3600.0
+_HOUR = 3600.0
 _FRESH_SECONDS = 60.0
-_MAX_HOURS = 48
-_MAX_WEIGHT = 1e6
-
-TUNE_QUERY = {
-    "class": "of devices; all where it is left out",
-    "link_class": "under-1, 1-5, 5-20, over-20 (Mbit/s); all where it is left out",
-    "latency": "what a millisecond is worth, beside the other weights (default: 1)",
-    "accuracy": "what a point of accuracy is worth; without any weight those in force are taken",
-    "bytes": "what a kilobyte is worth",
-    "energy": "what a joule is worth",
-    "min_accuracy": "percent, of the report: what is less accurate is not recommended",
-    "hours": f"of telemetry, up to {_MAX_HOURS} (default: 24)",
-}
-
-
-class TuneQuery(NamedTuple):
-    """What is asked of `/api/v1/tune`."""
-
-    wishes: Wishes
-    hours: int
 
 
 class _Kept(NamedTuple):
@@ -48,6 +37,9 @@ class _Kept(NamedTuple):
     sums: Sequence[ObservedSums]
     arms: Sequence[ArmSums]
 
+    def of(self, bundle: KnownBundle) -> Observed:
+        return observed(self.devices, bundle.digest, self.sums, self.arms, arms_told(bundle))
+
 
 class Tuner:
     """Its methods block, for seconds of a large fleet: call them in threads. What was read of the database is
@@ -56,27 +48,89 @@ class Tuner:
 
     def __init__(self, database: Database, bundles: Sequence[KnownBundle]) -> None:
         self._database, self._bundles = database, {bundle.digest: bundle for bundle in bundles}
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[tuple[int, int], _Kept] = {}
         self._lock = Lock()
 
     def tune(self, asked: TuneQuery) -> dict[str, Any]:
         """Groups of devices with their points, and what is not known."""
         kept = self._read(asked.hours)
-        groups, unknown = [], list(self._without_bundle(kept))
-        for bundle in self._bundles.values():
-            found = tune(bundle, self._observed(kept, bundle), asked.wishes)
+        groups, unknown = [], self._without_bundle(kept)
+        for bundle in self._in_force(kept):
+            found = tune(bundle, kept.of(bundle), asked.wishes)
             groups += found["groups"]
             unknown += found["not_known"]
+        if not asked.names:
+            groups = [{name: told for name, told in one.items() if name != "names"} for one in groups]
         return {"at": kept.at, "hours": asked.hours, "groups": groups, "not_known": unknown}
 
-    def _observed(self, kept: _Kept, bundle: KnownBundle) -> Observed:
-        return observed(kept.devices, bundle.digest, kept.sums, kept.arms, arms_told(bundle))
+    def what_if(self, asked: WhatIfQuery) -> dict[str, Any]:
+        """For each bundle in force what would have been. Raises RequestError where nothing is known, or a
+        device would have no way to answer; UnknownName for a bundle, cut or route that there is not.
+        """
+        kept, results, unknown = self._read(asked.hours), [], []
+        for bundle in self._in_force(kept):
+            seen = kept.of(bundle)
+            try:
+                found = what_if(bundle, seen, self._alternative(bundle, seen, asked), asked.hours)
+            except UnknownName:
+                raise
+            except RequestError as error:
+                unknown.append({"bundle": bundle.digest, "devices": len(seen.devices), "reason": str(error)})
+            else:
+                results.append({"bundle": bundle.digest, **found})
+        unknown += self._without_bundle(kept)
+        if not results:
+            raise RequestError("; ".join(str(one["reason"]) for one in unknown) or "there are no devices")
+        return {"at": kept.at, "hours": asked.hours, "results": results, "not_known": unknown}
 
-    def _without_bundle(self, kept: _Kept) -> Sequence[Mapping[str, Any]]:
-        counts: dict[str, int] = {}
-        for device in kept.devices:
-            if device.bundle not in self._bundles:
-                counts[device.bundle] = counts.get(device.bundle, 0) + 1
+    def drift(self, asked: DriftQuery) -> dict[str, Any]:
+        """For each bundle in force the devices that no longer fit what is known of them."""
+        recent, before = self._read(asked.hours), self._read(asked.hours + asked.before, asked.hours)
+        before = before._replace(devices=recent.devices)
+        results = [
+            {"bundle": bundle.digest, **drift(bundle, recent.of(bundle), before.of(bundle), asked.rate)}
+            for bundle in self._in_force(recent)
+        ]
+        return {
+            "at": recent.at,
+            "rate": asked.rate,
+            "results": results,
+            "not_known": self._without_bundle(recent),
+        }
+
+    def _alternative(self, bundle: KnownBundle, seen: Observed, asked: WhatIfQuery) -> Alternative:
+        other = self._named(asked.bundle) if asked.bundle else None
+        serving = other or bundle
+        check_route(asked.policy, serving.manifest, serving.measured)
+        change = pb.FleetSettings()
+        change.CopyFrom(asked.settings)
+        if asked.weights:
+            change.weights.accuracy = asked.weights.accuracy_point
+            change.weights.kilobyte, change.weights.joule = asked.weights.kilobyte, asked.weights.joule
+        check_rules(held_settings(text_of(change)).policy_rules(), serving.manifest, serving.measured)
+        return Alternative(
+            _changed([device.settings for device in seen.devices], change),
+            changed=bool(change.ByteSize()) or asked.policy != AUTO,
+            route=asked.policy,
+            bundle=None if other is None or other.digest == bundle.digest else other,
+            price_per_megabyte=asked.price_per_megabyte,
+            second_worth=asked.second_worth,
+            kind=asked.kind,
+            link_class=asked.link_class,
+        )
+
+    def _named(self, digits: str) -> KnownBundle:
+        found = [bundle for digest, bundle in self._bundles.items() if digest.startswith(digits)]
+        if len(found) != 1:
+            raise UnknownName("bundle", digits[:64], sorted(self._bundles))
+        return found[0]
+
+    def _in_force(self, kept: _Kept) -> list[KnownBundle]:
+        digests = {device.bundle for device in kept.devices}
+        return [bundle for digest, bundle in self._bundles.items() if digest in digests]
+
+    def _without_bundle(self, kept: _Kept) -> list[dict[str, Any]]:
+        counts = Counter(device.bundle for device in kept.devices if device.bundle not in self._bundles)
         return [
             {
                 "class": "",
@@ -89,66 +143,32 @@ class Tuner:
             for digest, count in counts.items()
         ]
 
-    def _read(self, hours: int) -> _Kept:
+    def _read(self, first: int, last: int = 0) -> _Kept:
+        """From so many hours ago to so many."""
         with self._lock:
-            known, now = self._kept.get(hours), time.time()
+            known, now = self._kept.get((first, last)), time.time()
             if known is None or now - known.at > _FRESH_SECONDS:
-                known = self._anew(now, hours)
-                self._kept[hours] = known
+                known = self._anew(now, first, last)
+                self._kept = {key: one for key, one in self._kept.items() if now - one.at <= _FRESH_SECONDS}
+                self._kept[first, last] = known
             return known
 
-    def _anew(self, now: float, hours: int) -> _Kept:
-        start = now - hours * HOUR
+    def _anew(self, now: float, first: int, last: int) -> _Kept:
+        start = now - first * _HOUR
+        end = floor((now - last * _HOUR) / _HOUR) * _HOUR if last else now
         with self._database.reading() as connection:
             devices = [tuned_device(record) for record in device_records(connection)]
-            sums, arms = observed_sums(connection, start, now), arm_sums(connection, start, now)
+            sums, arms = observed_sums(connection, start, end), arm_sums(connection, start, end)
         return _Kept(now, devices, sums, arms)
 
 
-def tune_query(asked: QueryParams) -> TuneQuery:
-    """Raises RequestError."""
-    check_names(asked, TUNE_QUERY)
-    least = number_of(asked, "min_accuracy", -100, 100)
-    wishes = Wishes(weights_of(asked), least, asked.get("class", ""), asked.get("link_class", ""))
-    return TuneQuery(wishes, hours_of(asked, 24))
+def _changed(held: Sequence[HeldSettings], change: pb.FleetSettings) -> list[HeldSettings]:
+    """On top of what each device has. Most of a fleet have the same."""
+    found: Mapping[HeldSettings, HeldSettings] = {
+        one: held_settings(text_of(merged(_message(one), change))) for one in set(held)
+    }
+    return [found[one] for one in held]
 
 
-def check_names(asked: QueryParams, known: Mapping[str, str]) -> None:
-    """Raises RequestError for a parameter that there is not."""
-    if unknown := set(asked) - set(known):
-        raise RequestError(f"{min(unknown)[:40]!r} is no parameter; give {', '.join(known)}")
-
-
-def weights_of(asked: QueryParams) -> Weights | None:
-    """None where none is named. Raises RequestError."""
-    if not {"latency", "accuracy", "bytes", "energy"} & set(asked):
-        return None
-    usual = Weights()
-    latency = number_of(asked, "latency", 1e-6, _MAX_WEIGHT) or 1.0
-    told = [number_of(asked, name, 0, _MAX_WEIGHT) for name in ("accuracy", "bytes", "energy")]
-    accuracy, kilobyte, joule = (None if one is None else one / latency for one in told)
-    return Weights(
-        1.0,
-        usual.accuracy_point if accuracy is None else accuracy,
-        usual.kilobyte if kilobyte is None else kilobyte,
-        usual.joule if joule is None else joule,
-    )
-
-
-def hours_of(asked: QueryParams, default: int) -> int:
-    """Raises RequestError."""
-    found = number_of(asked, "hours", 1, _MAX_HOURS)
-    return default if found is None else round(found)
-
-
-def number_of(asked: QueryParams, name: str, least: float, most: float) -> float | None:
-    """None where it is left out. Raises RequestError."""
-    if name not in asked:
-        return None
-    try:
-        found = float(asked[name])
-    except ValueError:
-        found = float("nan")
-    if not least <= found <= most:
-        raise RequestError(f"{name} is {asked[name][:20]!r}; give {least:g} to {most:g}")
-    return found
+def _message(held: HeldSettings) -> pb.FleetSettings:
+    return from_json(pb.Desired, b'{"settings":' + msgspec.json.encode(held) + b"}").settings

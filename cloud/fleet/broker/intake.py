@@ -8,6 +8,7 @@ from typing import Any, assert_never, cast
 
 import sqlalchemy as sa
 
+from cloud.fleet.broker.disputes import Disputes
 from cloud.fleet.broker.reading import Arrived, Told, read
 from cloud.fleet.storage import jobs, latest, telemetry
 from cloud.fleet.storage.database import Database
@@ -28,6 +29,7 @@ _FRESH = {
     column.name: column.default.arg for column in _KNOWN if isinstance(column.default, sa.ColumnDefault)
 }
 _MAX_CHUNK = 500
+DISPUTED = "disputed"  # a connection: two devices have one name
 
 DeviceRow = dict[str, Any]
 
@@ -41,6 +43,7 @@ class Intake:
         self._buckets: dict[tuple[str, float], telemetry.Row] = {}  # as they are written
         self._minutes = ClassMinutes(bucket)
         self._arms: dict[str, tuple[float, set[ToldArm]]] = {}  # of a device, in the hour that it is in
+        self._disputes = Disputes()
         self.counts: Counter[str] = Counter()  # messages by kind, and by why they were let go
 
     def take(self, batch: Sequence[Arrived]) -> None:
@@ -69,6 +72,7 @@ class Intake:
             self._buckets,
             self._minutes,
             ObservedWindows(self._arms),
+            self._disputes,
         )
         with self._database.writing() as connection:
             self._leadership.check(connection)
@@ -113,8 +117,9 @@ class _Batch:
         buckets: Mapping[tuple[str, float], telemetry.Row],
         minutes: ClassMinutes,
         observed: ObservedWindows,
+        disputes: Disputes,
     ) -> None:
-        self._database, self._bucket = database, bucket
+        self._database, self._bucket, self._disputes = database, bucket, disputes
         self._before, self._kept, self._observed = windows, buckets, observed
         self._minutes = minutes
         self._latest: dict[str, telemetry.Row] = {}
@@ -146,6 +151,8 @@ class _Batch:
     def take(self, connection: sa.Connection, told: Told) -> None:
         """One message, unless it is of a session before the device's."""
         row, message = self._rows[told.topic.device], cast("Any", told.message)
+        if isinstance(message, pb.DeviceState):
+            self._dispute(row, message, told)
         if message.session < row["session"]:
             self.counts["stale"] += 1
             return
@@ -189,13 +196,28 @@ class _Batch:
 
     def _hear(self, row: DeviceRow, told: Told) -> None:
         row["heard"] = max(row["heard"], told.at)
-        if told.topic.kind != "state" and row["connection"] != "online":
-            row["connection"], row["since"] = "online", told.at
+        if told.topic.kind != "state":
+            self._connect(row, "online", told)
+
+    def _dispute(self, row: DeviceRow, state: pb.DeviceState, told: Told) -> None:
+        """A birth may show that two devices have one name."""
+        if not self._disputes.born(row["name"], state.instance[:_MAX_TEXT], told.at):
+            return
+        self.counts["disputed"] += 1
+        if row["connection"] != DISPUTED:
+            words = "two devices are called %s, and the broker hangs up on each by turns; rename one of them"
+            _log.warning(words, row["name"])
+        self._connect(row, DISPUTED, told)
+        self._changed.add(row["name"])
+
+    def _connect(self, row: DeviceRow, connection: str, told: Told) -> None:
+        """Who has the name of another comes and goes: that, and nothing else, is said then."""
+        now = DISPUTED if self._disputes.disputed(row["name"], told.at) else connection
+        if now != row["connection"]:
+            row["connection"], row["since"] = now, told.at
 
     def _take_state(self, row: DeviceRow, state: pb.DeviceState, told: Told) -> None:
-        connection = "online" if state.connection == pb.DeviceState.ONLINE else "offline"
-        if connection != row["connection"]:
-            row["connection"], row["since"] = connection, told.at
+        self._connect(row, "online" if state.connection == pb.DeviceState.ONLINE else "offline", told)
         if state.HasField("device"):
             device = state.device
             row["device"] = to_json(state).decode()

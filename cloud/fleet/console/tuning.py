@@ -50,7 +50,7 @@ class Tuning:
         group = await self._group(query)
         settings = settings_of(msgspec.json.encode(group["settings"]))
         asked = PlanRequest(
-            selection=Selection(kind=group["class"], bundle=group["bundle"]),
+            selection=Selection(devices=tuple(group["names"])),
             plan={"health": max(_HEALTH_SECONDS, 4 * self._bucket), "guards": group["guards"]},
         )
         name = await anyio.to_thread.run_sync(lambda: start(self._database, asked, settings, who))
@@ -60,7 +60,8 @@ class Tuning:
         return await anyio.to_thread.run_sync(lambda: self._tuned(query.asked()))
 
     async def _group(self, query: TunePageQuery) -> TunedGroup:
-        group = group_of(await self._read(query), query)
+        asked = {**query.asked(), "names": "1"}
+        group = group_of(await anyio.to_thread.run_sync(lambda: self._tuned(asked)), query)
         if group is None:
             raise RequestError("nothing is known of such a class of devices and links; go back to Tune")
         return group

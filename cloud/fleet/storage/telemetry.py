@@ -51,11 +51,12 @@ def row_of(device: str, start: float, window: pb.Telemetry) -> Row:
 
 
 def self_test_row(device: str, start: float, accuracies: Iterable[pb.RouteAccuracy]) -> Row:
-    """A self-test's."""
+    """A self-test's; an answer that did not come is neither right nor wrong."""
     routes = list(accuracies)
     row = dict.fromkeys(SUMS, 0)
-    tested = sum(route.pictures for route in routes)
-    counted = {"tested": tested, "right": sum(min(route.right, route.pictures) for route in routes)}
+    answered = [max(0, route.pictures - route.failed) for route in routes]
+    right = sum(min(route.right, among) for route, among in zip(routes, answered, strict=True))
+    counted = {"tested": sum(answered), "right": right}
     return _with_sketch({"device": device, "start": start, **row, **counted}, [])
 
 

@@ -1,8 +1,7 @@
 """By how much what devices really took differs from the cost model, stage by stage.
 
-A device's own parts and its link have a factor each; what the cloud takes has one for the whole fleet, since
-the cloud is the same for all. What a device did not do says nothing of it: there the median of its class
-stands.
+A device's own parts, its link and its cloud have a factor each, of every device by itself, so that one that
+lies spoils no other. What a device did not do says nothing of it: there the median of its class stands.
 """
 
 from collections.abc import Sequence
@@ -32,9 +31,9 @@ class Calibration:
     fixed: Values  # of every answer: the picture is prepared, and what no stage explains
     vision: Values
     answer: Values
-    entry: float
-    generate: float
-    queue: float
+    entry: Values
+    generate: Values
+    queue: Values
     network: Values
     joules: Values  # NaN: not known
     sizes: Values  # of payloads, in those of the report's pictures
@@ -88,7 +87,8 @@ def calibrate(costs: Sequence[ArmCost], period: Period, kinds: NDArray[np.str_])
     # cascades and local answers generate here, all others in the cloud
     spoken = period.stages("first_token", "generate")
     elsewhere = alone <= 0
-    generate = _pooled(spoken[elsewhere], predicted("generate")[elsewhere])
+    spoken_there = np.where(elsewhere, predicted("generate"), 0.0)
+    generate = _factors(spoken, spoken_there, answers, kinds)
     own = period.stages("local") + np.maximum(spoken - generate * predicted("generate"), 0.0)
     sizes = _sizes(costs, period, kinds)
     states, linked = link_states(period), link_known(period)
@@ -96,9 +96,9 @@ def calibrate(costs: Sequence[ArmCost], period: Period, kinds: NDArray[np.str_])
         fixed=np.zeros(len(kinds)),
         vision=_factors(period.stages("head", "encode"), predicted("vision"), answers, kinds),
         answer=_factors(np.where(elsewhere, 0.0, own), alone, answers, kinds),
-        entry=_pooled(period.stages("decode", "tail"), predicted("entry")),
+        entry=_factors(period.stages("decode", "tail"), predicted("entry"), asked, kinds),
         generate=generate,
-        queue=float(period.stages("queue").sum() / max(asked.sum(), 1.0)),
+        queue=filled(period.stages("queue") / np.maximum(asked, 1.0), asked >= _FEWEST, kinds, 0.0),
         network=np.ones(len(kinds)),
         joules=np.ones(len(kinds)),
         sizes=sizes,
@@ -168,11 +168,6 @@ def _scatter(period: Period) -> Values:
 def _factors(measured: Values, predicted: Values, answers: Values, kinds: NDArray[np.str_]) -> Values:
     told = (predicted > _LEAST_MS * np.maximum(answers, 1.0)) & (answers >= _FEWEST) & (measured > 0)
     return np.clip(filled(measured / np.where(told, predicted, 1.0), told, kinds, 1.0), *_FACTORS)
-
-
-def _pooled(measured: Values, predicted: Values) -> float:
-    total = float(predicted.sum())
-    return float(np.clip(measured.sum() / total, *_FACTORS)) if total > 0 and measured.sum() > 0 else 1.0
 
 
 def filled(values: Values, known: Flags, kinds: NDArray[np.str_], default: float) -> Values:

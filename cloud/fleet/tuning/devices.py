@@ -107,6 +107,11 @@ def tuned_device(record: DeviceRecord) -> TunedDevice:
     return TunedDevice(record.name, record.kind, record.bundle, device.times, held, settings)
 
 
+def held_settings(text: str) -> HeldSettings:
+    """Of `FleetSettings` as JSON."""
+    return _decoded(text, HeldSettings)
+
+
 def bounded_ms(value: float) -> float:
     """A time as it is believed."""
     return min(max(value, 0.0), _MAX_MS)

@@ -13,6 +13,7 @@ from cloud.fleet.tuning.observed import Observed, Period, Values
 
 FEWEST_DEVICES = 5
 FEWEST_ANSWERS = 20  # of a device that is counted
+_ODD = 20.0  # times the median device's: longer and shorter means are left out, more answers count as so many
 
 
 class Group(NamedTuple):
@@ -30,6 +31,7 @@ class DeviceClass(NamedTuple):
     kind: str
     link: str
     devices: int
+    odd: int  # left out, since what they tell is far from all others
     reason: str
     group: Group | None
 
@@ -49,23 +51,32 @@ def device_classes(
         if kind not in ("", one) or link not in ("", other):
             continue
         within = (kinds == one) & (links == other)
-        at, devices = np.flatnonzero(within & counted), int(within.sum())
+        heard = np.flatnonzero(within & counted)
+        at, devices = heard[~_odd(period, heard)], int(within.sum())
         reason = _reason(other, len(at), devices)
         group = None if reason else group_of(seen, period, known, at)
-        found.append(DeviceClass(one, other, devices, reason, group))
+        found.append(DeviceClass(one, other, devices, len(heard) - len(at), reason, group))
     return found
 
 
 def group_of(seen: Observed, period: Period, known: Calibration, at: NDArray[np.intp]) -> Group:
     """Of devices that are named by their places."""
     scatter = float(np.sqrt(np.mean(known.scatter[at] ** 2)))
-    return Group(at, dealt([seen.devices[index].name for index in at]), period.answers[at], scatter)
+    answers = period.answers[at]
+    answers = np.minimum(answers, _ODD * np.median(answers))
+    return Group(at, dealt([seen.devices[index].name for index in at]), answers, scatter)
 
 
 def all_of(classes: Sequence[DeviceClass]) -> NDArray[np.intp]:
     """The devices of which something can be said."""
     places = [one.group.at for one in classes if one.group]
     return np.sort(np.concatenate(places)) if places else np.zeros(0, np.intp)
+
+
+def _odd(period: Period, at: NDArray[np.intp]) -> NDArray[np.bool_]:
+    means = period.all_arms("milliseconds")[at] / np.maximum(period.all_arms("count")[at], 1.0)
+    usual = float(np.median(means)) if len(means) else 0.0
+    return np.asarray((means > _ODD * usual) | (means < usual / _ODD))
 
 
 def _reason(link: str, counted: int, devices: int) -> str:

@@ -10,6 +10,7 @@ the degrees of freedom of the t distribution.
 import math
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,7 +79,7 @@ def quantiles_of(
     bins = np.clip(np.log(medians / _LEAST_MS) / _WIDTH, 0, _BINS - 1).astype(np.int64)
     cells = np.broadcast_to(groups, times.shape) * _BINS + bins
     table = np.bincount(cells.ravel(), weights.ravel(), count * _BINS).reshape(count, _BINS)
-    table = table @ _smoothing(scatter)
+    table = table @ _smoothing(round(scatter, 3))
     left = np.vstack([table.sum(0), table.sum(0) - table])
     reached = np.cumsum(np.maximum(left, 0.0), axis=1)
     found = []
@@ -109,6 +110,7 @@ def _quantile(reached: Values, share: float) -> float:
     return float(_LEAST_MS * np.exp(_WIDTH * (at + part)))
 
 
+@lru_cache(maxsize=64)
 def _smoothing(scatter: float) -> NDArray[Any]:
     """What becomes of each bin where its values scatter."""
     offsets = np.arange(_BINS)[None, :] - np.arange(_BINS)[:, None]

@@ -1,7 +1,7 @@
 """The cost model over a fleet: `protos/costs`, with an array for each part of a device, an entry a device."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -59,9 +59,13 @@ class ArmCost:
         return np.asarray(self.empty_bytes + sizes * self.payload_bytes)
 
 
-def arm_costs(bundle: KnownBundle, devices: Sequence[TunedDevice]) -> list[ArmCost]:
-    """Of every arm that the bundle offers, in the order of tables."""
-    profile = _profile(bundle, devices)
+def arm_costs(
+    bundle: KnownBundle, devices: Sequence[TunedDevice], speeds: Values | None = None
+) -> list[ArmCost]:
+    """Of every arm that the bundle offers, in the order of tables. `speeds`: of a bundle that the devices do
+    not have yet: what they take, in what the machine that split takes.
+    """
+    profile = _profile(bundle, devices) if speeds is None else _expected_profile(bundle, speeds)
     cloud = CloudEstimate.from_measurements(bundle.measured)
     workload = usual_workload(bundle.manifest, bundle.measured)
     empty = workload.request_bytes(0)
@@ -83,7 +87,7 @@ def arm_costs(bundle: KnownBundle, devices: Sequence[TunedDevice]) -> list[ArmCo
                 asked=cost.asked if sends else 0.0,
                 empty_bytes=float(empty if sends else 0),
                 payload_bytes=float(cost.bytes_up - empty if sends else 0),
-                possible=np.array([_has(device, arm) for device in devices], bool),
+                possible=np.array([_has(device, arm, fresh=speeds is not None) for device in devices], bool),
             )
         )
     return found
@@ -99,10 +103,12 @@ def allowed(arm: Arm, rules: Rules) -> bool:
     return not arm.forbidden(Situation(rules, None))
 
 
-def _has(device: TunedDevice, arm: Arm) -> bool:
-    """An arm with a cut needs that and its codec, an upload an encoder of its format."""
+def _has(device: TunedDevice, arm: Arm, *, fresh: bool) -> bool:
+    """An arm with a cut needs that and its codec, which a fresh bundle brings; an upload an encoder of its
+    format.
+    """
     if arm.cut:
-        return not device.held or f"{arm.cut}/{arm.coding}" in device.held
+        return fresh or not device.held or f"{arm.cut}/{arm.coding}" in device.held
     return not arm.coding or arm.coding in device.times.encode
 
 
@@ -125,9 +131,26 @@ def _profile(bundle: KnownBundle, devices: Sequence[TunedDevice]) -> DeviceProfi
         "preprocess_ms": one("preprocess"),
         "pixels_ms": one("pixels"),
     }
-    return DeviceProfile(
-        **cast("Any", fields), machine="a fleet", threads=1, digest=bundle.digest, own_vision=guess.own_vision
-    )
+    return replace(guess, **cast("Any", fields))
+
+
+def _expected_profile(bundle: KnownBundle, speeds: Values) -> DeviceProfile:
+    guess = DeviceProfile.from_measurements(bundle.manifest, bundle.measured)
+    fields = {
+        "pieces": {cut: speeds * ms for cut, ms in guess.pieces.items()},
+        "encode_ms": {name: speeds * ms for name, ms in guess.encode_ms.items()},
+        **{name: speeds * getattr(guess, name) for name in ("prefill_ms", "token_ms", "pixels_ms")},
+    }
+    return replace(guess, **cast("Any", fields))
+
+
+def speeds_of(bundle: KnownBundle, devices: Sequence[TunedDevice]) -> Values:
+    """What the pieces of a bundle take on each device, in what they take on the machine that split it."""
+    guess = DeviceProfile.from_measurements(bundle.manifest, bundle.measured)
+    told = _profile(bundle, devices)
+    whole = max(sum(guess.pieces.values()), 1e-6)
+    found = sum(told.pieces.values(), np.zeros(len(devices))) / whole
+    return np.where(found > 0, found, 1.0)
 
 
 def _each(value: Any, count: int) -> Values:

@@ -45,8 +45,9 @@ def measured_measures(
     each = np.maximum(count, 1.0)
     spread = [_logarithms(period.arms[one.told]) for one in costs]
     times = np.concatenate([points for points, _ in spread])[:, at]
-    weights = np.concatenate([weights for _, weights in spread])[:, at]
-    scatter = _WITHIN * _spread_within(costs, period)
+    told = np.concatenate([weights for _, weights in spread])[:, at]
+    weights = told * group.answers / np.maximum(told.sum(axis=0), 1.0)
+    scatter = _WITHIN * _spread_within(costs, period, group)
     half, most = quantiles_of(times * np.exp(scatter**2 / 2), weights, dealt, scatter, SHARES)
     joules = np.where(metered > 0, _summed(costs, period, "joules") / np.maximum(metered, 1.0), 0.0)
     counts = [(one, period.arms[one.told]["count"]) for one in costs]
@@ -56,8 +57,8 @@ def measured_measures(
         "accuracy": np.asarray(sum(n * one.arm.accuracy for one, n in counts)) / each,
         "cloud_milliseconds": np.asarray(sum(n * known.cloud_ms(one) for one, n in counts)) / each,
     }
-    found = {name: mean_of(values[at], count[at], dealt) for name, values in means.items()}
-    found["joules"] = mean_of(joules[at], metered[at], dealt)
+    found = {name: mean_of(values[at], group.answers, dealt) for name, values in means.items()}
+    found["joules"] = mean_of(joules[at], np.minimum(metered[at], group.answers), dealt)
     if not metered[at].any():
         found["joules"] = Replicates(np.nan, found["joules"].without)
     return {"p50": half, "p95": most, **found}
@@ -84,12 +85,12 @@ def _logarithms(arm: Mapping[str, Values]) -> tuple[Values, Values]:
     return points, np.broadcast_to(arm["timed"] / len(STATES), points.shape)
 
 
-def _spread_within(costs: Sequence[ArmCost], period: Period) -> float:
+def _spread_within(costs: Sequence[ArmCost], period: Period, group: Group) -> float:
     """The standard deviation of a logarithm within an arm of a device, over all."""
-    squares = count = 0.0
+    squares = timed = np.zeros(len(group.at))
     for one in costs:
-        arm = period.arms[one.told]
-        timed = np.maximum(arm["timed"], 1.0)
-        squares += float((arm["log_milliseconds_squares"] - arm["log_milliseconds"] ** 2 / timed).sum())
-        count += float(arm["timed"].sum())
-    return float(np.sqrt(max(squares, 0.0) / max(count, 1.0)))
+        arm = {name: values[group.at] for name, values in period.arms[one.told].items()}
+        mean = arm["log_milliseconds"] / np.maximum(arm["timed"], 1.0)
+        squares = squares + np.maximum(arm["log_milliseconds_squares"] - arm["timed"] * mean**2, 0.0)
+        timed = timed + arm["timed"]
+    return float(np.sqrt(group.answers @ (squares / np.maximum(timed, 1.0)) / max(group.answers.sum(), 1.0)))

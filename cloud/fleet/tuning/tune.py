@@ -89,6 +89,7 @@ def tune(bundle: KnownBundle, seen: Observed, wishes: Wishes) -> dict[str, Any]:
             {
                 **told,
                 "devices": len(group.at),
+                "left_out": one.odd,
                 "answers": int(group.answers.sum()),
                 "link": _link(fleet, group),
                 "weights": _weights(weights),
@@ -101,6 +102,7 @@ def tune(bundle: KnownBundle, seen: Observed, wishes: Wishes) -> dict[str, Any]:
                 "expected": will,
                 "settings": _settings(fleet, pins.get(place), weights),
                 "guards": guards_for(will["change"], today),
+                "names": [seen.devices[index].name for index in group.at],
             }
         )
     return {"groups": groups, "not_known": unknown}

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from edge.agent.observing.asking import Asking
 from edge.agent.observing.deferral import Asked, Deferring
-from edge.agent.observing.standing_answer import Observer, StandingAnswer
+from edge.agent.observing.standing_answer import AskedTerms, Observer, StandingAnswer
 from edge.agent.outbox.entries import DeferredState
 from edge.agent.settings.quantities import Milliseconds
 from edge.agent.sources.frame import Frame
@@ -88,8 +88,9 @@ class Applications:
             self._waiting -= 1
         self._sequence += 1
         frame = Frame(SOURCE, self._sequence, time.time(), asked.picture)
+        terms = AskedTerms(asked.text, asked.rules, asked.generation, asked.labels)
         for observe in self._observers:
-            await observe(StandingAnswer(frame, asked.text, answer.text, answer))
+            await observe(StandingAnswer(frame, asked.text, answer.text, answer, terms=terms))
         return answer
 
     async def answer_or_defer(self, asked: QuestionAsked) -> Answer | DeferredState:

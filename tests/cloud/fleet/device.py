@@ -80,6 +80,7 @@ class SimulatedDevice:
             sequence += 1
             cut = self.settings.cuts.pinned or "vision.4"
             told = window(sequence, self.session, milliseconds=self.milliseconds(self.settings), cut=cut)
+            told.milliseconds = round(1000 * self.every)
             await self.client.publish(self.topics.telemetry, to_json(told), qos=1)
             await anyio.sleep(self.every)
 

@@ -77,8 +77,9 @@ def tuned(query: TunePageQuery, found: Mapping[str, Any], role: Role) -> Markup:
 def start_page(frame: Frame, query: TunePageQuery, group: TunedGroup) -> str:
     """Asked for a reason, before a rollout is started."""
     told = lede(
-        f"{group['class'] or 'Devices of no name'}, whatever their link: one device gets the settings first, "
-        "then more, as long as no guard objects; else all get their earlier settings again by themselves."
+        f"{counted(group['devices'], 'device')} of {_named(group)}: "
+        "one gets the settings first, then more, as long as no guard objects; else all get their earlier "
+        "settings again by themselves."
     )
     facts = {
         "Settings": settings_words(group["settings"]),

@@ -50,3 +50,41 @@ async def test_what_is_asked_wrongly_is_refused_with_what_there_is(client: httpx
         refused = await client.get("tune", params=words)
         assert refused.status_code == 400
         assert said in refused.json()["error"]["message"]
+
+
+async def test_what_would_have_been_stands_beside_what_was(client: httpx.AsyncClient) -> None:
+    asked = {"policy": "upload@jpeg-75", "price_per_megabyte": "0.5"}
+    (result,) = (await client.get("what-if", params=asked)).json()["results"]
+    fleet, *classes = result["groups"]
+    assert fleet["would"]["arms"] == {"upload@jpeg-75": 1.0}
+    assert fleet["was"]["bytes"]["value"] == pytest.approx(1_092)
+    assert fleet["cost_a_day"]["would"]["value"] > fleet["cost_a_day"]["was"]["value"] > 0
+    assert [one["link_class"] for one in classes] == ["under-1"]
+    assert result["model"]["reproduces"] in {True, None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"policy": "split@vision.9"}, "vision.9"),
+        ({"bundle": "beef"}, "no bundle 'beef'"),
+        ({"settings": '{"cuts": {"pinned": "vision.9"}}'}, "vision.9"),
+        (
+            {"settings": '{"rules": {"local": false}}', "policy": "local"},
+            "6 devices would have no way to answer",
+        ),
+        ({"second_worth": 1}, "price_per_megabyte"),
+        ({"class": "Toaster"}, "no device is of that class"),
+    ],
+)
+async def test_what_cannot_be_asked_about_is_said(
+    client: httpx.AsyncClient, asked: dict[str, str], said: str
+) -> None:
+    refused = await client.get("what-if", params=asked)
+    assert refused.status_code == 400
+    assert said in refused.json()["error"]["message"]
+
+
+async def test_too_few_devices_are_not_judged_for_drift(client: httpx.AsyncClient) -> None:
+    (result,) = (await client.get("drift", params={"hours": 2, "before": 4})).json()["results"]
+    assert (result["devices"], result["judged"], result["not_judged"]) == ([], 0, 8)

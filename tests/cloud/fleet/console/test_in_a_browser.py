@@ -134,6 +134,7 @@ async def test_a_slow_cut_is_replaced_by_a_worse_one_which_is_rolled_back_by_its
             tab = await operator.opens()
             await tab.get_by_text("24 of 24 devices connected").wait_for()
             slow = tab.locator(".strip-row", has_text=SLOW)
+            await tab.get_by_text("24 · 100%").wait_for()
             await slow.get_by_text("P95 1.").wait_for()  # seconds, beside a third of one
             await operator.keeps(tab, "1-fleet")
             await slow.get_by_role("link", name=SLOW).click()
@@ -167,6 +168,7 @@ async def test_a_slow_cut_is_replaced_by_a_worse_one_which_is_rolled_back_by_its
                 "/",
                 "/devices",
                 f"/devices/{treated}",
+                "/tune",
                 "/rollouts",
                 f"/rollouts/{started['id']}",
                 f"/rollouts/{started['id']}/abort",
