@@ -130,7 +130,7 @@ class Metrics:
 
     def watch_process(self, pid: Callable[[], int], restarts: Callable[[], int]) -> None:
         """Tell processor time and memory of the models' process, and how often it was started anew."""
-        self.registry.register(ProcessCollector("isthmus_model", pid))
+        ProcessCollector("isthmus_model", pid, registry=self.registry)
         self.registry.register(_Restarted(restarts))
 
     def watch_engine(self, engine: EngineLoad) -> None:
