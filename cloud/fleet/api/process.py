@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import anyio
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +18,9 @@ from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
 from cloud.fleet.api.monitoring import FleetMonitoring
 from cloud.fleet.api.operators import Operators
 from cloud.fleet.api.tuner import Tuner
+from cloud.fleet.api.tuning_queries import tune_query
+from cloud.fleet.console.console import Console
+from cloud.fleet.console.gate import Gate
 from cloud.fleet.driver.controller import Controller
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.telemetry import BUCKET_SECONDS
@@ -76,7 +80,8 @@ async def serve_fleet(config: FleetConfig) -> None:
         operators = Operators(config.access)
         if operators.authentication:
             await operators.authentication.start()
-        server = _server(config, controller, operators)
+        leaving = anyio.Event()
+        server = _server(config, fleet_application(config, controller, operators, leaving))
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with anyio.create_task_group() as tasks:
                 url = await tasks.start(server.run, name="HTTP")
@@ -87,6 +92,7 @@ async def serve_fleet(config: FleetConfig) -> None:
                 tasks.start_soon(_tell_supervisor, controller, name="supervisor")
                 async for _ in signals:
                     break
+                leaving.set()
                 Notifier().stopping()
                 server.stop()
                 tasks.cancel_scope.cancel()
@@ -94,28 +100,40 @@ async def serve_fleet(config: FleetConfig) -> None:
         database.close()
 
 
-def fleet_application(config: FleetConfig, controller: Controller, operators: Operators) -> Starlette:
-    """As ASGI."""
+def fleet_application(
+    config: FleetConfig, controller: Controller, operators: Operators, leaving: anyio.Event | None = None
+) -> Starlette:
+    """As ASGI. `leaving`: pages that are live have no end before it is set."""
     monitoring = FleetMonitoring(controller, operators)
     tuner = Tuner(controller.database, config.bundles)
     endpoints = Endpoints(controller.database, operators, config.bucket, tuner)
+    access = config.access
+    gate = Gate(operators, secure=access.tls_cert is not None or access.behind_proxy)
+    console = Console(
+        controller.database,
+        gate,
+        config.fleet,
+        config.bucket,
+        lambda asked: tuner.tune(tune_query(QueryParams(asked))),
+        leaving or anyio.Event(),
+    )
     return Starlette(
         routes=[
             *endpoints.routes(OPERATIONS),
             Route("/api/v1/openapi.json", _document),
             Route("/healthz", monitoring.health),
             Route("/metrics", monitoring.show),
+            *console.routes(),
         ],
         middleware=[] if config.access.identified else [Middleware(HostGuard)],
         exception_handlers=handlers("nothing that is served here", _bug, see="/api/v1/openapi.json"),
     )
 
 
-def _server(config: FleetConfig, controller: Controller, operators: Operators) -> HttpServer:
+def _server(config: FleetConfig, app: Starlette) -> HttpServer:
     access, tls = config.access, None
     if access.tls_cert and access.tls_key:
         tls = ssl_context(ServerFiles(access.tls_cert, access.tls_key, access.client_ca))
-    app = fleet_application(config, controller, operators)
     return HttpServer(app, config.listen, _MAX_CONNECTIONS, option="--listen", tls=tls)
 
 

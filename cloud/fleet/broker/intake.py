@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 from cloud.fleet.broker.disputes import Disputes
 from cloud.fleet.broker.reading import Arrived, Told, read
-from cloud.fleet.storage import jobs, telemetry
+from cloud.fleet.storage import jobs, latest, telemetry
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.desired import renew
 from cloud.fleet.storage.lease import Leadership
+from cloud.fleet.storage.minutes import ClassMinutes
 from cloud.fleet.storage.observations import ObservedWindows
-from cloud.fleet.storage.tables import BUCKETS, DESIRED, DEVICES
+from cloud.fleet.storage.tables import BUCKETS, DESIRED, DEVICES, LATEST
 from protos import fleet_pb2 as pb
 from protos.errors import IsthmusError, RequestError
 from protos.fleet.arms import ToldArm
@@ -40,6 +41,7 @@ class Intake:
         self._database, self._leadership, self._fleet, self._bucket = database, leadership, fleet, bucket
         self._windows: dict[str, tuple[int, int]] = {}  # session and sequence of a device's last one
         self._buckets: dict[tuple[str, float], telemetry.Row] = {}  # as they are written
+        self._minutes = ClassMinutes(bucket)
         self._arms: dict[str, tuple[float, set[ToldArm]]] = {}  # of a device, in the hour that it is in
         self._disputes = Disputes()
         self.counts: Counter[str] = Counter()  # messages by kind, and by why they were let go
@@ -68,6 +70,7 @@ class Intake:
             self._bucket,
             self._windows,
             self._buckets,
+            self._minutes,
             ObservedWindows(self._arms),
             self._disputes,
         )
@@ -112,11 +115,15 @@ class _Batch:
         bucket: float,
         windows: Mapping[str, tuple[int, int]],
         buckets: Mapping[tuple[str, float], telemetry.Row],
+        minutes: ClassMinutes,
         observed: ObservedWindows,
         disputes: Disputes,
     ) -> None:
         self._database, self._bucket, self._disputes = database, bucket, disputes
         self._before, self._kept, self._observed = windows, buckets, observed
+        self._minutes = minutes
+        self._latest: dict[str, telemetry.Row] = {}
+        self._sums: list[tuple[float, str, telemetry.Row]] = []  # when each came, of which class
         self._rows: dict[str, DeviceRow] = {}
         self._changed: set[str] = set()
         self._born: set[str] = set()
@@ -173,6 +180,9 @@ class _Batch:
             self._database.upsert(connection, DEVICES, rows)
         if self.buckets:
             self._database.upsert(connection, BUCKETS, list(self.buckets.values()))
+        if self._latest:
+            self._database.upsert(connection, LATEST, list(self._latest.values()))
+            self._minutes.add(self._database, connection, self._sums)
         self._observed.write(self._database, connection)
         if self._born:
             jobs.tell_again(connection, sorted(self._born))
@@ -239,6 +249,8 @@ class _Batch:
             return
         self.windows[name] = place
         row = telemetry.row_of(*self._key(told), window)
+        self._latest[name] = latest.row_of(name, told.at, window, row)
+        self._sums.append((told.at, self._rows[name]["kind"], row))
         self._observed.add(name, told.at, window)
         self._add(told, row)
 

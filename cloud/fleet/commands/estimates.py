@@ -149,4 +149,5 @@ def _format(name: str, number: float) -> str:
 def _signed(name: str, number: float) -> str:
     if name == "accuracy":
         return f"{number:+.2f} points"
-    return f"{'-' if number < 0 else '+'}{_format(name, abs(number))}"
+    words = _format(name, abs(number))
+    return words if words.startswith("0 ") else f"{'-' if number < 0 else '+'}{words}"

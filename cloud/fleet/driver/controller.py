@@ -16,6 +16,7 @@ from cloud.fleet.driver.rollouts import RolloutDriver
 from cloud.fleet.storage import jobs, telemetry
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import LEASE_SECONDS, RENEW_SECONDS, Deposed, Leadership
+from cloud.fleet.storage.minutes import forget_minutes
 from protos.connection.broker import BrokerAccess
 from protos.errors import CloudError
 
@@ -105,3 +106,4 @@ class Controller:
         with self.database.writing() as connection:
             self.leadership.check(connection)
             jobs.expire(connection, time.time())
+            forget_minutes(connection, time.time())

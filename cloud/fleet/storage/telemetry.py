@@ -60,11 +60,11 @@ def self_test_row(device: str, start: float, accuracies: Iterable[pb.RouteAccura
     return _with_sketch({"device": device, "start": start, **row, **counted}, [])
 
 
-def added(row: Row, other: Row) -> Row:
-    """Two rows of one bucket as one."""
-    sums = {name: row[name] + other[name] for name in SUMS}
-    sketches = [pb.Sketch.FromString(one["sketch"]) for one in (row, other) if one["sketch"]]
-    return _with_sketch({**row, **sums}, sketches)
+def added(*rows: Row) -> Row:
+    """Rows of one span as one."""
+    sums = {name: sum(row[name] for row in rows) for name in SUMS}
+    sketches = [pb.Sketch.FromString(one["sketch"]) for one in rows if one["sketch"]]
+    return _with_sketch({**rows[0], **sums}, sketches)
 
 
 def load(connection: sa.Connection, keys: Collection[tuple[str, float]]) -> dict[tuple[str, float], Row]:
@@ -81,6 +81,12 @@ def load(connection: sa.Connection, keys: Collection[tuple[str, float]]) -> dict
             ).mappings():
                 found[row["device"], row["start"]] = dict(row)
     return found
+
+
+def buckets_of(connection: sa.Connection, device: str, start: float) -> list[Row]:
+    """What a device told since then, in order of time."""
+    asked = sa.select(BUCKETS).where(BUCKETS.c.device == device, BUCKETS.c.start >= start)
+    return [dict(row) for row in connection.execute(asked.order_by(BUCKETS.c.start)).mappings()]
 
 
 def summaries(

@@ -16,8 +16,8 @@ _NOTES = [
         "operator over MQTT."
     ),
     (
-        "Four devices prove no guard, so that phases follow each other by the clock here, and one device that "
-        "fails ends the rollout."
+        "Four devices prove no guard, so that phases follow each other by the clock here, and one device "
+        "that fails ends the rollout."
     ),
 ]
 

@@ -30,14 +30,19 @@ def will(session: int = 1) -> pb.DeviceState:
 
 
 def window(
-    sequence: int, session: int = 1, count: int = 20, milliseconds: float = 300.0, failed: int = 0
+    sequence: int,
+    session: int = 1,
+    count: int = 20,
+    milliseconds: float = 300.0,
+    failed: int = 0,
+    cut: str = "vision.4",
 ) -> pb.Telemetry:
     sketch = ValueSketch()
     sketch.add(*[milliseconds * (1 + place / 100) for place in range(count)])
     told = pb.Telemetry(session=session, sequence=sequence, milliseconds=30_000)
     told.arms.add(
         route="split",
-        cut="vision.4",
+        cut=cut,
         status="OK",
         count=count,
         bytes_up=1000 * count,

@@ -88,3 +88,11 @@ async def test_what_cannot_be_asked_about_is_said(
 async def test_too_few_devices_are_not_judged_for_drift(client: httpx.AsyncClient) -> None:
     (result,) = (await client.get("drift", params={"hours": 2, "before": 4})).json()["results"]
     assert (result["devices"], result["judged"], result["not_judged"]) == ([], 0, 8)
+
+
+async def test_a_viewer_may_ask_and_every_parameter_is_described(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("openapi.json")).json()["paths"]
+    for name, parameter in (("tune", "min_accuracy"), ("what-if", "price_per_megabyte"), ("drift", "rate")):
+        told = paths[f"/api/v1/{name}"]["get"]
+        assert told["description"] == "Needs the role viewer."
+        assert parameter in {one["name"] for one in told["parameters"]}
