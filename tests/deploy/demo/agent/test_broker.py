@@ -26,7 +26,7 @@ async def publish(port: int) -> None:
 
 async def newer(port: int) -> None:
     """A client of MQTT 5, and one that says nothing that is any."""
-    with pytest.raises(aiomqtt.MqttConnectError, match="Unsupported protocol version"):
+    with pytest.raises(aiomqtt.MqttError, match="Unsupported protocol version"):
         await aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V5).__aenter__()
     async with await anyio.connect_tcp("127.0.0.1", port) as stranger:
         await stranger.send(b"GET / HTTP/1.1\r\n\r\n")
