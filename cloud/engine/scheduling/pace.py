@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 _WEIGHT = 0.3  # of the last step in the mean of its size
+_CREDIT = 0.1  # seconds that newcomers may take at once, of the half that is theirs
 
 
 class StepTimes:
@@ -24,13 +25,15 @@ class StepTimes:
 
 
 class Pace:
-    """Newcomers' steps take at most half of the time while answers are decoded, which do not stall so."""
+    """The steps of newcomers, and of short answers ahead of long ones, take at most half of the time while
+    other answers are decoded, which do not stall so.
+    """
 
     def __init__(self) -> None:
         self._times: defaultdict[str, StepTimes] = defaultdict(StepTimes)
         self._prompt_token: dict[str, float] = {}
         self._segments: defaultdict[tuple[str, int], StepTimes] = defaultdict(StepTimes)
-        self.debt = 0.0  # seconds that are decoded before the next newcomers' step
+        self.debt = 0.0  # seconds that others are decoded before the next such step; negative: a credit
 
     def seconds(self, bundle: str, rows: int) -> float | None:
         """How long a bundle's decode step of so many rows takes; None where that is not known."""
@@ -63,10 +66,13 @@ class Pace:
         self._prompt_token[bundle] = own + (1 - _WEIGHT) * (self._prompt_token.get(bundle, own) - own)
 
     def joined(self, seconds: float, *, stalled: bool) -> None:
-        """A step of newcomers took so long, and stalled answers, or nobody."""
-        self.debt = max(self.debt, seconds) if stalled else 0.0
+        """A step of newcomers, or of short answers, took so long, and stalled other answers, or nobody."""
+        self.debt = max(self.debt, min(self.debt, 0.0) + seconds) if stalled else 0.0
+
+    def stalled(self, seconds: float) -> None:
+        """A step of answers, which newcomers would have stalled, took so long."""
+        self.debt = max(self.debt - seconds, -max(_CREDIT, seconds))
 
     def decoded(self, bundle: str, rows: int, seconds: float) -> None:
         """A decode step of so many rows took so long."""
         self._times[bundle].add(rows, seconds)
-        self.debt = max(0.0, self.debt - seconds)

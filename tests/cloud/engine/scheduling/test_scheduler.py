@@ -35,6 +35,7 @@ class Candidate:
     resumes: bool = False
     indivisible_tokens: int = 0
     sliced: bool = False
+    tokens_left: int = 1
 
 
 def schedule(
