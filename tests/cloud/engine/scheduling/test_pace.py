@@ -22,6 +22,16 @@ def test_a_larger_step_is_no_longer_than_its_rows_in_smaller_ones_and_a_smaller_
     assert times.seconds(6) == 1.5
 
 
+def test_the_quickest_steps_tell_of_a_size() -> None:
+    times = StepTimes()
+    for seconds in (3.0, 1.0, 9.0):
+        times.add_quickest(2, seconds)
+    assert 1.0 < (times.seconds(2) or 0) < 1.1
+    for _ in range(100):
+        times.add_quickest(2, 2.0)
+    assert times.seconds(2) == 2.0
+
+
 def test_a_decode_step_is_known_by_its_bundle_and_rows() -> None:
     pace = Pace()
     pace.decoded("a", 1, 0.4)
