@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar
@@ -34,6 +34,7 @@ class ModelControl:
         """`max_request`: bytes of the longest request that the server reads."""
         self._models, self._held, self._max_request = models, held, max_request
         self._device, self._dtype, self._threads = config.device, config.dtype, config.threads
+        self._compiles = config.compile
         self._folder, self._budget = BundleFolder(config.bundle_folder), MemoryBudget(config.memory_limit)
         self._loading = asyncio.Lock()
         # one that is cancelled goes on to its end, and only then the next begins
@@ -57,6 +58,9 @@ class ModelControl:
             if bundle.digest not in self._models:
                 self._check(bundle)
                 model = await self._on_thread(self._load, bundle, self._weights())
+                if self._compiles:
+                    serving = [*self._models, *self._models.draining]
+                    await self._on_thread(_compile, model, serving)
                 self._models.add(model)
                 _log.warning("serves %s (%s) from now on", model.digest[:12], bundle.manifest.model)
         return self._described(self._models[bundle.digest], ap.Model.SERVING)
@@ -153,3 +157,9 @@ class ModelControl:
 
     async def _on_thread(self, work: Callable[..., LoadedT], *arguments: object) -> LoadedT:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def _compile(model: ServedModel, serving: Sequence[ServedModel]) -> None:
+    from cloud.models.compiled import compile_beside  # dynamo and inductor, which nobody else needs
+
+    compile_beside(model, serving)

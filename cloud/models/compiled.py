@@ -1,11 +1,13 @@
 """`--compile`: the decoder's step by torch.compile, where that is faster, measured now.
 
-That takes minutes before the service begins, and seconds where it was compiled before. Nothing is compiled
-while it answers: what has a shape that was not met before runs as it would without.
+That takes minutes, and seconds where it was compiled before. Nothing is compiled for a model that answers:
+what has a shape that was not met before runs as it would without.
 """
 
 import logging
 import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -19,6 +21,27 @@ _ROWS = (1, 2, 3)  # torch compiles one row apart from several; the third proves
 _STEPS = 8
 _MAX_RATIO = 0.9  # a compiled step must win by a tenth
 _MAX_REASON = 200  # characters of torch's words
+
+
+def compile_beside(model: ServedModel, serving: Collection[ServedModel], backend: str = "inductor") -> bool:
+    """The same while others answer, which run uncompiled meanwhile: torch would compile what they have of new
+    shapes, too, and they would stand still.
+    """
+    with _uncompiled(serving):
+        return compile_step(model, backend)
+
+
+@contextmanager
+def _uncompiled(models: Collection[ServedModel]) -> Iterator[None]:
+    decoders = [model.decoder for model in models if isinstance(model, Tail) and model.decoder is not None]
+    compiled = [(decoder, decoder._compiled_call_impl) for decoder in decoders]  # noqa: SLF001 - as below
+    for decoder in decoders:
+        _restore(decoder)
+    try:
+        yield
+    finally:
+        for decoder, call in compiled:
+            decoder._compiled_call_impl = call  # noqa: SLF001 - as below
 
 
 def compile_step(model: ServedModel, backend: str = "inductor") -> bool:

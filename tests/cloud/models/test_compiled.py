@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cloud.models import compiled
-from cloud.models.compiled import compile_step
+from cloud.models.compiled import compile_beside, compile_step
 from cloud.models.tail import Tail
 from protos.bundle import Bundle
 from tests.cloud.calling import FP32
@@ -58,3 +58,22 @@ def test_what_has_no_decoder_is_not_compiled(
     with caplog.at_level(logging.WARNING):
         assert not compile_step(fresh)
     assert "has no decoder that can be compiled" in caplog.text
+
+
+def test_models_that_answer_run_uncompiled_while_another_is_compiled(
+    fresh: Tail, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = Tail(bundle, FP32)
+    answering.decoder.compile(backend="eager")
+    compiled_call = answering.decoder._compiled_call_impl
+    meanwhile = []
+
+    def seconds(model: Tail) -> float:
+        meanwhile.append(answering.decoder._compiled_call_impl)
+        return float(len(meanwhile))
+
+    monkeypatch.setattr(compiled, "_seconds", seconds)
+    with torch.compiler.set_stance("default"):
+        compile_beside(fresh, [answering], backend="eager")
+    assert meanwhile == [None] * 3
+    assert answering.decoder._compiled_call_impl is compiled_call is not None
