@@ -1,8 +1,9 @@
 """Many rollouts of each change, driven by the very code that the controller runs."""
 
+import gc
 import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.fleet.cases import Change
-from bench.fleet.world import WINDOW, World
+from bench.fleet.world import WINDOW, ChangedWorld, World
 from cloud.fleet.rollout.advance import advance, begin
 from cloud.fleet.rollout.comparison import due_spans
 from cloud.fleet.rollout.plan import Member, RolloutPlan, frozen_cohort
@@ -20,9 +21,12 @@ from cloud.fleet.rollout.state import RolloutStatus
 _PER_MINUTE = 60_000.0  # a phase is told within a window
 _BEFORE = 48  # windows, before the rollout begins
 _WINDOWS = _BEFORE + 90
+_FEW = 20  # rollouts, for which no processes are started
 
 
-class _Ended(NamedTuple):
+class Ended(NamedTuple):
+    """What became of one rollout."""
+
     status: RolloutStatus
     share: float  # of the fleet that was treated, at most
     hours: float
@@ -45,22 +49,57 @@ class FleetOutcome:
     hours: float | None
 
 
-def simulate_change(change: Change, rollouts: int, devices: int, seed: int) -> FleetOutcome:
-    """Roll a change out so many times, each in a fleet of its own."""
-    work = partial(_ended, change, devices, seed)
-    workers = min(os.cpu_count() or 1, rollouts)
-    if workers == 1 or rollouts < 20:
-        return _outcome(change, [work(number) for number in range(rollouts)])
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        return _outcome(change, list(pool.map(work, range(rollouts), chunksize=5)))
+@dataclass(frozen=True)
+class Fleets:
+    """The simulated fleets that every change is rolled out in."""
+
+    rollouts: int
+    devices: int
+    seed: int
 
 
-def _ended(change: Change, devices: int, seed: int, number: int) -> _Ended:
-    rng = np.random.default_rng([seed, number])
-    world = World(devices, _WINDOWS, change, rng)
+def simulate(
+    chosen: Sequence[Change],
+    fleets: Fleets,
+    kept: dict[int, list[Ended]],
+    done: Callable[[int, list[Ended]], None] = lambda *_: None,
+) -> list[FleetOutcome]:
+    """Roll every change out in every fleet. `kept`: what is known, by the number of the fleet; it grows, and
+    `done` hears what is new.
+    """
+    for number, ended in _all_ended(
+        chosen, fleets, [one for one in range(fleets.rollouts) if one not in kept]
+    ):
+        kept[number] = ended
+        done(number, ended)
+    among = [kept[number] for number in range(fleets.rollouts)]
+    return [_outcome(change, [ended[place] for ended in among]) for place, change in enumerate(chosen)]
+
+
+def _all_ended(
+    chosen: Sequence[Change], fleets: Fleets, numbers: Sequence[int]
+) -> Iterator[tuple[int, list[Ended]]]:
+    work = partial(_ended, chosen, fleets)
+    workers = min(os.cpu_count() or 1, len(numbers))
+    if workers <= 1 or len(numbers) * len(chosen) < _FEW:
+        yield from map(work, numbers)
+        return
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), gc.disable
+    ) as pool:  # nothing here refers to itself
+        for made in as_completed([pool.submit(work, number) for number in numbers]):
+            yield made.result()
+
+
+def _ended(chosen: Sequence[Change], fleets: Fleets, number: int) -> tuple[int, list[Ended]]:
+    world = World(fleets.devices, _WINDOWS, np.random.default_rng([fleets.seed, number]))
     members = (Member(name, f"class {kind}") for name, kind in zip(world.names, world.kinds, strict=True))
-    plan = RolloutPlan(cohort=frozen_cohort(members, f"{seed} {number}"), per_minute=_PER_MINUTE)
-    state = begin(_BEFORE * WINDOW)
+    plan = RolloutPlan(cohort=frozen_cohort(members, f"{fleets.seed} {number}"), per_minute=_PER_MINUTE)
+    return number, [_rolled_out(change, world.under(change), plan) for change in chosen]
+
+
+def _rolled_out(change: Change, world: ChangedWorld, plan: RolloutPlan) -> Ended:
+    state, devices = begin(_BEFORE * WINDOW), len(plan.cohort)
     for window in range(_BEFORE, _WINDOWS):
         now = window * WINDOW
         while True:  # what follows of a step at once
@@ -72,10 +111,10 @@ def _ended(change: Change, devices: int, seed: int, number: int) -> _Ended:
                 break
         if state.status.ended or (change.harmful and len(state.treated) > 0.2 * devices):
             break
-    return _Ended(state.status, len(state.treated) / devices, (window - _BEFORE) * WINDOW / 3600)
+    return Ended(state.status, len(state.treated) / devices, (window - _BEFORE) * WINDOW / 3600)
 
 
-def _outcome(change: Change, ended: Sequence[_Ended]) -> FleetOutcome:
+def _outcome(change: Change, ended: Sequence[Ended]) -> FleetOutcome:
     def percent(flags: Sequence[bool]) -> float:
         return 100 * sum(flags) / len(ended)
 

@@ -5,6 +5,7 @@ have links that turn bad and come back, and are away at times.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import deepcopy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,45 +29,72 @@ _LOGISTIC = 1.702  # the normal distribution is this logistic one, within 0.01
 
 Values = NDArray[np.float64]
 States = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 
 _FIELDS = Summary._fields
 
 
 class World:
-    """A fleet, and its hours to come."""
+    """A fleet, and its hours to come, which are drawn once for all changes."""
 
-    def __init__(self, devices: int, windows: int, change: Change, rng: np.random.Generator) -> None:
+    def __init__(self, devices: int, windows: int, rng: np.random.Generator) -> None:
         shape = devices, windows
         self.names = [f"device-{number:05}" for number in range(devices)]
         self.kinds = rng.choice(len(_KINDS), devices, p=_KINDS)
-        self._change, self._rng = change, rng
-        self._away = _spells(rng, shape, _AWAY, _AWAY_LEAVES)
-        self._treated_from = np.full(devices, windows)
-        self._silenced = rng.random(devices) < change.silenced
-        self._sums = np.zeros((len(_FIELDS), devices, windows + 1))  # of all windows before each
-        for name, values in _told(rng, shape, self.kinds).items():
-            here = values * ~self._away
-            np.cumsum(here, axis=1, out=self._sums[_FIELDS.index(name), :, 1:])
+        self.places = {name: place for place, name in enumerate(self.names)}
+        self.away = _spells(rng, shape, _AWAY, _AWAY_LEAVES)
+        self.lots = rng.random(devices)
+        told = _told(rng, shape, self.kinds)
+        self.rng, self.windows = rng, windows
+        self.sums = _summed(told, ~self.away)
+        self.heard = _heard(self.away)
+
+    def under(self, change: Change) -> "ChangedWorld":
+        """The same fleet, where a change is rolled out."""
+        return ChangedWorld(self, change)
+
+
+class ChangedWorld:
+    """What devices would tell while a change is rolled out."""
+
+    def __init__(self, world: World, change: Change) -> None:
+        self.names, self.kinds = world.names, world.kinds
+        self._places, self._change, self._rng = world.places, change, deepcopy(world.rng)
+        self._away, self._heard = world.away, world.heard
+        self._sums, self._shared = dict(world.sums), world.sums  # arrays are copied where they change
+        self._treated_from = np.full(len(world.names), world.windows)
+        self._silenced = world.lots < change.silenced
+        if change.silenced:
+            self._away, self._heard = self._away.copy(), self._heard.copy()
+        self._seen: tuple[int, Mapping[str, DeviceSeen]] = -1, {}
 
     def treat(self, devices: Sequence[str], window: int) -> None:
         """From a window on they have the change."""
-        places = np.array([int(name[-5:]) for name in devices], int)
+        places = np.array([self._places[name] for name in devices], int)
         self._treated_from[places] = window
-        silent = places[self._silenced[places]]
-        self._away[silent, window:] = True
-        self._sums[:, silent, window:] = self._sums[:, silent, window : window + 1]
+        self._silence(places[self._silenced[places]], window)
         met = ~self._silenced[places]
         if self._change.kind is not None:
             met &= self.kinds[places] == self._change.kind
         self._worsen(places[met], window)
 
-    def _worsen(self, places: NDArray[np.int64], window: int) -> None:
+    def _silence(self, places: Places, window: int) -> None:
+        if not len(places):
+            return
+        self._away[places, window:] = True
+        self._heard[places] = _heard(self._away[places])
+        for name in self._sums:
+            sums = self._own(name)
+            sums[places, window:] = sums[places, window : window + 1]
+        self._seen = -1, {}
+
+    def _worsen(self, places: Places, window: int) -> None:
         change, rng = self._change, self._rng
 
         def add(name: str, part: Callable[[Values], Values], of: str) -> None:
-            windows = np.diff(self._sums[_FIELDS.index(of), places, window:])
-            self._sums[_FIELDS.index(name), places, window + 1 :] += np.cumsum(part(windows), axis=1)
+            windows = np.diff(self._sums[of][places, window:])
+            self._own(name)[places, window + 1 :] += np.cumsum(part(windows), axis=1)
 
         if change.slowdown:
             add("level", lambda timed: np.log1p(change.slowdown) * timed, "timed")
@@ -76,23 +104,53 @@ class World:
             lost = change.loss / _RIGHT
             add("agreed", lambda agreed: -_drawn(rng, agreed, lost), "agreed")
 
+    def _own(self, name: str) -> Values:
+        if self._sums[name] is self._shared[name]:
+            self._sums[name] = self._shared[name].copy()
+        return self._sums[name]
+
     def seen(self, window: int) -> Mapping[str, DeviceSeen]:
-        """Every device as a controller knows it at the beginning of a window."""
-        here = ~self._away[:, window]
-        heard = np.where(here, window, _last_here(self._away[:, : window + 1]))
-        has = (self._treated_from < heard).tolist()
-        return {
-            name: DeviceSeen(on, when * WINDOW, in_force)
-            for name, on, when, in_force in zip(self.names, here.tolist(), heard.tolist(), has, strict=True)
-        }
+        """Every device as a controller knows it at the beginning of a window. Who is treated in it does not
+        have the change yet.
+        """
+        if self._seen[0] != window:
+            here, heard = ~self._away[:, window], self._heard[:, window]
+            has = self._treated_from < heard
+            columns = here.tolist(), (heard * WINDOW).tolist(), has.tolist()
+            self._seen = window, dict(zip(self.names, map(DeviceSeen, *columns), strict=True))
+        return self._seen[1]
 
     def summaries(self, spans: Collection[Span]) -> dict[Span, Summary]:
         """What was told in the whole windows of each span."""
-        who = [int(span.device[-5:]) for span in spans]
-        first = [int(-(-span.start // WINDOW)) for span in spans]
-        last = [max(begin, int(span.end // WINDOW)) for span, begin in zip(spans, first, strict=True)]
-        table = (self._sums[:, who, last] - self._sums[:, who, first]).T.tolist()
-        return dict(zip(spans, map(Summary._make, table), strict=True))
+        if not spans:
+            return {}
+        devices, starts, ends = zip(*spans, strict=True)
+        who = [self._places[name] for name in devices]
+        first = -(-np.array(starts) // WINDOW).astype(int)
+        last = np.maximum(first, (np.array(ends) // WINDOW).astype(int))
+        table = np.zeros((len(who), len(_FIELDS)))
+        for name, sums in self._sums.items():
+            table[:, _FIELDS.index(name)] = sums[who, last] - sums[who, first]
+        return dict(zip(spans, map(Summary._make, table.tolist()), strict=True))
+
+
+def _summed(told: Mapping[str, NDArray[np.generic]], here: States) -> dict[str, Values]:
+    """Of every field, the sums of all windows before each."""
+    found: dict[int, Values] = {}
+    for values in told.values():
+        if id(values) not in found:  # some fields are the same numbers
+            sums = np.zeros((here.shape[0], here.shape[1] + 1))
+            np.cumsum(values * here, axis=1, out=sums[:, 1:])
+            found[id(values)] = sums
+    return {name: found[id(values)] for name, values in told.items()}
+
+
+def _heard(away: States) -> Places:
+    """The last window up to each in which a device was there; where it never was, that one itself."""
+    windows = np.arange(away.shape[1])
+    last = np.maximum.accumulate(np.where(away, -1, windows), axis=1)
+    found: Places = np.where(last < 0, windows, last)
+    return found
 
 
 def _drawn(rng: np.random.Generator, counts: Values, share: float) -> Values:
@@ -162,10 +220,4 @@ def _spells(rng: np.random.Generator, shape: tuple[int, int], share: float, leav
     for window in range(1, shape[1]):
         before = found[:, window - 1]
         found[:, window] = np.where(before, draws[:, window] >= leaves, draws[:, window] < enters)
-    return found
-
-
-def _last_here(away: States) -> NDArray[np.int64]:
-    back = np.argmax(~away[:, ::-1], axis=1)
-    found: NDArray[np.int64] = away.shape[1] - 1 - back
     return found

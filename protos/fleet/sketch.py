@@ -8,6 +8,7 @@ makes one larger.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +104,23 @@ def sketch_of(told: Iterable[pb.Sketch]) -> ValueSketch:
     found = ValueSketch()
     found.merge(told)
     return found
+
+
+class LogMoments(NamedTuple):
+    """Of the logarithms of values that are not 0: how many, their sum, and that of their squares. They add
+    up.
+    """
+
+    number: float = 0.0
+    total: float = 0.0
+    squares: float = 0.0
+
+
+def log_moments(told: pb.Sketch) -> LogMoments:
+    """Of what was counted, within 1% of each value. Raises PayloadError for what is no sketch."""
+    counts = _counts(told)
+    logs = (told.offset + np.arange(len(counts)) - 0.5) * _LOG
+    return LogMoments(float(counts.sum()), float(counts @ logs), float(counts @ logs**2))
 
 
 def check_sketch(told: pb.Sketch) -> None:

@@ -16,10 +16,13 @@ from cloud.fleet.api.document import openapi
 from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
 from cloud.fleet.api.monitoring import FleetMonitoring
 from cloud.fleet.api.operators import Operators
+from cloud.fleet.api.tuner import Tuner
 from cloud.fleet.driver.controller import Controller
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.telemetry import BUCKET_SECONDS
+from cloud.fleet.tuning.model import KnownBundle
 from cloud.identity.tls import ServerFiles, ssl_context
+from protos.config import watchdog_seconds
 from protos.connection.address import is_loopback
 from protos.connection.broker import LOCAL_BROKER, BrokerAccess
 from protos.errors import RequestError
@@ -28,10 +31,12 @@ from protos.http.handlers import handlers
 from protos.http.hosts import HostGuard
 from protos.http.refusals import BUG, Refused, response_of
 from protos.http.server import HttpServer
+from protos.notify import Notifier
 
 _log = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 512
 _REFRESH_SECONDS = 5.0
+_STATUS_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class FleetConfig:
     listen: tuple[str, int] = ("127.0.0.1", 7080)
     access: AccessConfig = field(default_factory=AccessConfig)
     bucket: float = BUCKET_SECONDS
+    bundles: tuple[KnownBundle, ...] = ()  # that tuning knows
 
     def __post_init__(self) -> None:
         check_topic_name("fleet", self.fleet)
@@ -78,8 +84,10 @@ async def serve_fleet(config: FleetConfig) -> None:
                 tasks.start_soon(_refresh, operators, name="keys")
                 print(f"fleet {config.fleet}, broker {config.broker.address}", flush=True)
                 print(f"listening on {url}", flush=True)
+                tasks.start_soon(_tell_supervisor, controller, name="supervisor")
                 async for _ in signals:
                     break
+                Notifier().stopping()
                 server.stop()
                 tasks.cancel_scope.cancel()
     finally:
@@ -89,7 +97,8 @@ async def serve_fleet(config: FleetConfig) -> None:
 def fleet_application(config: FleetConfig, controller: Controller, operators: Operators) -> Starlette:
     """As ASGI."""
     monitoring = FleetMonitoring(controller, operators)
-    endpoints = Endpoints(controller.database, operators, config.bucket)
+    tuner = Tuner(controller.database, config.bundles)
+    endpoints = Endpoints(controller.database, operators, config.bucket, tuner)
     return Starlette(
         routes=[
             *endpoints.routes(OPERATIONS),
@@ -117,6 +126,19 @@ async def _document(_: Request) -> Response:
 async def _bug(_: Request, error: Exception) -> Response:
     _log.error("a request over HTTP failed unexpectedly", exc_info=error)
     return response_of(Refused(BUG, "the controller failed at this request and logged why; ask again"))
+
+
+async def _tell_supervisor(controller: Controller) -> None:
+    """That the event loop runs, and what this controller does."""
+    notifier = Notifier()
+    notifier.ready("listens")
+    while True:
+        words = "waits for its turn to lead"
+        if controller.leads:
+            words = "leads" if controller.link.connected else "leads, and has no broker"
+        notifier.says(words)
+        notifier.alive()
+        await anyio.sleep((watchdog_seconds() or _STATUS_SECONDS) / 3)
 
 
 async def _refresh(operators: Operators) -> None:

@@ -11,6 +11,7 @@ from protos.connection.broker import BrokerAccess
 from protos.errors import CloudError
 
 _KEEPALIVE_SECONDS, _TIMEOUT_SECONDS, _GOODBYE_SECONDS = 15, 10, 2
+_MAX_PENDING = 1000  # calls that the broker has not acknowledged
 _MAX_INCOMING = 50_000  # messages until they are taken over; what comes beyond is dropped and logged
 
 
@@ -32,6 +33,7 @@ async def connected_controller(access: BrokerAccess, fleet: str) -> AsyncIterato
         max_queued_incoming_messages=_MAX_INCOMING,
         max_inflight_messages=200,
     )
+    client.pending_calls_threshold = _MAX_PENDING  # it warns beyond
     try:
         await client.__aenter__()
     except aiomqtt.MqttError as error:

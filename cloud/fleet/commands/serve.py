@@ -4,12 +4,9 @@ import argparse
 from pathlib import Path
 
 from cloud.commands.access import access_of, add_access
-from protos.connection.broker import LOCAL_BROKER, BrokerAccess, BrokerNames
+from cloud.fleet.commands.broker import add_broker, broker_of
+from protos.packed import bundle_at
 from protos.terminal.arguments import seconds
-
-_NAMES = BrokerNames(
-    "--mqtt", "--mqtt-user", "--mqtt-password-file", "--mqtt-cert", "--mqtt-key", "add --mqtt-plain"
-)
 
 _EPILOG = """\
 examples:
@@ -45,31 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="telemetry is summed up by such spans, of which a rollout's health window has at least four "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--bundle",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="PLACE",
+        help="a bundle that devices answer with, of which `isthmus fleet tune` and `what-if` read what each "
+        "cut costs and loses; may be repeated",
+    )
     parser.add_argument("--verbose", action="store_true", help="log what is going on, too")
-    _add_broker(parser)
+    add_broker(parser, "the controller")
     add_access(parser, "controller")
     parser.set_defaults(run=run)
-
-
-def _add_broker(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the broker", "MQTT 3.1.1 or 5; beyond this machine with TLS")
-    group.add_argument(
-        "--mqtt",
-        default=LOCAL_BROKER.address,
-        metavar="ADDRESS",
-        help="mqtts://HOST[:PORT] (default: %(default)s)",
-    )
-    group.add_argument("--mqtt-user", default="", metavar="NAME", help="by which it knows the controller")
-    for option, text in (
-        ("--mqtt-password-file", "holds the password"),
-        ("--mqtt-ca", "whom to trust for its certificate (default: the public authorities)"),
-        ("--mqtt-cert", "the certificate that the controller shows, with --mqtt-key"),
-        ("--mqtt-key", "its key"),
-    ):
-        group.add_argument(option, type=Path, metavar="FILE", help=text)
-    group.add_argument(
-        "--mqtt-plain", action="store_true", help="without TLS to another machine: the network is your own"
-    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -80,27 +65,19 @@ def run(options: argparse.Namespace) -> None:
 
     from cloud.config import listen_address
     from cloud.fleet.api.process import FleetConfig, serve_fleet
+    from cloud.fleet.tuning.model import known_bundle
 
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(message)s",
     )
-    broker = BrokerAccess(
-        options.mqtt,
-        options.mqtt_user,
-        options.mqtt_password_file,
-        options.mqtt_ca,
-        options.mqtt_cert,
-        options.mqtt_key,
-        options.mqtt_plain,
-        _NAMES,
-    )
     config = FleetConfig(
         options.fleet,
         options.database,
-        broker,
+        broker_of(options),
         listen_address(options.listen),
         access_of(options),
         options.bucket,
+        tuple(known_bundle(bundle_at(place)) for place in options.bundle),
     )
     anyio.run(serve_fleet, config)

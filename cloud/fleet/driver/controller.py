@@ -32,6 +32,7 @@ class Controller:
     ) -> None:
         name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.database, self.bucket = database, bucket
+        self.database_works = True  # a full disk is read, and takes no lease
         self.leadership = Leadership(database, name)
         self.intake = Intake(database, self.leadership, fleet, bucket)
         self.link = Link(database, self.leadership, self.intake, broker, fleet)
@@ -80,7 +81,9 @@ class Controller:
         leading.cancel()
 
     async def _claimed(self) -> bool:
-        return bool(await self._tried(self.leadership.claim))
+        claimed = await self._tried(self.leadership.claim)
+        self.database_works = claimed is not None
+        return bool(claimed)
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while True:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.fleet.rollout.plan import RolloutPlan
-from cloud.fleet.rollout.state import Block, RolloutState, Standing, Treated, Wager, evidence_key
+from cloud.fleet.rollout.state import RolloutState, Standing, Treated, Wager, evidence_key
 from cloud.fleet.rollout.summary import Change, Span, Summary, allowance, changes_of
 from cloud.rollout.evidence import LogEvidence, rank_bets
 
@@ -90,22 +90,18 @@ def _due(plan: RolloutPlan, state: RolloutState, now: float) -> Iterator[str]:
 
 
 def _compared(plan: RolloutPlan, state: RolloutState, name: str) -> _Compared:
-    """A control that was treated meanwhile is none."""
+    """Before the treated device was told, and once its settings ought to be there: alike for a block. A
+    control that was treated meanwhile is none.
+    """
     device, block = state.treated[name], state.blocks[name]
-    own = _spans(plan, device, block, name)
-    end = own[1].end
-    others = [
-        _spans(plan, device, block, other)
-        for other in block.controls
-        if other not in state.treated or state.treated[other].at >= end
-    ]
-    return _Compared(name, [own, *others])
+    begin, end = device.at - plan.baseline, block.since + LOOKS[block.looks] * plan.health
+    members = [name, *(other for other in block.controls if _untreated(state.treated.get(other), end))]
+    at, since = device.at, block.since
+    return _Compared(name, [(Span(one, begin, at), Span(one, since, end)) for one in members])
 
 
-def _spans(plan: RolloutPlan, device: Treated, block: Block, member: str) -> tuple[Span, Span]:
-    """Before the treated device was told, and once its settings ought to be there: alike for a block."""
-    end = block.since + LOOKS[block.looks] * plan.health
-    return Span(member, device.at - plan.baseline, device.at), Span(member, block.since, end)
+def _untreated(other: Treated | None, end: float) -> bool:
+    return other is None or other.at >= end
 
 
 def _scored(

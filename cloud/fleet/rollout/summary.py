@@ -1,6 +1,7 @@
 """What devices did in spans of time, and by how much each changed from one to the next."""
 
 from collections.abc import Iterable
+from itertools import chain
 from math import log1p
 from typing import NamedTuple
 
@@ -49,7 +50,8 @@ class _Columns:
     """Many summaries, a column a field."""
 
     def __init__(self, summaries: Iterable[Summary]) -> None:
-        self._table = np.array(list(summaries), float).reshape(-1, len(Summary._fields)).T
+        numbers = np.fromiter(chain.from_iterable(summaries), float)
+        self._table = numbers.reshape(-1, len(Summary._fields)).T
 
     def __getattr__(self, name: str) -> Numbers:
         found: Numbers = self._table[Summary._fields.index(name)]

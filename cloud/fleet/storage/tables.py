@@ -118,3 +118,67 @@ def _telemetry(name: str) -> sa.Table:
 
 
 BUCKETS, HOURS = _telemetry("buckets"), _telemetry("hours")
+
+
+STAGES = (  # of an answer, as devices name them, of which sums are kept
+    "preprocess",
+    "head",
+    "local",
+    "encode",
+    "network",
+    "decode",
+    "queue",
+    "tail",
+    "first_token",
+    "generate",
+    "total",
+)
+OBSERVED_SUMS = (
+    "windows",
+    "seconds",
+    "answers",
+    "failed",
+    "temperatures",  # windows that told one
+    "temperature",
+    "waiting",
+    "links",  # windows that told one
+    "log_rate",  # of bits a second
+    "log_rate_squares",
+    "log_round_trip",  # of milliseconds
+    "doubt",
+    *(f"stage_{stage}" for stage in STAGES),
+)
+ARM_SUMS = (
+    "count",
+    "bytes_up",
+    "bytes_down",
+    "metered",  # answers whose joules are known
+    "joules",
+    "milliseconds",
+    "timed",  # answers whose times were told, and sums of their logarithms
+    "log_milliseconds",
+    "log_milliseconds_squares",
+    "surprises",  # likewise of times in parts of what was predicted
+    "log_surprise",
+    "log_surprise_squares",
+    "compared",
+    "agreed",
+)
+
+
+def _observed(name: str, keys: tuple[str, ...], sums: tuple[str, ...]) -> sa.Table:
+    """What was told in the hour that begins at `start`, while a bundle was in force."""
+    return sa.Table(
+        name,
+        METADATA,
+        sa.Column("device", sa.String(64), primary_key=True),
+        sa.Column("start", sa.Float, primary_key=True),
+        sa.Column("bundle", sa.String(64), primary_key=True),
+        *(sa.Column(key, sa.String(64), primary_key=True) for key in keys),
+        *(sa.Column(column, sa.Float, nullable=False) for column in sums),
+        sa.Index(f"{name}_start", "start"),
+    )
+
+
+OBSERVED = _observed("observed", (), OBSERVED_SUMS)
+OBSERVED_ARMS = _observed("observed_arms", ("route", "cut", "codec"), ARM_SUMS)

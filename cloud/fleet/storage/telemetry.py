@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from cloud.fleet.rollout.summary import Span, Summary
 from cloud.fleet.storage.database import Database
-from cloud.fleet.storage.tables import BUCKETS, HOURS, SUMS
+from cloud.fleet.storage.tables import BUCKETS, HOURS, OBSERVED, OBSERVED_ARMS, SUMS
 from protos import fleet_pb2 as pb
 from protos.fleet.sketch import sketch_of
 
 HOUR = 3600.0
 BUCKET_SECONDS = 600.0
-KEEP_BUCKETS, KEEP_HOURS = 36 * HOUR, 30 * 24 * HOUR
+KEEP_BUCKETS, KEEP_OBSERVED, KEEP_HOURS = 36 * HOUR, 50 * HOUR, 30 * 24 * HOUR
 _BY_HOURS = 6 * HOUR  # so long a span is summed up from hours
 _MIN_ANSWERS = 10  # of a P95
 _P95 = 0.95
@@ -51,11 +51,12 @@ def row_of(device: str, start: float, window: pb.Telemetry) -> Row:
 
 
 def self_test_row(device: str, start: float, accuracies: Iterable[pb.RouteAccuracy]) -> Row:
-    """A self-test's."""
+    """A self-test's; an answer that did not come is neither right nor wrong."""
     routes = list(accuracies)
     row = dict.fromkeys(SUMS, 0)
-    tested = sum(route.pictures for route in routes)
-    counted = {"tested": tested, "right": sum(min(route.right, route.pictures) for route in routes)}
+    answered = [max(0, route.pictures - route.failed) for route in routes]
+    right = sum(min(route.right, among) for route, among in zip(routes, answered, strict=True))
+    counted = {"tested": sum(answered), "right": right}
     return _with_sketch({"device": device, "start": start, **row, **counted}, [])
 
 
@@ -110,6 +111,8 @@ def prune(database: Database, now: float, bucket: float = BUCKET_SECONDS) -> Non
     with database.writing() as connection:
         connection.execute(BUCKETS.delete().where(BUCKETS.c.start < now - KEEP_BUCKETS))
         connection.execute(HOURS.delete().where(HOURS.c.start < now - KEEP_HOURS))
+        for table in (OBSERVED, OBSERVED_ARMS):
+            connection.execute(table.delete().where(table.c.start < now - KEEP_OBSERVED))
 
 
 def _sum_up(database: Database, hour: float) -> None:

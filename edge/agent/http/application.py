@@ -30,9 +30,9 @@ from edge.agent.http.settings import HttpSettings
 from edge.agent.observing.asking import Asking
 from edge.agent.observing.standing_answer import Observer, StandingAnswer
 from edge.agent.status.update_status import UpdateStatus
-from edge.policy.decision import Weights
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.weights import Weights
 from protos.http.handlers import handlers
 from protos.http.hosts import HostGuard
 from protos.http.refusals import BUG, Refused, response_of

@@ -14,8 +14,8 @@ from edge.agent.config.settings import AgentSettings
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.status.agent_status import AgentStatus
 from edge.agent.update.store import BundleStore
-from edge.backoff import Backoff
 from protos.bundle import Bundle
+from protos.connection.backoff import Backoff
 from protos.errors import BundleError
 from protos.terminal.options import open_bundle
 
@@ -129,7 +129,7 @@ class Bundles:
         """
         self._status.update.gives_up(self._trial, reason)
         self.end_trial()
-        self._status.update.failed()
+        self._status.update.failed(reason)
         self._rolled_back, self._next = True, await self.open()
 
     def close(self) -> None:

@@ -12,12 +12,12 @@ from edge.agent.observing.standing_answer import Observer, StandingAnswer
 from edge.agent.outbox.answers import standing_answer
 from edge.agent.outbox.entries import Entry, Outcome
 from edge.agent.outbox.outbox import Outbox
-from edge.backoff import Backoff
 from edge.link.client import Cloud, Replies, bytes_left
 from edge.link.cloud_call import CloudCall
 from edge.requests.machine import Machine
 from protos import inference_pb2 as pb
 from protos.arms.rules import LOCAL
+from protos.connection.backoff import Backoff
 from protos.errors import CloudError, IsthmusError, OutboxError, TooLarge, WrongBundle
 
 _log = logging.getLogger(__name__)

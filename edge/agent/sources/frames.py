@@ -12,8 +12,8 @@ from edge.agent.sources.demand import Demand
 from edge.agent.sources.frame import Frame, Shot, SourceKind
 from edge.agent.sources.opening import Opening
 from edge.agent.status.counters import SourceCounters
-from edge.backoff import Backoff
 from edge.pictures.resampling import Picture
+from protos.connection.backoff import Backoff
 from protos.errors import IsthmusError, PictureError
 from protos.terminal.units import format_time
 

@@ -11,7 +11,7 @@ from edge.agent.settings.update import UpdateSettings
 from edge.agent.status.update_status import UpdateStatus
 from edge.agent.update.download import BundleDownload
 from edge.agent.update.store import BundleStore
-from edge.backoff import Backoff
+from protos.connection.backoff import Backoff
 from protos.errors import CloudError, IsthmusError
 
 _FIRST_SECONDS, _LONGEST_SECONDS = 1.0, 3600.0
@@ -98,7 +98,7 @@ class Updater:
     def _failed(self, error: IsthmusError, *, went_on: bool) -> None:
         if not isinstance(error, CloudError):
             self._status.gives_up(self._status.wanted, str(error))
-        self._status.failed()
+        self._status.failed(str(error))
         if went_on:
             self._backoff.reset()
         if self._said != type(error).__name__:

@@ -6,7 +6,8 @@ import pytest
 
 import isthmus
 from bench.fleet.cases import Change
-from bench.fleet.measure import simulate_change
+from bench.fleet.kept import KeptRollouts
+from bench.fleet.measure import Fleets, simulate
 
 DEVICES = 1000
 
@@ -15,9 +16,20 @@ def test_harm_is_caught_before_a_tenth_of_the_fleet_has_it_and_what_is_harmless_
     slower = Change("harmful", "slower", harmful=True, slowdown=0.3)
     worse = Change("harmful", "worse", harmful=True, loss=0.08)
     harmless = Change("harmless", "nothing", harmful=False)
-    caught = [simulate_change(change, 3, DEVICES, seed=1).caught for change in (slower, worse)]
-    assert caught == [100.0, 100.0]
-    assert simulate_change(harmless, 2, DEVICES, seed=1).rolled_back == 0
+    found = simulate([slower, worse, harmless], Fleets(3, DEVICES, seed=1), {})
+    assert [one.caught for one in found[:2]] == [100.0, 100.0]
+    assert found[2].rolled_back == 0
+
+
+def test_a_run_that_was_interrupted_goes_on_and_finds_the_same() -> None:
+    failing = [Change("harmful", "failing", harmful=True, failures=0.03)]
+    fleets, known = Fleets(2, 200, seed=5), {}
+    whole = simulate(failing, fleets, {}, lambda number, ended: known.update({number: list(ended)}))
+    kept = KeptRollouts(failing, fleets)
+    kept.add(1, known[1])
+    done: list[int] = []
+    assert simulate(failing, fleets, kept.read(), lambda number, _: done.append(number)) == whole
+    assert done == [0]
 
 
 def test_one_seed_gives_the_same_figures(capsys: pytest.CaptureFixture[str]) -> None:

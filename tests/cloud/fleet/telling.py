@@ -18,10 +18,11 @@ FLEET = "acme"
 CUTS = {"vision.4": ["int8-zstd", "pca"], "connector": ["int8-zstd"]}
 
 
-def birth(session: int = 1, machine: str = "Orin Nano") -> pb.DeviceState:
+def birth(session: int = 1, machine: str = "Orin Nano", instance: str = "") -> pb.DeviceState:
     device = pb.Device(version="0.1.0", machine=machine, bundle="a" * 64)
     device.cuts.extend(pb.HeldCut(name=name, codecs=codecs) for name, codecs in CUTS.items())
-    return pb.DeviceState(connection=pb.DeviceState.ONLINE, session=session, device=device)
+    online = pb.DeviceState.ONLINE
+    return pb.DeviceState(connection=online, session=session, device=device, instance=instance)
 
 
 def will(session: int = 1) -> pb.DeviceState:

@@ -12,7 +12,7 @@ from edge.agent.events.event import Event, Owner, Watched
 from edge.agent.events.log.event_log import Waiting
 from edge.agent.settings.names import Name
 from edge.agent.settings.quantities import Section
-from edge.backoff import Backoff
+from protos.connection.backoff import Backoff
 
 _FIRST_SECONDS, _MAX_SECONDS = 0.5, 60.0  # between tries
 

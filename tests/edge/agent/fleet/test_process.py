@@ -69,9 +69,9 @@ async def test_a_bundle_is_fetched_and_its_wish_taken_with_it_or_not_at_all(
 ) -> None:
     port = free_port()
     newer, bad = another(bundle_path, tmp_path / "newer"), unusable(bundle_path, tmp_path / "bad")
-    setting.write(setting.folder_source(), head=fleet(port))
+    setting.write(setting.folder_source(), head=fleet(port, 'takeover = "1s"'))
     with mosquitto(tmp_path, port), archive_server() as server:
-        server.files = {f"/{one.digest}.tar": packed(one, tmp_path) for one in (newer, bad)}
+        server.files = {f"/{bad.digest}.tar": packed(bad, tmp_path)}
         async with operator(port) as told:
             setting.run()
             await told.wishes(1, bundle={"digest": bad.digest, "url": f"{server.url}/{bad.digest}.tar"})
@@ -82,10 +82,16 @@ async def test_a_bundle_is_fetched_and_its_wish_taken_with_it_or_not_at_all(
             await told.wishes(2, bundle=wanted, weights={"joule": 7.0})
             between = await told.hears(pb.Reported, lambda one: one.taking_over)
             assert (between.version, between.settings.weights.joule) == (0, 0)
+            late = await told.hears(pb.Reported, lambda one: one.refused.version == 2)
+            assert late.refused.reason == pb.Refusal.FAILED
+            assert late.taking_over, "it is tried further"
+            assert "answers 404" in late.takeover.error
+            server.files[f"/{newer.digest}.tar"] = packed(newer, tmp_path)
             await told.hears(pb.DeviceState, lambda one: one.device.bundle == newer.digest)
             setting.put("a.png")
             done = await told.hears(pb.Reported, lambda one: one.version == 2 and not one.taking_over)
             assert (done.settings.bundle.digest, done.settings.weights.joule) == (newer.digest, 7)
+            assert not done.HasField("refused")
 
 
 async def test_a_job_that_the_agent_died_in_is_not_done_again_and_a_restart_is(
