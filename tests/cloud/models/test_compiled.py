@@ -64,16 +64,17 @@ def test_models_that_answer_run_uncompiled_while_another_is_compiled(
     fresh: Tail, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering = Tail(bundle, FP32)
-    answering.decoder.compile(backend="eager")
-    compiled_call = answering.decoder._compiled_call_impl
-    meanwhile = []
+    decoder = answering.decoder
+    assert decoder is not None
+    decoder.compile(backend="eager")
+    compiled_call, meanwhile = decoder._compiled_call_impl, []
 
-    def seconds(model: Tail) -> float:
-        meanwhile.append(answering.decoder._compiled_call_impl)
+    def seconds(_: Tail) -> float:
+        meanwhile.append(decoder._compiled_call_impl)
         return float(len(meanwhile))
 
     monkeypatch.setattr(compiled, "_seconds", seconds)
     with torch.compiler.set_stance("default"):
         compile_beside(fresh, [answering], backend="eager")
     assert meanwhile == [None] * 3
-    assert answering.decoder._compiled_call_impl is compiled_call is not None
+    assert decoder._compiled_call_impl is compiled_call is not None

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
@@ -150,7 +151,7 @@ def test_rows_leave_where_memory_runs_out_and_the_others_are_as_they_were(
     padded, copies = PaddedCache(cache, mask), iter(range(100))
     select, shorten = torch.Tensor.__getitem__, padded_cache.with_left
 
-    def selecting(tensor: Tensor, index: object) -> Tensor:
+    def selecting(tensor: Tensor, index: Any) -> Tensor:
         if isinstance(index, Tensor) and tensor.ndim == 4 and next(copies) >= good:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return select(tensor, index)
