@@ -26,6 +26,9 @@ _LEAST = _GAMMA**_LOWEST
 _MAX_COUNT = (1 << 32) - 1  # of one bin of a message
 _MAX_VARINT = 5  # bytes
 
+_LOGS = (np.arange(_LOWEST, _HIGHEST + 1) - 0.5) * _LOG  # of the middle of each bin
+_POWERS = np.array([np.ones(len(_LOGS)), _LOGS, _LOGS**2])
+
 Counts = NDArray[np.int64]
 
 
@@ -119,8 +122,8 @@ class LogMoments(NamedTuple):
 def log_moments(told: pb.Sketch) -> LogMoments:
     """Of what was counted, within 1% of each value. Raises PayloadError for what is no sketch."""
     counts = _counts(told)
-    logs = (told.offset + np.arange(len(counts)) - 0.5) * _LOG
-    return LogMoments(float(counts.sum()), float(counts @ logs), float(counts @ logs**2))
+    number, total, squares = (_POWERS[:, told.offset - _LOWEST :][:, : len(counts)] @ counts).tolist()
+    return LogMoments(number, total, squares)
 
 
 def check_sketch(told: pb.Sketch) -> None:
@@ -156,6 +159,8 @@ def _unpacked(data: bytes) -> Counts:
     if len(data) > _MAX_VARINT * MAX_TOLD:
         raise PayloadError(f"a sketch of {len(data)} bytes, at most {_MAX_VARINT * MAX_TOLD} are taken")
     found = np.frombuffer(data, np.uint8)
+    if not len(found) or found.max() < 128:  # counts of a byte each, as most are
+        return found.astype(np.int64)
     ends = np.flatnonzero(found < 128)
     if (len(found) and not len(ends)) or (len(ends) and ends[-1] != len(found) - 1):
         raise PayloadError("a sketch whose last count is not whole; send all of it")

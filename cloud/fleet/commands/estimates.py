@@ -21,7 +21,7 @@ ROWS = {
     "accuracy": "accuracy",
     "cloud_milliseconds": "cloud time",
 }
-Told = Mapping[str, Any]
+ShownEstimates = Mapping[str, Any]
 
 
 def add_classes(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +73,7 @@ def class_query(options: argparse.Namespace) -> dict[str, Any]:
     return {name: text for name, text in asked.items() if text} | {"hours": round(options.last / _HOUR)}
 
 
-def heading(group: Told) -> str:
+def heading(group: ShownEstimates) -> str:
     """Which devices a group has."""
     if not group["class"]:
         return f"all: {group['devices']} devices, {group['answers']} answers"
@@ -85,7 +85,7 @@ def heading(group: Told) -> str:
     return f"{words}; the median one has {rate} and a round trip of {trip}"
 
 
-def arms(told: Told) -> str:
+def arms(told: ShownEstimates) -> str:
     """Which ways answers took, the most first."""
     few = list(told["arms"].items())[:3]
     more = len(told["arms"]) - len(few)
@@ -93,7 +93,7 @@ def arms(told: Told) -> str:
     return f"{words}{f' and {more} more' if more > 0 else ''}" or "no answers"
 
 
-def comparison(columns: Mapping[str, Told], change: Told) -> Table:
+def comparison(columns: Mapping[str, ShownEstimates], change: ShownEstimates) -> Table:
     """Each measure in these columns, and by how much it changes."""
     table = Table("", *columns, "change, 95% interval")
     for name, words in ROWS.items():
@@ -102,11 +102,11 @@ def comparison(columns: Mapping[str, Told], change: Told) -> Table:
     return table
 
 
-def value(name: str, told: Told | None) -> str:
+def value(name: str, told: ShownEstimates | None) -> str:
     return "not known" if told is None else _format(name, told["value"])
 
 
-def changed(name: str, told: Told | None) -> str:
+def changed(name: str, told: ShownEstimates | None) -> str:
     """With its interval; what is not told apart from 0 says so."""
     if told is None:
         return "not known"
@@ -115,7 +115,7 @@ def changed(name: str, told: Told | None) -> str:
     return words if told["low"] > 0 or told["high"] < 0 or told["value"] == 0 else f"{words}: none known"
 
 
-def unknown(found: Told) -> list[str]:
+def unknown(found: ShownEstimates) -> list[str]:
     """A line for each class that nothing is known of."""
     return [
         f"not known: {', '.join(filter(None, (one.get('class'), one.get('link_class'))))}"
@@ -124,11 +124,11 @@ def unknown(found: Told) -> list[str]:
     ]
 
 
-def one_group(found: Told, what: str) -> Told:
+def one_group(found: ShownEstimates, what: str) -> ShownEstimates:
     """The only group there is. Raises RequestError where there are others, or none."""
     groups = found["groups"]
     if len(groups) == 1:
-        only: Told = groups[0]
+        only: ShownEstimates = groups[0]
         return only
     if not groups:
         raise RequestError(

@@ -177,6 +177,7 @@ def _observed(name: str, keys: tuple[str, ...], sums: tuple[str, ...]) -> sa.Tab
         *(sa.Column(key, sa.String(64), primary_key=True) for key in keys),
         *(sa.Column(column, sa.Float, nullable=False) for column in sums),
         sa.Index(f"{name}_start", "start"),
+        sqlite_with_rowid=False,  # a fleet's rows lie by device, as they are read
     )
 
 

@@ -4,10 +4,10 @@ Nobody waits for it. It is asked after all others on the device, while no call t
 broken off where one begins.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -21,6 +21,7 @@ from edge.requests.orchestrator import Orchestrator
 from edge.requests.turn import Priority
 from protos.errors import IsthmusError
 
+_log = logging.getLogger(__name__)
 _HOUR = 3600.0
 _OF_WHOLE = ("upload", "cached")  # kinds of arms that the whole model answers by
 _PATIENCE_SECONDS, _MAX_TRIES = 60.0, 3  # until the link is free, and how often it may have to give way
@@ -36,8 +37,9 @@ class SampleTerms(NamedTuple):
 
 def way_to_whole(seen: StandingAnswer) -> Predicted | None:
     """By which picture the whole model is asked about an answer: of those that the question's own rules, and
-    the state of battery, link and the day's bytes, allowed, the one that loses least. None where there is
-    none, where the answer is the whole model's, and where its words were drawn by chance. Pure.
+    the state of battery, link and the day's bytes, allowed, the most accurate, and of several such the
+    largest, since what a file loses would count against the device. None where there is none, where the
+    answer is the whole model's, and where its words were drawn by chance. Pure.
     """
     answer, terms = seen.answer, seen.terms
     if not seen.asked or seen.reused is not None or seen.deferred or answer.filtered:
@@ -49,7 +51,7 @@ def way_to_whole(seen: StandingAnswer) -> Predicted | None:
     if answer.route.partition("@")[0] in _OF_WHOLE:
         return None
     pictures = [one for one in answer.decision.arms if one.arm.kind == "upload" and one.allowed]
-    return min(pictures, key=lambda one: (one.arm.loss, one.bytes_up), default=None)
+    return max(pictures, key=lambda one: (one.accuracy, one.bytes_up), default=None)
 
 
 class HourlyBytes:
@@ -104,7 +106,7 @@ class Agreement:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agent, self._chance, self._clock = agent, chance, clock
-        self._drawn: tuple[StandingAnswer, Predicted] | None = None
+        self._drawn: tuple[StandingAnswer, Predicted, Orchestrator] | None = None
         self._came, self._bytes = anyio.Event(), HourlyBytes()
 
     @property
@@ -119,7 +121,7 @@ class Agreement:
             return
         enough = way.bytes_up <= self._bytes.left(limit, self._clock())
         if enough and self._agent.may_spend(seen.frame.source):
-            self._drawn = seen, way
+            self._drawn = seen, way, self._agent.orchestrator
             self._came.set()
 
     async def run(self) -> None:
@@ -128,17 +130,23 @@ class Agreement:
             await self._came.wait()
             self._came = anyio.Event()
             assert self._drawn
-            with suppress(IsthmusError):  # the cloud fails, the bundle has changed: there are other answers
+            try:
                 await self._compare(*self._drawn)
-            self._drawn = None
+            except IsthmusError as error:  # there are other answers
+                _log.info("fleet: an answer cannot be compared: %s", error)
+            except Exception:  # noqa: BLE001 - the models may have been closed, for those of another bundle
+                _log.exception("fleet: an answer cannot be compared")
+            finally:
+                self._drawn = None
 
-    async def _compare(self, seen: StandingAnswer, way: Predicted) -> None:
-        terms, orchestrator = seen.terms, self._agent.orchestrator
+    async def _compare(self, seen: StandingAnswer, way: Predicted, orchestrator: Orchestrator) -> None:
+        """By the bundle that gave the answer, while it is open."""
+        terms = seen.terms
         assert terms
         for _ in range(_MAX_TRIES):
             with anyio.move_on_after(_PATIENCE_SECONDS) as patience:
                 await _calls(orchestrator, 0)
-            if patience.cancelled_caught:
+            if patience.cancelled_caught or self._agent.orchestrator is not orchestrator:
                 return
             self._bytes.spend(way.bytes_up)
             if answer := await _asked(orchestrator, seen, terms, way.arm.name):
@@ -152,7 +160,8 @@ async def _asked(
 ) -> Answer | None:
     """None where somebody else calls a cloud meanwhile."""
     rules = replace(terms.rules, route=route, allow_local=False, deadline_ms=None)
-    requests, found = AsyncOrchestrator(orchestrator, max_requests=1), list[Answer]()
+    requests = AsyncOrchestrator(orchestrator, max_requests=1)
+    found, failed = list[Answer](), list[Exception]()
 
     async def give_way() -> None:
         await _calls(orchestrator, 2)
@@ -160,16 +169,21 @@ async def _asked(
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(give_way, name="give way")
-        answer = await requests.answer(
-            seen.frame.picture,
-            terms.text,
-            rules=rules,
-            generation=terms.generation,
-            labels=terms.labels,
-            priority=Priority.BACKGROUND,
-        )
-        found.append(answer)
+        try:
+            answer = await requests.answer(
+                seen.frame.picture,
+                terms.text,
+                rules=rules,
+                generation=terms.generation,
+                labels=terms.labels,
+                priority=Priority.BACKGROUND,
+            )
+            found.append(answer)
+        except Exception as error:  # noqa: BLE001 - raised again outside of the group
+            failed.append(error)
         tasks.cancel_scope.cancel()
+    if failed:
+        raise failed[0]
     return found[0] if found else None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
+from edge.testing.scripted_cloud import says, serving
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
@@ -92,6 +93,23 @@ async def test_a_bundle_is_fetched_and_its_wish_taken_with_it_or_not_at_all(
             done = await told.hears(pb.Reported, lambda one: one.version == 2 and not one.taking_over)
             assert (done.settings.bundle.digest, done.settings.weights.joule) == (newer.digest, 7)
             assert not done.HasField("refused")
+
+
+async def test_what_the_device_answers_itself_is_compared_with_the_whole_model(
+    setting: Setting, tmp_path: Path
+) -> None:
+    port = free_port()
+    with mosquitto(tmp_path, port), serving(says("a star")) as cloud:
+        thrifty = f'[cloud]\naddress = "{cloud.address}"\n[weights]\nkilobyte = "1h"\n'
+        setting.write(setting.folder_source(), head=fleet(port, 'agreement = "100%"') + thrifty)
+        setting.put("a.png")
+        async with operator(port) as told:
+            setting.run()
+            window = await told.hears(pb.Telemetry, lambda one: any(arm.compared for arm in one.arms))
+    (arm,) = [arm for arm in window.arms if arm.compared]
+    assert (arm.route, arm.compared, arm.agreed) == ("local", 1, 0)
+    assert window.compared_bytes > 0
+    assert [one.WhichOneof("input") for one in cloud.requests] == ["picture"]
 
 
 async def test_a_job_that_the_agent_died_in_is_not_done_again_and_a_restart_is(

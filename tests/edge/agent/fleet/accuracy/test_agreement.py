@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import grpc
 import pytest
 
 from edge.agent.fleet.accuracy import agreement
@@ -18,7 +19,7 @@ from edge.link.byte_count import ByteCount
 from edge.link.client import CloudClient
 from edge.requests.machine import Machine
 from edge.requests.orchestrator import Orchestrator
-from edge.testing.scripted_cloud import ScriptedCloud, falls_silent, says, serving
+from edge.testing.scripted_cloud import ScriptedCloud, falls_silent, refuses, says, serving
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
@@ -78,7 +79,7 @@ async def comparing(device: Device, chance: float = 0.0) -> AsyncIterator[Agreem
         tasks.cancel_scope.cancel()
 
 
-async def test_a_local_answer_is_compared_by_the_picture_that_loses_least(
+async def test_a_local_answer_is_compared_by_the_most_faithful_picture(
     device: Device, cloud: ScriptedCloud
 ) -> None:
     seen = device.answered()
@@ -95,9 +96,10 @@ async def test_a_local_answer_is_compared_by_the_picture_that_loses_least(
     sent = cloud.requests[0]
     assert (sent.question, sent.generation.max_tokens) == (QUESTION, 8)
     assert sent.WhichOneof("input") == "picture"
-    losses = [one.arm.loss for one in seen.answer.decision.arms if one.arm.kind == "upload"]
+    uploads = [one for one in seen.answer.decision.arms if one.arm.kind == "upload"]
     assert (way := way_to_whole(seen))
-    assert way.arm.loss == min(losses)
+    assert way.accuracy == max(one.accuracy for one in uploads)
+    assert way.bytes_up == max(one.bytes_up for one in uploads if one.accuracy == way.accuracy)
 
 
 def test_what_must_not_leave_what_was_no_answer_of_its_own_and_what_chance_drew_is_not_compared(
@@ -156,3 +158,19 @@ async def test_a_sample_gives_way_to_an_answer_and_is_asked_again_when_the_link_
         assert answer.text == "a star"
         await until(lambda: device.found)
     assert [one.WhichOneof("input") for one in cloud.requests] == ["picture", "features", "picture"]
+
+
+async def test_a_cloud_that_fails_and_models_that_are_closed_meanwhile_end_nothing(
+    device: Device, cloud: ScriptedCloud
+) -> None:
+    seen = device.answered()
+    cloud.script = refuses(grpc.StatusCode.INTERNAL, "not today")
+    async with comparing(device) as compares:
+        await compares.observe(seen)
+        await until(lambda: cloud.requests and compares.idle)
+        closed = replace(seen, frame=replace(seen.frame, picture=None))  # type: ignore[arg-type]
+        await compares.observe(closed)
+        await until(lambda: compares.idle)
+        cloud.script = says("a star")
+        await compares.observe(seen)
+        await until(lambda: device.found)
