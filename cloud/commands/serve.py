@@ -8,7 +8,9 @@ from cloud.commands.access import access_of, add_access
 from cloud.config import (
     DEVICES,
     DTYPES,
+    ENGINES,
     LOG_FORMS,
+    PROCESS,
     TEXT,
     RateLimits,
     ServeConfig,
@@ -122,6 +124,13 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
         choices=DTYPES,
         help="auto: on a GPU the checkpoint's own bfloat16, or float16 where that can hold its numbers, "
         "else the faster of bfloat16 and float32",
+    )
+    parser.add_argument(
+        "--engine",
+        default=PROCESS,
+        choices=ENGINES,
+        help="where models run: in a process of their own, which is started anew where it hangs or ends, or "
+        "in a thread of the service, which takes less memory (default: %(default)s)",
     )
     parser.add_argument(
         "--compile",
@@ -245,6 +254,7 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
     names = [
         "device",
         "dtype",
+        "engine",
         "compile",
         "max_batch",
         "max_waiting",

@@ -14,8 +14,8 @@ from cloud.engine.engine import Engine
 from cloud.engine.faults import ModelFault
 from cloud.engine.job import GenerationJob
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.sampling import Sampler
 from cloud.engine.scheduling.scheduler import Scheduler
+from cloud.runner.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos.errors import CloudError, PayloadError, UnknownFrame
 from tests.cloud.engine.scripted import STOP, ScriptedModel, counting, events

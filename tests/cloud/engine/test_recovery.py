@@ -9,14 +9,15 @@ import torch
 
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
-from cloud.engine.faults import ModelFault, ran_out_of_memory
+from cloud.engine.faults import ModelFault
 from cloud.engine.job import GenerationJob
 from cloud.engine.observer import Fault, Step, Unobserved
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.sampling import Sampler
 from cloud.engine.scheduling.batch_limit import GOOD_STEPS
 from cloud.engine.scheduling.scheduler import Scheduler
+from cloud.runner.faults import ran_out_of_memory
+from cloud.runner.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos.errors import CloudBusy
 from tests.cloud.engine.scripted import BAD, ScriptedModel, counting, events

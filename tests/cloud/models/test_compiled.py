@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cloud.models import compiled
-from cloud.models.compiled import compile_beside, compile_step
+from cloud.models.compiled import compile_step
 from cloud.models.tail import Tail
 from protos.bundle import Bundle
 from tests.cloud.calling import FP32
@@ -60,21 +60,22 @@ def test_what_has_no_decoder_is_not_compiled(
     assert "has no decoder that can be compiled" in caplog.text
 
 
-def test_models_that_answer_run_uncompiled_while_another_is_compiled(
+def test_a_model_that_answers_runs_uncompiled_while_another_is_compiled(
     fresh: Tail, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answering = Tail(bundle, FP32)
+    answering, calls = Tail(bundle, FP32), list[object]()
     decoder = answering.decoder
     assert decoder is not None
-    decoder.compile(backend="eager")
-    compiled_call, meanwhile = decoder._compiled_call_impl, []
 
     def seconds(_: Tail) -> float:
-        meanwhile.append(decoder._compiled_call_impl)
-        return float(len(meanwhile))
+        calls.append(decoder._compiled_call_impl)
+        return 1.0
 
+    monkeypatch.setattr(compiled, "_MAX_RATIO", float("inf"))
     monkeypatch.setattr(compiled, "_seconds", seconds)
     with torch.compiler.set_stance("default"):
-        compile_beside(fresh, [answering], backend="eager")
-    assert meanwhile == [None] * 3
+        assert compile_step(answering, backend="eager")
+        compiled_call, calls = decoder._compiled_call_impl, []
+        assert compile_step(fresh, backend="eager")
+    assert calls == [None] * 3
     assert decoder._compiled_call_impl is compiled_call is not None
