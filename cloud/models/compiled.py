@@ -41,8 +41,8 @@ def _others_uncompiled() -> Iterator[None]:
 
 
 def compile_step(model: ServedModel, backend: str = "inductor") -> bool:
-    """Compile a model's decode step in place, beside others that may answer; whether it is compiled now. Where
-    torch cannot, or where that is no faster, the model stays as it is, and a log line says why.
+    """Compile a model's decode step in place, beside others that may answer; whether it is compiled now.
+    Where torch cannot, or where that is no faster, the model stays as it is, and a log line says why.
     """
     with _others_uncompiled():
         return _compiled(model, backend)
