@@ -135,8 +135,8 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compile",
         action="store_true",
-        help="compile the decoder's step of the bundles named here with torch.compile, where that proves "
-        "faster; needs a C++ compiler, and minutes before the service begins",
+        help="compile the decoder's step with torch.compile, where that proves faster; needs a C++ "
+        "compiler, and minutes before the service begins, or a bundle is loaded",
     )
 
 

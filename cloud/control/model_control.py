@@ -29,7 +29,7 @@ class ModelControl:
         self._models, self._held, self._max_request = models, held, max_request
         self._executor = executor
         self._options = LoadOptions(
-            config.device, config.dtype, config.threads, memory_limit=config.memory_limit
+            config.device, config.dtype, config.threads, config.compile, config.memory_limit
         )
         self._folder, self._budget = BundleFolder(config.bundle_folder), MemoryBudget(config.memory_limit)
         self._loading = asyncio.Lock()

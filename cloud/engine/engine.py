@@ -252,8 +252,10 @@ class Engine:
             seconds = time.monotonic() - began
             for job in schedule.held:
                 job.held_seconds += seconds
-            if schedule.prefills or computes:
+            if schedule.prefills or computes or schedule.ahead:
                 self._pace.joined(seconds, stalled=stalled)
+            elif schedule.decodes:
+                self._pace.stalled(seconds)
 
     @contextmanager
     def _isolating_faults(self, jobs: Sequence[Job]) -> Iterator[None]:

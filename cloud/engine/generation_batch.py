@@ -63,6 +63,7 @@ class Answer:
         stopped = self.token in self.job.tail.stop_tokens
         if not stopped:
             self.detokenizer.append(self.token)
+            self.job.answer_tokens = self.detokenizer.tokens
         if stopped or self.detokenizer.tokens >= self.job.max_tokens:
             self._finish(ip.Done.STOP if stopped else ip.Done.LENGTH)
         elif now >= self.text_due and self._emit_text(self.detokenizer.piece()):

@@ -136,6 +136,11 @@ class Job:
         return self.prompt_tokens
 
     @property
+    def tokens_left(self) -> int:
+        """How many its answer may still have."""
+        return 0
+
+    @property
     def sliced(self) -> bool:
         """Whether some of them were read in a step before."""
         return False
@@ -223,6 +228,7 @@ class GenerationJob(Job):
     image_tokens: Tensor | None = None  # (tiles, tokens, width), from the encoding to the prefill
     prefix: Prefix | None = None  # of the prompt, where it was read for another question
     read_tokens: int = 0  # of what follows that, in slices so far
+    answer_tokens: int = 0  # so far
 
     @property
     def prompt_tokens(self) -> int:
@@ -231,6 +237,10 @@ class GenerationJob(Job):
     @property
     def indivisible_tokens(self) -> int:
         return 0 if self.prefix or self.sliced else self.tail.indivisible_length(self.prompt)
+
+    @property
+    def tokens_left(self) -> int:
+        return self.max_tokens - self.answer_tokens
 
     @property
     def sliced(self) -> bool:

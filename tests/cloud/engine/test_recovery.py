@@ -152,7 +152,7 @@ async def test_a_batch_that_memory_no_longer_has_room_for_goes_on_in_two() -> No
         while not all(job.finished for job in jobs):
             await one.step()
             tokens = [job._events.qsize() for job in jobs]
-            assert max(tokens) - min(tokens) <= 2, "both have turns"
+            assert max(tokens) - min(tokens) <= 4, "both have turns, until one has hardly anything left"
     for job, start in zip(jobs, (0, 5, 10, 15), strict=True):
         assert [event for event in await events(job) if isinstance(event, str)] == said(start, 8)
     assert model.steps == [4] + [2] * 12
