@@ -17,7 +17,7 @@ COVERED := protos splitter edge cloud bench deploy
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.run ## answer questions over good links, bad links and none, then an agent to open; writes demo/report.html
+demo: $(VENV)/.run ## answer questions over good links, bad links and none, then an agent and a fleet to open; writes demo/report.html
 	$(RUN) -m isthmus demo
 
 test: ## everything: lint, types, stubs, all tests, and what they cover

@@ -9,6 +9,7 @@ from protos.errors import RequestError
 
 DTYPES = ("auto", "float16", "bfloat16", "float32")
 DEVICES = ("auto", "cpu", "cuda")
+ENGINES = PROCESS, THREAD = "process", "thread"
 LOG_FORMS = TEXT, JSON = "text", "json"
 
 
@@ -72,6 +73,7 @@ class ServeConfig:
     port: int = 7070  # 0: any free one
     device: str = "auto"
     dtype: str = "auto"
+    engine: str = THREAD  # where models run: in a process of their own, or in a thread of the service
     compile: bool = False  # the decoder's step by torch.compile, where that is faster
     max_batch: int = 16  # answers side by side; up to twice as many where callers come who hold few
     max_waiting: int = 64  # requests waiting for a place in a batch
@@ -108,6 +110,7 @@ class ServeConfig:
             raise RequestError("no bundle to serve; name at least one folder that `isthmus split` made")
         _among("--device", self.device, DEVICES)
         _among("--dtype", self.dtype, DTYPES)
+        _among("--engine", self.engine, ENGINES)
         _within("--listen port", self.port, 0, 65535)
         _within("--max-batch", self.max_batch, 1, 1024)
         _within("--max-waiting", self.max_waiting, 1, 100_000)

@@ -22,7 +22,7 @@ _PLACES = {
     "Rules": "protos.arms.rules",
     "Standing": "edge.link.standing",
     "View": "edge.requests.view",
-    "Weights": "edge.policy.decision",
+    "Weights": "protos.costs.weights",
     "decode_picture": "edge.pictures.files",
     "open_orchestrator": "edge.requests.opening",
     "read_picture": "edge.pictures.files",

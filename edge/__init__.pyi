@@ -1,7 +1,6 @@
 from edge.link.standing import Standing as Standing
 from edge.pictures.files import decode_picture as decode_picture
 from edge.pictures.files import read_picture as read_picture
-from edge.policy.decision import Weights as Weights
 from edge.requests.answer import Answer as Answer
 from edge.requests.asynchronous import AsyncOrchestrator as AsyncOrchestrator
 from edge.requests.cancellation import Cancellation as Cancellation
@@ -11,6 +10,7 @@ from edge.requests.turn import Priority as Priority
 from edge.requests.view import View as View
 from protos.arms.rules import Rules as Rules
 from protos.connection.peer import Credentials as Credentials
+from protos.costs.weights import Weights as Weights
 from protos.errors import IsthmusError as IsthmusError
 from protos.inference_pb2 import Generation as Generation
 from protos.labels import Labels as Labels

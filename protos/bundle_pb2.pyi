@@ -446,6 +446,24 @@ class Local(_message.Message):
     own: Manifest
     def __init__(self, decoder: _Optional[str] = ..., embeddings: _Optional[str] = ..., tokenizer: _Optional[str] = ..., past_shape: _Optional[_Iterable[int]] = ..., max_tokens: _Optional[int] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ..., own: _Optional[_Union[Manifest, _Mapping]] = ...) -> None: ...
 
+class HeldOut(_message.Message):
+    __slots__ = ("pictures", "max_tokens")
+    PICTURES_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    pictures: _containers.RepeatedCompositeFieldContainer[HeldOutPicture]
+    max_tokens: int
+    def __init__(self, pictures: _Optional[_Iterable[_Union[HeldOutPicture, _Mapping]]] = ..., max_tokens: _Optional[int] = ...) -> None: ...
+
+class HeldOutPicture(_message.Message):
+    __slots__ = ("file", "question", "answer")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    file: bytes
+    question: str
+    answer: str
+    def __init__(self, file: _Optional[bytes] = ..., question: _Optional[str] = ..., answer: _Optional[str] = ...) -> None: ...
+
 class Limits(_message.Message):
     __slots__ = ("max_question_bytes", "max_prompt_tokens", "max_new_tokens", "max_picture_bytes", "max_picture_pixels")
     MAX_QUESTION_BYTES_FIELD_NUMBER: _ClassVar[int]

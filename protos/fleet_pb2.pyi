@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DeviceState(_message.Message):
-    __slots__ = ("connection", "session", "since", "device")
+    __slots__ = ("connection", "session", "since", "device", "instance")
     class Connection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         CONNECTION_UNSPECIFIED: _ClassVar[DeviceState.Connection]
@@ -24,11 +24,13 @@ class DeviceState(_message.Message):
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
     connection: DeviceState.Connection
     session: int
     since: _timestamp_pb2.Timestamp
     device: Device
-    def __init__(self, connection: _Optional[_Union[DeviceState.Connection, str]] = ..., session: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device: _Optional[_Union[Device, _Mapping]] = ...) -> None: ...
+    instance: str
+    def __init__(self, connection: _Optional[_Union[DeviceState.Connection, str]] = ..., session: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device: _Optional[_Union[Device, _Mapping]] = ..., instance: _Optional[str] = ...) -> None: ...
 
 class Device(_message.Message):
     __slots__ = ("version", "python", "machine", "architecture", "system", "cores", "memory_bytes", "providers", "provider", "bundle", "bundles", "cuts", "times")
@@ -111,20 +113,24 @@ class Desired(_message.Message):
     def __init__(self, version: _Optional[int] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., settings: _Optional[_Union[FleetSettings, _Mapping]] = ...) -> None: ...
 
 class FleetSettings(_message.Message):
-    __slots__ = ("bundle", "cuts", "weights", "rules", "sources", "telemetry_seconds")
+    __slots__ = ("bundle", "cuts", "weights", "rules", "sources", "telemetry_seconds", "agreement_percent", "agreement_bytes_per_hour")
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     CUTS_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     TELEMETRY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_BYTES_PER_HOUR_FIELD_NUMBER: _ClassVar[int]
     bundle: BundleReference
     cuts: Cuts
     weights: FleetWeights
     rules: FleetRules
     sources: _containers.RepeatedCompositeFieldContainer[FleetSource]
     telemetry_seconds: int
-    def __init__(self, bundle: _Optional[_Union[BundleReference, _Mapping]] = ..., cuts: _Optional[_Union[Cuts, _Mapping]] = ..., weights: _Optional[_Union[FleetWeights, _Mapping]] = ..., rules: _Optional[_Union[FleetRules, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[FleetSource, _Mapping]]] = ..., telemetry_seconds: _Optional[int] = ...) -> None: ...
+    agreement_percent: float
+    agreement_bytes_per_hour: int
+    def __init__(self, bundle: _Optional[_Union[BundleReference, _Mapping]] = ..., cuts: _Optional[_Union[Cuts, _Mapping]] = ..., weights: _Optional[_Union[FleetWeights, _Mapping]] = ..., rules: _Optional[_Union[FleetRules, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[FleetSource, _Mapping]]] = ..., telemetry_seconds: _Optional[int] = ..., agreement_percent: _Optional[float] = ..., agreement_bytes_per_hour: _Optional[int] = ...) -> None: ...
 
 class BundleReference(_message.Message):
     __slots__ = ("digest", "url")
@@ -207,7 +213,7 @@ class FleetQuestion(_message.Message):
     def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., threshold: _Optional[float] = ..., max_tokens: _Optional[int] = ...) -> None: ...
 
 class Reported(_message.Message):
-    __slots__ = ("session", "version", "highest_version", "settings", "at", "refused", "taking_over")
+    __slots__ = ("session", "version", "highest_version", "settings", "at", "refused", "taking_over", "takeover")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     HIGHEST_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -215,6 +221,7 @@ class Reported(_message.Message):
     AT_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     TAKING_OVER_FIELD_NUMBER: _ClassVar[int]
+    TAKEOVER_FIELD_NUMBER: _ClassVar[int]
     session: int
     version: int
     highest_version: int
@@ -222,7 +229,18 @@ class Reported(_message.Message):
     at: _timestamp_pb2.Timestamp
     refused: Refusal
     taking_over: bool
-    def __init__(self, session: _Optional[int] = ..., version: _Optional[int] = ..., highest_version: _Optional[int] = ..., settings: _Optional[_Union[FleetSettings, _Mapping]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refused: _Optional[_Union[Refusal, _Mapping]] = ..., taking_over: bool = ...) -> None: ...
+    takeover: Takeover
+    def __init__(self, session: _Optional[int] = ..., version: _Optional[int] = ..., highest_version: _Optional[int] = ..., settings: _Optional[_Union[FleetSettings, _Mapping]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refused: _Optional[_Union[Refusal, _Mapping]] = ..., taking_over: bool = ..., takeover: _Optional[_Union[Takeover, _Mapping]] = ...) -> None: ...
+
+class Takeover(_message.Message):
+    __slots__ = ("waits_for", "failures", "error")
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    waits_for: str
+    failures: int
+    error: str
+    def __init__(self, waits_for: _Optional[str] = ..., failures: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("version", "reason", "field", "text")
@@ -251,7 +269,7 @@ class Refusal(_message.Message):
     def __init__(self, version: _Optional[int] = ..., reason: _Optional[_Union[Refusal.Reason, str]] = ..., field: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Telemetry(_message.Message):
-    __slots__ = ("session", "sequence", "start", "milliseconds", "bundle", "settings_version", "arms", "stages", "links", "energy_source", "temperature", "battery", "waiting", "outbox_entries", "outbox_bytes", "gated", "dropped", "memory_bytes", "busy_seconds")
+    __slots__ = ("session", "sequence", "start", "milliseconds", "bundle", "settings_version", "arms", "stages", "links", "energy_source", "temperature", "battery", "waiting", "outbox_entries", "outbox_bytes", "gated", "dropped", "memory_bytes", "busy_seconds", "compared_bytes")
     class StagesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +296,7 @@ class Telemetry(_message.Message):
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     BUSY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_BYTES_FIELD_NUMBER: _ClassVar[int]
     session: int
     sequence: int
     start: _timestamp_pb2.Timestamp
@@ -297,7 +316,8 @@ class Telemetry(_message.Message):
     dropped: int
     memory_bytes: int
     busy_seconds: float
-    def __init__(self, session: _Optional[int] = ..., sequence: _Optional[int] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., milliseconds: _Optional[int] = ..., bundle: _Optional[str] = ..., settings_version: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[ArmWindow, _Mapping]]] = ..., stages: _Optional[_Mapping[str, Sketch]] = ..., links: _Optional[_Iterable[_Union[LinkWindow, _Mapping]]] = ..., energy_source: _Optional[str] = ..., temperature: _Optional[float] = ..., battery: _Optional[float] = ..., waiting: _Optional[int] = ..., outbox_entries: _Optional[int] = ..., outbox_bytes: _Optional[int] = ..., gated: _Optional[int] = ..., dropped: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., busy_seconds: _Optional[float] = ...) -> None: ...
+    compared_bytes: int
+    def __init__(self, session: _Optional[int] = ..., sequence: _Optional[int] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., milliseconds: _Optional[int] = ..., bundle: _Optional[str] = ..., settings_version: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[ArmWindow, _Mapping]]] = ..., stages: _Optional[_Mapping[str, Sketch]] = ..., links: _Optional[_Iterable[_Union[LinkWindow, _Mapping]]] = ..., energy_source: _Optional[str] = ..., temperature: _Optional[float] = ..., battery: _Optional[float] = ..., waiting: _Optional[int] = ..., outbox_entries: _Optional[int] = ..., outbox_bytes: _Optional[int] = ..., gated: _Optional[int] = ..., dropped: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., busy_seconds: _Optional[float] = ..., compared_bytes: _Optional[int] = ...) -> None: ...
 
 class ArmWindow(_message.Message):
     __slots__ = ("route", "cut", "codec", "cloud", "status", "count", "bytes_up", "bytes_down", "joules", "milliseconds", "surprise", "compared", "agreed")

@@ -34,7 +34,8 @@ class Options:
     up for FP32 where it is slower and `only_if_faster`. `max_loss`: what it may lose, as
     splitter/quantize/loss.py has it. `codecs`: the kinds that every cut gets, of protos/codec/__init__.py;
     training all that are learned may take `budget_minutes`. `labels` and `template` are for dual encoders:
-    the labels that the bundle brings, and what stands around each, `{label}`.
+    the labels that the bundle brings, and what stands around each, `{label}`. `self_test_pictures`: how many
+    held-out ones the bundle brings; None: some of the built-in scenes, and none of a user's.
     """
 
     checkpoint: Path
@@ -54,6 +55,7 @@ class Options:
     budget_minutes: float = 10.0
     local: LocalChoice = WHOLE_LOCAL
     agree: float | None = None
+    self_test_pictures: int | None = None
 
     def __post_init__(self) -> None:
         for name in self.codecs or ("",):

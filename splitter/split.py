@@ -4,12 +4,14 @@ from functools import partial
 from pathlib import Path
 
 from protos.bundle import Bundle, write_manifest
+from protos.held_out import write_held_out
 from splitter.families.loading import Checkpoint
 from splitter.recipe import Options, recipe
 from splitter.stages.choose_cuts import choose_cuts
 from splitter.stages.cloud_costs import cloud_costs
 from splitter.stages.fit import fit
 from splitter.stages.gate import export, gate
+from splitter.stages.held_out import held_out
 from splitter.stages.load import check_options, load
 from splitter.stages.losses import answer_warnings, noise_notes, promise_notes
 from splitter.stages.measure import measure
@@ -72,6 +74,8 @@ def _split(run: Run, checkpoint: Checkpoint, output: Path, cooked: str) -> Bundl
     codings = fit(run, reference, evaluation, plan, head.pieces)
     staging = run.parts.staging()
     manifest = write(run, checkpoint, reference, evaluation, plan, head, codings, small, staging)
+    if pictures := held_out(run, reference, evaluation):
+        write_held_out(staging, pictures)
     measured = measure(run, reference, evaluation, plan, head.pieces, manifest, staging)
     warnings = [
         *head.warnings,

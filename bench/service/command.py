@@ -7,7 +7,7 @@ from dataclasses import asdict
 from bench.rig.arguments import add_count, add_figures
 from bench.rig.figures import check_places, publish
 from bench.service.kinds import KINDS
-from cloud.config import DEVICES
+from cloud.config import DEVICES, ENGINES, PROCESS
 from protos.config import wait_quietly
 from protos.terminal.arguments import seconds, whole
 from protos.terminal.options import add_bundle
@@ -68,6 +68,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of torch (default: as the service chooses)",
     )
+    command.add_argument(
+        "--engine",
+        default=PROCESS,
+        choices=ENGINES,
+        help="where the service's models run, as `isthmus cloud serve` has it (default: %(default)s)",
+    )
     add_figures(command)
     command.set_defaults(run=run)
 
@@ -98,6 +104,7 @@ def run(options: argparse.Namespace) -> None:
         device=options.device,
         dtype=options.dtype,
         threads=options.threads,
+        engine=options.engine,
     )
     with progress() as shown:
         shown.step("asking")

@@ -10,6 +10,7 @@ from bench.rig.cloud_process import CloudProcess
 from bench.rig.watched_process import WatchedProcess
 from bench.service.crowd import Crowd, Group, TimedAnswer, Watched, plan_of
 from bench.service.results import ISTHMUS, PLAIN, Run
+from cloud.config import PROCESS
 from protos.bundle import Bundle
 
 _BATCHES = (1, 2, 4, 8, 16, 32)  # that the bound is the best of, up to one for each device
@@ -28,6 +29,7 @@ class ServicePlan(NamedTuple):
     device: str
     dtype: str
     threads: int
+    engine: str = PROCESS
 
 
 class Contenders:
@@ -78,6 +80,8 @@ class Contenders:
             plan.dtype,
             "--threads",
             plan.threads,
+            "--engine",
+            plan.engine,
         )
         return CloudProcess(self._path, options=options if name == ISTHMUS else (*options, "--max-batch", 1))
 

@@ -20,6 +20,7 @@ from splitter.nano.scenes import HELD_OUT_SEEDS, Raster, picture
 UPLOAD, MIXED, LONG = "upload", "mixed cuts", "long"
 _QUESTION = "describe the image"
 _SCENES = 24
+_RAMBLING = 100.0  # the temperature at which all tokens are as likely, so that hardly an answer ends early
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Workloads:
 
 
 def write_workloads(bundle: Bundle, tokens: int, folder: Path) -> Workloads:
-    """Requests for answers of at most so many tokens, and long ones of as many as the bundle allows.
+    """Requests for answers of at most so many tokens, and long ones of as many as the bundle allows, sampled.
 
     Features are of the fewest bytes that lose at most a point at their cut, and so are the uploads. Raises
     BundleError for a bundle without measurements.
@@ -51,11 +52,12 @@ def write_workloads(bundle: Bundle, tokens: int, folder: Path) -> Workloads:
         UPLOAD: list(_uploads(bundle, scenes)),
         LONG: by_cut[cuts[-1]],
     }
-    longest = bundle.manifest.limits.max_new_tokens
+    short = ip.Generation(max_tokens=tokens)
+    longest = ip.Generation(max_tokens=bundle.manifest.limits.max_new_tokens, temperature=_RAMBLING)
     folders = {}
     for number, (name, requests) in enumerate(inputs.items()):
         folders[name] = folder / str(number)
-        _write(folders[name], bundle, requests, longest if name == LONG else tokens)
+        _write(folders[name], bundle, requests, longest if name == LONG else short)
     return Workloads(folders, cuts)
 
 
@@ -64,12 +66,12 @@ def read_requests(folder: Path) -> list[ip.InferRequest]:
     return [ip.InferRequest.FromString(path.read_bytes()) for path in sorted(folder.iterdir())]
 
 
-def _write(folder: Path, bundle: Bundle, requests: Sequence[ip.InferRequest], tokens: int) -> None:
+def _write(
+    folder: Path, bundle: Bundle, requests: Sequence[ip.InferRequest], generation: ip.Generation
+) -> None:
     folder.mkdir()
     for number, request in enumerate(requests):
-        asked = ip.InferRequest(
-            bundle=bundle.id, question=_QUESTION, generation=ip.Generation(max_tokens=tokens)
-        )
+        asked = ip.InferRequest(bundle=bundle.id, question=_QUESTION, generation=generation)
         asked.MergeFrom(request)
         (folder / f"{number:04}").write_bytes(asked.SerializeToString())
 

@@ -11,11 +11,11 @@ from bench.simulate.requests import Arrival, Demand, arrivals, offset
 from bench.simulate.results import CaseResult, Place, Played, summary
 from bench.simulate.scenario import Scenario, allowed_loss, faster, slower
 from bench.simulate.simulation import Simulation
-from edge.policy.decision import Weights
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.estimates import CloudEstimate
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import UnknownName
 from protos.registry import classes_of
 from protos.traces import Trace

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from bench.network.conditions import Rate
-from edge.policy.decision import Weights
 from protos.arms import arms_of
 from protos.arms.arm import Arm
 from protos.arms.rules import LOCAL, Rules, exceeds
@@ -14,6 +13,7 @@ from protos.costs.cost import Cost, Workload
 from protos.costs.estimates import CloudEstimate
 from protos.costs.power import MODEL
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import RequestError
 
 QUESTION_BYTES = 32

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from cloud.admission.cached_inputs import CachedInputs, Request
 from cloud.admission.vision_inputs import DecodePicture, vision_input
 from cloud.engine.job import EmbeddingJob, GenerationJob, Job, VisionInput
-from cloud.engine.sampling import sampler
 from cloud.models.dual_encoder import DualEncoder
 from cloud.models.tail import Tail
+from cloud.runner.sampling import sampler
 from protos import inference_pb2 as ip
 from protos.errors import RequestError
 from protos.limits import check_labels, check_no_question, check_question, check_texts

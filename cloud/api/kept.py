@@ -14,6 +14,7 @@ from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.filters.content_filters import ContentFilters
+from cloud.runner.executor import Executor
 from cloud.telemetry.metrics import CacheCounts
 from cloud.telemetry.telemetry import Telemetry
 
@@ -50,7 +51,9 @@ class Kept:
         await self.answers.close()
 
 
-def new_engine(config: ServeConfig, telemetry: Telemetry, filters: ContentFilters) -> tuple[Engine, Kept]:
+def new_engine(
+    config: ServeConfig, executor: Executor, telemetry: Telemetry, filters: ContentFilters
+) -> tuple[Engine, Kept]:
     """An engine, and what is kept of its work. Raises RequestError where Redis is asked for and its package
     is missing.
     """
@@ -58,7 +61,7 @@ def new_engine(config: ServeConfig, telemetry: Telemetry, filters: ContentFilter
     prefixes, store = PrefixCache(config.max_prefix_bytes, config.keep), _answer_store(config)
     scheduler = Scheduler(config.max_batch, max_wait=config.max_wait)
     queue = RequestQueue(scheduler, config.max_waiting)
-    engine = Engine(queue, frames, telemetry, prefixes, config.text_interval)
+    engine = Engine(queue, frames, telemetry, prefixes, config.text_interval, executor)
     answers = SharedAnswers(engine, store, filters.screen)
     keyed = KeyedAnswers(answers, config.max_answer_bytes, config.keep_answers)
     return engine, Kept(frames, prefixes, store, answers, keyed, config.keep)

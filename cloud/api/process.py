@@ -12,10 +12,12 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from cloud.api.service import Service, serving
-from cloud.config import ServeConfig
+from cloud.config import PROCESS, ServeConfig
 from cloud.models.loading import load_tail
 from cloud.models.numpy_threads import limit_numpy
 from cloud.models.served_models import ServedModels
+from cloud.runner.loading import LoadOptions
+from cloud.runner.process.process_executor import ProcessExecutor
 from protos.bundle import Bundle
 from protos.config import watchdog_seconds
 from protos.notify import Notifier
@@ -31,6 +33,8 @@ def serve(bundles: Sequence[Bundle], config: ServeConfig) -> int:
     """
     transformers_logging.disable_progress_bar()
     limit_numpy()
+    if config.engine == PROCESS:
+        return asyncio.run(_serve_apart(bundles, config))
     models = ServedModels(
         {
             digest: load_tail(bundle, config.device, config.dtype, threads=config.threads)
@@ -51,12 +55,25 @@ def serve_models(models: ServedModels, config: ServeConfig) -> int:
     return asyncio.run(_serve(models, config))
 
 
-async def _serve(models: ServedModels, config: ServeConfig) -> int:
+async def _serve_apart(bundles: Sequence[Bundle], config: ServeConfig) -> int:
+    """The same, with the models in a process of their own. Raises ModelLost where that does not come up."""
+    options = LoadOptions(config.device, config.dtype, config.threads, config.compile)
+    async with ProcessExecutor.running() as executor:
+        loaded = {
+            digest: await executor.load(bundle, options)
+            for digest, bundle in {bundle.digest: bundle for bundle in bundles}.items()
+        }
+        return await _serve(ServedModels(loaded), config, executor)
+
+
+async def _serve(models: ServedModels, config: ServeConfig, executor: ProcessExecutor | None = None) -> int:
     stops, notifier = _stop_signals(), Notifier()
-    async with serving(models, config) as service:
+    async with serving(models, config, executor) as service:
+        if executor:
+            service.telemetry.metrics.watch_process(lambda: executor.pid, lambda: executor.restarts.count)
         notifier.ready(_announce(service, models, config))
         signs_of_life = asyncio.create_task(_tell_alive(notifier), name="signs of life")
-        hanging = asyncio.create_task(service.telemetry.watchdog.hanging(), name="watchdog")
+        hanging = asyncio.create_task(_model_gone(service, executor), name="watchdog")
         stopping = asyncio.create_task(stops.get(), name="first signal")
         await asyncio.wait({hanging, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if hanging.done():
@@ -75,12 +92,21 @@ async def _tell_alive(notifier: Notifier) -> None:
         await asyncio.sleep(seconds / 2)
 
 
+async def _model_gone(service: Service, executor: ProcessExecutor | None) -> None:
+    """Wait until nothing is left to be done for the model, and say why."""
+    watchdog = service.telemetry.watchdog
+    if executor:
+        await executor.supervise(watchdog.hanging)
+        _log.critical("the model's process ends again and again; the service ends")
+    else:
+        await watchdog.hanging()
+        _log.critical("a step of the model takes longer than %g s; the service ends", watchdog.limit)
+
+
 async def _give_up(service: Service) -> NoReturn:
     """End the process at once: a thread that hangs can be ended in no other way, and holds up any end in
     order. Who supervises the process starts it anew.
     """
-    limit = service.telemetry.watchdog.limit
-    _log.critical("a step of the model takes longer than %g s; the service ends", limit)
     await service.give_up()
     logging.shutdown()
     sys.stdout.flush()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import grpc
@@ -30,6 +30,7 @@ from cloud.filters.content_filters import ContentFilters
 from cloud.filters.registry import open_filters
 from cloud.models.request_bounds import max_request_bytes
 from cloud.models.served_models import ServedModels
+from cloud.runner.executor import Executor, ThreadExecutor
 from cloud.sharing.caller import Caller
 from cloud.telemetry.metrics import Metrics
 from cloud.telemetry.opening import open_telemetry
@@ -55,6 +56,25 @@ class Service:
     _server: grpc.aio.Server
     _health: Health
     _gate: DrainGate
+    _telling: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def lose_model(self, why: str) -> None:
+        """All that the model held is lost: fail whatever waits or runs, and say that nothing is served."""
+        self.engine.lose(why)
+        self._tell_health(serving=False)
+
+    def restore_model(self) -> None:
+        """The model works again."""
+        if not self._gate.closed:
+            self._tell_health(serving=True)
+
+    def _tell_health(self, *, serving: bool) -> None:
+        status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
+        self.telemetry.metrics.serve(serving=serving)
+        for name in ("", SERVICE):  # the first is the whole server
+            task = asyncio.create_task(self._health.status.set(name, status), name=f"health {name}")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests; whether the others finish within `seconds`."""
@@ -88,18 +108,23 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Service]:
-    """A running service for these models; leaving stops it at once (drain first).
+async def serving(
+    models: ServedModels, config: ServeConfig, executor: Executor | None = None
+) -> AsyncIterator[Service]:
+    """A running service for these models; leaving stops it at once (drain first). `executor`: theirs; a
+    thread of this process, unless told.
 
     Raises RequestError where it cannot listen or know its callers, and what a task fails with, never a group.
     """
     largest = _max_request(models, config)
     telemetry = open_telemetry(config, version(), on_gpu=_on_gpu(models))
     filters = ContentFilters(open_filters(config.filters), telemetry.metrics.filtered)
-    engine, kept = new_engine(config, telemetry, filters)
+    executor = executor or ThreadExecutor()
+    engine, kept = new_engine(config, executor, telemetry, filters)
     _tell(telemetry.metrics, engine, kept)
     callers, gate, traffic = await open_callers(models, config, largest), DrainGate(), TrafficControl(models)
-    with Decoders() as decoders, ModelControl(models, engine.held, config, largest) as control:
+    control = ModelControl(models, engine.held, executor, config, largest)
+    with Decoders() as decoders:
         input_processor = InputProcessor(models, kept.frames, decoders, filters)
         describes = partial(_describe, models, largest, traffic)
         inference = Inference(
@@ -122,6 +147,7 @@ async def serving(models: ServedModels, config: ServeConfig) -> AsyncIterator[Se
                 beside = {"expiry": kept.expire(), "access": callers.access.run(), "shadow": shadow.run()}
                 keeping = [tasks.create_task(work, name=name) for name, work in beside.items()]
                 service = Service(address, http_url, engine, telemetry, running, server, healthy, gate)
+                executor.tell(service.lose_model, service.restore_model)
                 await server.start()
                 telemetry.metrics.serve(serving=True)
                 try:

@@ -8,7 +8,9 @@ from cloud.commands.access import access_of, add_access
 from cloud.config import (
     DEVICES,
     DTYPES,
+    ENGINES,
     LOG_FORMS,
+    PROCESS,
     TEXT,
     RateLimits,
     ServeConfig,
@@ -124,10 +126,17 @@ def _add_placement(parser: argparse.ArgumentParser) -> None:
         "else the faster of bfloat16 and float32",
     )
     parser.add_argument(
+        "--engine",
+        default=PROCESS,
+        choices=ENGINES,
+        help="where models run: in a process of their own, which is started anew where it hangs or ends, or "
+        "in a thread of the service, which takes less memory (default: %(default)s)",
+    )
+    parser.add_argument(
         "--compile",
         action="store_true",
-        help="compile the decoder's step of the bundles named here with torch.compile, where that proves "
-        "faster; needs a C++ compiler, and minutes before the service begins",
+        help="compile the decoder's step with torch.compile, where that proves faster; needs a C++ "
+        "compiler, and minutes before the service begins, or a bundle is loaded",
     )
 
 
@@ -245,6 +254,7 @@ def _config(options: argparse.Namespace, bundles: Sequence[Bundle]) -> ServeConf
     names = [
         "device",
         "dtype",
+        "engine",
         "compile",
         "max_batch",
         "max_waiting",

@@ -2,50 +2,37 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Self, TypeVar
-
-import torch
 
 from cloud.config import ServeConfig
 from cloud.engine.held_jobs import HeldJobs
 from cloud.models.bundle_folder import BundleFolder
-from cloud.models.loading import load_tail
 from cloud.models.memory import MemoryBudget
 from cloud.models.request_bounds import max_request_bytes
 from cloud.models.served_models import ServedModel, ServedModels
+from cloud.runner.executor import Executor
+from cloud.runner.loading import LoadOptions
 from protos import admin_pb2 as ap
 from protos.bundle import Bundle
 from protos.errors import RequestError, WrongBundle
 from protos.terminal.units import format_size
 
 _log = logging.getLogger(__name__)
-LoadedT = TypeVar("LoadedT")
 
 
 class ModelControl:
-    """Loads in a thread of its own, one bundle at a time, beside the models that answer. Belongs to the event
-    loop; runs inside `with`.
-    """
+    """Loads one bundle at a time, beside the models that answer. Belongs to the event loop."""
 
-    def __init__(self, models: ServedModels, held: HeldJobs, config: ServeConfig, max_request: int) -> None:
+    def __init__(
+        self, models: ServedModels, held: HeldJobs, executor: Executor, config: ServeConfig, max_request: int
+    ) -> None:
         """`max_request`: bytes of the longest request that the server reads."""
         self._models, self._held, self._max_request = models, held, max_request
-        self._device, self._dtype, self._threads = config.device, config.dtype, config.threads
+        self._executor = executor
+        self._options = LoadOptions(
+            config.device, config.dtype, config.threads, config.compile, config.memory_limit
+        )
         self._folder, self._budget = BundleFolder(config.bundle_folder), MemoryBudget(config.memory_limit)
         self._loading = asyncio.Lock()
-        # one that is cancelled goes on to its end, and only then the next begins
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def load(self, name: str) -> ap.Model:
         """Load a bundle of the folder, by its name there or its digest, and serve it; one that is served is
@@ -56,7 +43,7 @@ class ModelControl:
         async with self._loading:
             if bundle.digest not in self._models:
                 self._check(bundle)
-                model = await self._on_thread(self._load, bundle, self._weights())
+                model = await self._executor.load(bundle, self._options, self._weights())
                 self._models.add(model)
                 _log.warning("serves %s (%s) from now on", model.digest[:12], bundle.manifest.model)
         return self._described(self._models[bundle.digest], ap.Model.SERVING)
@@ -72,8 +59,7 @@ class ModelControl:
             unfinished = await self._drained(digest, drain)
         finally:
             self._models.forget(digest)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        await self._executor.unloaded()
         return ap.UnloadReply(digest=digest, unfinished=unfinished)
 
     async def listed(self) -> ap.ModelsReply:
@@ -96,7 +82,8 @@ class ModelControl:
             for bundle in bundles
             if bundle.digest in folders
         ]
-        free = self._budget.free(next(iter(self._models)).placement.device, self._weights())
+        free = await self._executor.free_bytes(next(iter(self._models)).placement.device)
+        free = self._budget.left(free, self._weights())
         return ap.ModelsReply(models=[*loaded, *available], free_bytes=free)
 
     async def _drained(self, digest: str, seconds: float) -> int:
@@ -128,15 +115,6 @@ class ModelControl:
                 bundle=bundle.digest,
             )
 
-    def _load(self, bundle: Bundle, held: int) -> ServedModel:
-        """On the thread. `held`: bytes of the models that are loaded."""
-        name = f"{bundle.path.name} ({bundle.manifest.model})"
-
-        def check_room(weights: int, device: torch.device) -> None:
-            self._budget.check(name, weights, device, held)
-
-        return load_tail(bundle, self._device, self._dtype, check_room, self._threads)
-
     def _weights(self) -> int:
         return sum(model.weight_bytes for model in (*self._models, *self._models.draining))
 
@@ -150,6 +128,3 @@ class ModelControl:
             weight_bytes=model.weight_bytes,
             unfinished=len(self._held.of(model.digest)),
         )
-
-    async def _on_thread(self, work: Callable[..., LoadedT], *arguments: object) -> LoadedT:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)

@@ -16,6 +16,7 @@ from cloud.models.served_models import ServedModel, ServedModels
 from cloud.models.tail import Tail
 from cloud.rollout.rollout import Rollout, StageTimes
 from cloud.rollout.tally import Pair
+from cloud.runner.faults import ModelLost
 from cloud.sharing.caller import Caller
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy
@@ -103,7 +104,7 @@ class Shadow:
         answered = await self._offered.get()
         try:
             await self._compare(answered)
-        except CloudBusy:
+        except (CloudBusy, ModelLost):
             if rollout := self._traffic.rollout:
                 rollout.interrupted += 1
         except Exception:  # noqa: BLE001 - no caller has to do with it
@@ -130,11 +131,11 @@ class Shadow:
             rollout.take(_pair(stable, candidate), stable.times, candidate.times)
 
     async def _run(self, job: Job) -> _Run:
-        """Raises CloudBusy where requests come."""
+        """Raises CloudBusy where requests come, ModelLost where the process ended that ran it."""
         try:
             with self._engine.in_background(job):
                 *pieces, end = [event async for event in job.events()]
-        except CloudBusy:
+        except (CloudBusy, ModelLost):
             raise
         except Exception as error:  # noqa: BLE001 - a version may fail in any way; how, its words may quote
             _log.warning("a shadow of %s failed: %s", job.tail.digest[:12], type(error).__name__)

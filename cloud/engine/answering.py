@@ -3,11 +3,10 @@ pictures.
 """
 
 import time
-from collections.abc import Awaitable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from typing import Any, Protocol
 
 from cloud.engine.faults import ModelFault
 from cloud.engine.generation_batch import GenerationBatch
@@ -16,12 +15,7 @@ from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.recovery import Recovery
 from cloud.engine.scheduling.pace import Pace
 from cloud.engine.scheduling.scheduler import Schedule
-
-
-class OnWorker(Protocol):
-    """The seam to the thread that runs the model."""
-
-    def __call__(self, work: Any, *arguments: object) -> Awaitable[Any]: ...
+from cloud.runner.executor import Executor
 
 
 class Answering:
@@ -29,7 +23,7 @@ class Answering:
 
     def __init__(
         self,
-        on_worker: OnWorker,
+        executor: Executor,
         prefix_cache: PrefixCache,
         pace: Pace,
         recovery: Recovery,
@@ -37,7 +31,7 @@ class Answering:
     ) -> None:
         """`text_interval`: seconds from one piece of an answer's text to the next."""
         self._text_interval = text_interval
-        self._on_worker, self._recovery = on_worker, recovery
+        self._executor, self._recovery = executor, recovery
         self._prefix_cache, self._pace = prefix_cache, pace
         self._batches: list[GenerationBatch] = []
         self._slices: dict[Job, GenerationBatch] = {}  # of those whose prompts are read in part
@@ -83,7 +77,7 @@ class Answering:
     async def _read_slice(self, tokens: int, jobs: Sequence[GenerationJob]) -> None:
         (job,), began = jobs, time.monotonic()
         with self._begun(jobs) as batch:
-            await self._on_worker(batch.read, tokens)
+            await batch.read(tokens)
         self._pace.prefilled(job.tail.digest, tokens, time.monotonic() - began)
         job.read_slice(tokens)
         self._slices[job] = batch
@@ -92,7 +86,7 @@ class Answering:
         """Begin the answers of jobs, as a batch that others join when it is next decoded."""
         tokens, began = _padded_tokens(jobs), time.monotonic()
         with self._begun(jobs) as batch:
-            read = await self._on_worker(batch.prefill, self._prefix_cache.missing(jobs))
+            read = await batch.prefill(self._prefix_cache.missing(jobs))
         for prompt in read:
             self._prefix_cache.put(*prompt)
         self._pace.prefilled(jobs[0].tail.digest, tokens, time.monotonic() - began)
@@ -106,14 +100,14 @@ class Answering:
         """
         try:
             batch = self._slices.pop(jobs[0], None)
-            yield batch or GenerationBatch(jobs, self._text_interval)
+            yield batch or GenerationBatch(self._executor, jobs, self._text_interval)
         except BaseException:
             jobs[0].begin_anew()
             raise
 
     async def _merge(self, batch: GenerationBatch, other: GenerationBatch) -> None:
         """Let a batch have the rows of another, if there is memory."""
-        rows, merge = len(batch.jobs) + len(other.jobs), partial(self._on_worker, batch.merge, other)
+        rows, merge = len(batch.jobs) + len(other.jobs), partial(batch.merge, other)
         fault = await self._recovery.attempt("decode", rows, merge)
         if fault is None:
             self._batches.remove(other)
@@ -123,7 +117,7 @@ class Answering:
 
     async def _decode(self, jobs: Sequence[GenerationJob]) -> None:
         batch, began = await self._batch_of(jobs), time.monotonic()
-        await self._on_worker(batch.decode)
+        await batch.decode()
         self._pace.decoded(jobs[0].tail.digest, len(jobs), time.monotonic() - began)
         batch.postprocess()
 
@@ -131,7 +125,7 @@ class Answering:
         """The batch of the answers of these jobs, without others from now on."""
         batch = next(batch for batch in self._batches if jobs[0] in batch.jobs)
         if len(batch.jobs) > len(jobs):
-            batch = await self._on_worker(batch.split, jobs)
+            batch = await batch.split(jobs)
             self._batches.append(batch)
         return batch
 

@@ -1,20 +1,16 @@
 """Pictures and texts of a dual encoder, embedded and compared side by side."""
 
-import time
 from collections.abc import Sequence
-from itertools import chain, zip_longest
 
 import numpy as np
-import torch
 
 from cloud.engine.job import EmbeddingJob, milliseconds_since
-from cloud.models.interfaces import EmbeddingModel
+from cloud.runner.executor import Executor
+from cloud.runner.texts import Embedded, embed
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
 from protos.matching import scores, unit
 from protos.pictures.frames import frame_id
-
-MAX_TEXTS = 8  # that the text tower reads in one step; other requests have their turn before the next
 
 
 class EmbeddingBatch:
@@ -23,27 +19,20 @@ class EmbeddingBatch:
     A job with many new texts takes several steps, and returns to the queue after each.
     """
 
-    def __init__(self, jobs: Sequence[EmbeddingJob]) -> None:
-        self._jobs = jobs
+    def __init__(self, executor: Executor, jobs: Sequence[EmbeddingJob]) -> None:
+        self._executor, self._jobs = executor, jobs
 
-    @torch.inference_mode()
-    def embed_texts(self) -> None:
-        """Some of the texts that are missing, each job's share of them; on the worker thread."""
-        start = time.monotonic()
-        tail = self._jobs[0].tail
-        tail.use_threads()
+    async def embed_texts(self) -> None:
+        """Some of the texts that are missing, each job's share of them."""
+        missing = [list(job.missing) for job in self._jobs]
+        embedded = Embedded(*await self._executor.run(embed, self._jobs[0].tail, missing))
+        found = dict(zip(embedded.texts, embedded.rows, strict=True))
         for job in self._jobs:
-            if not job.embedded:
-                job.take(tail.cached_texts(job.missing))
-        embedded = _embedded(tail, _next_texts(self._jobs))
-        for job in self._jobs:
-            job.take(embedded)
-            job.stages.first_token += milliseconds_since(start)
+            job.take(found)
+            job.stages.first_token += 1000 * embedded.seconds
 
     def answer(self) -> Sequence[EmbeddingJob]:
-        """Emit the scores or embeddings of every job whose texts are all embedded; the other jobs. On the
-        event loop.
-        """
+        """Emit the scores or embeddings of every job whose texts are all embedded; the other jobs."""
         unfinished = []
         for job in self._jobs:
             if job.aborted:
@@ -53,23 +42,6 @@ class EmbeddingBatch:
             else:
                 _answer(job, job.picture, [job.embedded[text] for text in job.texts])
         return unfinished
-
-
-def _embedded(tail: EmbeddingModel, texts: Sequence[str]) -> dict[str, Floats]:
-    cached = tail.cached_texts(texts)  # another batch may have had them read in the meantime
-    new = [text for text in texts if text not in cached]
-    return cached | dict(zip(new, tail.embed_texts(new), strict=True)) if new else cached
-
-
-def _next_texts(jobs: Sequence[EmbeddingJob]) -> list[str]:
-    """The next texts of all jobs in turns, so that a short request does not wait for a long one."""
-    texts: dict[str, None] = {}
-    for text in chain.from_iterable(zip_longest(*(job.missing for job in jobs))):
-        if text is not None:
-            texts[text] = None
-        if len(texts) == MAX_TEXTS:
-            break
-    return list(texts)
 
 
 def _answer(job: EmbeddingJob, picture: Floats | None, texts: Sequence[Floats]) -> None:

@@ -114,8 +114,7 @@ class EncoderCache:
         """
         if not self.keeps(owner):
             return
-        # A copy, since a part of a batch would keep the whole batch alive.
-        cached = CachedEmbeds(image_tokens.clone(), grid)
+        cached = CachedEmbeds(image_tokens, grid)
         self._embeds.put(owner, frame_key(bundle, frame), cached, image_tokens.nbytes)
         if sent is not None:
             own = {name: codes.copy() for name, codes in sent.items()}
@@ -150,6 +149,10 @@ class EncoderCache:
             yield frames
         finally:
             frames.forget()
+
+    def forget_image_tokens(self) -> None:
+        """Keep none of those that there are: what held them has ended."""
+        self._embeds.clear()
 
     def expire(self) -> None:
         """Free the memory of expired frames."""

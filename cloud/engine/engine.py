@@ -1,16 +1,13 @@
-"""The engine: answers join and leave between any two steps; its model work is on a worker thread, off the
-event loop.
+"""The engine: answers join and leave between any two steps; an executor does the model's work, off the event
+loop.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from typing import TypeVar
 
 from cloud.engine.answering import Answering
 from cloud.engine.embedding_batch import EmbeddingBatch
@@ -26,15 +23,16 @@ from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduling.batch_limit import StepLimits
 from cloud.engine.scheduling.pace import Pace
 from cloud.engine.scheduling.scheduler import InFlight, Schedule
+from cloud.runner.executor import Executor, ThreadExecutor
+from cloud.runner.faults import ModelLost
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy, CloudError
 
 _log = logging.getLogger(__name__)
-ResultT = TypeVar("ResultT")
 
 
 class Engine:
-    """Belongs to the event loop, but for the model work, which one worker thread does."""
+    """Belongs to the event loop, but for the model's work."""
 
     def __init__(
         self,
@@ -43,25 +41,26 @@ class Engine:
         observer: StepObserver | None = None,
         prefix_cache: PrefixCache | None = None,
         text_interval: float = 0.0,
+        executor: Executor | None = None,
     ) -> None:
         """Without a prefix cache, every prompt is read as a whole. `text_interval`: seconds from one piece of
-        an answer's text to the next; 0: with every token.
+        an answer's text to the next; 0: with every token. `executor`: a thread of this process, unless told.
         """
         self.queue, self._observer = queue, observer or Unobserved()
         self.held = HeldJobs()
         self._encoder_cache = encoder_cache
         self.prefix_cache = prefix_cache or PrefixCache(0)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._executor = executor or ThreadExecutor()
         self._pace = Pace()
         self._recovery = Recovery(queue.limits, self._observer, self.prefix_cache.make_room)
         self._joining: list[Job] = []  # until their answers have a row, or are embedded
         self._answering = Answering(
-            self._on_worker, self.prefix_cache, self._pace, self._recovery, text_interval
+            self._executor, self.prefix_cache, self._pace, self._recovery, text_interval
         )
 
     async def run(self) -> None:
         """Step until cancelled; jobs that are then unfinished fail as UNAVAILABLE."""
-        with self._worker:
+        with self._executor:
             try:
                 while True:
                     await self.step()
@@ -85,7 +84,16 @@ class Engine:
 
     def abandon(self, why: str) -> None:
         """Fail whatever waits or runs as UNAVAILABLE."""
-        self._fail([*self._running, *self.queue.clear()], CloudError(why))
+        self._fail_all(CloudError(why))
+
+    def lose(self, why: str) -> None:
+        """The same, as what the model held is lost, and nothing of it may be gone on from."""
+        self._fail_all(ModelLost(why))
+        self._encoder_cache.forget_image_tokens()
+        self.prefix_cache.make_room()
+
+    def _fail_all(self, error: Exception) -> None:
+        self._fail([*self._running, *self.queue.clear()], error)
 
     async def _schedule(self) -> Schedule[Job]:
         """Let jobs leave; what the next step does. Waits while nothing is in flight and nothing waits, and a
@@ -139,7 +147,7 @@ class Engine:
 
     async def _advance(self, until: int, jobs: Sequence[Job]) -> None:
         (bundle, left), began = jobs[0].place, time.monotonic()
-        advanced = await self._on_worker(advance_images, jobs, until)
+        advanced = await advance_images(self._executor, jobs, until)
         if left:
             tiles = sum(job.tiles for job in jobs)
             self._pace.encoded(bundle, left, until, tiles, time.monotonic() - began)
@@ -155,7 +163,7 @@ class Engine:
         if not picture.finite:
             job.fail(not_finite())
         elif picture.image_tokens is not None:
-            job.take_image_tokens(picture.image_tokens)
+            job.take_image_tokens(picture.image_tokens, picture.embedding)
             self._encoder_cache.put(
                 image.frame, job.tail.digest, image.owner, picture.image_tokens, image.grid, image.sent
             )
@@ -169,8 +177,8 @@ class Engine:
         self.queue.put_back([job for job in jobs if not (job.finished or job.aborted)])
 
     async def _embed_texts(self, jobs: Sequence[EmbeddingJob]) -> None:
-        embedding = EmbeddingBatch(jobs)
-        await self._on_worker(embedding.embed_texts)
+        embedding = EmbeddingBatch(self._executor, jobs)
+        await embedding.embed_texts()
         embedding.answer()
 
     async def _prefill(self, schedule: Schedule[Job]) -> None:
@@ -244,20 +252,21 @@ class Engine:
             seconds = time.monotonic() - began
             for job in schedule.held:
                 job.held_seconds += seconds
-            if schedule.prefills or computes:
+            if schedule.prefills or computes or schedule.ahead:
                 self._pace.joined(seconds, stalled=stalled)
+            elif schedule.decodes:
+                self._pace.stalled(seconds)
 
     @contextmanager
     def _isolating_faults(self, jobs: Sequence[Job]) -> Iterator[None]:
-        """An exception in model code fails the jobs of its step, and nothing else."""
+        """What is raised in a step fails its jobs, and nothing else."""
         try:
             yield
+        except ModelLost as error:
+            self._fail([job for job in jobs if not job.finished], error)
         except Exception:  # noqa: BLE001 - model code may raise anything
             _log.exception("a batch of %d failed; the service goes on", len(jobs))
             self._fail(jobs, ModelFault("model code raised"))
-
-    async def _on_worker(self, work: Callable[..., ResultT], *arguments: object) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work, *arguments)
 
     def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
         for job in jobs:

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from cloud.engine.sampling import Sampler
 from cloud.engine.scheduling.schedulable import Place
 from cloud.models.interfaces import EmbeddingModel, GenerativeModel, VisionModel
+from cloud.runner.sampling import Sampler
 from cloud.sharing.caller import NOBODY, Caller
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
@@ -113,9 +113,11 @@ class Job:
         """Its picture has come to a cut, and waits there."""
         self.image, self.queued = image, time.monotonic()
 
-    def take_image_tokens(self, image_tokens: Tensor) -> None:
-        """What the tail has made of the picture (tiles, tokens, width)."""
-        del image_tokens
+    def take_image_tokens(self, image_tokens: Tensor, embedding: Floats | None) -> None:
+        """What the tail has made of the picture (tiles, tokens, width); of a dual encoder its embedding
+        (width).
+        """
+        del image_tokens, embedding
         self.encoded = True
 
     def end_wait(self) -> None:
@@ -132,6 +134,11 @@ class Job:
     def indivisible_tokens(self) -> int:
         """How many of them are prefilled in one step at least."""
         return self.prompt_tokens
+
+    @property
+    def tokens_left(self) -> int:
+        """How many its answer may still have."""
+        return 0
 
     @property
     def sliced(self) -> bool:
@@ -221,6 +228,7 @@ class GenerationJob(Job):
     image_tokens: Tensor | None = None  # (tiles, tokens, width), from the encoding to the prefill
     prefix: Prefix | None = None  # of the prompt, where it was read for another question
     read_tokens: int = 0  # of what follows that, in slices so far
+    answer_tokens: int = 0  # so far
 
     @property
     def prompt_tokens(self) -> int:
@@ -229,6 +237,10 @@ class GenerationJob(Job):
     @property
     def indivisible_tokens(self) -> int:
         return 0 if self.prefix or self.sliced else self.tail.indivisible_length(self.prompt)
+
+    @property
+    def tokens_left(self) -> int:
+        return self.max_tokens - self.answer_tokens
 
     @property
     def sliced(self) -> bool:
@@ -242,8 +254,8 @@ class GenerationJob(Job):
         """Let the decoder go on from a prefix, which has the image tokens in it."""
         self.prefix, self.image_tokens = prefix, None
 
-    def take_image_tokens(self, image_tokens: Tensor) -> None:
-        super().take_image_tokens(image_tokens)
+    def take_image_tokens(self, image_tokens: Tensor, embedding: Floats | None) -> None:
+        super().take_image_tokens(image_tokens, embedding)
         self.image_tokens = image_tokens
 
     def read_slice(self, tokens: int) -> None:
@@ -270,10 +282,9 @@ class EmbeddingJob(Job):
     def __post_init__(self) -> None:
         self.missing = dict.fromkeys(self.texts)
 
-    def take_image_tokens(self, image_tokens: Tensor) -> None:
-        """Its embedding; copied, since a part of a batch would keep the whole batch alive."""
-        super().take_image_tokens(image_tokens)
-        self.picture = image_tokens[0, 0].float().cpu().numpy().copy()
+    def take_image_tokens(self, image_tokens: Tensor, embedding: Floats | None) -> None:
+        super().take_image_tokens(image_tokens, embedding)
+        self.picture = embedding
 
     def take(self, embeddings: Mapping[str, Floats]) -> None:
         """Take those of the embeddings that are missing."""

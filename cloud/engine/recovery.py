@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from cloud.engine.faults import ModelFault, no_memory, ran_out_of_memory
+from cloud.engine.faults import ModelFault, no_memory
 from cloud.engine.job import Job
 from cloud.engine.observer import Fault, Step, StepObserver
 from cloud.engine.scheduling.batch_limit import BatchLimit, StepLimits
 from cloud.engine.scheduling.prompts import MIN_SLICE
+from cloud.runner.faults import ModelLost, ran_out_of_memory
 
 _log = logging.getLogger(__name__)
 JobT = TypeVar("JobT", bound=Job)
@@ -52,10 +53,12 @@ class Recovery:
 
     async def attempt(self, step: Step, size: int, work: Callable[[], Awaitable[object]]) -> Fault | None:
         """Why work of this size raised, if it did. Where memory ran out, the limit of such steps is lower
-        from now on.
+        from now on. Raises ModelLost.
         """
         try:
             await work()
+        except ModelLost:
+            raise
         except Exception as error:  # noqa: BLE001 - model code may raise anything
             fault: Fault = "out of memory" if ran_out_of_memory(error) else "raised"
             if fault == "raised":

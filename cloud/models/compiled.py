@@ -1,11 +1,14 @@
 """`--compile`: the decoder's step by torch.compile, where that is faster, measured now.
 
-That takes minutes before the service begins, and seconds where it was compiled before. Nothing is compiled
-while it answers: what has a shape that was not met before runs as it would without.
+That takes minutes, and seconds where it was compiled before. Nothing is compiled for a model that answers:
+what has a shape that was not met before runs as it would without.
 """
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import WeakSet
 
 import torch
 from torch import nn
@@ -15,16 +18,37 @@ from cloud.models.served_models import ServedModel
 from cloud.models.tail import Tail
 
 _log = logging.getLogger(__name__)
+_COMPILED: WeakSet[nn.Module] = WeakSet()
 _ROWS = (1, 2, 3)  # torch compiles one row apart from several; the third proves that two are several
 _STEPS = 8
 _MAX_RATIO = 0.9  # a compiled step must win by a tenth
 _MAX_REASON = 200  # characters of torch's words
 
 
-def compile_step(model: ServedModel, backend: str = "inductor") -> bool:
-    """Compile a model's decode step in place; whether it is compiled now. Where torch cannot, or where that
-    is no faster, the model stays as it is, and a log line says why.
+@contextmanager
+def _others_uncompiled() -> Iterator[None]:
+    """What is compiled runs uncompiled: while torch compiles, it would compile new shapes of that, too, and
+    whoever is answered by it would wait.
     """
+    calls = [(decoder, decoder._compiled_call_impl) for decoder in _COMPILED]  # noqa: SLF001 - as below
+    for decoder, _ in calls:
+        _restore(decoder)
+    try:
+        yield
+    finally:
+        for decoder, call in calls:
+            decoder._compiled_call_impl = call  # noqa: SLF001 - as below
+
+
+def compile_step(model: ServedModel, backend: str = "inductor") -> bool:
+    """Compile a model's decode step in place, beside others that may answer; whether it is compiled now.
+    Where torch cannot, or where that is no faster, the model stays as it is, and a log line says why.
+    """
+    with _others_uncompiled():
+        return _compiled(model, backend)
+
+
+def _compiled(model: ServedModel, backend: str) -> bool:
     name, decoder = model.bundle.manifest.model, model.decoder if isinstance(model, Tail) else None
     if not isinstance(model, Tail) or decoder is None:
         _log.warning("--compile: the family of %s has no decoder that can be compiled; it runs as ever", name)
@@ -52,6 +76,7 @@ def compile_step(model: ServedModel, backend: str = "inductor") -> bool:
         _restore(decoder)
         return False
     _log.warning("--compile: %s takes %.1f ms a step instead of %.1f (compiled in %.0f s)", *facts)
+    _COMPILED.add(decoder)
     return True
 
 

@@ -27,8 +27,8 @@ class DualEncoder(VisionTail):
 
     _family: Matching
 
-    def __init__(self, bundle: Bundle, placement: Placement) -> None:
-        super().__init__(bundle, placement)
+    def __init__(self, bundle: Bundle, placement: Placement, *, weights: bool = True) -> None:
+        super().__init__(bundle, placement, weights=weights)
         self.matching = bundle.manifest.matching
         self._tokenizer = Tokenizer.from_file(str(bundle.file(self.matching.tokenizer)))
         self._text_cache: OrderedDict[str, Floats] = OrderedDict()

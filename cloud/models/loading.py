@@ -71,9 +71,19 @@ def first_that_computes(bundle: Bundle, placements: Sequence[Placement]) -> Serv
     )
 
 
-def open_tail(bundle: Bundle, placement: Placement) -> ServedModel:
+def open_tail(bundle: Bundle, placement: Placement, *, weights: bool = True) -> ServedModel:
     """Load a bundle's model. Raises BundleError or CheckpointError."""
-    return DualEncoder(bundle, placement) if bundle.manifest.HasField("matching") else Tail(bundle, placement)
+    kind = DualEncoder if bundle.manifest.HasField("matching") else Tail
+    return kind(bundle, placement, weights=weights)
+
+
+def described_tail(bundle: Bundle, placement: Placement, threads: int) -> ServedModel:
+    """What requests are checked and decoded by, without weights, of a model that another process has loaded.
+    Raises as above.
+    """
+    tail = open_tail(bundle, placement, weights=False)
+    tail.threads = threads
+    return tail
 
 
 def own_dtype(config: PretrainedConfig, stored: set[str]) -> torch.dtype:

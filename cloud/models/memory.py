@@ -23,14 +23,13 @@ class MemoryBudget:
         """`limit`: bytes of all models' weights together; 0: what the machine has."""
         self._limit = limit
 
-    def free(self, device: torch.device, held: int) -> int:
-        """Bytes that a further model may take, where models of `held` bytes are loaded."""
-        free = free_bytes(device)
+    def left(self, free: int, held: int) -> int:
+        """Bytes that a further model may take, of `free` ones, where models of `held` bytes are loaded."""
         return min(free, max(0, self._limit - held)) if self._limit else free
 
     def check(self, name: str, weights: int, device: torch.device, held: int) -> None:
         """Raises BundleError, with the figures, where a model of so many bytes finds no room."""
-        needed, free = round(weights * (1 + OVERHEAD)), self.free(device, held)
+        needed, free = round(weights * (1 + OVERHEAD)), self.left(free_bytes(device), held)
         if needed <= free:
             return
         limit = f" within --memory-limit {format_size(self._limit)}" if self._limit else ""

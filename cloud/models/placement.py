@@ -25,6 +25,7 @@ class Placement:
     device: torch.device
     dtype: torch.dtype
     why: str
+    named: str = ""  # the device in words, where another process has found that
 
     @property
     def dtype_name(self) -> str:
@@ -42,6 +43,8 @@ class Placement:
     @property
     def device_name(self) -> str:
         """The device in words; of a GPU its model too."""
+        if self.named:
+            return self.named
         if self.device.type == "cuda":
             return f"cuda ({torch.cuda.get_device_name(self.device)})"
         return self.device.type

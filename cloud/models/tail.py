@@ -23,8 +23,8 @@ class Tail(VisionTail):
 
     _family: Generative
 
-    def __init__(self, bundle: Bundle, placement: Placement) -> None:
-        super().__init__(bundle, placement)
+    def __init__(self, bundle: Bundle, placement: Placement, *, weights: bool = True) -> None:
+        super().__init__(bundle, placement, weights=weights)
         prompt = bundle.manifest.prompt
         self.stop_tokens = frozenset(prompt.stop_tokens)
         self.logits_processor = LogitsProcessor(prompt.decoding, self.stop_tokens)

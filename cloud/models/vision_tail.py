@@ -17,7 +17,7 @@ from protos.limits import check_elongation
 from protos.pictures.sizes import picture_grid
 from protos.pictures.tiles import Grid
 from splitter.families import Boundary, advance, family
-from splitter.families.loading import load_model, load_processor
+from splitter.families.loading import Checkpoint, load_model, load_processor
 
 
 class VisionTail:
@@ -26,14 +26,20 @@ class VisionTail:
     `preprocess` and `unpack` may run in many threads, the model runs in one at a time.
     """
 
-    def __init__(self, bundle: Bundle, placement: Placement) -> None:
-        """Load the model. Raises BundleError or CheckpointError."""
+    def __init__(self, bundle: Bundle, placement: Placement, *, weights: bool = True) -> None:
+        """Load the model; without its weights it computes nothing, and describes one that another process
+        runs. Raises BundleError or CheckpointError.
+        """
         _check_limits(bundle)
         folder = bundle.folder("cloud")
         self.bundle, self.digest, self.limits = bundle, bundle.digest, bundle.manifest.limits
         self.cuts: Sequence[str] = (PICTURE_CUT, *(cut.name for cut in bundle.manifest.cuts))
         self._family = family(bundle.manifest.family)
-        self.model = load_model(folder, placement.dtype).to(placement.device)
+        self.model = (
+            load_model(folder, placement.dtype).to(placement.device)
+            if weights
+            else Checkpoint(folder).empty.to(placement.dtype)
+        )
         self._processor = load_processor(folder)
         self._codecs = _receivers(bundle)
         self.placement, self.numerics = placement, placement.numerics

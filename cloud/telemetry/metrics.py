@@ -5,7 +5,7 @@ Labels have few values: bundles that are served, cuts and codecs of their manife
 names a tenant, a device or a request.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import NamedTuple, Protocol
@@ -128,6 +128,11 @@ class Metrics:
         """From now on new requests are let in, and the model answers, or not."""
         self.serving = serving
 
+    def watch_process(self, pid: Callable[[], int], restarts: Callable[[], int]) -> None:
+        """Tell processor time and memory of the models' process, and how often it was started anew."""
+        ProcessCollector("isthmus_model", pid, registry=self.registry)
+        self.registry.register(_Restarted(restarts))
+
     def watch_engine(self, engine: EngineLoad) -> None:
         """Tell the queue's length and wait, what runs, and what a step may have, when they are asked for."""
         limits = self._gauge("batch_limit", "Jobs, or tokens of prompts, that memory has room for", "step")
@@ -183,6 +188,17 @@ class _Caches(Collector):
             lookups.add_metric([name, "miss"], cache.misses)
             size.add_metric([name], cache.bytes)
         yield from (lookups, size)
+
+
+class _Restarted(Collector):
+    """Starts as they are counted when they are asked for."""
+
+    def __init__(self, restarts: Callable[[], int]) -> None:
+        self._restarts = restarts
+
+    def collect(self) -> Iterator[Metric]:
+        words = "Starts of the model's process after it ended"
+        yield CounterMetricFamily(f"{_PREFIX}_model_restarts", words, self._restarts())
 
 
 class _Joined(Collector):

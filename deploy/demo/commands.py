@@ -23,6 +23,9 @@ from deploy.demo.agent.agent_record import AgentRecord
 from deploy.demo.agent.asking import curl_line
 from deploy.demo.agent.running import LEAST_SECONDS, RunningAgent, running_agent, stay
 from deploy.demo.agent.words import invitation
+from deploy.demo.fleet import words as fleet_words
+from deploy.demo.fleet.fleet_record import FleetRecord
+from deploy.demo.fleet.running import RunningFleet, running_fleet
 from deploy.demo.record import Record
 from protos.errors import IsthmusError
 from protos.terminal.arguments import whole
@@ -39,8 +42,9 @@ examples:
   isthmus demo --bundle my-bundle                  # another split of the built-in model, made --with-local
 
 The cloud service runs as a process of its own on this machine; a proxy between makes the link good, slow or
-poor. In the end `isthmus edge run` watches two drawn cameras: its live page and its OpenAI API may be opened
-until Ctrl-C. Where the agent does not do what an agent does, the status is 1.
+poor. In the end `isthmus edge run` watches two drawn cameras, and `isthmus fleet serve` gives it and three
+simulated devices a new cut, then a bad one, which is rolled back. The live page, the OpenAI API and the
+controller may be opened until Ctrl-C. Where agent or controller do not do what they should, the status is 1.
 """
 
 
@@ -87,12 +91,16 @@ def run(options: argparse.Namespace) -> int:
             shown.step("starting an agent and its cloud")
             agent = opened.enter_context(running_agent(bundle, options.output))
             seen = _watched(agent, shown)
-        record = replace(record, agent=seen, seconds=perf_counter() - begun)
+            shown.step("starting a controller of its fleet")
+            fleet = opened.enter_context(running_fleet(bundle, agent))
+            tuned = _tuned(fleet, shown)
+        record = replace(record, agent=seen, fleet=tuned, seconds=perf_counter() - begun)
         _report(record, options, console)
         if _stays(options):
-            _invite(record, agent, options.output, console)
-    if seen.missing:
-        raise IsthmusError(f"the agent did not do all that it should: {'; '.join(seen.missing)}")
+            _invite(record, agent, fleet, options.output, console)
+    for whose, missing in (("agent", seen.missing), ("controller", tuned.missing)):
+        if missing:
+            raise IsthmusError(f"the {whose} did not do all that it should: {'; '.join(missing)}")
     return 0
 
 
@@ -102,6 +110,11 @@ def _watched(agent: RunningAgent, shown: Progress) -> AgentRecord:
 
     shown.step("an agent watches two cameras", LEAST_SECONDS)
     return agent.watched(tell)
+
+
+def _tuned(fleet: RunningFleet, shown: Progress) -> FleetRecord:
+    shown.step("an operator tunes its fleet")
+    return fleet.tuned(shown.step)
 
 
 def _report(record: Record, options: argparse.Namespace, console: Console) -> None:
@@ -120,13 +133,13 @@ def _stays(options: argparse.Namespace) -> bool:
     return not options.json and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _invite(record: Record, agent: RunningAgent, folder: Path, console: Console) -> None:
+def _invite(record: Record, agent: RunningAgent, fleet: RunningFleet, folder: Path, console: Console) -> None:
     """Say what may be opened, until Ctrl-C."""
     first = record.asked[0]
     curl = curl_line(agent.address, folder / f"{first.name}.png", first.question)
-    for line in invitation(agent, curl):
+    for line in (*invitation(agent, curl), *fleet_words.invitation(fleet)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print("[bold]The agent runs until Ctrl-C.[/]")
+    console.print("[bold]The agent and the controller run until Ctrl-C.[/]")
     stay(agent)
 
 

@@ -8,6 +8,7 @@ from deploy.demo.agent.part import agent_section
 from deploy.demo.charts import chart
 from deploy.demo.costs import costs
 from deploy.demo.decisions import Phase, decided
+from deploy.demo.fleet.part import fleet_section
 from deploy.demo.gain import gain, left_free, lost
 from deploy.demo.gallery import gallery
 from deploy.demo.record import LinkRun, Record, Summary
@@ -43,6 +44,7 @@ def page(record: Record) -> Page:
         section("What each way would have cost", _COSTS, *costs(record)),
         section("The pictures", _PICTURES, *gallery(record)),
         *([agent_section(record.agent)] if record.agent else []),
+        *([fleet_section(record.fleet)] if record.fleet else []),
         section("Every request", [], *map(_requests, record.links), full=True),
         section("How it was measured", _BESIDE, *_measured(record)),
     ]

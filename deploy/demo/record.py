@@ -7,6 +7,7 @@ from statistics import median
 
 from bench.rig.outcomes import AUTO, REMOTE, Outcome, VisualQuestion
 from deploy.demo.agent.agent_record import AgentRecord
+from deploy.demo.fleet.fleet_record import FleetRecord
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Record:
     warm_up: int = 0
     seconds: float = 0.0
     agent: AgentRecord | None = None
+    fleet: FleetRecord | None = None
 
     @property
     def asked(self) -> list[VisualQuestion]:

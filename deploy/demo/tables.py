@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.rig.outcomes import AUTO, Outcome
 from deploy.demo.agent import words
+from deploy.demo.fleet import words as fleet_words
 from deploy.demo.gain import gain
 from deploy.demo.record import Record, Summary, story
 from protos.terminal.units import format_size, format_time
@@ -32,6 +33,10 @@ def show(console: Console, record: Record) -> None:
         console.print()
         console.print("[bold]The agent, with two cameras[/]")
         console.print(_facts(words.summary(record.agent)))
+    if record.fleet:
+        console.print()
+        console.print("[bold]The fleet, and its operator[/]")
+        console.print(_facts(fleet_words.summary(record.fleet)))
     console.print()
     console.print(_facts(record.setting, style="dim"))
 

@@ -4,8 +4,8 @@ import argparse
 import dataclasses
 from collections.abc import Callable
 
-from edge.policy.decision import Weights
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 from protos.terminal.arguments import celsius, milliseconds, number, percent, size
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from typing_extensions import Self
 
-from edge.policy.decision import Predicted, Weights
+from edge.policy.decision import Predicted
 from edge.requests.answer import Answer
 from protos.arms.rules import Rules
 from protos.costs.estimates import LinkEstimate
+from protos.costs.weights import Weights
 
 FORMAT = 1
 STAGES = ("head", "encode", "network", "queue", "cloud", "generate", "total_ms", "bytes_up", "joules")

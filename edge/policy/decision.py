@@ -6,18 +6,9 @@ from dataclasses import dataclass, field, replace
 from protos.arms.arm import Arm
 from protos.arms.rules import Conditions, Rules
 from protos.costs.estimates import NO_LINK, CloudEstimate, LinkEstimate, LinkStates
+from protos.costs.weights import Weights
 
 CHOSEN = "chosen"  # the verdict of the arm that was taken
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What things are worth, in milliseconds."""
-
-    millisecond: float = 1.0
-    accuracy_point: float = 50.0  # lost against the whole model, beyond noise
-    kilobyte: float = 0.0  # sent
-    joule: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from edge.policy.decision import Weights
 from protos import bundle_pb2 as pb
 from protos.arms import arms_of, check_rules
 from protos.arms.arm import Arm, Situation
 from protos.arms.rules import Rules
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import NoRoute
 
 

@@ -5,8 +5,8 @@ are dropped, and the best of the rest wins by what it costs on average:
 
     score = w_ms (total + delay of others) + w_point (points lost beyond noise) + w_kB kilobytes + w_J joules
 
-Less is better. What keeps the device or its link busy delays others (crowding.py). Without that a device that
-is asked more than it can do would go on in the way that is the fastest for a request alone.
+Less is better. What keeps the device or its link busy delays others (protos/costs/crowding.py). Without that
+a device that is asked more than it can do would go on in the way that is the fastest for a request alone.
 
 A deadline is to be met with a stated probability. If it rules out every arm, the best of those most likely to
 meet it is taken: an answer that comes late is worth more than none.
@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from edge.policy.decision import CHOSEN, Decision, KnownCloud, Predicted, Request, Weights
+from edge.policy.decision import CHOSEN, Decision, KnownCloud, Predicted, Request
 from edge.policy.limits import limited
 from edge.policy.prediction import Predictor
 from protos import bundle_pb2 as pb
@@ -26,6 +26,7 @@ from protos.arms.rules import AUTO, LOCAL, Rules
 from protos.costs.cost import Workload
 from protos.costs.power import MODEL, Power
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import NoRoute
 
 _LIKELY = 0.5  # to meet a deadline; less is called late

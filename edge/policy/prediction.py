@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from edge.policy.crowding import delay_of_others
 from edge.policy.decision import KnownCloud, Predicted, Request
 from protos.arms.arm import Arm, Situation
 from protos.costs.cost import Cost, Workload
+from protos.costs.crowding import delay_of_others
 from protos.costs.estimates import NO_LINK, CloudEstimate, LinkStates
 from protos.costs.power import Power
 from protos.costs.profile import DeviceProfile
@@ -63,12 +63,12 @@ class Predictor:
         cost = replace(cost, head=max(cost.head - self._spared_ms(arm), 0.0))
         states, here = self.states, arm.device_ms(cost)
         there, network = cost.beside_network - here, states.mean_ms(cost.bytes_up)
-        total = self.request.spent_ms + here + there + cost.asked * network
+        total = self.request.spent_ms + cost.total_ms(network)
         sending = cost.asked * (network - states.mean_ms(0)) if cost.bytes_up else 0.0
         delay = delay_of_others(here, self.request.rate, self.request.spent_ms)
         delay += delay_of_others(sending, self.request.call_rate, self.backlog_ms)
         joules = self._joules(arm, here, total, round(cost.mean_bytes))
-        score = self._score(arm, total + delay, cost.mean_bytes, joules)
+        score = self.request.weights.score(total + delay, arm.loss, cost.mean_bytes, joules)
         return Predicted(
             arm=arm,
             head=cost.head,
@@ -117,15 +117,6 @@ class Predictor:
             return asked
         alone = limit - self.request.spent_ms - cost.head - cost.local
         return (1 - cost.asked) * NO_LINK.within(0, alone, spread_ms) + cost.asked * asked
-
-    def _score(self, arm: Arm, delay_ms: float, size: float, joules: float) -> float:
-        weights = self.request.weights
-        return (
-            weights.millisecond * delay_ms
-            + weights.accuracy_point * arm.loss
-            + weights.kilobyte * size / 1000
-            + weights.joule * joules
-        )
 
 
 def _gain(doubt: float) -> float:

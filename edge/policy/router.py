@@ -14,7 +14,6 @@ from edge.costs.factors import SIZES, Factors
 from edge.link.link import Link
 from edge.link.uplink import UnderWay
 from edge.policy.arrivals import ArrivalRate
-from edge.policy.crowding import delay_of_others
 from edge.policy.decision import Decision, KnownCloud, Request
 from edge.policy.policy import decide
 from edge.policy.trials import TRIALS, Trials
@@ -23,6 +22,7 @@ from protos import inference_pb2 as pb
 from protos.arms import arms_of
 from protos.arms.arm import Arm
 from protos.arms.rules import AUTO, Rules
+from protos.costs.crowding import delay_of_others
 from protos.errors import CloudBusy, CloudError, DeadlineError, IsthmusError, UnusableCloud, WrongBundle
 
 NETWORK_SECONDS = 10.0  # what a call may take beside the tokens it makes, where nothing says more or less
@@ -161,6 +161,11 @@ class Router:
     def end(self, decision: Decision) -> None:
         """That call is over, however it ended."""
         self._under_way[decision.chosen.cloud_name].pop(id(decision), None)
+
+    @property
+    def calls(self) -> int:
+        """How many calls to clouds are under way."""
+        return sum(map(len, self._under_way.values()))
 
     def hedge_after_ms(
         self, decision: Decision, rules: Rules, spent_ms: float, local_ms: float | None, now: float

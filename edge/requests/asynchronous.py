@@ -8,7 +8,6 @@ from anyio import CancelScope, CapacityLimiter, to_thread
 
 from edge.link.standing import Standing
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.cancellation import Cancellation
 from edge.requests.orchestrator import Orchestrator
@@ -18,6 +17,7 @@ from edge.requests.view import View
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.arrays import Floats
+from protos.costs.weights import Weights
 from protos.errors import RequestError
 from protos.labels import Labels
 

@@ -17,7 +17,6 @@ from edge.link.link import Link
 from edge.link.standing import Standing
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.policy.deferral import deferral_arm
 from edge.policy.router import NETWORK_SECONDS, Router
 from edge.requests.answer import Answer
@@ -39,6 +38,7 @@ from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import RequestError
 from protos.labels import Labels
 from protos.trace_context import traced
@@ -198,6 +198,11 @@ class Orchestrator:
         """What is believed of the link to each cloud now, by its name, without waiting for the device."""
         now = self._clock()
         return {name: endpoint.link.snapshot(now) for name, endpoint in self._endpoints.items()}
+
+    @property
+    def calls(self) -> int:
+        """How many calls to clouds are under way."""
+        return self._router.calls
 
     def without_effect(self, rules: Rules) -> list[str]:
         """Of the rules that are set, what this machine has nothing to hold them against."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from edge.link.standing import Standing
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.codec import Floats
+from protos.costs.weights import Weights
 from protos.pictures.tiles import Grid
 
 

@@ -2,7 +2,8 @@
 while the cloud is awaited.
 
 Among those that wait, who comes back from the cloud, or was cancelled, is before all: it has only to finish.
-Then interactive requests are before standing ones, then the earliest deadline is first, then who came first.
+Then interactive requests are before standing ones, and what nobody waits for is last; then the earliest
+deadline is first, then who came first.
 """
 
 import math
@@ -22,6 +23,7 @@ class Priority(IntEnum):
 
     INTERACTIVE = 0  # somebody waits for the answer
     STANDING = 1  # a question that is asked again and again, of a camera's frames
+    BACKGROUND = 2  # nobody waits for it
 
 
 @dataclass(frozen=True, order=True)

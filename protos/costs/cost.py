@@ -12,6 +12,8 @@ to its first token as so many times that of a usual picture.
 
 from dataclasses import dataclass
 
+from protos import bundle_pb2 as pb
+
 # of a request beside its payload and question, at most: bundle, cut and codec, secret, key, reference, tags
 OVERHEAD_BYTES = 60
 BITS_PER_BYTE_MS = 8000  # a byte over an uplink of so many bits a second, in milliseconds
@@ -38,10 +40,21 @@ class Workload:
         return round(mean_bytes * self.size) + self.question_bytes + OVERHEAD_BYTES
 
 
+TYPICAL = Workload(question_bytes=32)
+
+
+def usual_workload(manifest: pb.Manifest, measured: pb.Measurements, asked: Workload = TYPICAL) -> Workload:
+    """What is asked, of a picture as large as the report's are on average. A dual encoder generates nothing:
+    tokens would be labels to read, and it knows the bundle's own.
+    """
+    tokens = 0.0 if manifest.HasField("matching") else asked.tokens
+    return Workload(tokens, asked.question_bytes, measured.mean_tiles, measured.mean_tiles)
+
+
 @dataclass(frozen=True)
 class Cost:
     """What an arm takes if it goes all its way. Milliseconds; 0 bytes are sent where the device answers
-    alone.
+    alone. What a device takes may be an array, of an entry a device.
     """
 
     head: float = 0.0
@@ -58,6 +71,10 @@ class Cost:
         """All that does not depend on the link, on average."""
         after = self.encode + self.queue + self.entry + self.generate
         return self.head + self.local + self.asked * after
+
+    def total_ms(self, network_ms: float) -> float:
+        """Of an answer on average, where an exchange takes so long."""
+        return self.beside_network + self.asked * network_ms
 
     @property
     def mean_bytes(self) -> float:

@@ -42,12 +42,18 @@ class LinkStates:
 
     def mean_ms(self, sent: float) -> float:
         """How long an exchange of so many bytes takes on average."""
+        return float(self.means_ms(sent))
+
+    def means_ms(self, sent: float | Values) -> Values:
+        """The same of many links: round trips and rates have an entry for each state and link, in this order,
+        and `sent` may have one for each link.
+        """
         return self._mean(self._times(sent))
 
     @property
     def backlog_ms(self) -> float:
         """What is before a newcomer, on average."""
-        return self._mean(self.before_ms)
+        return float(self._mean(self.before_ms))
 
     def within(self, sent: float, milliseconds: float, spread_ms: float = 0.0) -> float:
         """The probability that an exchange takes at most so long, where `milliseconds` are themselves only
@@ -71,12 +77,12 @@ class LinkStates:
         """What an exchange takes at worst, one of twenty left out."""
         return self.quantile_ms(sent, 0.95) * (1 + 2 * self.noise)
 
-    def _times(self, sent: float) -> Values:
+    def _times(self, sent: float | Values) -> Values:
         return self.before_ms + self.round_trip_ms + self.ms_a_byte * sent
 
-    def _mean(self, times: Values) -> float:
+    def _mean(self, times: Values) -> Values:
         lasting = self.age_ms * np.log1p(times / self.age_ms)
-        return float(self.probability @ np.minimum(lasting, LONGEST_MS))
+        return np.asarray(self.probability @ np.minimum(lasting, LONGEST_MS))
 
 
 NO_LINK = LinkStates(np.ones(1), np.zeros(1), np.zeros(1), 0.0)  # what sends nothing waits for nothing

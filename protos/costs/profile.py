@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +73,7 @@ class DeviceProfile:
         """From the resized picture along the chain of pieces up to a cut, or all of it, a tile."""
         names = list(self.pieces)
         reached = names if cut is None else names[: names.index(cut) + 1]
-        return self.pixels_ms + math.fsum(self.pieces[name] for name in reached)
+        return self.pixels_ms + sum(self.pieces[name] for name in reached)
 
     @property
     def local_head_ms(self) -> float:

@@ -70,6 +70,8 @@ BOUNDS = (
     Bound("sources[].questions[].threshold", 0, 2, ""),
     Bound("sources[].questions[].max_tokens", 0, 65_536, "tokens"),
     Bound("telemetry_seconds", 0, 86_400, "s"),
+    Bound("agreement_percent", 0, 100, "%"),
+    Bound("agreement_bytes_per_hour", 0, 1e12, "bytes"),
 )
 
 

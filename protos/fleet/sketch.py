@@ -8,6 +8,7 @@ makes one larger.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ _LOWEST, _HIGHEST = -700, 1100  # bins: from 8e-7 to 3.6e9; less counts as nothi
 _LEAST = _GAMMA**_LOWEST
 _MAX_COUNT = (1 << 32) - 1  # of one bin of a message
 _MAX_VARINT = 5  # bytes
+
+_LOGS = (np.arange(_LOWEST, _HIGHEST + 1) - 0.5) * _LOG  # of the middle of each bin
+_POWERS = np.array([np.ones(len(_LOGS)), _LOGS, _LOGS**2])
 
 Counts = NDArray[np.int64]
 
@@ -105,6 +109,23 @@ def sketch_of(told: Iterable[pb.Sketch]) -> ValueSketch:
     return found
 
 
+class LogMoments(NamedTuple):
+    """Of the logarithms of values that are not 0: how many, their sum, and that of their squares. They add
+    up.
+    """
+
+    number: float = 0.0
+    total: float = 0.0
+    squares: float = 0.0
+
+
+def log_moments(told: pb.Sketch) -> LogMoments:
+    """Of what was counted, within 1% of each value. Raises PayloadError for what is no sketch."""
+    counts = _counts(told)
+    number, total, squares = (_POWERS[:, told.offset - _LOWEST :][:, : len(counts)] @ counts).tolist()
+    return LogMoments(number, total, squares)
+
+
 def check_sketch(told: pb.Sketch) -> None:
     """Raises PayloadError for what is no sketch."""
     _counts(told)
@@ -138,6 +159,8 @@ def _unpacked(data: bytes) -> Counts:
     if len(data) > _MAX_VARINT * MAX_TOLD:
         raise PayloadError(f"a sketch of {len(data)} bytes, at most {_MAX_VARINT * MAX_TOLD} are taken")
     found = np.frombuffer(data, np.uint8)
+    if not len(found) or found.max() < 128:  # counts of a byte each, as most are
+        return found.astype(np.int64)
     ends = np.flatnonzero(found < 128)
     if (len(found) and not len(ends)) or (len(ends) and ends[-1] != len(found) - 1):
         raise PayloadError("a sketch whose last count is not whole; send all of it")

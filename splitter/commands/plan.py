@@ -10,11 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from protos.bundle import Bundle
+from protos.costs.cost import TYPICAL
 from protos.costs.profile import DeviceProfile
 from protos.terminal.arguments import milliseconds, number, rate
 from protos.terminal.options import add_bundle, add_device_profile, add_json, add_max_loss, open_bundle
 from protos.traces import Trace
-from splitter.planning.choices import TYPICAL
 from splitter.planning.links import Link, Recorded, Steady
 from splitter.planning.page import check, save
 from splitter.planning.plan import Demands, Plan, plan

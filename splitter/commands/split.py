@@ -146,6 +146,15 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
         help="held-out pictures to measure on (default: %(default)s)",
     )
     parser.add_argument(
+        "--self-test-pictures",
+        type=whole(0, 256),
+        metavar="N",
+        help=(
+            "held-out pictures that the bundle brings along, 1 MiB at most, for devices to test themselves "
+            "on (default: 16 of the built-in scenes; none of --calibration, which are yours)"
+        ),
+    )
+    parser.add_argument(
         "--measure",
         choices=("auto", "answers", "features"),
         default="auto",
@@ -192,6 +201,7 @@ def chosen_options(options: argparse.Namespace) -> Options:
         agree=options.agree,
         local=LocalChoice.parse(options.local or "whole"),
         report_pictures=options.report_pictures,
+        self_test_pictures=options.self_test_pictures,
         threads=options.threads,
         measure=options.measure,
         labels=() if options.labels is None else named_labels(options.labels),

@@ -64,7 +64,7 @@ class DecoderBatch(Protocol):
         """
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Let all other rows leave, and what is kept of them."""
+        """Let all rows but these, in ascending order, leave, and what is kept of them."""
 
     def select(self, rows: Sequence[int]) -> Self:
         """A copy of some of the rows, prefilled as these are, in a batch of their own."""

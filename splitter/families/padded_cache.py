@@ -45,6 +45,7 @@ class PaddedCache:
         there are any.
         """
         self.cache, self.mask = cache, mask
+        self._shared = False  # with the rows that it was selected of
         if prefixes:
             before = left_padded([torch.ones(prefix.length, 1).to(mask) for prefix in prefixes])
             self.mask = torch.cat([before[..., 0], mask], 1)
@@ -108,12 +109,21 @@ class PaddedCache:
         self._drop_common_padding()
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Let all rows but those with these numbers leave."""
+        """Let all rows but those with these numbers, in ascending order, leave. Where there is no memory for
+        copies, the rows stay where they are, and what has left is freed with them.
+        """
         if len(rows) == len(self.mask):
             return
-        chosen = torch.tensor(rows, device=self.mask.device)
-        self.mask = self.mask[chosen]
-        self.cache.batch_select_indices(chosen)
+        chosen, copies_only = torch.tensor(rows, device=self.mask.device), self._shared
+        mask = self.mask[chosen]
+        for layer in self.cache.layers:
+            try:
+                layer.batch_select_indices(chosen)
+            except RuntimeError:  # on a CPU, torch has no other for memory
+                if copies_only:
+                    raise
+                layer.keys, layer.values = _moved_up(layer.keys, rows), _moved_up(layer.values, rows)
+        self.mask, self._shared = mask, False
         self._drop_common_padding()
 
     def select(self, rows: Sequence[int]) -> "PaddedCache":
@@ -121,6 +131,7 @@ class PaddedCache:
         cache = copy(self.cache)
         cache.layers = [copy(layer) for layer in cache.layers]
         selected = PaddedCache(cache, self.mask)
+        selected._shared = True
         selected.keep(rows)
         return selected
 
@@ -232,4 +243,24 @@ def _put_back(layer: DynamicSlidingWindowLayer, keys: Tensor, values: Tensor, le
 
 
 def _pad_states(layer: CacheLayerMixin, length: int) -> None:
-    layer.keys, layer.values = with_left(layer.keys, length), with_left(layer.values, length)
+    layer.keys, layer.values = _padded(layer.keys, length), _padded(layer.values, length)
+
+
+def _padded(states: Tensor, length: int) -> Tensor:
+    """With zeros in front, or columns taken away there, for which no memory is needed."""
+    try:
+        return with_left(states, length)
+    except RuntimeError:
+        if length > states.shape[-2]:
+            raise
+        return states[..., -length:, :]
+
+
+def _moved_up(states: Tensor, rows: Sequence[int]) -> Tensor:
+    """Some rows of states (rows, ...), in ascending order, moved within them; states that have just these
+    rows as they are.
+    """
+    if len(states) > len(rows):
+        for place, row in enumerate(rows):
+            states[place] = states[row]
+    return states[: len(rows)]

@@ -9,11 +9,9 @@ from protos import bundle_pb2 as pb
 from protos.arms import arms_of
 from protos.arms.arm import Arm
 from protos.arms.rules import LOCAL
-from protos.costs.cost import BITS_PER_BYTE_MS, Cost, Workload
+from protos.costs.cost import BITS_PER_BYTE_MS, TYPICAL, Cost, Workload, usual_workload
 from protos.costs.estimates import CloudEstimate
 from protos.costs.profile import DeviceProfile
-
-TYPICAL = Workload(question_bytes=32)
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,7 @@ def choices(
 
     `workload` says what is asked; the picture is as large as the report's are on average.
     """
-    cloud, tiles = CloudEstimate.from_measurements(measured), measured.mean_tiles
-    # A dual encoder generates nothing: tokens would be labels to read, and it knows the bundle's own.
-    tokens = 0.0 if manifest.HasField("matching") else workload.tokens
-    usual = Workload(tokens, workload.question_bytes, tiles, tiles)
+    cloud, usual = CloudEstimate.from_measurements(measured), usual_workload(manifest, measured, workload)
     for arm in sorted(arms_of(manifest, measured), key=_local_last):
         yield Choice(
             arm.name,

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from protos import bundle_pb2 as pb
-from protos.costs.cost import Workload
+from protos.costs.cost import TYPICAL, Workload
 from protos.costs.profile import DeviceProfile
 from protos.errors import RequestError
-from splitter.planning.choices import TYPICAL, Choice, choices
+from splitter.planning.choices import Choice, choices
 from splitter.planning.envelope import Stretch, fastest, min_uplink
 from splitter.planning.links import Always, Link
 

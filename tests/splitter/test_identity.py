@@ -11,6 +11,7 @@ from PIL import Image
 
 from protos.bundle import BESIDE, Bundle
 from protos.errors import BundleError
+from protos.held_out import read_held_out
 from splitter.evaluate import latency
 from splitter.graph.chain import Chain
 from splitter.nano.scenes import picture
@@ -38,7 +39,14 @@ def options(place: Path) -> Options:
     photos.mkdir()
     for seed in range(12):
         Image.fromarray(picture(seed).image).save(photos / f"{seed}.png")
-    return Options(place / "checkpoint", ("vision.1",), photos, with_local=True, report_pictures=2)
+    return Options(
+        place / "checkpoint",
+        ("vision.1",),
+        photos,
+        with_local=True,
+        report_pictures=2,
+        self_test_pictures=2,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +86,7 @@ def test_two_splits_by_one_recipe_are_one_bundle_whatever_was_measured(first: Bu
 def test_nothing_measured_is_part_of_the_identity(first: Bundle) -> None:
     held = {file.path for file in first.manifest.files}
     assert not held & set(BESIDE)
+    assert len(read_held_out(first).pictures) == 2
     assert {path.name for path in first.path.iterdir()} == {
         "manifest.json",
         "measurements.json",

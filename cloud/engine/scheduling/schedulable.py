@@ -55,6 +55,10 @@ class Schedulable(Protocol):
         """Whether the beginning of the prompt was prefilled for another question."""
 
     @property
+    def tokens_left(self) -> int:
+        """How many its answer may still have."""
+
+    @property
     def finished(self) -> bool:
         """Whether its answer is complete, or failed."""
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from typing import Generic
 
 from cloud.engine.scheduling.batch_limit import BatchLimit, StepLimits
-from cloud.engine.scheduling.company import worth_sharing
+from cloud.engine.scheduling.company import together_with
 from cloud.engine.scheduling.conveyor import arrival, departure, together
 from cloud.engine.scheduling.pace import Pace
 from cloud.engine.scheduling.prompts import side_by_side, slice_of, token_budget
 from cloud.engine.scheduling.schedulable import Schedulable, SchedulableT
+from cloud.engine.scheduling.shortest import short_batches
 from cloud.sharing.caller import Caller, level_of
 from cloud.sharing.holdings import Holdings
 from cloud.sharing.shares import Shares
@@ -46,6 +46,7 @@ class Schedule(Generic[SchedulableT]):
     prefills: Sequence[SchedulableT] = ()  # encoded jobs of one bundle, to be prefilled
     slice: int = 0  # how many tokens of the one prompt there are read in this step; 0: all that are left
     decodes: Sequence[int] = ()  # batches that get a token each, as one batch from now on
+    ahead: bool = False  # their answers are short, and others wait for them
 
     @property
     def idle(self) -> bool:
@@ -61,9 +62,9 @@ class Scheduler:
     `max_wait` seconds at most.
 
     While answers are decoded, who waits joins at once if they were served less than all who run, and else in
-    at most half of the time. `max_batch` answers are decoded side by side, and up to twice as many where
-    callers come who hold less than their part of the rows. A prompt that takes long is read in slices, a step
-    each. Where memory ran out, steps are smaller.
+    at most half of the time, in which answers that are short go ahead of long ones. `max_batch` answers are
+    decoded side by side, and up to twice as many where callers come who hold less than their part of the
+    rows. A prompt that takes long is read in slices, a step each. Where memory ran out, steps are smaller.
     """
 
     max_batch: int
@@ -101,16 +102,22 @@ class Scheduler:
         encoding = [*sorted(in_flight.encoding, key=order), *sorted(ready, key=order)]
         turn, encodes = self._encodes(encoding, in_flight, pace, limits)
         prefills, slice_ = _prefills(sorted(in_flight.encoded, key=order), in_flight, pace, limits)
-        newcomer = min((*prefills[:1], *turn), key=order, default=None)
-        batch, due = _due(in_flight.batches, shares)
-        if newcomer and (due is None or not pace.debt or shares.lead(newcomer.caller, due) > 0):
+        batches = in_flight.batches
+        short = short_batches(batches, pace)
+        others = [index for index in range(len(batches)) if index not in short]
+        ahead, due = _due(batches, short, shares), _due(batches, others, shares)
+        newcomer = min((*ahead, *prefills[:1], *turn), key=order, default=None)
+        if newcomer and (not due or pace.debt <= 0 or shares.lead(newcomer.caller, due[0].caller) > 0):
+            if newcomer in ahead:
+                decodes = together_with(newcomer, batches, short, pace, limits.decode.now)
+                return Schedule(drops=drops, decodes=decodes, ahead=True)
             if newcomer in prefills:
                 return Schedule(drops=drops, prefills=prefills, slice=slice_)
             joins = [job for job in encodes if job not in inside]
             held = [job for job in turn if job.place != encodes[0].place]
             until = arrival(encodes, encoding, pace, self.max_wait)
             return Schedule(drops=drops, joins=joins, encodes=encodes, until=until, held=held)
-        decodes = _together(in_flight.batches, batch, pace, limits.decode.now)
+        decodes = together_with(due[0], batches, others, pace, limits.decode.now) if due else ()
         return Schedule(drops=drops, decodes=decodes)
 
     def _encodes(
@@ -175,32 +182,12 @@ def _split(waiting: Iterable[SchedulableT]) -> tuple[list[SchedulableT], list[Sc
     return aborted, ready
 
 
-def _due(batches: Sequence[Sequence[SchedulableT]], shares: Shares) -> tuple[int, Caller] | tuple[None, None]:
-    """The batch with the caller who was served least, and that caller."""
-    due = [min((job.caller for job in batch), key=shares.rank) for batch in batches]
-    if not due:
-        return None, None
-    turn = min(range(len(due)), key=lambda index: shares.rank(due[index]))
-    return turn, due[turn]
-
-
-def _together(
-    batches: Sequence[Sequence[SchedulableT]], turn: int | None, pace: Pace, max_rows: int
-) -> Sequence[int]:
-    """The batch whose turn it is, with those that share its steps from now on; the largest is first."""
-    if turn is None:
-        return ()
-    bundle = batches[turn][0].place.bundle
-    chosen, callers = [turn], [job.caller for job in batches[turn]]
-    for index, batch in enumerate(batches):
-        joining = [job.caller for job in batch]
-        if index == turn or batch[0].place.bundle != bundle:
-            continue
-        fits = len(callers) + len(joining) <= max_rows
-        if fits and worth_sharing(callers, joining, partial(pace.seconds, bundle)):
-            chosen.append(index)
-            callers += joining
-    return sorted(chosen, key=lambda index: -len(batches[index]))
+def _due(
+    batches: Sequence[Sequence[SchedulableT]], among: Sequence[int], shares: Shares
+) -> Sequence[SchedulableT]:
+    """The job in some of the batches whose caller was served least; none where there are none."""
+    jobs = chain.from_iterable(batches[index] for index in among)
+    return sorted(jobs, key=lambda job: shares.rank(job.caller))[:1]
 
 
 def _in_company(jobs: Iterable[SchedulableT], level: int = 1) -> list[SchedulableT]:

@@ -36,6 +36,10 @@ def _described(one: Operation) -> dict[str, Any]:
         "description": f"Needs the role {one.needs.name.lower()}.",
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
+        + [
+            {"name": name, "in": "query", "description": words, "schema": {"type": "string"}}
+            for name, words in one.query.items()
         ],
         "responses": {"200": {"description": "done", "content": {"application/json": {}}}},
     }

@@ -24,6 +24,15 @@ from cloud.fleet.api.requests import (
     selection_of,
 )
 from cloud.fleet.api.showing import shown_device, shown_job, shown_rollout
+from cloud.fleet.api.tuner import Tuner
+from cloud.fleet.api.tuning_queries import (
+    DRIFT_QUERY,
+    TUNE_QUERY,
+    WHAT_IF_QUERY,
+    drift_query,
+    tune_query,
+    what_if_query,
+)
 from cloud.fleet.rollout.advance import RolloutStep
 from cloud.fleet.rollout.changes import abort, pause, resume
 from cloud.fleet.rollout.state import RolloutState
@@ -51,13 +60,14 @@ class Operation(NamedTuple):
     needs: Role
     call: Callable[["Endpoints", Request, Who], Any]
     body: type[Explained] | None = None
+    query: Mapping[str, str] = {}  # what each parameter is
 
 
 class Endpoints:
     """Blocking work is done in threads. Belongs to the event loop."""
 
-    def __init__(self, database: Database, operators: Operators, bucket: float) -> None:
-        self._database, self._operators, self._bucket = database, operators, bucket
+    def __init__(self, database: Database, operators: Operators, bucket: float, tuner: Tuner) -> None:
+        self._database, self._operators, self._bucket, self._tuner = database, operators, bucket, tuner
 
     def routes(self, operations: "tuple[Operation, ...]") -> list[Route]:
         return [Route(one.path, self._endpoint(one), methods=[one.method]) for one in operations]
@@ -199,6 +209,18 @@ class Endpoints:
         thing, limit = request.query_params.get("object", ""), count_of(request, "limit", 100, _MAX_LISTED)
         return {"audit": await self._read(lambda c: records(c, thing, limit)), "now": time.time()}
 
+    async def show_tune(self, request: Request, _: Who) -> dict[str, Any]:
+        asked = tune_query(request.query_params)
+        return await anyio.to_thread.run_sync(self._tuner.tune, asked)
+
+    async def show_what_if(self, request: Request, _: Who) -> dict[str, Any]:
+        asked = what_if_query(request.query_params)
+        return await anyio.to_thread.run_sync(self._tuner.what_if, asked)
+
+    async def show_drift(self, request: Request, _: Who) -> dict[str, Any]:
+        asked = drift_query(request.query_params)
+        return await anyio.to_thread.run_sync(self._tuner.drift, asked)
+
     async def _names(self, body: SelectedDevices) -> list[str]:
         """Raises RequestError for none."""
         body.check_selection()
@@ -250,6 +272,30 @@ OPERATIONS = (
     Operation("GET", f"{_API}/jobs/{{job}}", "all of one", Role.VIEWER, Endpoints.show_job),
     Operation(
         "POST", f"{_API}/jobs/{{job}}/cancel", "cancel", Role.OPERATOR, Endpoints.cancel_job, Explained
+    ),
+    Operation(
+        "GET",
+        f"{_API}/tune",
+        "for each class of devices and links what each way to answer would be, and which is best",
+        Role.VIEWER,
+        Endpoints.show_tune,
+        query=TUNE_QUERY,
+    ),
+    Operation(
+        "GET",
+        f"{_API}/what-if",
+        "what would have been with other settings, another bundle or price, beside what was",
+        Role.VIEWER,
+        Endpoints.show_what_if,
+        query=WHAT_IF_QUERY,
+    ),
+    Operation(
+        "GET",
+        f"{_API}/drift",
+        "devices that no longer fit their profile, and the likely cause",
+        Role.VIEWER,
+        Endpoints.show_drift,
+        query=DRIFT_QUERY,
     ),
     Operation("GET", f"{_API}/audit", "who changed what, when, why", Role.VIEWER, Endpoints.show_audit),
 )

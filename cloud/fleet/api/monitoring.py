@@ -89,11 +89,11 @@ class FleetMonitoring:
         self._registry.register(_FleetCollector(controller))
 
     async def health(self, _: Request) -> Response:
-        """200 while the database answers, and, of the leader, the broker; else 503."""
+        """200 while the database can be read and written, and, of the leader, the broker too; else 503."""
         controller = self._controller
         try:
             await anyio.to_thread.run_sync(self._look)
-            database = True
+            database = controller.database_works
         except CloudError:
             database = False
         told = {"leads": controller.leads, "database": database, "broker": controller.link.connected}

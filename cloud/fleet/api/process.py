@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import anyio
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,10 +17,16 @@ from cloud.fleet.api.document import openapi
 from cloud.fleet.api.endpoints import OPERATIONS, Endpoints
 from cloud.fleet.api.monitoring import FleetMonitoring
 from cloud.fleet.api.operators import Operators
+from cloud.fleet.api.tuner import Tuner
+from cloud.fleet.api.tuning_queries import tune_query
+from cloud.fleet.console.console import Console
+from cloud.fleet.console.gate import Gate
 from cloud.fleet.driver.controller import Controller
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.telemetry import BUCKET_SECONDS
+from cloud.fleet.tuning.model import KnownBundle
 from cloud.identity.tls import ServerFiles, ssl_context
+from protos.config import watchdog_seconds
 from protos.connection.address import is_loopback
 from protos.connection.broker import LOCAL_BROKER, BrokerAccess
 from protos.errors import RequestError
@@ -28,10 +35,12 @@ from protos.http.handlers import handlers
 from protos.http.hosts import HostGuard
 from protos.http.refusals import BUG, Refused, response_of
 from protos.http.server import HttpServer
+from protos.notify import Notifier
 
 _log = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 512
 _REFRESH_SECONDS = 5.0
+_STATUS_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class FleetConfig:
     listen: tuple[str, int] = ("127.0.0.1", 7080)
     access: AccessConfig = field(default_factory=AccessConfig)
     bucket: float = BUCKET_SECONDS
+    bundles: tuple[KnownBundle, ...] = ()  # that tuning knows
 
     def __post_init__(self) -> None:
         check_topic_name("fleet", self.fleet)
@@ -70,7 +80,8 @@ async def serve_fleet(config: FleetConfig) -> None:
         operators = Operators(config.access)
         if operators.authentication:
             await operators.authentication.start()
-        server = _server(config, controller, operators)
+        leaving = anyio.Event()
+        server = _server(config, fleet_application(config, controller, operators, leaving))
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with anyio.create_task_group() as tasks:
                 url = await tasks.start(server.run, name="HTTP")
@@ -78,35 +89,51 @@ async def serve_fleet(config: FleetConfig) -> None:
                 tasks.start_soon(_refresh, operators, name="keys")
                 print(f"fleet {config.fleet}, broker {config.broker.address}", flush=True)
                 print(f"listening on {url}", flush=True)
+                tasks.start_soon(_tell_supervisor, controller, name="supervisor")
                 async for _ in signals:
                     break
+                leaving.set()
+                Notifier().stopping()
                 server.stop()
                 tasks.cancel_scope.cancel()
     finally:
         database.close()
 
 
-def fleet_application(config: FleetConfig, controller: Controller, operators: Operators) -> Starlette:
-    """As ASGI."""
+def fleet_application(
+    config: FleetConfig, controller: Controller, operators: Operators, leaving: anyio.Event | None = None
+) -> Starlette:
+    """As ASGI. `leaving`: pages that are live have no end before it is set."""
     monitoring = FleetMonitoring(controller, operators)
-    endpoints = Endpoints(controller.database, operators, config.bucket)
+    tuner = Tuner(controller.database, config.bundles)
+    endpoints = Endpoints(controller.database, operators, config.bucket, tuner)
+    access = config.access
+    gate = Gate(operators, secure=access.tls_cert is not None or access.behind_proxy)
+    console = Console(
+        controller.database,
+        gate,
+        config.fleet,
+        config.bucket,
+        lambda asked: tuner.tune(tune_query(QueryParams(asked))),
+        leaving or anyio.Event(),
+    )
     return Starlette(
         routes=[
             *endpoints.routes(OPERATIONS),
             Route("/api/v1/openapi.json", _document),
             Route("/healthz", monitoring.health),
             Route("/metrics", monitoring.show),
+            *console.routes(),
         ],
         middleware=[] if config.access.identified else [Middleware(HostGuard)],
         exception_handlers=handlers("nothing that is served here", _bug, see="/api/v1/openapi.json"),
     )
 
 
-def _server(config: FleetConfig, controller: Controller, operators: Operators) -> HttpServer:
+def _server(config: FleetConfig, app: Starlette) -> HttpServer:
     access, tls = config.access, None
     if access.tls_cert and access.tls_key:
         tls = ssl_context(ServerFiles(access.tls_cert, access.tls_key, access.client_ca))
-    app = fleet_application(config, controller, operators)
     return HttpServer(app, config.listen, _MAX_CONNECTIONS, option="--listen", tls=tls)
 
 
@@ -117,6 +144,19 @@ async def _document(_: Request) -> Response:
 async def _bug(_: Request, error: Exception) -> Response:
     _log.error("a request over HTTP failed unexpectedly", exc_info=error)
     return response_of(Refused(BUG, "the controller failed at this request and logged why; ask again"))
+
+
+async def _tell_supervisor(controller: Controller) -> None:
+    """That the event loop runs, and what this controller does."""
+    notifier = Notifier()
+    notifier.ready("listens")
+    while True:
+        words = "waits for its turn to lead"
+        if controller.leads:
+            words = "leads" if controller.link.connected else "leads, and has no broker"
+        notifier.says(words)
+        notifier.alive()
+        await anyio.sleep((watchdog_seconds() or _STATUS_SECONDS) / 3)
 
 
 async def _refresh(operators: Operators) -> None:

@@ -8,14 +8,18 @@ from typing import Any, assert_never, cast
 
 import sqlalchemy as sa
 
+from cloud.fleet.broker.disputes import Disputes
 from cloud.fleet.broker.reading import Arrived, Told, read
-from cloud.fleet.storage import jobs, telemetry
+from cloud.fleet.storage import jobs, latest, telemetry
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.desired import renew
 from cloud.fleet.storage.lease import Leadership
-from cloud.fleet.storage.tables import BUCKETS, DESIRED, DEVICES
+from cloud.fleet.storage.minutes import ClassMinutes
+from cloud.fleet.storage.observations import ObservedWindows
+from cloud.fleet.storage.tables import BUCKETS, DESIRED, DEVICES, LATEST
 from protos import fleet_pb2 as pb
 from protos.errors import IsthmusError, RequestError
+from protos.fleet.arms import ToldArm
 from protos.fleet.messages import to_json
 
 _log = logging.getLogger(__name__)
@@ -25,6 +29,7 @@ _FRESH = {
     column.name: column.default.arg for column in _KNOWN if isinstance(column.default, sa.ColumnDefault)
 }
 _MAX_CHUNK = 500
+DISPUTED = "disputed"  # a connection: two devices have one name
 
 DeviceRow = dict[str, Any]
 
@@ -36,6 +41,9 @@ class Intake:
         self._database, self._leadership, self._fleet, self._bucket = database, leadership, fleet, bucket
         self._windows: dict[str, tuple[int, int]] = {}  # session and sequence of a device's last one
         self._buckets: dict[tuple[str, float], telemetry.Row] = {}  # as they are written
+        self._minutes = ClassMinutes(bucket)
+        self._arms: dict[str, tuple[float, set[ToldArm]]] = {}  # of a device, in the hour that it is in
+        self._disputes = Disputes()
         self.counts: Counter[str] = Counter()  # messages by kind, and by why they were let go
 
     def take(self, batch: Sequence[Arrived]) -> None:
@@ -57,7 +65,15 @@ class Intake:
     def _take_together(self, batch: Sequence[Arrived]) -> None:
         """All of it or nothing."""
         told = list(self._read(batch))
-        work = _Batch(self._database, self._bucket, self._windows, self._buckets)
+        work = _Batch(
+            self._database,
+            self._bucket,
+            self._windows,
+            self._buckets,
+            self._minutes,
+            ObservedWindows(self._arms),
+            self._disputes,
+        )
         with self._database.writing() as connection:
             self._leadership.check(connection)
             work.load(connection, told)
@@ -99,9 +115,15 @@ class _Batch:
         bucket: float,
         windows: Mapping[str, tuple[int, int]],
         buckets: Mapping[tuple[str, float], telemetry.Row],
+        minutes: ClassMinutes,
+        observed: ObservedWindows,
+        disputes: Disputes,
     ) -> None:
-        self._database, self._bucket = database, bucket
-        self._before, self._kept = windows, buckets
+        self._database, self._bucket, self._disputes = database, bucket, disputes
+        self._before, self._kept, self._observed = windows, buckets, observed
+        self._minutes = minutes
+        self._latest: dict[str, telemetry.Row] = {}
+        self._sums: list[tuple[float, str, telemetry.Row]] = []  # when each came, of which class
         self._rows: dict[str, DeviceRow] = {}
         self._changed: set[str] = set()
         self._born: set[str] = set()
@@ -129,6 +151,8 @@ class _Batch:
     def take(self, connection: sa.Connection, told: Told) -> None:
         """One message, unless it is of a session before the device's."""
         row, message = self._rows[told.topic.device], cast("Any", told.message)
+        if isinstance(message, pb.DeviceState):
+            self._dispute(row, message, told)
         if message.session < row["session"]:
             self.counts["stale"] += 1
             return
@@ -156,6 +180,10 @@ class _Batch:
             self._database.upsert(connection, DEVICES, rows)
         if self.buckets:
             self._database.upsert(connection, BUCKETS, list(self.buckets.values()))
+        if self._latest:
+            self._database.upsert(connection, LATEST, list(self._latest.values()))
+            self._minutes.add(self._database, connection, self._sums)
+        self._observed.write(self._database, connection)
         if self._born:
             jobs.tell_again(connection, sorted(self._born))
         if self._behind:
@@ -168,13 +196,28 @@ class _Batch:
 
     def _hear(self, row: DeviceRow, told: Told) -> None:
         row["heard"] = max(row["heard"], told.at)
-        if told.topic.kind != "state" and row["connection"] != "online":
-            row["connection"], row["since"] = "online", told.at
+        if told.topic.kind != "state":
+            self._connect(row, "online", told)
+
+    def _dispute(self, row: DeviceRow, state: pb.DeviceState, told: Told) -> None:
+        """A birth may show that two devices have one name."""
+        if not self._disputes.born(row["name"], state.instance[:_MAX_TEXT], told.at):
+            return
+        self.counts["disputed"] += 1
+        if row["connection"] != DISPUTED:
+            words = "two devices are called %s, and the broker hangs up on each by turns; rename one of them"
+            _log.warning(words, row["name"])
+        self._connect(row, DISPUTED, told)
+        self._changed.add(row["name"])
+
+    def _connect(self, row: DeviceRow, connection: str, told: Told) -> None:
+        """Who has the name of another comes and goes: that, and nothing else, is said then."""
+        now = DISPUTED if self._disputes.disputed(row["name"], told.at) else connection
+        if now != row["connection"]:
+            row["connection"], row["since"] = now, told.at
 
     def _take_state(self, row: DeviceRow, state: pb.DeviceState, told: Told) -> None:
-        connection = "online" if state.connection == pb.DeviceState.ONLINE else "offline"
-        if connection != row["connection"]:
-            row["connection"], row["since"] = connection, told.at
+        self._connect(row, "online" if state.connection == pb.DeviceState.ONLINE else "offline", told)
         if state.HasField("device"):
             device = state.device
             row["device"] = to_json(state).decode()
@@ -205,7 +248,11 @@ class _Batch:
             self.counts["repeated"] += 1
             return
         self.windows[name] = place
-        self._add(told, telemetry.row_of(*self._key(told), window))
+        row = telemetry.row_of(*self._key(told), window)
+        self._latest[name] = latest.row_of(name, told.at, window, row)
+        self._sums.append((told.at, self._rows[name]["kind"], row))
+        self._observed.add(name, told.at, window)
+        self._add(told, row)
 
     def _take_status(self, connection: sa.Connection, told: Told, status: pb.JobStatus) -> None:
         ended = jobs.take_status(connection, told.topic.device, status, to_json(status).decode())

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from cloud.fleet.storage.desired import mark_published, unpublished
 from cloud.fleet.storage.lease import Deposed, Leadership
 from cloud.fleet.storage.tables import DESIRED, DEVICES
 from protos.connection.broker import BrokerAccess
+from protos.connection.broker_session import subscribe, until_lost
 from protos.errors import CloudError, IsthmusError
 from protos.fleet.topics import DeviceTopics, told_by_devices, told_to_devices
 
@@ -74,20 +75,14 @@ class Link:
 
     async def _session(self, client: aiomqtt.Client) -> None:
         """Raises CloudError when the connection is lost."""
-        lost: list[aiomqtt.MqttError] = []
 
-        async def until_lost(part: Callable[[aiomqtt.Client], Awaitable[None]]) -> None:
-            try:
-                await part(client)
-            except aiomqtt.MqttError as error:
-                lost.append(error)
-                tasks.cancel_scope.cancel()
+        async def listen() -> None:
+            await self._listen(client)
 
-        async with anyio.create_task_group() as tasks:
-            for part in (self._listen, self._settle_and_publish):
-                tasks.start_soon(until_lost, part, name=part.__name__)
-        if lost:
-            raise CloudError(f"the connection to the broker is lost: {lost[0]}") from lost[0]
+        async def publish() -> None:
+            await self._settle_and_publish(client)
+
+        await until_lost([listen, publish], "broker")
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -108,8 +103,7 @@ class Link:
         self._retained, self._states = {}, set()
         desired, _ = told_to_devices(self._fleet)
         self._retained_at = anyio.current_time()
-        for topic in (*told_by_devices(self._fleet), desired):
-            await client.subscribe(topic, qos=1)
+        await subscribe(client, [*told_by_devices(self._fleet), desired], "the controller")
         await self._settled()
         await client.unsubscribe(desired)
         await self._in_thread(self._compare)

@@ -75,8 +75,17 @@ def _show(options: argparse.Namespace) -> None:
     reported = found["reported"].get("settings", {})
     print(f"desired, version {found['desired']['version']}:")
     print(json.dumps(found["desired"]["settings"], indent=2))
+    if takeover := found["reported"].get("takeover"):
+        print(_waiting(takeover))
     print(f"reported, version {found['reported'].get('version', 0)}:")
     print(json.dumps(reported, indent=2))
+
+
+def _waiting(takeover: dict[str, Any]) -> str:
+    """What the desired settings wait for."""
+    failures, error = takeover.get("failures", 0), takeover.get("error", "")
+    tried = f"; {failures} tries failed, the last: {error}" if failures else ""
+    return f"  these wait for {takeover['waits_for']}{tried}"
 
 
 def _settings(row: dict[str, Any]) -> str:

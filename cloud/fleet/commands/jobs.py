@@ -14,7 +14,7 @@ from cloud.fleet.commands.calling import (
     print_json,
     selection_fields,
 )
-from protos.terminal.arguments import seconds
+from protos.terminal.arguments import seconds, whole
 
 _EPILOG = """\
 examples:
@@ -39,6 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--task", required=True, choices=_TASKS)
     start.add_argument("--digest", default="", metavar="DIGEST", help="to fetch")
     start.add_argument("--url", default="", metavar="URL", help="where it is")
+    start.add_argument(
+        "--route",
+        action="append",
+        default=[],
+        metavar="ROUTE",
+        help="to test: local, split@CUT[/CODEC], ...; may be repeated (default: local, and each cut allowed)",
+    )
+    start.add_argument(
+        "--pictures", type=whole(), default=0, metavar="N", help="to test on (default: all of the bundle's)"
+    )
     start.add_argument("--timeout-of-task", type=seconds("1s", "24h"), default="1h", metavar="TIME")
     start.add_argument(
         "--expires", type=seconds("1s", "720h"), default="24h", metavar="TIME", help="not begun after that"
@@ -62,6 +72,8 @@ def _start(options: argparse.Namespace) -> None:
     task: dict[str, Any] = {}
     if options.task == "fetch":
         task = {"bundle": {"digest": options.digest, "url": options.url}}
+    elif options.task == "self-test":
+        task = {"routes": options.route, "pictures": options.pictures}
     job = {options.task.replace("-", "_"): task, "timeout_seconds": round(options.timeout_of_task)}
     body = {"selection": selection_fields(options), "everything": options.all, "job": job}
     found = call(options, "POST", "jobs", {**body, "expires_seconds": options.expires, "why": options.why})
@@ -81,7 +93,7 @@ def _tell(options: argparse.Namespace, found: dict[str, Any], jobs: list[dict[st
     if options.json:
         print_json(found)
         return
-    table = Table("job", "device", "task", "state", "progress", "reason")
+    table = Table("job", "device", "task", "state", "progress", "result")
     for one in jobs:
         status = one["status"]
         table.add_row(
@@ -90,6 +102,15 @@ def _tell(options: argparse.Namespace, found: dict[str, Any], jobs: list[dict[st
             one["task"],
             one["state"],
             f"{status.get('progress', 0):.0%}",
-            status.get("reason", ""),
+            status.get("reason") or shown_accuracies(status),
         )
     Console().print(table)
+
+
+def shown_accuracies(status: dict[str, Any]) -> str:
+    """Of a self-test: of how many answers by each route how many were right."""
+    return ", ".join(
+        f"{one['route']} {one.get('right', 0)}/{one.get('pictures', 0) - one.get('failed', 0)}"
+        + (f" ({one['failed']} failed)" if one.get("failed") else "")
+        for one in status.get("accuracies", ())
+    )

@@ -1,9 +1,11 @@
 """`isthmus fleet serve`: the controller, until a signal."""
 
 import argparse
+from pathlib import Path
 
 from cloud.commands.access import access_of, add_access
 from cloud.fleet.commands.broker import add_broker, broker_of
+from protos.packed import bundle_at
 from protos.terminal.arguments import seconds
 
 _EPILOG = """\
@@ -40,6 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="telemetry is summed up by such spans, of which a rollout's health window has at least four "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "-b",
+        "--bundle",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="PLACE",
+        help="a bundle that devices answer with, of which `isthmus fleet tune` and `what-if` read what each "
+        "cut costs and loses; may be repeated",
+    )
     parser.add_argument("--verbose", action="store_true", help="log what is going on, too")
     add_broker(parser, "the controller")
     add_access(parser, "controller")
@@ -54,6 +66,7 @@ def run(options: argparse.Namespace) -> None:
 
     from cloud.config import listen_address
     from cloud.fleet.api.process import FleetConfig, serve_fleet
+    from cloud.fleet.tuning.model import known_bundle
 
     logging.basicConfig(
         level=logging.INFO if options.verbose else logging.WARNING,
@@ -66,5 +79,6 @@ def run(options: argparse.Namespace) -> None:
         listen_address(options.listen),
         access_of(options),
         options.bucket,
+        tuple(known_bundle(bundle_at(place)) for place in options.bundle),
     )
     anyio.run(serve_fleet, config)

@@ -76,6 +76,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="whether the device may answer alone",
     )
     group.add_argument("--telemetry", type=int, metavar="SECONDS", help="from one window to the next")
+    group.add_argument(
+        "--agreement",
+        type=percent,
+        metavar="SHARE",
+        help="of answers that are compared with the whole model's",
+    )
+    group.add_argument(
+        "--agreement-bytes", type=size, metavar="SIZE", help="sent for that in an hour, at most"
+    )
 
 
 def settings_fields(options: argparse.Namespace) -> dict[str, Any]:
@@ -97,9 +106,12 @@ def settings_fields(options: argparse.Namespace) -> dict[str, Any]:
     for (group, name), value in given.items():
         if value is not None:
             found.setdefault(group, {})[name] = value
-    if options.telemetry is not None:
-        found["telemetry_seconds"] = options.telemetry
-    return found
+    alone = {
+        "telemetry_seconds": options.telemetry,
+        "agreement_percent": options.agreement,
+        "agreement_bytes_per_hour": options.agreement_bytes,
+    }
+    return found | {name: value for name, value in alone.items() if value is not None}
 
 
 def run(options: argparse.Namespace) -> None:

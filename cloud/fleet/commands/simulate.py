@@ -86,6 +86,7 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         "--traces", type=Path, metavar="DIR", help="links as recorded there (default: they are drawn)"
     )
     group.add_argument(
+        "-b",
         "--bundle",
         type=Path,
         metavar="DIR",

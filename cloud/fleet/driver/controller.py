@@ -16,6 +16,7 @@ from cloud.fleet.driver.rollouts import RolloutDriver
 from cloud.fleet.storage import jobs, telemetry
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import LEASE_SECONDS, RENEW_SECONDS, Deposed, Leadership
+from cloud.fleet.storage.minutes import forget_minutes
 from protos.connection.broker import BrokerAccess
 from protos.errors import CloudError
 
@@ -32,6 +33,7 @@ class Controller:
     ) -> None:
         name = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.database, self.bucket = database, bucket
+        self.database_works = True  # a full disk is read, and takes no lease
         self.leadership = Leadership(database, name)
         self.intake = Intake(database, self.leadership, fleet, bucket)
         self.link = Link(database, self.leadership, self.intake, broker, fleet)
@@ -80,7 +82,9 @@ class Controller:
         leading.cancel()
 
     async def _claimed(self) -> bool:
-        return bool(await self._tried(self.leadership.claim))
+        claimed = await self._tried(self.leadership.claim)
+        self.database_works = claimed is not None
+        return bool(claimed)
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while True:
@@ -102,3 +106,4 @@ class Controller:
         with self.database.writing() as connection:
             self.leadership.check(connection)
             jobs.expire(connection, time.time())
+            forget_minutes(connection, time.time())

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cloud.fleet.simulation.bundles import ArmCost, SimulatedBundle
-from cloud.fleet.simulation.classes import DeviceClass
+from cloud.fleet.simulation.bundles import SimulatedArm, SimulatedBundle
+from cloud.fleet.simulation.classes import SimulatedMachine
 from cloud.fleet.simulation.harms import Harm, together
 from cloud.fleet.simulation.links import LinkNow, Milliseconds, Uplink
 from protos import fleet_pb2 as pb
@@ -28,7 +28,7 @@ class SimulatedAnswers:
     def __init__(
         self,
         bundle: SimulatedBundle,
-        kind: DeviceClass,
+        kind: SimulatedMachine,
         link: Uplink,
         rng: np.random.Generator,
         *,
@@ -51,7 +51,7 @@ class SimulatedAnswers:
         arm = self.chosen(settings, self._link.now(0.0)).arm
         return self._silent_lot < self._harm(arm.kind, arm.cut, arm.coding).silent
 
-    def chosen(self, settings: pb.FleetSettings, link: LinkNow) -> ArmCost:
+    def chosen(self, settings: pb.FleetSettings, link: LinkNow) -> SimulatedArm:
         """The arm that takes least, by the operator's weights, of those that the rules allow; where they
         leave none, the device answers.
         """
@@ -96,7 +96,7 @@ class SimulatedAnswers:
         swing = 1 + _DAY_SWING * np.sin(2 * np.pi * at / _DAY_SECONDS)
         return min(int(self._rng.poisson(self._rate * swing * seconds)), _MAX_ANSWERS)
 
-    def _answer(self, told: pb.Telemetry, one: ArmCost, link: LinkNow, begun: Milliseconds) -> None:
+    def _answer(self, told: pb.Telemetry, one: SimulatedArm, link: LinkNow, begun: Milliseconds) -> None:
         arm, rng = one.arm, self._rng
         harm = self._harm(arm.kind, arm.cut, arm.coding)
         failing = rng.random(len(begun)) < self._failures + harm.errors
@@ -128,7 +128,7 @@ class SimulatedAnswers:
         for name, taken in (*stages.items(), ("total", total)):
             told.stages[name].CopyFrom(_sketch(taken))
 
-    def _stages(self, one: ArmCost, begun: Milliseconds, sent: float) -> dict[str, Milliseconds]:
+    def _stages(self, one: SimulatedArm, begun: Milliseconds, sent: float) -> dict[str, Milliseconds]:
         """What each answer took, stage by stage, by the names of edge/requests/trace.py."""
         cost, slow = one.cost, self.slowness
         parts = {"head": slow * cost.head, "encode": slow * cost.encode, "tail": cost.entry}
@@ -140,7 +140,7 @@ class SimulatedAnswers:
             found["network"] = self._link.takes(begun, sent)
         return found
 
-    def _price(self, one: ArmCost, settings: pb.FleetSettings, link: LinkNow) -> tuple[float, float]:
+    def _price(self, one: SimulatedArm, settings: pb.FleetSettings, link: LinkNow) -> tuple[float, float]:
         """What is expected of an arm: milliseconds, and what these and all else are worth."""
         arm, weights = one.arm, settings.weights
         taken = self.slowness * one.device + one.elsewhere

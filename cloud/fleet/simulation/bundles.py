@@ -23,7 +23,7 @@ _STAND_IN = (  # cut, milliseconds of its piece, of the cloud from there; codec,
 )
 
 
-class ArmCost(NamedTuple):
+class SimulatedArm(NamedTuple):
     """An arm, and what it takes on the machine that split. Milliseconds."""
 
     arm: Arm
@@ -48,7 +48,7 @@ class SimulatedBundle:
         return cls(bundle.digest, bundle.manifest, bundle.measurements)
 
     @cached_property
-    def arms(self) -> list[ArmCost]:
+    def arms(self) -> list[SimulatedArm]:
         """The ways to answer that are simulated."""
         profile, cloud = self.profile, CloudEstimate.from_measurements(self._measured)
         workload = Workload(question_bytes=40)
@@ -57,7 +57,7 @@ class SimulatedBundle:
             if arm.kind in _ROUTES:
                 cost = arm.cost(profile, cloud, workload)
                 device = arm.device_ms(cost)
-                found.append(ArmCost(arm, cost, device, cost.beside_network - device))
+                found.append(SimulatedArm(arm, cost, device, cost.beside_network - device))
         return found
 
     @cached_property

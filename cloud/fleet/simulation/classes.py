@@ -10,7 +10,7 @@ _GOLDEN = (sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True)
-class DeviceClass:
+class SimulatedMachine:
     """`slowness`: what its parts take, as multiples of the machine that split; `share`: of a fleet."""
 
     machine: str
@@ -36,13 +36,13 @@ class DeviceClass:
 
 
 CLASSES = (
-    DeviceClass("Jetson Orin Nano", 0.4, 0.6, "aarch64", 6, 8 << 30, ("wifi", "lte")),
-    DeviceClass("Raspberry Pi 5", 0.4, 1.8, "aarch64", 4, 8 << 30, ("wifi", "ethernet", "lte")),
-    DeviceClass("Intel N100", 0.2, 1.0, "x86_64", 4, 16 << 30, ("ethernet", "wifi")),
+    SimulatedMachine("Jetson Orin Nano", 0.4, 0.6, "aarch64", 6, 8 << 30, ("wifi", "lte")),
+    SimulatedMachine("Raspberry Pi 5", 0.4, 1.8, "aarch64", 4, 8 << 30, ("wifi", "ethernet", "lte")),
+    SimulatedMachine("Intel N100", 0.2, 1.0, "x86_64", 4, 16 << 30, ("ethernet", "wifi")),
 )
 
 
-def class_of(number: int) -> DeviceClass:
+def class_of(number: int) -> SimulatedMachine:
     """Of the device with this number: in a fleet of any size about as many of each as their share says."""
     place = number * _GOLDEN % 1.0
     for kind in CLASSES:

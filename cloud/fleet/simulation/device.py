@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from cloud.fleet.simulation.answering import SimulatedAnswers
 from cloud.fleet.simulation.bundles import SimulatedBundle
-from cloud.fleet.simulation.classes import DeviceClass
+from cloud.fleet.simulation.classes import SimulatedMachine
 from cloud.fleet.wishes.merging import merged
 from cloud.fleet.wishes.possible import impossible
 from protos import fleet_pb2 as pb
@@ -50,7 +50,7 @@ class SimulatedDevice:
     def __init__(
         self,
         topics: DeviceTopics,
-        kind: DeviceClass,
+        kind: SimulatedMachine,
         bundle: SimulatedBundle,
         answering: SimulatedAnswers,
         seams: Seams,

@@ -34,8 +34,12 @@ def record(connection: sa.Connection, who: Who, what: str, thing: str, details: 
     )
 
 
-def records(connection: sa.Connection, thing: str, limit: int) -> list[dict[str, Any]]:
-    """The last ones, of one thing or of all (empty)."""
+def records(
+    connection: sa.Connection, thing: str, limit: int, before: int | None = None
+) -> list[dict[str, Any]]:
+    """The last ones, of one thing or of all (empty); older than the one of a number."""
     asked = sa.select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)
+    if before is not None:
+        asked = asked.where(AUDIT.c.id < before)
     rows = connection.execute(asked.where(AUDIT.c.object == thing) if thing else asked)
     return [dict(row) for row in rows.mappings()]

@@ -85,6 +85,13 @@ class Database:
         others = {name: made.excluded[name] for name in rows[0] if name not in keys}
         connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
 
+    def add_up(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, or add their numbers to those of such a row. No two rows have the same key."""
+        keys = [column.name for column in table.primary_key]
+        made = self.insert(table)
+        added = {name: table.c[name] + made.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(made.on_conflict_do_update(index_elements=keys, set_=added), list(rows))
+
     def close(self) -> None:
         self._engine.dispose()
 

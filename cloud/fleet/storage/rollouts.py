@@ -15,6 +15,7 @@ from cloud.fleet.storage.audit import CONTROLLER, Who, record
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.desired import Wanted, check_can, want, wanted
 from cloud.fleet.storage.devices import Selection, selected
+from cloud.fleet.storage.history import keep_moment
 from cloud.fleet.storage.tables import EARLIER, ROLLOUTS
 from cloud.fleet.wishes.merging import merged, settings_of, text_of
 from cloud.rollout.canary import Verdict
@@ -125,6 +126,7 @@ def write_step(
         if check:
             check(connection)
         _write_state(connection, kept, step)
+        keep_moment(connection, kept.id, kept.plan, kept.state, step.state)
         _treat(database, connection, kept, step.treat)
         _restore(database, connection, kept, step.restore)
         if step.verdict is not Verdict.HOLD or who is not CONTROLLER:

@@ -101,12 +101,39 @@ LEASE = sa.Table(
 )
 
 
-def _telemetry(name: str) -> sa.Table:
-    """What was told in spans of time of one length. `sketch`: of milliseconds, a `Sketch`."""
+HISTORY = sa.Table(  # what a rollout knew, whenever that changed
+    "rollout_history",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("rollout", sa.String(64), nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("known", sa.Text, nullable=False),
+)
+
+LATEST = sa.Table(  # the last window that a device told
+    "latest_windows",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("way", sa.String(80), nullable=False),  # by which most answers came: a route, or split@CUT
+    sa.Column("milliseconds", sa.BigInteger, nullable=False),
+    sa.Column("answers", sa.BigInteger, nullable=False),
+    sa.Column("failed", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("metered", sa.BigInteger, nullable=False),
+    sa.Column("joules", sa.Float, nullable=False),
+    sa.Column("message", sa.LargeBinary, nullable=False),
+)
+
+
+def _telemetry(name: str, of: str = "device") -> sa.Table:
+    """What was told in spans of time of one length, by device or by class of devices. `sketch`: of
+    milliseconds, a `Sketch`.
+    """
     return sa.Table(
         name,
         METADATA,
-        sa.Column("device", sa.String(64), primary_key=True),
+        sa.Column(of, sa.String(64), primary_key=True),
         sa.Column("start", sa.Float, primary_key=True),
         *(
             sa.Column(column, sa.Float if column in {"level", "joules"} else sa.BigInteger, nullable=False)
@@ -118,3 +145,69 @@ def _telemetry(name: str) -> sa.Table:
 
 
 BUCKETS, HOURS = _telemetry("buckets"), _telemetry("hours")
+MINUTES = _telemetry("class_minutes", of="kind")
+
+
+STAGES = (  # of an answer, as devices name them, of which sums are kept
+    "preprocess",
+    "head",
+    "local",
+    "encode",
+    "network",
+    "decode",
+    "queue",
+    "tail",
+    "first_token",
+    "generate",
+    "total",
+)
+OBSERVED_SUMS = (
+    "windows",
+    "seconds",
+    "answers",
+    "failed",
+    "temperatures",  # windows that told one
+    "temperature",
+    "waiting",
+    "links",  # windows that told one
+    "log_rate",  # of bits a second
+    "log_rate_squares",
+    "log_round_trip",  # of milliseconds
+    "doubt",
+    *(f"stage_{stage}" for stage in STAGES),
+)
+ARM_SUMS = (
+    "count",
+    "bytes_up",
+    "bytes_down",
+    "metered",  # answers whose joules are known
+    "joules",
+    "milliseconds",
+    "timed",  # answers whose times were told, and sums of their logarithms
+    "log_milliseconds",
+    "log_milliseconds_squares",
+    "surprises",  # likewise of times in parts of what was predicted
+    "log_surprise",
+    "log_surprise_squares",
+    "compared",
+    "agreed",
+)
+
+
+def _observed(name: str, keys: tuple[str, ...], sums: tuple[str, ...]) -> sa.Table:
+    """What was told in the hour that begins at `start`, while a bundle was in force."""
+    return sa.Table(
+        name,
+        METADATA,
+        sa.Column("device", sa.String(64), primary_key=True),
+        sa.Column("start", sa.Float, primary_key=True),
+        sa.Column("bundle", sa.String(64), primary_key=True),
+        *(sa.Column(key, sa.String(64), primary_key=True) for key in keys),
+        *(sa.Column(column, sa.Float, nullable=False) for column in sums),
+        sa.Index(f"{name}_start", "start"),
+        sqlite_with_rowid=False,  # a fleet's rows lie by device, as they are read
+    )
+
+
+OBSERVED = _observed("observed", (), OBSERVED_SUMS)
+OBSERVED_ARMS = _observed("observed_arms", ("route", "cut", "codec"), ARM_SUMS)

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from cloud.fleet.rollout.summary import Span, Summary
 from cloud.fleet.storage.database import Database
-from cloud.fleet.storage.tables import BUCKETS, HOURS, SUMS
+from cloud.fleet.storage.tables import BUCKETS, HOURS, OBSERVED, OBSERVED_ARMS, SUMS
 from protos import fleet_pb2 as pb
 from protos.fleet.sketch import sketch_of
 
 HOUR = 3600.0
 BUCKET_SECONDS = 600.0
-KEEP_BUCKETS, KEEP_HOURS = 36 * HOUR, 30 * 24 * HOUR
+KEEP_BUCKETS, KEEP_OBSERVED, KEEP_HOURS = 36 * HOUR, 50 * HOUR, 30 * 24 * HOUR
 _BY_HOURS = 6 * HOUR  # so long a span is summed up from hours
 _MIN_ANSWERS = 10  # of a P95
 _P95 = 0.95
@@ -51,19 +51,20 @@ def row_of(device: str, start: float, window: pb.Telemetry) -> Row:
 
 
 def self_test_row(device: str, start: float, accuracies: Iterable[pb.RouteAccuracy]) -> Row:
-    """A self-test's."""
+    """A self-test's; an answer that did not come is neither right nor wrong."""
     routes = list(accuracies)
     row = dict.fromkeys(SUMS, 0)
-    tested = sum(route.pictures for route in routes)
-    counted = {"tested": tested, "right": sum(min(route.right, route.pictures) for route in routes)}
+    answered = [max(0, route.pictures - route.failed) for route in routes]
+    right = sum(min(route.right, among) for route, among in zip(routes, answered, strict=True))
+    counted = {"tested": sum(answered), "right": right}
     return _with_sketch({"device": device, "start": start, **row, **counted}, [])
 
 
-def added(row: Row, other: Row) -> Row:
-    """Two rows of one bucket as one."""
-    sums = {name: row[name] + other[name] for name in SUMS}
-    sketches = [pb.Sketch.FromString(one["sketch"]) for one in (row, other) if one["sketch"]]
-    return _with_sketch({**row, **sums}, sketches)
+def added(*rows: Row) -> Row:
+    """Rows of one span as one."""
+    sums = {name: sum(row[name] for row in rows) for name in SUMS}
+    sketches = [pb.Sketch.FromString(one["sketch"]) for one in rows if one["sketch"]]
+    return _with_sketch({**rows[0], **sums}, sketches)
 
 
 def load(connection: sa.Connection, keys: Collection[tuple[str, float]]) -> dict[tuple[str, float], Row]:
@@ -80,6 +81,12 @@ def load(connection: sa.Connection, keys: Collection[tuple[str, float]]) -> dict
             ).mappings():
                 found[row["device"], row["start"]] = dict(row)
     return found
+
+
+def buckets_of(connection: sa.Connection, device: str, start: float) -> list[Row]:
+    """What a device told since then, in order of time."""
+    asked = sa.select(BUCKETS).where(BUCKETS.c.device == device, BUCKETS.c.start >= start)
+    return [dict(row) for row in connection.execute(asked.order_by(BUCKETS.c.start)).mappings()]
 
 
 def summaries(
@@ -110,6 +117,8 @@ def prune(database: Database, now: float, bucket: float = BUCKET_SECONDS) -> Non
     with database.writing() as connection:
         connection.execute(BUCKETS.delete().where(BUCKETS.c.start < now - KEEP_BUCKETS))
         connection.execute(HOURS.delete().where(HOURS.c.start < now - KEEP_HOURS))
+        for table in (OBSERVED, OBSERVED_ARMS):
+            connection.execute(table.delete().where(table.c.start < now - KEEP_OBSERVED))
 
 
 def _sum_up(database: Database, hour: float) -> None:

@@ -35,11 +35,11 @@ def local_broker() -> Iterator[HeardEvents]:
 
 @asynccontextmanager
 async def _broker() -> AsyncIterator[HeardEvents]:
-    from amqtt.broker import Broker
+    from deploy.demo.agent.older_broker import OlderBroker  # amqtt, which only the demonstration needs
 
     port = _free_port()
     listener = {"type": "tcp", "bind": f"127.0.0.1:{port}"}
-    broker = Broker({"listeners": {"default": listener}, "plugins": _PLUGINS})
+    broker = OlderBroker({"listeners": {"default": listener}, "plugins": _PLUGINS})
     await broker.start()
     try:
         async with aiomqtt.Client("127.0.0.1", port) as client, anyio.create_task_group() as tasks:

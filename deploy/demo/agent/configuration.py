@@ -4,12 +4,17 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+FLEET, DEVICE = "demo", "belt-1"
 QUESTION = "how many squares are there?"
 EVENT = "square"
 _TOML = """\
 bundle = {bundle}
-fleet = "demo"
-device = "belt-1"
+device = "{device}"
+
+[fleet]                               # operators tune it
+name = "{fleet}"
+address = "mqtt://127.0.0.1:{mqtt}"
+telemetry = "1s"
 
 [cloud]
 address = {cloud}
@@ -76,6 +81,8 @@ class Places:
 def agent_toml(places: Places) -> str:
     """The file."""
     return _TOML.format(
+        fleet=FLEET,
+        device=DEVICE,
         bundle=_quoted(places.bundle),
         cloud=_quoted(places.cloud),
         pictures=_quoted(places.pictures),

@@ -1,24 +1,25 @@
 """A connection to an MQTT broker, with a last will."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
 from edge.agent.broker.settings import BrokerSettings
+from protos.connection.address import is_loopback
 from protos.errors import CloudError
 
 if TYPE_CHECKING:
     import aiomqtt
 
-_NEWER_SECONDS = 5.0  # brokers that do not know MQTT 5 may say nothing at all
+# brokers that do not know MQTT 5 may say nothing at all; on this machine none takes long over an answer
+_NEWER_SECONDS, _NEWER_HERE_SECONDS = 5.0, 1.0
 _MAX_QUEUED = 256  # messages that came and were not looked at; more are dropped, and logged
 _KEEPALIVE_SECONDS, _TIMEOUT_SECONDS, _GOODBYE_SECONDS = 30, 10, 2
 _OLDER_BROKER = 1  # a reason to refuse of MQTT 3.1.1: that version of the protocol is not known
 _NO_VERSION = 132  # the same in MQTT 5
-_REFUSED = 128  # and all above
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Presence:
 
 class OlderBroker(CloudError):
     """It does not speak MQTT 5."""
+
+
+def _timeout(host: str, *, newer: bool) -> float:
+    if not newer:
+        return _TIMEOUT_SECONDS
+    return _NEWER_HERE_SECONDS if is_loopback(host) else _NEWER_SECONDS
 
 
 @asynccontextmanager
@@ -55,7 +62,7 @@ async def connected(
         will=aiomqtt.Will(presence.topic, presence.gone, qos=1, retain=True),
         keepalive=_KEEPALIVE_SECONDS,
         max_queued_incoming_messages=_MAX_QUEUED,
-        timeout=_NEWER_SECONDS if newer else _TIMEOUT_SECONDS,
+        timeout=_timeout(broker.host, newer=newer),
         tls_context=await anyio.to_thread.run_sync(access.tls),
         protocol=aiomqtt.ProtocolVersion.V5 if newer else aiomqtt.ProtocolVersion.V311,
     )
@@ -74,35 +81,3 @@ async def connected(
     finally:
         with anyio.move_on_after(_GOODBYE_SECONDS, shield=True), suppress(aiomqtt.MqttError):
             await client.__aexit__(None, None, None)
-
-
-async def until_lost(parts: Sequence[Callable[[], Awaitable[None]]], name: str) -> None:
-    """What is done over a connection, each as a task. Raises CloudError when it is lost, as a part does."""
-    import aiomqtt
-
-    failed = list[CloudError]()
-
-    async def guarded(part: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await part()
-        except CloudError as error:
-            failed.append(error)
-        except aiomqtt.MqttError as error:
-            failed.append(CloudError(f"the connection is lost: {error}"))
-        else:
-            return
-        tasks.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        for part in parts:
-            tasks.start_soon(guarded, part, name=f"{name} {getattr(part, '__name__', '')}")
-    if failed:
-        raise failed[0]
-
-
-async def subscribe(client: "aiomqtt.Client", topics: Sequence[str]) -> None:
-    """Raises CloudError where the broker does not let this device hear one."""
-    codes: Sequence[Any] = await client.subscribe([(topic, 1) for topic in topics])
-    for topic, code in zip(topics, codes, strict=True):
-        if getattr(code, "value", code) >= _REFUSED:
-            raise CloudError(f"the broker does not let this device hear {topic}; allow it in its ACL")

@@ -1,44 +1,42 @@
 """The agent's part of the fleet: what is wished of the device is tried, what the device does is told."""
 
 import logging
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
 from edge import config
 from edge.agent.broker.fleet_access import FleetAccess
+from edge.agent.budgets.day import Budget
 from edge.agent.config.settings import AgentSettings
-from edge.agent.fleet.consider import DeviceNow
+from edge.agent.fleet.accuracy.agreement import Agreement, Compared, SampleTerms
 from edge.agent.fleet.database import FleetDatabase
 from edge.agent.fleet.facts import device_facts
 from edge.agent.fleet.jobs import JobLedger, Jobs
-from edge.agent.fleet.link import FleetLink, Told
+from edge.agent.fleet.link import FleetLink, KnownBroker, Told
 from edge.agent.fleet.reported import fitting
 from edge.agent.fleet.shadow import Shadow
-from edge.agent.fleet.tasks import Diary, TaskAgent, Tasks
+from edge.agent.fleet.steering import SteeredAgent, Steering
+from edge.agent.fleet.takeover import TakeoverWatch
+from edge.agent.fleet.tasks import Diary, Tasks
 from edge.agent.fleet.telemetry import Telemetry
 from edge.agent.observing.standing_answer import Observer
 from edge.agent.status.agent_status import AgentStatus
+from edge.requests.orchestrator import Orchestrator
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
-from protos.errors import IsthmusError, RequestError, TooLarge
+from protos.errors import RequestError, TooLarge
 from protos.fleet.messages import to_json
 from protos.fleet.topics import DeviceTopics
 
 _SESSION = "session"
+_INSTANCE_BYTES = 8
 _log = logging.getLogger(__name__)
-
-
-class SteeredAgent(TaskAgent, Protocol):
-    """The seam: what the fleet's part needs of the agent that runs."""
-
-    async def reload(self) -> None:
-        """Take the settings again. Raises IsthmusError where the old ones stay."""
 
 
 class FleetPart:
@@ -47,16 +45,21 @@ class FleetPart:
     def __init__(self, base: AgentSettings, access: FleetAccess, own: str, status: AgentStatus) -> None:
         """`own`: the digest of the file's bundle. Raises RequestError for a place that cannot be written."""
         self._access, self._own, self._status = access, own, status
+        self._settings = base  # in force
+        self._takeover = TakeoverWatch(status.update, access.takeover.seconds)
         self._topics = DeviceTopics(*base.owner)
         self._database = FleetDatabase(config.fleet_file(*base.owner))
         self._shadow = Shadow(self._database, own)
+        self._steering = Steering(self._shadow, status.update, self._tell_reported)
         self._agent: SteeredAgent | None = None
         self._diary = Diary()
         self._diary.keeps_answers = access.allow_content
         self.telemetry = Telemetry(self, self._window_waits)
+        self._agreement = Agreement(self)
         self._told = Told(self.telemetry.waiting)
         self._jobs: Jobs | None = None
         self._session, self._news = 0, anyio.Event()
+        self._instance = secrets.token_hex(_INSTANCE_BYTES)
         self._desired: bytes | None = None
         self._reported = pb.Reported()  # as it was told last
         self._telemetry_seconds = access.telemetry.seconds
@@ -73,7 +76,7 @@ class FleetPart:
     @property
     def observers(self) -> Sequence[Observer]:
         """To be told every answer."""
-        return (self.telemetry.observe, self._diary.observe)
+        return (self.telemetry.observe, self._agreement.observe, self._diary.observe)
 
     def wanted(self, base: AgentSettings, own: str) -> AgentSettings:
         """The file's settings with what fetches the bundle that the fleet wants; `own`: the file's."""
@@ -82,7 +85,7 @@ class FleetPart:
 
     def in_force(self, base: AgentSettings, bundle: Bundle) -> AgentSettings:
         """What holds while a bundle is open."""
-        found = self._shadow.in_force(base, bundle)
+        found = self._settings = self._shadow.in_force(base, bundle)
         assert isinstance(found.fleet, FleetAccess)
         self._telemetry_seconds = found.fleet.telemetry.seconds
         self.telemetry.retime()
@@ -96,9 +99,10 @@ class FleetPart:
     async def run(self, agent: SteeredAgent) -> None:
         """Until cancelled."""
         self._agent = agent
-        tasks = Tasks(agent, self._access, self._diary)
+        tasks = Tasks(agent, self._access, self._diary, lambda: self._settings)
         self._jobs = Jobs(JobLedger(self._database), tasks.perform, self._job_told)
-        link = FleetLink(self._access, self._topics, self._told, self._begin, self._heard)
+        known = KnownBroker(self._database, self._access.address)
+        link = FleetLink(self._access, self._topics, self._told, self._begin, self._heard, known)
         try:
             await self._jobs.recover()
         except RequestError as error:
@@ -107,6 +111,7 @@ class FleetPart:
             group.start_soon(self._steer, name="fleet shadow")
             group.start_soon(self._watch_update, name="fleet bundle")
             group.start_soon(self.telemetry.run, name="fleet telemetry")
+            group.start_soon(self._agreement.run, name="fleet agreement")
             group.start_soon(self._jobs.run, name="fleet jobs")
             group.start_soon(link.run, name="fleet link")
 
@@ -127,6 +132,34 @@ class FleetPart:
 
     def links(self) -> Mapping[str, LinkEstimate]:
         return self._agent.models.orchestrator.links() if self._agent else {}
+
+    # answers that are compared
+
+    @property
+    def orchestrator(self) -> Orchestrator:
+        assert self._agent
+        return self._agent.models.orchestrator
+
+    @property
+    def sample_terms(self) -> SampleTerms:
+        access = self._settings.fleet
+        assert isinstance(access, FleetAccess)
+        return SampleTerms(access.agreement, access.agreement_bytes)
+
+    def may_spend(self, source: str) -> bool:
+        """Whether the day's budgets of a source leave something; applications have none."""
+        assert self._agent
+        budgets = [
+            Budget(one.bytes_per_day, one.joules_per_day)
+            for one in self._settings.source
+            if one.name == source
+        ]
+        return not any(self._agent.budgets.over(source, one) for one in budgets)
+
+    def compared(self, found: Compared) -> None:
+        assert self._agent
+        self._agent.budgets.spend(found.seen.frame.source, found.answer.bytes_up, found.answer.joules)
+        self.telemetry.compared(found)
 
     # the connection
 
@@ -168,7 +201,9 @@ class FleetPart:
             models.orchestrator.profile,
             config.fetched_folder(),
         )
-        born = pb.DeviceState(connection=pb.DeviceState.ONLINE, session=self._session, device=facts)
+        born = pb.DeviceState(
+            connection=pb.DeviceState.ONLINE, session=self._session, device=facts, instance=self._instance
+        )
         born.since.FromSeconds(int(time.time()))
         try:
             told = to_json(born)
@@ -180,6 +215,7 @@ class FleetPart:
     def _tell_reported(self) -> None:
         """Unless it is as it was told last."""
         reported = self._shadow.reported(self._session)
+        self._takeover.tell(reported, self._shadow.trying)
         if reported == self._reported:
             return
         self._reported.CopyFrom(reported)
@@ -209,53 +245,15 @@ class FleetPart:
                 _log.error("fleet: what this device is cannot be told: %s", error)
 
     async def _steer(self) -> None:
-        """One wish after another is tried, and kept or taken back."""
+        """One wish after another."""
+        assert self._agent
         while True:
             self._news = anyio.Event()
             try:
-                await self._take()
-                await self._prove()
+                desired, self._desired = self._desired, None
+                await self._steering.step(self._agent, desired, self._own)
             except RequestError as error:  # the disk: what is in force stays so
                 _log.error("fleet: %s", error)
             self._tell_reported()
-            await self._news.wait()
-
-    async def _take(self) -> None:
-        if self._desired is None:
-            return
-        assert self._agent
-        data, self._desired = self._desired, None
-        device = DeviceNow(self._agent.base, self._agent.models.orchestrator.bundle, self._own)
-        if await self._shadow.take(data, device):
-            self._status.update.gives_up("", "")  # another try of the same bundle is one
-            self._tell_reported()
-            await self._reload()
-
-    async def _prove(self) -> None:
-        """Whether what is tried has proved to be possible, or not to be."""
-        trying, update = self._shadow.trying, self._status.update
-        if not trying:
-            return
-        assert self._agent
-        digest, conflict = trying.settings.bundle.digest, self._shadow.conflict
-        opened = not digest or (self._agent.models.key.bundle == digest and not update.on_trial)
-        if conflict and conflict.version == trying.version:
-            await self._take_back(conflict.text)
-        elif digest and update.given_up[0] == digest:
-            await self._take_back(update.given_up[1])
-        elif opened and self._shadow.version == trying.version:
-            await self._shadow.settle()
-
-    async def _take_back(self, words: str) -> None:
-        await self._shadow.fail(words)
-        await self._reload()
-
-    async def _reload(self) -> None:
-        assert self._agent
-        try:
-            await self._agent.reload()
-        except IsthmusError as error:
-            if self._shadow.trying:
-                await self._shadow.fail(str(error))
-            else:
-                _log.error("fleet: the settings cannot be taken again: %s", error)
+            with anyio.move_on_after(self._takeover.seconds_left(self._shadow.trying)):
+                await self._news.wait()

@@ -3,14 +3,17 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
 
-from edge.agent.broker.connection import OlderBroker, Presence, connected, subscribe, until_lost
+from edge.agent.broker.connection import OlderBroker, Presence, connected
 from edge.agent.broker.fleet_access import FleetAccess
+from edge.agent.fleet.database import FleetDatabase
 from protos import fleet_pb2 as pb
 from protos.connection.backoff import Backoff
+from protos.connection.broker_session import subscribe, until_lost
 from protos.errors import IsthmusError, RequestError
 from protos.fleet.messages import to_json
 from protos.fleet.topics import DeviceTopics, parse_topic
@@ -18,6 +21,7 @@ from protos.fleet.topics import DeviceTopics, parse_topic
 if TYPE_CHECKING:
     import aiomqtt
 
+_OLDER = "broker of MQTT 3.1.1"  # where the database keeps its address
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 30.0
 _STEADY_SECONDS = 30.0  # a connection that lasted so long was a good one
 _log = logging.getLogger(__name__)
@@ -66,18 +70,47 @@ class Told:
             await self._changed.wait()
 
 
+class KnownBroker:
+    """Whether the broker of an address was found not to know MQTT 5, so that the next process does not wait
+    for an answer to that. It is not asked again while it answers in 3.1.1, which does as well.
+    """
+
+    def __init__(self, database: FleetDatabase, address: str) -> None:
+        self._database, self._address = database, address
+
+    @property
+    def newer(self) -> bool:
+        """Whether it may know MQTT 5."""
+        with suppress(RequestError):
+            return self._database.read(_OLDER).decode(errors="replace") != self._address
+        return True
+
+    def answered(self, *, newer: bool) -> None:
+        """It is spoken with in this."""
+        if newer != self.newer:
+            with suppress(RequestError):  # it is only quicker so
+                self._database.write(_OLDER, b"" if newer else self._address.encode())
+
+
 class FleetLink:
     """Reconnects for ever, jittered and capped. Sessions end with their connection: the broker retains what
     is desired, and jobs are told again.
     """
 
     def __init__(
-        self, access: FleetAccess, topics: DeviceTopics, told: Told, begin: Begin, heard: Heard
+        self,
+        access: FleetAccess,
+        topics: DeviceTopics,
+        told: Told,
+        begin: Begin,
+        heard: Heard,
+        known: KnownBroker,
     ) -> None:
         """`begin` puts what a session begins with into `told`."""
         self._access, self._topics, self._told = access, topics, told
         self._begin, self._heard = begin, heard
-        self._newer = True  # MQTT 5; brokers that do not know it, or say nothing, are spoken to in 3.1.1
+        # MQTT 5; brokers that do not know it, or say nothing, are spoken to in 3.1.1
+        self._known, self._newer = known, known.newer
 
     async def run(self) -> None:
         """Until cancelled; then the broker is told that the device is gone."""
@@ -109,11 +142,12 @@ class FleetLink:
         self._newer = not newer  # unless this one is understood
         async with connected(self._access, identifier, presence, newer=newer) as client:
             self._newer = newer
+            self._known.answered(newer=newer)
             version = "5" if newer else "3.1.1"
             _log.info("fleet: connected to %s by MQTT %s", self._access.access.place.host, version)
 
             async def listen() -> None:
-                await subscribe(client, [self._topics.desired, self._topics.jobs])
+                await subscribe(client, [self._topics.desired, self._topics.jobs], "this device")
                 async for message in client.messages:
                     await self._hear(message)
 

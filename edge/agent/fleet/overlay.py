@@ -36,14 +36,24 @@ def overlaid(base: AgentSettings, wish: pb.FleetSettings) -> AgentSettings:
         weights=_weights(base.weights, wish.weights),
         source=tuple(_of_source(source, wish) for source in sources),
     )
-    if isinstance(base.fleet, FleetAccess) and wish.HasField("telemetry_seconds"):
-        telemetry = Milliseconds(1000.0 * wish.telemetry_seconds)
-        found = replace(found, fleet=replace(base.fleet, telemetry=telemetry))
+    if isinstance(base.fleet, FleetAccess):
+        found = replace(found, fleet=_access(base.fleet, wish))
     try:
         found.check()
     except RequestError as error:
         raise ImpossibleWish("settings.sources", str(error)) from error
     return found
+
+
+def _access(own: FleetAccess, wish: pb.FleetSettings) -> FleetAccess:
+    given = dict[str, Any]()
+    if wish.HasField("telemetry_seconds"):
+        given["telemetry"] = Milliseconds(1000.0 * wish.telemetry_seconds)
+    if wish.HasField("agreement_percent"):
+        given["agreement"] = Percent(wish.agreement_percent)
+    if wish.HasField("agreement_bytes_per_hour"):
+        given["agreement_bytes"] = Bytes(wish.agreement_bytes_per_hour)
+    return replace(own, **given)
 
 
 def update_of(base: AgentSettings, reference: pb.BundleReference, own: str) -> UpdateSettings | None:

@@ -23,6 +23,8 @@ def told_settings(settings: AgentSettings, bundle: str) -> pb.FleetSettings:
     )
     if isinstance(settings.fleet, FleetAccess):
         found.telemetry_seconds = round(settings.fleet.telemetry.seconds)
+        found.agreement_percent = settings.fleet.agreement
+        found.agreement_bytes_per_hour = settings.fleet.agreement_bytes
     return found
 
 

@@ -14,6 +14,7 @@ from edge.agent.assembly.models import Models
 from edge.agent.broker.fleet_access import FleetAccess
 from edge.agent.config.settings import AgentSettings
 from edge.agent.config.showing import as_json
+from edge.agent.fleet.accuracy.self_test import SelfTest, forcing
 from edge.agent.fleet.facts import device_times
 from edge.agent.fleet.jobs import Running
 from edge.agent.fleet.overlay import update_of
@@ -27,6 +28,7 @@ from protos.connection.backoff import Backoff
 from protos.costs.profile import DeviceProfile
 from protos.errors import CloudError, RequestError
 from protos.fleet.bounds import violations
+from protos.held_out import read_held_out
 from protos.terminal.options import open_bundle
 
 if TYPE_CHECKING:
@@ -78,8 +80,15 @@ class Diary(logging.Handler):
 class Tasks:
     """Each by the name of its field in a job."""
 
-    def __init__(self, agent: TaskAgent, access: FleetAccess, diary: Diary) -> None:
-        self._agent, self._access, self._diary = agent, access, diary
+    def __init__(
+        self,
+        agent: TaskAgent,
+        access: FleetAccess,
+        diary: Diary,
+        settings: Callable[[], AgentSettings],
+    ) -> None:
+        """`settings`: those in force."""
+        self._agent, self._access, self._diary, self._settings = agent, access, diary, settings
 
     async def perform(self, running: Running) -> pb.JobStatus:
         """What came of it. Raises IsthmusError where it failed."""
@@ -129,10 +138,14 @@ class Tasks:
         return pb.JobStatus(times=device_times(profile), reason="in force from the next start on")
 
     async def _self_test(self, running: Running) -> pb.JobStatus:
-        del running
-        raise RequestError(
-            "this device's bundle holds no pictures to answer; compare answers with the cloud's instead"
-        )
+        """By routes that the settings in force allow, and after all who ask."""
+        wished, settings = running.job.self_test, self._settings()
+        orchestrator = self._agent.models.orchestrator
+        bundle = orchestrator.bundle
+        held_out = await anyio.to_thread.run_sync(read_held_out, bundle)
+        routes = forcing(wished.routes, settings.rules.rules(), bundle, remote=bool(settings.clouds))
+        test = SelfTest(orchestrator, held_out)
+        return pb.JobStatus(accuracies=await test.run(routes, wished.pictures, running.progress))
 
     async def _diagnose(self, running: Running) -> pb.JobStatus:
         content = running.job.diagnose.content
@@ -148,7 +161,11 @@ class Tasks:
         report = {
             "settings": told,
             "bundle": status.update.bundle,
-            "update": {"state": status.update.state, "given_up": status.update.given_up},
+            "update": {
+                "state": status.update.state,
+                "given_up": status.update.given_up,
+                "error": status.update.error,
+            },
             "sources": {name: _counts(one) for name, one in status.snapshot().sources.items()},
             "failed": dict(status.traffic.failed),
             "log": list(self._diary.lines),

@@ -12,6 +12,7 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
+from edge.agent.fleet.accuracy.agreement import Compared
 from edge.agent.fleet.window import Counts, Readings, Window, told_window
 from edge.agent.observing.standing_answer import StandingAnswer
 from edge.agent.status.agent_status import AgentStatus
@@ -54,6 +55,10 @@ class Telemetry:
     async def observe(self, seen: StandingAnswer) -> None:
         """An answer, to whomever."""
         self._window.add(seen)
+
+    def compared(self, found: Compared) -> None:
+        """An answer was held against the whole model's."""
+        self._window.compare(found.seen, agreed=found.agreed, bytes_up=found.answer.bytes_up)
 
     def begin(self, session: int) -> None:
         """Windows that end from now on are of this session; those that wait keep theirs."""

@@ -10,6 +10,7 @@ from edge.agent.observing.standing_answer import StandingAnswer
 from protos import fleet_pb2 as pb
 from protos.costs.estimates import LinkEstimate
 from protos.errors import TooLarge
+from protos.fleet.arms import ToldArm
 from protos.fleet.messages import to_json
 from protos.fleet.sketch import ValueSketch
 
@@ -31,14 +32,8 @@ class ArmKey(NamedTuple):
     @classmethod
     def of(cls, seen: StandingAnswer) -> "ArmKey":
         """Of an answer: the way that its text came by."""
-        answer, (route, _, place) = seen.answer, seen.answer.route.partition("@")
-        cut, slash, codec = place.rpartition("/")
-        if route != "split":
-            cut, codec = "", place
-        elif not slash:
-            cut, codec = place, ""
-        cloud = answer.decision.chosen.cloud_name if route != "local" else ""
-        return cls(route, cut, codec, cloud)
+        told, cloud = ToldArm.of(seen.answer.route), seen.answer.decision.chosen.cloud_name
+        return cls(*told, cloud if told.route != "local" else "")
 
 
 @dataclass
@@ -48,6 +43,8 @@ class _ArmCounts:
     joules: float = 0.0
     milliseconds: ValueSketch = field(default_factory=ValueSketch)
     surprise: ValueSketch = field(default_factory=ValueSketch)
+    compared: int = 0
+    agreed: int = 0
 
 
 class Counts(NamedTuple):
@@ -76,7 +73,7 @@ class Window:
     def __init__(self, start: float, counts: Counts) -> None:
         self.start, self._counts = start, counts
         self._arms, self._stages = dict[ArmKey, _ArmCounts](), dict[str, ValueSketch]()
-        self._energy_source = ""
+        self._energy_source, self._compared_bytes = "", 0
 
     def add(self, seen: StandingAnswer) -> None:
         """An answer that was asked for."""
@@ -96,6 +93,13 @@ class Window:
             if predicted > 0 and answer.fallback is None:
                 arm.surprise.add(total / predicted)
 
+    def compare(self, seen: StandingAnswer, *, agreed: bool, bytes_up: int) -> None:
+        """An answer, perhaps of an earlier window, was held against the whole model's, for so many bytes."""
+        arm = self._arm(ArmKey.of(seen))
+        arm.compared += 1
+        arm.agreed += agreed
+        self._compared_bytes += bytes_up
+
     def message(
         self, end: float, counts: Counts, readings: Readings, links: Mapping[str, LinkEstimate]
     ) -> pb.Telemetry:
@@ -106,6 +110,7 @@ class Window:
             stages={name: sketch.message() for name, sketch in self._stages.items()},
             links=[_link(name, link) for name, link in links.items()],
             energy_source=self._energy_source,
+            compared_bytes=self._compared_bytes,
             gated=max(0, counts.gated - self._counts.gated),
             dropped=max(0, counts.dropped - self._counts.dropped),
             busy_seconds=max(0.0, counts.busy_seconds - self._counts.busy_seconds),
@@ -144,6 +149,8 @@ def _arm(key: ArmKey, arm: _ArmCounts) -> pb.ArmWindow:
         joules=arm.joules,
         milliseconds=arm.milliseconds.message(),
         surprise=arm.surprise.message(),
+        compared=arm.compared,
+        agreed=arm.agreed,
     )
 
 

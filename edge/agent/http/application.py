@@ -17,7 +17,7 @@ from edge.agent.http.guard.bodies import Bodies
 from edge.agent.http.guard.tokens import Token, TokenGuard
 from edge.agent.http.health import Health
 from edge.agent.http.live.feed import Feed
-from edge.agent.http.live.pages import LOGIN, SCRIPT
+from edge.agent.http.live.pages import LOGIN, STREAM
 from edge.agent.http.live.viewing import Viewers
 from edge.agent.http.metrics import AnswerCounts, CountRequests, LinksNow, Metrics
 from edge.agent.http.openai.chat import Chat
@@ -30,12 +30,13 @@ from edge.agent.http.settings import HttpSettings
 from edge.agent.observing.asking import Asking
 from edge.agent.observing.standing_answer import Observer, StandingAnswer
 from edge.agent.status.update_status import UpdateStatus
-from edge.policy.decision import Weights
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.weights import Weights
 from protos.http.handlers import handlers
 from protos.http.hosts import HostGuard
 from protos.http.refusals import BUG, Refused, response_of
+from protos.pages.live import SCRIPT
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class HttpPart:
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/", viewing.page),
-            Route("/live", viewing.stream),
+            Route(STREAM, viewing.stream),
             Route(SCRIPT, viewing.script),
             Route("/favicon.ico", viewing.icon),
             Route("/frames/{number:int}.jpg", viewing.frame),

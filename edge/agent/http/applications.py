@@ -7,16 +7,16 @@ from typing import Protocol
 
 from edge.agent.observing.asking import Asking
 from edge.agent.observing.deferral import Asked, Deferring
-from edge.agent.observing.standing_answer import Observer, StandingAnswer
+from edge.agent.observing.standing_answer import AskedTerms, Observer, StandingAnswer
 from edge.agent.outbox.entries import DeferredState
 from edge.agent.settings.quantities import Milliseconds
 from edge.agent.sources.frame import Frame
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.trace import ignore_text
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 from protos.errors import IsthmusError
 from protos.http.refusals import BUSY, Refused
 
@@ -88,8 +88,9 @@ class Applications:
             self._waiting -= 1
         self._sequence += 1
         frame = Frame(SOURCE, self._sequence, time.time(), asked.picture)
+        terms = AskedTerms(asked.text, asked.rules, asked.generation, asked.labels)
         for observe in self._observers:
-            await observe(StandingAnswer(frame, asked.text, answer.text, answer))
+            await observe(StandingAnswer(frame, asked.text, answer.text, answer, terms=terms))
         return answer
 
     async def answer_or_defer(self, asked: QuestionAsked) -> Answer | DeferredState:

@@ -129,7 +129,7 @@ class Bundles:
         """
         self._status.update.gives_up(self._trial, reason)
         self.end_trial()
-        self._status.update.failed()
+        self._status.update.failed(reason)
         self._rolled_back, self._next = True, await self.open()
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from edge.agent.assembly.kept import KeptParts
 from edge.agent.assembly.models import Models, key_of
 from edge.agent.assembly.trying import OpenedModels
 from edge.agent.broker.fleet_access import FleetAccess
+from edge.agent.budgets.day import DayBudgets
 from edge.agent.config.reading import read_settings
 from edge.agent.config.settings import AgentSettings
 from edge.agent.life.bundles import Bundles
@@ -98,6 +99,10 @@ class Life:
     def base(self) -> AgentSettings:
         """The settings of the file."""
         return self._base
+
+    @property
+    def budgets(self) -> DayBudgets:
+        return self._kept.budgets
 
     @property
     def models(self) -> Models:

@@ -11,7 +11,6 @@ from edge.agent.observing.deferral import Asked
 from edge.agent.status.traffic import Traffic
 from edge.link.standing import Standing
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.asynchronous import AsyncOrchestrator
 from edge.requests.orchestrator import Orchestrator
@@ -21,6 +20,7 @@ from edge.requests.view import View
 from protos import inference_pb2 as pb
 from protos.arms.arm import Arm
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 
 
 class Asking(Protocol):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 from protos.errors import IsthmusError
 
 

@@ -1,10 +1,22 @@
 """What was seen: the answer to a standing question about a frame."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from edge.agent.sources.frame import Frame
 from edge.requests.answer import Answer
+from protos import inference_pb2 as pb
+from protos.arms.rules import Rules
+
+
+@dataclass(frozen=True)
+class AskedTerms:
+    """How a question was asked."""
+
+    text: str
+    rules: Rules
+    generation: pb.Generation
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,7 @@ class StandingAnswer:
     asked: bool = True
     late: float = 0.0
     deferred: str = ""  # the id under which the question waited for a link; the frame then has no picture
+    terms: AskedTerms | None = None  # of what was asked here and now
 
 
 Observer = Callable[[StandingAnswer], Awaitable[None]]

@@ -14,7 +14,7 @@ from edge.agent.observing.asking import Viewing
 from edge.agent.observing.confirming import Confirming
 from edge.agent.observing.deferral import Asked, Deferring, Subject
 from edge.agent.observing.reuse import Look, Reuse
-from edge.agent.observing.standing_answer import Observer, StandingAnswer
+from edge.agent.observing.standing_answer import AskedTerms, Observer, StandingAnswer
 from edge.agent.settings.questions import QuestionSettings
 from edge.agent.sources.demand import Demand
 from edge.agent.sources.frame import Frame
@@ -23,9 +23,9 @@ from edge.agent.sources.kinds import AnySource
 from edge.agent.sources.opening import Opening
 from edge.agent.status.counters import SourceCounters
 from edge.link.standing import Standing
-from edge.policy.decision import Weights
 from edge.requests.view import View
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 from protos.errors import IsthmusError
 
 # of one source: answers in a row that wait to be confirmed, and what their pictures take meanwhile
@@ -166,7 +166,8 @@ class Watcher:
             return None
         self._failing.pop(question.name, None)
         self._budgets.spend(frame.source, answer.bytes_up, answer.joules)
-        return StandingAnswer(frame, question.name, answer.text, answer, answer.repeats)
+        terms = AskedTerms(question.text, rules, question.generation(), question.labels)
+        return StandingAnswer(frame, question.name, answer.text, answer, answer.repeats, terms=terms)
 
     async def _defers(
         self, frame: Frame, question: QuestionSettings, rules: Rules, error: IsthmusError

@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from edge.agent.settings.quantities import Bytes, Celsius, Milliseconds, Percent, Section
-from edge.policy.decision import Weights
 from protos.arms.rules import AUTO, Rules
+from protos.costs.weights import Weights
 
 
 class RuleSettings(Section, frozen=True):

@@ -24,6 +24,8 @@ class UpdateStatus:
     # the last bundle that this device does not take, and why: not one that it could not fetch so far
     given_up: tuple[str, str] = ("", "")
     on_trial: bool = False  # the open one has not answered yet
+    in_a_row: int = 0  # failures since something else was wanted, or had
+    error: str = ""  # of the last of these
     _changed: anyio.Event = field(default_factory=anyio.Event)
     _since: float = field(default_factory=time.monotonic)
 
@@ -46,6 +48,8 @@ class UpdateStatus:
     def entered(self, state: UpdateState, wanted: str = "") -> None:
         """What it does now."""
         self.state, self.wanted = state, wanted
+        if state == "idle":
+            self.in_a_row, self.error = 0, ""
         self._notify()
 
     def tries(self, *, on: bool) -> None:
@@ -56,6 +60,11 @@ class UpdateStatus:
     def gives_up(self, bundle: str, reason: str) -> None:
         """A bundle does not answer here."""
         self.given_up = bundle, reason
+        self._notify()
+
+    def begins_anew(self) -> None:
+        """What failed before was of something else, or an earlier try."""
+        self.in_a_row, self.error, self.given_up = 0, "", ("", "")
         self._notify()
 
     async def changed(self) -> None:
@@ -70,7 +79,7 @@ class UpdateStatus:
         """An application has its answer."""
         self.answers += 1
 
-    def failed(self) -> None:
+    def failed(self, reason: str) -> None:
         """A bundle was not had, or not taken."""
+        self.failures, self.in_a_row, self.error = self.failures + 1, self.in_a_row + 1, reason
         self.entered("failed")
-        self.failures += 1

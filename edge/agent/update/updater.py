@@ -98,7 +98,7 @@ class Updater:
     def _failed(self, error: IsthmusError, *, went_on: bool) -> None:
         if not isinstance(error, CloudError):
             self._status.gives_up(self._status.wanted, str(error))
-        self._status.failed()
+        self._status.failed(str(error))
         if went_on:
             self._backoff.reset()
         if self._said != type(error).__name__:

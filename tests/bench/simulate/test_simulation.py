@@ -15,9 +15,9 @@ from bench.simulate.policy import DecisionPolicy
 from bench.simulate.requests import Arrival, Demand, arrivals
 from bench.simulate.scenario import UNANSWERED_MS, Scenario, slower
 from bench.simulate.simulation import Simulation
-from edge.policy.decision import Weights
 from protos.arms.arm import Arm
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 from tests.bench.simulate.worlds import GAPS, STEP, scenario
 
 LOCAL_MS = 40 + 100 + 7 * 10  # head, prompt with its first token, seven tokens

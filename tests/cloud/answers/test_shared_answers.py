@@ -14,8 +14,8 @@ from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.job import NEVER, GenerationJob, Job
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.sampling import Sampler
 from cloud.engine.scheduling.scheduler import Scheduler
+from cloud.runner.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.errors import CloudBusy, CloudError, DeadlineError

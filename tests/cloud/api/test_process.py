@@ -74,10 +74,13 @@ async def test_the_process_drains_at_sigterm_in_mid_answer(
             )
             replies = aiter(InferenceStub(channel).Infer(request))
             assert (await anext(replies)).text
+            (model,) = children(served.pid, "cloud.runner.process.worker")
             served.send_signal(signal.SIGTERM)
             rest = [reply async for reply in replies]
         assert rest[-1].done.tokens == 200
         assert await served.wait() == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(model, 0)
 
 
 async def test_a_second_sigterm_ends_the_process_whatever_is_decoded(
@@ -87,7 +90,7 @@ async def test_a_second_sigterm_ends_the_process_whatever_is_decoded(
     async with asyncio.timeout(120), process("--bundle", str(endless_path), *options) as served:
         assert served.stdout
         _, listening = [(await served.stdout.readline()).decode() for _ in range(2)]
-        decoders = children(served.pid)
+        decoders = children(served.pid, "picture_worker")
         assert decoders
         for decoder in decoders:
             os.kill(decoder, signal.SIGSTOP)
@@ -104,12 +107,13 @@ async def test_a_second_sigterm_ends_the_process_whatever_is_decoded(
                 await answer
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process started: those that decode pictures."""
+def children(pid: int, program: str) -> list[int]:
+    """The processes of a program that a service started."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if int(status.read_text().rpartition(")")[2].split()[1]) == pid:
+            theirs = int(status.read_text().rpartition(")")[2].split()[1]) == pid
+            if theirs and program in status.with_name("cmdline").read_text():
                 found.append(int(status.parent.name))
     return found
 

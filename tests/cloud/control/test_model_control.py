@@ -144,3 +144,13 @@ async def test_a_stream_that_waits_for_its_next_frame_ends(tail: Tail, endless: 
         assert (await stream.read()).HasField("failure")
         await service.unload(endless.digest)
         assert await stream.code() == grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_with_compile_a_bundle_that_is_loaded_is_compiled_before_it_is_served(
+    endless: Tail, bundle: Bundle, bundles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr("cloud.models.compiled.compile_step", lambda model: compiled.append(model.digest))
+    async with operated(endless, bundle_folder=bundles, compile=True) as service:
+        await service.load("nano")
+        assert compiled == [bundle.digest]

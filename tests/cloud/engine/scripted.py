@@ -1,12 +1,13 @@
 """A model without weights: a prompt of one number counts on from it, one token a step."""
 
-from collections.abc import Mapping, Sequence
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from cloud.engine.job import NEVER, GenerationJob, VisionInput
+from cloud.runner.executor import ThreadExecutor
 from cloud.sharing.caller import NOBODY, Caller
 from protos import bundle_pb2 as pb
 from protos.text.decoding import LogitsProcessor
@@ -14,6 +15,13 @@ from splitter.families import Prefix
 
 VOCABULARY, STOP, NAN = 40, 30, 31  # the next token after NAN has no logits
 BAD = 35  # a prompt that ends with it cannot be read, and what was said last cannot be read either
+
+
+class Inline(ThreadExecutor):
+    """Works in the event loop."""
+
+    async def run(self, work: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
+        return work(*arguments)
 
 
 class Counting:

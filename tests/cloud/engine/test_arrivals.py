@@ -12,9 +12,9 @@ from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.job import GenerationJob, VisionInput
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.sampling import Sampler
 from cloud.engine.scheduling.scheduler import Scheduler
 from cloud.models.tail import Tail
+from cloud.runner.sampling import Sampler
 from protos.bundle import PICTURE_CUT
 from protos.errors import PayloadError
 from tests.cloud.calling import Pixels

@@ -7,17 +7,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from cloud.engine.embedding_batch import MAX_TEXTS, EmbeddingBatch
+from cloud.engine.embedding_batch import EmbeddingBatch
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
 from cloud.engine.image_encoder import advance_images
 from cloud.engine.job import EmbeddingJob, VisionInput
 from cloud.engine.request_queue import RequestQueue
 from cloud.engine.scheduling.scheduler import Scheduler
+from cloud.runner.texts import MAX_TEXTS
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.arrays import Floats
 from protos.errors import PayloadError
+from tests.cloud.engine.scripted import Inline
 
 NORTH, EAST = (0.0, 1.0), (1.0, 0.0)
 
@@ -62,12 +64,12 @@ def comparing(table: Table, at: tuple[float, float], *labels: str) -> EmbeddingJ
     return EmbeddingJob(tail=table, image=image, labels=labels, texts=texts)
 
 
-def run(*jobs: EmbeddingJob) -> None:
-    for picture in advance_images(jobs, 0):
+async def run(*jobs: EmbeddingJob) -> None:
+    for picture in await advance_images(Inline(), jobs, 0):
         assert picture.image_tokens is not None
-        picture.job.take_image_tokens(picture.image_tokens)
-    batch = EmbeddingBatch(jobs)
-    batch.embed_texts()
+        picture.job.take_image_tokens(picture.image_tokens, picture.embedding)
+    batch = EmbeddingBatch(Inline(), jobs)
+    await batch.embed_texts()
     assert not batch.answer()
     assert all(job.finished or job.aborted for job in jobs)
 
@@ -79,7 +81,7 @@ async def emitted(job: EmbeddingJob) -> list[object]:
 async def test_every_picture_gets_its_own_labels_and_each_text_is_read_once() -> None:
     table = Table()
     jobs = [comparing(table, (0, 3), "north", "east"), comparing(table, (5, 1), "east", "north")]
-    run(*jobs)
+    await run(*jobs)
     assert table.asked == [["to the north", "to the east"]]
     for job, best in zip(jobs, ("north", "east"), strict=True):
         text, last = await emitted(job)
@@ -90,7 +92,7 @@ async def test_every_picture_gets_its_own_labels_and_each_text_is_read_once() ->
 
 async def test_without_labels_the_picture_itself_is_embedded() -> None:
     job = comparing(Table(), (3, 4))
-    run(job)
+    await run(job)
     (reply,) = await emitted(job)
     assert isinstance(reply, ip.EmbedReply)
     assert [list(row.values) for row in reply.embeddings] == [pytest.approx([0.6, 0.8])]
@@ -98,7 +100,7 @@ async def test_without_labels_the_picture_itself_is_embedded() -> None:
 
 async def test_texts_need_no_picture() -> None:
     job = EmbeddingJob(tail=Table(), image=None, texts=("north", "east", "north"))
-    run(job)
+    await run(job)
     (reply,) = await emitted(job)
     assert isinstance(reply, ip.EmbedReply)
     assert [tuple(row.values) for row in reply.embeddings] == [NORTH, EAST, NORTH]
@@ -117,7 +119,7 @@ async def test_a_picture_that_is_no_number_spoils_its_own_job_only() -> None:
 async def test_an_aborted_job_gets_no_event() -> None:
     job = comparing(Table(), (0, 1), "north")
     job.cancelled = True
-    run(job)
+    await run(job)
     assert job._events.empty()
 
 

@@ -58,12 +58,6 @@ def test_a_frame_too_large_is_not_kept_and_drops_no_other() -> None:
     assert len(cache.get("a", "bundle", "me").image_tokens) == 10
 
 
-def test_a_kept_frame_does_not_keep_its_batch() -> None:
-    cache = EncoderCache(1 << 20)
-    cache.put("a", "bundle", "me", torch.zeros(100, 2)[0])
-    assert cache.get("a", "bundle", "me").image_tokens.untyped_storage().nbytes() == 8
-
-
 def sent(size: int) -> Frame:
     return {"hidden": np.zeros((1, size), np.int16)}
 

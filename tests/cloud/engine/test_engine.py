@@ -1,6 +1,7 @@
 """The engine's steps, with a model that counts."""
 
 import asyncio
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -13,8 +14,8 @@ from cloud.engine.engine import Engine
 from cloud.engine.faults import ModelFault
 from cloud.engine.job import GenerationJob
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.sampling import Sampler
 from cloud.engine.scheduling.scheduler import Scheduler
+from cloud.runner.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos.errors import CloudError, PayloadError, UnknownFrame
 from tests.cloud.engine.scripted import STOP, ScriptedModel, counting, events
@@ -245,8 +246,16 @@ async def test_what_is_unfinished_fails_when_the_engine_stops() -> None:
             await events(job)
 
 
+class SlowReader(ScriptedModel):
+    """Reads slices of several tokens, and each takes longer than newcomers may take at once."""
+
+    def allocate(self, rows: int) -> None:
+        super().allocate(rows)
+        time.sleep(0.12 if rows > 1 else 0.0)
+
+
 async def test_a_long_prompt_is_read_in_slices_and_running_answers_get_tokens_in_between() -> None:
-    model = ScriptedModel()
+    model = SlowReader()
     one = Engine(RequestQueue(Scheduler(8, max_prefill_tokens=5), 64), EncoderCache(1 << 20))
     running_on, long = counting(model, 1, max_tokens=20), counting(model, 20, max_tokens=2)
     long.prompt = [*[0] * 12, 20]

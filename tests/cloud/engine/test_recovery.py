@@ -9,14 +9,15 @@ import torch
 
 from cloud.engine.encoder_cache import EncoderCache
 from cloud.engine.engine import Engine
-from cloud.engine.faults import ModelFault, ran_out_of_memory
+from cloud.engine.faults import ModelFault
 from cloud.engine.job import GenerationJob
 from cloud.engine.observer import Fault, Step, Unobserved
 from cloud.engine.prefix_cache import PrefixCache
 from cloud.engine.request_queue import RequestQueue
-from cloud.engine.sampling import Sampler
 from cloud.engine.scheduling.batch_limit import GOOD_STEPS
 from cloud.engine.scheduling.scheduler import Scheduler
+from cloud.runner.faults import ran_out_of_memory
+from cloud.runner.sampling import Sampler
 from protos import bundle_pb2 as pb
 from protos.errors import CloudBusy
 from tests.cloud.engine.scripted import BAD, ScriptedModel, counting, events
@@ -151,7 +152,7 @@ async def test_a_batch_that_memory_no_longer_has_room_for_goes_on_in_two() -> No
         while not all(job.finished for job in jobs):
             await one.step()
             tokens = [job._events.qsize() for job in jobs]
-            assert max(tokens) - min(tokens) <= 2, "both have turns"
+            assert max(tokens) - min(tokens) <= 4, "both have turns, until one has hardly anything left"
     for job, start in zip(jobs, (0, 5, 10, 15), strict=True):
         assert [event for event in await events(job) if isinstance(event, str)] == said(start, 8)
     assert model.steps == [4] + [2] * 12

@@ -21,6 +21,7 @@ class SimulatedDevice:
     client: aiomqtt.Client
     session: int = 1
     every: float = 0.25
+    machine: str = "Orin Nano"
     milliseconds: Callable[[pb.FleetSettings], float] = lambda _: 300.0
     refuses: bool = False
     settings: pb.FleetSettings = field(default_factory=pb.FleetSettings)
@@ -34,7 +35,9 @@ class SimulatedDevice:
     async def run(self) -> None:
         await self.client.subscribe(self.topics.desired, qos=1)
         await self.client.subscribe(self.topics.jobs, qos=1)
-        await self.client.publish(self.topics.state, to_json(birth(self.session)), qos=1, retain=True)
+        await self.client.publish(
+            self.topics.state, to_json(birth(self.session, self.machine)), qos=1, retain=True
+        )
         await self._report()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._tell)
@@ -75,7 +78,9 @@ class SimulatedDevice:
         sequence = 0
         while True:
             sequence += 1
-            told = window(sequence, self.session, milliseconds=self.milliseconds(self.settings))
+            cut = self.settings.cuts.pinned or "vision.4"
+            told = window(sequence, self.session, milliseconds=self.milliseconds(self.settings), cut=cut)
+            told.milliseconds = round(1000 * self.every)
             await self.client.publish(self.topics.telemetry, to_json(told), qos=1)
             await anyio.sleep(self.every)
 

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -37,10 +38,13 @@ class Served:
 
 
 @contextmanager
-def served(database: str, port: int, fleet: str = FLEET) -> Iterator[Served]:
-    """Until the end of the block, in order."""
+def served(
+    database: str, port: int, fleet: str = FLEET, mqtt: Sequence[str | Path] = (), options: Sequence[str] = ()
+) -> Iterator[Served]:
+    """Until the end of the block, in order. `mqtt`: options about the broker."""
     command = [sys.executable, "-m", "isthmus", "fleet", "serve", "--fleet", fleet, "--database", database]
-    command += ["--mqtt", f"mqtt://127.0.0.1:{port}", "--listen", "127.0.0.1:0", "--bucket", BUCKET]
+    command += ["--listen", "127.0.0.1:0", "--bucket", BUCKET, *options]
+    command += map(str, mqtt or ("--mqtt", f"mqtt://127.0.0.1:{port}"))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

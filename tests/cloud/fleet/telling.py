@@ -18,10 +18,11 @@ FLEET = "acme"
 CUTS = {"vision.4": ["int8-zstd", "pca"], "connector": ["int8-zstd"]}
 
 
-def birth(session: int = 1, machine: str = "Orin Nano") -> pb.DeviceState:
+def birth(session: int = 1, machine: str = "Orin Nano", instance: str = "") -> pb.DeviceState:
     device = pb.Device(version="0.1.0", machine=machine, bundle="a" * 64)
     device.cuts.extend(pb.HeldCut(name=name, codecs=codecs) for name, codecs in CUTS.items())
-    return pb.DeviceState(connection=pb.DeviceState.ONLINE, session=session, device=device)
+    online = pb.DeviceState.ONLINE
+    return pb.DeviceState(connection=online, session=session, device=device, instance=instance)
 
 
 def will(session: int = 1) -> pb.DeviceState:
@@ -29,14 +30,19 @@ def will(session: int = 1) -> pb.DeviceState:
 
 
 def window(
-    sequence: int, session: int = 1, count: int = 20, milliseconds: float = 300.0, failed: int = 0
+    sequence: int,
+    session: int = 1,
+    count: int = 20,
+    milliseconds: float = 300.0,
+    failed: int = 0,
+    cut: str = "vision.4",
 ) -> pb.Telemetry:
     sketch = ValueSketch()
     sketch.add(*[milliseconds * (1 + place / 100) for place in range(count)])
     told = pb.Telemetry(session=session, sequence=sequence, milliseconds=30_000)
     told.arms.add(
         route="split",
-        cut="vision.4",
+        cut=cut,
         status="OK",
         count=count,
         bytes_up=1000 * count,

@@ -58,3 +58,24 @@ def test_what_has_no_decoder_is_not_compiled(
     with caplog.at_level(logging.WARNING):
         assert not compile_step(fresh)
     assert "has no decoder that can be compiled" in caplog.text
+
+
+def test_a_model_that_answers_runs_uncompiled_while_another_is_compiled(
+    fresh: Tail, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering, calls = Tail(bundle, FP32), list[object]()
+    decoder = answering.decoder
+    assert decoder is not None
+
+    def seconds(_: Tail) -> float:
+        calls.append(decoder._compiled_call_impl)
+        return 1.0
+
+    monkeypatch.setattr(compiled, "_MAX_RATIO", float("inf"))
+    monkeypatch.setattr(compiled, "_seconds", seconds)
+    with torch.compiler.set_stance("default"):
+        assert compile_step(answering, backend="eager")
+        compiled_call, calls = decoder._compiled_call_impl, []
+        assert compile_step(fresh, backend="eager")
+    assert calls == [None] * 3
+    assert decoder._compiled_call_impl is compiled_call is not None

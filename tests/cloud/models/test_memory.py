@@ -17,8 +17,8 @@ def test_no_more_is_free_than_the_machine_has() -> None:
 
 def test_a_limit_counts_what_is_loaded() -> None:
     budget = MemoryBudget(100 * MB)
-    assert budget.free(CPU, 40 * MB) == 60 * MB
-    assert budget.free(CPU, 140 * MB) == 0
+    assert budget.left(1000 * MB, 40 * MB) == 60 * MB
+    assert budget.left(1000 * MB, 140 * MB) == 0
     budget.check("nano", 50 * MB, CPU, 40 * MB)
     with pytest.raises(
         BundleError, match=r"nano needs 61.2 MB on cpu \(51 MB of weights and 20%.* 60 MB are"

@@ -54,3 +54,10 @@ def test_the_whole_demonstration(
     assert {event["event"] for event in agent["events"]} == {"square", "other"}
     assert agent["reply"]["answer"] == "1"
     assert "An agent, day and night" in (tmp_path / "demo" / "report.html").read_text()
+    fleet = figures["fleet"]
+    assert sorted(device["real"] for device in fleet["devices"]) == [False, False, False, True]
+    assert {device["after"] for device in fleet["devices"]} == {fleet["cut"]} != {fleet["bad_cut"]}
+    assert {device["in_the_end"] for device in fleet["devices"]} == {fleet["cut"]}
+    assert fleet["rollout"][-1]["status"] == "rolled back"
+    assert set(fleet["failed"]) <= {device["name"] for device in fleet["devices"] if device["treated"]}
+    assert "A fleet, and its operator" in (tmp_path / "demo" / "report.html").read_text()

@@ -1,6 +1,7 @@
 """Dashboards and alert rules ask for figures that there are."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -60,6 +61,7 @@ def told(tmp_path: Path) -> set[str]:
     cloud: Any = CloudMetrics()
     cloud.watch_engine(SimpleNamespace(load=ip.Load, limits=Scheduler(8).limits()))
     cloud.watch_caches({"image tokens": SimpleNamespace(hits=1, misses=2, bytes=3)})
+    cloud.watch_process(os.getpid, lambda: 1)
     cloud.watch_answers(SimpleNamespace(joined=1))
     cloud.registry.register(Gpus(OneGpu))
     status, counts = AgentStatus(), AnswerCounts()

@@ -1,6 +1,7 @@
 """The units under a real systemd: started, read again, killed, hung and stopped."""
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.house import ROOT
 from tests.ports import free_port
 
 PROGRAM = "/opt/isthmus/venv/bin/isthmus"
-AGENT, CLOUD = "isthmus-edge", "isthmus-cloud"
+AGENT, CLOUD, FLEET = "isthmus-edge", "isthmus-cloud", "isthmus-fleet"
 SETTINGS = """
 bundle = "/opt/isthmus/bundle"
 http = {{ listen = "127.0.0.1:{port}" }}
@@ -164,3 +165,33 @@ def test_the_cloud_answers_for_a_picture_within_its_bounds(
     assert told["text"] not in journal
     system.run("systemctl", "stop", CLOUD)
     assert (system.shows(CLOUD, "Result"), system.shows(CLOUD, "ExecMainStatus")) == ("success", "0")
+
+
+@openssl_only
+def test_the_controller_of_a_fleet_keeps_its_database_over_a_kill(
+    system: BootedSystem, tmp_path: Path
+) -> None:
+    authority, port = Authority(tmp_path), free_port()
+    signed = authority.sign("fleet")
+    system.write("/etc/isthmus/fleet.pem", signed.path.read_text())
+    system.write("/etc/isthmus/fleet.key", signed.key.read_text())
+    make = [PROGRAM, "cloud", "token", "anna", "--role", "admin", "--tokens", "/etc/isthmus/fleet-tokens"]
+    token = system.run(*make).split()[-1]
+    system.run("chown", "-R", "isthmus", "/etc/isthmus")
+    printed = (ROOT / "deploy/systemd" / f"{FLEET}.service").read_text()
+    elsewhere = printed.replace("0.0.0.0:7080", f"127.0.0.1:{port}").replace(
+        "RestartSec=5s", "RestartSec=100ms"
+    )
+    system.write(f"/etc/systemd/system/{FLEET}.service", elsewhere)
+    system.run("systemctl", "daemon-reload")
+    system.run("systemctl", "start", FLEET)
+    system.becomes(FLEET, StatusText="leads, and has no broker")
+    system.run("systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", FLEET)
+    system.becomes(FLEET, NRestarts="1", ActiveState="active")
+    trusting = ssl.create_default_context(cafile=str(authority.ca.path))
+    headers = {"Authorization": f"Bearer {token}"}
+    found = httpx.get(f"https://localhost:{port}/api/v1/devices", verify=trusting, headers=headers)
+    assert found.json() == {"devices": []}
+    assert system.run("stat", "--format=%a %U", "/var/lib/isthmus-fleet") == "700 isthmus"
+    system.run("systemctl", "stop", FLEET)
+    assert (system.shows(FLEET, "Result"), system.shows(FLEET, "ExecMainStatus")) == ("success", "0")

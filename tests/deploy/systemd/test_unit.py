@@ -11,11 +11,14 @@ import pytest
 import isthmus
 from cloud.api.process import EXIT_HANGS
 from cloud.commands import serve
+from cloud.fleet.commands import serve as fleet_serve
 from edge.commands import agent
-from protos.errors import BundleError, RequestError
+from protos.errors import BundleError, CloudError, RequestError
 from tests.house import ROOT
 
-EDGE, CLOUD = (ROOT / "deploy/systemd" / f"isthmus-{one}.service" for one in ("edge", "cloud"))
+EDGE, CLOUD, FLEET = (
+    ROOT / "deploy/systemd" / f"isthmus-{one}.service" for one in ("edge", "cloud", "fleet")
+)
 PROGRAM = "/opt/isthmus/venv/bin/isthmus"
 MAX_EXPOSURE = 20  # tenths of what systemd counts, of 100
 
@@ -35,7 +38,7 @@ def service(unit: Path) -> configparser.SectionProxy:
     return parser["Service"]
 
 
-@pytest.fixture(params=[EDGE, CLOUD], ids=lambda unit: unit.stem)
+@pytest.fixture(params=[EDGE, CLOUD, FLEET], ids=lambda unit: unit.stem)
 def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A unit with a program that is there."""
     unit: Path = request.param
@@ -59,7 +62,7 @@ def test_it_may_do_little_else_than_its_work(installed: Path) -> None:
     assert found.returncode == 0, found.stdout[-2000:]
 
 
-@pytest.mark.parametrize(("unit", "run"), [(EDGE, agent.run), (CLOUD, serve.run)])
+@pytest.mark.parametrize(("unit", "run"), [(EDGE, agent.run), (CLOUD, serve.run), (FLEET, fleet_serve.run)])
 def test_what_it_starts_is_a_command(unit: Path, run: object) -> None:
     program, *words = service(unit)["ExecStart"].split()
     assert program == PROGRAM
@@ -81,3 +84,12 @@ def test_a_service_whose_model_hangs_is_started_anew_and_wrong_options_are_not()
     lasting = set(map(int, cloud["RestartPreventExitStatus"].split()))
     assert {RequestError.exit_code, BundleError.exit_code} < lasting
     assert EXIT_HANGS not in lasting
+
+
+def test_a_controller_is_started_anew_unless_its_options_are_wrong_and_keeps_its_database() -> None:
+    fleet = service(FLEET)
+    assert (fleet["Type"], fleet["Restart"], bool(fleet["WatchdogSec"])) == ("notify", "on-failure", True)
+    lasting = set(map(int, fleet["RestartPreventExitStatus"].split()))
+    assert RequestError.exit_code in lasting
+    assert CloudError.exit_code not in lasting, "a database comes back"
+    assert f"/var/lib/{fleet['StateDirectory']}/" in fleet["ExecStart"]

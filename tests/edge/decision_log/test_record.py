@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from edge.decision_log.record import Record, record_of
-from edge.policy.decision import Weights
 from edge.requests.orchestrator import Orchestrator
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.estimates import LinkEstimate
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from tests.edge.decision_log.records import record
 
 QUESTION = "what color is the secret circle?"

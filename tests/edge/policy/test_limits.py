@@ -2,12 +2,13 @@
 
 import pytest
 
-from edge.policy.decision import Decision, Request, Weights
+from edge.policy.decision import Decision, Request
 from edge.policy.limits import ABOUT
 from edge.policy.policy import decide
 from protos.arms.rules import Conditions, Rules
 from protos.costs.estimates import LinkEstimate
 from protos.costs.power import Power
+from protos.costs.weights import Weights
 from protos.errors import NoRoute
 from tests.edge.policy.test_policy import DEVICE, MANIFEST, MEASURED, verdicts, via
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.policy.decision import CHOSEN, Decision, KnownCloud, Request, Weights
+from edge.policy.decision import CHOSEN, Decision, KnownCloud, Request
 from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from edge.policy.policy import KEEP, decide
 from protos import bundle_pb2 as pb
@@ -16,6 +16,7 @@ from protos.costs.cost import OVERHEAD_BYTES
 from protos.costs.estimates import CloudEstimate, LinkEstimate
 from protos.costs.power import MODEL
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import NoRoute, UnknownName
 from protos.measurements import FIDELITY
 

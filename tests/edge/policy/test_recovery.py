@@ -9,7 +9,7 @@ import pytest
 
 from edge.costs.device_times import PIXELS, PREFILL, TOKEN, DeviceTimes
 from edge.link.link import Link
-from edge.policy.decision import Decision, Request, Weights
+from edge.policy.decision import Decision, Request
 from edge.policy.router import Failure, Router
 from protos import inference_pb2 as pb
 from protos.arms import arms_of
@@ -19,6 +19,7 @@ from protos.bundle import Bundle
 from protos.costs.cost import BITS_PER_BYTE_MS, Cost, Workload
 from protos.costs.estimates import CloudEstimate
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import CloudError
 from tests.edge.policy.test_policy import DEVICE, MANIFEST, measured
 

@@ -16,7 +16,6 @@ from edge.link.link import Link
 from edge.link.watching import FrameStream
 from edge.pictures.files import decode_picture
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.requests.answer import Answer
 from edge.requests.device import Device
 from edge.requests.machine import Machine
@@ -37,6 +36,7 @@ from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import (
     CloudError,
     DeadlineError,

@@ -33,6 +33,7 @@ class Dual(MadeOnce):
             with_local=True,
             calibration_pictures=6,
             report_pictures=2,
+            self_test_pictures=2,
             labels=LABELS,
         )
 

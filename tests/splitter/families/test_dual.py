@@ -20,12 +20,14 @@ from cloud.models.dual_encoder import DualEncoder
 from edge.models.dual_encoder import LocalDualEncoder
 from edge.models.head import Head
 from edge.models.text_tower import TextTower
+from edge.pictures.files import decode_picture
 from edge.pictures.preprocess import Preprocessor
 from edge.upload.feature_encoders import FeatureEncoders
 from protos import bundle_pb2 as pb
 from protos import inference_pb2 as ip
 from protos.bundle import Bundle
 from protos.errors import CheckpointError, NoRoute, PromptError, RequestError
+from protos.held_out import read_held_out
 from protos.labels import Labels
 from protos.matching import label_texts, scores
 from splitter.evaluate.matching import LabelFidelity, read_dual_encoder
@@ -96,6 +98,15 @@ def test_the_pieces_chain_to_what_the_uncut_int8_graph_gives(dual: Dual) -> None
         assert arrays.keys() <= expected.keys()
         for name, values in arrays.items():
             np.testing.assert_array_equal(values, expected[name])
+
+
+def test_held_out_pictures_come_with_the_label_that_the_whole_model_finds_best(dual: Dual) -> None:
+    held_out = read_held_out(dual.bundle)
+    pictures = [decode_picture(one.file) for one in held_out.pictures]
+    texts = dual.texts(label_texts(dual.bundle.manifest.matching, LABELS))
+    fits = dual.pictures(dual.family.pixels(dual.processor, pictures)) @ texts.T
+    assert [one.answer for one in held_out.pictures] == [LABELS[best] for best in fits.argmax(1)]
+    assert [one.question for one in held_out.pictures] == ["", ""]
 
 
 @pytest.mark.parametrize("size", SIZES)

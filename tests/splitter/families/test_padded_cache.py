@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from transformers import DynamicCache, Gemma3TextConfig
 
 from splitter.evaluate.verify import image_tokens
-from splitter.families import DecoderBatch
+from splitter.families import DecoderBatch, padded_cache
 from splitter.families.padded_cache import PaddedCache
 from tests.splitter.families.made import Made
 
@@ -136,6 +137,39 @@ def test_a_cache_is_as_long_as_its_longest_row_and_a_window_no_longer_than_it_lo
     assert [layer.keys.shape for layer in (sliding, full)] == [(1, 1, 2, 2)] * 2
     assert [layer.get_seq_length() for layer in (sliding, full)] == [2, 2]
     assert torch.equal(full.values, torch.full((1, 1, 2, 2), 2.0))
+
+
+@pytest.mark.parametrize("good", range(5))
+def test_rows_leave_where_memory_runs_out_and_the_others_are_as_they_were(
+    good: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is there for so many copies, of two layers' keys and values."""
+    cache, states = DynamicCache(), torch.arange(4 * 6.0).reshape(4, 1, 6, 1)
+    for layer in range(2):
+        cache.update(states + 100 * layer, -states - 100 * layer, layer)
+    mask = torch.tensor([[1] * 6, [0, 0, 1, 1, 1, 1], [1] * 6, [0, 0, 0, 1, 1, 1]])
+    padded, copies = PaddedCache(cache, mask), iter(range(100))
+    select, shorten = torch.Tensor.__getitem__, padded_cache.with_left
+
+    def selecting(tensor: Tensor, index: Any) -> Tensor:
+        if isinstance(index, Tensor) and tensor.ndim == 4 and next(copies) >= good:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return select(tensor, index)
+
+    def shortening(tensor: Tensor, length: int) -> Tensor:
+        if tensor.ndim == 4 and next(copies) >= good:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return shorten(tensor, length)
+
+    monkeypatch.setattr(torch.Tensor, "__getitem__", selecting)
+    monkeypatch.setattr(padded_cache, "with_left", shortening)
+    padded.keep([1, 3])
+    monkeypatch.undo()
+    assert padded.mask.tolist() == [[1, 1, 1, 1], [0, 1, 1, 1]]
+    for number, layer in enumerate(cache.layers):
+        expected = states[[1, 3], :, 2:] + 100 * number
+        assert torch.equal(layer.keys, expected)
+        assert torch.equal(layer.values, -expected)
 
 
 @torch.inference_mode()

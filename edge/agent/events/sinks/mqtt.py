@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
-from edge.agent.broker.connection import Presence, connected, until_lost
+from edge.agent.broker.connection import Presence, connected
 from edge.agent.broker.settings import BrokerSettings
 from edge.agent.events.current import ShownState, StateKey
 from edge.agent.events.sinks import home_assistant
 from edge.agent.events.sinks.sink import SinkFeed, backoff_of_sink, wait_longer
 from edge.agent.events.sinks.topics import Topics
 from edge.agent.settings.names import Name
+from protos.connection.broker_session import until_lost
 from protos.errors import IsthmusError
 
 if TYPE_CHECKING:

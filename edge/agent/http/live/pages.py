@@ -7,11 +7,12 @@ from edge.agent.http.live.parts import clock
 from edge.policy.explain import ACCURACY, COLUMNS, explain, sentence
 from protos.measurements import accuracy_word
 from protos.pages.document import Page, document, lede, listing, section, soft
+from protos.pages.live import SCRIPT, live_state, placed
 from protos.pages.markup import Markup, breakable, element
 from protos.pages.tables import Table, TableRow, folded
 from protos.terminal.units import format_size, format_time
 
-SCRIPT, LOGIN = "/live.js", "/login"
+LOGIN, STREAM = "/login", "/live"
 KIND = "Live"
 _WORDS = frozenset({"why"})
 _NOTES = {
@@ -30,19 +31,13 @@ _HEADINGS = {
 }
 
 
-def place(part: str) -> str:
-    """The id of where a part stands."""
-    return f"live-{part}"
-
-
 def live_page(name: str, parts: Mapping[str, Markup]) -> str:
     """The whole page as it is now; its script keeps it so."""
-    summary = element("div", parts["summary"], id=place("summary"))
     sections = [
-        section(heading, _NOTES[key], element("div", parts[key], id=place(key)), full=key == "frames")
+        section(heading, _NOTES[key], placed(key, parts[key]), full=key == "frames")
         for key, heading in _HEADINGS.items()
     ]
-    return _served(Page(KIND, name, [_state(), summary, *sections]))
+    return _served(Page(KIND, name, [live_state(STREAM), placed("summary", parts["summary"]), *sections]))
 
 
 def answer_page(entry: FeedEntry, *, pictured: bool) -> str:
@@ -110,13 +105,6 @@ def _arms(named: list[str], *, few: bool, entry: FeedEntry) -> Markup:
 def _stages(entry: FeedEntry) -> Markup:
     rows = [TableRow((name, format_time(ms))) for name, ms in entry.answer.stages.items()]
     return Table("Stages of this answer, as they were measured", ("stage", "time"), [rows]).markup()
-
-
-def _state() -> Markup:
-    """What the script tells of itself; without a script the page stands as it was loaded."""
-    state = element("span", "As it was loaded", id="live-state", role="status")
-    button = element("button", "Pause", id="live-pause", type="button", hidden="")
-    return element("p", state, button, class_="state")
 
 
 def _served(page: Page) -> str:

@@ -1,8 +1,6 @@
 """The live page's addresses: the page, its script, its stream, frames, answers, and the way in."""
 
-import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import anyio
@@ -12,12 +10,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from edge.agent.http.guard.bodies import Bodies
 from edge.agent.http.guard.tokens import COOKIE, Token
 from edge.agent.http.live.feed import Feed
-from edge.agent.http.live.pages import answer_page, live_page, login_page, place
+from edge.agent.http.live.pages import answer_page, live_page, login_page
 from edge.agent.http.live.parts import parts
 from protos.http.refusals import BUSY, NOT_FOUND, Refused
 from protos.pages.document import policy
+from protos.pages.live import ALIVE, SCRIPT_TEXT, PartsTold
 
-_SCRIPT = (Path(__file__).parent / "live.js").read_text(encoding="utf-8")
 _HEADERS = {
     "content-security-policy": f"{policy(served=True)}; frame-ancestors 'none'",
     "cache-control": "no-store",
@@ -40,7 +38,7 @@ class Viewers:
         return _html(live_page(self._name, parts(self._feed, frames=self._frames)))
 
     async def script(self, _: Request) -> Response:
-        return Response(_SCRIPT, media_type="text/javascript", headers=_HEADERS)
+        return Response(SCRIPT_TEXT, media_type="text/javascript", headers=_HEADERS)
 
     async def icon(self, _: Request) -> Response:
         """There is none, which browsers that ask are told."""
@@ -86,20 +84,18 @@ class Viewers:
         return reply
 
     async def _events(self) -> AsyncIterator[str]:
-        told: dict[str, str] = {}
+        told = PartsTold()
         self._viewers += 1
         try:
             while not self._feed.closed.is_set():
                 version = self._feed.version
-                for key, markup in parts(self._feed, frames=self._frames).items():
-                    if told.get(key) != markup:
-                        told[key] = markup
-                        yield f"event: part\ndata: {json.dumps({'id': place(key), 'markup': markup})}\n\n"
+                for event in told.news(parts(self._feed, frames=self._frames)):
+                    yield event
                 with anyio.move_on_after(_EVERY_SECONDS):
                     await self._feed.closed.wait()
                 with anyio.move_on_after(_ALIVE_SECONDS):
                     await self._feed.changed(since=version)
-                yield ": alive\n\n"
+                yield ALIVE
         finally:
             self._viewers -= 1
 

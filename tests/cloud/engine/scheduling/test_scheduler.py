@@ -35,6 +35,7 @@ class Candidate:
     resumes: bool = False
     indivisible_tokens: int = 0
     sliced: bool = False
+    tokens_left: int = 1
 
 
 def schedule(
@@ -253,6 +254,45 @@ def test_another_callers_batch_stays_apart_while_a_step_together_would_be_much_s
     for _ in range(20):
         pace.decoded("bundle", 16, 1.5)
     assert schedule(16, [], *batches, pace=pace, flood=1.0).decodes == [0, 1]
+
+
+def measured() -> Pace:
+    """A step of 16 rows takes 5 times as long as one of a row."""
+    pace = Pace()
+    pace.decoded("bundle", 1, 1.0)
+    pace.decoded("bundle", 16, 5.0)
+    return pace
+
+
+def long_and_short() -> tuple[list[Candidate], list[Candidate]]:
+    return [replace(asked("r", "flood"), tokens_left=64)] * 16, [replace(asked("h", "honest"), tokens_left=8)]
+
+
+def test_short_answers_go_ahead_of_long_ones_whoever_was_served_less() -> None:
+    going = schedule(16, [], *long_and_short(), pace=measured(), honest=1.0)
+    assert (going.decodes, going.ahead) == ([1], True)
+
+
+def test_short_answers_wait_while_others_are_owed_time_unless_they_were_served_less() -> None:
+    pace = measured()
+    pace.joined(1.0, stalled=True)
+    going = schedule(16, [], *long_and_short(), pace=pace, honest=1.0)
+    assert (going.decodes, going.ahead) == ([0], False)
+    assert schedule(16, [], *long_and_short(), pace=pace, flood=1.0).ahead
+
+
+def test_short_answers_share_their_steps_with_each_other() -> None:
+    long, short = long_and_short()
+    pace = measured()
+    pace.decoded("bundle", 2, 1.0)
+    other = [replace(asked("o", "other"), tokens_left=7)]
+    assert schedule(16, [], short, long, other, pace=pace).decodes == [0, 2]
+
+
+def test_a_newcomer_who_was_served_less_comes_before_short_answers() -> None:
+    newcomer = [asked("n", "new")]
+    assert schedule(16, newcomer, *long_and_short(), pace=measured(), honest=1.0, flood=1.0).joins == newcomer
+    assert schedule(16, newcomer, *long_and_short(), pace=measured(), new=1.0, flood=1.0).ahead
 
 
 def test_a_long_prompt_is_read_in_slices_of_the_budget_alone() -> None:

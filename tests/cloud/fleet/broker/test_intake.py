@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from cloud.fleet.broker.reading import Arrived
+from cloud.fleet.rollout.summary import Span
 from cloud.fleet.storage import desired, devices, telemetry
 from cloud.fleet.storage.audit import Who
 from cloud.fleet.storage.database import Database
@@ -37,6 +38,54 @@ def test_a_will_that_comes_behind_a_later_birth_means_nothing(database: Database
     intake.take([arrived("d1", birth(session=2)), arrived("d1", will(session=1))])
     assert device(database).brief["connection"] == "online"
     assert intake.counts["stale"] == 1
+
+
+def test_two_devices_of_one_name_are_said_to_be_and_do_not_come_and_go(
+    database: Database, leader: Leadership, caplog: pytest.LogCaptureFixture
+) -> None:
+    intake = intake_of(database, leader)
+    connections = set()
+    for session, instance in enumerate("ababab", 1):
+        intake.take([arrived("d1", birth(session, instance=instance), 100.0 + session)])
+        if session > 2:
+            connections.add(device(database).brief["connection"])
+        intake.take([arrived("d1", will(session), 100.5 + session)])
+    assert connections == {device(database).brief["connection"]} == {"disputed"}
+    assert caplog.text.count("two devices are called d1") == 1
+    intake.take([arrived("d1", birth(7, instance="b"), 1000.0)])
+    assert device(database).brief["connection"] == "online", "for long only one has been heard of"
+
+
+def test_a_device_that_starts_again_and_again_is_one(database: Database, leader: Leadership) -> None:
+    intake = intake_of(database, leader)
+    births = [arrived("d1", birth(session, instance=str(session // 2)), session) for session in range(1, 9)]
+    for _ in range(2):  # the second time because the first could not be written
+        intake.take(births)
+    assert intake.counts["disputed"] == 0
+
+
+def test_of_two_devices_of_one_name_one_may_have_a_clock_that_is_years_ahead(
+    database: Database, leader: Leadership
+) -> None:
+    intake = intake_of(database, leader)
+    told = [(10, "a"), (9_999_999, "b"), (11, "a")]
+    intake.take(
+        [arrived("d1", birth(session, instance=one), at) for at, (session, one) in enumerate(told, 1)]
+    )
+    assert device(database).brief["connection"] == "disputed"
+
+
+def test_a_window_counts_when_it_comes_whatever_the_devices_clock_says(
+    database: Database, leader: Leadership
+) -> None:
+    intake = known_devices(database, leader, ["d1"])
+    for sequence, seconds in enumerate((0, 4_000_000_000), 1):  # 1970, 2096
+        told = window(sequence)
+        told.start.FromSeconds(seconds)
+        intake.take([arrived("d1", told, 6000.0 + sequence)])
+    span = Span("d1", 6000.0, 6600.0)
+    with database.reading() as connection:
+        assert telemetry.summaries(connection, [span])[span].windows == 2
 
 
 def test_a_window_that_is_told_twice_counts_once(database: Database, leader: Leadership) -> None:

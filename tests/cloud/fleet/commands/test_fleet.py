@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import isthmus
+from cloud.fleet.commands.jobs import shown_accuracies
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import Leadership
 from tests.cloud.fleet.serving import served
@@ -76,6 +77,24 @@ def test_an_operators_day(typed: Typed, url: str, capsys: pytest.CaptureFixture[
     ):
         assert isthmus.main(["fleet", *words, "--controller", url]) == 0
         assert "d1" in (text := capsys.readouterr().out) or started["id"] in text
+
+
+def test_a_self_test_by_routes_and_answers_to_compare_are_an_operators_to_choose(typed: Typed) -> None:
+    words = ["--task", "self-test", "--route", "local", "--pictures", "4", "--why", "is it well?"]
+    job = typed("jobs", "start", "d2", *words)["jobs"]["d2"]
+    assert job in {one["id"] for one in typed("jobs", "list", "d2")["jobs"]}
+    typed("set", "d2", "--agreement", "5%", "--agreement-bytes", "20kB", "--why", "a new lens")
+    settings = typed("show", "d2")["desired"]["settings"]
+    assert settings == {"agreement_percent": 5.0, "agreement_bytes_per_hour": "20000"}
+
+
+def test_what_a_self_test_found_is_shown_by_route() -> None:
+    accuracies = [
+        {"route": "local", "pictures": 12, "right": 11},
+        {"route": "split@vision.4", "pictures": 3, "failed": 3},
+    ]
+    assert shown_accuracies({"accuracies": accuracies}) == "local 11/12, split@vision.4 0/0 (3 failed)"
+    assert shown_accuracies({}) == ""
 
 
 def test_what_the_controller_refuses_is_said(url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,15 @@ from pathlib import Path
 import anyio
 import pytest
 
+from cloud.models.tail import Tail
+from edge.agent.fleet.accuracy.self_test import SelfTest, forcing
+from edge.link.client import CloudClient
+from edge.requests.orchestrator import Orchestrator
+from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.profile import DeviceProfile
+from protos.held_out import read_held_out
+from tests.cloud.calling import calling
 from tests.cloud.fleet.serving import served
 from tests.edge.agent.fleet.operator import DEVICE, FLEET
 from tests.edge.agent.fleet.steered import opened, settings, steered
@@ -37,3 +45,14 @@ async def test_an_agent_takes_what_it_can_and_what_it_cannot_never_leaves(
     assert agent.settings.rules is not None
     assert job["status"]["report"]
     assert found["bundle"] == gone["bundle"] == bundle.digest
+
+
+async def test_a_self_test_through_a_service_is_right_by_every_cut(tail: Tail) -> None:
+    bundle, pictures = tail.bundle, read_held_out(tail.bundle)
+    async with calling(tail) as caller:
+        with CloudClient(caller.service.address) as client:
+            device = Orchestrator(bundle, client, DeviceProfile.from_bundle(bundle))
+            routes = forcing((), Rules(), bundle, remote=True)
+            found = await SelfTest(device, pictures).run(routes, 6, lambda _: None)
+    assert [one.route for one in found] == ["local", *(f"split@{cut.name}" for cut in bundle.manifest.cuts)]
+    assert all((one.pictures, one.failed) == (6, 0) and one.right >= 4 for one in found)

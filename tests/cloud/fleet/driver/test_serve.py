@@ -1,17 +1,21 @@
 """Controllers as processes, a real broker, and devices that speak MQTT."""
 
+import resource
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiomqtt
 import anyio
 import anyio.to_thread
 import pytest
 
 from protos import fleet_pb2 as pb
+from protos.fleet.topics import DeviceTopics
 from tests.cloud.fleet.device import SimulatedDevice, device_at
 from tests.cloud.fleet.postgres import Postgres
 from tests.cloud.fleet.serving import served
+from tests.cloud.fleet.telling import FLEET
 from tests.edge.agent.events.sinks.feeding import until
 
 PINNED = {"cuts": {"pinned": "vision.4"}}
@@ -111,6 +115,47 @@ async def test_what_devices_tell_while_the_database_is_away_is_written_once_it_i
                 await anyio.to_thread.run_sync(postgres.start)
             await controller.until("/api/v1/devices", lambda found: len(found.get("devices", [])) == 2)
             assert controller.post("set", everything=True, settings=PINNED).status_code == 200
+
+
+async def test_a_disk_that_is_full_loses_nothing_that_was_said_to_be_done_and_is_made_up_for(
+    broker: int, tmp_path: Path
+) -> None:
+    with anyio.fail_after(120):
+        async with AsyncExitStack() as stack:
+            controller = stack.enter_context(served(str(tmp_path / "fleet.db"), broker))
+            (device,) = await devices_at(stack, broker, 1)
+            await controller.until("/api/v1/devices", lambda found: len(found["devices"]) == 1)
+            process, (_, most) = controller.process.pid, resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (4096, most))  # no file may grow
+            refused = controller.post("set", everything=True, settings=PINNED)
+            assert (refused.status_code, refused.json()["error"]["type"]) == (503, "server_error")
+            await controller.until("/healthz", lambda found: not found["database"])
+            late = await stack.enter_async_context(device_at(broker, "late"))
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (most, most))
+            await controller.until("/api/v1/devices", lambda found: len(found.get("devices", [])) == 2)
+            assert controller.post("set", everything=True, settings=PINNED).json()["versions"]["d0"] == 1
+            await until(lambda: device.version == late.version == 1)
+
+
+async def test_garbage_that_a_broker_retains_keeps_nobody_from_being_heard(
+    broker: int, tmp_path: Path
+) -> None:
+    garbage = [b"\xff\x00", b"[" * 5000, b'{"session": "18446744073709551615"}', b"x" * 300_000]
+    async with aiomqtt.Client("127.0.0.1", broker) as vandal:
+        for number, payload in enumerate(garbage):
+            own, gone = DeviceTopics(FLEET, "d0"), DeviceTopics(FLEET, f"gone-{number}")
+            for topic in (own.state, own.reported, own.telemetry, gone.desired, gone.state, gone.job("x")):
+                await vandal.publish(topic, payload, qos=1, retain=True)
+        await vandal.publish(f"isthmus/v1/{FLEET}/no name/state", b"{}", qos=1, retain=True)
+    with anyio.fail_after(60):
+        async with AsyncExitStack() as stack:
+            controller = stack.enter_context(served(str(tmp_path / "fleet.db"), broker))
+            await controller.until("/healthz", lambda found: bool(found["broker"]))
+            (device,) = await devices_at(stack, broker, 1)
+            await controller.until("/api/v1/devices", lambda found: bool(found["devices"]))
+            controller.post("set", everything=True, settings=PINNED)
+            await until(lambda: device.version == 1)
+            assert [row["name"] for row in controller.get("/api/v1/devices")["devices"]] == ["d0"]
 
 
 @pytest.mark.slow

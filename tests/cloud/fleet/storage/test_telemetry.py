@@ -57,9 +57,9 @@ def test_only_answers_with_a_meter_count_for_energy() -> None:
     assert (without["metered"], row["metered"], row["joules"]) == (0, 20, 40.0)
 
 
-def test_a_self_test_counts_the_pictures_of_all_routes() -> None:
+def test_a_self_test_counts_the_answers_of_all_routes() -> None:
     routes = [
-        pb.RouteAccuracy(route="split", pictures=50, right=45),
+        pb.RouteAccuracy(route="split", pictures=60, right=45, failed=10),
         pb.RouteAccuracy(route="local", pictures=50),
     ]
     assert self_test_row("d1", 0.0, routes)["right"] == 45

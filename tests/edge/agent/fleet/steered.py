@@ -8,6 +8,7 @@ import anyio
 
 from edge.agent.assembly.models import Models, open_models
 from edge.agent.broker.fleet_access import FleetAccess
+from edge.agent.budgets.day import DayBudgets
 from edge.agent.config.reading import settings_of
 from edge.agent.config.settings import AgentSettings
 from edge.agent.fleet.control import FleetPart
@@ -22,6 +23,7 @@ class Agent:
 
     def __init__(self, base: AgentSettings, models: Models) -> None:
         self.base, self.models, self.status = base, models, AgentStatus()
+        self.budgets = DayBudgets()
         self.status.update.opened(models.key.bundle)
         assert isinstance(base.fleet, FleetAccess)
         self.part = FleetPart(base, base.fleet, models.key.bundle, self.status)

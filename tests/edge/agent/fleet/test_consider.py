@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from edge.agent.broker.fleet_access import FleetAccess
 from edge.agent.config.reading import settings_of
 from edge.agent.config.settings import AgentSettings
 from edge.agent.fleet.consider import Considered, DeviceNow, Given, Reason, consider
@@ -162,7 +163,17 @@ def test_what_is_reported_is_complete_and_a_wish_itself() -> None:
     own = base(source=[SOURCE | {"bytes-per-day": "1MB"}], rules={"deadline": "300ms"})
     told = told_settings(own, "a" * 64)
     assert overlaid(base(), told) == overlaid(own, pb.FleetSettings())
-    assert told.telemetry_seconds == 30
+    assert (told.telemetry_seconds, told.agreement_percent, told.agreement_bytes_per_hour) == (30, 1, 10**6)
+
+
+def test_how_many_answers_are_compared_is_an_operators_to_say() -> None:
+    fleet = {"address": "mqtt://127.0.0.1", "agreement": "5%"}
+    found = overlaid(base(fleet=fleet), pb.FleetSettings(agreement_bytes_per_hour=20_000)).fleet
+    assert isinstance(found, FleetAccess)
+    assert (found.agreement, found.agreement_bytes) == (5.0, 20_000)
+    found = overlaid(base(fleet=fleet), pb.FleetSettings(agreement_percent=0)).fleet
+    assert isinstance(found, FleetAccess)
+    assert found.agreement == 0.0
 
 
 def test_a_report_that_is_too_large_leaves_out_questions() -> None:

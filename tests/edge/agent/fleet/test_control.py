@@ -1,16 +1,13 @@
 """The device's side over a real broker that comes and goes, and messages of every kind."""
 
 import json
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import anyio
 import pytest
 
 from edge import config
-from edge.agent.broker import connection
 from edge.agent.fleet import link
 from edge.agent.fleet.consider import Reason
 from edge.agent.fleet.database import FleetDatabase
@@ -20,6 +17,7 @@ from protos.bundle import Bundle
 from protos.errors import RequestError
 from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
 from tests.edge.agent.events.sinks.feeding import until
+from tests.edge.agent.fleet.older_broker import older_broker
 from tests.edge.agent.fleet.operator import DEVICE, FLEET, Operator, operator
 from tests.edge.agent.fleet.steered import Agent, opened, settings, steered
 from tests.edge.agent.update.archives import another, archive_server, packed
@@ -27,26 +25,12 @@ from tests.ports import free_port
 
 ONLINE, OFFLINE = pb.DeviceState.ONLINE, pb.DeviceState.OFFLINE
 State = pb.JobStatus.State
-OLDER = """
-import asyncio, sys
-from amqtt.broker import Broker
-
-async def run():
-    listener = {"type": "tcp", "bind": f"127.0.0.1:{sys.argv[1]}"}
-    anyone = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-    await Broker({"listeners": {"default": listener}, "plugins": anyone}).start()
-    print("it listens", flush=True)
-    await asyncio.sleep(600)
-
-asyncio.run(run())
-"""
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(link, "_FIRST_SECONDS", 0.01)
     monkeypatch.setattr(link, "_LONGEST_SECONDS", 0.1)
-    monkeypatch.setattr(connection, "_NEWER_SECONDS", 2.0)
     monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
 
 
@@ -118,17 +102,17 @@ async def test_a_broker_that_comes_back_with_nothing_retained_is_told_all_again(
     assert (kept.version, kept.settings.weights.joule) == (1, 5)
 
 
-async def test_a_broker_of_mqtt_3_is_spoken_to_in_that(agent: Agent, port: int) -> None:
-    async with await anyio.open_process([sys.executable, "-c", OLDER, str(port)], stderr=None) as broker:
-        assert broker.stdout
-        await broker.stdout.receive()
-        try:
+async def test_a_broker_of_mqtt_3_is_spoken_to_in_that_and_known_to_the_next_process(bundle: Bundle) -> None:
+    with older_broker() as port:
+        with opened(settings(port, bundle)) as agent:
             async with operator(port) as told, steered(agent):
                 await told.wishes(1, weights={"joule": 5})
                 await told.hears(pb.Reported, lambda one: one.version == 1)
-        finally:
-            broker.kill()
-    assert agent.settings.weights.joule == 5.0
+        assert agent.settings.weights.joule == 5.0
+    kept = FleetDatabase(config.fleet_file(FLEET, DEVICE))
+    assert not link.KnownBroker(kept, f"mqtt://127.0.0.1:{port}").newer
+    assert link.KnownBroker(kept, "mqtt://127.0.0.1:1").newer
+    kept.close()
 
 
 @mosquitto_only
@@ -201,6 +185,9 @@ async def test_jobs_of_every_kind(
             assert [status for _, _, status in server.asked] == [200, 206]
         await told.orders(pb.Job(id="profile", profile=pb.Profile()))
         assert (await told.status("profile", State.SUCCEEDED)).times.measured
+        await told.orders(pb.Job(id="exam", self_test=pb.SelfTest(pictures=2)))
+        (tested,) = (await told.status("exam", State.SUCCEEDED)).accuracies
+        assert (tested.route, tested.pictures, tested.failed) == ("local", 2, 0)
         await told.orders(pb.Job(id="look", diagnose=pb.Diagnose()))
         report = json.loads((await told.status("look", State.SUCCEEDED)).report)
         assert report["bundle"] == agent.models.key.bundle

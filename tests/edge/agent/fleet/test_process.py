@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
+from edge.testing.scripted_cloud import says, serving
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
 from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
@@ -69,9 +70,9 @@ async def test_a_bundle_is_fetched_and_its_wish_taken_with_it_or_not_at_all(
 ) -> None:
     port = free_port()
     newer, bad = another(bundle_path, tmp_path / "newer"), unusable(bundle_path, tmp_path / "bad")
-    setting.write(setting.folder_source(), head=fleet(port))
+    setting.write(setting.folder_source(), head=fleet(port, 'takeover = "1s"'))
     with mosquitto(tmp_path, port), archive_server() as server:
-        server.files = {f"/{one.digest}.tar": packed(one, tmp_path) for one in (newer, bad)}
+        server.files = {f"/{bad.digest}.tar": packed(bad, tmp_path)}
         async with operator(port) as told:
             setting.run()
             await told.wishes(1, bundle={"digest": bad.digest, "url": f"{server.url}/{bad.digest}.tar"})
@@ -82,10 +83,33 @@ async def test_a_bundle_is_fetched_and_its_wish_taken_with_it_or_not_at_all(
             await told.wishes(2, bundle=wanted, weights={"joule": 7.0})
             between = await told.hears(pb.Reported, lambda one: one.taking_over)
             assert (between.version, between.settings.weights.joule) == (0, 0)
+            late = await told.hears(pb.Reported, lambda one: one.refused.version == 2)
+            assert late.refused.reason == pb.Refusal.FAILED
+            assert late.taking_over, "it is tried further"
+            assert "answers 404" in late.takeover.error
+            server.files[f"/{newer.digest}.tar"] = packed(newer, tmp_path)
             await told.hears(pb.DeviceState, lambda one: one.device.bundle == newer.digest)
             setting.put("a.png")
             done = await told.hears(pb.Reported, lambda one: one.version == 2 and not one.taking_over)
             assert (done.settings.bundle.digest, done.settings.weights.joule) == (newer.digest, 7)
+            assert not done.HasField("refused")
+
+
+async def test_what_the_device_answers_itself_is_compared_with_the_whole_model(
+    setting: Setting, tmp_path: Path
+) -> None:
+    port = free_port()
+    with mosquitto(tmp_path, port), serving(says("a star")) as cloud:
+        thrifty = f'[cloud]\naddress = "{cloud.address}"\n[weights]\nkilobyte = "1h"\n'
+        setting.write(setting.folder_source(), head=fleet(port, 'agreement = "100%"') + thrifty)
+        setting.put("a.png")
+        async with operator(port) as told:
+            setting.run()
+            window = await told.hears(pb.Telemetry, lambda one: any(arm.compared for arm in one.arms))
+    (arm,) = [arm for arm in window.arms if arm.compared]
+    assert (arm.route, arm.compared, arm.agreed) == ("local", 1, 0)
+    assert window.compared_bytes > 0
+    assert [one.WhichOneof("input") for one in cloud.requests] == ["picture"]
 
 
 async def test_a_job_that_the_agent_died_in_is_not_done_again_and_a_restart_is(

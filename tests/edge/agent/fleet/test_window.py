@@ -89,6 +89,16 @@ def test_a_route_is_told_in_its_parts(route: str, key: tuple[str, str, str]) -> 
     assert ArmKey.of(seen(replace(ANSWER, route=route)))[:3] == key
 
 
+def test_what_was_compared_is_counted_where_the_answer_came_by_also_without_answers() -> None:
+    window = Window(1000.0, Counts())
+    window.compare(seen(), agreed=True, bytes_up=4000)
+    window.compare(seen(), agreed=False, bytes_up=5000)
+    found = window.message(1030.0, Counts(), Readings(), {})
+    (arm,) = found.arms
+    assert (arm.cut, arm.codec, arm.count, arm.compared, arm.agreed) == ("vision.4", "vq", 0, 2, 1)
+    assert (found.compared_bytes, arm.bytes_up) == (9000, 0)
+
+
 def test_a_meter_that_says_no_number_adds_nothing() -> None:
     odd = replace(ANSWER, joules=float("nan"), stages={"head": float("inf"), "total": float("nan")})
     arm = told(seen(odd)).arms[0]

@@ -19,13 +19,13 @@ from edge.costs.known import known_profile
 from edge.link.client import CloudClient
 from edge.link.link import Link
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.policy.router import NETWORK_SECONDS
 from edge.requests.answer import Answer
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.trace import ignore_text
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
+from protos.costs.weights import Weights
 from protos.http.server import HttpServer
 from splitter.nano.scenes import picture
 

@@ -22,12 +22,12 @@ from edge.agent.sources.opening import Inboxes, Opening
 from edge.agent.status.counters import SourceCounters, SourceCounts
 from edge.link.client import CloudClient
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.requests.orchestrator import Orchestrator
 from edge.requests.turn import Priority
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from splitter.nano import scenes
 from tests.cloud.calling import FP32, calling, noted
 

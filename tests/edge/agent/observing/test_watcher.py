@@ -20,11 +20,12 @@ from edge.agent.sources.opening import Inboxes, Opening
 from edge.agent.status.counters import SourceCounters, SourceCounts
 from edge.models.head import HeadOutput
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Decision, Weights
+from edge.policy.decision import Decision
 from edge.requests.answer import Answer
 from edge.requests.question import Prepared
 from edge.requests.view import View
 from protos.arms.rules import Rules
+from protos.costs.weights import Weights
 from protos.errors import NoRoute
 from protos.pictures.tiles import Grid
 from splitter.nano import scenes

@@ -13,12 +13,12 @@ from edge.agent.outbox.keeping import Keeper
 from edge.agent.outbox.limits import Limits
 from edge.agent.outbox.outbox import Outbox
 from edge.pictures.resampling import Picture
-from edge.policy.decision import Weights
 from edge.requests.orchestrator import Orchestrator
 from protos import inference_pb2 as pb
 from protos.arms.rules import Rules
 from protos.bundle import Bundle
 from protos.costs.profile import DeviceProfile
+from protos.costs.weights import Weights
 from protos.errors import CloudError, IsthmusError, NoRoute, PromptError
 from tests.edge.agent.outbox.entries import NOW, Wall, outbox
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cloud.engine.sampling import Sampler, next_tokens
+from cloud.runner.sampling import Sampler, next_tokens
 
 VOCABULARY = 5000
 

@@ -20,7 +20,7 @@ class Sampler:
 
     def __init__(self, temperature: float, top_p: float, seed: int) -> None:
         self.temperature, self.top_p = max(temperature, _COLDEST), top_p or 1.0
-        self._random, self._seed = torch.Generator().manual_seed(seed), seed
+        self._random, self.seed = torch.Generator().manual_seed(seed), seed
 
     def uniform(self) -> float:
         """The next random number from 0 to below 1."""
@@ -28,7 +28,7 @@ class Sampler:
 
     def rewind(self, drawn: int) -> None:
         """Go on as if so many numbers had been drawn."""
-        self._random.manual_seed(self._seed)
+        self._random.manual_seed(self.seed)
         for _ in range(drawn):
             self.uniform()
 

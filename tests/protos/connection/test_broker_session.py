@@ -6,7 +6,7 @@ import aiomqtt
 import anyio
 import pytest
 
-from edge.agent.broker.connection import subscribe, until_lost
+from protos.connection.broker_session import subscribe, until_lost
 from protos.errors import CloudError
 
 
@@ -19,9 +19,9 @@ class Strict:
 
 async def test_a_topic_that_the_broker_does_not_let_a_device_hear_is_named() -> None:
     client = cast("aiomqtt.Client", cast("Any", Strict()))
-    await subscribe(client, ["own", "jobs"])
+    await subscribe(client, ["own", "jobs"], "this device")
     with pytest.raises(CloudError, match="does not let this device hear others; allow it in its ACL"):
-        await subscribe(client, ["own", "others"])
+        await subscribe(client, ["own", "others"], "this device")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.policy.crowding import delay_of_others
+from protos.costs.crowding import delay_of_others
 
 
 def test_who_comes_meanwhile_waits_for_half_of_it_and_who_came_before_for_all() -> None:

@@ -1,0 +1,1 @@
+"""What the console draws: each a piece of markup made of plain values."""
