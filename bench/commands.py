@@ -27,6 +27,10 @@ _COMMANDS = {
     "gpu": ("bench.gpu.command", "what a GPU makes of a bundle: equal answers, answers a second, the head"),
     "attack": ("bench.attack.command", "what hostile callers cost an honest device, attack by attack"),
     "rollout": ("bench.rollout.command", "what the verdicts on a new version find, and how often they err"),
+    "fleet": (
+        "bench.controller.command",
+        "a fleet's controller with thousands of devices connected: times, memory, faults",
+    ),
     "fleet-rollouts": (
         "bench.fleet.command",
         "rollouts in simulated fleets: harmful changes caught, harmless ones rolled back",
@@ -47,6 +51,7 @@ examples:
   isthmus bench gpu --device cpu
   isthmus bench attack --only slow-readers
   isthmus bench rollout
+  isthmus bench fleet --devices 1000
   isthmus bench fleet-rollouts --rollouts 100
 """
 

@@ -38,7 +38,7 @@ async def simulate(
             if processes == 1:
                 await SimulatedFleet(config).run(tell)
             else:
-                await _run_processes(config, processes, tell)
+                await run_processes(config, processes, tell)
 
 
 def allow_connections(count: int) -> None:
@@ -54,7 +54,8 @@ def allow_connections(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-async def _run_processes(config: SimulationConfig, processes: int, tell: Callable[[Counts], None]) -> None:
+async def run_processes(config: SimulationConfig, processes: int, tell: Callable[[Counts], None]) -> None:
+    """Until cancelled, each with a part of the devices. Raises IsthmusError where one ends by itself."""
     context = get_context("spawn")
     begun: list[tuple[BaseProcess, Pipe]] = []
     latest: dict[int, Counts] = {}
