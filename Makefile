@@ -6,8 +6,10 @@ PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check
 # as pip does it at the end of an installation, but on every core
 COMPILE := $(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true
 PROTOC := .protoc/bin/python
+# a test waits for processes and brokers about as long as it computes: half as many again as there are cores
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(3 * os.cpu_count() // 2)")
 # in the order of tests/conftest.py, which puts long files first
-PYTEST := $(RUN) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 ON_DEVICE := isthmus.py protos edge splitter/commands splitter/planning splitter/storage
 COVERED := protos splitter edge cloud bench deploy
 
