@@ -149,11 +149,13 @@ class _Batch:
         self.buckets |= telemetry.load(connection, keys)
 
     def take(self, connection: sa.Connection, told: Told) -> None:
-        """One message, unless it is of a session before the device's."""
+        """One message, unless it is of a session before the device's. Windows that waited for the broker are
+        of the session that they ended in, and of no other than that which counts them.
+        """
         row, message = self._rows[told.topic.device], cast("Any", told.message)
         if isinstance(message, pb.DeviceState):
             self._dispute(row, message, told)
-        if message.session < row["session"]:
+        if message.session < row["session"] and told.topic.kind != "telemetry":
             self.counts["stale"] += 1
             return
         self.counts[told.topic.kind] += 1

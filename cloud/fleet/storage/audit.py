@@ -1,6 +1,7 @@
 """Who changed what, when and why."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -22,16 +23,25 @@ CONTROLLER = Who("controller")
 
 def record(connection: sa.Connection, who: Who, what: str, thing: str, details: str = "") -> None:
     """In the transaction of the change itself."""
-    connection.execute(
-        AUDIT.insert().values(
-            at=time.time(),
-            who=who.name,
-            what=what,
-            object=thing[:128],
-            why=who.why[:_MAX_DETAILS],
-            details=details[:_MAX_DETAILS],
-        )
-    )
+    record_each(connection, who, what, {thing: details})
+
+
+def record_each(connection: sa.Connection, who: Who, what: str, details: Mapping[str, str]) -> None:
+    """The same of many things, with the details of each."""
+    at = time.time()
+    lines = [
+        {
+            "at": at,
+            "who": who.name,
+            "what": what,
+            "object": thing[:128],
+            "why": who.why[:_MAX_DETAILS],
+            "details": text[:_MAX_DETAILS],
+        }
+        for thing, text in details.items()
+    ]
+    if lines:
+        connection.execute(AUDIT.insert(), lines)
 
 
 def records(

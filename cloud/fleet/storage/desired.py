@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from cloud.fleet.rollout.state import RolloutStatus
-from cloud.fleet.storage.audit import Who, record
+from cloud.fleet.storage.audit import Who, record_each
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.devices import Selection, selected
 from cloud.fleet.storage.tables import DESIRED, DEVICES, EARLIER, ROLLOUTS
@@ -50,18 +50,16 @@ def change(
         selected(connection, Selection(devices=tuple(names)))
         found = wanted(connection, names)
     _check_expected(found, expected or {})
-    changed = {
-        name: text_of(merged(without(settings_of(one.settings), list(clear)), settings))
-        for name, one in found.items()
-    }
+    earlier = {one.settings for one in found.values()}  # few: devices are mostly set alike
+    texts = {text: text_of(merged(without(settings_of(text), list(clear)), settings)) for text in earlier}
+    changed = {name: texts[one.settings] for name, one in found.items()}
     check_can(found, changed)  # before anything is locked: of a large fleet it takes seconds
     with database.writing() as connection:
         now = wanted(connection, names)
         _check_expected(now, {name: one.version for name, one in found.items()})
         _check_free(connection, names)
         versions = want(database, connection, changed, now, rollout="")
-        for name in names:
-            record(connection, who, "set", name, changed[name])
+        record_each(connection, who, "set", {name: changed[name] for name in names})
     return versions
 
 
@@ -89,11 +87,12 @@ def wanted(connection: sa.Connection, names: Sequence[str]) -> dict[str, Wanted]
 
 def check_can(found: Mapping[str, Wanted], settings: Mapping[str, str]) -> None:
     """Raises RequestError where a device cannot do what its settings say."""
+    parsed = {text: settings_of(text) for text in set(settings.values())}
     reasons = {
         name: impossible(
             from_json(pb.DeviceState, one.device.encode()).device,
             from_json(pb.Reported, one.reported.encode()).settings,
-            settings_of(settings[name]),
+            parsed[settings[name]],
         )
         for name, one in found.items()
         if name in settings
@@ -144,8 +143,10 @@ def unpublished(connection: sa.Connection, limit: int) -> list[tuple[str, int, s
 
 def mark_published(connection: sa.Connection, published: Mapping[str, int]) -> None:
     """The broker has these versions; 0 where it has none."""
-    for device, version in published.items():
-        connection.execute(DESIRED.update().where(DESIRED.c.device == device).values(published=version))
+    of_device = DESIRED.update().where(DESIRED.c.device == sa.bindparam("of"))
+    rows = [{"of": device, "published": version} for device, version in published.items()]
+    if rows:
+        connection.execute(of_device.values(published=sa.bindparam("published")), rows)
 
 
 def _check_expected(found: Mapping[str, Wanted], expected: Mapping[str, int]) -> None:

@@ -96,6 +96,19 @@ def test_a_window_that_is_told_twice_counts_once(database: Database, leader: Lea
     assert intake.counts["repeated"] == 2
 
 
+def test_windows_that_waited_for_the_broker_count_behind_the_birth_that_came_first(
+    database: Database, leader: Leadership
+) -> None:
+    intake = intake_of(database, leader)
+    intake.take([arrived("d1", birth(session=1)), arrived("d1", window(1, session=1))])
+    intake.take([arrived("d1", birth(session=2))])
+    waited = [arrived("d1", window(sequence, session=1)) for sequence in (2, 3)]
+    intake.take([*waited, arrived("d1", window(4, session=2)), *waited])
+    assert intake.counts["telemetry"] == 6
+    assert intake.counts["repeated"] == 2
+    assert "stale" not in intake.counts
+
+
 def test_another_leader_goes_on_in_the_same_bucket(database: Database, leader: Leadership) -> None:
     known_devices(database, leader, ["d1"]).take([arrived("d1", window(1), 1000.0)])
     intake_of(database, leader).take([arrived("d1", window(2), 1010.0)])
