@@ -1,6 +1,7 @@
 """Who changed what, when and why."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -22,16 +23,18 @@ CONTROLLER = Who("controller")
 
 def record(connection: sa.Connection, who: Who, what: str, thing: str, details: str = "") -> None:
     """In the transaction of the change itself."""
-    connection.execute(
-        AUDIT.insert().values(
-            at=time.time(),
-            who=who.name,
-            what=what,
-            object=thing[:128],
-            why=who.why[:_MAX_DETAILS],
-            details=details[:_MAX_DETAILS],
-        )
-    )
+    record_all(connection, who, what, {thing: details})
+
+
+def record_all(connection: sa.Connection, who: Who, what: str, things: Mapping[str, str]) -> None:
+    """The same of many things, each with its details."""
+    common = {"at": time.time(), "who": who.name, "what": what, "why": who.why[:_MAX_DETAILS]}
+    rows = [
+        {**common, "object": thing[:128], "details": details[:_MAX_DETAILS]}
+        for thing, details in things.items()
+    ]
+    if rows:
+        connection.execute(AUDIT.insert(), rows)
 
 
 def records(
