@@ -29,7 +29,7 @@ from protos.fleet.topics import DeviceTopics, told_by_devices, told_to_devices
 _log = logging.getLogger(__name__)
 _MAX_WAITING = 20_000  # messages that are not written yet; of telemetry no more come in then
 _BATCH, _BATCH_SECONDS = 500, 0.1
-_PUBLISH_SECONDS, _PUBLISHED = 0.25, 200
+_PUBLISH_SECONDS, _PUBLISHED = 0.25, 500
 _QUIET_SECONDS, _SETTLE_SECONDS = 1.0, 20.0  # without a retained message the broker has told all it has
 _RETRY_SECONDS = 1.0
 

@@ -23,25 +23,18 @@ CONTROLLER = Who("controller")
 
 def record(connection: sa.Connection, who: Who, what: str, thing: str, details: str = "") -> None:
     """In the transaction of the change itself."""
-    record_each(connection, who, what, {thing: details})
+    record_all(connection, who, what, {thing: details})
 
 
-def record_each(connection: sa.Connection, who: Who, what: str, details: Mapping[str, str]) -> None:
-    """The same of many things, with the details of each."""
-    at = time.time()
-    lines = [
-        {
-            "at": at,
-            "who": who.name,
-            "what": what,
-            "object": thing[:128],
-            "why": who.why[:_MAX_DETAILS],
-            "details": text[:_MAX_DETAILS],
-        }
-        for thing, text in details.items()
+def record_all(connection: sa.Connection, who: Who, what: str, things: Mapping[str, str]) -> None:
+    """The same of many things, each with its details."""
+    common = {"at": time.time(), "who": who.name, "what": what, "why": who.why[:_MAX_DETAILS]}
+    rows = [
+        {**common, "object": thing[:128], "details": details[:_MAX_DETAILS]}
+        for thing, details in things.items()
     ]
-    if lines:
-        connection.execute(AUDIT.insert(), lines)
+    if rows:
+        connection.execute(AUDIT.insert(), rows)
 
 
 def records(

@@ -4,10 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from cloud.fleet.rollout.state import RolloutStatus
-from cloud.fleet.storage.audit import Who, record_each
+from cloud.fleet.storage.audit import Who, record_all
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.devices import Selection, selected
 from cloud.fleet.storage.tables import DESIRED, DEVICES, EARLIER, ROLLOUTS
@@ -50,8 +51,10 @@ def change(
         selected(connection, Selection(devices=tuple(names)))
         found = wanted(connection, names)
     _check_expected(found, expected or {})
-    earlier = {one.settings for one in found.values()}  # few: devices are mostly set alike
-    texts = {text: text_of(merged(without(settings_of(text), list(clear)), settings)) for text in earlier}
+    texts = {  # most of a fleet have the same
+        text: text_of(merged(without(settings_of(text), list(clear)), settings))
+        for text in {one.settings for one in found.values()}
+    }
     changed = {name: texts[one.settings] for name, one in found.items()}
     check_can(found, changed)  # before anything is locked: of a large fleet it takes seconds
     with database.writing() as connection:
@@ -59,7 +62,7 @@ def change(
         _check_expected(now, {name: one.version for name, one in found.items()})
         _check_free(connection, names)
         versions = want(database, connection, changed, now, rollout="")
-        record_each(connection, who, "set", {name: changed[name] for name in names})
+        record_all(connection, who, "set", changed)
     return versions
 
 
@@ -87,17 +90,40 @@ def wanted(connection: sa.Connection, names: Sequence[str]) -> dict[str, Wanted]
 
 def check_can(found: Mapping[str, Wanted], settings: Mapping[str, str]) -> None:
     """Raises RequestError where a device cannot do what its settings say."""
-    parsed = {text: settings_of(text) for text in set(settings.values())}
-    reasons = {
-        name: impossible(
-            from_json(pb.DeviceState, one.device.encode()).device,
-            from_json(pb.Reported, one.reported.encode()).settings,
-            parsed[settings[name]],
-        )
-        for name, one in found.items()
-        if name in settings
-    }
+    wished = {text: settings_of(text) for text in set(settings.values())}
+    known: dict[tuple[_Able, bytes, str], str] = {}  # most of a fleet are alike
+    reasons = {}
+    for name in found.keys() & settings.keys():
+        one, text = found[name], settings[name]
+        told = msgspec.json.decode(one.reported or EMPTY, type=_ToldReported)
+        able = msgspec.json.decode(one.device or EMPTY, type=_ToldState).device
+        key = able, bytes(told.settings), text
+        if key not in known:
+            device = from_json(pb.DeviceState, msgspec.json.encode(_ToldState(able))).device
+            reported = from_json(pb.Reported, msgspec.json.encode(told)).settings
+            known[key] = impossible(device, reported, wished[text])
+        reasons[name] = known[key]
     check_possible(reasons, settings)
+
+
+class _HeldCut(msgspec.Struct, frozen=True, omit_defaults=True):
+    name: str = ""
+    codecs: tuple[str, ...] = ()
+
+
+class _Able(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Of all that a device says it is, what decides whether it can do something."""
+
+    bundle: str = ""
+    cuts: tuple[_HeldCut, ...] = ()
+
+
+class _ToldState(msgspec.Struct, frozen=True, omit_defaults=True):
+    device: _Able = _Able()
+
+
+class _ToldReported(msgspec.Struct, frozen=True):
+    settings: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 def want(
@@ -143,10 +169,10 @@ def unpublished(connection: sa.Connection, limit: int) -> list[tuple[str, int, s
 
 def mark_published(connection: sa.Connection, published: Mapping[str, int]) -> None:
     """The broker has these versions; 0 where it has none."""
-    of_device = DESIRED.update().where(DESIRED.c.device == sa.bindparam("of"))
-    rows = [{"of": device, "published": version} for device, version in published.items()]
-    if rows:
-        connection.execute(of_device.values(published=sa.bindparam("published")), rows)
+    if published:
+        changed = DESIRED.update().where(DESIRED.c.device == sa.bindparam("of"))
+        rows = [{"of": device, "published": version} for device, version in published.items()]
+        connection.execute(changed, rows)
 
 
 def _check_expected(found: Mapping[str, Wanted], expected: Mapping[str, int]) -> None:
