@@ -12,7 +12,7 @@ import httpx
 import sqlalchemy as sa
 
 from bench.controller.processes import ControllerProcess, MosquittoProcess
-from bench.controller.results import Change, FleetFigures
+from bench.controller.results import FleetFigures, SettingsChange
 from bench.rig.process_memory import resident
 from bench.rig.process_time import cpu_seconds
 from cloud.fleet.simulation.fleet import Counts, SimulationConfig
@@ -130,7 +130,7 @@ class _Load:
             answered = time.monotonic() - begun
             half, most, every = [await self._reached(cut, share) - begun for share in (0.5, 0.99, 1.0)]
             used = cpu_seconds(pid) - used
-            self.figures.changes.append(Change(answered, half, most, every, used))
+            self.figures.changes.append(SettingsChange(answered, half, most, every, used))
             self._remember()
             await asyncio.sleep(2)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Change:
+class SettingsChange:
     """New settings for all devices, in seconds from the operator's request. `answered`: the controller has
     written them; `half` and so on: it has written that so many devices report them. `cpu`: what it took.
     """
@@ -22,7 +22,7 @@ class FleetFigures:
 
     devices: int
     connected: float = 0.0  # until all were, from nothing
-    changes: list[Change] = field(default_factory=list)
+    changes: list[SettingsChange] = field(default_factory=list)
     controller_memory: int = 0  # bytes, at most
     broker_memory: int = 0
     idle_cpu: float = 0.0  # seconds of the controller a second, while devices only tell windows
