@@ -140,7 +140,12 @@ class _Load:
         return time.monotonic()
 
     async def _count_windows(self) -> None:
-        """All devices tell windows for a while; then none does, so that sent and counted can be compared."""
+        """All devices tell windows for a while, and none before and after, so that what was sent and what was
+        counted can be compared.
+        """
+        sent, counted = await self._silenced()
+        await self._set({"telemetry_seconds": round(self._config.telemetry)})
+        await asyncio.sleep(self._config.telemetry)  # each has begun
         pid, begun, before = self._controller.pid, time.monotonic(), self._counts.windows
         used = cpu_seconds(pid)
         await asyncio.sleep(self._config.quiet)
@@ -148,17 +153,18 @@ class _Load:
         self.figures.idle_cpu = (cpu_seconds(pid) - used) / took
         self.figures.windows_a_second = (self._counts.windows - before) / took
         self._remember()
+        after = await self._silenced()
+        self.figures.windows_sent, self.figures.windows_counted = after[0] - sent, after[1] - counted
+        await self._set({"telemetry_seconds": round(self._config.telemetry)})
+
+    async def _silenced(self) -> tuple[int, int]:
+        """Windows sent and counted, once no device tells more."""
         await self._set({"telemetry_seconds": 0})
-        await self._until(
-            lambda: self._count(DEVICES.c.reported.contains('"telemetry_seconds":0')) == self._devices
-        )
+        none = DEVICES.c.reported.contains('"telemetry_seconds":0')
+        await self._until(lambda: self._count(none) == self._devices)
         await self._until(lambda: self._counts.waiting == 0)
         await self._until_still(self._windows_counted)
-        self.figures.windows_sent, self.figures.windows_counted = (
-            self._counts.windows,
-            self._windows_counted(),
-        )
-        await self._set({"telemetry_seconds": round(self._config.telemetry)})
+        return self._counts.windows, self._windows_counted()
 
     async def _restart_broker(self) -> None:
         self._broker.stop()
