@@ -145,7 +145,7 @@ class _Load:
         """
         sent, counted = await self._silenced()
         await self._set({"telemetry_seconds": round(self._config.telemetry)})
-        await asyncio.sleep(self._config.telemetry)  # each has begun
+        await asyncio.sleep(self._config.telemetry + 2.0)  # each has begun
         pid, begun, before = self._controller.pid, time.monotonic(), self._counts.windows
         used = cpu_seconds(pid)
         await asyncio.sleep(self._config.quiet)
@@ -179,7 +179,7 @@ class _Load:
         self.figures.peak_connects = _peak([one for one in self._connects if one[0] >= begun])
 
     async def _kill_leader(self, standby: ControllerProcess) -> None:
-        versions, cut = self._versions(), _CUTS[0]
+        versions, cut = self._versions(), _CUTS[self._config.changes % len(_CUTS)]  # another than the last
         plan = {
             "phases": [1.0],
             "control": 0.0,

@@ -26,6 +26,7 @@ from protos.traces import Trace
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 30.0  # of waits for a broker, as edge/agent/fleet/link.py has them
 _STEADY_SECONDS = 30.0
 _JITTER = 0.1  # of a window
+_SILENT_SECONDS = 2.0  # after which a device that tells no windows looks whether it is to
 _REBOOT_SECONDS = 2.0, 10.0
 _CONNECTING = 8  # threads
 _TOGETHER = 100
@@ -247,8 +248,15 @@ class _DeviceLink:
             self._connection.publish(message)
 
     def _windows_every(self, part: float) -> None:
-        seconds = self.device.telemetry_seconds
-        self._window = self._loop.call_later(part * seconds if seconds else 30.0, self._end_window)
+        seconds, next_ = self.device.telemetry_seconds, self._end_window
+        if not seconds:
+            part, seconds, next_ = 1.0, _SILENT_SECONDS, self._end_silence
+        self._window = self._loop.call_later(part * seconds, next_)
+
+    def _end_silence(self) -> None:
+        """It may be wished to tell again: from any part of a window on, so that not all tell at once."""
+        if not self._fleet.ending:
+            self._windows_every(random.random())
 
     def _end_window(self) -> None:
         if self._fleet.ending:
