@@ -41,6 +41,7 @@ class Intake:
         self._database, self._leadership, self._fleet, self._bucket = database, leadership, fleet, bucket
         self._windows: dict[str, tuple[int, int]] = {}  # session and sequence of a device's last one
         self._buckets: dict[tuple[str, float], telemetry.Row] = {}  # as they are written
+        self._newest = 0.0  # when the newest of them begins
         self._minutes = ClassMinutes(bucket)
         self._arms: dict[str, tuple[float, set[ToldArm]]] = {}  # of a device, in the hour that it is in
         self._disputes = Disputes()
@@ -100,10 +101,12 @@ class Intake:
                 _log.info("a message at %.80s is let go: %s", arrived.topic, error)
 
     def _keep(self, buckets: Mapping[tuple[str, float], telemetry.Row]) -> None:
+        """Those of the present time, of which more will come."""
         self._buckets.update(buckets)
-        newest = max((start for _, start in self._buckets), default=0.0)
-        for key in [key for key in self._buckets if key[1] < newest]:
-            del self._buckets[key]
+        newest = max((start for _, start in buckets), default=0.0)
+        if newest > self._newest:
+            self._newest = newest
+            self._buckets = {key: row for key, row in self._buckets.items() if key[1] >= newest}
 
 
 class _Batch:

@@ -162,11 +162,11 @@ class Link:
     async def _write(self) -> None:
         """What came, batch by batch. Where the database is away, it waits."""
         while True:
-            if not self._waiting:
+            if len(self._waiting) < _BATCH:  # few at a time would take a transaction each
                 await anyio.sleep(_BATCH_SECONDS)
-                continue
             batch = [self._waiting[place] for place in range(min(_BATCH, len(self._waiting)))]
-            await self._in_thread(partial(self._intake.take, batch))
+            if batch:
+                await self._in_thread(partial(self._intake.take, batch))
             for _ in batch:
                 self._waiting.popleft()
 
