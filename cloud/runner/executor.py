@@ -78,5 +78,10 @@ class ThreadExecutor:
         """It ends with the service."""
 
     async def unloaded(self) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        """Behind all other work: until the thread takes the next piece, it may refer to a model."""
+        await self.run(_free_cached)
+
+
+def _free_cached() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -29,7 +29,8 @@ from protos.limits import CLIENT_SECRET_BYTES
 pytestmark = pytest.mark.slow
 REQUESTS = int(os.environ.get("ISTHMUS_CHAOS_ANSWERS", "200"))
 MEASURED = 5_000  # requests: with fewer, what malloc keeps still fills, and memory says nothing
-DEVICES, TOKENS, KEEP_SECONDS, PATIENCE_SECONDS = 24, 6, 1, 60
+# a busy machine may take a second from an answer to the question that follows it
+DEVICES, TOKENS, KEEP_SECONDS, PATIENCE_SECONDS = 24, 6, 5, 60
 WAYS = ("read", "read", "again", "hang up", "in a hurry", "garbage")
 
 

@@ -3,12 +3,12 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from transformers import DynamicCache, Gemma3TextConfig
+from transformers.cache_utils import DynamicLayer
 
 from splitter.evaluate.verify import image_tokens
 from splitter.families import DecoderBatch, padded_cache
@@ -149,19 +149,23 @@ def test_rows_leave_where_memory_runs_out_and_the_others_are_as_they_were(
         cache.update(states + 100 * layer, -states - 100 * layer, layer)
     mask = torch.tensor([[1] * 6, [0, 0, 1, 1, 1, 1], [1] * 6, [0, 0, 0, 1, 1, 1]])
     padded, copies = PaddedCache(cache, mask), iter(range(100))
-    select, shorten = torch.Tensor.__getitem__, padded_cache.with_left
+    shorten = padded_cache.with_left
 
-    def selecting(tensor: Tensor, index: Any) -> Tensor:
-        if isinstance(index, Tensor) and tensor.ndim == 4 and next(copies) >= good:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return select(tensor, index)
+    def selecting(layer: DynamicLayer, rows: Tensor) -> None:
+        """As transformers has it. Whoever replaces what torch.Tensor itself does leaves a process where
+        torch.tensor takes no list of tensors any more, even once that is undone.
+        """
+        for name in ("keys", "values"):
+            if next(copies) >= good:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            setattr(layer, name, getattr(layer, name)[rows])
 
     def shortening(tensor: Tensor, length: int) -> Tensor:
         if tensor.ndim == 4 and next(copies) >= good:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return shorten(tensor, length)
 
-    monkeypatch.setattr(torch.Tensor, "__getitem__", selecting)
+    monkeypatch.setattr(DynamicLayer, "batch_select_indices", selecting)
     monkeypatch.setattr(padded_cache, "with_left", shortening)
     padded.keep([1, 3])
     monkeypatch.undo()
