@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.rig.ports import free_port
 from bench.rig.watched_process import WatchedProcess
 from protos.errors import CloudError, RequestError
 
@@ -23,9 +24,7 @@ class MosquittoProcess:
         self._program = shutil.which("mosquitto") or shutil.which(_USUAL)
         if not self._program:
             raise RequestError("there is no mosquitto here; install it (Debian: mosquitto)")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = int(free.getsockname()[1])
+        self._port = free_port()
         self._config = folder / "mosquitto.conf"
         lines = (
             f"listener {self._port} 127.0.0.1",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from bench.rig.cloud_process import CloudProcess
+from bench.rig.ports import free_port
 from protos.bundle import MANIFEST, Bundle, write_manifest
 from tests.edge.agent.events.sinks.broker import MOSQUITTO, mosquitto
 from tests.edge.agent.update.archives import ArchiveServer, another, archive_server, packed
-from tests.ports import free_port
 
 
 class ServedCloud:

@@ -17,6 +17,7 @@ from PIL import Image
 
 import isthmus
 from bench.rig.cloud_process import CloudProcess
+from bench.rig.ports import free_port
 from edge.link.client import CloudClient
 from protos import inference_pb2 as pb
 from protos.bundle import Bundle
@@ -26,7 +27,6 @@ from splitter.nano.scenes import picture
 from tests.certificates import Authority, openssl_only
 from tests.cloud.calling import picture_request
 from tests.house import ROOT
-from tests.ports import free_port
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 pytestmark = [

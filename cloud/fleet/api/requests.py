@@ -7,10 +7,11 @@ from starlette.requests import Request
 
 from cloud.fleet.storage.devices import Selection
 from protos.errors import RequestError
-from protos.http.refusals import NOT_JSON, TOO_LARGE, Refused
+from protos.http.bodies import bounded_body
+from protos.http.refusals import NOT_JSON, Refused
 
 _MAX_BYTES = 4 << 20
-_MAX_WHY = 500
+MAX_WHY = 500
 BodyT = TypeVar("BodyT", bound="Explained")
 
 
@@ -20,8 +21,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     why: str
 
     def __post_init__(self) -> None:
-        if not self.why.strip() or len(self.why) > _MAX_WHY:
-            raise ValueError(f"say why, in up to {_MAX_WHY} characters")
+        if not self.why.strip() or len(self.why) > MAX_WHY:
+            raise ValueError(f"say why, in up to {MAX_WHY} characters")
 
 
 class SelectedDevices(Explained, frozen=True, kw_only=True):
@@ -75,11 +76,7 @@ class JobBody(SelectedDevices, frozen=True, kw_only=True):
 
 async def body_of(request: Request, kind: type[BodyT]) -> BodyT:
     """Raises Refused for what is too large or no JSON; RequestError for what is no such request."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > _MAX_BYTES:
-            raise Refused(TOO_LARGE, f"the request has more than {_MAX_BYTES} bytes; send less")
+    data = await bounded_body(request, _MAX_BYTES, "request")
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:

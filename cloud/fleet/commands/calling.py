@@ -4,8 +4,9 @@ import argparse
 import json
 import os
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from protos.connection.credentials import read_token
 from protos.errors import CloudError, Conflict, IsthmusError, NotPermitted, RequestError, Unauthenticated
@@ -75,6 +76,41 @@ def selection_fields(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+class ControllerAccess(NamedTuple):
+    """Where a controller is, who asks, whom they trust, and for how many seconds they wait."""
+
+    address: str
+    token_file: Path | None = None
+    ca: Path | None = None
+    timeout: float = 60.0
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """What it answers. Raises what it refuses with, and CloudError where there is none."""
+        import httpx
+
+        try:
+            with httpx.Client(verify=_trusted(self.ca), timeout=self.timeout) as client:
+                reply = client.request(
+                    method,
+                    f"{self.address.rstrip('/')}/api/v1/{path}",
+                    json=body,
+                    params=query,
+                    headers=_headers(self.token_file),
+                )
+                found = reply.json()
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise CloudError(
+                f"no controller answers at {self.address} ({error}); start it: isthmus fleet serve"
+            ) from error
+        return _accepted(reply.status_code, found)
+
+
 def call(
     options: argparse.Namespace,
     method: str,
@@ -82,27 +118,16 @@ def call(
     body: Mapping[str, Any] | None = None,
     query: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the controller answers. Raises what it refuses with, and CloudError where there is none."""
-    import httpx
+    """What the controller that is named answers. Raises as `ask` does."""
+    access = ControllerAccess(options.controller, options.token_file, options.ca, options.timeout)
+    return access.ask(method, path, body, query)
 
-    try:
-        with httpx.Client(verify=_trusted(options), timeout=options.timeout) as client:
-            reply = client.request(
-                method,
-                f"{options.controller.rstrip('/')}/api/v1/{path}",
-                json=body,
-                params=query,
-                headers=_headers(options),
-            )
-            found = reply.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise CloudError(
-            f"no controller answers at {options.controller} ({error}); start it: isthmus fleet serve"
-        ) from error
-    if reply.status_code != httpx.codes.OK:
-        words = str(found.get("error", {}).get("message", reply.status_code))
-        kind = _BY_STATUS.get(reply.status_code, RequestError if reply.status_code < 500 else CloudError)
-        raise kind(words)
+
+def _accepted(status: int, found: Any) -> dict[str, Any]:
+    if status != HTTPStatus.OK:
+        words = str(found.get("error", {}).get("message", status))
+        otherwise = RequestError if status < HTTPStatus.INTERNAL_SERVER_ERROR else CloudError
+        raise _BY_STATUS.get(status, otherwise)(words)
     assert isinstance(found, dict)
     return found
 
@@ -111,14 +136,14 @@ def print_json(found: Mapping[str, Any]) -> None:
     print(json.dumps(found))
 
 
-def _trusted(options: argparse.Namespace) -> Any:
+def _trusted(ca: Path | None) -> Any:
     import ssl
 
     try:
-        return ssl.create_default_context(cafile=options.ca)
+        return ssl.create_default_context(cafile=ca)
     except OSError as error:
-        raise RequestError(f"--ca {options.ca} is no certificate in PEM; give another file") from error
+        raise RequestError(f"--ca {ca} is no certificate in PEM; give another file") from error
 
 
-def _headers(options: argparse.Namespace) -> dict[str, str]:
-    return {"authorization": f"Bearer {read_token(options.token_file)}"} if options.token_file else {}
+def _headers(token_file: Path | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {read_token(token_file)}"} if token_file else {}

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from cloud.fleet.api.requests import Explained
 from protos.errors import RequestError
-from protos.http.refusals import TOO_LARGE, Refused
+from protos.http.bodies import bounded_body
 from protos.pages.document import policy
 
 HEADERS = {
@@ -31,11 +31,7 @@ def onwards(path: str) -> Response:
 
 async def form_of(request: Request) -> dict[str, str]:
     """The fields of a form, the first of each name. Raises Refused for one that is too large."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > _MAX_FORM:
-            raise Refused(TOO_LARGE, f"the form has more than {_MAX_FORM} bytes; send less")
+    data = await bounded_body(request, _MAX_FORM, "form")
     try:
         found = parse_qs(data.decode("utf-8", "replace"), max_num_fields=_MAX_FIELDS)
     except ValueError:  # more fields

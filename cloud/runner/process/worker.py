@@ -7,12 +7,10 @@ ends.
 
 import ctypes
 import logging
-import os
 import signal
 import socket
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
@@ -32,10 +30,10 @@ from cloud.runner.process.wire import MODEL, OBJECT, PREFIX, Reference, pack, si
 from cloud.runner.sequences import Sequences
 from protos.bundle import Bundle
 from protos.errors import IsthmusError
+from protos.parent import end_with
 from splitter.families import Prefix
 
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
-_POLL_SECONDS = 0.5
 
 
 def main() -> None:
@@ -193,13 +191,7 @@ def _end_with(parent: int) -> None:
     """End when the service does, even where it is killed and the model is in the middle of a step."""
     if sys.platform == "linux":  # also where a step never lets another thread run
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
-    threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_POLL_SECONDS)
-    os._exit(1)
+    end_with(parent)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """An MQTT broker in this process, and a subscriber that counts what it is told."""
 
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -9,6 +8,8 @@ import aiomqtt
 import anyio
 import msgspec
 from anyio.from_thread import start_blocking_portal
+
+from bench.rig.ports import free_port
 
 _PLUGINS: dict[str, Any] = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 
@@ -37,7 +38,7 @@ def local_broker() -> Iterator[HeardEvents]:
 async def _broker() -> AsyncIterator[HeardEvents]:
     from deploy.demo.agent.older_broker import OlderBroker  # amqtt, which only the demonstration needs
 
-    port = _free_port()
+    port = free_port()
     listener = {"type": "tcp", "bind": f"127.0.0.1:{port}"}
     broker = OlderBroker({"listeners": {"default": listener}, "plugins": _PLUGINS})
     await broker.start()
@@ -50,8 +51,3 @@ async def _broker() -> AsyncIterator[HeardEvents]:
             tasks.cancel_scope.cancel()
     finally:
         await broker.shutdown()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

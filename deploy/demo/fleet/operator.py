@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
-
+from cloud.fleet.commands.calling import ControllerAccess
 from protos.errors import CloudError
 
 _SECONDS = 60.0
@@ -18,15 +17,15 @@ class Operator:
     """Of the controller at an address."""
 
     def __init__(self, address: str) -> None:
-        self._api = f"{address}/api/v1"
+        self._controller = ControllerAccess(address, timeout=_SECONDS)
 
     def get(self, path: str) -> Found:
-        """Raises CloudError."""
-        return self._asked("GET", path)
+        """Raises CloudError, and RequestError where it is refused."""
+        return self._controller.ask("GET", path)
 
     def post(self, path: str, why: str, **body: Any) -> Found:
-        """Raises CloudError where it is refused, too."""
-        return self._asked("POST", path, {"why": why, **body})
+        """Raises as `get` does."""
+        return self._controller.ask("POST", path, {"why": why, **body})
 
     def until(self, path: str, over: Callable[[Found], bool]) -> Found:
         """What is there once it is so. Raises CloudError where that takes longer than a minute."""
@@ -36,13 +35,3 @@ class Operator:
                 return found
             time.sleep(_LOOK_SECONDS)
         raise CloudError(f"the controller does not come to what it should at {path}: {str(found)[:500]}")
-
-    def _asked(self, method: str, path: str, body: Found | None = None) -> Found:
-        try:
-            reply = httpx.request(method, f"{self._api}/{path}", json=body, timeout=_SECONDS)
-            found: Found = reply.raise_for_status().json()
-        except httpx.HTTPStatusError as error:
-            raise CloudError(f"the controller refuses: {error.response.text[:500]}") from error
-        except httpx.HTTPError as error:
-            raise CloudError(f"the controller does not answer ({error})") from error
-        return found

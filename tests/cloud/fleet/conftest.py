@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.rig.ports import free_port
 from cloud.fleet.storage.database import Database
 from cloud.fleet.storage.lease import Leadership
 from tests.cloud.fleet.postgres import Postgres, postgres_server
 from tests.edge.agent.events.sinks.broker import MOSQUITTO, mosquitto
-from tests.ports import free_port
 
 FLEET = "acme"
 

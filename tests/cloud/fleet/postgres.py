@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from bench.rig.ports import free_port
 
 _USER = "postgres"  # the server does not run as root
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 import isthmus
+from bench.rig.ports import free_port
 from tests.certificates import Authority, openssl_only
 from tests.deploy.systemd.booted import BootedSystem, booted_system, cannot_boot
 from tests.house import ROOT
-from tests.ports import free_port
 
 PROGRAM = "/opt/isthmus/venv/bin/isthmus"
 AGENT, CLOUD, FLEET = "isthmus-edge", "isthmus-cloud", "isthmus-fleet"

@@ -1,30 +1,21 @@
 """Signing in, being asked for a reason, and what went wrong."""
 
+from cloud.fleet.api.requests import MAX_WHY
 from cloud.fleet.console.layout import LOGIN, Frame, console_page
 from protos.errors import IsthmusError
 from protos.http.refusals import refused
 from protos.pages.document import lede, sentence, soft
 from protos.pages.markup import Markup, element, join
-
-_MAX_WHY = 500
+from protos.pages.sign_in import token_form
 
 
 def sign_in_page(*, wrong: str = "", following: str = "/") -> str:
     """The form that takes a token."""
-    told = element("p", wrong, class_="wrong", role="alert") if wrong else ""
-    field = element(
-        "input", id="token", name="token", type="password", autocomplete="current-password", required=""
-    )
-    form = element(
-        "form",
-        told,
-        element("label", "Token", for_="token"),
-        field,
+    form = token_form(
+        LOGIN,
+        wrong,
         element("input", type="hidden", name="next", value=following),
         element("button", "Sign in", type="submit", class_="main"),
-        method="post",
-        action=LOGIN,
-        class_="login",
     )
     note = soft(
         "Of the role viewer, operator or admin, as `isthmus cloud token NAME --role ROLE` makes them."
@@ -35,7 +26,7 @@ def sign_in_page(*, wrong: str = "", following: str = "/") -> str:
 def reason_form(action: str, verb: str, *more: str, back: str, danger: bool = False) -> Markup:
     """What asks for a reason before something is done."""
     field = element(
-        "textarea", id="why", name="why", rows="3", required="", maxlength=str(_MAX_WHY), autofocus=""
+        "textarea", id="why", name="why", rows="3", required="", maxlength=str(MAX_WHY), autofocus=""
     )
     return element(
         "form",

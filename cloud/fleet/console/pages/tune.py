@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from cloud.fleet.console.drawings.tradeoff import TradePoint, loss_key, share_bar, tradeoff
 from cloud.fleet.console.layout import (
-    NOTHING,
     Frame,
     console_page,
     counted,
@@ -16,6 +15,14 @@ from cloud.fleet.console.layout import (
 )
 from cloud.fleet.console.pages.access import reason_form
 from cloud.fleet.console.pages.settings import settings_words
+from cloud.fleet.console.pages.tuned_words import (
+    change_words,
+    class_words,
+    guards_words,
+    interval,
+    link_words,
+    value_of,
+)
 from cloud.identity.identity import Role
 from protos.pages.document import lede, listing, section, soft
 from protos.pages.live import placed
@@ -77,14 +84,14 @@ def tuned(query: TunePageQuery, found: Mapping[str, Any], role: Role) -> Markup:
 def start_page(frame: Frame, query: TunePageQuery, group: TunedGroup) -> str:
     """Asked for a reason, before a rollout is started."""
     told = lede(
-        f"{counted(group['devices'], 'device')} of {_named(group)}: "
+        f"{counted(group['devices'], 'device')} of {class_words(group)}: "
         "one gets the settings first, then more, as long as no guard objects; else all get their earlier "
         "settings again by themselves."
     )
     facts = {
         "Settings": settings_words(group["settings"]),
-        "Expected": _change_words(group["expected"]["change"]),
-        "Guards": _guards(group["guards"]),
+        "Expected": change_words(group["expected"]["change"]),
+        "Guards": guards_words(group["guards"]),
         "Judged from": f"{counted(group['devices'], 'device')}, {counted(group['answers'], 'answer')}",
     }
     hidden = [
@@ -151,14 +158,15 @@ def _summary(groups: Sequence[TunedGroup]) -> Markup:
     devices = sum(group["devices"] for group in better)
     answers = sum(group["answers"] for group in better) or 1
     total = {
-        name: sum(group["answers"] * _value(group["expected"]["change"], name) for group in better) / answers
+        name: sum(group["answers"] * value_of(group["expected"]["change"], name) for group in better)
+        / answers
         for name in ("milliseconds", "bytes", "accuracy")
     }
     change = {name: {"value": value} for name, value in total.items()}
     kinds = f"{len(better)} of {len(groups)} classes" if len(groups) > 1 else "One class"
     return lede(
         f"{kinds} would be better off, {counted(devices, 'device')}.",
-        f"An answer of theirs: {_change_words(change)}.",
+        f"An answer of theirs: {change_words(change)}.",
     )
 
 
@@ -169,7 +177,7 @@ def _better(group: TunedGroup) -> bool:
 
 
 def _group(group: TunedGroup, query: TunePageQuery, role: Role) -> Markup:
-    heading = f"{group['class'] or 'Unknown'}, {_link_words(group['link_class'])}"
+    heading = f"{group['class'] or 'Unknown'}, {link_words(group['link_class'])}"
     points = _points(group)
     title = f"Time, bytes and accuracy of {heading}"
     drawn = element("div", scrolling(title, tradeoff(title, points)), class_="chart")
@@ -190,15 +198,15 @@ def _rings() -> Markup:
 
 
 def _points(group: TunedGroup) -> list[TradePoint]:
-    top = max((_value(one, "accuracy") for one in group["points"]), default=0.0)
+    top = max((value_of(one, "accuracy") for one in group["points"]), default=0.0)
     today = max(group["today"]["arms"], key=group["today"]["arms"].get, default="")
     return [
         TradePoint(
             one["name"],
             one["route"],
-            _value(one, "milliseconds"),
-            _value(one, "bytes"),
-            top - _value(one, "accuracy"),
+            value_of(one, "milliseconds"),
+            value_of(one, "bytes"),
+            top - value_of(one, "accuracy"),
             bool(one["front"]),
             one["name"] == group["best"],
             one["name"] == today,
@@ -215,7 +223,7 @@ def _would(group: TunedGroup, heading: str) -> Markup:
         "p",
         "Best: ",
         element("strong", breakable(words)),
-        f": {_change_words(group['expected']['change'])}." if _better(group) else ". That is what they do.",
+        f": {change_words(group['expected']['change'])}." if _better(group) else ". That is what they do.",
     )
     return join(
         [
@@ -238,7 +246,7 @@ def _table(group: TunedGroup) -> Markup:
     ranked = sorted(group["points"], key=lambda one: (one["name"] != group["best"], _score(one)))
     rows = [_row(one, group) for one in ranked]
     words = frozenset({"against today"})
-    caption = f"Ways of {group['class']}, {_link_words(group['link_class'])}"
+    caption = f"Ways of {group['class']}, {link_words(group['link_class'])}"
     few = Table(caption, _COLUMNS, [rows[:SHOWN]], words).markup()
     if len(rows) <= SHOWN:
         return few
@@ -256,11 +264,11 @@ def _table(group: TunedGroup) -> Markup:
 def _row(one: Mapping[str, Any], group: TunedGroup) -> TableRow:
     cells = (
         breakable(one["name"]),
-        _interval(one["milliseconds"], format_time),
-        _interval(one["bytes"], format_size),
-        _interval(one["joules"], "{:.2f}".format),
-        _interval(one["accuracy"], "{:.1f}%".format),
-        _change_words(one["change"]),
+        interval(one["milliseconds"], format_time),
+        interval(one["bytes"], format_size),
+        interval(one["joules"], "{:.2f}".format),
+        interval(one["accuracy"], "{:.1f}%".format),
+        change_words(one["change"]),
         percent(one["possible"]),
     )
     return TableRow(cells, "best" if one["name"] == group["best"] else "" if one["front"] else "faint")
@@ -276,19 +284,11 @@ def _start(group: TunedGroup, query: TunePageQuery, role: Role) -> Markup:
     return element("p", link, class_="state")
 
 
-def _guards(moved: Mapping[str, float | None]) -> str:
-    """What the rollout knowingly worsens is no harm."""
-    told = [
-        f"{name} {'off' if bound is None else f'up to {percent(bound)}'}" for name, bound in moved.items()
-    ]
-    return f"{', '.join(told)}, since that is foreseen; the others as usual" if told else "as usual"
-
-
 def _unknown(rows: Sequence[Mapping[str, Any]]) -> Markup:
     if not rows:
         return Markup()
     items = [
-        element("li", f"{_named(row)}: {row['reason']}." if row["class"] else f"{row['reason']}.")
+        element("li", f"{class_words(row)}: {row['reason']}." if row["class"] else f"{row['reason']}.")
         for row in rows
     ]
     return section(
@@ -296,56 +296,8 @@ def _unknown(rows: Sequence[Mapping[str, Any]]) -> Markup:
     )
 
 
-def _named(row: Mapping[str, Any]) -> str:
-    return f"{row['class']}, {_link_words(row['link_class'])}"
-
-
-def _link_words(link: str) -> str:
-    low, _, high = link.partition("-")
-    if low in {"under", "over"}:
-        return f"{low} {high} Mbit/s"
-    return f"{low} to {high} Mbit/s" if high else f"link {link}"
-
-
-def _interval(found: Mapping[str, float] | None, written: Any) -> str:
-    if not found:
-        return NOTHING
-    low, high = written(found["low"]), written(found["high"])
-    value = written(found["value"])
-    return value if low == high else f"{value} ({low} to {high})"
-
-
-def _change_words(change: Mapping[str, Any]) -> str:
-    """What would be other than today; what is not known is left out."""
-    parts = []
-    for name, words in (
-        ("milliseconds", "time"),
-        ("bytes", "bytes"),
-        ("joules", "energy"),
-        ("accuracy", "accuracy"),
-    ):
-        if change.get(name):
-            parts.append(f"{words} {_signed(name, change[name]['value'])}")
-    return ", ".join(parts) or "nothing is known of it"
-
-
-def _signed(name: str, value: float) -> str:
-    written = {
-        "milliseconds": format_time,
-        "bytes": format_size,
-        "joules": "{:.2f} J".format,
-        "accuracy": "{:.1f} points".format,
-    }[name]
-    sign = "\N{MINUS SIGN}" if value < 0 else "+"
-    return f"{sign}{written(abs(value))}"
-
-
-def _value(one: Mapping[str, Any], name: str) -> float:
-    return float((one.get(name) or {}).get("value") or 0.0)
-
-
 def _score(one: Mapping[str, Any]) -> float:
-    return _value(one, "score")
+    return value_of(one, "score")
 
 
 def group_of(found: Mapping[str, Any], query: TunePageQuery) -> TunedGroup | None:

@@ -9,6 +9,7 @@ from protos.measurements import accuracy_word
 from protos.pages.document import Page, document, lede, listing, section, soft
 from protos.pages.live import SCRIPT, live_state, placed
 from protos.pages.markup import Markup, breakable, element
+from protos.pages.sign_in import token_form
 from protos.pages.tables import Table, TableRow, folded
 from protos.terminal.units import format_size, format_time
 
@@ -72,20 +73,8 @@ def answer_page(entry: FeedEntry, *, pictured: bool) -> str:
 
 def login_page(*, wrong: bool) -> str:
     """The form that asks for the token."""
-    told = element("p", "That is not the token.", class_="wrong", role="alert") if wrong else ""
-    field = element(
-        "input", id="token", name="token", type="password", autocomplete="current-password", required=""
-    )
-    form = element(
-        "form",
-        told,
-        element("label", "Token", for_="token"),
-        field,
-        element("button", "Show the live page", type="submit"),
-        method="post",
-        action=LOGIN,
-        class_="login",
-    )
+    button = element("button", "Show the live page", type="submit")
+    form = token_form(LOGIN, "That is not the token." if wrong else "", button)
     note = soft("It is the first line of the file that http.token-file names on the device.")
     return _served(Page("Login", "This device asks for its token", [form, note]))
 

@@ -10,11 +10,11 @@ import aiomqtt
 import pytest
 
 import isthmus
+from bench.rig.ports import free_port
 from cloud.fleet.broker.acl import mosquitto_acl
 from protos.errors import RequestError
 from protos.fleet.topics import DeviceTopics
 from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
-from tests.ports import free_port
 
 MINE, OTHERS = DeviceTopics("acme", "gate-1"), DeviceTopics("acme", "gate-2")
 FOREIGN = DeviceTopics("other", "gate-1")

@@ -9,6 +9,7 @@ import aiomqtt
 import anyio
 import pytest
 
+from bench.rig.ports import free_port
 from cloud.fleet.broker.acl import mosquitto_acl
 from edge.agent.config.settings import AgentSettings
 from edge.agent.fleet import link
@@ -23,7 +24,6 @@ from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
 from tests.edge.agent.fleet.older_broker import older_broker
 from tests.edge.agent.fleet.operator import DEVICE, FLEET
 from tests.edge.agent.fleet.steered import opened, settings, steered
-from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 import cv2
 import pytest
 
+from bench.rig.ports import free_port
 from edge.agent.events.event import Event
 from edge.agent.events.log.reading import read_events
 from tests.edge.agent.events.sightings import PICTURE
 from tests.edge.agent.events.sinks.feeding import until
 from tests.edge.agent.events.sinks.webhook_server import WebhookServer, serving
 from tests.house import ROOT
-from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

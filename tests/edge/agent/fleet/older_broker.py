@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.ports import free_port
+from bench.rig.ports import free_port
 
 _PROGRAM = """
 import asyncio, sys

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.rig.ports import free_port
 from edge import config
 from edge.agent.fleet import link
 from edge.agent.fleet.consider import Reason
@@ -21,7 +22,6 @@ from tests.edge.agent.fleet.older_broker import older_broker
 from tests.edge.agent.fleet.operator import DEVICE, FLEET, Operator, operator
 from tests.edge.agent.fleet.steered import Agent, opened, settings, steered
 from tests.edge.agent.update.archives import another, archive_server, packed
-from tests.ports import free_port
 
 ONLINE, OFFLINE = pb.DeviceState.ONLINE, pb.DeviceState.OFFLINE
 State = pb.JobStatus.State

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
+from bench.rig.ports import free_port
 from edge.testing.scripted_cloud import says, serving
 from protos import fleet_pb2 as pb
 from protos.bundle import Bundle
@@ -14,7 +15,6 @@ from tests.edge.agent.events.sinks.broker import mosquitto, mosquitto_only
 from tests.edge.agent.fleet.operator import operator
 from tests.edge.agent.life.process import Setting, send
 from tests.edge.agent.update.archives import another, archive_server, packed, unusable
-from tests.ports import free_port
 
 pytestmark = mosquitto_only
 

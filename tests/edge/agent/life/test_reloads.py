@@ -11,12 +11,12 @@ from threading import Event, Thread
 import httpx
 import pytest
 
+from bench.rig.ports import free_port
 from protos.bundle import Bundle
 from splitter.storage.archive import pack
 from tests.edge.agent.http.serving import MODEL, asked, data_url, png, scene
 from tests.edge.agent.life.process import PATIENCE, Agent, Setting, send
 from tests.edge.agent.update.archives import ArchiveServer, another, archive_server, packed
-from tests.ports import free_port
 
 RELOADS = 10
 HTTP = '[http]\nlisten = "127.0.0.1:{port}"\n'

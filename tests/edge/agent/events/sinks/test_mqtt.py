@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from bench.rig.ports import free_port
 from edge.agent.events.current import StateKey
 from edge.agent.events.event import utc
 from edge.agent.events.sinks import sink
@@ -17,7 +18,6 @@ from tests.certificates import Authority, openssl_only
 from tests.edge.agent.events.sightings import QUESTION, SOURCE, TAKEN, event
 from tests.edge.agent.events.sinks.broker import listening, mosquitto, mosquitto_only
 from tests.edge.agent.events.sinks.feeding import feed, put, running, until, waits
-from tests.ports import free_port
 
 BELOW = "isthmus/v1/plant/gate-3"
 BIRTH, PERSON = f"{BELOW}/availability", f"{BELOW}/events/gate/person"
